@@ -1,0 +1,72 @@
+//! The latest value of everything at this pole: what live pictures and the gateway's state are made of.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use hardware_ports::camera::Frame;
+use models_domain::event::{Link, LinkState};
+use models_domain::track::Track;
+use models_domain::{CameraId, JunctionId};
+
+/// Latest values by camera and by junction. A writer never waits for a reader longer than a clone takes.
+#[derive(Default)]
+pub struct Board {
+    cameras: Mutex<BTreeMap<CameraId, CameraNow>>,
+    junctions: Mutex<BTreeMap<JunctionId, JunctionNow>>,
+}
+
+#[derive(Debug, Clone)]
+pub struct CameraNow {
+    pub state: LinkState,
+    /// Pictures analysed a second, over the last 10 s.
+    pub fps: f32,
+    pub seen: Option<Seen>,
+}
+
+/// The last analysed picture and who was in it. Cloning copies no pixel.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    pub frame: Frame,
+    /// Boxes in pixels of the scene, not of the picture.
+    pub tracks: Vec<Track>,
+    /// Width, height of the scene.
+    pub size: (u32, u32),
+}
+
+#[derive(Debug, Clone)]
+pub struct JunctionNow {
+    pub state: LinkState,
+    /// One character a signal group; empty before the first report.
+    pub groups: String,
+}
+
+fn connecting() -> LinkState {
+    LinkState { link: Link::Connecting, reason: String::new() }
+}
+
+impl Board {
+    pub fn update_camera(&self, camera: &CameraId, change: impl FnOnce(&mut CameraNow)) {
+        let mut cameras = held(&self.cameras);
+        let new = || CameraNow { state: connecting(), fps: 0.0, seen: None };
+        change(cameras.entry(camera.clone()).or_insert_with(new));
+    }
+
+    pub fn camera(&self, camera: &CameraId) -> Option<CameraNow> {
+        held(&self.cameras).get(camera).cloned()
+    }
+
+    pub fn update_junction(&self, junction: &JunctionId, change: impl FnOnce(&mut JunctionNow)) {
+        let mut junctions = held(&self.junctions);
+        let new = || JunctionNow { state: connecting(), groups: String::new() };
+        change(junctions.entry(junction.clone()).or_insert_with(new));
+    }
+
+    pub fn junction(&self, junction: &JunctionId) -> Option<JunctionNow> {
+        held(&self.junctions).get(junction).cloned()
+    }
+}
+
+/// The maps hold plain values that no panic can leave half written.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,20 @@
+//! Where workers hand in what they found. Both calls return at once or after one write to disk; neither waits for the hall.
+
+use hardware_ports::camera::Picture;
+use hardware_ports::sink::NotKept;
+use models_domain::{EventBody, EventId, UtcMillis};
+
+/// Takes facts and never loses one: numbered, on disk, and sent until the hall says "stored up to".
+pub trait KeepEvents: Send + Sync {
+    /// Keeps one fact. When it returns, a killed process has lost nothing.
+    ///
+    /// # Errors
+    /// [`NotKept`] when the disk refuses; the fact is not numbered then and the caller may try again.
+    fn keep(&self, at: UtcMillis, body: EventBody) -> Result<EventId, NotKept>;
+}
+
+/// Keeps the picture an event was found in, so that it can be opened later. Bounded: the oldest go first.
+pub trait KeepStills: Send + Sync {
+    /// Returns at once; a still that cannot be kept is counted and logged, never an error of the camera.
+    fn keep_still(&self, id: EventId, picture: &Picture);
+}

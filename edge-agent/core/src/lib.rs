@@ -1,0 +1,6 @@
+//! The work of one pole; knows doors, never gstreamer, ort or zenoh.
+//!
+//! Start reading in `camera_worker`: packet -> frame -> detect -> track -> rules -> outbox.
+
+pub mod board;
+pub mod keep;

@@ -1,0 +1,7 @@
+//! One file per subcommand.
+
+pub mod analyze;
+pub mod detect;
+pub mod gps;
+pub mod run;
+pub mod track;

@@ -1,0 +1,52 @@
+//! `edge-agent`: what runs at the pole. One file per subcommand in `commands/`.
+
+mod commands;
+
+use clap::{Parser, Subcommand};
+
+/// Camera gateway, bus adapter and signal adapter of Ngã Tư.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Works as a service: every section of the configuration file that is there is switched on.
+    Run(commands::run::Args),
+    /// Analyses one clip or stream, as the service would, and prints counts and events.
+    Analyze(commands::analyze::Args),
+    /// Finds road users in pictures.
+    Detect(commands::detect::Args),
+    /// Follows given detections (MOTChallenge) and prints tracks.
+    Track(commands::track::Args),
+    /// Tools for GPS trackers.
+    Gps(commands::gps::Args),
+}
+
+fn main() -> std::process::ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| "info,zenoh=warn".into()),
+        )
+        .init();
+    let done = match Args::parse().command {
+        Command::Run(args) => commands::run::run(args),
+        Command::Analyze(args) => commands::analyze::run(args),
+        Command::Detect(args) => commands::detect::run(args),
+        Command::Track(args) => commands::track::run(args),
+        Command::Gps(args) => commands::gps::run(args),
+    };
+    match done {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(err) => {
+            // The one place where a chain of errors is printed.
+            eprintln!("edge-agent: {err:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

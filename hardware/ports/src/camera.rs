@@ -1,0 +1,196 @@
+//! The camera door: pictures out of a stream or a file.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use models_domain::{DurationMs, UtcMillis};
+
+/// Where a picture's bytes lie in one plane: row `y` starts at `data[y * stride]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Plane<'a> {
+    pub data: &'a [u8],
+    pub stride: usize,
+}
+
+/// Memory of a decoded picture, read in place: whoever decoded it keeps it alive until the last reader is gone.
+pub trait Planes: Send + Sync {
+    fn plane(&self, index: usize) -> Plane<'_>;
+}
+
+/// Layout of a picture's planes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PixelFormat {
+    /// Y full size; U, V at half width and half height.
+    I420,
+    /// Y full size; UV interleaved at half height.
+    Nv12,
+    /// One plane, three bytes a pixel: red, green, blue.
+    Rgb,
+}
+
+/// One decoded picture. Cloning copies no pixel.
+#[derive(Clone)]
+pub struct Picture {
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    pub format: PixelFormat,
+    pub planes: Arc<dyn Planes>,
+}
+
+impl fmt::Debug for Picture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Picture({}x{} {:?})", self.width, self.height, self.format)
+    }
+}
+
+/// Planes in one vector, for pictures that were not decoded from a stream. `starts[i]..` is plane i.
+pub struct OwnedPlanes {
+    pub data: Vec<u8>,
+    /// Byte offset and stride of each plane.
+    pub planes: Vec<(usize, usize)>,
+}
+
+impl Planes for OwnedPlanes {
+    fn plane(&self, index: usize) -> Plane<'_> {
+        match self.planes.get(index) {
+            Some(&(start, stride)) => Plane { data: self.data.get(start..).unwrap_or(&[]), stride },
+            None => Plane { data: &[], stride: 0 },
+        }
+    }
+}
+
+impl Picture {
+    /// A picture of `width` x `height` RGB bytes, row by row without padding.
+    pub fn from_rgb(width: u32, height: u32, data: Vec<u8>) -> Self {
+        let planes = OwnedPlanes { data, planes: vec![(0, width as usize * 3)] };
+        Self { width, height, format: PixelFormat::Rgb, planes: Arc::new(planes) }
+    }
+}
+
+/// A decoded picture and its time.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// When it was taken, as well as is known: for a file, its presentation time counted from 0.
+    pub at: UtcMillis,
+    /// Presentation time on the stream's own clock, as the container or RTP says, not rebased.
+    pub pts: DurationMs,
+    pub picture: Picture,
+}
+
+/// What [`CameraStream::next`] found.
+#[derive(Debug)]
+pub enum Next {
+    Frame(Frame),
+    /// Nothing came within the wait; the stream may still be alive.
+    Idle,
+    /// The file is over, or the server ended the stream.
+    End,
+}
+
+/// How a stream is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// As the street moves: pictures that nobody took in time are thrown away and counted.
+    NewestWins,
+    /// Every picture, as fast as it is taken.
+    EveryFrame,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Transport {
+    #[default]
+    Tcp,
+    Udp,
+}
+
+/// Where the pictures come from. `Debug` and `Display` never show the password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CameraSource {
+    /// `rtsp://user:password@host/path`, `file:///clip.mp4` or a plain path.
+    pub url: String,
+    pub transport: Transport,
+}
+
+impl fmt::Display for CameraSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&without_password(&self.url))
+    }
+}
+
+impl fmt::Debug for CameraSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CameraSource({self}, {:?})", self.transport)
+    }
+}
+
+/// The URL with its password struck out, for people and logs.
+pub fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    // The last '@' ends the credentials: passwords with an unescaped '@' are common in cameras' manuals.
+    let Some(at) = rest[..authority_end].rfind('@') else { return url.to_owned() };
+    match rest[..at].split_once(':') {
+        Some((user, _)) => format!("{scheme}://{user}:***{}", &rest[at..]),
+        None => url.to_owned(),
+    }
+}
+
+/// Why a camera gives no pictures; the text says what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CameraError {
+    #[error(
+        "{camera}: cannot be reached: {why}; check that it is on and that the address and port are right"
+    )]
+    Unreachable { camera: String, why: String },
+    #[error("{camera}: refused the user name or password; check both in the configuration")]
+    Unauthorized { camera: String },
+    #[error("{camera}: {why}")]
+    NotFound { camera: String, why: String },
+    #[error("{camera}: cannot be decoded: {why}")]
+    Undecodable { camera: String, why: String },
+    #[error("{camera}: {why}")]
+    Stream { camera: String, why: String },
+}
+
+/// An open stream. Blocking: lives on a thread of its own.
+pub trait CameraStream: Send {
+    /// Waits at most `wait` for the next picture.
+    ///
+    /// # Errors
+    /// [`CameraError`] when the stream broke; open it anew after a pause.
+    fn next(&mut self, wait: Duration) -> Result<Next, CameraError>;
+
+    /// Pictures thrown away since the last call because newer ones were there.
+    fn take_dropped(&mut self) -> u64;
+}
+
+/// Opens streams. One driver per way of reading.
+pub trait CameraDriver: Send + Sync {
+    /// Connects and waits until the first picture can be asked for.
+    ///
+    /// # Errors
+    /// [`CameraError`] naming the camera without its password.
+    fn open(&self, source: &CameraSource, pace: Pace) -> Result<Box<dyn CameraStream>, CameraError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(url: &str, want: &str) {
+        assert_eq!(without_password(url), want);
+    }
+
+    #[test]
+    fn passwords_are_struck_out() {
+        check("rtsp://admin:s3cret@10.0.0.9:554/a?b=c@d", "rtsp://admin:***@10.0.0.9:554/a?b=c@d");
+        check("rtsp://admin:p@ss@cam/x", "rtsp://admin:***@cam/x");
+        check("rtsp://admin@cam/x", "rtsp://admin@cam/x");
+        check("rtsp://cam/x", "rtsp://cam/x");
+        check("/clips/a:b@c.mp4", "/clips/a:b@c.mp4");
+    }
+}

@@ -1,0 +1,9 @@
+//! One small trait per door to the world, and a scripted fake of each. Inner rooms know doors, never what is behind them.
+
+pub mod bus;
+pub mod camera;
+pub mod clock;
+pub mod infer;
+pub mod sink;
+
+pub use clock::{Clock, FakeClock, SystemClock};

@@ -1,0 +1,32 @@
+//! Where adapters hand in what devices reported; they answer a device only after the sink has taken its report.
+
+use async_trait::async_trait;
+use models_domain::event::LinkState;
+use models_domain::signal::{GroupStates, SignalAlarm};
+use models_domain::transit::Fix;
+use models_domain::{JunctionId, UtcMillis};
+
+/// The other side is gone or cannot keep the report: the device must not be told that it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the report could not be kept: {0}")]
+pub struct NotKept(pub String);
+
+/// Takes reports and keeps them; returns once nothing can lose them any more.
+#[async_trait]
+pub trait Sink<T: Send + 'static>: Send + Sync {
+    async fn accept(&self, report: T) -> Result<(), NotKept>;
+}
+
+/// What the bus adapter hears from trackers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GpsReport {
+    Fix(Fix),
+}
+
+/// What the signal adapter hears from controllers. `at` is when it happened in the street.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SignalReport {
+    Groups { junction: JunctionId, at: UtcMillis, groups: GroupStates },
+    Alarm { junction: JunctionId, at: UtcMillis, alarm: SignalAlarm },
+    Link { junction: JunctionId, at: UtcMillis, state: LinkState },
+}

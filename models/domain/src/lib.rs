@@ -1,0 +1,21 @@
+//! The words and the rules of the city: pure values in, pure values out. No sockets, no files, no clock, no threads.
+//!
+//! Suggested reading order: the words (`ids`, `units`, `geo`, `detection`, `event`), then what is made of them
+//! (`track`, `count`, `rules`, `transit`, `signal`).
+
+pub mod count;
+pub mod detection;
+pub mod event;
+pub mod geo;
+pub mod ids;
+pub mod rules;
+pub mod scene;
+pub mod signal;
+pub mod track;
+pub mod transit;
+pub mod units;
+
+pub use detection::{BBox, Class, Detection};
+pub use event::{Event, EventBody};
+pub use ids::{AreaId, CameraId, EventId, GatewayId, JunctionId, LineId, Seq, TrackId, VehicleId, ZoneId};
+pub use units::{Degrees, DurationMs, Meters, MetersPerSecond, UtcMillis};

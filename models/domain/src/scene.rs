@@ -1,0 +1,161 @@
+//! What is drawn over a camera's picture: counting lines, zones and the rules that watch them.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use crate::geo::Point;
+use crate::ids::{LineId, ZoneId};
+
+/// A scene in pixels of a picture of `size`; pictures of another size are scaled to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scene {
+    /// Width, height.
+    pub size: (u32, u32),
+    pub lines: Vec<Line>,
+    pub zones: Vec<Zone>,
+    pub rules: Vec<RuleSpec>,
+}
+
+/// A counting line from `a` to `b`; "right" is right of somebody who stands on `a` and looks to `b`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    pub id: LineId,
+    pub a: Point,
+    pub b: Point,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Zone {
+    pub id: ZoneId,
+    pub polygon: Vec<Point>,
+}
+
+/// One `[[rule]]` table: `kind` names the rule, everything else is for the rule to read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RuleSpec {
+    pub kind: String,
+    pub params: toml::Table,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SceneError {
+    #[error("the scene is not what a scene file should be")]
+    Parse(#[source] toml::de::Error),
+    #[error("the scene: {}", .0.join("; "))]
+    Invalid(Vec<String>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawScene {
+    size: (u32, u32),
+    #[serde(default, rename = "line")]
+    lines: Vec<Line>,
+    #[serde(default, rename = "zone")]
+    zones: Vec<Zone>,
+    #[serde(default, rename = "rule")]
+    rules: Vec<toml::Table>,
+}
+
+impl Scene {
+    /// A scene without lines, zones or rules.
+    pub fn empty(size: (u32, u32)) -> Self {
+        Self { size, lines: Vec::new(), zones: Vec::new(), rules: Vec::new() }
+    }
+
+    /// Reads a scene file.
+    ///
+    /// # Errors
+    /// [`SceneError`] with every problem at once. The rules' own keys are checked by [`crate::rules::make_all`].
+    pub fn parse(text: &str) -> Result<Self, SceneError> {
+        let raw: RawScene = toml::from_str(text).map_err(SceneError::Parse)?;
+        raw.check().map_err(SceneError::Invalid)
+    }
+
+    pub fn zone(&self, id: &ZoneId) -> Option<&Zone> {
+        self.zones.iter().find(|z| z.id == *id)
+    }
+}
+
+impl RawScene {
+    fn check(self) -> Result<Scene, Vec<String>> {
+        let mut problems = Vec::new();
+        let (w, h) = self.size;
+        if !(16..=16_384).contains(&w) || !(16..=16_384).contains(&h) {
+            problems.push(format!("size {w} x {h} is not a picture's size"));
+        }
+        let mut seen = BTreeSet::new();
+        for line in &self.lines {
+            if !seen.insert(line.id.as_str()) {
+                problems.push(format!("line {:?} is there twice", line.id.as_str()));
+            }
+            if line.a == line.b {
+                problems.push(format!("line {:?} has no length", line.id.as_str()));
+            }
+        }
+        for zone in &self.zones {
+            if !seen.insert(zone.id.as_str()) {
+                problems.push(format!("zone {:?}: the id is used twice", zone.id.as_str()));
+            }
+            if zone.polygon.len() < 3 {
+                problems.push(format!("zone {:?} needs three corners or more", zone.id.as_str()));
+            }
+        }
+        let mut rules = Vec::new();
+        for (i, mut params) in self.rules.into_iter().enumerate() {
+            match params.remove("kind") {
+                Some(toml::Value::String(kind)) => rules.push(RuleSpec { kind, params }),
+                Some(other) => problems.push(format!("rule {}: kind {other} is not a text", i + 1)),
+                None => problems.push(format!("rule {}: kind is missing", i + 1)),
+            }
+        }
+        if problems.is_empty() {
+            Ok(Scene { size: self.size, lines: self.lines, zones: self.zones, rules })
+        } else {
+            Err(problems)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scene_reads() {
+        let scene = Scene::parse(
+            "size = [1280, 720]\n\
+             [[line]]\nid = \"north\"\na = [1, 2.5]\nb = [3, 4]\n\
+             [[zone]]\nid = \"box\"\npolygon = [[0,0],[9,0],[9,9]]\n\
+             [[rule]]\nkind = \"stopped_vehicle\"\nzone = \"box\"\n",
+        )
+        .unwrap();
+        assert_eq!(scene.size, (1280, 720));
+        assert_eq!(scene.lines[0].a, Point::new(1.0, 2.5));
+        assert_eq!(scene.rules[0].kind, "stopped_vehicle");
+        assert!(scene.rules[0].params.contains_key("zone"));
+    }
+
+    #[track_caller]
+    fn check(text: &str, want: &str) {
+        assert_eq!(Scene::parse(text).unwrap_err().to_string(), want);
+    }
+
+    #[test]
+    fn every_problem_at_once() {
+        check(
+            "size = [1, 720]\n[[line]]\nid = \"n\"\na = [1, 2]\nb = [1, 2]\n\
+             [[zone]]\nid = \"n\"\npolygon = [[0,0]]\n[[rule]]\nzone = 3\n",
+            "the scene: size 1 x 720 is not a picture's size; line \"n\" has no length; \
+             zone \"n\": the id is used twice; zone \"n\" needs three corners or more; rule 1: kind is missing",
+        );
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        assert!(matches!(Scene::parse("size = [640, 360]\nlines = []\n"), Err(SceneError::Parse(_))));
+    }
+}

@@ -1,0 +1,116 @@
+//! Every kind of event goes to protobuf bytes and back unchanged; what is not of the contract is refused.
+
+use prost::Message;
+
+use super::*;
+
+fn bodies() -> Vec<EventBody> {
+    let camera = || "cam-1".parse().unwrap();
+    let junction = || "j-1".parse().unwrap();
+    let state = |link| LinkState { link, reason: "no route to host".into() };
+    let crossing = LineCrossing {
+        line: "north".parse().unwrap(),
+        class: Class::Motorcycle,
+        direction: Direction::ToLeft,
+        track: TrackId(9),
+    };
+    let rule = RuleEvent {
+        rule: "stopped_vehicle".into(),
+        began: UtcMillis(5),
+        zone: Some("box".parse().unwrap()),
+        track: Some(TrackId(3)),
+        class: Some(Class::Bus),
+        bbox: Some(BBox::new(1.0, 2.0, 3.0, 4.5)),
+    };
+    let stats = CameraStats { span: DurationMs(5000), frames: 1, inferred: 2, detections: 3, dropped: 4 };
+    let fix = Fix {
+        vehicle: "29b-12345".parse().unwrap(),
+        at: UtcMillis(7),
+        received: UtcMillis(8),
+        position: LatLon::new(21.0278, 105.8342),
+        speed: MetersPerSecond(3.5),
+        course: Some(Degrees(14.0)),
+        altitude: None,
+        valid: true,
+        protocol: "gt06".into(),
+    };
+    let groups = GroupStates {
+        groups: "1eBN".into(),
+        cycle_s: Some(17),
+        stage: None,
+        controller_at: UtcMillis(11),
+        old: true,
+    };
+    let alarm = SignalAlarm {
+        code: "A0008".into(),
+        component: "sg-1".into(),
+        active: true,
+        acknowledged: false,
+        suspended: true,
+        priority: 2,
+        description: "dead lock".into(),
+    };
+    vec![
+        EventBody::LineCrossing { camera: camera(), crossing },
+        EventBody::Rule { camera: camera(), event: rule },
+        EventBody::CameraStats { camera: camera(), stats },
+        EventBody::CameraState { camera: camera(), state: state(Link::Down) },
+        EventBody::Fix(fix),
+        EventBody::Signal { junction: junction(), groups },
+        EventBody::SignalAlarm { junction: junction(), alarm },
+        EventBody::SignalState { junction: junction(), state: state(Link::Connecting) },
+    ]
+}
+
+#[test]
+fn every_kind_survives_the_wire() {
+    for body in bodies() {
+        let event = Event { id: EventId { boot: 77, seq: Seq(3) }, at: UtcMillis(-4), body };
+        let bytes = to_wire(&event).encode_to_vec();
+        let back = from_wire(77, v1::Event::decode(&bytes[..]).unwrap()).unwrap();
+        assert_eq!(back, event);
+    }
+}
+
+#[track_caller]
+fn refused(change: impl Fn(&mut v1::Event), want: &str) {
+    for body in bodies() {
+        let event = Event { id: EventId { boot: 1, seq: Seq(1) }, at: UtcMillis(0), body };
+        let mut message = to_wire(&event);
+        change(&mut message);
+        if let Err(err) = from_wire(1, message) {
+            assert_eq!(err.to_string(), want);
+            return;
+        }
+    }
+    panic!("nothing was refused");
+}
+
+#[test]
+fn foreign_values_are_refused_by_name() {
+    refused(|m| m.body = None, "body: is missing or of a newer contract");
+    refused(
+        |m| {
+            if let Some(Body::LineCrossing(c)) = &mut m.body {
+                c.road_user = 99;
+            }
+        },
+        "line_crossing.road_user: 99 is not known",
+    );
+    refused(
+        |m| {
+            if let Some(Body::Fix(f)) = &mut m.body {
+                f.lat = 91.0;
+            }
+        },
+        "fix.lat: 91, 105.8342 is not on the earth",
+    );
+    refused(
+        |m| {
+            if let Some(Body::CameraState(c)) = &mut m.body {
+                c.camera = "a/b".into();
+            }
+        },
+        "camera_state.camera: camera id \"a/b\" is not an id: 1 to 64 of a-z, 0-9, '_' and '-'",
+    );
+}

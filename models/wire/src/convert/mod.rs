@@ -1,0 +1,17 @@
+//! Domain <-> protobuf, round-trip tested. What cannot be understood is refused with the field's name.
+
+pub mod event;
+
+/// A message that is valid protobuf but not of this contract.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {why}")]
+pub struct BadMessage {
+    pub field: &'static str,
+    pub why: String,
+}
+
+impl BadMessage {
+    pub fn new(field: &'static str, why: impl ToString) -> Self {
+        Self { field, why: why.to_string() }
+    }
+}

@@ -1,0 +1,119 @@
+//! Every bus key, built and parsed here only.
+
+use std::fmt;
+
+use models_domain::{CameraId, EventId, GatewayId, Seq};
+
+/// A key of one gateway: `city/v1/<gateway>/<what>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    pub gateway: GatewayId,
+    pub what: What,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// `EventBatch`, up.
+    Events,
+    /// `StoredUpTo`, down.
+    Stored,
+    /// `GatewayState`, up, latest value.
+    State,
+    /// Liveliness token.
+    Alive,
+    /// Query: `PictureRequest` -> `Picture`.
+    Picture(CameraId),
+    /// Query: nothing -> `Still`.
+    Still(EventId),
+}
+
+/// Events of all gateways.
+pub const ALL_EVENTS: &str = "city/v1/*/events";
+/// States of all gateways.
+pub const ALL_STATES: &str = "city/v1/*/state";
+/// Liveliness of all gateways.
+pub const ALL_ALIVE: &str = "city/v1/*/alive";
+
+/// Every picture of one gateway, to answer on.
+pub fn all_pictures(gateway: &GatewayId) -> String {
+    format!("city/v1/{gateway}/picture/*")
+}
+
+/// Every still of one gateway, to answer on.
+pub fn all_stills(gateway: &GatewayId) -> String {
+    format!("city/v1/{gateway}/still/*")
+}
+
+impl Key {
+    pub fn new(gateway: &GatewayId, what: What) -> Self {
+        Self { gateway: gateway.clone(), what }
+    }
+
+    /// `None` for keys that are not of this contract.
+    pub fn parse(key: &str) -> Option<Self> {
+        let rest = key.strip_prefix("city/v1/")?;
+        let chunks: Vec<&str> = rest.split('/').collect();
+        let (gateway, what) = match chunks[..] {
+            [gateway, "events"] => (gateway, What::Events),
+            [gateway, "stored"] => (gateway, What::Stored),
+            [gateway, "state"] => (gateway, What::State),
+            [gateway, "alive"] => (gateway, What::Alive),
+            [gateway, "picture", camera] => (gateway, What::Picture(camera.parse().ok()?)),
+            [gateway, "still", id] => (gateway, What::Still(event_id(id)?)),
+            _ => return None,
+        };
+        Some(Self { gateway: gateway.parse().ok()?, what })
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "city/v1/{}/", self.gateway)?;
+        match &self.what {
+            What::Events => f.write_str("events"),
+            What::Stored => f.write_str("stored"),
+            What::State => f.write_str("state"),
+            What::Alive => f.write_str("alive"),
+            What::Picture(camera) => write!(f, "picture/{camera}"),
+            What::Still(id) => write!(f, "still/{id}"),
+        }
+    }
+}
+
+fn event_id(text: &str) -> Option<EventId> {
+    let (boot, seq) = text.split_once('-')?;
+    Some(EventId { boot: boot.parse().ok()?, seq: Seq(seq.parse().ok()?) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_trip() {
+        for key in [
+            "city/v1/pole-17/events",
+            "city/v1/pole-17/stored",
+            "city/v1/pole-17/state",
+            "city/v1/pole-17/alive",
+            "city/v1/pole-17/picture/north",
+            "city/v1/pole-17/still/1700000000000-12",
+        ] {
+            assert_eq!(Key::parse(key).map(|k| k.to_string()).as_deref(), Some(key));
+        }
+    }
+
+    #[test]
+    fn foreign_keys_are_refused() {
+        for key in [
+            "city/v2/pole-17/events",
+            "city/v1/p*le/events",
+            "city/v1/a/still/7",
+            "city/v1/a/b/c/d",
+            "",
+            "city/v1//events",
+        ] {
+            assert_eq!(Key::parse(key), None, "{key}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The contract that poles, hall and page meet at, owned by neither: messages, their conversion, and every bus key.
+
+pub mod convert;
+pub mod keys;
+
+/// Generated from `proto/`; `cargo xtask gen` writes it, CI compares.
+#[allow(clippy::all, clippy::pedantic, missing_docs)]
+#[path = "gen/ngatu.v1.rs"]
+pub mod v1;
+
+/// The descriptors of `proto/`, for gRPC reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!("gen/descriptors.bin");

@@ -1,0 +1,1 @@
+//! Integration tests: promises about the code, and the house as a whole.
