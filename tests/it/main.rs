@@ -1,1 +1,5 @@
 //! Integration tests: promises about the code, and the house as a whole.
+
+mod layers;
+mod source;
+mod tidy;
