@@ -1,1 +1,13 @@
-//! Room of the house; see README.md.
+//! The camera door: pictures out of files and streams, read in place out of GStreamer's memory; clips written for people.
+//!
+//! Suggested reading order: `drivers` (one file per way of reading), `pipeline` (what they share), `decode`, `mailbox`.
+
+mod address;
+mod decode;
+mod drivers;
+mod mailbox;
+mod picture;
+mod pipeline;
+mod problem;
+
+pub use drivers::{Cameras, clip_length};

@@ -1,0 +1,40 @@
+//! A decoded buffer of GStreamer as a [`Picture`], read in place.
+
+use std::sync::Arc;
+
+use gst_video::{VideoFormat, VideoFrame, VideoFrameExt, VideoInfo, video_frame::Readable};
+use hardware_ports::camera::{Picture, PixelFormat, Plane, Planes};
+
+/// What the sink asks the decoder for. `videoconvert` before it makes these of anything else (10 bit, 4:2:2 …).
+pub const FORMATS: [(VideoFormat, PixelFormat); 2] =
+    [(VideoFormat::I420, PixelFormat::I420), (VideoFormat::Nv12, PixelFormat::Nv12)];
+
+/// The picture in `sample`; keeps the decoder's buffer mapped until its last reader is gone, and copies no pixel.
+/// Rows may be padded: strides and offsets are those of the buffer's video meta.
+///
+/// # Errors
+/// A text for people when the sample is not a picture of one of [`FORMATS`].
+pub fn picture(sample: &gst::Sample) -> Result<Picture, String> {
+    let caps = sample.caps().ok_or("a picture came without a description")?;
+    let info = VideoInfo::from_caps(caps).map_err(|_| format!("{caps} does not describe a picture"))?;
+    let format = FORMATS.iter().find(|(theirs, _)| *theirs == info.format()).map(|(_, ours)| *ours);
+    let format = format.ok_or_else(|| format!("pictures of format {} are not read", info.format()))?;
+    let buffer = sample.buffer_owned().ok_or("a picture came without its pixels")?;
+    let frame = VideoFrame::from_buffer_readable(buffer, &info)
+        .map_err(|_| "the decoder's memory cannot be read".to_owned())?;
+    let (width, height) = (frame.width(), frame.height());
+    Ok(Picture { width, height, format, planes: Arc::new(Mapped(frame)) })
+}
+
+struct Mapped(VideoFrame<Readable>);
+
+impl Planes for Mapped {
+    fn plane(&self, index: usize) -> Plane<'_> {
+        let data = u32::try_from(index).ok().and_then(|i| self.0.plane_data(i).ok());
+        let stride = self.0.plane_stride().get(index).and_then(|&s| usize::try_from(s).ok());
+        match (data, stride) {
+            (Some(data), Some(stride)) => Plane { data, stride },
+            _ => Plane { data: &[], stride: 0 },
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Clips for the tests: some made by GStreamer at test time, real ones from the cache.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gst::prelude::*;
+use hardware_camera::Cameras;
+use hardware_ports::SystemClock;
+use hardware_ports::camera::{
+    CameraDriver, CameraError, CameraSource, CameraStream, Frame, Next, Pace, Transport,
+};
+
+/// Long enough for a busy machine; reached only by a test that fails.
+pub const LONG: Duration = Duration::from_secs(60);
+
+pub fn cameras() -> Cameras {
+    Cameras::new(Arc::new(SystemClock::new())).unwrap()
+}
+
+pub fn open(clip: &Path) -> Result<Box<dyn CameraStream>, CameraError> {
+    open_url(&clip.display().to_string(), Pace::EveryFrame)
+}
+
+pub fn open_url(url: &str, pace: Pace) -> Result<Box<dyn CameraStream>, CameraError> {
+    let source = CameraSource { url: url.to_owned(), transport: Transport::Tcp };
+    cameras().open(&source, pace)
+}
+
+/// Every picture until the end.
+pub fn all(stream: &mut dyn CameraStream) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    loop {
+        match stream.next(LONG).unwrap() {
+            Next::Frame(frame) => frames.push(frame),
+            Next::End => return frames,
+            Next::Idle => panic!("nothing came after {} pictures", frames.len()),
+        }
+    }
+}
+
+/// Runs a gst-launch description to its end.
+pub fn launch(description: &str) {
+    gst::init().unwrap();
+    let pipeline = gst::parse::launch(description).unwrap();
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let kinds = [gst::MessageType::Eos, gst::MessageType::Error];
+    let message =
+        pipeline.bus().unwrap().timed_pop_filtered(gst::ClockTime::from_seconds(60), &kinds).unwrap();
+    pipeline.set_state(gst::State::Null).unwrap();
+    assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
+}
+
+/// A clip of moving colours: `frames` pictures at 25 a second.
+pub fn make(path: &Path, frames: u32, size: (u32, u32), mux: &str) {
+    launch(&format!(
+        "videotestsrc num-buffers={frames} pattern=smpte ! video/x-raw,format=I420,framerate=25/1,\
+         width={},height={} ! x264enc speed-preset=ultrafast key-int-max=10 ! {mux} ! filesink location={}",
+        size.0,
+        size.1,
+        path.display()
+    ));
+}
+
+/// A clip of the cache, or none, said aloud.
+pub fn cached(name: &str) -> Option<PathBuf> {
+    let cache = std::env::var_os("NGATU_CACHE")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/ngatu")))?;
+    there(cache.join("clips").join(name))
+}
+
+/// A clip of the field material beside the checkout, or none, said aloud.
+pub fn field(name: &str) -> Option<PathBuf> {
+    there(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/field/video").join(name))
+}
+
+fn there(path: PathBuf) -> Option<PathBuf> {
+    if path.is_file() {
+        return Some(path);
+    }
+    eprintln!("skipped: {} is not there", path.display());
+    None
+}
