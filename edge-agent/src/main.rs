@@ -1,6 +1,7 @@
 //! `edge-agent`: what runs at the pole. One file per subcommand in `commands/`.
 
 mod commands;
+mod models;
 
 use clap::{Parser, Subcommand};
 

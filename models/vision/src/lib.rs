@@ -1,1 +1,14 @@
-//! Room of the house; see README.md.
+//! Numbers around a network: what its manifest says, where a picture lies in its input, what its output tensors mean.
+//! Pure; the network itself runs in `hardware/infer`.
+//!
+//! Suggested reading order: `manifest`, `letterbox`, `layouts`, then what is made of the boxes: `nms`, `riders`, `post`.
+
+pub mod layouts;
+pub mod letterbox;
+pub mod manifest;
+pub mod nms;
+pub mod post;
+pub mod riders;
+
+pub use letterbox::Letterbox;
+pub use manifest::Manifest;

@@ -1,0 +1,167 @@
+//! A picture as a network wants it: letterboxed, normalised, one float plane a colour.
+
+use hardware_ports::camera::Picture;
+use hardware_ports::infer::InferError;
+use models_vision::Letterbox;
+use models_vision::manifest::{Channels, Input};
+
+use crate::pixels::{Resized, Row, check, rgb_of};
+
+/// Memory for one picture on its way into the network; used again and again.
+#[derive(Default)]
+pub struct Scratch {
+    resized: Resized,
+    /// `[1, 3, height, width]`.
+    pub tensor: Vec<f32>,
+    /// Whose margins the tensor holds.
+    filled: Option<Letterbox>,
+}
+
+/// `(value cut to 0..=255 - mean) / std` of one colour, as one multiplication and one addition.
+#[derive(Clone, Copy)]
+struct Scale {
+    factor: f32,
+    shift: f32,
+}
+
+impl Scale {
+    #[inline(always)]
+    fn of(self, value: f32) -> f32 {
+        value.clamp(0.0, 255.0).mul_add(self.factor, self.shift)
+    }
+}
+
+impl Scratch {
+    /// Fills `tensor` with the picture and says where in it the picture lies.
+    ///
+    /// # Errors
+    /// [`InferError::Picture`] when the picture is not what it says.
+    pub fn prepare(&mut self, picture: &Picture, input: &Input) -> Result<Letterbox, InferError> {
+        check(picture)?;
+        let place = Letterbox::fit((picture.width, picture.height), (input.width, input.height))
+            .ok_or_else(|| InferError::Picture(format!("{picture:?} has an impossible size")))?;
+        self.resized.load(picture, place.content)?;
+        let area = input.width as usize * input.height as usize;
+        let scales: [Scale; 3] = std::array::from_fn(|c| Scale {
+            factor: 1.0 / input.std[c],
+            shift: -input.mean[c] / input.std[c],
+        });
+        if self.filled != Some(place) {
+            self.tensor.resize(3 * area, 0.0);
+            for (plane, scale) in self.tensor.chunks_exact_mut(area).zip(scales) {
+                plane.fill(scale.of(0.0));
+            }
+        }
+        // Not whole again until every row is written.
+        self.filled = None;
+        let (first, rest) = self.tensor.split_at_mut(area);
+        let (second, third) = rest.split_at_mut(area);
+        // From here on in the order red, green, blue.
+        let (planes, scales) = match input.channels {
+            Channels::Rgb => ([first, second, third], scales),
+            Channels::Bgr => ([third, second, first], [scales[2], scales[1], scales[0]]),
+        };
+        let [red, green, blue] = planes;
+        let width = place.content.0 as usize;
+        self.resized.rows(place.content, |i, row| {
+            let at = (i + place.offset.1 as usize) * input.width as usize + place.offset.0 as usize;
+            let out = [&mut red[at..at + width], &mut green[at..at + width], &mut blue[at..at + width]];
+            write(row, out, scales);
+        })?;
+        self.filled = Some(place);
+        Ok(place)
+    }
+}
+
+fn write(row: Row<'_>, [red, green, blue]: [&mut [f32]; 3], scales: [Scale; 3]) {
+    let out = red.iter_mut().zip(green).zip(blue);
+    match row {
+        Row::Rgb(rgb) => {
+            for (((r, g), b), rgb) in out.zip(rgb.chunks_exact(3)) {
+                *r = scales[0].of(f32::from(rgb[0]));
+                *g = scales[1].of(f32::from(rgb[1]));
+                *b = scales[2].of(f32::from(rgb[2]));
+            }
+        }
+        Row::Planar { y, u, v } => {
+            for (x, (((r, g), b), y)) in out.zip(y).enumerate() {
+                let rgb = rgb_of(*y, u[x / 2], v[x / 2]);
+                (*r, *g, *b) = (scales[0].of(rgb[0]), scales[1].of(rgb[1]), scales[2].of(rgb[2]));
+            }
+        }
+        Row::Interleaved { y, uv } => {
+            for (x, (((r, g), b), y)) in out.zip(y).enumerate() {
+                let rgb = rgb_of(*y, uv[x / 2 * 2], uv[x / 2 * 2 + 1]);
+                (*r, *g, *b) = (scales[0].of(rgb[0]), scales[1].of(rgb[1]), scales[2].of(rgb[2]));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use hardware_ports::camera::{OwnedPlanes, PixelFormat};
+    use models_vision::manifest::{DEFAULT, Manifest};
+
+    use super::*;
+
+    fn input() -> Input {
+        Manifest::shipped(DEFAULT).unwrap().input
+    }
+
+    /// The three colours (blue, green, red) at a place of the tensor, on 0..=255 again.
+    fn at(scratch: &Scratch, x: usize, y: usize) -> [f32; 3] {
+        let input = input();
+        std::array::from_fn(|c| {
+            let value = scratch.tensor[c * 640 * 384 + y * 640 + x] * input.std[c] + input.mean[c];
+            (value * 10.0).round() / 10.0
+        })
+    }
+
+    #[test]
+    fn an_rgb_picture_lies_in_the_middle_as_bgr() {
+        let mut scratch = Scratch::default();
+        let data = [200, 100, 50].repeat(768 * 576);
+        let place = scratch.prepare(&Picture::from_rgb(768, 576, data), &input()).unwrap();
+        assert_eq!((place.content, place.offset), ((512, 384), (64, 0)));
+        assert_eq!(at(&scratch, 64, 0), [50.0, 100.0, 200.0]);
+        assert_eq!(at(&scratch, 575, 383), [50.0, 100.0, 200.0]);
+        for outside in [(0, 0), (63, 200), (576, 200), (639, 383)] {
+            assert_eq!(at(&scratch, outside.0, outside.1), [0.0, 0.0, 0.0]);
+        }
+        // A picture of another shape leaves nothing of the one before.
+        let wide = Picture::from_rgb(640, 64, vec![255; 640 * 64 * 3]);
+        scratch.prepare(&wide, &input()).unwrap();
+        assert_eq!(at(&scratch, 320, 100), [0.0, 0.0, 0.0]);
+        assert_eq!(at(&scratch, 320, 192), [255.0, 255.0, 255.0]);
+    }
+
+    #[test]
+    fn the_formats_agree() {
+        let (w, h) = (64_usize, 36_usize);
+        // Red on the left, blue on the right.
+        let half = |left: u8, right: u8, w: usize| [vec![left; w / 2], vec![right; w / 2]].concat();
+        let y = half(81, 41, w).repeat(h);
+        let (u, v) = (half(90, 240, w / 2), half(240, 110, w / 2));
+        let uv: Vec<u8> = u.iter().zip(&v).flat_map(|(u, v)| [*u, *v]).collect();
+        let i420 = [y.clone(), u.repeat(h / 2), v.repeat(h / 2)].concat();
+        let nv12 = [y, uv.repeat(h / 2)].concat();
+        let quarter = w * h / 4;
+        let i420_planes = vec![(0, w), (w * h, w / 2), (w * h + quarter, w / 2)];
+        for (format, data, planes) in
+            [(PixelFormat::I420, i420, i420_planes), (PixelFormat::Nv12, nv12, vec![(0, w), (w * h, w)])]
+        {
+            let planes = Arc::new(OwnedPlanes { data, planes });
+            let picture = Picture { width: w as u32, height: h as u32, format, planes };
+            let mut scratch = Scratch::default();
+            scratch.prepare(&picture, &input()).unwrap();
+            let near = |found: [f32; 3], want: [f32; 3]| {
+                assert!(found.iter().zip(want).all(|(a, b)| (a - b).abs() < 2.0), "{format:?}: {found:?}");
+            };
+            near(at(&scratch, 100, 192), [0.0, 0.0, 255.0]);
+            near(at(&scratch, 500, 192), [255.0, 0.0, 0.0]);
+        }
+    }
+}

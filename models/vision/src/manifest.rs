@@ -1,0 +1,303 @@
+//! A network's manifest: where it comes from, what goes in, what comes out, how good it was measured to be.
+
+use std::collections::BTreeMap;
+
+use models_domain::Class;
+use serde::Deserialize;
+
+use crate::layouts::{self, Layout};
+
+/// Shipped manifests by name. A new network: its .toml in `models/manifests/` and one line here.
+pub const SHIPPED: &[(&str, &str)] =
+    &[("nanodet-g-640x384", include_str!("../../manifests/nanodet-g-640x384.toml"))];
+
+/// The network that is used when nobody names one.
+pub const DEFAULT: &str = "nanodet-g-640x384";
+
+/// A network that can be run as its manifest says.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    pub name: String,
+    /// File name of the ONNX model, without a folder.
+    pub file: String,
+    /// Of the ONNX model, lower-case hexadecimal.
+    pub sha256: String,
+    pub licence: String,
+    pub source: Source,
+    pub input: Input,
+    /// Output tensors in the order that `layout` expects.
+    pub tensors: Vec<String>,
+    pub layout: &'static Layout,
+    /// The network's own class numbers, for those classes that are ours.
+    pub classes: Vec<(usize, Class)>,
+    pub thresholds: Thresholds,
+    pub measured: Vec<Measured>,
+}
+
+/// The registry package that the model is made of; read by `models/convert/fetch-model`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    pub registry: Registry,
+    pub package: String,
+    pub version: String,
+    /// Path of the graph inside the package.
+    pub graph: String,
+    pub weights: String,
+    pub weights_sha256: String,
+    /// Name in the ONNX model to name in the source.
+    #[serde(default)]
+    pub outputs: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Registry {
+    Npm,
+    Pypi,
+}
+
+/// One float tensor `[1, 3, height, width]` of `(channel - mean) / std`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    pub tensor: String,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    pub channels: Channels,
+    pub fit: Fit,
+    /// In the order of `channels`, on 0..=255.
+    pub mean: [f32; 3],
+    /// In the order of `channels`, on 0..=255.
+    pub std: [f32; 3],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channels {
+    Bgr,
+    Rgb,
+}
+
+/// How a picture of another shape is brought to the input's size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fit {
+    /// Shape kept, in the middle, the rest 0 before mean and std.
+    Letterbox,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Thresholds {
+    pub min_score: f32,
+    pub same_class_iou: f64,
+    pub any_vehicle_iou: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measured {
+    pub data: String,
+    pub metric: String,
+    pub value: f64,
+    pub how: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    #[error("the manifest is not what a manifest should be")]
+    Parse(#[source] toml::de::Error),
+    #[error("the manifest: {}", .0.join("; "))]
+    Invalid(Vec<String>),
+    #[error(
+        "no shipped model is called {name:?}; shipped are {known}; or give the path of a manifest ending in .toml"
+    )]
+    Unknown { name: String, known: String },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawManifest {
+    name: String,
+    file: String,
+    sha256: String,
+    licence: String,
+    source: Source,
+    input: Input,
+    output: RawOutput,
+    classes: BTreeMap<String, Class>,
+    thresholds: Thresholds,
+    #[serde(default)]
+    measured: Vec<Measured>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawOutput {
+    layout: String,
+    tensors: Vec<String>,
+}
+
+impl Manifest {
+    /// # Errors
+    /// [`ManifestError::Unknown`] when no shipped manifest has that name.
+    pub fn shipped(name: &str) -> Result<Self, ManifestError> {
+        match SHIPPED.iter().find(|(n, _)| *n == name) {
+            Some((_, text)) => Self::parse(text),
+            None => {
+                let known = SHIPPED.iter().map(|(n, _)| *n).collect::<Vec<_>>().join(", ");
+                Err(ManifestError::Unknown { name: name.to_owned(), known })
+            }
+        }
+    }
+
+    /// Reads a manifest's text.
+    ///
+    /// # Errors
+    /// [`ManifestError`] with every problem at once.
+    pub fn parse(text: &str) -> Result<Self, ManifestError> {
+        let raw: RawManifest = toml::from_str(text).map_err(ManifestError::Parse)?;
+        raw.check().map_err(ManifestError::Invalid)
+    }
+}
+
+impl RawManifest {
+    fn check(self) -> Result<Manifest, Vec<String>> {
+        let mut problems = Vec::new();
+        if self.file.is_empty() || self.file.contains(['/', '\\']) || self.file.starts_with('.') {
+            problems.push(format!("file {:?} must be a plain file name", self.file));
+        }
+        for (key, sum) in [("sha256", &self.sha256), ("source.weights_sha256", &self.source.weights_sha256)] {
+            if !is_sha256(sum) {
+                problems.push(format!("{key} {sum:?} is not 64 lower-case hexadecimal digits"));
+            }
+        }
+        problems.extend(self.input.problems());
+        problems.extend(self.thresholds.problems());
+        let layout = layouts::by_name(&self.output.layout);
+        match layout {
+            None => problems.push(format!(
+                "output.layout {:?} is not known; known are {}",
+                self.output.layout,
+                layouts::names()
+            )),
+            Some(l) if self.output.tensors.len() != l.tensors => problems.push(format!(
+                "output.tensors: layout {} has {} of them, not {}",
+                l.name,
+                l.tensors,
+                self.output.tensors.len()
+            )),
+            Some(_) => {}
+        }
+        let classes = self.classes.iter().map(|(number, &class)| (number.parse(), number, class));
+        let mut read = Vec::new();
+        for (parsed, number, class) in classes {
+            match parsed {
+                Ok(id) if id < 10_000 => read.push((id, class)),
+                Ok(_) | Err(_) => problems.push(format!("classes: {number:?} is not a class number")),
+            }
+        }
+        if self.classes.is_empty() {
+            problems.push("classes: none is named".to_owned());
+        }
+        read.sort_unstable();
+        match layout {
+            Some(layout) if problems.is_empty() => Ok(Manifest {
+                name: self.name,
+                file: self.file,
+                sha256: self.sha256,
+                licence: self.licence,
+                source: self.source,
+                input: self.input,
+                tensors: self.output.tensors,
+                layout,
+                classes: read,
+                thresholds: self.thresholds,
+                measured: self.measured,
+            }),
+            Some(_) | None => Err(problems),
+        }
+    }
+}
+
+impl Input {
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        for (key, side) in [("width", self.width), ("height", self.height)] {
+            if !(32..=4096).contains(&side) || side % 32 != 0 {
+                problems.push(format!("input.{key} {side} is not a multiple of 32 up to 4096"));
+            }
+        }
+        if self.std.iter().any(|s| !s.is_finite() || *s <= 0.0) || self.mean.iter().any(|m| !m.is_finite()) {
+            problems.push("input.mean and input.std must be numbers, std above 0".to_owned());
+        }
+        problems
+    }
+}
+
+impl Thresholds {
+    fn problems(&self) -> Vec<String> {
+        let of = [
+            ("min_score", f64::from(self.min_score)),
+            ("same_class_iou", self.same_class_iou),
+            ("any_vehicle_iou", self.any_vehicle_iou),
+        ];
+        let bad = of.into_iter().filter(|(_, value)| !(*value > 0.0 && *value <= 1.0));
+        bad.map(|(key, value)| format!("thresholds.{key} {value} is outside 0..=1")).collect()
+    }
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_manifest_reads_and_has_its_own_name() {
+        for (name, _) in SHIPPED {
+            let manifest = Manifest::shipped(name).unwrap();
+            assert_eq!(manifest.name, *name);
+            assert!(!manifest.measured.is_empty(), "{name}: measured accuracy is missing");
+        }
+        assert!(Manifest::shipped(DEFAULT).is_ok());
+    }
+
+    #[test]
+    fn an_unknown_name_says_what_is_known() {
+        let err = Manifest::shipped("yolo").unwrap_err().to_string();
+        assert!(err.contains("\"yolo\"") && err.contains(DEFAULT), "{err}");
+    }
+
+    /// The default manifest with `from` replaced, and what is said about it.
+    #[track_caller]
+    fn check(from: &str, to: &str, want: &str) {
+        let text = SHIPPED[0].1;
+        assert!(text.contains(from), "{from:?} is not in the manifest");
+        let err = Manifest::parse(&text.replacen(from, to, 1)).unwrap_err();
+        let said = match &err {
+            ManifestError::Parse(source) => source.to_string(),
+            ManifestError::Invalid(_) | ManifestError::Unknown { .. } => err.to_string(),
+        };
+        assert!(said.contains(want), "{said}");
+    }
+
+    #[test]
+    fn bad_manifests_are_refused() {
+        check("min_score", "min_scorr", "unknown field `min_scorr`");
+        check("file = \"nano", "file = \"../nano", "must be a plain file name");
+        check("sha256 = \"e", "sha256 = \"E", "is not 64 lower-case hexadecimal digits");
+        check("width = 640", "width = 650", "input.width 650 is not a multiple of 32");
+        check("layout = \"nanodet\"", "layout = \"nonodet\"", "\"nonodet\" is not known; known are nanodet");
+        check("\"scores_8\", ", "", "layout nanodet has 6 of them, not 5");
+        check("5 = \"bus\"", "5 = \"tram\"", "unknown variant `tram`");
+        check("5 = \"bus\"", "x = \"bus\"", "\"x\" is not a class number");
+        check("min_score = 0.3", "min_score = 3", "thresholds.min_score 3 is outside 0..=1");
+        check("57.375", "0.0", "std above 0");
+    }
+}
