@@ -1,8 +1,26 @@
-//! Following road users from picture to picture.
+//! Following road users from picture to picture, by time and not by the number of the picture.
+//!
+//! Two passes as in ByteTrack (Zhang et al. 2022): boxes with a high score first, then the doubtful ones for the tracks
+//! that found none. Pairs are the cheapest assignment over predicted boxes, gated by distance in sizes of the box, so
+//! that a motorcycle at six pictures a second is followed though its boxes do not overlap.
 
-use crate::detection::{BBox, Class};
+mod affinity;
+mod assign;
+mod life;
+mod motion;
+mod riders;
+
+#[cfg(test)]
+mod tests;
+
+pub use motion::size_of;
+
+use crate::detection::{BBox, Class, Detection};
 use crate::ids::TrackId;
-use crate::units::UtcMillis;
+use crate::units::{DurationMs, UtcMillis};
+use affinity::Gate;
+use assign::{Costs, FORBIDDEN, cheapest_pairs};
+use life::Life;
 
 /// One road user as the tracker believes it to be at the time of a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,6 +36,179 @@ pub struct Track {
     pub score: f32,
     /// First detection.
     pub began: UtcMillis,
+    /// Box of the first detection.
+    pub began_bbox: BBox,
     /// Last detection; earlier than the step's time while the track is coasting.
     pub seen: UtcMillis,
+}
+
+impl Track {
+    /// Whether a detection of the step at `at` fed it; otherwise it is coasting on its prediction.
+    pub fn is_seen(&self, at: UtcMillis) -> bool {
+        self.seen == at
+    }
+}
+
+/// How the tracker trusts and forgets. The defaults suit street cameras from 6 to 25 pictures a second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// Boxes from this score on are taken first.
+    pub high: f32,
+    /// Boxes from this score on may go on with a track, never begin one.
+    pub low: f32,
+    /// Boxes from this score on begin a track.
+    pub birth: f32,
+    /// A track counts from so many detections on ...
+    pub confirm_hits: u32,
+    /// ... and not before this age.
+    pub confirm_after: DurationMs,
+    /// How long a track that is not confirmed yet may go without a detection.
+    pub tentative_memory: DurationMs,
+    /// How long a moving road user may be hidden.
+    pub moving_memory: DurationMs,
+    /// How long a standing road user may be hidden.
+    pub standing_memory: DurationMs,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            high: 0.4,
+            low: 0.15,
+            birth: 0.4,
+            confirm_hits: 3,
+            confirm_after: DurationMs(200),
+            tentative_memory: DurationMs(450),
+            moving_memory: DurationMs(1_500),
+            standing_memory: DurationMs(10_000),
+        }
+    }
+}
+
+/// Most boxes taken from one picture, best first, and most tracks kept: a bound on time, far above any street.
+const MOST: usize = 400;
+/// A box that covers a track of its kind this much does not begin another track.
+const SAME_IOU: f64 = 0.5;
+/// Two tracks of one kind that agree this much are one road user.
+const DOUBLE_IOU: f64 = 0.8;
+
+const SURE: Gate = Gate { near: 0.35, sigmas: 2.5, far: 1.4 };
+const NEW: Gate = Gate { near: 0.35, sigmas: 2.0, far: 2.2 };
+const DOUBTFUL: Gate = Gate { near: 0.3, sigmas: 1.5, far: 0.8 };
+/// Cost of each second that a track was not seen: who was seen just now goes first.
+const UNSEEN_COST: f64 = 0.1;
+
+/// Follows the road users of one camera.
+pub struct Tracker {
+    settings: Settings,
+    lives: Vec<Life>,
+    tracks: Vec<Track>,
+    last: Option<UtcMillis>,
+    next_id: u64,
+}
+
+impl Tracker {
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, lives: Vec::new(), tracks: Vec::new(), last: None, next_id: 1 }
+    }
+
+    /// Takes in what was seen at `at` and returns all confirmed tracks, the coasting ones too.
+    ///
+    /// Time that stands still or runs backwards moves nobody; ids are never used again.
+    pub fn step(&mut self, at: UtcMillis, detections: &[Detection]) -> &[Track] {
+        let step = DurationMs(self.last.map_or(0, |last| at.since(last).0.max(0)));
+        self.last = Some(at);
+        for life in &mut self.lives {
+            life.predict(step);
+        }
+        self.lives.retain(|life| !life.is_over(&self.settings));
+
+        let seen = self.usable(detections);
+        let split = seen.partition_point(|d| d.score >= self.settings.high);
+        let mut free: Vec<Option<&Detection>> = seen.iter().map(Some).collect();
+        let mut fed = vec![false; self.lives.len()];
+        self.pair(at, &mut free[..split], &mut fed, &SURE, |life| life.is_confirmed());
+        self.pair(at, &mut free[..split], &mut fed, &NEW, |life| !life.is_confirmed());
+        self.pair(at, &mut free, &mut fed, &DOUBTFUL, |_| true);
+        self.begin(at, free.iter().take(split).flatten().copied());
+        self.drop_doubles();
+        self.tracks.clear();
+        self.tracks.extend(self.lives.iter().filter(|l| l.is_confirmed()).map(Life::track));
+        &self.tracks
+    }
+
+    /// Sound boxes with riders joined, best first.
+    fn usable(&self, detections: &[Detection]) -> Vec<Detection> {
+        let sound = |d: &&Detection| {
+            let BBox { x, y, w, h } = d.bbox;
+            [x, y, w, h].iter().all(|v| v.is_finite() && v.abs() < 1e6) && w > 0.0 && h > 0.0 && d.score.is_finite()
+        };
+        let kept: Vec<Detection> =
+            detections.iter().filter(|d| d.score >= self.settings.low).filter(sound).copied().collect();
+        let mut seen = riders::join_riders(&kept);
+        seen.sort_by(|a, b| b.score.total_cmp(&a.score));
+        seen.truncate(MOST);
+        seen
+    }
+
+    /// Feeds the tracks that `who` picks and nobody fed yet from the boxes that are still free.
+    fn pair(
+        &mut self,
+        at: UtcMillis,
+        free: &mut [Option<&Detection>],
+        fed: &mut [bool],
+        gate: &Gate,
+        who: impl Fn(&Life) -> bool,
+    ) {
+        let rows: Vec<usize> = (0..self.lives.len()).filter(|&i| !fed[i] && who(&self.lives[i])).collect();
+        let cols: Vec<(usize, Detection)> =
+            free.iter().enumerate().filter_map(|(j, d)| d.map(|d| (j, *d))).collect();
+        let mut costs = Costs::new(rows.len(), cols.len());
+        for (r, &i) in rows.iter().enumerate() {
+            let life = &self.lives[i];
+            let (class, unseen) = (life.class(), UNSEEN_COST * life.unseen.seconds());
+            for (c, (_, seen)) in cols.iter().enumerate() {
+                let cost = affinity::cost(&life.motion, class, seen, gate);
+                if cost < FORBIDDEN {
+                    costs.set(r, c, (cost + unseen).min(0.99));
+                }
+            }
+        }
+        for (r, c) in cheapest_pairs(&costs) {
+            let (j, seen) = &cols[c];
+            self.lives[rows[r]].update(at, seen, &self.settings);
+            fed[rows[r]] = true;
+            free[*j] = None;
+        }
+    }
+
+    fn begin<'a>(&mut self, at: UtcMillis, seen: impl Iterator<Item = &'a Detection>) {
+        for detection in seen.filter(|d| d.score >= self.settings.birth) {
+            let known = self.lives.iter().any(|life| {
+                life.unseen.0 == 0
+                    && affinity::strangeness(life.class(), detection.class).is_some()
+                    && life.motion.bbox().iou(&detection.bbox) > SAME_IOU
+            });
+            if !known && self.lives.len() < MOST {
+                self.lives.push(Life::new(TrackId(self.next_id), at, detection));
+                self.next_id += 1;
+            }
+        }
+    }
+
+    /// Of two tracks on one road user the one with less behind it goes.
+    fn drop_doubles(&mut self) {
+        let mut doubled = vec![false; self.lives.len()];
+        for (i, a) in self.lives.iter().enumerate() {
+            for (j, b) in self.lives.iter().enumerate().skip(i + 1) {
+                if affinity::strangeness(a.class(), b.class()).is_some()
+                    && a.motion.bbox().iou(&b.motion.bbox()) > DOUBLE_IOU
+                {
+                    doubled[if b.older_than(a) { i } else { j }] = true;
+                }
+            }
+        }
+        let mut doubled = doubled.into_iter();
+        self.lives.retain(|_| !doubled.next().unwrap_or(false));
+    }
 }

@@ -1,0 +1,90 @@
+//! Whether a box may belong to a track, and how well it fits.
+
+use super::assign::FORBIDDEN;
+use super::motion::{Motion, size_of};
+use crate::detection::{BBox, Class, Detection};
+
+/// Sides may differ by this factor from one picture to the next.
+const SIZE_RATIO_MAX: f64 = 2.2;
+
+/// How generously boxes are taken for a track's.
+#[derive(Debug, Clone, Copy)]
+pub struct Gate {
+    /// Centre distance that is always allowed, in sizes of the box.
+    pub near: f64,
+    /// Sigmas of the track's own uncertainty that are allowed on top.
+    pub sigmas: f64,
+    /// Never more than this, in sizes of the box.
+    pub far: f64,
+}
+
+/// 0 (the same) .. [`FORBIDDEN`] (must not be).
+pub fn cost(motion: &Motion, class: Class, seen: &Detection, gate: &Gate) -> f64 {
+    let Some(strange) = strangeness(class, seen.class) else { return FORBIDDEN };
+    let bbox = motion.bbox();
+    let ratio = size_ratio(&bbox, &seen.bbox);
+    if ratio > SIZE_RATIO_MAX {
+        return FORBIDDEN;
+    }
+    let (a, b) = (bbox.center(), seen.bbox.center());
+    let size = (motion.size() + size_of(&seen.bbox)) / 2.0;
+    let distance = (a.x - b.x).hypot(a.y - b.y) / size;
+    let allowed = (gate.near + gate.sigmas * motion.spread()).min(gate.far);
+    if !distance.is_finite() || distance >= allowed {
+        return FORBIDDEN;
+    }
+    // Overlap tells large slow boxes apart; distance is all there is for small fast ones.
+    let apart = 1.0 - bbox.iou(&seen.bbox);
+    let fit = 0.45 * apart + 0.4 * distance / allowed + 0.1 * (ratio - 1.0) / (SIZE_RATIO_MAX - 1.0);
+    (fit + strange).min(FORBIDDEN)
+}
+
+/// What it costs that a track of one class is seen as another; `None` when that cannot be one road user.
+pub fn strangeness(track: Class, seen: Class) -> Option<f64> {
+    let group = |class: Class| match class {
+        Class::Person => 0,
+        Class::Bicycle | Class::Motorcycle => 1,
+        Class::Car | Class::Bus | Class::Truck => 2,
+    };
+    match (group(track), group(seen)) {
+        (a, b) if a == b => Some(if track == seen { 0.0 } else { 0.02 }),
+        // A rider is seen now as a person, now as a two-wheeler.
+        (0, 1) | (1, 0) => Some(0.05),
+        _ => None,
+    }
+}
+
+/// The larger over the smaller side, for the pair of sides that differs more; 1 when alike.
+fn size_ratio(a: &BBox, b: &BBox) -> f64 {
+    let ratio = |p: f64, q: f64| p.max(q).max(2.0) / p.min(q).max(2.0);
+    // A turning vehicle changes one side much and the other little, so the sides are not judged alone.
+    (ratio(a.w, b.w) * ratio(a.h, b.h)).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GATE: Gate = Gate { near: 0.4, sigmas: 2.5, far: 2.0 };
+
+    fn seen(class: Class, x: f64) -> Detection {
+        Detection { class, bbox: BBox::new(x, 0.0, 20.0, 40.0), score: 0.8 }
+    }
+
+    #[track_caller]
+    fn check(dt: f64, class: Class, x: f64, want: bool) {
+        let mut motion = Motion::new(&BBox::new(0.0, 0.0, 20.0, 40.0));
+        motion.predict(dt);
+        let cost = cost(&motion, Class::Motorcycle, &seen(class, x), &GATE);
+        assert_eq!(cost < FORBIDDEN, want, "{cost}");
+    }
+
+    #[test]
+    fn a_small_fast_box_is_found_though_it_does_not_overlap() {
+        check(0.167, Class::Motorcycle, 40.0, true);
+        check(0.040, Class::Motorcycle, 40.0, false);
+        check(0.167, Class::Person, 30.0, true);
+        check(0.167, Class::Car, 0.0, false);
+        check(5.0, Class::Motorcycle, 100.0, false);
+    }
+}

@@ -1,0 +1,127 @@
+//! The life of one track: tentative, confirmed, coasting, over.
+
+use super::motion::Motion;
+use super::{Settings, Track};
+use crate::detection::{BBox, Class, Detection};
+use crate::ids::TrackId;
+use crate::units::{DurationMs, UtcMillis};
+
+/// Part of the votes from which a road user that mostly looks like a person is a rider.
+const RIDER_VOTES: f32 = 0.3;
+/// Below this speed, in sizes of the box a second, a road user stands.
+const STANDING: f64 = 0.25;
+/// A track must be this old before it can be said to stand.
+const STANDING_AGE: DurationMs = DurationMs(1_000);
+
+/// What the tracker keeps of one road user.
+#[derive(Debug, Clone)]
+pub struct Life {
+    pub id: TrackId,
+    pub motion: Motion,
+    /// Time since the last detection, by the tracker's own clock that never runs backwards.
+    pub unseen: DurationMs,
+    age: DurationMs,
+    hits: u32,
+    confirmed: bool,
+    votes: [f32; Class::ALL.len()],
+    score: f32,
+    began: UtcMillis,
+    began_bbox: BBox,
+    seen: UtcMillis,
+}
+
+impl Life {
+    pub fn new(id: TrackId, at: UtcMillis, first: &Detection) -> Self {
+        let mut votes = [0.0; Class::ALL.len()];
+        votes[index(first.class)] = first.score;
+        Self {
+            id,
+            motion: Motion::new(&first.bbox),
+            unseen: DurationMs(0),
+            age: DurationMs(0),
+            hits: 1,
+            confirmed: false,
+            votes,
+            score: first.score,
+            began: at,
+            began_bbox: first.bbox,
+            seen: at,
+        }
+    }
+
+    pub fn predict(&mut self, step: DurationMs) {
+        self.motion.predict(step.seconds());
+        self.unseen.0 += step.0;
+        self.age.0 += step.0;
+    }
+
+    pub fn update(&mut self, at: UtcMillis, seen: &Detection, settings: &Settings) {
+        self.motion.update(&seen.bbox, seen.score);
+        self.votes[index(seen.class)] += seen.score;
+        self.score = seen.score;
+        self.hits = self.hits.saturating_add(1);
+        self.seen = at;
+        self.unseen = DurationMs(0);
+        self.confirmed |= self.hits >= settings.confirm_hits && self.age >= settings.confirm_after;
+    }
+
+    pub fn is_confirmed(&self) -> bool {
+        self.confirmed
+    }
+
+    pub fn is_standing(&self) -> bool {
+        self.age >= STANDING_AGE && self.motion.relative_speed() < STANDING
+    }
+
+    pub fn is_over(&self, settings: &Settings) -> bool {
+        let memory = if !self.confirmed {
+            settings.tentative_memory
+        } else if self.is_standing() {
+            settings.standing_memory
+        } else {
+            settings.moving_memory
+        };
+        self.unseen > memory
+    }
+
+    pub fn older_than(&self, other: &Life) -> bool {
+        (self.confirmed, self.hits) > (other.confirmed, other.hits)
+    }
+
+    pub fn class(&self) -> Class {
+        let best = |classes: &[Class]| {
+            classes.iter().copied().max_by(|a, b| self.votes[index(*a)].total_cmp(&self.votes[index(*b)]))
+        };
+        let two_wheelers = [Class::Bicycle, Class::Motorcycle];
+        let votes: f32 = two_wheelers.iter().map(|c| self.votes[index(*c)]).sum();
+        let all: f32 = self.votes.iter().sum();
+        match best(&Class::ALL).unwrap_or(Class::Person) {
+            Class::Person if votes > RIDER_VOTES * all => best(&two_wheelers).unwrap_or(Class::Person),
+            class => class,
+        }
+    }
+
+    pub fn track(&self) -> Track {
+        Track {
+            id: self.id,
+            class: self.class(),
+            bbox: self.motion.bbox(),
+            velocity: self.motion.velocity(),
+            score: self.score,
+            began: self.began,
+            began_bbox: self.began_bbox,
+            seen: self.seen,
+        }
+    }
+}
+
+fn index(class: Class) -> usize {
+    match class {
+        Class::Person => 0,
+        Class::Bicycle => 1,
+        Class::Motorcycle => 2,
+        Class::Car => 3,
+        Class::Bus => 4,
+        Class::Truck => 5,
+    }
+}
