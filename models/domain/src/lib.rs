@@ -1,7 +1,7 @@
 //! The words and the rules of the city: pure values in, pure values out. No sockets, no files, no clock, no threads.
 //!
 //! Suggested reading order: the words (`ids`, `units`, `geo`, `detection`, `event`), then what is made of them
-//! (`track`, `count`, `rules`, `transit`, `signal`).
+//! (`track`, `count`, `rules`, joined in `watch`; `transit`, `signal`).
 
 pub mod count;
 pub mod detection;
@@ -14,6 +14,7 @@ pub mod signal;
 pub mod track;
 pub mod transit;
 pub mod units;
+pub mod watch;
 
 pub use detection::{BBox, Class, Detection};
 pub use event::{Event, EventBody};

@@ -1,5 +1,12 @@
 //! Counting: which way a track crossed a line.
 
+mod line;
+
+#[cfg(test)]
+mod line_tests;
+
+pub use line::LineCounter;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
