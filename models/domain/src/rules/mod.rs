@@ -2,6 +2,14 @@
 //!
 //! To add one: a file beside this one, its `mod` line, and its line in [`ALL`].
 
+mod common;
+mod intrusion;
+mod stopped_vehicle;
+mod wrong_way;
+
+#[cfg(test)]
+mod tests;
+
 use crate::event::RuleEvent;
 use crate::scene::Scene;
 use crate::track::Track;
@@ -17,7 +25,11 @@ pub trait Rule: Send {
 pub type Make = fn(&Scene, toml::Table) -> Result<Box<dyn Rule>, String>;
 
 /// Rule name in the scene file -> constructor.
-pub static ALL: &[(&str, Make)] = &[];
+pub static ALL: &[(&str, Make)] = &[
+    ("intrusion", intrusion::make),
+    ("stopped_vehicle", stopped_vehicle::make),
+    ("wrong_way", wrong_way::make),
+];
 
 /// The rules of a scene, ready to run.
 ///

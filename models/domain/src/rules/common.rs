@@ -1,0 +1,57 @@
+//! What rules share: reading their keys, and who stands in a zone.
+
+use serde::de::DeserializeOwned;
+
+use crate::geo::{Point, inside};
+use crate::ids::{LineId, ZoneId};
+use crate::scene::{Line, Scene, Zone};
+use crate::track::Track;
+use crate::units::DurationMs;
+
+/// A rule's own keys; the error names the key that is unknown, missing or of the wrong kind.
+pub fn read<T: DeserializeOwned>(params: toml::Table) -> Result<T, String> {
+    params.try_into().map_err(|err: toml::de::Error| err.message().to_owned())
+}
+
+pub fn zone(scene: &Scene, id: &ZoneId) -> Result<Zone, String> {
+    let known = || names(scene.zones.iter().map(|z| z.id.as_str()));
+    scene.zone(id).cloned().ok_or_else(|| format!("zone: the scene has no zone {:?}; it has {}", id.as_str(), known()))
+}
+
+pub fn line(scene: &Scene, id: &LineId) -> Result<Line, String> {
+    let known = || names(scene.lines.iter().map(|l| l.id.as_str()));
+    let found = scene.lines.iter().find(|l| l.id == *id).cloned();
+    found.ok_or_else(|| format!("line: the scene has no line {:?}; it has {}", id.as_str(), known()))
+}
+
+fn names<'a>(ids: impl Iterator<Item = &'a str>) -> String {
+    let ids: Vec<&str> = ids.collect();
+    if ids.is_empty() { "none".to_owned() } else { ids.join(", ") }
+}
+
+/// A length of time from the scene file.
+pub fn duration(key: &str, ms: i64) -> Result<DurationMs, String> {
+    if (0..=86_400_000).contains(&ms) {
+        Ok(DurationMs(ms))
+    } else {
+        Err(format!("{key}: {ms} is not within 0 and a day of milliseconds"))
+    }
+}
+
+/// A number from the scene file that must lie in a range.
+pub fn within(key: &str, value: f64, range: std::ops::RangeInclusive<f64>) -> Result<f64, String> {
+    if range.contains(&value) {
+        Ok(value)
+    } else {
+        Err(format!("{key}: {value} is not within {} and {}", range.start(), range.end()))
+    }
+}
+
+/// Whether the road user touches the ground within the zone; everywhere when there is none.
+pub fn stands_in(zone: Option<&Zone>, track: &Track) -> bool {
+    zone.is_none_or(|zone| inside(&zone.polygon, track.bbox.foot()))
+}
+
+pub fn distance(a: Point, b: Point) -> f64 {
+    (a.x - b.x).hypot(a.y - b.y)
+}

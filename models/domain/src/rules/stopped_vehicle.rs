@@ -1,0 +1,134 @@
+//! `stopped_vehicle`: a vehicle that stays where it is for a time, told once per stop.
+//!
+//! Without a ground plane "stays" is measured in sizes of its box. A stop goes on under a new track when the old one was
+//! lost on the same place.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::common::{distance, duration, read, stands_in, within, zone};
+use super::{Rule, RuleEvent};
+use crate::detection::BBox;
+use crate::geo::Point;
+use crate::ids::{TrackId, ZoneId};
+use crate::scene::{Scene, Zone};
+use crate::track::{Track, size_of};
+use crate::units::{DurationMs, UtcMillis};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    /// Only here; everywhere when left out.
+    zone: Option<ZoneId>,
+    /// How long it must stand, in ms.
+    #[serde(default = "ten_seconds")]
+    for_ms: i64,
+    /// How far its middle may stray and still stand, in sizes of its box.
+    #[serde(default = "a_quarter")]
+    tolerance: f64,
+}
+
+fn ten_seconds() -> i64 {
+    10_000
+}
+
+fn a_quarter() -> f64 {
+    0.25
+}
+
+/// A stop is over when the vehicle is this many tolerances away: a shaking box does not stop twice.
+const GONE: f64 = 3.0;
+/// How long a place is remembered after the track on it was lost.
+const PLACE_MEMORY: DurationMs = DurationMs(60_000);
+/// A new track on a remembered place is the same vehicle from this overlap on.
+const SAME_PLACE: f64 = 0.4;
+
+pub fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
+    let params: Params = read(params)?;
+    let zone = params.zone.map(|id| zone(scene, &id)).transpose()?;
+    let stand = duration("for_ms", params.for_ms)?;
+    let tolerance = within("tolerance", params.tolerance, 0.01..=5.0)?;
+    Ok(Box::new(StoppedVehicle { zone, stand, tolerance, stops_by_track: BTreeMap::new(), places: Vec::new() }))
+}
+
+struct StoppedVehicle {
+    zone: Option<Zone>,
+    stand: DurationMs,
+    tolerance: f64,
+    stops_by_track: BTreeMap<TrackId, Stop>,
+    /// Stops whose track was lost.
+    places: Vec<Stop>,
+}
+
+#[derive(Debug, Clone)]
+struct Stop {
+    /// Where it stands, and since when.
+    place: Point,
+    since: UtcMillis,
+    told: bool,
+    bbox: BBox,
+    seen: UtcMillis,
+}
+
+impl Rule for StoppedVehicle {
+    fn step(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<RuleEvent>) {
+        self.remember_lost(at, tracks);
+        for track in tracks.iter().filter(|t| t.is_seen(at) && t.class.is_vehicle()) {
+            if !stands_in(self.zone.as_ref(), track) {
+                self.stops_by_track.remove(&track.id);
+                continue;
+            }
+            let mut stop = match self.stops_by_track.remove(&track.id) {
+                Some(stop) => stop,
+                None => self.taken_over(track).unwrap_or_else(|| Stop::new(track.began, &track.began_bbox)),
+            };
+            stop.follow(at, track, self.tolerance);
+            if !stop.told && at.since(stop.since) >= self.stand {
+                stop.told = true;
+                out.push(RuleEvent {
+                    rule: "stopped_vehicle".to_owned(),
+                    began: stop.since,
+                    zone: self.zone.as_ref().map(|z| z.id.clone()),
+                    track: Some(track.id),
+                    class: Some(track.class),
+                    bbox: Some(track.bbox),
+                });
+            }
+            self.stops_by_track.insert(track.id, stop);
+        }
+    }
+}
+
+impl StoppedVehicle {
+    fn remember_lost(&mut self, at: UtcMillis, tracks: &[Track]) {
+        let gone: Vec<TrackId> =
+            self.stops_by_track.keys().filter(|id| tracks.iter().all(|t| t.id != **id)).copied().collect();
+        for id in gone {
+            self.places.extend(self.stops_by_track.remove(&id));
+        }
+        self.places.retain(|p| at.since(p.seen) <= PLACE_MEMORY && at >= p.since);
+    }
+
+    fn taken_over(&mut self, track: &Track) -> Option<Stop> {
+        let same = |p: &Stop| p.seen <= track.began && p.bbox.iou(&track.began_bbox) >= SAME_PLACE;
+        let i = self.places.iter().position(same)?;
+        Some(self.places.swap_remove(i))
+    }
+}
+
+impl Stop {
+    fn new(at: UtcMillis, bbox: &BBox) -> Self {
+        Self { place: bbox.center(), since: at, told: false, bbox: *bbox, seen: at }
+    }
+
+    fn follow(&mut self, at: UtcMillis, track: &Track, tolerance: f64) {
+        let away = distance(track.bbox.center(), self.place) / size_of(&track.bbox);
+        let still = if self.told { GONE * tolerance } else { tolerance };
+        if away > still {
+            *self = Stop::new(at, &track.bbox);
+        }
+        self.bbox = track.bbox;
+        self.seen = at;
+    }
+}
