@@ -51,9 +51,11 @@ impl Watch {
             counter.finish(&mut crossings);
         }
         let camera = &self.camera;
-        out.extend(crossings.into_iter().map(|(when, crossing)| {
-            (when, EventBody::LineCrossing { camera: camera.clone(), crossing })
-        }));
+        out.extend(
+            crossings
+                .into_iter()
+                .map(|(when, crossing)| (when, EventBody::LineCrossing { camera: camera.clone(), crossing })),
+        );
     }
 }
 

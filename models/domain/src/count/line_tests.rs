@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::detection::BBox;
-use crate::ids::LineId;
 use crate::geo::Point;
+use crate::ids::LineId;
 use crate::scene::Line;
 use crate::track::Track;
 use crate::units::UtcMillis;
@@ -49,7 +49,11 @@ fn check(y: f64, ways: &[&[(i64, f64)]], want: &[&str]) {
 #[test]
 fn over_the_line_and_back() {
     check(100.0, &[&[(0, 50.0), (1000, 150.0)]], &["500 to_right"]);
-    check(100.0, &[&[(0, 50.0), (1000, 150.0), (2000, 50.0), (3000, 150.0)]], &["500 to_right", "1500 to_left"]);
+    check(
+        100.0,
+        &[&[(0, 50.0), (1000, 150.0), (2000, 50.0), (3000, 150.0)]],
+        &["500 to_right", "1500 to_left"],
+    );
 }
 
 #[test]
@@ -59,7 +63,8 @@ fn past_the_end_of_the_line() {
 
 #[test]
 fn standing_on_the_line_and_shaking() {
-    let shaking: Vec<(i64, f64)> = (0..60).map(|i| (i * 100, 100.0 + [3.0, -4.0, 7.0, -7.0][i as usize % 4])).collect();
+    let shaking: Vec<(i64, f64)> =
+        (0..60).map(|i| (i * 100, 100.0 + [3.0, -4.0, 7.0, -7.0][i as usize % 4])).collect();
     check(100.0, &[&shaking], &[]);
     let mut comes_and_waits = vec![(-1000, 20.0), (-500, 60.0)];
     comes_and_waits.extend(&shaking);

@@ -10,12 +10,15 @@ use crate::units::DurationMs;
 
 /// A rule's own keys; the error names the key that is unknown, missing or of the wrong kind.
 pub fn read<T: DeserializeOwned>(params: toml::Table) -> Result<T, String> {
-    params.try_into().map_err(|err: toml::de::Error| err.message().to_owned())
+    params.try_into().map_err(|err: toml::de::Error| err.to_string().trim().replace('\n', " "))
 }
 
 pub fn zone(scene: &Scene, id: &ZoneId) -> Result<Zone, String> {
     let known = || names(scene.zones.iter().map(|z| z.id.as_str()));
-    scene.zone(id).cloned().ok_or_else(|| format!("zone: the scene has no zone {:?}; it has {}", id.as_str(), known()))
+    scene
+        .zone(id)
+        .cloned()
+        .ok_or_else(|| format!("zone: the scene has no zone {:?}; it has {}", id.as_str(), known()))
 }
 
 pub fn line(scene: &Scene, id: &LineId) -> Result<Line, String> {

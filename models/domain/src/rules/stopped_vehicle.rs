@@ -49,7 +49,13 @@ pub fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String>
     let zone = params.zone.map(|id| zone(scene, &id)).transpose()?;
     let stand = duration("for_ms", params.for_ms)?;
     let tolerance = within("tolerance", params.tolerance, 0.01..=5.0)?;
-    Ok(Box::new(StoppedVehicle { zone, stand, tolerance, stops_by_track: BTreeMap::new(), places: Vec::new() }))
+    Ok(Box::new(StoppedVehicle {
+        zone,
+        stand,
+        tolerance,
+        stops_by_track: BTreeMap::new(),
+        places: Vec::new(),
+    }))
 }
 
 struct StoppedVehicle {

@@ -37,13 +37,20 @@ fn wrong_keys() {
         "kind = \"stopped_vehicle\"\nfor_ms = -1",
         "rule 1 (stopped_vehicle): for_ms: -1 is not within 0 and a day of milliseconds",
     );
+    check(
+        "kind = \"stopped_vehicle\"\nfor_ms = \"long\"",
+        "rule 1 (stopped_vehicle): invalid type: string \"long\", expected i64 in `for_ms`",
+    );
     check("kind = \"intrusion\"", "rule 1 (intrusion): missing field `zone`");
     check(
         "kind = \"intrusion\"\nzone = \"bux\"",
         "rule 1 (intrusion): zone: the scene has no zone \"bux\"; it has box",
     );
     check("kind = \"wrong_way\"", "rule 1 (wrong_way): needs either a zone or a line");
-    check("kind = \"wrong_way\"\nline = \"n\"", "rule 1 (wrong_way): allowed: is missing; to_right or to_left");
+    check(
+        "kind = \"wrong_way\"\nline = \"n\"",
+        "rule 1 (wrong_way): allowed: is missing; to_right or to_left",
+    );
     check(
         "kind = \"wrong_way\"\nzone = \"box\"\ndirection = [0, 0]",
         "rule 1 (wrong_way): direction: has no length",

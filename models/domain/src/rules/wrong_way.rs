@@ -113,14 +113,16 @@ impl Rule for InZone {
                 continue;
             }
             let here = track.bbox.foot();
-            let way = self.ways_by_track.entry(track.id).or_insert(Way { from: here, since: at, told: false });
+            let way =
+                self.ways_by_track.entry(track.id).or_insert(Way { from: here, since: at, told: false });
             let gone = (here.x - way.from.x, here.y - way.from.y);
             let against = -(gone.0 * self.allowed.0 + gone.1 * self.allowed.1);
             if against < 0.0 {
                 (way.from, way.since) = (here, at);
             }
             let aside = (distance(here, way.from).powi(2) - against.powi(2)).max(0.0).sqrt();
-            if !way.told && against >= self.travelled * size_of(&track.bbox) && aside <= self.spread * against {
+            if !way.told && against >= self.travelled * size_of(&track.bbox) && aside <= self.spread * against
+            {
                 way.told = true;
                 out.push(event(way.since, Some(self.zone.id.clone()), track));
             }

@@ -95,10 +95,9 @@ impl Life {
         let two_wheelers = [Class::Bicycle, Class::Motorcycle];
         let votes: f32 = two_wheelers.iter().map(|c| self.votes[index(*c)]).sum();
         let all: f32 = self.votes.iter().sum();
-        match best(&Class::ALL).unwrap_or(Class::Person) {
-            Class::Person if votes > RIDER_VOTES * all => best(&two_wheelers).unwrap_or(Class::Person),
-            class => class,
-        }
+        let most = best(&Class::ALL).unwrap_or(Class::Person);
+        let rider = most == Class::Person && votes > RIDER_VOTES * all;
+        if rider { best(&two_wheelers).unwrap_or(most) } else { most }
     }
 
     pub fn track(&self) -> Track {

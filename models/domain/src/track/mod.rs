@@ -141,7 +141,10 @@ impl Tracker {
     fn usable(&self, detections: &[Detection]) -> Vec<Detection> {
         let sound = |d: &&Detection| {
             let BBox { x, y, w, h } = d.bbox;
-            [x, y, w, h].iter().all(|v| v.is_finite() && v.abs() < 1e6) && w > 0.0 && h > 0.0 && d.score.is_finite()
+            [x, y, w, h].iter().all(|v| v.is_finite() && v.abs() < 1e6)
+                && w > 0.0
+                && h > 0.0
+                && d.score.is_finite()
         };
         let kept: Vec<Detection> =
             detections.iter().filter(|d| d.score >= self.settings.low).filter(sound).copied().collect();

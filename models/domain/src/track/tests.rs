@@ -41,7 +41,11 @@ impl Noise {
 }
 
 /// Runs the movers and returns, for each, the ids of the tracks nearest to it, and the number of ids in all.
-fn run(movers: &[Mover], times_ms: &[i64], hidden: impl Fn(usize, i64) -> bool) -> (Vec<BTreeSet<u64>>, usize) {
+fn run(
+    movers: &[Mover],
+    times_ms: &[i64],
+    hidden: impl Fn(usize, i64) -> bool,
+) -> (Vec<BTreeSet<u64>>, usize) {
     let mut tracker = Tracker::new(Settings::default());
     let (mut noise, mut ids) = (Noise(1), vec![BTreeSet::new(); movers.len()]);
     let mut all = BTreeSet::new();
@@ -121,8 +125,7 @@ fn dropped_pictures_and_short_occlusions_keep_identities() {
 
 #[test]
 fn a_parked_car_keeps_its_id_while_a_bus_hides_it() {
-    let car =
-        Mover { class: Class::Car, x: 300.0, y: 200.0, vx: 0.0, vy: 0.0, w: 60.0, h: 40.0 };
+    let car = Mover { class: Class::Car, x: 300.0, y: 200.0, vx: 0.0, vy: 0.0, w: 60.0, h: 40.0 };
     let bus = Mover { class: Class::Bus, x: -400.0, y: 170.0, vx: 120.0, vy: 0.0, w: 200.0, h: 110.0 };
     let times: Vec<i64> = (0..120).map(|i| i * 100).collect();
     check(&[car, bus], &times, |i, ms| i == 0 && (3_800..7_500).contains(&ms));

@@ -1,0 +1,125 @@
+//! Streets as data: `scenarios/<name>/{scene.toml,in.jsonl,want.txt}`, run through tracker, counters and rules.
+//!
+//! A line of `in.jsonl` is one picture: `{"at_ms", "detections": [{"class", "bbox", "score"}]}`, or with ready
+//! `"tracks": [{"id", "class", "bbox"}]`. With `NGATU_BLESS=1` a run writes `want.txt` anew: read what it wrote.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+use models_domain::scene::Scene;
+use models_domain::track::{Settings, Track};
+use models_domain::watch::Watch;
+use models_domain::{BBox, CameraId, Class, Detection, EventBody, TrackId, UtcMillis};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Picture {
+    at_ms: i64,
+    #[serde(default)]
+    detections: Vec<Seen>,
+    #[serde(default)]
+    tracks: Vec<Known>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seen {
+    class: Class,
+    bbox: [f64; 4],
+    score: f32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Known {
+    id: u64,
+    class: Class,
+    bbox: [f64; 4],
+}
+
+#[test]
+fn every_scenario_ends_as_written() -> Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let mut names: Vec<_> = std::fs::read_dir(&folder)?.map(|e| Ok(e?.path())).collect::<Result<_>>()?;
+    names.sort();
+    assert!(!names.is_empty(), "no scenario in {}", folder.display());
+    let mut wrong = String::new();
+    for path in names {
+        let got = run(&path).with_context(|| format!("scenario {}", path.display()))?;
+        let want = path.join("want.txt");
+        if std::env::var_os("NGATU_BLESS").is_some() {
+            std::fs::write(&want, &got)?;
+        }
+        let want = std::fs::read_to_string(&want).unwrap_or_default();
+        if got != want {
+            writeln!(wrong, "== {}\n-- want\n{want}-- got\n{got}", path.display())?;
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    Ok(())
+}
+
+fn run(path: &Path) -> Result<String> {
+    let scene = Scene::parse(&std::fs::read_to_string(path.join("scene.toml"))?)?;
+    let watch = Watch::new(CameraId::new("c")?, &scene, Settings::default());
+    let mut watch = watch.map_err(|problems| anyhow!(problems.join("; ")))?;
+    let (mut out, mut first_seen) = (Vec::new(), BTreeMap::new());
+    for (i, line) in std::fs::read_to_string(path.join("in.jsonl"))?.lines().enumerate() {
+        let picture: Picture = serde_json::from_str(line).with_context(|| format!("line {}", i + 1))?;
+        let at = UtcMillis(picture.at_ms);
+        if picture.tracks.is_empty() {
+            let seen: Vec<Detection> = picture.detections.iter().map(Seen::detection).collect();
+            watch.step(at, &seen, &mut out);
+        } else {
+            let tracks: Vec<Track> =
+                picture.tracks.iter().map(|known| known.track(at, &mut first_seen)).collect();
+            watch.step_tracks(at, &tracks, &mut out);
+        }
+    }
+    watch.finish(&mut out);
+    Ok(out.iter().map(|(at, body)| text(*at, body)).collect())
+}
+
+impl Seen {
+    fn detection(&self) -> Detection {
+        let [x, y, w, h] = self.bbox;
+        Detection { class: self.class, bbox: BBox::new(x, y, w, h), score: self.score }
+    }
+}
+
+impl Known {
+    fn track(&self, at: UtcMillis, first_seen: &mut BTreeMap<u64, (UtcMillis, BBox)>) -> Track {
+        let [x, y, w, h] = self.bbox;
+        let bbox = BBox::new(x, y, w, h);
+        let (began, began_bbox) = *first_seen.entry(self.id).or_insert((at, bbox));
+        Track {
+            id: TrackId(self.id),
+            class: self.class,
+            bbox,
+            velocity: (0.0, 0.0),
+            score: 0.9,
+            began,
+            began_bbox,
+            seen: at,
+        }
+    }
+}
+
+fn text(at: UtcMillis, body: &EventBody) -> String {
+    if let EventBody::LineCrossing { crossing: c, .. } = body {
+        return format!("{:>6} {} {} {} track {}\n", at.0, c.line, c.class, c.direction, c.track.0);
+    }
+    let EventBody::Rule { event: e, .. } = body else { return format!("{:>6} {}\n", at.0, body.kind()) };
+    format!(
+        "{:>6} {} {} track {} zone {} began {}\n",
+        at.0,
+        e.rule,
+        e.class.map_or("-", Class::name),
+        e.track.map_or(0, |t| t.0),
+        e.zone.as_ref().map_or("-", |z| z.as_str()),
+        e.began.0,
+    )
+}
