@@ -4,3 +4,6 @@
 
 pub mod board;
 pub mod keep;
+pub mod keeper;
+pub mod outbox;
+pub mod spool;

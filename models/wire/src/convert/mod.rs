@@ -1,5 +1,6 @@
 //! Domain <-> protobuf, round-trip tested. What cannot be understood is refused with the field's name.
 
+pub mod batch;
 pub mod event;
 
 /// A message that is valid protobuf but not of this contract.

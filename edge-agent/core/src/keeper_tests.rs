@@ -1,0 +1,70 @@
+//! Keep, send, confirm, kill, over a real disk.
+
+use std::path::Path;
+
+use hardware_ports::FakeClock;
+use models_domain::event::{CameraStats, Link, LinkState};
+use models_domain::{CameraId, DurationMs};
+use models_wire::v1::EventBatch;
+
+use super::*;
+
+fn camera() -> CameraId {
+    "cam".parse().unwrap()
+}
+
+fn keeper(dir: &Path, clock: &Arc<FakeClock>) -> EventKeeper {
+    EventKeeper::open(SpoolSettings::new(dir.to_owned()), Limits::default(), clock.clone()).unwrap()
+}
+
+fn keep(keeper: &EventKeeper, frames: u64) -> EventId {
+    let stats = CameraStats { frames, ..CameraStats::default() };
+    keeper.keep(UtcMillis(5), EventBody::CameraStats { camera: camera(), stats }).unwrap()
+}
+
+fn next(keeper: &EventKeeper) -> Option<(u64, u64, Vec<u64>)> {
+    let bytes = keeper.next_message().unwrap()?;
+    let batch = EventBatch::decode(&bytes[..]).unwrap();
+    Some((batch.boot, batch.oldest_kept, batch.events.iter().map(|e| e.seq).collect()))
+}
+
+#[test]
+fn sent_until_confirmed_over_two_starts() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(FakeClock::at(UtcMillis(100)));
+    let first = keeper(dir.path(), &clock);
+    assert_eq!(keep(&first, 1), EventId { boot: 100, seq: Seq(1) });
+    keep(&first, 2);
+    assert_eq!(next(&first), Some((100, 1, vec![1, 2])));
+    assert_eq!(next(&first), None);
+    clock.advance(DurationMs(5_000));
+    assert_eq!(next(&first), Some((100, 1, vec![1, 2])));
+    first.confirm(100, 1);
+    first.note_confirmed();
+    drop(first);
+
+    let second = keeper(dir.path(), &clock);
+    assert_eq!(second.waiting(), 1);
+    assert_eq!(keep(&second, 3), EventId { boot: 5_100, seq: Seq(1) });
+    assert_eq!(next(&second), Some((100, 2, vec![2])));
+    assert_eq!(next(&second), None);
+    second.confirm(100, 2);
+    assert_eq!(next(&second), Some((5_100, 1, vec![1])));
+    second.confirm(5_100, 1);
+    second.close();
+    drop(second);
+    assert_eq!(keeper(dir.path(), &clock).waiting(), 0);
+}
+
+#[test]
+fn messages_are_bounded_in_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(FakeClock::at(UtcMillis(100)));
+    let keeper = keeper(dir.path(), &clock);
+    let state = LinkState { link: Link::Down, reason: "x".repeat(40_000) };
+    for _ in 0..5 {
+        keeper.keep(UtcMillis(5), EventBody::CameraState { camera: camera(), state: state.clone() }).unwrap();
+    }
+    assert_eq!(next(&keeper), Some((100, 1, vec![1, 2, 3])));
+    assert_eq!(next(&keeper), Some((100, 1, vec![4, 5])));
+}

@@ -1,0 +1,326 @@
+//! Events on disk until the hall has them: append-only segment files, bounded, that survive a kill at any moment.
+//!
+//! [`Spool::append`] writes each event with one call before it returns, so a killed process loses nothing. The files
+//! are synced in the background ([`Spool::take_dirty`], every 250 ms): a power cut may cost that much.
+//! When full: `append` refuses with [`NotKept`]; devices are then not acknowledged and send again, cameras wait.
+//! A damaged record is skipped, counted and reported when the spool is opened; it never stops the others.
+
+mod recover;
+pub mod segment;
+
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hardware_ports::sink::NotKept;
+use models_domain::UtcMillis;
+
+use crate::outbox::Run;
+pub use recover::Recovered;
+
+#[derive(Debug, Clone)]
+pub struct SpoolSettings {
+    pub dir: PathBuf,
+    /// Bound of all segments together.
+    pub max_bytes: u64,
+    /// A segment is closed when it is this long. Two of them may be in memory.
+    pub segment_bytes: u64,
+}
+
+impl SpoolSettings {
+    /// 1 GiB, some two million events; segments of 1 MiB.
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir, max_bytes: 1 << 30, segment_bytes: 1 << 20 }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    #[error("{operation} {path}: check that the disk is there, writable and not full")]
+    Io {
+        operation: &'static str,
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the spool {0} is in use by another edge-agent; stop that one or give this one its own data_dir")]
+    InUse(PathBuf),
+}
+
+impl SpoolError {
+    fn io(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { operation, path, source }
+    }
+}
+
+/// What [`Spool::read`] found at the place asked for.
+#[derive(Debug)]
+pub enum Read {
+    /// Payloads from the seq asked for, without holes; at least one.
+    Events(Vec<Vec<u8>>),
+    /// The record at the seq asked for is not on disk any more, or damaged.
+    Lost,
+}
+
+pub struct Spool {
+    settings: SpoolSettings,
+    /// Held while this process lives.
+    _lock: File,
+    boot: u64,
+    next_seq: u64,
+    /// Closed segments, oldest first.
+    closed: VecDeque<Segment>,
+    active: Option<Active>,
+    /// Bytes of all segments.
+    bytes: u64,
+    /// The closed segment that was read last.
+    loaded: Option<Loaded>,
+    /// Closed since the last sync.
+    dirty: Vec<Arc<File>>,
+    confirmed: Option<(u64, u64)>,
+}
+
+#[derive(Debug, Clone)]
+struct Segment {
+    boot: u64,
+    first: u64,
+    last: u64,
+    path: PathBuf,
+    bytes: u64,
+}
+
+/// The segment that is written to, with its payloads.
+struct Active {
+    segment: Segment,
+    file: Arc<File>,
+    payloads: Vec<Vec<u8>>,
+    dirty: bool,
+    /// A write failed and its remains could not be cut off: no more is written after them.
+    spoilt: bool,
+}
+
+struct Loaded {
+    boot: u64,
+    first: u64,
+    bytes: Vec<u8>,
+    records: Vec<segment::Record>,
+}
+
+impl Spool {
+    /// Takes the folder for this process and reads what earlier ones left.
+    ///
+    /// # Errors
+    /// [`SpoolError`] naming the path when the folder cannot be used, or is in use.
+    pub fn open(settings: SpoolSettings, now: UtcMillis) -> Result<(Self, Recovered), SpoolError> {
+        let lock = recover::lock(&settings.dir)?;
+        let (segments, recovered) = recover::segments(&settings.dir)?;
+        let newest = segments.iter().map(|s| s.boot).max().unwrap_or(0);
+        let boot = recover::next_boot(&settings.dir, newest, now)?;
+        let spool = Self {
+            bytes: segments.iter().map(|s| s.bytes).sum(),
+            closed: segments.into(),
+            settings,
+            _lock: lock,
+            boot,
+            next_seq: 1,
+            active: None,
+            loaded: None,
+            dirty: Vec::new(),
+            confirmed: None,
+        };
+        Ok((spool, recovered))
+    }
+
+    /// Number of this start: UTC milliseconds, but always more than every earlier one.
+    pub fn boot(&self) -> u64 {
+        self.boot
+    }
+
+    /// The seq that the next [`Spool::append`] gives.
+    pub fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// Writes one event; when it returns, a killed process does not lose it.
+    ///
+    /// # Errors
+    /// [`NotKept`] naming the path and what to do; nothing has changed then.
+    pub fn append(&mut self, payload: Vec<u8>) -> Result<u64, NotKept> {
+        let seq = self.next_seq;
+        let record = segment::encode(seq, &payload);
+        let after = self.bytes + record.len() as u64;
+        if payload.len() > segment::MAX_PAYLOAD {
+            return Err(NotKept(format!("an event of {} bytes is too long", payload.len())));
+        }
+        if after > self.settings.max_bytes {
+            return Err(NotKept(format!(
+                "the spool {} is full ({} MiB): the hall has not confirmed for too long; mend the link to it or raise spool_max_mib",
+                self.settings.dir.display(),
+                self.settings.max_bytes >> 20
+            )));
+        }
+        let active = self.writable(seq)?;
+        if let Err(err) = (&*active.file).write_all(&record) {
+            active.spoilt = active.file.set_len(active.segment.bytes).is_err();
+            return Err(refused("writing to", &active.segment.path, &err));
+        }
+        active.segment.last = seq;
+        active.segment.bytes += record.len() as u64;
+        active.payloads.push(payload);
+        active.dirty = true;
+        self.bytes = after;
+        self.next_seq += 1;
+        Ok(seq)
+    }
+
+    /// Payloads of `from..=to` of one boot, from `from` on, ending before a hole, a segment's end or `max_bytes`.
+    ///
+    /// # Errors
+    /// [`SpoolError`] when the disk does not answer: try again later, nothing is lost.
+    pub fn read(&mut self, boot: u64, from: u64, to: u64, max_bytes: usize) -> Result<Read, SpoolError> {
+        let mut left = max_bytes;
+        let mut fits = |len: usize| {
+            let fits = left >= len || left == max_bytes;
+            left = left.saturating_sub(len);
+            fits
+        };
+        if let Some(active) =
+            self.active.as_ref().filter(|a| a.segment.boot == boot && a.segment.first <= from)
+        {
+            let skip = usize::try_from(from - active.segment.first).unwrap_or(usize::MAX);
+            let count = usize::try_from(to - from + 1).unwrap_or(usize::MAX);
+            let events = active.payloads.iter().skip(skip).take(count).take_while(|p| fits(p.len()));
+            return Ok(read_of(events.cloned().collect()));
+        }
+        let Some(found) = self.closed.iter().find(|s| s.boot == boot && (s.first..=s.last).contains(&from))
+        else {
+            return Ok(Read::Lost);
+        };
+        let loaded = match self.loaded.take() {
+            Some(loaded) if (loaded.boot, loaded.first) == (boot, found.first) => loaded,
+            Some(_) | None => load(found)?,
+        };
+        let at = loaded.records.partition_point(|r| r.seq < from);
+        let run = loaded.records[at..].iter().zip(from..=to).take_while(|(r, seq)| r.seq == *seq);
+        let run = run.take_while(|(r, _)| fits(r.payload.len()));
+        let events = run.map(|(r, _)| loaded.bytes[r.payload.clone()].to_vec()).collect();
+        self.loaded = Some(loaded);
+        Ok(read_of(events))
+    }
+
+    /// The hall has everything of `boot` up to `seq`: segments that end there are removed.
+    pub fn forget(&mut self, boot: u64, seq: u64) {
+        self.confirmed = Some((boot, seq));
+        let mut freed = 0;
+        self.closed.retain(|s| {
+            let done = s.boot == boot && s.last <= seq;
+            if done && remove(&s.path) {
+                freed += s.bytes;
+            }
+            !done
+        });
+        self.bytes -= freed;
+        if self
+            .loaded
+            .as_ref()
+            .is_some_and(|l| l.boot == boot && l.records.last().is_none_or(|r| r.seq <= seq))
+        {
+            self.loaded = None;
+        }
+    }
+
+    /// Files written since the last call; `sync_data` each, outside of any lock.
+    pub fn take_dirty(&mut self) -> Vec<Arc<File>> {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        if let Some(active) = self.active.as_mut().filter(|a| a.dirty) {
+            active.dirty = false;
+            dirty.push(active.file.clone());
+        }
+        dirty
+    }
+
+    /// Notes how far the hall is, so that the next start does not send a segment's beginning again. Only saves work.
+    pub fn note_confirmed(&mut self) {
+        if let Some((boot, seq)) = self.confirmed.take() {
+            recover::write_confirmed(&self.settings.dir, boot, seq);
+        }
+    }
+
+    /// Clean end: the open segment goes too when all of it is confirmed.
+    pub fn close(&mut self, all_confirmed: bool) {
+        self.note_confirmed();
+        if let Some(active) = self.active.take()
+            && all_confirmed
+        {
+            remove(&active.segment.path);
+        }
+    }
+
+    fn writable(&mut self, seq: u64) -> Result<&mut Active, NotKept> {
+        let full = |a: &Active| a.spoilt || a.segment.bytes >= self.settings.segment_bytes;
+        if self.active.as_ref().is_some_and(full)
+            && let Some(done) = self.active.take()
+        {
+            // One that never took an event is created anew under the same name.
+            if !done.payloads.is_empty() {
+                self.dirty.push(done.file);
+                self.closed.push_back(done.segment);
+            }
+        }
+        if self.active.is_none() {
+            let path = self.settings.dir.join(recover::file_name(self.boot, seq));
+            // Truncated: remains of a failed start of this very segment hold nothing that was acknowledged.
+            let file = OpenOptions::new().create(true).append(true).open(&path);
+            let file = file.and_then(|f| f.set_len(0).map(|()| f));
+            let file = Arc::new(file.map_err(|e| refused("creating", &path, &e))?);
+            let segment = Segment { boot: self.boot, first: seq, last: seq, path, bytes: 0 };
+            self.dirty.extend(File::open(&self.settings.dir).map(Arc::new));
+            self.active = Some(Active { segment, file, payloads: Vec::new(), dirty: false, spoilt: false });
+        }
+        self.active.as_mut().ok_or_else(|| NotKept("no open segment".into()))
+    }
+}
+
+fn read_of(events: Vec<Vec<u8>>) -> Read {
+    if events.is_empty() { Read::Lost } else { Read::Events(events) }
+}
+
+fn load(segment: &Segment) -> Result<Loaded, SpoolError> {
+    let bytes = std::fs::read(&segment.path).map_err(SpoolError::io("reading", &segment.path))?;
+    let records = segment::scan(&bytes).records;
+    Ok(Loaded { boot: segment.boot, first: segment.first, bytes, records })
+}
+
+fn remove(path: &Path) -> bool {
+    match std::fs::remove_file(path) {
+        Ok(()) => true,
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => true,
+        Err(err) => {
+            tracing::error!("removing {}: {err}; remove it by hand", path.display());
+            false
+        }
+    }
+}
+
+fn refused(operation: &str, path: &Path, err: &std::io::Error) -> NotKept {
+    NotKept(format!("{operation} {}: {err}; free space on this disk or mend it", path.display()))
+}
+
+/// Runs without holes, oldest first.
+pub(crate) fn runs(records: impl IntoIterator<Item = (u64, u64)>) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for (boot, seq) in records {
+        match runs.last_mut() {
+            Some(run) if run.boot == boot && run.last + 1 == seq => run.last = seq,
+            Some(_) | None => runs.push(Run { boot, first: seq, last: seq }),
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+#[path = "spool_tests.rs"]
+mod tests;

@@ -1,0 +1,137 @@
+//! What earlier starts left in the spool's folder, whatever state a kill or a bad disk left it in.
+
+use std::fs::{File, TryLockError};
+use std::io::Write;
+use std::path::Path;
+
+use models_domain::UtcMillis;
+
+use super::segment::{Scan, scan};
+use super::{Segment, SpoolError, remove, runs};
+use crate::outbox::Run;
+
+const LOCK: &str = "lock";
+const BOOT: &str = "boot";
+const CONFIRMED: &str = "confirmed";
+const SUFFIX: &str = ".seg";
+
+/// What was found, for the outbox and for the log.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Events to send, oldest first.
+    pub runs: Vec<Run>,
+    /// Bytes of damaged records: what was in them is lost.
+    pub damaged_bytes: usize,
+    /// Files with damaged records.
+    pub damaged_files: usize,
+}
+
+pub fn lock(dir: &Path) -> Result<File, SpoolError> {
+    std::fs::create_dir_all(dir).map_err(SpoolError::io("creating", dir))?;
+    let path = dir.join(LOCK);
+    let file = File::create(&path).map_err(SpoolError::io("creating", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(SpoolError::InUse(dir.to_owned())),
+        Err(TryLockError::Error(err)) => Err(SpoolError::io("locking", &path)(err)),
+    }
+}
+
+/// `max(now, newest boot + 1)`, on disk before it is used: two starts never number their events alike.
+pub fn next_boot(dir: &Path, newest_segment: u64, now: UtcMillis) -> Result<u64, SpoolError> {
+    let path = dir.join(BOOT);
+    let last = match std::fs::read_to_string(&path) {
+        Ok(text) => text.trim().parse().unwrap_or_else(|_| {
+            tracing::error!("{} does not hold a number; going on from the clock", path.display());
+            0
+        }),
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => 0,
+        Err(err) => return Err(SpoolError::io("reading", &path)(err)),
+    };
+    let boot = u64::try_from(now.0).unwrap_or(0).max(last.max(newest_segment).saturating_add(1));
+    let write = || {
+        let fresh = dir.join("boot.new");
+        let mut file = File::create(&fresh)?;
+        file.write_all(boot.to_string().as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&fresh, &path)?;
+        File::open(dir)?.sync_all()
+    };
+    write().map_err(SpoolError::io("writing", &path))?;
+    Ok(boot)
+}
+
+pub fn file_name(boot: u64, first: u64) -> String {
+    format!("{boot:020}-{first:020}{SUFFIX}")
+}
+
+fn of_file_name(name: &str) -> Option<(u64, u64)> {
+    let (boot, first) = name.strip_suffix(SUFFIX)?.split_once('-')?;
+    Some((boot.parse().ok()?, first.parse().ok()?))
+}
+
+/// A lost or wrong note only means that the hall sees some events twice, and drops them.
+pub fn write_confirmed(dir: &Path, boot: u64, seq: u64) {
+    let fresh = dir.join("confirmed.new");
+    let written = std::fs::write(&fresh, format!("{boot} {seq}"));
+    if let Err(err) = written.and_then(|()| std::fs::rename(&fresh, dir.join(CONFIRMED))) {
+        tracing::debug!("writing {}: {err}", fresh.display());
+    }
+}
+
+fn read_confirmed(dir: &Path) -> Option<(u64, u64)> {
+    let text = std::fs::read_to_string(dir.join(CONFIRMED)).ok()?;
+    let (boot, seq) = text.split_once(' ')?;
+    Some((boot.parse().ok()?, seq.parse().ok()?))
+}
+
+/// Every segment that still holds something to send, oldest first.
+pub fn segments(dir: &Path) -> Result<(Vec<Segment>, Recovered), SpoolError> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(SpoolError::io("listing", dir))? {
+        let entry = entry.map_err(SpoolError::io("listing", dir))?;
+        names.extend(entry.file_name().to_str().and_then(of_file_name));
+    }
+    names.sort_unstable();
+    let confirmed = read_confirmed(dir);
+    let mut found = Vec::new();
+    let mut records = Vec::new();
+    let mut recovered = Recovered::default();
+    for (boot, first) in names {
+        let path = dir.join(file_name(boot, first));
+        let bytes = std::fs::read(&path).map_err(SpoolError::io("reading", &path))?;
+        let scanned = scan(&bytes);
+        report(&path, &scanned, &mut recovered);
+        let done = confirmed.filter(|(b, _)| *b == boot).map_or(0, |(_, seq)| seq);
+        let before = records.len();
+        records.extend(scanned.records.iter().map(|r| (boot, r.seq)).filter(|(_, seq)| *seq > done));
+        let (Some((_, first)), Some((_, last))) = (records.get(before), records.last()) else {
+            remove(&path);
+            continue;
+        };
+        let (first, last) = (*first, *last);
+        found.push(Segment { boot, first, last, path, bytes: bytes.len() as u64 });
+    }
+    recovered.runs = runs(records);
+    Ok((found, recovered))
+}
+
+fn report(path: &Path, scanned: &Scan, recovered: &mut Recovered) {
+    if scanned.damaged > 0 {
+        recovered.damaged_bytes += scanned.damaged;
+        recovered.damaged_files += 1;
+        tracing::error!(
+            "{}: {} bytes are damaged; the events in them are lost, {} others are read: check this disk",
+            path.display(),
+            scanned.damaged,
+            scanned.records.len()
+        );
+    }
+    if scanned.torn > 0 {
+        tracing::warn!(
+            "{}: the last {} bytes are no whole event: it was not acknowledged to anybody when the process was killed",
+            path.display(),
+            scanned.torn
+        );
+    }
+}

@@ -1,0 +1,162 @@
+//! The spool on a real disk: killed, full, damaged, shared.
+
+use super::*;
+
+const NOW: UtcMillis = UtcMillis(1_000);
+
+fn settings(dir: &Path) -> SpoolSettings {
+    SpoolSettings { dir: dir.to_owned(), max_bytes: 4_000, segment_bytes: 300 }
+}
+
+fn open(dir: &Path) -> (Spool, Recovered) {
+    Spool::open(settings(dir), NOW).unwrap()
+}
+
+fn payload(seq: u64) -> Vec<u8> {
+    format!("event number {seq}").into_bytes()
+}
+
+fn fill(spool: &mut Spool, count: u64) {
+    for _ in 0..count {
+        let payload = payload(spool.next_seq());
+        spool.append(payload).unwrap();
+    }
+}
+
+/// Every event of the runs, read back in messages of at most 100 bytes.
+fn read_all(spool: &mut Spool, runs: &[Run]) -> Vec<(u64, u64)> {
+    let mut all = Vec::new();
+    for run in runs {
+        let mut from = run.first;
+        while from <= run.last {
+            let Read::Events(events) = spool.read(run.boot, from, run.last, 100).unwrap() else {
+                panic!("{}-{from} is lost", run.boot)
+            };
+            assert!(events.iter().map(Vec::len).sum::<usize>() <= 100);
+            for event in events {
+                assert_eq!(event, payload(from));
+                all.push((run.boot, from));
+                from += 1;
+            }
+        }
+    }
+    all
+}
+
+fn segment_files(dir: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().path()).collect();
+    files.retain(|f| f.extension().is_some_and(|e| e == "seg"));
+    files.sort();
+    files
+}
+
+#[test]
+fn what_was_kept_is_there_after_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut spool, recovered) = open(dir.path());
+    assert_eq!((spool.boot(), recovered), (1_000, Recovered::default()));
+    fill(&mut spool, 40);
+    drop(spool);
+
+    let (mut spool, recovered) = open(dir.path());
+    assert_eq!(spool.boot(), 1_001, "the clock stands still, the boot does not");
+    assert_eq!(recovered.runs, [Run { boot: 1_000, first: 1, last: 40 }]);
+    assert_eq!(read_all(&mut spool, &recovered.runs).len(), 40);
+    fill(&mut spool, 2);
+    drop(spool);
+
+    let (mut spool, recovered) = open(dir.path());
+    let want = [Run { boot: 1_000, first: 1, last: 40 }, Run { boot: 1_001, first: 1, last: 2 }];
+    assert_eq!(recovered.runs, want);
+    assert_eq!(read_all(&mut spool, &want).len(), 42);
+}
+
+#[test]
+fn what_was_confirmed_is_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open(dir.path());
+    fill(&mut spool, 40);
+    let before = segment_files(dir.path()).len();
+    spool.forget(1_000, 20);
+    assert!(segment_files(dir.path()).len() < before);
+    assert_eq!(read_all(&mut spool, &[Run { boot: 1_000, first: 21, last: 40 }]).len(), 20);
+    spool.note_confirmed();
+    drop(spool);
+
+    let (mut spool, recovered) = open(dir.path());
+    assert_eq!(recovered.runs, [Run { boot: 1_000, first: 21, last: 40 }]);
+    spool.forget(1_000, 40);
+    assert_eq!(segment_files(dir.path()), Vec::<PathBuf>::new());
+    fill(&mut spool, 1);
+    spool.forget(1_001, 1);
+    spool.close(true);
+    assert_eq!(segment_files(dir.path()), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_full_spool_refuses_and_goes_on_when_there_is_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open(dir.path());
+    let refused = loop {
+        let payload = payload(spool.next_seq());
+        if let Err(err) = spool.append(payload) {
+            break err.to_string();
+        }
+    };
+    let last = spool.next_seq() - 1;
+    assert!(
+        refused.contains(&dir.path().display().to_string()) && refused.contains("spool_max_mib"),
+        "{refused}"
+    );
+    spool.forget(1_000, last);
+    fill(&mut spool, 1);
+    assert_eq!(spool.next_seq(), last + 2);
+}
+
+#[test]
+fn a_disk_that_refuses_is_named_and_no_number_is_spent() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open(dir.path());
+    std::fs::remove_dir_all(dir.path()).unwrap();
+    let refused = spool.append(payload(1)).unwrap_err().to_string();
+    assert!(
+        refused.contains(&dir.path().display().to_string()) && refused.contains("No such file"),
+        "{refused}"
+    );
+    std::fs::create_dir(dir.path()).unwrap();
+    assert_eq!(spool.append(payload(1)), Ok(1));
+}
+
+#[test]
+fn damage_costs_the_record_it_hit_and_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open(dir.path());
+    fill(&mut spool, 40);
+    drop(spool);
+    let files = segment_files(dir.path());
+    let mut bytes = std::fs::read(&files[1]).unwrap();
+    bytes[50] ^= 4;
+    std::fs::write(&files[1], &bytes).unwrap();
+    let last = files.last().unwrap();
+    let bytes = std::fs::read(last).unwrap();
+    std::fs::write(last, &bytes[..bytes.len() - 3]).unwrap();
+    std::fs::write(dir.path().join("boot"), "rubbish").unwrap();
+
+    let (mut spool, recovered) = open(dir.path());
+    assert_eq!((recovered.damaged_files, recovered.runs.len()), (1, 2));
+    let (a, b) = (recovered.runs[0], recovered.runs[1]);
+    assert_eq!((a.first, a.last + 2, b.last), (1, b.first, 39));
+    assert_eq!(read_all(&mut spool, &recovered.runs).len(), 38);
+    assert!(matches!(spool.read(1_000, a.last + 1, 39, 100).unwrap(), Read::Lost));
+    assert_eq!(spool.boot(), 1_001);
+}
+
+#[test]
+fn two_agents_cannot_share_a_spool() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = open(dir.path());
+    let refused = Spool::open(settings(dir.path()), NOW).err().unwrap().to_string();
+    assert!(refused.contains("in use by another edge-agent") && refused.contains("data_dir"), "{refused}");
+    drop(first);
+    open(dir.path());
+}
