@@ -1,0 +1,108 @@
+// Where panels stand: side by side on a wide screen, one at a time behind tabs on a phone.
+import { el, icon } from "./dom";
+import { t } from "./i18n";
+import type { Page, Panel, Place } from "./panels/panel";
+
+const NARROW = matchMedia("(max-width: 899px)");
+const PLACES: readonly Place[] = ["left", "right-top", "right-bottom"];
+
+const ICONS: Record<string, string> = {
+  map: "M9 3 3 5.5V21l6-2.5 6 2.5 6-2.5V3l-6 2.5L9 3Zm0 2.2 6 2.5v11.1l-6-2.5V5.2Z",
+  wall: "M3 5h8v6H3V5Zm10 0h8v6h-8V5ZM3 13h8v6H3v-6Zm10 0h8v6h-8v-6Z",
+  events: "M4 5h16v2.5H4V5Zm0 5.7h16v2.5H4v-2.5Zm0 5.8h16V19H4v-2.5Z",
+  counts: "M4 20V10h4v10H4Zm6 0V4h4v16h-4Zm6 0v-7h4v7h-4Z",
+};
+
+export class Frame {
+  readonly root = el("main", { class: "frame" });
+  #hosts = new Map<string, HTMLElement>();
+  #tabs = new Map<string, HTMLButtonElement[]>();
+  /** The panel in front of each place, and on a phone. */
+  #front: Record<Place, string>;
+  #frontNarrow: string;
+  readonly #kept;
+
+  constructor(
+    private readonly panels: readonly Panel[],
+    page: Page,
+    private readonly onShown: (panel: string, visible: boolean) => void,
+  ) {
+    const first = (place: Place) => panels.find((p) => p.place === place)?.id ?? "";
+    this.#kept = page.keep<Record<string, string>>("front", {});
+    const kept = this.#kept.get();
+    const valid = (id: string | undefined, place?: Place) =>
+      panels.find((p) => p.id === id && (place ? p.place === place : p.place !== "over-left"))?.id;
+    this.#front = { left: first("left"), "right-top": first("right-top"), "right-bottom": first("right-bottom"), "over-left": first("over-left") };
+    for (const place of PLACES) this.#front[place] = valid(kept[place], place) ?? this.#front[place];
+    this.#frontNarrow = valid(kept["narrow"]) ?? this.#front.left;
+
+    for (const place of PLACES) this.root.append(this.#place(place));
+    this.root.append(this.#bar(panels.filter((p) => p.place !== "over-left"), "bar"));
+    NARROW.addEventListener("change", () => this.#apply());
+    this.#apply();
+  }
+
+  host(panel: string): HTMLElement {
+    const host = this.#hosts.get(panel);
+    if (!host) throw new Error(`panel ${panel} has no host`);
+    return host;
+  }
+
+  show(panel: string): void {
+    const place = this.panels.find((p) => p.id === panel)?.place;
+    if (!place) return;
+    this.#front[place] = panel;
+    if (place !== "over-left") this.#frontNarrow = panel;
+    this.#kept.set({ ...this.#front, narrow: this.#frontNarrow });
+    this.#apply();
+  }
+
+  visible(panel: string): boolean {
+    const place = this.panels.find((p) => p.id === panel)?.place;
+    if (!place) return false;
+    if (place === "over-left") return true;
+    return NARROW.matches ? this.#frontNarrow === panel : this.#front[place] === panel;
+  }
+
+  #place(place: Place): HTMLElement {
+    const inside = this.panels.filter((p) => p.place === place);
+    const box = el("div", { class: `place ${place}` });
+    if (inside.length > 1) box.append(this.#bar(inside, "tabs"));
+    for (const panel of inside) box.append(this.#panel(panel));
+    if (place === "left") for (const over of this.panels.filter((p) => p.place === "over-left")) box.append(this.#panel(over));
+    return box;
+  }
+
+  #panel(panel: Panel): HTMLElement {
+    const host = el("section", { class: `panel panel-${panel.id}`, id: `panel-${panel.id}`, "aria-label": t(panel.title) });
+    this.#hosts.set(panel.id, host);
+    return host;
+  }
+
+  #bar(panels: readonly Panel[], className: string): HTMLElement {
+    const bar = el("nav", { class: className, "aria-label": className === "bar" ? "Ngã Tư" : panels.map((p) => t(p.title)).join(", ") });
+    for (const panel of panels) {
+      const path = ICONS[panel.id];
+      const tab = el("button", { type: "button", "aria-controls": `panel-${panel.id}` }, path && icon(path), t(panel.title));
+      tab.addEventListener("click", () => this.show(panel.id));
+      this.#tabs.set(panel.id, [...(this.#tabs.get(panel.id) ?? []), tab]);
+      bar.append(tab);
+    }
+    return bar;
+  }
+
+  #apply(): void {
+    for (const panel of this.panels) {
+      const visible = this.visible(panel.id);
+      for (const tab of this.#tabs.get(panel.id) ?? []) tab.setAttribute("aria-pressed", String(visible));
+      if (panel.place === "over-left") continue;
+      const host = this.host(panel.id);
+      const changed = host.hidden === visible;
+      host.hidden = !visible;
+      if (changed) this.onShown(panel.id, visible);
+    }
+    for (const box of this.root.querySelectorAll<HTMLElement>(".place")) {
+      box.classList.toggle("empty", !box.querySelector(":scope > .panel:not([hidden]):not(.panel-details)"));
+    }
+  }
+}

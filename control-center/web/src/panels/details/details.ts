@@ -1,0 +1,125 @@
+// What is known of the one thing that was clicked: a camera, a bus, a junction with its groups live.
+import "./details.css";
+import { isStale, type Bus, type Camera, type Junction, type State } from "../../city";
+import { el, icon, setText } from "../../dom";
+import { ageOf, integer, kmh, momentOf, oneDecimal } from "../../format";
+import { t, type Key } from "../../i18n";
+import { aspectsOf, GLYPHS } from "../../signals";
+import type { Mounted, Page, Panel, Selection } from "../panel";
+import { STATE_SIGNS } from "../wall/tile";
+
+const CLOSE = "M6.4 5 12 10.6 17.6 5 19 6.4 13.4 12l5.6 5.6-1.4 1.4-5.6-5.6L6.4 19 5 17.6 10.6 12 5 6.4 6.4 5Z";
+
+export const details: Panel = { id: "details", title: "panel.details", place: "over-left", mount: (host, page) => new Details(host, page) };
+
+type Fact = [Key, string | Node];
+
+class Details implements Mounted {
+  #kind = el("span", { class: "kind" });
+  #name = el("h2");
+  #body = el("div", { class: "body" });
+  #watch = el("button", { type: "button", class: "plain", hidden: true }, t("details.watch"));
+  #stamp = "";
+
+  constructor(
+    private readonly host: HTMLElement,
+    private readonly page: Page,
+  ) {
+    const close = el("button", { type: "button", class: "icon-button", "aria-label": t("details.close"), title: t("details.close") }, icon(CLOSE));
+    close.addEventListener("click", () => page.select(undefined));
+    this.#watch.addEventListener("click", () => page.show("wall"));
+    host.append(el("header", {}, el("div", {}, this.#kind, this.#name), close), this.#body, this.#watch);
+    host.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") page.select(undefined);
+    });
+    host.hidden = true;
+  }
+
+  selected(what: Selection | undefined): void {
+    this.#stamp = "";
+    this.host.hidden = !what;
+    this.#render();
+  }
+
+  update(): void {
+    this.#render();
+  }
+
+  tick(): void {
+    this.#render();
+  }
+
+  #render(): void {
+    const what = this.page.selected();
+    if (!what) return;
+    const { city } = this.page;
+    const thing = { camera: city.cameras, bus: city.buses, junction: city.junctions }[what.kind].get(what.id);
+    setText(this.#kind, t(`kind.${what.kind}`));
+    setText(this.#name, thing && "name" in thing ? thing.name : what.id);
+    this.#watch.hidden = what.kind !== "camera";
+    const facts = !thing ? [] : what.kind === "camera" ? this.#camera(thing as Camera) : what.kind === "bus" ? this.#bus(thing as Bus) : this.#junction(thing as Junction);
+    const list = el("dl");
+    for (const [key, value] of facts) list.append(el("dt", {}, t(key)), el("dd", {}, value));
+    // Drawn anew only when something changed: a selected text stays selected.
+    const stamp = list.textContent ?? "";
+    if (stamp === this.#stamp && thing) return;
+    this.#stamp = stamp;
+    this.#body.replaceChildren(thing ? list : el("p", {}, t("details.gone")));
+  }
+
+  #state(state: State): Node {
+    return el("span", { class: `sign ${state}` }, `${STATE_SIGNS[state]} ${t(`state.${state}`)}`);
+  }
+
+  #camera(camera: Camera): Fact[] {
+    const state = this.page.city.stateOf(camera);
+    const facts: Fact[] = [["field.state", this.#state(state)]];
+    if (camera.reason) facts.push(["field.reason", camera.reason]);
+    if (state === "up") facts.push(["field.rate", t("wall.fps", { n: oneDecimal(camera.fps) })]);
+    if (camera.width) facts.push(["field.size", `${camera.width} × ${camera.height}`]);
+    return [...facts, ...this.#gateway(camera.gateway)];
+  }
+
+  #bus(bus: Bus): Fact[] {
+    const now = this.page.now();
+    const stale = isStale(bus, now);
+    const age = t("wall.age", { age: ageOf(now - bus.fixMs) });
+    const facts: Fact[] = [
+      ["field.fix", el("span", { class: stale ? "sign connecting" : "" }, `${momentOf(bus.fixMs, now)} (${age})${stale ? ` · ${t("map.stale")}` : ""}`)],
+      ["field.speed", kmh(bus.speedMps)],
+    ];
+    if (bus.courseDeg !== undefined) facts.push(["field.course", `${integer(bus.courseDeg)}°`]);
+    if (!bus.valid) facts.push(["field.state", t("field.invalid-fix")]);
+    return [...facts, ["field.protocol", bus.protocol], ...this.#gateway(bus.gateway)];
+  }
+
+  #junction(junction: Junction): Fact[] {
+    const now = this.page.now();
+    const state = this.page.city.stateOf(junction);
+    const facts: Fact[] = [["field.state", this.#state(state)]];
+    if (junction.reason) facts.push(["field.reason", junction.reason]);
+    const groups = el("ul", { class: "groups" });
+    const known = state === "up";
+    aspectsOf(junction.groups).forEach((aspect, i) => {
+      const shown = known ? aspect : "unknown";
+      const sign = el("span", { class: "glyph", "aria-hidden": "true" }, GLYPHS[shown].glyph);
+      sign.style.color = GLYPHS[shown].colour;
+      groups.append(el("li", {}, sign, el("span", { class: "number" }, String(i + 1)), t(`aspect.${shown}`)));
+    });
+    if (groups.childElementCount > 0) facts.push(["field.groups", groups]);
+    if (junction.sinceMs > 0) facts.push(["field.since", momentOf(junction.sinceMs, now)]);
+    const alarms = el("ul", { class: "alarms" });
+    for (const alarm of junction.alarms) alarms.append(el("li", {}, `▲ ${alarm.code} ${alarm.description || alarm.component}`));
+    facts.push(["field.alarms", junction.alarms.length > 0 ? alarms : t("field.no-alarms")]);
+    return [...facts, ...this.#gateway(junction.gateway)];
+  }
+
+  #gateway(id: string): Fact[] {
+    const gateway = this.page.city.gateways.get(id);
+    const facts: Fact[] = [["field.gateway", id]];
+    if (!gateway) return facts;
+    if (!gateway.alive) facts.push(["field.heard", momentOf(gateway.lastHeardMs, this.page.now())]);
+    if (gateway.waiting > 0) facts.push(["field.waiting", integer(gateway.waiting)]);
+    return facts;
+  }
+}

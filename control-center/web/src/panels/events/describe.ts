@@ -1,0 +1,119 @@
+// A stored event in the operator's words. Pure.
+import type { City } from "../../city";
+import type { StoredEvent } from "../../gen/ngatu/v1/api_pb";
+import { Link, type RoadUser } from "../../gen/ngatu/v1/event_pb";
+import { t, tOr, type Key } from "../../i18n";
+import { directionName, userName } from "../../road_users";
+
+export type Group = "rule" | "camera" | "signal" | "crossing";
+/** How much it asks of the operator; told by sign and colour. */
+export type Weight = "high" | "middle" | "low" | "good";
+
+/** The kinds that a filter asks the hall for. */
+export const GROUPS: Record<Group, readonly string[]> = {
+  rule: ["rule"],
+  camera: ["camera_state"],
+  signal: ["signal_alarm", "signal_state"],
+  crossing: ["line_crossing"],
+};
+
+export interface Described {
+  group: Group | undefined;
+  weight: Weight;
+  what: string;
+  /** Class, direction, reason: whatever tells most in a few words. */
+  more: string;
+  camera: string | undefined;
+  junction: string | undefined;
+  /** Whether a picture may be kept of it. */
+  still: boolean;
+}
+
+const LINKS: Record<Link, "up" | "connecting" | "down"> = {
+  [Link.UNSPECIFIED]: "connecting",
+  [Link.CONNECTING]: "connecting",
+  [Link.UP]: "up",
+  [Link.DOWN]: "down",
+};
+const LINK_WEIGHTS = { up: "good", connecting: "low", down: "high" } as const;
+
+export function describe(stored: StoredEvent): Described {
+  const none = { camera: undefined, junction: undefined, still: false };
+  const body = stored.event?.body;
+  switch (body?.case) {
+    case "rule": {
+      const { rule, roadUser, zone, camera } = body.value;
+      const more = [roadUser === undefined ? "" : userName(roadUser), zone ?? ""].filter(Boolean).join(" · ");
+      return { ...none, group: "rule", weight: rule === "wrong_way" ? "high" : "middle", what: tOr("rule", rule), more, camera, still: true };
+    }
+    case "lineCrossing": {
+      const { line, roadUser, direction, camera } = body.value;
+      const more = `${userName(roadUser)} · ${directionName(direction)}`;
+      return { ...none, group: "crossing", weight: "low", what: t("event.line_crossing", { line }), more, camera, still: true };
+    }
+    case "cameraState": {
+      const link = LINKS[body.value.link];
+      const what = t(`event.camera_state.${link}` as Key);
+      return { ...none, group: "camera", weight: LINK_WEIGHTS[link], what, more: body.value.reason, camera: body.value.camera };
+    }
+    case "signalState": {
+      const link = LINKS[body.value.link];
+      const what = t(`event.signal_state.${link}` as Key);
+      return { ...none, group: "signal", weight: LINK_WEIGHTS[link], what, more: body.value.reason, junction: body.value.junction };
+    }
+    case "signalAlarm": {
+      const { active, code, priority, description, component, junction } = body.value;
+      const what = t(active ? "event.signal_alarm.on" : "event.signal_alarm.off", { code });
+      const weight = !active ? "good" : priority <= 1 ? "high" : "middle";
+      return { ...none, group: "signal", weight, what, more: description || component, junction };
+    }
+    case "signal":
+      return { ...none, group: undefined, weight: "low", what: t("event.other"), more: body.value.groups, junction: body.value.junction };
+    case "cameraStats":
+      return { ...none, group: undefined, weight: "low", what: t("event.other"), more: "", camera: body.value.camera };
+    case "fix":
+    case undefined:
+      return { ...none, group: undefined, weight: "low", what: t("event.other"), more: "" };
+  }
+}
+
+/** An event's full name, one for ever. */
+export const keyOf = (e: StoredEvent): string => `${e.gateway}/${e.boot}/${e.event?.seq ?? 0n}`;
+
+export const atOf = (e: StoredEvent): number => Number(e.event?.atMs ?? 0n);
+
+export function wanted(e: StoredEvent, groups: ReadonlySet<Group>, camera: string): boolean {
+  const { group, camera: of } = describe(e);
+  return group !== undefined && groups.has(group) && (camera === "" || of === camera);
+}
+
+/** Label and value of everything worth knowing of an event, for its opened view. */
+export function fields(e: StoredEvent, city: City): [Key, string][] {
+  const rows: [Key, string | undefined][] = [];
+  const body = e.event?.body;
+  switch (body?.case) {
+    case "rule":
+      rows.push(["field.class", user(body.value.roadUser)], ["field.zone", body.value.zone], ["field.track", body.value.track?.toString()]);
+      break;
+    case "lineCrossing":
+      rows.push(["field.class", user(body.value.roadUser)], ["field.line", body.value.line],
+        ["field.direction", directionName(body.value.direction)], ["field.track", body.value.track.toString()]);
+      break;
+    case "cameraState":
+    case "signalState":
+      rows.push(["field.reason", body.value.reason]);
+      break;
+    case "signalAlarm":
+      rows.push(["field.description", body.value.description], ["field.component", body.value.component]);
+      break;
+    case "signal":
+    case "cameraStats":
+    case "fix":
+    case undefined:
+      break;
+  }
+  rows.push(["field.place", city.placeOf(e)], ["field.gateway", e.gateway]);
+  return rows.filter((row): row is [Key, string] => Boolean(row[1]));
+}
+
+const user = (u: RoadUser | undefined): string | undefined => (u === undefined ? undefined : userName(u));

@@ -1,0 +1,122 @@
+// A small Hanoi for tests of the page: every state that an operator can meet.
+import { create } from "@bufbuild/protobuf";
+
+import { CountSchema, StoredEventSchema, type Count, type StoredEvent } from "../../src/gen/ngatu/v1/api_pb";
+import { Direction, Link, RoadUser } from "../../src/gen/ngatu/v1/event_pb";
+
+export const NASTY = `<img src=x onerror="window.hacked=1">`;
+
+const SCENE = {
+  width: 1280,
+  height: 720,
+  lines: [{ line: "bắc", ax: 200, ay: 480, bx: 1100, by: 480 }],
+  zones: [{ zone: "vỉa hè", corners: [60, 380, 300, 360, 280, 560, 40, 600] }],
+};
+
+const camera = (id: string, name: string, lat: number, lon: number, link = Link.UP, reason = "", gateway = "tram-1") => ({
+  gateway,
+  info: { camera: id, name, position: { lat, lon }, ...SCENE, link, reason, fps: 12.4 },
+});
+
+const junction = (id: string, name: string, lat: number, lon: number, groups: string, link = Link.UP, reason = "") => ({
+  gateway: "tram-den",
+  info: { junction: id, name, position: { lat, lon }, link, reason, groups },
+  sinceMs: BigInt(Date.now() - 12_000),
+  activeAlarms: [] as object[],
+});
+
+const bus = (n: number, lat: number, lon: number, speedMps: number, courseDeg: number, ageMs = 4_000) => ({
+  gateway: "tram-xe",
+  fix: { vehicle: `29b-${15_000 + n * 137}`, fixMs: BigInt(Date.now() - ageMs), receivedMs: BigInt(Date.now()), lat, lon, speedMps, courseDeg, valid: true, protocol: n % 2 ? "gt06" : "jt808" },
+});
+
+export function snapshot() {
+  const lamps = junction("kim-lien", "Kim Liên – Đại Cồ Việt", 21.0073, 105.8412, "1GG1");
+  lamps.activeAlarms = [{ junction: "kim-lien", code: "A0008", component: "G3", active: true, priority: 2, description: "Bóng đèn đỏ hỏng" }];
+  return {
+    atMs: BigInt(Date.now()),
+    gateways: [
+      { gateway: "tram-1", alive: true, lastHeardMs: BigInt(Date.now()), waitingEvents: 3n },
+      { gateway: "tram-2", alive: false, lastHeardMs: BigInt(Date.now() - 240_000), waitingEvents: 0n },
+      { gateway: "tram-den", alive: true, lastHeardMs: BigInt(Date.now()), waitingEvents: 0n },
+      { gateway: "tram-xe", alive: true, lastHeardMs: BigInt(Date.now()), waitingEvents: 0n },
+    ],
+    cameras: [
+      camera("trang-tien", "Tràng Tiền – Hàng Bài", 21.025, 105.8535),
+      camera("cua-nam", "Cửa Nam", 21.0289, 105.8422),
+      camera("o-cho-dua", "Ô Chợ Dừa", 21.0196, 105.83, Link.DOWN, "rtsp://***@10.1.2.3/1: máy chủ từ chối mật khẩu (401); sửa mật khẩu trong cấu hình trạm"),
+      camera("nasty", NASTY, 21.0165, 105.8027, Link.CONNECTING),
+      camera("vong", "Ngã Tư Vọng", 20.9975, 105.841, Link.UP, "", "tram-2"),
+    ],
+    junctions: [
+      junction("cua-nam", "Cửa Nam", 21.0292, 105.8412, "11GG"),
+      lamps,
+      junction("dien-bien-phu", "Điện Biên Phủ – Trần Phú", 21.0308, 105.8402, "NNGG00"),
+      junction("nga-tu-so", "Ngã Tư Sở", 21.0033, 105.8203, "", Link.DOWN, "mất tín hiệu watchdog 10 s"),
+    ],
+    vehicles: [
+      bus(1, 21.0225, 105.848, 8, 110),
+      bus(2, 21.013, 105.8412, 11, 180),
+      bus(3, 21.0303, 105.8128, 7, 265),
+      bus(4, 21.041, 105.8495, 0, 0),
+      bus(5, 21.0075, 105.816, 9, 320),
+      bus(6, 21.0465, 105.795, 12, 90, 400_000),
+    ],
+  };
+}
+
+export function rule(seq: number, atMs: number, over: { rule?: string; camera?: string; roadUser?: RoadUser } = {}): StoredEvent {
+  return create(StoredEventSchema, {
+    gateway: "tram-1",
+    boot: 1n,
+    storedMs: BigInt(atMs + 120),
+    event: {
+      seq: BigInt(seq),
+      atMs: BigInt(atMs),
+      body: {
+        case: "rule",
+        value: {
+          camera: over.camera ?? "trang-tien",
+          rule: over.rule ?? "stopped_vehicle",
+          beganMs: BigInt(atMs - 20_000),
+          zone: "vỉa hè",
+          track: 17n,
+          roadUser: over.roadUser ?? RoadUser.CAR,
+          box: { x: 420, y: 300, w: 220, h: 150 },
+        },
+      },
+    },
+  });
+}
+
+/** `n` events, newest first, of every kind the list shows. */
+export function history(n: number, nowMs: number): StoredEvent[] {
+  return Array.from({ length: n }, (_, i) => {
+    const seq = n - i;
+    const atMs = nowMs - i * 41_000;
+    if (i % 5 === 1) return rule(seq, atMs, { rule: "wrong_way", roadUser: RoadUser.MOTORCYCLE, camera: "cua-nam" });
+    if (i % 5 === 2) return rule(seq, atMs, { rule: "intrusion", roadUser: RoadUser.PERSON });
+    const event = rule(seq, atMs);
+    if (i % 5 === 3 && event.event) {
+      event.event.body = { case: "cameraState", value: { $typeName: "ngatu.v1.CameraState", camera: "o-cho-dua", link: i % 2 ? Link.DOWN : Link.UP, reason: i % 2 ? "máy chủ từ chối mật khẩu (401)" : "" } };
+    } else if (i % 5 === 4 && event.event) {
+      event.event.body = { case: "signalAlarm", value: { $typeName: "ngatu.v1.SignalAlarm", junction: "kim-lien", code: "A0008", component: "G3", active: i % 2 === 0, acknowledged: false, suspended: false, priority: 2, description: "Bóng đèn đỏ hỏng" } };
+    }
+    return event;
+  });
+}
+
+export function counts(nowMs: number): Count[] {
+  const all: Count[] = [];
+  for (const [camera, line] of [["trang-tien", "bắc"], ["cua-nam", "đông"]] as const) {
+    for (const [roadUser, many] of [[RoadUser.MOTORCYCLE, 31], [RoadUser.CAR, 11], [RoadUser.BUS, 2]] as const) {
+      for (const direction of [Direction.TO_RIGHT, Direction.TO_LEFT]) {
+        for (let i = 0; i < 15; i++) {
+          const crossings = BigInt(Math.round(many * (1 + 0.4 * Math.sin(i / 2 + direction + many))));
+          all.push(create(CountSchema, { camera, line, roadUser, direction, crossings, fromMs: BigInt(nowMs - (14 - i) * 60_000) }));
+        }
+      }
+    }
+  }
+  return all;
+}

@@ -1,0 +1,170 @@
+// A scripted hall for tests of the page: the same services over the same protocol, on a free port. Never shipped.
+import { createServer, type Server } from "node:http";
+import { readFile } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { extname, join, normalize } from "node:path";
+
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+
+import { CityService, CityUpdateSchema, SessionService, type CityUpdate, type StoredEvent, type Count } from "../../src/gen/ngatu/v1/api_pb";
+import type { PictureSchema } from "../../src/gen/ngatu/v1/gateway_pb";
+
+export const PASSWORD = "đúng-mật-khẩu";
+const DIST = join(import.meta.dirname, "../../dist");
+const TYPES: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2" };
+
+/** What a hall should send with every page; the page must work under it. */
+export const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; font-src 'self'; " +
+  "connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+type Snapshot = Extract<NonNullable<MessageInitShape<typeof CityUpdateSchema>["update"]>, { case: "snapshot" }>["value"];
+
+export class FixtureHall {
+  url = "";
+  snapshot: () => Snapshot = () => ({});
+  /** Newest first. */
+  events: StoredEvent[] = [];
+  counts: Count[] = [];
+  picture: (camera: string) => MessageInitShape<typeof PictureSchema> | undefined = () => undefined;
+  still: (seq: bigint) => Uint8Array = () => {
+    throw new ConnectError("the pole keeps no such picture", Code.NotFound);
+  };
+  tooMany = false;
+  /** How many WatchPictures streams are open. */
+  pictureStreams = 0;
+  /** Whether calls are refused as a hall that is down would. */
+  down = false;
+
+  #server: Server | undefined;
+  #port = 0;
+  #watchers = new Set<(update: CityUpdate) => void>();
+
+  async start(): Promise<void> {
+    const rpc = connectNodeAdapter({ routes: (router) => this.#routes(router) });
+    this.#server = createServer((request, response) => {
+      const path = new URL(request.url ?? "/", "http://hall").pathname;
+      if (path.startsWith("/ngatu.v1.")) return rpc(request, response);
+      void page(path, request.headers.cookie ?? "").then(({ status, headers, body }) => response.writeHead(status, headers).end(body));
+    });
+    await new Promise<void>((up) => this.#server?.listen(this.#port, "127.0.0.1", up));
+    this.#port = (this.#server.address() as AddressInfo).port;
+    this.url = `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** Cuts every connection; `start` comes back on the same port. */
+  async stop(): Promise<void> {
+    const server = this.#server;
+    await new Promise<void>((done) => {
+      server?.close(() => done());
+      server?.closeAllConnections();
+    });
+  }
+
+  send(update: MessageInitShape<typeof CityUpdateSchema>["update"]): void {
+    const message = create(CityUpdateSchema, { update: update as never });
+    for (const watcher of this.#watchers) watcher(message);
+  }
+
+  get watchers(): number {
+    return this.#watchers.size;
+  }
+
+  #routes(router: ConnectRouter): void {
+    router.service(SessionService, {
+      signIn: ({ name, password }, context) => {
+        if (this.tooMany) throw new ConnectError("too many tries", Code.ResourceExhausted);
+        if (name !== "admin" || password !== PASSWORD) throw new ConnectError("wrong name or password", Code.Unauthenticated);
+        context.responseHeader.set("set-cookie", "session=fixture; HttpOnly; SameSite=Strict; Path=/");
+        return { token: "fixture", expiresMs: BigInt(Date.now() + 3_600_000) };
+      },
+      signOut: (_, context) => {
+        context.responseHeader.set("set-cookie", "session=; Max-Age=0; Path=/");
+        return {};
+      },
+      whoAmI: () => ({ name: "admin" }),
+    });
+    router.service(CityService, {
+      watchCity: (_, context) => this.#watch(context),
+      watchPictures: ({ camera, fps }, context) => this.#pictures(camera, fps || 5, context),
+      listEvents: ({ kinds, camera, limit, pageToken }, context) => {
+        guard(context);
+        const all = this.events.filter((e) => kinds.includes(kindOf(e)) && (camera === "" || cameraOf(e) === camera));
+        const from = Number(pageToken || 0);
+        const to = from + (limit || 100);
+        return { events: all.slice(from, to), nextPageToken: to < all.length ? String(to) : "" };
+      },
+      getStill: ({ seq }, context) => (guard(context), { jpeg: this.still(seq) }),
+      getCounts: (_, context) => (guard(context), { counts: this.counts }),
+      getFigures: (_, context) => (guard(context), { events: 42n, crossings: 12_345n, camerasUp: 3n, junctionsUp: 3n }),
+    });
+  }
+
+  async *#watch(context: HandlerContext): AsyncGenerator<CityUpdate> {
+    guard(context);
+    const queue: CityUpdate[] = [create(CityUpdateSchema, { update: { case: "snapshot", value: this.snapshot() as never } })];
+    let wake = () => {};
+    const watcher = (update: CityUpdate) => {
+      queue.push(update);
+      wake();
+    };
+    this.#watchers.add(watcher);
+    context.signal.addEventListener("abort", () => wake());
+    try {
+      while (!context.signal.aborted) {
+        yield* queue.splice(0);
+        if (queue.length === 0) await new Promise<void>((go) => (wake = go));
+      }
+    } finally {
+      this.#watchers.delete(watcher);
+    }
+  }
+
+  async *#pictures(camera: string, fps: number, context: HandlerContext) {
+    guard(context);
+    this.pictureStreams++;
+    try {
+      while (!context.signal.aborted) {
+        const picture = this.picture(camera);
+        if (!picture) throw new ConnectError("the pole does not answer", Code.Unavailable);
+        yield picture;
+        await new Promise((next) => setTimeout(next, 1000 / fps));
+      }
+    } finally {
+      this.pictureStreams--;
+    }
+  }
+}
+
+function guard(context: HandlerContext): void {
+  if (!signedIn(context.requestHeader.get("cookie") ?? "")) throw new ConnectError("sign in first", Code.Unauthenticated);
+}
+
+const signedIn = (cookie: string): boolean => cookie.includes("session=fixture");
+
+async function page(path: string, cookie: string): Promise<{ status: number; headers: Record<string, string>; body?: Buffer }> {
+  const open = path === "/sign-in" || /^\/assets\/(sign-in|shared)-/.test(path);
+  if (!open && !signedIn(cookie)) {
+    return path === "/" ? { status: 303, headers: { location: "/sign-in" } } : { status: 401, headers: {} };
+  }
+  const file = path === "/" ? "index.html" : path === "/sign-in" ? "sign-in.html" : normalize(path).slice(1);
+  try {
+    const headers = { "content-type": TYPES[extname(file)] ?? "application/octet-stream", "content-security-policy": POLICY };
+    return { status: 200, headers, body: await readFile(join(DIST, file)) };
+  } catch {
+    return { status: 404, headers: {} };
+  }
+}
+
+const SNAKE: Record<string, string> = { lineCrossing: "line_crossing", rule: "rule", cameraState: "camera_state", signalAlarm: "signal_alarm", signalState: "signal_state" };
+
+function kindOf(e: StoredEvent): string {
+  return SNAKE[e.event?.body.case ?? ""] ?? "";
+}
+
+function cameraOf(e: StoredEvent): string {
+  const body = e.event?.body;
+  return body?.case === "rule" || body?.case === "lineCrossing" || body?.case === "cameraState" ? body.value.camera : "";
+}

@@ -1,0 +1,79 @@
+// Pictures of the page for people to look at: `LOOK=folder npm run test:browser`.
+import { join } from "node:path";
+
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { launch, LAPTOP, PHONE, WIDE } from "./browser";
+import { counts, history, rule, snapshot } from "./city";
+import { FixtureHall, PASSWORD } from "./fixture";
+import { drawJpeg, openPage, settled } from "./steps";
+
+const folder = process.env["LOOK"];
+const hall = new FixtureHall();
+let browser: Browser;
+
+beforeAll(async () => {
+  if (!folder) return;
+  browser = await launch();
+  const jpeg = await drawJpeg(browser);
+  hall.snapshot = snapshot;
+  hall.events = history(240, Date.now() - 5_000);
+  hall.counts = counts(Date.now());
+  hall.still = () => jpeg;
+  hall.picture = (camera) => ({ camera, atMs: BigInt(Date.now() - 180), jpeg, width: 1280, height: 720,
+    tracks: [
+      { track: 17n, roadUser: 4, box: { x: 420, y: 300, w: 220, h: 150 }, score: 0.8 },
+      { track: 23n, roadUser: 3, box: { x: 760, y: 420, w: 70, h: 110 }, score: 0.7 },
+      { track: 31n, roadUser: 1, box: { x: 130, y: 400, w: 50, h: 120 }, score: 0.6 },
+    ] });
+  await hall.start();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  if (folder) await hall.stop();
+});
+
+test.skipIf(!folder)("pictures to look at", async () => {
+  const shot = (name: string) => join(folder ?? "", `${name}.png`);
+  for (const [name, size, language] of [["wide-vi", WIDE, "vi"], ["laptop-en", LAPTOP, "en"], ["phone-vi", PHONE, "vi"]] as const) {
+    const page = await openPage(browser, hall.url, PASSWORD, { viewport: size, language, before: async (p) => void (await p.screenshot({ path: shot(`sign-in-${name}`) })) });
+    await settled(page);
+    await page.screenshot({ path: shot(name) });
+    if (name === "phone-vi") {
+      for (const tab of ["wall", "events", "counts"]) {
+        await page.click(`.bar [aria-controls=panel-${tab}]`);
+        await page.waitForTimeout(1500);
+        await page.screenshot({ path: shot(`phone-${tab}`) });
+      }
+    } else {
+      await page.fill(".find input", "kim lien");
+      await page.keyboard.press("Enter");
+      await page.waitForTimeout(1500);
+      await settled(page);
+      await page.click(".tabs [aria-controls=panel-counts]");
+      await page.waitForTimeout(800);
+      await page.screenshot({ path: shot(`${name}-junction-counts`) });
+      await page.click(".tabs [aria-controls=panel-events]");
+      hall.send({ case: "event", value: rule(Date.now(), Date.now(), { rule: "wrong_way" }) });
+      await page.waitForTimeout(600);
+      await page.click(".rows li:first-child button");
+      await page.waitForSelector(".still canvas:not([hidden])");
+      await page.waitForTimeout(400);
+      await page.screenshot({ path: shot(`${name}-event`) });
+      await page.keyboard.press("Escape");
+      await page.click(".legend summary");
+      await page.click("[data-camera=cua-nam] .open");
+      await page.waitForTimeout(1500);
+      await page.screenshot({ path: shot(`${name}-large`) });
+      await hall.stop();
+      await page.waitForSelector(".banner:not([hidden])");
+      await page.waitForTimeout(8000);
+      await page.screenshot({ path: shot(`${name}-lost`) });
+      await hall.start();
+    }
+    await page.context().close();
+  }
+  expect(folder).toBeTruthy();
+}, 180_000);
