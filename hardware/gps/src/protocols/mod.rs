@@ -1,0 +1,118 @@
+//! GPS wire protocols: bytes in, fixes out. No sockets, no clock.
+//!
+//! A new protocol is one file here and the two lines below: `mod name;` and `name::PROTOCOL`.
+
+mod bytes;
+mod session;
+mod when;
+
+mod gt06;
+mod jt808;
+/// Every protocol this build speaks.
+pub static ALL: &[Protocol] = &[gt06::PROTOCOL, jt808::PROTOCOL];
+
+use models_domain::geo::LatLon;
+use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis};
+
+pub use session::{Session, Source, Zones};
+pub use when::{BadZone, Zone};
+
+/// One GPS protocol: a name for configuration files and a pure decoder.
+pub struct Protocol {
+    pub name: &'static str,
+    /// The port that makers and other servers use by default.
+    pub default_port: u16,
+    pub framing: Framing,
+    /// The zone of the device's clock where nobody configured another.
+    pub zone: Zone,
+    pub decode: Decode,
+}
+
+/// Reads the front of `buf`. `now` is when its last byte was received; only replies that tell a device the time use it.
+///
+/// Never panics, whatever the bytes. `Message` and `Bad` always use at least one byte and at most `buf.len()`.
+pub type Decode = fn(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded;
+
+/// Who finds the end of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// The decoder, in a stream of bytes: TCP, or UDP with one or more messages a datagram.
+    Stream,
+    /// The transport (AMQP): `buf` is exactly one message.
+    Message,
+}
+
+/// What one call found at the front of the buffer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decoded {
+    /// Not a whole message yet; read more bytes.
+    NeedMore,
+    Message(Message),
+    /// Not this protocol, or damaged; skip `used` bytes and say `why`.
+    Bad {
+        used: usize,
+        why: String,
+    },
+}
+
+/// One whole message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// Bytes of the buffer that it took.
+    pub used: usize,
+    /// In the order of the message; batches carry many.
+    pub fixes: Vec<Fix>,
+    /// To be sent back once the fixes are kept; empty when the device expects nothing.
+    pub reply: Vec<u8>,
+    /// What it was, such as `heartbeat`.
+    pub note: &'static str,
+    /// What is wrong with it although it could be read: only with [`Source::Recording`].
+    pub warning: Option<String>,
+}
+
+/// A position as the device reported it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fix {
+    /// What the device calls itself; `None` before it logged in.
+    pub device: Option<String>,
+    pub at: UtcMillis,
+    pub position: LatLon,
+    pub speed: MetersPerSecond,
+    /// Clockwise from north.
+    pub course: Option<Degrees>,
+    pub altitude: Option<Meters>,
+    /// What the device itself says of the fix.
+    pub valid: bool,
+}
+
+/// The protocol of that name.
+///
+/// # Errors
+/// [`UnknownProtocol`], which lists the known ones.
+pub fn named(name: &str) -> Result<&'static Protocol, UnknownProtocol> {
+    ALL.iter().find(|p| p.name == name).ok_or_else(|| UnknownProtocol { name: name.to_owned() })
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("protocol {name:?} is not known; this build speaks {}", known())]
+pub struct UnknownProtocol {
+    pub name: String,
+}
+
+fn known() -> String {
+    ALL.iter().map(|p| p.name).collect::<Vec<_>>().join(", ")
+}
+
+impl Fix {
+    /// A position on the earth, or why it cannot be one.
+    fn on_earth(position: LatLon) -> Result<LatLon, String> {
+        if position.is_sane() {
+            Ok(position)
+        } else {
+            Err(format!("position {}, {} is not on the earth", position.lat.0, position.lon.0))
+        }
+    }
+}
+
+#[cfg(test)]
+mod testing;
