@@ -6,4 +6,5 @@ pub mod board;
 pub mod keep;
 pub mod keeper;
 pub mod outbox;
+pub mod signal_worker;
 pub mod spool;

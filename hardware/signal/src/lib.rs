@@ -1,1 +1,11 @@
-//! Room of the house; see README.md.
+//! The signal door: controllers dial in (RSMP) and report what their junctions show.
+//!
+//! Suggested reading order: `controllers` (one kind of controller each, pure), then `server` and `connection` (sockets, limits),
+//! `links` (who speaks for a site).
+
+mod connection;
+pub mod controllers;
+mod links;
+pub mod server;
+
+pub use server::{ServeError, SignalServer, SignalServerSettings, Site, serve};

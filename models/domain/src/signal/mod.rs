@@ -23,21 +23,50 @@ pub enum Aspect {
     Red,
     RedYellow,
     Green,
+    /// Steady yellow before red.
     Yellow,
+    FlashingGreen,
+    FlashingYellow,
+    FlashingRed,
     Dark,
+    /// The controller leaves it open: starting up, no such group, or a character the list does not have.
     Unknown,
 }
 
 impl Aspect {
-    /// Meaning of one character of S0001 (TLC SXL; red for a violation = g h A B C D E F G P; 0 red-yellow; 1–8 green; N O yellow).
+    /// What one character of S0001 `signalgroupstatus` shows (RSMP SXL for traffic light controllers, "Signal group
+    /// status"): capital letters are kinds of red by request, digits kinds of green by why it lasts.
     pub fn of(state: char) -> Self {
         match state {
-            '0' => Aspect::RedYellow,
-            '1'..='8' => Aspect::Green,
-            'N' | 'O' => Aspect::Yellow,
-            'g' | 'h' | 'A'..='G' | 'P' => Aspect::Red,
+            // Disabled; manual control to dark.
             'a' | 'b' => Aspect::Dark,
+            'c' => Aspect::FlashingYellow,
+            'd' => Aspect::FlashingRed,
+            // Start-up 3; manual red; the red rests and requests; variable red.
+            'g' | 'h' | 'A'..='G' | 'P' => Aspect::Red,
+            '0' => Aspect::RedYellow,
+            // Minimum, maximum, rest, passive, extra and past-end green.
+            '1'..='8' => Aspect::Green,
+            '9' => Aspect::FlashingGreen,
+            // Fixed and variable yellow, or yellow-green.
+            'N' | 'O' => Aspect::Yellow,
+            // Start-up 1 ('e') is dark or flashing yellow, start-up 2 ('f') yellow for vehicles and red for pedestrians.
             _ => Aspect::Unknown,
+        }
+    }
+
+    /// Whether crossing the stop line is a violation: red alone, steady. Start-up and failures never count.
+    pub fn forbids_crossing(self) -> bool {
+        match self {
+            Aspect::Red => true,
+            Aspect::RedYellow
+            | Aspect::Green
+            | Aspect::Yellow
+            | Aspect::FlashingGreen
+            | Aspect::FlashingYellow
+            | Aspect::FlashingRed
+            | Aspect::Dark
+            | Aspect::Unknown => false,
         }
     }
 }
@@ -54,4 +83,35 @@ pub struct SignalAlarm {
     /// 1 highest, 3 lowest.
     pub priority: u8,
     pub description: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(states: &str, want: Aspect) {
+        for state in states.chars() {
+            assert_eq!(Aspect::of(state), want, "{state}");
+        }
+    }
+
+    #[test]
+    fn every_character_of_s0001() {
+        check("ab", Aspect::Dark);
+        check("c", Aspect::FlashingYellow);
+        check("d", Aspect::FlashingRed);
+        check("ghABCDEFGP", Aspect::Red);
+        check("0", Aspect::RedYellow);
+        check("12345678", Aspect::Green);
+        check("9", Aspect::FlashingGreen);
+        check("NO", Aspect::Yellow);
+        check("ef-iHMQ ?đ", Aspect::Unknown);
+    }
+
+    #[test]
+    fn only_steady_red_is_a_violation() {
+        let red: String = (' '..='~').filter(|state| Aspect::of(*state).forbids_crossing()).collect();
+        assert_eq!(red, "ABCDEFGPgh");
+    }
 }

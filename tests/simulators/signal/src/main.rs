@@ -1,2 +1,92 @@
-//! Program.
-fn main() {}
+//! `signal-simulator`: traffic light controllers that dial a supervisor over RSMP 3.2.2, run fixed-time plans, fail now
+//! and then, and buffer what they could not tell.
+
+mod buffer;
+mod clock;
+mod config;
+mod link;
+mod plan;
+mod rsmp;
+mod street;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::street::{Controller, Counts};
+
+/// Traffic light controllers of a street, as RSMP sites.
+///
+/// Example: signal-simulator --config deploy/config/street-signals.toml --connect 127.0.0.1:12111
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    /// The controllers (TOML).
+    #[arg(long)]
+    config: PathBuf,
+    /// The supervisor to dial.
+    #[arg(long, value_name = "HOST:PORT")]
+    connect: String,
+}
+
+/// One JSON object at the end.
+#[derive(Debug, Default, serde::Serialize)]
+struct Total {
+    changes: u64,
+    acknowledged: u64,
+    alarms: u64,
+    connections: u64,
+    /// Not acknowledged yet.
+    waiting: usize,
+    /// Thrown away because a buffer was full.
+    lost: u64,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let config = config::Config::load(&args.config)?;
+    let stop = CancellationToken::new();
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut tasks = JoinSet::new();
+    let mut controllers = Vec::new();
+    for site in config.sites.clone() {
+        let controller = Controller::new(config.clone(), site);
+        controllers.push(controller.clone());
+        let (street, link) = (controller.clone(), controller);
+        let stopped = stop.clone();
+        tasks.spawn(async move { street.run(stopped).await });
+        tasks.spawn(link::run(link, args.connect.clone(), stop.clone()));
+    }
+    say(&serde_json::json!({ "ready": true, "sites": controllers.len() }))?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    stop.cancel();
+    while tasks.join_next().await.is_some() {}
+    let mut total = Total::default();
+    for controller in &controllers {
+        let state = controller.state();
+        let Counts { changes, acknowledged, alarms, connections } = state.counts;
+        total.changes += changes;
+        total.acknowledged += acknowledged;
+        total.alarms += alarms;
+        total.connections += connections;
+        total.waiting += state.buffer.len();
+        total.lost += state.buffer.lost;
+    }
+    say(&serde_json::to_value(&total)?)
+}
+
+/// One line of JSON on standard output, at once.
+fn say(line: &serde_json::Value) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()?;
+    Ok(())
+}

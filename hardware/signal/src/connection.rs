@@ -1,0 +1,165 @@
+//! One connection of a controller: moves bytes between its socket and its session, reports to the sink.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hardware_ports::sink::{NotKept, SignalReport};
+use models_domain::event::{Link, LinkState};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::controllers::{Action, At, Session};
+use crate::links::{ConnectionNumber, Seat};
+use crate::server::Shared;
+
+/// A site that does not read its acknowledgements for so long is gone.
+const WRITE_MAX: Duration = Duration::from_secs(10);
+
+/// Longest wait for the sink; the site gives up on its acknowledgement after 30 s.
+const KEEP_MAX: Duration = Duration::from_secs(15);
+
+const READ_BYTES: usize = 16 * 1024;
+
+pub(crate) struct Connection {
+    number: ConnectionNumber,
+    peer: SocketAddr,
+    /// Until the site has introduced itself.
+    seat: Option<Seat>,
+    site: Option<String>,
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+    /// A newer connection speaks for the site.
+    replaced: CancellationToken,
+}
+
+/// Why a connection ends; for people.
+struct End(String);
+
+impl Connection {
+    pub fn new(
+        number: ConnectionNumber,
+        peer: SocketAddr,
+        seat: Seat,
+        shared: Arc<Shared>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { number, peer, seat: Some(seat), site: None, shared, stop, replaced: CancellationToken::new() }
+    }
+
+    pub async fn run(mut self, mut stream: TcpStream) {
+        // Acknowledgements are small and waited for.
+        if let Err(err) = stream.set_nodelay(true) {
+            warn!(%err, "the connection stays slow");
+        }
+        let mut session = (self.shared.controller.open)(self.at(), self.shared.session.clone());
+        let End(reason) = self.talk(&mut stream, session.as_mut()).await;
+        let Some(site) = self.site.clone() else {
+            info!(reason, "a connection ended before it introduced itself");
+            return;
+        };
+        info!(site, reason, "a site's connection ended");
+        if let Err(err) = self.tell(&site, Link::Down, reason).await {
+            warn!(site, %err, "the state of the link was lost");
+        }
+    }
+
+    async fn talk(&mut self, stream: &mut TcpStream, session: &mut dyn Session) -> End {
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            if let Err(end) = self.act(stream, session).await {
+                return end;
+            }
+            let wait = session.poll_timeout().saturating_sub(self.shared.clock.elapsed());
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return End("the adapter was stopped".to_owned()),
+                () = self.replaced.cancelled() => return End("a newer connection took over".to_owned()),
+                () = tokio::time::sleep(wait) => session.handle_timeout(self.at()),
+                read = stream.read(&mut buffer) => match read {
+                    Ok(0) => return End("the site closed the connection".to_owned()),
+                    Ok(length) => session.receive(self.at(), &buffer[..length]),
+                    Err(err) => return End(format!("the connection broke: {err}")),
+                },
+            }
+        }
+    }
+
+    /// Everything the session wants done. What was acknowledged before a failure is still sent.
+    async fn act(&mut self, stream: &mut TcpStream, session: &mut dyn Session) -> Result<(), End> {
+        let mut out = Vec::new();
+        let mut done = Ok(());
+        while let Some(action) = session.poll() {
+            done = self.act_once(action, &mut out).await;
+            if done.is_err() {
+                break;
+            }
+        }
+        if !out.is_empty() {
+            match tokio::time::timeout(WRITE_MAX, stream.write_all(&out)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(err)) => return Err(End(format!("the connection broke: {err}"))),
+                Err(_) => return Err(End(format!("the site read nothing for {} s", WRITE_MAX.as_secs()))),
+            }
+        }
+        done
+    }
+
+    async fn act_once(&mut self, action: Action, out: &mut Vec<u8>) -> Result<(), End> {
+        match action {
+            Action::Send(bytes) => out.extend_from_slice(&bytes),
+            Action::Keep(report) => self.keep(report).await.map_err(not_kept)?,
+            Action::Identified { site } => self.identified(site).await?,
+            Action::Up { remark } => {
+                if let Some(site) = self.site.clone() {
+                    if remark.is_empty() {
+                        info!(site, "a site's link is up");
+                    } else {
+                        warn!(site, remark, "a site's link is up, but");
+                    }
+                    self.tell(&site, Link::Up, remark).await.map_err(not_kept)?;
+                }
+            }
+            Action::Warn(text) => warn!(site = self.site.as_deref().unwrap_or("unknown"), "{text}"),
+            Action::Close { reason } => return Err(End(reason)),
+        }
+        Ok(())
+    }
+
+    async fn identified(&mut self, site: String) -> Result<(), End> {
+        let allowed = self.shared.allow_from_by_site.get(&site);
+        if allowed.is_none_or(|from| !from.is_empty() && !from.contains(&self.peer.ip())) {
+            warn!(site, "refused: the address is not among the site's allow_from");
+            return Err(End(format!("site {site} may not dial from {}", self.peer.ip())));
+        }
+        self.shared.links.take(&site, self.number, self.replaced.clone()).await;
+        self.site = Some(site);
+        self.seat = None;
+        Ok(())
+    }
+
+    async fn keep(&self, report: SignalReport) -> Result<(), NotKept> {
+        match tokio::time::timeout(KEEP_MAX, self.shared.sink.accept(report)).await {
+            Ok(kept) => kept,
+            Err(_) => Err(NotKept(format!("no answer within {} s", KEEP_MAX.as_secs()))),
+        }
+    }
+
+    async fn tell(&self, site: &str, link: Link, reason: String) -> Result<(), NotKept> {
+        let state = LinkState { link, reason };
+        self.shared
+            .links
+            .tell(site, self.number, self.shared.clock.now(), state, self.shared.sink.as_ref())
+            .await
+    }
+
+    fn at(&self) -> At {
+        At { utc: self.shared.clock.now(), elapsed: self.shared.clock.elapsed() }
+    }
+}
+
+fn not_kept(err: NotKept) -> End {
+    End(format!("{err}; the site will send it again"))
+}

@@ -1,0 +1,198 @@
+//! Tables over what an introduced site tells: values, alarms, nonsense.
+
+use std::time::Duration;
+
+use super::CONTROLLER;
+use super::supervisor_tests::{GROUPS_NOW, INTRODUCED, START, SUBSCRIBE, VERSION, WATCHDOG, check, settings};
+use crate::controllers::At;
+
+fn status(id: &str, at: &str, groups: &str, quality: &str) -> String {
+    format!(
+        r#"{{"type":"StatusUpdate","mId":"{id}","cId":"TC","sTs":"2026-01-01T00:00:{at}.000Z","sS":[
+        {{"sCI":"S0001","n":"signalgroupstatus","s":"{groups}","q":"{quality}"}},
+        {{"sCI":"S0001","n":"cyclecounter","s":"20","q":"{quality}"}},
+        {{"sCI":"S0001","n":"stage","s":"2","q":"{quality}"}}]}}"#
+    )
+}
+
+#[test]
+fn live_values_are_kept_then_acknowledged() {
+    let subscribed = [VERSION, "ack", WATCHDOG, "+1", "ack", "+1", "ack", "+1"];
+    let live = status("s", "03", "11BB", "recent");
+    let other = live.replace(r#""cId":"TC""#, r#""cId":"DL1""#);
+    let broken = live.replace("11BB", r"11\u0007BB");
+    check(
+        &[&subscribed[..], &[&live, &other, &broken]].concat(),
+        &[
+            INTRODUCED,
+            &format!("1 {GROUPS_NOW}"),
+            &format!("2 {SUBSCRIBE}"),
+            "3 keep 11BB of 3 s now stage 2 cycle 20 | ack s | ack s | warn message refused: S0001 signalgroupstatus must be \
+             at most 255 of a-h A-G 0-9 N-P | not ack s: S0001 signalgroupstatus must be at most 255 of a-h A-G 0-9 N-P",
+        ],
+    );
+}
+
+#[test]
+fn buffered_values_go_before_our_requests_and_keep_their_time() {
+    let old = |id: &str, at: &str, groups: &str| status(id, at, groups, "old");
+    check(
+        &[
+            VERSION,
+            "ack",
+            WATCHDOG,
+            "ack",
+            "+1",
+            &old("a", "00", "BB11"),
+            "+1",
+            &old("b", "01", "BBNN"),
+            "+1",
+            // A controller whose clock runs ahead: not later than now.
+            &old("c", "59", "BBBB"),
+            "+1",
+            "ack",
+            "+1",
+        ],
+        &[
+            INTRODUCED,
+            "1 keep BB11 of 0 s old stage 2 cycle 20 | ack a",
+            "2 keep BBNN of 1 s old stage 2 cycle 20 | ack b",
+            "3 keep BBBB of 3 s old stage 2 cycle 20 | ack c",
+            &format!("4 {GROUPS_NOW}"),
+        ],
+    );
+}
+
+#[test]
+fn groups_that_are_not_to_be_had_are_remarked() {
+    let unknown = |quality: &str| {
+        format!(
+            r#"{{"type":"StatusResponse","mId":"r","cId":"TC","sTs":"2026-01-01T00:00:00.000Z","sS":[
+            {{"sCI":"S0001","n":"signalgroupstatus","s":null,"q":"{quality}"}}]}}"#
+        )
+    };
+    let refused =
+        r#"{"type":"MessageNotAck","oMId":"00000000-0000-4000-8000-000000000000","rea":"no S0001\u0007"}"#;
+    check(
+        &[
+            VERSION,
+            "ack",
+            WATCHDOG,
+            "+1",
+            "ack",
+            &unknown("undefined"),
+            &unknown("undefined"),
+            &unknown("unknown"),
+            "+1",
+            refused,
+        ],
+        &[
+            INTRODUCED,
+            &format!(
+                "1 up no signal groups: component \"TC\" has no such component | ack r | ack r | \
+                 up no signal groups: component \"TC\" does not know them now | ack r | {GROUPS_NOW}"
+            ),
+            "2 up the site refused our StatusRequest: no S0001",
+        ],
+    );
+}
+
+#[test]
+fn alarms_are_told_from_the_first_moment_in_every_state() {
+    let alarm = |id: &str, how: &str, active: &str, ack: &str, suspended: &str| {
+        format!(
+            r#"{{"type":"Alarm","mId":"{id}","cId":"DL1","aCId":"A0302","xACId":"loop 4","xNACId":"","aSp":"{how}","ack":"{ack}",
+            "aS":"{active}","sS":"{suspended}","aTs":"2026-01-01T00:00:00.500Z","cat":"D","pri":"2",
+            "rvs":[{{"n":"detector","v":"1"}},{{"n":"manual","v":null}}]}}"#
+        )
+    };
+    let text = |state: &str| format!("keep alarm A0302 DL1 of 0 s{state} p2 \"loop 4, detector=1\"");
+    check(
+        &[
+            VERSION,
+            "ack",
+            &alarm("a", "Issue", "Active", "notAcknowledged", "notSuspended"),
+            WATCHDOG,
+            &alarm("b", "Acknowledge", "Active", "Acknowledged", "notSuspended"),
+            &alarm("c", "Suspend", "inactive", "acknowledged", "suspended"),
+            &alarm("d", "Issue", "perhaps", "Acknowledged", "notSuspended"),
+            r#"{"type":"Alarm","mId":"e","cId":"DL1","aCId":"A0302","xACId":"","xNACId":"","aSp":"Request"}"#,
+        ],
+        &[&format!(
+            "0 identified HN+AG1 | ack v | version 3.2.2  | {} | ack a | up  | ack w | {} | ack b | {} | ack c | \
+             warn message refused: Alarm: aS must be one of inactive, active | \
+             not ack d: Alarm: aS must be one of inactive, active | \
+             warn message refused: Alarm: missing field `ack` | not ack e: Alarm: missing field `ack`",
+            text(" active"),
+            text(" active acknowledged"),
+            text(" acknowledged suspended"),
+        )],
+    );
+}
+
+#[test]
+fn nonsense_is_refused_and_the_link_lives() {
+    check(
+        &[
+            VERSION,
+            "ack",
+            WATCHDOG,
+            "ack",
+            VERSION,
+            r#"{"type":"Watchdddog","mId":"x"}"#,
+            r#"{"type":"CommandRequest","mId":"y"}"#,
+            r#"{"type":"CommandResponse","mId":"z","cId":"TC","cTS":"","rvs":[]}"#,
+            r#"{"type":"MessageAck","oMId":"nobody's"}"#,
+            "[1,2]",
+        ],
+        &[&format!(
+            "{INTRODUCED} | warn message refused: Version was exchanged already | not ack v: Version was exchanged already \
+             | warn message refused: Unknown packet type: Watchdddog | not ack x: Unknown packet type: Watchdddog \
+             | warn message refused: CommandRequest is for sites; this is a supervisor \
+             | not ack y: CommandRequest is for sites; this is a supervisor | ack z \
+             | warn unreadable packet: mType must be \"rSMsg\""
+        )
+        .replace(" | watchdog 2026-01-01T00:00:00.000Z", "")],
+    );
+}
+
+#[test]
+fn endless_nonsense_ends_the_link() {
+    let mut lines = vec![VERSION, "ack", WATCHDOG];
+    lines.extend(["{"; 21]);
+    let mut want = "0 identified HN+AG1 | ack v | version 3.2.2  | up  | ack w".to_owned();
+    want += &" | warn unreadable packet: not JSON: EOF while parsing a value at line 1 column 17".repeat(21);
+    want += " | close: too many unreadable packets";
+    check(&lines, &[&want]);
+}
+
+/// Every prefix and every single flipped bit of real messages, in every phase: no panic, and the machine stays bounded.
+#[test]
+fn damaged_messages_never_panic() {
+    let update = status("s", "03", "11BB", "recent");
+    let messages = [VERSION, WATCHDOG, update.as_str()]
+        .map(|text| format!("{{\"mType\":\"rSMsg\",{}\u{c}", &text[1..]).into_bytes());
+    let at = At { utc: START, elapsed: Duration::ZERO };
+    let play = |bytes: &[u8]| {
+        for introduced in 0..3 {
+            let mut session = (CONTROLLER.open)(at, settings());
+            for message in &messages[..introduced] {
+                session.receive(at, message);
+            }
+            session.receive(at, bytes);
+            session.handle_timeout(at);
+            let actions = std::iter::from_fn(|| session.poll()).count();
+            assert!(actions < 16, "{actions} actions from {bytes:?}");
+        }
+    };
+    for message in &messages {
+        for length in 0..message.len() {
+            play(&message[..length]);
+        }
+        for bit in 0..message.len() * 8 {
+            let mut damaged = message.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            play(&damaged);
+        }
+    }
+}

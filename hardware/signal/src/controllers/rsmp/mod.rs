@@ -1,0 +1,26 @@
+//! RSMP: the site dials us, introduces itself and reports; we are its supervisor. Pure.
+//!
+//! `frame` (bytes to packets) -> `message` (packets to messages) -> `supervisor` (the conversation) -> `content`
+//! (statuses and alarms to reports). Clause names in quotes are those of the RSMP core specification 3.2.2.
+
+mod content;
+mod frame;
+mod message;
+mod outgoing;
+mod phase;
+mod supervisor;
+mod version;
+mod wishes;
+
+#[cfg(test)]
+mod content_tests;
+#[cfg(test)]
+mod supervisor_tests;
+
+use super::{At, Controller, Session, SessionSettings};
+
+pub const CONTROLLER: Controller = Controller { name: "rsmp", open };
+
+fn open(at: At, settings: SessionSettings) -> Box<dyn Session> {
+    Box::new(supervisor::Supervisor::new(at, settings))
+}

@@ -1,0 +1,388 @@
+//! The supervisor's side of one RSMP connection. No sockets, no clock: bytes and time in, actions out.
+//!
+//! Site Version -> our Version -> Watchdogs both ways -> aggregated status, alarms, buffered messages -> our
+//! subscription ("Communication establishment between sites and supervision system").
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use hardware_ports::sink::SignalReport;
+use models_domain::DurationMs;
+
+use super::content::{self, Groups};
+use super::frame::{Frames, wrap};
+use super::message::{self, Body, Incoming, Malformed, Quality, Status, VersionRequest};
+use super::outgoing::{Outgoing, timestamp};
+use super::phase::{Established, Phase, Site, Unacknowledged};
+use super::version;
+use super::wishes::Wish;
+use crate::controllers::{Action, At, Session, SessionSettings};
+
+/// Packets without a readable number, which cannot be refused by one; after so many it is no RSMP site.
+const UNREADABLE_MAX: u32 = 20;
+
+/// A site that sends nonsense all day shall not fill the log.
+const WARNINGS_MAX: u32 = 50;
+
+/// Buffered messages may delay our subscription for so many paces at most.
+const BUFFERED_PACES_MAX: u32 = 30;
+
+/// A site's clock that is off by more than this is worth a look: buffered values carry its time.
+const CLOCK_OFF_MAX: DurationMs = DurationMs(5_000);
+
+pub struct Supervisor {
+    settings: SessionSettings,
+    frames: Frames,
+    phase: Phase,
+    /// When each message of ours that is not acknowledged yet was sent, by its number.
+    unacknowledged: BTreeMap<String, Unacknowledged>,
+    /// Requests of ours, sent one by one.
+    wishes: VecDeque<Wish>,
+    /// Not before this moment is the next wish sent.
+    wish_at: Duration,
+    unreadable: u32,
+    warnings: u32,
+    actions: VecDeque<Action>,
+    closed: bool,
+}
+
+impl Supervisor {
+    pub fn new(at: At, settings: SessionSettings) -> Self {
+        let until = at.elapsed + settings.timing.introduction;
+        Self {
+            settings,
+            frames: Frames::default(),
+            phase: Phase::Introduction { until },
+            unacknowledged: BTreeMap::new(),
+            wishes: VecDeque::new(),
+            wish_at: Duration::ZERO,
+            unreadable: 0,
+            warnings: 0,
+            actions: VecDeque::new(),
+            closed: false,
+        }
+    }
+
+    fn packet(&mut self, at: At, packet: &[u8]) {
+        let message = match message::decode(packet) {
+            Ok(message) => message,
+            Err(malformed) => return self.refuse_malformed(malformed),
+        };
+        match message.body {
+            Body::Ack(ack) => drop(self.unacknowledged.remove(&ack.id)),
+            Body::NotAck(refusal) => self.refused(&refusal.id, refusal.reason.unwrap_or_default()),
+            body => self.message(at, Incoming { id: message.id, body }),
+        }
+    }
+
+    fn message(&mut self, at: At, message: Incoming) {
+        match &self.phase {
+            Phase::Introduction { .. } => {
+                let Body::Version(asked) = message.body else {
+                    // "MessageAck/MessageNotAck should not be sent as a response to any other messages": without an
+                    // answer the site starts anew, with its Version.
+                    return self.warn("a message before Version is left unanswered");
+                };
+                self.introduce(at, message.id, &asked);
+            }
+            Phase::FirstWatchdog { site, .. } => {
+                let site = site.clone();
+                if matches!(message.body, Body::Watchdog(_)) {
+                    self.establish(at, site);
+                }
+                self.content(at, message);
+            }
+            Phase::Established(_) => self.content(at, message),
+        }
+    }
+
+    fn introduce(&mut self, at: At, id: String, asked: &VersionRequest) {
+        let known = asked.sites.iter().find_map(|site| {
+            self.settings.sites.get_key_value(&site.id).map(|(id, known)| (id.clone(), known.clone()))
+        });
+        let Some((site_id, known)) = known else {
+            let ids: Vec<String> =
+                asked.sites.iter().take(4).map(|site| site.id.chars().take(64).collect()).collect();
+            return self.reject(id, format!("site id [{}] is not configured here", ids.join(",")));
+        };
+        let common = match version::choose(asked) {
+            Ok(common) => common,
+            Err(reason) => return self.reject(id, reason),
+        };
+        self.actions.push_back(Action::Identified { site: site_id.clone() });
+        self.answer(Outgoing::MessageAck { id });
+        let core = common.core;
+        let answer =
+            common.answer((self.settings.new_message_id)(), self.settings.supervisor_id.clone(), site_id);
+        self.request(at, answer);
+        let until = at.elapsed + self.settings.timing.acknowledgement;
+        self.phase = Phase::FirstWatchdog { until, site: Site { known, core } };
+    }
+
+    fn establish(&mut self, at: At, site: Site) {
+        self.wish_at = at.elapsed + self.settings.timing.pace;
+        self.wishes = Wish::AT_START.into();
+        self.phase = Phase::Established(Established {
+            site,
+            since: at.elapsed,
+            watchdog_heard: at.elapsed,
+            watchdog_next: at.elapsed,
+            remark: String::new(),
+            clock_warned: false,
+            asked: false,
+        });
+        self.actions.push_back(Action::Up { remark: String::new() });
+    }
+
+    /// A message of an introduced site: kept, then acknowledged.
+    fn content(&mut self, at: At, message: Incoming) {
+        let done = match message.body {
+            Body::Watchdog(watchdog) => {
+                self.watchdog(at, watchdog.at.0.since(at.utc));
+                Ok(())
+            }
+            Body::AggregatedStatus(status) => {
+                self.check_component(&status.component);
+                Ok(())
+            }
+            Body::Alarm(alarm) => {
+                self.junction(|junction| content::alarm(junction, at.utc, &alarm)).map(|report| {
+                    self.actions.push_back(Action::Keep(report));
+                })
+            }
+            Body::Status(status) => self.status(at, &status),
+            Body::Other(_) => Ok(()),
+            Body::NotForUs(kind) => Err(format!("{kind} is for sites; this is a supervisor")),
+            Body::Version(_) => Err("Version was exchanged already".to_owned()),
+            Body::Ack(_) | Body::NotAck(_) => return,
+        };
+        match done {
+            Ok(()) => self.answer(Outgoing::MessageAck { id: message.id }),
+            Err(reason) => self.refuse(message.id, reason),
+        }
+    }
+
+    fn site(&self) -> Option<&Site> {
+        match &self.phase {
+            Phase::Introduction { .. } => None,
+            Phase::FirstWatchdog { site, .. } => Some(site),
+            Phase::Established(established) => Some(&established.site),
+        }
+    }
+
+    fn junction<T>(
+        &self,
+        read: impl FnOnce(&models_domain::JunctionId) -> Result<T, String>,
+    ) -> Result<T, String> {
+        let site = self.site().ok_or("Version comes first")?;
+        read(&site.known.junction)
+    }
+
+    fn watchdog(&mut self, at: At, off: DurationMs) {
+        let Phase::Established(established) = &mut self.phase else { return };
+        established.watchdog_heard = at.elapsed;
+        if off.0.abs() > CLOCK_OFF_MAX.0 && !established.clock_warned {
+            established.clock_warned = true;
+            let text = format!("the site's clock is off by {:.0} s; check its time source", off.seconds());
+            self.warn(text);
+        }
+    }
+
+    fn check_component(&mut self, component: &str) {
+        let main = self.site().map(|site| site.known.main_component.as_str());
+        if main.is_some_and(|main| main != component) {
+            let text =
+                format!("aggregated status comes from component {component:?}; is main_component right?");
+            self.warn(text);
+        }
+    }
+
+    fn status(&mut self, at: At, status: &Status) -> Result<(), String> {
+        let main = self.site().map(|site| site.known.main_component.as_str());
+        if main.is_some_and(|main| main != status.component) {
+            return Ok(());
+        }
+        match self.junction(|junction| content::groups(junction, at.utc, status))? {
+            Groups::Reported(report) => {
+                if matches!(&report, SignalReport::Groups { groups, .. } if groups.old) {
+                    self.wait_for_buffered(at);
+                } else {
+                    self.remark(String::new());
+                }
+                self.actions.push_back(Action::Keep(report));
+            }
+            Groups::Unavailable(quality) => {
+                let why = match quality {
+                    Quality::Undefined => "has no such component",
+                    Quality::Unknown | Quality::Recent | Quality::Old => "does not know them now",
+                };
+                self.remark(format!("no signal groups: component {:?} {why}", status.component));
+            }
+            Groups::None => {}
+        }
+        Ok(())
+    }
+
+    /// Buffered messages first: our requests wait until no more come, but not for ever.
+    fn wait_for_buffered(&mut self, at: At) {
+        let Phase::Established(established) = &self.phase else { return };
+        let pace = self.settings.timing.pace;
+        if !established.asked {
+            self.wish_at = (at.elapsed + pace).min(established.since + pace * BUFFERED_PACES_MAX);
+        }
+    }
+
+    fn remark(&mut self, remark: String) {
+        let Phase::Established(established) = &mut self.phase else { return };
+        if established.remark != remark {
+            established.remark.clone_from(&remark);
+            self.actions.push_back(Action::Up { remark });
+        }
+    }
+
+    fn refused(&mut self, id: &str, reason: String) {
+        let Some(refused) = self.unacknowledged.remove(id) else { return };
+        let text = format!(
+            "the site refused our {}: {}",
+            refused.kind,
+            reason.chars().filter(|c| !c.is_control()).take(200).collect::<String>()
+        );
+        match &self.phase {
+            Phase::Introduction { .. } | Phase::FirstWatchdog { .. } => self.close(text),
+            Phase::Established(_) => self.remark(text),
+        }
+    }
+
+    fn refuse_malformed(&mut self, malformed: Malformed) {
+        if matches!(self.phase, Phase::Introduction { .. }) {
+            if let Some(id) = malformed.id {
+                self.answer(Outgoing::MessageNotAck { id, reason: malformed.reason.clone() });
+            }
+            return self.close(format!("no RSMP Version: {}", malformed.reason));
+        }
+        match malformed.id {
+            Some(id) => self.refuse(id, malformed.reason),
+            None => {
+                self.unreadable += 1;
+                self.warn(format!("unreadable packet: {}", malformed.reason));
+                if self.unreadable > UNREADABLE_MAX {
+                    self.close("too many unreadable packets".to_owned());
+                }
+            }
+        }
+    }
+
+    fn refuse(&mut self, id: String, reason: String) {
+        self.warn(format!("message refused: {reason}"));
+        self.answer(Outgoing::MessageNotAck { id, reason });
+    }
+
+    fn warn(&mut self, text: impl Into<String>) {
+        self.warnings += 1;
+        if self.warnings <= WARNINGS_MAX {
+            self.actions.push_back(Action::Warn(text.into()));
+        }
+    }
+
+    /// "Communication rejection".
+    fn reject(&mut self, id: String, reason: String) {
+        self.answer(Outgoing::MessageNotAck { id, reason: reason.clone() });
+        self.close(reason);
+    }
+
+    fn close(&mut self, reason: String) {
+        self.closed = true;
+        self.actions.push_back(Action::Close { reason });
+    }
+
+    fn answer(&mut self, message: Outgoing) {
+        self.actions.push_back(Action::Send(wrap(message.encode())));
+    }
+
+    fn request(&mut self, at: At, message: Outgoing) {
+        if let Some(id) = message.id() {
+            let until = at.elapsed + self.settings.timing.acknowledgement;
+            self.unacknowledged.insert(id.to_owned(), Unacknowledged { kind: message.kind(), until });
+        }
+        self.answer(message);
+    }
+
+    /// The next wish may go when every message before it is acknowledged.
+    fn wish_due(&self) -> Option<Duration> {
+        let established = matches!(self.phase, Phase::Established(_));
+        (established && self.unacknowledged.is_empty() && !self.wishes.is_empty()).then_some(self.wish_at)
+    }
+
+    fn send_wish(&mut self, at: At) {
+        let Phase::Established(established) = &mut self.phase else { return };
+        let Some(wish) = self.wishes.pop_front() else { return };
+        established.asked = true;
+        self.wish_at = at.elapsed + self.settings.timing.pace;
+        let id = (self.settings.new_message_id)();
+        let message = wish.message(id, established.site.core, established.site.known.main_component.clone());
+        self.request(at, message);
+    }
+}
+
+impl Session for Supervisor {
+    fn receive(&mut self, at: At, bytes: &[u8]) {
+        let packets = match self.frames.push(bytes) {
+            Ok(packets) => packets,
+            Err(too_long) => return self.close(too_long.to_string()),
+        };
+        for packet in packets {
+            if self.closed {
+                return;
+            }
+            self.packet(at, &packet);
+        }
+    }
+
+    fn poll_timeout(&self) -> Duration {
+        let phase = match &self.phase {
+            Phase::Introduction { until } | Phase::FirstWatchdog { until, .. } => *until,
+            Phase::Established(established) => established
+                .watchdog_next
+                .min(established.watchdog_heard + self.settings.timing.watchdog_timeout),
+        };
+        let unacknowledged = self.unacknowledged.values().map(|one| one.until);
+        unacknowledged.chain(self.wish_due()).fold(phase, Duration::min)
+    }
+
+    fn handle_timeout(&mut self, at: At) {
+        if self.closed {
+            return;
+        }
+        if let Some(late) = self.unacknowledged.values().find(|one| one.until <= at.elapsed) {
+            let text = format!("the site did not acknowledge our {} in time", late.kind);
+            return self.close(text);
+        }
+        let timing = self.settings.timing;
+        match &mut self.phase {
+            Phase::Introduction { until } if *until <= at.elapsed => {
+                self.close("no RSMP Version came in time".to_owned());
+            }
+            Phase::FirstWatchdog { until, .. } if *until <= at.elapsed => {
+                self.close("no Watchdog came after the Version".to_owned());
+            }
+            Phase::Introduction { .. } | Phase::FirstWatchdog { .. } => {}
+            Phase::Established(established) => {
+                if established.watchdog_heard + timing.watchdog_timeout <= at.elapsed {
+                    return self.close("the site's Watchdog is missing".to_owned());
+                }
+                if established.watchdog_next <= at.elapsed {
+                    established.watchdog_next = at.elapsed + timing.watchdog_interval;
+                    let id = (self.settings.new_message_id)();
+                    self.request(at, Outgoing::Watchdog { id, at: timestamp(at.utc) });
+                }
+                if self.wish_due().is_some_and(|due| due <= at.elapsed) {
+                    self.send_wish(at);
+                }
+            }
+        }
+    }
+
+    fn poll(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+}

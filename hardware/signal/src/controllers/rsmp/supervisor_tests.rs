@@ -1,0 +1,232 @@
+//! Tables over the conversation, in simulated time: what the site says, and what comes of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hardware_ports::sink::SignalReport;
+use models_domain::{DurationMs, JunctionId, UtcMillis};
+use serde_json::Value;
+
+use super::CONTROLLER;
+use crate::controllers::{Action, At, KnownSite, Session, SessionSettings, Timing};
+
+/// 2026-01-01T00:00:00Z.
+pub const START: UtcMillis = UtcMillis(1_767_225_600_000);
+
+pub fn settings() -> SessionSettings {
+    let known = KnownSite { junction: JunctionId::new("kim-ma").unwrap(), main_component: "TC".into() };
+    SessionSettings {
+        sites: Arc::new([("HN+AG1".to_owned(), known)].into()),
+        supervisor_id: "hanoi".into(),
+        timing: Timing {
+            introduction: Duration::from_secs(10),
+            acknowledgement: Duration::from_secs(30),
+            watchdog_interval: Duration::from_secs(60),
+            watchdog_timeout: Duration::from_secs(150),
+            pace: Duration::from_secs(1),
+        },
+        new_message_id: || "00000000-0000-4000-8000-000000000000".into(),
+    }
+}
+
+/// The line for one action; acknowledgements name the number they answer.
+fn told(action: Action) -> String {
+    match action {
+        Action::Send(packet) => {
+            let message: Value = serde_json::from_slice(packet.strip_suffix(b"\x0c").unwrap()).unwrap();
+            assert_eq!(message["mType"], "rSMsg");
+            let text = |field: &str| message[field].as_str().unwrap_or_default().to_owned();
+            match message["type"].as_str().unwrap() {
+                "MessageAck" => format!("ack {}", text("oMId")),
+                "MessageNotAck" => format!("not ack {}: {}", text("oMId"), text("rea")),
+                "Version" => {
+                    format!("version {} {}", message["RSMP"][0]["vers"].as_str().unwrap(), text("step"))
+                }
+                "Watchdog" => format!("watchdog {}", text("wTs")),
+                kind => {
+                    let first = &message["sS"][0];
+                    format!("{kind} {} {} {} {}", text("cId"), first["n"], first["uRt"], first["sOc"])
+                }
+            }
+        }
+        Action::Identified { site } => format!("identified {site}"),
+        Action::Up { remark } => format!("up {remark}"),
+        Action::Keep(SignalReport::Groups { at, groups, .. }) => format!(
+            "keep {} of {} s {}{}{}",
+            groups.groups,
+            at.since(START).0 / 1000,
+            if groups.old { "old" } else { "now" },
+            groups.stage.map(|stage| format!(" stage {stage}")).unwrap_or_default(),
+            groups.cycle_s.map(|cycle| format!(" cycle {cycle}")).unwrap_or_default(),
+        ),
+        Action::Keep(SignalReport::Alarm { at, alarm, .. }) => format!(
+            "keep alarm {} {} of {} s{}{}{} p{} {:?}",
+            alarm.code,
+            alarm.component,
+            at.since(START).0 / 1000,
+            if alarm.active { " active" } else { "" },
+            if alarm.acknowledged { " acknowledged" } else { "" },
+            if alarm.suspended { " suspended" } else { "" },
+            alarm.priority,
+            alarm.description,
+        ),
+        Action::Keep(SignalReport::Link { .. }) => "keep link".into(),
+        Action::Warn(text) => format!("warn {text}"),
+        Action::Close { reason } => format!("close: {reason}"),
+    }
+}
+
+/// Plays the site's lines: JSON is sent (with `mType`), `+N` lets N seconds pass; `ack` acknowledges all our messages.
+/// Each line of `want` begins with the second it happened in; lines of one second are joined by " | ".
+#[track_caller]
+pub fn check(lines: &[&str], want: &[&str]) {
+    let mut second = 0;
+    let at = |second: u64| At {
+        utc: START + DurationMs(i64::try_from(second).unwrap() * 1000),
+        elapsed: Duration::from_secs(second),
+    };
+    let mut session = (CONTROLLER.open)(at(0), settings());
+    let mut got: Vec<(u64, String)> = Vec::new();
+    fn drain(session: &mut dyn Session, second: u64, got: &mut Vec<(u64, String)>) {
+        got.extend(std::iter::from_fn(|| session.poll()).map(|action| (second, told(action))));
+    }
+    for line in lines {
+        if let Some(seconds) = line.strip_prefix('+') {
+            for _ in 0..seconds.parse::<u64>().unwrap() {
+                while session.poll_timeout() <= Duration::from_secs(second)
+                    && !got.iter().any(|(_, line)| line.starts_with("close"))
+                {
+                    session.handle_timeout(at(second));
+                    drain(session.as_mut(), second, &mut got);
+                }
+                second += 1;
+            }
+        } else {
+            let text = match *line {
+                "ack" => r#"{"type":"MessageAck","oMId":"00000000-0000-4000-8000-000000000000"}"#,
+                text => text,
+            };
+            let packet = match text.strip_prefix('{') {
+                Some(rest) => format!("{{\"mType\":\"rSMsg\",{rest}\u{c}"),
+                None => format!("{text}\u{c}"),
+            };
+            session.receive(at(second), packet.as_bytes());
+        }
+        drain(session.as_mut(), second, &mut got);
+    }
+    let mut joined: Vec<(u64, String)> = Vec::new();
+    for (second, line) in got {
+        match joined.last_mut() {
+            Some((last, text)) if *last == second => {
+                text.push_str(" | ");
+                text.push_str(&line);
+            }
+            _ => joined.push((second, line)),
+        }
+    }
+    let joined: Vec<String> = joined.into_iter().map(|(second, text)| format!("{second} {text}")).collect();
+    assert_eq!(joined, want);
+}
+
+pub const VERSION: &str = r#"{"type":"Version","mId":"v","RSMP":[{"vers":"3.1.5"},{"vers":"3.2.2"}],"siteId":[{"sId":"HN+AG1"}],"SXL":"1.2.1"}"#;
+pub const WATCHDOG: &str = r#"{"type":"Watchdog","mId":"w","wTs":"2026-01-01T00:00:00.000Z"}"#;
+pub const INTRODUCED: &str =
+    "0 identified HN+AG1 | ack v | version 3.2.2  | up  | ack w | watchdog 2026-01-01T00:00:00.000Z";
+pub const GROUPS_NOW: &str = r#"StatusRequest TC "signalgroupstatus" null null"#;
+pub const SUBSCRIBE: &str = r#"StatusSubscribe TC "signalgroupstatus" "0" true"#;
+
+#[test]
+fn the_introduction_and_the_subscription() {
+    check(
+        &[VERSION, "ack", WATCHDOG, "+1", "ack", "+1", "ack", "+1", "ack", "+1"],
+        &[INTRODUCED, &format!("1 {GROUPS_NOW}"), &format!("2 {SUBSCRIBE}")],
+    );
+}
+
+#[test]
+fn our_requests_wait_for_the_acknowledgement_of_the_one_before() {
+    check(
+        &[VERSION, "ack", WATCHDOG, "+1", "ack", "+8", "ack", "+2"],
+        &[INTRODUCED, &format!("1 {GROUPS_NOW}"), &format!("9 {SUBSCRIBE}")],
+    );
+}
+
+#[test]
+fn a_stranger_or_a_version_not_in_common_is_told_why() {
+    check(
+        &[&VERSION.replace("HN+AG1", "HN+AG9")],
+        &[
+            "0 not ack v: site id [HN+AG9] is not configured here | close: site id [HN+AG9] is not configured here",
+        ],
+    );
+    check(
+        &[&VERSION.replace("3.1.5", "3.1.1").replace("3.2.2", "9.0")],
+        &[
+            "0 not ack v: RSMP versions [3.1.1,9.0] requested, but only [3.1.2,3.1.3,3.1.4,3.1.5,3.2.0,3.2.1,3.2.2,3.3.0] \
+           supported | close: RSMP versions [3.1.1,9.0] requested, but only [3.1.2,3.1.3,3.1.4,3.1.5,3.2.0,3.2.1,3.2.2,\
+           3.3.0] supported",
+        ],
+    );
+    check(&["GET / HTTP/1.1"], &["0 close: no RSMP Version: not JSON: expected value at line 1 column 1"]);
+    check(
+        &[r#"{"type":"Version","mId":"v"}"#],
+        &[
+            "0 not ack v: Version: missing field `RSMP` | close: no RSMP Version: Version: missing field `RSMP`",
+        ],
+    );
+}
+
+#[test]
+fn the_newest_core_answers_in_its_own_shape() {
+    let version = VERSION
+        .replace("3.2.2", "3.3.0")
+        .replace(r#""SXL":"1.2.1""#, r#""SXLS":[{"name":"tlc","version":"1.3.0"}]"#);
+    check(&[&version], &["0 identified HN+AG1 | ack v | version 3.3.0 Response"]);
+}
+
+#[test]
+fn silence_ends_the_link() {
+    check(&["+11"], &["10 close: no RSMP Version came in time"]);
+    check(
+        &[WATCHDOG, "+11"],
+        &["0 warn a message before Version is left unanswered", "10 close: no RSMP Version came in time"],
+    );
+    check(
+        &[VERSION, "+31"],
+        &[
+            "0 identified HN+AG1 | ack v | version 3.2.2 ",
+            "30 close: the site did not acknowledge our Version in time",
+        ],
+    );
+    check(
+        &[VERSION, "ack", "+31"],
+        &["0 identified HN+AG1 | ack v | version 3.2.2 ", "30 close: no Watchdog came after the Version"],
+    );
+    check(
+        &[VERSION, "ack", WATCHDOG, "+31"],
+        &[INTRODUCED, "30 close: the site did not acknowledge our Watchdog in time"],
+    );
+}
+
+#[test]
+fn a_missing_watchdog_ends_the_link_and_a_present_one_keeps_it() {
+    let start = [VERSION, "ack", WATCHDOG, "+1", "ack", "+1", "ack", "+1", "ack", "+58", "ack", "+60", "ack"];
+    let told = [
+        INTRODUCED,
+        "1 REQUEST",
+        "2 SUBSCRIBE",
+        "60 watchdog 2026-01-01T00:01:00.000Z",
+        "120 watchdog 2026-01-01T00:02:00.000Z",
+    ]
+    .map(|line| line.replace("REQUEST", GROUPS_NOW).replace("SUBSCRIBE", SUBSCRIBE));
+    let mut want: Vec<&str> = told.iter().map(String::as_str).collect();
+    want.push("150 close: the site's Watchdog is missing");
+    check(&[&start[..], &["+30"]].concat(), &want);
+
+    want.pop();
+    want.extend([
+        "121 warn the site's clock is off by -121 s; check its time source | ack w",
+        "180 watchdog 2026-01-01T00:03:00.000Z",
+    ]);
+    check(&[&start[..], &[WATCHDOG, "+60"]].concat(), &want);
+}

@@ -1,0 +1,223 @@
+//! One listener for all controllers: sockets, limits, timeouts and links, once for every kind.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hardware_ports::Clock;
+use hardware_ports::sink::{SignalReport, Sink};
+use models_domain::JunctionId;
+use models_domain::event::{Link, LinkState};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, info, info_span, warn};
+
+use crate::connection::Connection;
+use crate::controllers::{Controller, KnownSite, SessionSettings, Timing};
+use crate::links::{ConnectionNumber, Links, WaitingRoom};
+
+/// Connections that have not introduced themselves: in all, and from one address (many sites may share one behind NAT).
+const STRANGERS_MAX: usize = 64;
+const STRANGERS_PER_PEER_MAX: usize = 16;
+
+/// Pause after the system refused a connection, such as for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Longest wait for the connections at the end.
+const STOP_MAX: Duration = Duration::from_secs(3);
+
+#[derive(Debug, Clone)]
+pub struct SignalServerSettings {
+    /// Where sites dial; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Name of a kind in `controllers::ALL`.
+    pub controller: String,
+    /// Who we say we are, from core 3.3.0 on.
+    pub supervisor_id: String,
+    pub sites: Vec<Site>,
+    pub timing: Timing,
+}
+
+/// One controller that is expected to dial.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// As the site introduces itself, such as `KK+AG9998`.
+    pub site_id: String,
+    pub junction: JunctionId,
+    /// The component that reports the signal groups, such as `KK+AG9998=001TC000`.
+    pub main_component: String,
+    /// Addresses the site may dial from; empty: any. RSMP without TLS knows no password: whoever reaches the port and knows
+    /// the id can speak for the site.
+    pub allow_from: Vec<IpAddr>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("listening for signal controllers on {address}; is another program using that port?")]
+    Listen {
+        address: SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("signal settings: {}", .0.join("; "))]
+    Settings(Vec<String>),
+}
+
+impl SignalServerSettings {
+    /// Everything that is wrong with them; empty when nothing is.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if Controller::by_name(&self.controller).is_none() {
+            problems.push(format!("controller {:?} is not one of the known kinds", self.controller));
+        }
+        if self.supervisor_id.is_empty() {
+            problems.push("supervisor_id is empty".to_owned());
+        }
+        let (mut sites, mut junctions) = (BTreeSet::new(), BTreeSet::new());
+        for site in &self.sites {
+            for (name, text) in [("site_id", &site.site_id), ("main_component", &site.main_component)] {
+                if text.is_empty() || text.len() > 128 || text.chars().any(char::is_control) {
+                    problems.push(format!("{name} {text:?} must have 1 to 128 printable characters"));
+                }
+            }
+            if !sites.insert(&site.site_id) {
+                problems.push(format!("site_id {:?} is used twice", site.site_id));
+            }
+            if !junctions.insert(&site.junction) {
+                problems.push(format!("junction {} has two sites", site.junction));
+            }
+        }
+        problems
+    }
+}
+
+/// What all connections share.
+pub(crate) struct Shared {
+    pub controller: &'static Controller,
+    pub session: SessionSettings,
+    pub allow_from_by_site: BTreeMap<String, Vec<IpAddr>>,
+    pub links: Links,
+    pub sink: Arc<dyn Sink<SignalReport>>,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A listener that is bound and not yet served.
+pub struct SignalServer {
+    listener: TcpListener,
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+/// Binds and serves until `stop`.
+///
+/// # Errors
+/// [`ServeError`] when the settings are wrong or the port cannot be had.
+pub async fn serve(
+    settings: SignalServerSettings,
+    sink: Arc<dyn Sink<SignalReport>>,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
+    SignalServer::bind(settings, sink, clock).await?.run(stop).await;
+    Ok(())
+}
+
+impl SignalServer {
+    /// # Errors
+    /// [`ServeError`] when the settings are wrong or the port cannot be had.
+    pub async fn bind(
+        settings: SignalServerSettings,
+        sink: Arc<dyn Sink<SignalReport>>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ServeError> {
+        let problems = settings.problems();
+        let controller = match Controller::by_name(&settings.controller) {
+            Some(controller) if problems.is_empty() => controller,
+            Some(_) | None => return Err(ServeError::Settings(problems)),
+        };
+        let listen = |source| ServeError::Listen { address: settings.address, source };
+        let listener = TcpListener::bind(settings.address).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let known = settings.sites.iter().map(|site| {
+            let known =
+                KnownSite { junction: site.junction.clone(), main_component: site.main_component.clone() };
+            (site.site_id.clone(), known)
+        });
+        let session = SessionSettings {
+            sites: Arc::new(known.collect()),
+            supervisor_id: settings.supervisor_id,
+            timing: settings.timing,
+            new_message_id: || uuid::Uuid::new_v4().to_string(),
+        };
+        let links =
+            Links::new(settings.sites.iter().map(|site| (site.site_id.clone(), site.junction.clone())));
+        let allow_from_by_site =
+            settings.sites.into_iter().map(|site| (site.site_id, site.allow_from)).collect();
+        let shared = Shared { controller, session, allow_from_by_site, links, sink, clock };
+        Ok(Self { listener, address, shared: Arc::new(shared) })
+    }
+
+    /// Where sites can dial, with the port that was taken.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop`; then every connection ends, within a few seconds.
+    pub async fn run(self, stop: CancellationToken) {
+        info!(address = %self.address, sites = self.shared.session.sites.len(), "waiting for signal controllers");
+        self.tell_connecting().await;
+        let waiting_room = WaitingRoom::new(STRANGERS_MAX, STRANGERS_PER_PEER_MAX);
+        let mut connections = JoinSet::new();
+        let mut number = 0;
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                Some(_) = connections.join_next() => continue,
+                accepted = self.listener.accept() => accepted,
+            };
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(err) => {
+                    warn!(%err, "a signal controller's connection could not be accepted");
+                    tokio::select! {
+                        () = stop.cancelled() => break,
+                        () = tokio::time::sleep(ACCEPT_PAUSE) => continue,
+                    }
+                }
+            };
+            let Some(seat) = waiting_room.enter(peer.ip()) else {
+                warn!(%peer, "too many connections wait to introduce themselves; one more was closed");
+                continue;
+            };
+            number += 1;
+            let connection =
+                Connection::new(ConnectionNumber(number), peer, seat, Arc::clone(&self.shared), stop.clone());
+            connections.spawn(start(connection, stream, peer));
+        }
+        drop(self.listener);
+        let ended = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_MAX, ended).await.is_err() {
+            warn!("connections of signal controllers did not end in time; they are cut");
+        }
+    }
+
+    /// Until a site dials, its junction is known to be waited for.
+    async fn tell_connecting(&self) {
+        for (site_id, site) in self.shared.session.sites.iter() {
+            let reason = format!("waiting for site {site_id} to dial {}", self.address);
+            let state = LinkState { link: Link::Connecting, reason };
+            let at = self.shared.clock.now();
+            let report = SignalReport::Link { junction: site.junction.clone(), at, state };
+            if let Err(err) = self.shared.sink.accept(report).await {
+                warn!(junction = %site.junction, %err, "the state of the link was lost");
+            }
+        }
+    }
+}
+
+async fn start(connection: Connection, stream: TcpStream, peer: SocketAddr) {
+    connection.run(stream).instrument(info_span!("controller", %peer)).await;
+}

@@ -1,0 +1,104 @@
+//! The street's signal controllers as a file describes them: read whole, refused whole.
+
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use serde::Deserialize;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Pause before a lost connection is dialled again.
+    pub reconnect_s: f64,
+    pub watchdog_s: f64,
+    /// Longest wait for an acknowledgement.
+    pub acknowledgement_s: f64,
+    /// Seconds of the signal plans per second; 1 but in tests.
+    pub speed: f64,
+    /// From one fault of a site to its next; 0 for none.
+    pub alarm_every_s: f64,
+    pub alarm_lasts_s: f64,
+    #[serde(rename = "site")]
+    pub sites: Vec<Site>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    /// Name of the crossing, for people.
+    pub junction: String,
+    pub site_id: String,
+    pub component: String,
+    /// Against the base cycle counter that all junctions share.
+    pub offset_s: u32,
+    pub yellow_s: u32,
+    pub all_red_s: u32,
+    /// Flashing green of pedestrians before their red, within the stage's green.
+    pub walk_clear_s: u32,
+    pub groups: Vec<GroupKind>,
+    pub stages: Vec<Stage>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupKind {
+    Vehicle,
+    Walk,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    pub green_s: u32,
+    /// Numbers of the signal groups that are green, from 1.
+    pub groups: Vec<usize>,
+}
+
+impl Config {
+    pub fn load(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        Self::parse(&text).with_context(|| format!("in {}", path.display()))
+    }
+
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        let config: Self = toml::from_str(text)?;
+        for (name, value, least) in [
+            ("reconnect_s", config.reconnect_s, 0.01),
+            ("watchdog_s", config.watchdog_s, 0.01),
+            ("acknowledgement_s", config.acknowledgement_s, 0.01),
+            ("speed", config.speed, 0.01),
+            ("alarm_every_s", config.alarm_every_s, 0.0),
+            ("alarm_lasts_s", config.alarm_lasts_s, 0.0),
+        ] {
+            ensure!((least..=86_400.0).contains(&value), "{name} must be from {least} to 86400");
+        }
+        for site in &config.sites {
+            site.check().with_context(|| format!("site {}", site.site_id))?;
+        }
+        Ok(config)
+    }
+}
+
+impl Site {
+    fn check(&self) -> anyhow::Result<()> {
+        ensure!(!self.groups.is_empty() && self.groups.len() <= 255, "1 to 255 groups");
+        ensure!(!self.stages.is_empty(), "a site needs a stage");
+        let mut stage_by_group = vec![None; self.groups.len()];
+        for (number, stage) in self.stages.iter().enumerate() {
+            ensure!(stage.green_s > self.walk_clear_s, "stage {}: green_s within walk_clear_s", number + 1);
+            for group in &stage.groups {
+                let slot = group.checked_sub(1).and_then(|index| stage_by_group.get_mut(index));
+                let slot = slot.with_context(|| format!("stage {}: no group {group}", number + 1))?;
+                ensure!(slot.is_none(), "group {group} is green in two stages");
+                *slot = Some(number);
+            }
+        }
+        ensure!(self.cycle_s() <= 999, "the cycle is longer than 999 s");
+        Ok(())
+    }
+
+    /// Seconds of one cycle.
+    pub fn cycle_s(&self) -> u32 {
+        self.stages.iter().map(|stage| stage.green_s + self.yellow_s + self.all_red_s).sum()
+    }
+}

@@ -1,0 +1,125 @@
+//! A fixed-time plan: what every signal group shows in each second of the cycle. Pure.
+
+use crate::config::{GroupKind, Site};
+
+/// Minimum green, in seconds.
+const MINIMUM_GREEN_S: u32 = 5;
+
+/// What the junction shows at one moment (S0001).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// One character a signal group.
+    pub groups: String,
+    /// From 1.
+    pub stage: u32,
+    pub cycle_s: u32,
+    pub base_cycle_s: u32,
+}
+
+/// `plan_s`: seconds since some moment that all junctions share.
+pub fn shown(site: &Site, plan_s: u64) -> Shown {
+    let cycle = u64::from(site.cycle_s());
+    let base = plan_s % cycle;
+    let second = (base + u64::from(site.offset_s)) % cycle;
+    let (second, base) = (u32::try_from(second).unwrap_or(0), u32::try_from(base).unwrap_or(0));
+    let mut start = 0;
+    for (index, stage) in site.stages.iter().enumerate() {
+        let length = stage.green_s + site.yellow_s + site.all_red_s;
+        if second < start + length {
+            let into = second - start;
+            let state = |(group, kind): (usize, &GroupKind)| {
+                if stage.groups.contains(&(group + 1)) {
+                    aspect(site, *kind, into, stage.green_s)
+                } else {
+                    'B'
+                }
+            };
+            return Shown {
+                groups: site.groups.iter().enumerate().map(state).collect(),
+                stage: u32::try_from(index + 1).unwrap_or(0),
+                cycle_s: second,
+                base_cycle_s: base,
+            };
+        }
+        start += length;
+    }
+    Shown { groups: "B".repeat(site.groups.len()), stage: 0, cycle_s: second, base_cycle_s: base }
+}
+
+/// A group of the running stage, `into` it: B red, 1 minimum green, 4 green, 9 flashing green, N yellow.
+fn aspect(site: &Site, kind: GroupKind, into: u32, green_s: u32) -> char {
+    match kind {
+        _ if into < MINIMUM_GREEN_S.min(green_s - site.walk_clear_s) => '1',
+        GroupKind::Vehicle if into < green_s => '4',
+        GroupKind::Vehicle if into < green_s + site.yellow_s => 'N',
+        GroupKind::Walk if into < green_s - site.walk_clear_s => '4',
+        GroupKind::Walk if into < green_s => '9',
+        GroupKind::Vehicle | GroupKind::Walk => 'B',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    const STREET: &str = include_str!("../../../../deploy/config/street-signals.toml");
+
+    #[test]
+    fn a_cycle_of_trang_tien() {
+        let site = Config::parse(STREET).unwrap().sites.remove(0);
+        let mut got = Vec::new();
+        let mut before = String::new();
+        for second in 0..u64::from(site.cycle_s()) {
+            let shown = shown(&site, second);
+            if shown.groups != before {
+                got.push(format!("{second} {} {}", shown.stage, shown.groups));
+                before = shown.groups;
+            }
+        }
+        assert_eq!(
+            got,
+            [
+                "0 1 11BB1B",
+                "5 1 44BB4B",
+                "24 1 44BB9B",
+                "32 1 NNBBBB",
+                "35 1 BBBBBB",
+                "37 2 BB11B1",
+                "42 2 BB44B4",
+                "57 2 BB44B9",
+                "65 2 BBNNBB",
+                "68 2 BBBBBB",
+            ]
+        );
+    }
+
+    #[test]
+    fn conflicting_stages_are_never_green_together_and_all_red_lies_between() {
+        for site in Config::parse(STREET).unwrap().sites {
+            let mut last_green_stage = None;
+            let mut red_s = 0;
+            for second in 0..3 * u64::from(site.cycle_s()) {
+                let groups: Vec<char> = shown(&site, second).groups.chars().collect();
+                let moving =
+                    |stage: &crate::config::Stage| stage.groups.iter().any(|group| groups[group - 1] != 'B');
+                let stages: Vec<usize> = site
+                    .stages
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, stage)| moving(stage))
+                    .map(|(i, _)| i)
+                    .collect();
+                assert!(stages.len() <= 1, "{}: {stages:?} at {second}", site.site_id);
+                match (stages.first(), last_green_stage) {
+                    (Some(now), Some(before)) if *now != before => {
+                        assert_eq!(red_s, site.all_red_s, "{} at {second}", site.site_id);
+                    }
+                    _ => {}
+                }
+                red_s = if stages.is_empty() { red_s + 1 } else { 0 };
+                last_green_stage = stages.first().copied().or(last_green_stage);
+            }
+        }
+    }
+}

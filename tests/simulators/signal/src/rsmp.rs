@@ -1,0 +1,150 @@
+//! RSMP 3.2.2 as a traffic light site writes and reads it: JSON packets ended by a form feed.
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use crate::config::Site;
+use crate::plan::Shown;
+
+/// Core versions of this site, oldest first.
+pub const CORE: [&str; 4] = ["3.1.5", "3.2.0", "3.2.1", "3.2.2"];
+const SXL: &str = "1.2.1";
+const PACKET_MAX: usize = 1024 * 1024;
+const FORM_FEED: u8 = 0x0c;
+
+pub fn timestamp(utc_ms: i64) -> String {
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(utc_ms) * 1_000_000);
+    at.ok().and_then(|at| at.format(format).ok()).unwrap_or_default()
+}
+
+pub fn packet(message: &Value) -> Vec<u8> {
+    let mut bytes = message.to_string().into_bytes();
+    bytes.push(FORM_FEED);
+    bytes
+}
+
+/// `message` with the number `id`, and `q` of its values as `old` tells.
+pub fn numbered(mut message: Value, id: &str, old: bool) -> Value {
+    message["mId"] = id.into();
+    if let Some(values) = message.get_mut("sS").filter(|_| old).and_then(Value::as_array_mut) {
+        for value in values {
+            value["q"] = "old".into();
+        }
+    }
+    message
+}
+
+pub fn version(site: &Site) -> Value {
+    let core: Vec<Value> = CORE.iter().map(|version| json!({ "vers": version })).collect();
+    json!({ "mType": "rSMsg", "type": "Version", "RSMP": core, "siteId": [{ "sId": site.site_id }], "SXL": SXL })
+}
+
+pub fn watchdog(utc_ms: i64) -> Value {
+    json!({ "mType": "rSMsg", "type": "Watchdog", "wTs": timestamp(utc_ms) })
+}
+
+pub fn ack(id: &str) -> Value {
+    json!({ "mType": "rSMsg", "type": "MessageAck", "oMId": id })
+}
+
+pub fn not_ack(id: &str, reason: &str) -> Value {
+    json!({ "mType": "rSMsg", "type": "MessageNotAck", "oMId": id, "rea": reason })
+}
+
+/// `faulty`: a fault of low priority is there.
+pub fn aggregated_status(site: &Site, utc_ms: i64, faulty: bool) -> Value {
+    json!({
+        "mType": "rSMsg", "type": "AggregatedStatus", "ntsOId": site.component, "xNId": "", "cId": site.component,
+        "aSTS": timestamp(utc_ms), "fP": null, "fS": null,
+        "se": [false, false, false, false, faulty, true, false, false],
+    })
+}
+
+/// S0001: `kind` is `StatusUpdate` or `StatusResponse`, `names` the values that are wanted.
+pub fn groups(site: &Site, kind: &str, utc_ms: i64, shown: &Shown, names: &[String]) -> Value {
+    let value = |name: &String| {
+        let text = match name.as_str() {
+            "signalgroupstatus" => Some(shown.groups.clone()),
+            "cyclecounter" => Some(shown.cycle_s.to_string()),
+            "basecyclecounter" => Some(shown.base_cycle_s.to_string()),
+            "stage" => Some(shown.stage.to_string()),
+            _ => None,
+        };
+        let quality = if text.is_some() { "recent" } else { "undefined" };
+        json!({ "sCI": "S0001", "n": name, "s": text, "q": quality })
+    };
+    let values: Vec<Value> = names.iter().map(value).collect();
+    json!({
+        "mType": "rSMsg", "type": kind, "ntsOId": site.component, "xNId": "", "cId": site.component,
+        "sTs": timestamp(utc_ms), "sS": values,
+    })
+}
+
+/// Names of the S0001 values that a StatusRequest or StatusSubscribe is about; `None` when it is about anything else.
+pub fn s0001_names(site: &Site, message: &Value) -> Option<Vec<String>> {
+    if message["cId"].as_str() != Some(site.component.as_str()) {
+        return None;
+    }
+    let name = |value: &Value| {
+        (value["sCI"].as_str()? == "S0001").then(|| value["n"].as_str().map(str::to_owned))?
+    };
+    message["sS"].as_array()?.iter().map(name).collect()
+}
+
+/// A fault that comes and goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// A0302: a detector logic that is on for too long.
+    Detector,
+    /// A0202: a lamp of a signal group is out.
+    Lamp,
+}
+
+impl Fault {
+    pub const ALL: [Fault; 2] = [Fault::Detector, Fault::Lamp];
+}
+
+/// The alarm of `fault`, issued at `utc_ms`.
+pub fn alarm(site: &Site, fault: Fault, active: bool, utc_ms: i64) -> Value {
+    let base = site.component.split_once('=').map_or(site.site_id.as_str(), |(base, _)| base);
+    let (code, component, values) = match fault {
+        Fault::Detector => (
+            "A0302",
+            format!("{base}=001DL001"),
+            json!([
+                { "n": "detector", "v": "1" }, { "n": "type", "v": "loop" }, { "n": "errormode", "v": "on" },
+                { "n": "manual", "v": "False" }, { "n": "logicerror", "v": "always_on" },
+            ]),
+        ),
+        Fault::Lamp => ("A0202", format!("{base}=001SG001"), json!([{ "n": "color", "v": "green" }])),
+    };
+    json!({
+        "mType": "rSMsg", "type": "Alarm", "ntsOId": site.component, "xNId": "", "cId": component,
+        "aCId": code, "xACId": "", "xNACId": "", "aSp": "Issue", "ack": "notAcknowledged",
+        "aS": if active { "Active" } else { "inActive" }, "sS": "notSuspended", "aTs": timestamp(utc_ms),
+        "cat": "D", "pri": "3", "rvs": values,
+    })
+}
+
+/// Cuts what arrives into messages; text that is no JSON is `Value::Null`.
+#[derive(Default)]
+pub struct Incoming {
+    bytes: Vec<u8>,
+}
+
+impl Incoming {
+    pub fn push(&mut self, bytes: &[u8]) -> anyhow::Result<Vec<Value>> {
+        self.bytes.extend_from_slice(bytes);
+        let mut messages = Vec::new();
+        while let Some(end) = self.bytes.iter().position(|byte| *byte == FORM_FEED) {
+            let packet: Vec<u8> = self.bytes.drain(..=end).collect();
+            if end > 0 {
+                messages.push(serde_json::from_slice(&packet[..end]).unwrap_or(Value::Null));
+            }
+        }
+        anyhow::ensure!(self.bytes.len() <= PACKET_MAX, "the supervisor sends no form feed");
+        Ok(messages)
+    }
+}

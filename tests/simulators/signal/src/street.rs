@@ -1,0 +1,120 @@
+//! The controller itself: runs its plan and its faults, whether anybody is connected or not.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::buffer::Buffer;
+use crate::clock::utc_ms;
+use crate::config::{Config, Site};
+use crate::plan::{Shown, shown};
+use crate::rsmp::{self, Fault};
+
+/// How often the plan is looked at, in seconds of the plan.
+const TICK_PLAN_S: f64 = 0.1;
+
+/// One controller, shared by its plan and its link.
+pub struct Controller {
+    pub config: Config,
+    pub site: Site,
+    pub state: Mutex<State>,
+    /// There is something to send.
+    pub news: Notify,
+}
+
+pub struct State {
+    pub buffer: Buffer,
+    pub shown: Shown,
+    /// Names of the S0001 values somebody subscribed to; outlives the link.
+    pub subscribed: Option<Vec<String>>,
+    pub link_up: bool,
+    /// The last word about each fault.
+    pub alarms: Vec<Value>,
+    pub counts: Counts,
+}
+
+#[derive(Debug, Clone, Copy, Default, serde::Serialize)]
+pub struct Counts {
+    /// Changes of the signal groups that somebody was subscribed to.
+    pub changes: u64,
+    /// Of those and of alarms, acknowledged.
+    pub acknowledged: u64,
+    /// Alarms raised and cleared.
+    pub alarms: u64,
+    pub connections: u64,
+}
+
+impl Controller {
+    pub fn new(config: Config, site: Site) -> Arc<Self> {
+        let shown = shown(&site, 0);
+        let alarms = Fault::ALL.map(|fault| rsmp::alarm(&site, fault, false, utc_ms())).into();
+        let state = State {
+            buffer: Buffer::default(),
+            shown,
+            subscribed: None,
+            link_up: false,
+            alarms,
+            counts: Counts::default(),
+        };
+        Arc::new(Self { config, site, state: Mutex::new(state), news: Notify::new() })
+    }
+
+    /// The state holds plain values that no panic can leave half written.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs the plan until `stop`.
+    pub async fn run(&self, stop: CancellationToken) {
+        let mut tick = tokio::time::interval(Duration::from_secs_f64(TICK_PLAN_S / self.config.speed));
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = tick.tick() => self.tick(utc_ms()),
+            }
+        }
+    }
+
+    fn tick(&self, utc_ms: i64) {
+        let plan_s = utc_ms as f64 / 1000.0 * self.config.speed;
+        let now = shown(&self.site, plan_s as u64);
+        let faults = self.faults(utc_ms);
+        let mut state = self.state();
+        let changed = state.shown.groups != now.groups;
+        state.shown = now;
+        if changed && let Some(names) = state.subscribed.clone() {
+            let update = rsmp::groups(&self.site, "StatusUpdate", utc_ms, &state.shown, &names);
+            let link_up = state.link_up;
+            state.buffer.push(update, link_up);
+            state.counts.changes += 1;
+            self.news.notify_one();
+        }
+        for (index, active) in faults.into_iter().enumerate() {
+            let want = if active { "Active" } else { "inActive" };
+            if state.alarms[index]["aS"] != want {
+                let alarm = rsmp::alarm(&self.site, Fault::ALL[index], active, utc_ms);
+                let link_up = state.link_up;
+                state.alarms[index] = alarm.clone();
+                state.buffer.push(alarm, link_up);
+                state.counts.alarms += 1;
+                self.news.notify_one();
+            }
+        }
+    }
+
+    /// Which faults are there: one at a time, in turn, at other moments for each site.
+    fn faults(&self, utc_ms: i64) -> [bool; 2] {
+        let every_s = self.config.alarm_every_s;
+        if every_s <= 0.0 {
+            return [false; 2];
+        }
+        let shift = self.site.site_id.bytes().map(u64::from).sum::<u64>() as f64 * 7.0;
+        let at_s = utc_ms as f64 / 1000.0 + shift;
+        let there = at_s % every_s < self.config.alarm_lasts_s;
+        let turn = (at_s / every_s) as u64 % 2;
+        [there && turn == 0, there && turn == 1]
+    }
+}
