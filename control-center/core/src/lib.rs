@@ -1,1 +1,7 @@
-//! Room of the house; see README.md.
+//! The hall's rules: what to take, what the city looks like now. Pure: no sockets, no files, no clock.
+//!
+//! Suggested reading order: `ingest` (which events are new), `city` (what viewers see), `limits` (who tries too often).
+
+pub mod city;
+pub mod ingest;
+pub mod limits;

@@ -1,0 +1,290 @@
+//! The city as it is now, in memory: what viewers see first, and every change after.
+//!
+//! "Now" is chosen by sane time: a clock far in the future never freezes what is shown, older facts never overwrite newer.
+
+use std::collections::BTreeMap;
+
+use models_domain::event::{Link, LinkState};
+use models_domain::geo::LatLon;
+use models_domain::scene::{Line, Zone};
+use models_domain::signal::SignalAlarm;
+use models_domain::transit::Fix;
+use models_domain::{CameraId, DurationMs, Event, EventBody, GatewayId, JunctionId, UtcMillis, VehicleId};
+
+/// A fix that is further ahead of its reception than this comes from a wrong clock and never becomes the present.
+pub const FUTURE_AT_MOST: DurationMs = DurationMs(60_000);
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gateway {
+    pub id: GatewayId,
+    pub alive: bool,
+    pub last_heard: UtcMillis,
+    /// Events kept at the pole that are not confirmed yet.
+    pub waiting: u64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Camera {
+    pub gateway: GatewayId,
+    pub info: CameraInfo,
+    /// When the link was told, by the gateway's clock, at most the hall's.
+    pub link_at: UtcMillis,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct CameraInfo {
+    pub id: CameraId,
+    pub name: String,
+    pub position: Option<LatLon>,
+    /// Width and height of the scene in pixels.
+    pub size: (u32, u32),
+    pub lines: Vec<Line>,
+    pub zones: Vec<Zone>,
+    pub state: LinkState,
+    pub fps: f32,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Junction {
+    pub gateway: GatewayId,
+    pub info: JunctionInfo,
+    pub link_at: UtcMillis,
+    /// When the groups became what they are.
+    pub since: UtcMillis,
+    /// By (code, component); inactive ones are kept to know what is newer.
+    alarms: BTreeMap<(String, String), (UtcMillis, SignalAlarm)>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct JunctionInfo {
+    pub id: JunctionId,
+    pub name: String,
+    pub position: Option<LatLon>,
+    pub state: LinkState,
+    /// One character a signal group; empty before the first report.
+    pub groups: String,
+}
+
+impl Junction {
+    pub fn active_alarms(&self) -> impl Iterator<Item = &SignalAlarm> {
+        self.alarms.values().map(|(_, alarm)| alarm).filter(|alarm| alarm.active)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Vehicle {
+    pub gateway: GatewayId,
+    pub fix: Fix,
+}
+
+/// What a gateway says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GatewayState {
+    pub at: UtcMillis,
+    pub waiting: u64,
+    pub cameras: Vec<CameraInfo>,
+    pub junctions: Vec<JunctionInfo>,
+}
+
+/// One thing that changed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    Gateway(Gateway),
+    Camera(Camera),
+    Junction(Junction),
+    Vehicle(Vehicle),
+    /// A gateway brought or dropped something: look at everything anew.
+    Everything,
+}
+
+/// Alarms remembered per junction.
+const ALARMS_MAX: usize = 200;
+
+#[derive(Debug, Default)]
+pub struct City {
+    pub gateways: BTreeMap<GatewayId, Gateway>,
+    pub cameras: BTreeMap<CameraId, Camera>,
+    pub junctions: BTreeMap<JunctionId, Junction>,
+    pub vehicles: BTreeMap<VehicleId, Vehicle>,
+}
+
+impl City {
+    /// A gateway appeared on the bus or went away.
+    pub fn presence(&mut self, id: &GatewayId, alive: bool, now: UtcMillis) -> Vec<Change> {
+        let known = self.gateways.contains_key(id);
+        let gateway = self.gateway(id);
+        if known && gateway.alive == alive {
+            return Vec::new();
+        }
+        gateway.alive = alive;
+        if alive {
+            gateway.last_heard = now;
+        }
+        vec![Change::Gateway(gateway.clone())]
+    }
+
+    /// A gateway told its state; `now` is when the hall heard it.
+    pub fn state(&mut self, id: &GatewayId, state: GatewayState, now: UtcMillis) -> Vec<Change> {
+        let told = state.at.min(now);
+        let mut changes = Vec::new();
+        let gateway = self.gateway(id);
+        gateway.waiting = state.waiting;
+        gateway.last_heard = gateway.last_heard.max(now);
+        changes.push(Change::Gateway(gateway.clone()));
+        if self.brings_or_drops(id, &state) {
+            changes.push(Change::Everything);
+        }
+        self.cameras.retain(|c, now| now.gateway != *id || state.cameras.iter().any(|i| i.id == *c));
+        self.junctions.retain(|j, now| now.gateway != *id || state.junctions.iter().any(|i| i.id == *j));
+        for info in state.cameras {
+            changes.extend(self.camera_told(id, info, told));
+        }
+        for info in state.junctions {
+            changes.extend(self.junction_told(id, info, told));
+        }
+        if changes.contains(&Change::Everything) {
+            return vec![Change::Everything];
+        }
+        changes
+    }
+
+    /// One stored event; `now` is when the hall received it.
+    pub fn event(&mut self, gateway: &GatewayId, event: &Event, now: UtcMillis) -> Option<Change> {
+        let at = event.at.min(now);
+        match &event.body {
+            EventBody::Fix(fix) => self.fix(gateway, fix, now).map(Change::Vehicle),
+            EventBody::Signal { junction, groups } => {
+                let junction = self.junctions.get_mut(junction)?;
+                if groups.old || at < junction.since {
+                    return None;
+                }
+                junction.since = at;
+                junction.info.groups.clone_from(&groups.groups);
+                Some(Change::Junction(junction.clone()))
+            }
+            EventBody::SignalAlarm { junction, alarm } => {
+                let junction = self.junctions.get_mut(junction)?;
+                alarm_told(junction, alarm, at).then(|| Change::Junction(junction.clone()))
+            }
+            EventBody::SignalState { junction, state } => {
+                let junction = self.junctions.get_mut(junction)?;
+                link_told(&mut junction.link_at, &mut junction.info.state, state, at)
+                    .then(|| Change::Junction(junction.clone()))
+            }
+            EventBody::CameraState { camera, state } => {
+                let camera = self.cameras.get_mut(camera)?;
+                link_told(&mut camera.link_at, &mut camera.info.state, state, at)
+                    .then(|| Change::Camera(camera.clone()))
+            }
+            EventBody::LineCrossing { .. } | EventBody::Rule { .. } | EventBody::CameraStats { .. } => None,
+        }
+    }
+
+    /// A fix as the present place of its vehicle, if it is.
+    pub fn fix(&mut self, gateway: &GatewayId, fix: &Fix, now: UtcMillis) -> Option<Vehicle> {
+        let received = fix.received.min(now);
+        if !fix.valid || fix.at > received + FUTURE_AT_MOST {
+            return None;
+        }
+        if self.vehicles.get(&fix.vehicle).is_some_and(|v| v.fix.at >= fix.at) {
+            return None;
+        }
+        let vehicle = Vehicle { gateway: gateway.clone(), fix: fix.clone() };
+        self.vehicles.insert(fix.vehicle.clone(), vehicle.clone());
+        Some(vehicle)
+    }
+
+    fn gateway(&mut self, id: &GatewayId) -> &mut Gateway {
+        self.gateways.entry(id.clone()).or_insert_with(|| Gateway {
+            id: id.clone(),
+            alive: false,
+            last_heard: UtcMillis(0),
+            waiting: 0,
+        })
+    }
+
+    fn brings_or_drops(&self, id: &GatewayId, state: &GatewayState) -> bool {
+        let cameras = self.cameras.values().filter(|c| c.gateway == *id).count();
+        let junctions = self.junctions.values().filter(|j| j.gateway == *id).count();
+        let knows_camera = |i: &CameraInfo| self.cameras.get(&i.id).is_some_and(|c| c.gateway == *id);
+        let knows_junction = |i: &JunctionInfo| self.junctions.get(&i.id).is_some_and(|j| j.gateway == *id);
+        cameras != state.cameras.len()
+            || junctions != state.junctions.len()
+            || !state.cameras.iter().all(knows_camera)
+            || !state.junctions.iter().all(knows_junction)
+    }
+
+    fn camera_told(&mut self, id: &GatewayId, info: CameraInfo, told: UtcMillis) -> Option<Change> {
+        let camera = Camera { gateway: id.clone(), info, link_at: told };
+        let Some(known) = self.cameras.get_mut(&camera.info.id) else {
+            self.cameras.insert(camera.info.id.clone(), camera.clone());
+            return Some(Change::Camera(camera));
+        };
+        let before = known.clone();
+        let (mut link_at, mut state) = (before.link_at, before.info.state.clone());
+        link_told(&mut link_at, &mut state, &camera.info.state, told);
+        *known = Camera { link_at, info: CameraInfo { state, ..camera.info }, ..camera };
+        (known.info != before.info || known.gateway != before.gateway).then(|| Change::Camera(known.clone()))
+    }
+
+    fn junction_told(&mut self, id: &GatewayId, info: JunctionInfo, told: UtcMillis) -> Option<Change> {
+        let Some(known) = self.junctions.get_mut(&info.id) else {
+            let gateway = id.clone();
+            let new = Junction { gateway, link_at: told, since: told, alarms: BTreeMap::new(), info };
+            self.junctions.insert(new.info.id.clone(), new.clone());
+            return Some(Change::Junction(new));
+        };
+        let before = known.clone();
+        known.gateway = id.clone();
+        link_told(&mut known.link_at, &mut known.info.state, &info.state, told);
+        if told >= known.since && !info.groups.is_empty() && info.groups != known.info.groups {
+            known.since = told;
+            known.info.groups = info.groups;
+        }
+        known.info.name = info.name;
+        known.info.position = info.position;
+        (known.info != before.info || known.gateway != before.gateway)
+            .then(|| Change::Junction(known.clone()))
+    }
+}
+
+/// Whether the link is now another one.
+fn link_told(link_at: &mut UtcMillis, now: &mut LinkState, told: &LinkState, at: UtcMillis) -> bool {
+    if at < *link_at {
+        return false;
+    }
+    *link_at = at;
+    let changed = now != told;
+    now.clone_from(told);
+    changed
+}
+
+fn alarm_told(junction: &mut Junction, alarm: &SignalAlarm, at: UtcMillis) -> bool {
+    let key = (alarm.code.clone(), alarm.component.clone());
+    let changed = match junction.alarms.get(&key) {
+        Some((when, _)) if at < *when => return false,
+        Some((_, was)) => was != alarm,
+        None => {
+            if junction.alarms.len() >= ALARMS_MAX {
+                junction.alarms.retain(|_, (_, alarm)| alarm.active);
+            }
+            if junction.alarms.len() >= ALARMS_MAX {
+                return false;
+            }
+            true
+        }
+    };
+    junction.alarms.insert(key, (at, alarm.clone()));
+    changed
+}
+
+/// Cameras and junctions whose link is up: what the figures count.
+pub fn links_up(state: &GatewayState) -> (u64, u64) {
+    let cameras = state.cameras.iter().filter(|c| c.state.link == Link::Up).count();
+    let junctions = state.junctions.iter().filter(|j| j.state.link == Link::Up).count();
+    (cameras as u64, junctions as u64)
+}
+
+#[cfg(test)]
+#[path = "city_tests.rs"]
+mod tests;

@@ -1,0 +1,142 @@
+//! What is shown is the newest by sane time, in whatever order it arrives.
+
+use models_domain::signal::GroupStates;
+use models_domain::{EventId, MetersPerSecond, Seq};
+
+use super::*;
+
+const NOW: UtcMillis = UtcMillis(1_000_000_000);
+
+fn pole() -> GatewayId {
+    "pole-1".parse().unwrap()
+}
+
+fn fix(at: i64) -> EventBody {
+    EventBody::Fix(Fix {
+        vehicle: "bus-1".parse().unwrap(),
+        at: UtcMillis(at),
+        received: NOW,
+        position: LatLon::new(21.0, 105.8),
+        speed: MetersPerSecond(1.0),
+        course: None,
+        altitude: None,
+        valid: true,
+        protocol: "gt06".into(),
+    })
+}
+
+fn groups(groups: &str, old: bool) -> EventBody {
+    let controller_at = UtcMillis(0);
+    let groups = GroupStates { groups: groups.into(), cycle_s: None, stage: None, controller_at, old };
+    EventBody::Signal { junction: "j-1".parse().unwrap(), groups }
+}
+
+fn alarm(code: &str, active: bool) -> EventBody {
+    let alarm = SignalAlarm {
+        code: code.into(),
+        component: "sg1".into(),
+        active,
+        acknowledged: false,
+        suspended: false,
+        priority: 2,
+        description: String::new(),
+    };
+    EventBody::SignalAlarm { junction: "j-1".parse().unwrap(), alarm }
+}
+
+fn link(link: Link) -> EventBody {
+    EventBody::CameraState { camera: "c-1".parse().unwrap(), state: up(link) }
+}
+
+fn up(link: Link) -> LinkState {
+    LinkState { link, reason: String::new() }
+}
+
+fn told(at: UtcMillis) -> GatewayState {
+    let camera = CameraInfo {
+        id: "c-1".parse().unwrap(),
+        name: "Tràng Tiền".into(),
+        position: None,
+        size: (1920, 1080),
+        lines: Vec::new(),
+        zones: Vec::new(),
+        state: up(Link::Up),
+        fps: 5.0,
+    };
+    let junction = JunctionInfo {
+        id: "j-1".parse().unwrap(),
+        name: String::new(),
+        position: None,
+        state: up(Link::Up),
+        groups: String::new(),
+    };
+    GatewayState { at, waiting: 3, cameras: vec![camera], junctions: vec![junction] }
+}
+
+/// Applies `(at, body)` in this order and in the opposite one; the present must be `want` both times.
+#[track_caller]
+fn check(facts: &[(i64, EventBody)], want: &str) {
+    let mut backwards = facts.to_vec();
+    backwards.reverse();
+    for facts in [facts.to_vec(), backwards] {
+        let mut city = City::default();
+        city.state(&pole(), told(UtcMillis(1)), NOW);
+        for (at, body) in facts {
+            let id = EventId { boot: 1, seq: Seq(1) };
+            city.event(&pole(), &Event { id, at: UtcMillis(at), body }, NOW);
+        }
+        let vehicle = city.vehicles.values().map(|v| v.fix.at.0).collect::<Vec<_>>();
+        let junction = &city.junctions.values().next().unwrap();
+        let alarms = junction.active_alarms().map(|a| a.code.as_str()).collect::<Vec<_>>();
+        let camera = city.cameras.values().next().unwrap().info.state.link;
+        assert_eq!(format!("{vehicle:?} {:?} {alarms:?} {camera:?}", junction.info.groups), want);
+    }
+}
+
+#[test]
+fn the_newest_sane_fact_is_shown() {
+    check(&[], r#"[] "" [] Up"#);
+    check(&[(5, fix(5)), (9, fix(9)), (7, fix(7))], r#"[9] "" [] Up"#);
+    check(&[(5, groups("1e", false)), (9, groups("e1", false))], r#"[] "e1" [] Up"#);
+    check(&[(5, groups("1e", false)), (9, groups("e1", true))], r#"[] "1e" [] Up"#);
+    check(&[(5, alarm("A1", true)), (6, alarm("A1", false)), (7, alarm("A2", true))], r#"[] "" ["A2"] Up"#);
+    check(&[(5, link(Link::Down))], r#"[] "" [] Down"#);
+    check(&[(5, link(Link::Down)), (6, link(Link::Connecting))], r#"[] "" [] Connecting"#);
+}
+
+#[test]
+fn a_clock_in_the_future_freezes_nothing() {
+    check(&[(5, fix(NOW.0 + 86_400_000)), (9, fix(9))], r#"[9] "" [] Up"#);
+    check(&[(5, fix(NOW.0 + 59_000))], r#"[1000059000] "" [] Up"#);
+    let mut city = City::default();
+    city.state(&pole(), told(UtcMillis(i64::MAX)), NOW);
+    let later = UtcMillis(NOW.0 + 1);
+    let body = link(Link::Down);
+    city.event(&pole(), &Event { id: EventId { boot: 1, seq: Seq(1) }, at: later, body }, later);
+    assert_eq!(city.cameras.values().next().unwrap().info.state.link, Link::Down);
+}
+
+#[test]
+fn an_invalid_fix_is_no_place() {
+    let EventBody::Fix(mut f) = fix(5) else { panic!("a fix") };
+    f.valid = false;
+    assert_eq!(City::default().fix(&pole(), &f, NOW), None);
+}
+
+#[test]
+fn a_gateway_brings_drops_and_changes() {
+    let mut city = City::default();
+    assert_eq!(city.state(&pole(), told(UtcMillis(1)), NOW), [Change::Everything]);
+    let same = city.state(&pole(), told(UtcMillis(2)), NOW);
+    assert!(matches!(&same[..], [Change::Gateway(_)]), "{same:?}");
+    let mut slower = told(UtcMillis(3));
+    slower.cameras[0].fps = 2.0;
+    let changes = city.state(&pole(), slower, NOW);
+    assert!(matches!(&changes[..], [Change::Gateway(_), Change::Camera(_)]), "{changes:?}");
+    let mut without = told(UtcMillis(4));
+    without.cameras.clear();
+    assert_eq!(city.state(&pole(), without, NOW), [Change::Everything]);
+    assert!(city.cameras.is_empty());
+    assert!(matches!(&city.presence(&pole(), true, NOW)[..], [Change::Gateway(_)]));
+    assert!(city.presence(&pole(), true, NOW).is_empty());
+}
