@@ -1,2 +1,63 @@
-//! Program.
-fn main() {}
+//! `control-center`: what runs in the hall. One file per subcommand in `commands/`.
+//!
+//! Suggested reading order: `commands/serve` (what is started), `tasks` (facts from the bus into the store),
+//! `auth/guard` (who may), `api` (what the page and programs ask).
+
+mod api;
+mod auth;
+mod city_view;
+mod commands;
+mod config;
+mod convert;
+mod hall;
+mod headers;
+mod page;
+mod pictures;
+mod tasks;
+mod tls;
+
+use std::io::IsTerminal;
+
+use clap::{Parser, Subcommand};
+
+/// The hall of Ngã Tư: takes what the poles tell, keeps it, and shows it to those who signed in.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Works as a service until Ctrl-C.
+    Serve(commands::serve::Args),
+    /// Enrols a gateway: writes the certificate that lets it onto the bus.
+    GatewayCertificate(commands::gateway_certificate::Args),
+    /// Gives a user a new random password and prints it once.
+    ResetPassword(commands::reset_password::Args),
+}
+
+fn main() -> std::process::ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| "info,zenoh=warn,zenoh_transport=warn".into()),
+        )
+        .init();
+    let done = match Args::parse().command {
+        Command::Serve(args) => commands::serve::run(&args),
+        Command::GatewayCertificate(args) => commands::gateway_certificate::run(&args),
+        Command::ResetPassword(args) => commands::reset_password::run(&args),
+    };
+    match done {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(err) => {
+            // The one place where a chain of errors is printed.
+            eprintln!("control-center: {err:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 pub mod convert;
 pub mod keys;
+pub mod raw;
 
 /// Generated from `proto/`; `cargo xtask gen` writes it, CI compares.
 #[allow(clippy::all, clippy::pedantic, missing_docs)]

@@ -452,7 +452,7 @@ pub struct WhoAmIResponse {
 pub struct WatchCityRequest {}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CityUpdate {
-    #[prost(oneof = "city_update::Update", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "city_update::Update", tags = "1, 2, 3, 4, 5, 6, 7")]
     pub update: ::core::option::Option<city_update::Update>,
 }
 /// Nested message and enum types in `CityUpdate`.
@@ -472,7 +472,16 @@ pub mod city_update {
         Event(super::StoredEvent),
         #[prost(message, tag = "6")]
         Gateway(super::GatewayNow),
+        #[prost(message, tag = "7")]
+        Hall(super::HallNow),
     }
+}
+/// What the operator should know of the hall itself.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HallNow {
+    /// What does not work and what to do, such as a full disk; empty when all is well.
+    #[prost(string, tag = "1")]
+    pub problem: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CitySnapshot {
@@ -486,6 +495,8 @@ pub struct CitySnapshot {
     pub junctions: ::prost::alloc::vec::Vec<JunctionNow>,
     #[prost(message, repeated, tag = "5")]
     pub vehicles: ::prost::alloc::vec::Vec<Vehicle>,
+    #[prost(message, optional, tag = "6")]
+    pub hall: ::core::option::Option<HallNow>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GatewayNow {

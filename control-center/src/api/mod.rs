@@ -1,0 +1,108 @@
+//! What the hall offers over gRPC and gRPC-Web: one file per service, one list.
+
+mod city;
+mod counts;
+mod events;
+mod session;
+mod streams;
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::Router;
+use models_wire::v1::city_service_server::CityServiceServer;
+use models_wire::v1::session_service_server::SessionServiceServer;
+use tonic::Status;
+use tonic::service::Routes;
+use tonic_web::GrpcWebLayer;
+use tower::Layer;
+
+pub use events::is_listed;
+
+use crate::auth::guard;
+use crate::hall::Hall;
+use crate::{headers, page};
+
+/// No request of this API is bigger.
+const REQUEST_MAX: usize = 64 * 1024;
+
+/// Everything that is reachable: calls, reflection, health and page, all behind the guard.
+///
+/// # Errors
+/// When the descriptors are damaged.
+pub async fn router(hall: &Arc<Hall>) -> anyhow::Result<Router> {
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(models_wire::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let (health_reporter, health) = tonic_health::server::health_reporter();
+    health_reporter.set_serving::<CityServiceServer<city::City>>().await;
+    let city = CityServiceServer::new(city::City { hall: hall.clone() });
+    let session = SessionServiceServer::new(session::SessionCalls { hall: hall.clone() });
+    let calls = Routes::new(city.max_decoding_message_size(REQUEST_MAX))
+        .add_service(session.max_decoding_message_size(REQUEST_MAX))
+        .add_service(reflection().build_v1().context("reading the API's descriptors")?)
+        .add_service(reflection().build_v1alpha().context("reading the API's descriptors")?)
+        .add_service(health)
+        .prepare();
+    let calls = GrpcWebLayer::new().layer(calls);
+    let pages = Router::new().fallback(page::serve);
+    Ok(Router::new()
+        .route_service("/{service}/{method}", by_content(calls, pages.clone()))
+        .fallback_service(pages)
+        .layer(axum::middleware::from_fn_with_state(hall.clone(), guard::guard))
+        .layer(axum::middleware::from_fn_with_state(hall.clone(), headers::add)))
+}
+
+/// A call says so in its content type; anything else is about the page.
+fn by_content<C, P>(
+    calls: C,
+    pages: P,
+) -> impl tower::Service<
+    axum::extract::Request,
+    Response = axum::response::Response,
+    Error = std::convert::Infallible,
+    Future: Send,
+> + Clone
++ Send
++ Sync
++ 'static
+where
+    C: tower::Service<
+            axum::extract::Request,
+            Response = axum::http::Response<tonic::body::Body>,
+            Error = std::convert::Infallible,
+            Future: Send,
+        > + Clone
+        + Send
+        + Sync
+        + 'static,
+    P: tower::Service<
+            axum::extract::Request,
+            Response = axum::response::Response,
+            Error = std::convert::Infallible,
+            Future: Send,
+        > + Clone
+        + Send
+        + Sync
+        + 'static,
+{
+    tower::service_fn(move |request: axum::extract::Request| {
+        let (calls, pages) = (calls.clone(), pages.clone());
+        async move {
+            if guard::is_call(&request) {
+                Ok(tower::ServiceExt::oneshot(calls, request).await?.map(axum::body::Body::new))
+            } else {
+                tower::ServiceExt::oneshot(pages, request).await
+            }
+        }
+    })
+}
+
+/// A failure of the hall itself: the log gets the whole chain, the caller what helps.
+fn internal(err: impl Into<anyhow::Error>) -> Status {
+    let err = err.into();
+    tracing::error!("answering a call: {err:#}");
+    Status::unavailable("the hall cannot answer just now; its log says why")
+}

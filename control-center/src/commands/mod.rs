@@ -1,0 +1,19 @@
+//! The subcommands, one file each.
+
+pub mod gateway_certificate;
+pub mod reset_password;
+pub mod serve;
+
+use std::io::Write;
+
+/// Shows a new password: on standard output, once, never in a log.
+#[allow(clippy::print_stdout, reason = "a command's answer to the person who typed it")]
+pub fn show_password(user: &str, password: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "\n    ------------------------------------------------------------")?;
+    writeln!(out, "    Sign in as    {user}")?;
+    writeln!(out, "    Password      {password}")?;
+    writeln!(out, "    It is shown this once. A new one: control-center reset-password")?;
+    writeln!(out, "    ------------------------------------------------------------\n")?;
+    out.flush()
+}

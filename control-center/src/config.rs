@@ -1,0 +1,179 @@
+//! The hall's configuration file: one typed tree, checked once at start.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("reading the configuration {path}; pass another with --config")]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("parsing {path}")]
+    Parse {
+        path: PathBuf,
+        #[source]
+        source: toml::de::Error,
+    },
+    #[error("{path}: {}", problems.join("; "))]
+    Invalid { path: PathBuf, problems: Vec<String> },
+}
+
+/// Exactly what the file says. Private: nothing outside this file sees it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawConfig {
+    hall: RawHall,
+    bus: RawBus,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawHall {
+    data_dir: PathBuf,
+    listen: String,
+    #[serde(default)]
+    names: Vec<String>,
+    #[serde(default = "one_shift")]
+    session_hours: u32,
+    #[serde(default)]
+    insecure_http_beyond_loopback: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawBus {
+    listen: String,
+}
+
+fn one_shift() -> u32 {
+    10
+}
+
+/// A configuration that can be run as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Database, certificates and keys.
+    pub data_dir: PathBuf,
+    /// Where the page and the API are; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Names and addresses that people and poles reach this machine by, besides localhost: they go into the certificate.
+    pub names: Vec<String>,
+    pub session_hours: u32,
+    /// Whether `--insecure-http` may serve other machines too.
+    pub insecure_http_beyond_loopback: bool,
+    /// Where poles dial in.
+    pub bus_listen: SocketAddr,
+}
+
+impl Config {
+    /// Relative paths count from the folder of the file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every problem at once.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        Self::parse(path, &text)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let raw: RawConfig =
+            toml::from_str(text).map_err(|source| ConfigError::Parse { path: path.into(), source })?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        raw.check(folder).map_err(|problems| ConfigError::Invalid { path: path.into(), problems })
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.data_dir.join("city.db")
+    }
+}
+
+impl RawConfig {
+    /// Reports every problem, not just the first.
+    fn check(self, folder: &Path) -> Result<Config, Vec<String>> {
+        let mut problems = Vec::new();
+        let mut address = |key: &str, text: &str| {
+            text.parse::<SocketAddr>().unwrap_or_else(|_| {
+                problems.push(format!("{key} {text:?} is not ADDRESS:PORT, such as \"0.0.0.0:8443\""));
+                SocketAddr::from(([127, 0, 0, 1], 0))
+            })
+        };
+        let listen = address("hall.listen", &self.hall.listen);
+        let bus_listen = address("bus.listen", &self.bus.listen);
+        if listen == bus_listen && listen.port() != 0 {
+            problems.push(format!("hall.listen and bus.listen are both {listen}; give each its own port"));
+        }
+        if self.hall.data_dir.as_os_str().is_empty() {
+            problems.push("hall.data_dir is empty".into());
+        }
+        for name in &self.hall.names {
+            let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '*' | ':');
+            if name.is_empty() || !name.chars().all(safe) {
+                problems.push(format!("hall.names: {name:?} is neither a host name nor an address"));
+            }
+        }
+        if !(1..=24).contains(&self.hall.session_hours) {
+            problems.push(format!("hall.session_hours {} is outside 1..=24", self.hall.session_hours));
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Config {
+            data_dir: folder.join(self.hall.data_dir),
+            listen,
+            names: self.hall.names,
+            session_hours: self.hall.session_hours,
+            insecure_http_beyond_loopback: self.hall.insecure_http_beyond_loopback,
+            bus_listen,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, want: &str) {
+        let err = Config::parse(Path::new("hall.toml"), text).unwrap_err();
+        let text = format!("{:#}", anyhow::Error::from(err));
+        assert!(text.starts_with(want), "{text}");
+    }
+
+    #[test]
+    fn the_shipped_file_is_good() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config/control-center.toml");
+        Config::load(&file).unwrap();
+    }
+
+    #[test]
+    fn unknown_key_names_line() {
+        check(
+            "[hall]\ndata_dir = \"d\"\nlisten = \"x\"\n\n[bus]\nlisten = \"y\"\nlisen = 1\n",
+            "parsing hall.toml: TOML parse error at line 7, column 1",
+        );
+    }
+
+    #[test]
+    fn all_problems_at_once() {
+        check(
+            "[hall]\ndata_dir = \"\"\nlisten = \"here\"\nnames = [\"a b\"]\nsession_hours = 0\n[bus]\nlisten = \"7447\"\n",
+            "hall.toml: hall.listen \"here\" is not ADDRESS:PORT, such as \"0.0.0.0:8443\"; \
+             bus.listen \"7447\" is not ADDRESS:PORT, such as \"0.0.0.0:8443\"; hall.data_dir is empty; \
+             hall.names: \"a b\" is neither a host name nor an address; hall.session_hours 0 is outside 1..=24",
+        );
+    }
+
+    #[test]
+    fn one_port_cannot_serve_both() {
+        check(
+            "[hall]\ndata_dir = \"d\"\nlisten = \"0.0.0.0:1\"\n[bus]\nlisten = \"0.0.0.0:1\"\n",
+            "hall.toml: hall.listen and bus.listen are both 0.0.0.0:1; give each its own port",
+        );
+    }
+}

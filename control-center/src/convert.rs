@@ -1,0 +1,126 @@
+//! The hall's values <-> protobuf.
+
+use control_center_core::city::{Camera, CameraInfo, Gateway, GatewayState, Junction, JunctionInfo, Vehicle};
+use models_domain::UtcMillis;
+use models_domain::event::LinkState;
+use models_domain::geo::{LatLon, Point};
+use models_domain::scene::{Line, Zone};
+use models_wire::convert::BadMessage;
+use models_wire::convert::event::{alarm_to_wire, fix_to_wire, link_from_wire, link_to_wire};
+use models_wire::v1;
+
+pub fn gateway(gateway: &Gateway) -> v1::GatewayNow {
+    v1::GatewayNow {
+        gateway: gateway.id.to_string(),
+        alive: gateway.alive,
+        last_heard_ms: gateway.last_heard.0,
+        waiting_events: gateway.waiting,
+    }
+}
+
+pub fn camera(camera: &Camera) -> v1::CameraNow {
+    let info = &camera.info;
+    let line = |l: &Line| v1::SceneLine {
+        line: l.id.to_string(),
+        ax: l.a.x as f32,
+        ay: l.a.y as f32,
+        bx: l.b.x as f32,
+        by: l.b.y as f32,
+    };
+    let zone = |z: &Zone| v1::SceneZone {
+        zone: z.id.to_string(),
+        corners: z.polygon.iter().flat_map(|p| [p.x as f32, p.y as f32]).collect(),
+    };
+    let info = v1::CameraInfo {
+        camera: info.id.to_string(),
+        name: info.name.clone(),
+        position: info.position.map(position),
+        width: info.size.0,
+        height: info.size.1,
+        lines: info.lines.iter().map(line).collect(),
+        zones: info.zones.iter().map(zone).collect(),
+        link: link_to_wire(info.state.link).into(),
+        reason: info.state.reason.clone(),
+        fps: info.fps,
+    };
+    v1::CameraNow { gateway: camera.gateway.to_string(), info: Some(info) }
+}
+
+pub fn junction(junction: &Junction) -> v1::JunctionNow {
+    let info = &junction.info;
+    v1::JunctionNow {
+        gateway: junction.gateway.to_string(),
+        info: Some(v1::JunctionInfo {
+            junction: info.id.to_string(),
+            name: info.name.clone(),
+            position: info.position.map(position),
+            link: link_to_wire(info.state.link).into(),
+            reason: info.state.reason.clone(),
+            groups: info.groups.clone(),
+        }),
+        since_ms: junction.since.0,
+        active_alarms: junction.active_alarms().map(|a| alarm_to_wire(info.id.as_str(), a)).collect(),
+    }
+}
+
+pub fn vehicle(vehicle: &Vehicle) -> v1::Vehicle {
+    v1::Vehicle { gateway: vehicle.gateway.to_string(), fix: Some(fix_to_wire(&vehicle.fix)) }
+}
+
+/// # Errors
+/// [`BadMessage`] naming the field.
+pub fn state(state: v1::GatewayState) -> Result<GatewayState, BadMessage> {
+    Ok(GatewayState {
+        at: UtcMillis(state.at_ms),
+        waiting: state.waiting_events,
+        cameras: state.cameras.into_iter().map(camera_info).collect::<Result<_, _>>()?,
+        junctions: state.junctions.into_iter().map(junction_info).collect::<Result<_, _>>()?,
+    })
+}
+
+fn camera_info(m: v1::CameraInfo) -> Result<CameraInfo, BadMessage> {
+    let point = |x: f32, y: f32| Point::new(f64::from(x), f64::from(y));
+    let line = |l: v1::SceneLine| {
+        let id = l.line.parse().map_err(|e| BadMessage::new("lines.line", e))?;
+        Ok(Line { id, a: point(l.ax, l.ay), b: point(l.bx, l.by) })
+    };
+    let zone = |z: v1::SceneZone| {
+        let id = z.zone.parse().map_err(|e| BadMessage::new("zones.zone", e))?;
+        let polygon = z.corners.chunks_exact(2).map(|c| point(c[0], c[1])).collect();
+        Ok(Zone { id, polygon })
+    };
+    Ok(CameraInfo {
+        id: m.camera.parse().map_err(|e| BadMessage::new("cameras.camera", e))?,
+        name: m.name,
+        position: place("cameras.position", m.position)?,
+        size: (m.width, m.height),
+        lines: m.lines.into_iter().map(line).collect::<Result<_, BadMessage>>()?,
+        zones: m.zones.into_iter().map(zone).collect::<Result<_, BadMessage>>()?,
+        state: LinkState { link: link_from_wire("cameras.link", m.link)?, reason: m.reason },
+        fps: m.fps,
+    })
+}
+
+fn junction_info(m: v1::JunctionInfo) -> Result<JunctionInfo, BadMessage> {
+    Ok(JunctionInfo {
+        id: m.junction.parse().map_err(|e| BadMessage::new("junctions.junction", e))?,
+        name: m.name,
+        position: place("junctions.position", m.position)?,
+        state: LinkState { link: link_from_wire("junctions.link", m.link)?, reason: m.reason },
+        groups: m.groups,
+    })
+}
+
+fn position(p: LatLon) -> v1::Position {
+    v1::Position { lat: p.lat.0, lon: p.lon.0 }
+}
+
+fn place(field: &'static str, p: Option<v1::Position>) -> Result<Option<LatLon>, BadMessage> {
+    let Some(p) = p else { return Ok(None) };
+    let place = LatLon::new(p.lat, p.lon);
+    if place.is_sane() {
+        Ok(Some(place))
+    } else {
+        Err(BadMessage::new(field, format!("{}, {} is not on the earth", p.lat, p.lon)))
+    }
+}

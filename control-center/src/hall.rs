@@ -1,0 +1,26 @@
+//! What every task and every call of the running hall shares.
+
+use std::sync::Arc;
+
+use control_center_store::Store;
+use hardware_ports::Clock;
+use hardware_ports::bus::Bus;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::passwords::Passwords;
+use crate::auth::sessions::Sessions;
+use crate::city_view::CityView;
+use crate::pictures::Pictures;
+
+pub struct Hall {
+    pub clock: Arc<dyn Clock>,
+    pub store: Arc<Store>,
+    pub bus: Arc<dyn Bus>,
+    pub view: CityView,
+    pub pictures: Pictures,
+    pub sessions: Sessions,
+    pub passwords: Passwords,
+    /// Whether callers come over TLS; else cookies must travel without.
+    pub tls: bool,
+    pub stop: CancellationToken,
+}

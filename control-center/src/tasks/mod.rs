@@ -1,0 +1,58 @@
+//! What the hall does by itself: one file per task, one list, one supervisor.
+
+mod housekeeping;
+mod ingest;
+mod presence;
+pub mod state;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::hall::Hall;
+
+type Work = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
+
+/// One task: runs until it fails or has nothing more to do, and is then begun again.
+pub struct Task {
+    name: &'static str,
+    run: fn(Arc<Hall>) -> Work,
+}
+
+/// Every task of the hall. Add a file, its `mod` and its line.
+static ALL: &[Task] = &[
+    Task { name: "presence", run: |hall| Box::pin(presence::run(hall)) },
+    Task { name: "state", run: |hall| Box::pin(state::run(hall)) },
+    Task { name: "ingest", run: |hall| Box::pin(ingest::run(hall)) },
+    Task { name: "housekeeping", run: |hall| Box::pin(housekeeping::run(hall)) },
+];
+
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Starts every task; they end when the hall stops.
+pub fn start(hall: &Arc<Hall>) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    for task in ALL {
+        tasks.spawn(forever(task, hall.clone()));
+    }
+    tasks
+}
+
+async fn forever(task: &'static Task, hall: Arc<Hall>) {
+    loop {
+        tokio::select! {
+            biased;
+            () = hall.stop.cancelled() => return,
+            result = (task.run)(hall.clone()) => if let Err(err) = result {
+                tracing::error!(task = task.name, "{err:#}; again in {PAUSE:?}");
+            }
+        }
+        tokio::select! {
+            biased;
+            () = hall.stop.cancelled() => return,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+    }
+}

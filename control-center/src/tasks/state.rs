@@ -1,0 +1,86 @@
+//! What each gateway says of itself, every few seconds: shown at once, kept when it changed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use control_center_core::city::{GatewayState, links_up};
+use control_center_store::StateRow;
+use hardware_ports::bus::Message;
+use models_domain::{DurationMs, GatewayId, UtcMillis};
+use models_wire::keys::{ALL_STATES, Key, What};
+use models_wire::v1;
+use prost::Message as _;
+
+use crate::convert;
+use crate::hall::Hall;
+
+const WAITING: usize = 2_048;
+/// An unchanged state is written again after so long, for the time it was heard.
+const WRITE_EVERY: DurationMs = DurationMs(60_000);
+
+/// What was written last, and when.
+type Written = BTreeMap<GatewayId, (GatewayState, UtcMillis)>;
+
+pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
+    let mut arriving = hall.bus.subscribe(ALL_STATES, WAITING).await.context("listening to states")?;
+    let mut written = Written::new();
+    while let Some(message) = arriving.recv().await {
+        match read(&message) {
+            Ok((gateway, state)) => take(&hall, &mut written, gateway, state, &message.payload).await,
+            Err(err) => tracing::warn!(key = message.key, "a state that cannot be read: {err:#}"),
+        }
+    }
+    bail!("the bus was closed")
+}
+
+/// The map as it was before the hall stopped, until the gateways speak again.
+pub async fn restore(hall: &Hall) -> anyhow::Result<()> {
+    for saved in hall.store.states().await? {
+        let state = v1::GatewayState::decode(&saved.payload[..])
+            .context("decoding")
+            .and_then(|state| convert::state(state).context("reading"));
+        match state {
+            Ok(state) => hall.view.change(saved.heard, |city| city.state(&saved.gateway, state, saved.heard)),
+            Err(err) => tracing::warn!(gateway = %saved.gateway, "the kept state is left out: {err:#}"),
+        }
+    }
+    Ok(())
+}
+
+fn read(message: &Message) -> anyhow::Result<(GatewayId, GatewayState)> {
+    let key =
+        Key::parse(&message.key).filter(|key| key.what == What::State).context("the key is not ours")?;
+    let state = v1::GatewayState::decode(&message.payload[..]).context("decoding")?;
+    Ok((key.gateway, convert::state(state)?))
+}
+
+async fn take(hall: &Hall, written: &mut Written, gateway: GatewayId, state: GatewayState, payload: &[u8]) {
+    let now = hall.clock.now();
+    let steady = steady(&state);
+    let fresh = written
+        .get(&gateway)
+        .is_some_and(|(was, at)| *was == steady && (DurationMs(0)..WRITE_EVERY).contains(&now.since(*at)));
+    if !fresh {
+        let (cameras_up, junctions_up) = links_up(&state);
+        let row = StateRow { gateway: &gateway, heard: now, cameras_up, junctions_up, payload };
+        match hall.store.save_state(&row).await {
+            Ok(()) => drop(written.insert(gateway.clone(), (steady, now))),
+            // Shown all the same; written with the next one.
+            Err(err) => tracing::warn!("{:#}", anyhow::Error::from(err)),
+        }
+    }
+    hall.view.change(now, |city| city.state(&gateway, state, now));
+}
+
+/// Without what changes at every report.
+fn steady(state: &GatewayState) -> GatewayState {
+    let mut steady = GatewayState { at: UtcMillis(0), waiting: 0, ..state.clone() };
+    for camera in &mut steady.cameras {
+        camera.fps = 0.0;
+    }
+    for junction in &mut steady.junctions {
+        junction.groups.clear();
+    }
+    steady
+}
