@@ -34,6 +34,8 @@ enum Command {
     Serve(commands::serve::Args),
     /// Enrols a gateway: writes the certificate that lets it onto the bus.
     GatewayCertificate(commands::gateway_certificate::Args),
+    /// Prints totals of what is stored, as one line of JSON.
+    Figures(commands::figures::Args),
     /// Gives a user a new random password and prints it once.
     ResetPassword(commands::reset_password::Args),
 }
@@ -50,6 +52,7 @@ fn main() -> std::process::ExitCode {
     let done = match Args::parse().command {
         Command::Serve(args) => commands::serve::run(&args),
         Command::GatewayCertificate(args) => commands::gateway_certificate::run(&args),
+        Command::Figures(args) => commands::figures::run(&args),
         Command::ResetPassword(args) => commands::reset_password::run(&args),
     };
     match done {
