@@ -1,0 +1,190 @@
+//! The pole's side of the bus: events up until stored, state every few seconds, pictures and stills when asked.
+
+mod state;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hardware_ports::Clock;
+use hardware_ports::bus::{Bus, BusError, Delivery, Message, Question};
+use models_domain::GatewayId;
+use models_wire::keys::{Key, What, all_pictures, all_stills};
+use models_wire::v1;
+use prost::Message as _;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::board::Board;
+use crate::keeper::EventKeeper;
+use crate::pictures::Pictures;
+use crate::site::Site;
+use crate::stills::Stills;
+use crate::supervise::chain;
+use state::gateway_state;
+
+const STATE_EVERY: Duration = Duration::from_secs(5);
+/// After the disk refused to be read.
+const DISK_PAUSE: Duration = Duration::from_secs(5);
+/// How long the end waits for the hall to confirm what is left; the rest stays on disk.
+const FLUSH_MAX: Duration = Duration::from_millis(1_500);
+/// Confirmations that may wait. Each is cumulative: a lost one is made good by the next.
+const CONFIRMATIONS: usize = 256;
+/// Questions that may wait, and that are answered at the same time.
+const QUESTIONS: usize = 64;
+const ANSWERING: usize = 8;
+
+/// Everything the uplink speaks of. Cheap to clone.
+#[derive(Clone)]
+pub struct Uplink {
+    pub gateway: GatewayId,
+    pub bus: Arc<dyn Bus>,
+    pub keeper: Arc<EventKeeper>,
+    pub board: Arc<Board>,
+    pub pictures: Arc<Pictures>,
+    /// `None` where there are no cameras.
+    pub stills: Option<Arc<Stills>>,
+    pub site: Arc<Site>,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Uplink {
+    /// Works until `stop`, then waits a little for the last events to be confirmed.
+    ///
+    /// # Errors
+    /// [`BusError`] when the bus refuses or closes; run it again then.
+    pub async fn run_once(&self, stop: &CancellationToken) -> Result<(), BusError> {
+        let key = |what| Key::new(&self.gateway, what).to_string();
+        let mut stored = self.bus.subscribe(&key(What::Stored), CONFIRMATIONS).await?;
+        let pictures = self.bus.answer(&all_pictures(&self.gateway), QUESTIONS).await?;
+        let stills = self.bus.answer(&all_stills(&self.gateway), QUESTIONS).await?;
+        self.bus.announce(&key(What::Alive)).await?;
+        let (events, state) = (key(What::Events), key(What::State));
+        tokio::select! {
+            () = self.send_events(&events, &mut stored) => return Err(closed(&events)),
+            () = self.tell_state(&state) => {}
+            () = self.answer_all(pictures) => return Err(closed("pictures")),
+            () = self.answer_all(stills) => return Err(closed("stills")),
+            () = stop.cancelled() => {}
+        }
+        let flushed = async {
+            tokio::select! {
+                () = self.send_events(&events, &mut stored) => {}
+                () = self.all_confirmed() => {}
+            }
+        };
+        // A timeout is no failure: what is left lies in the spool and is sent at the next start.
+        let _ = tokio::time::timeout(FLUSH_MAX, flushed).await;
+        Ok(())
+    }
+
+    /// Sends what the keeper has to send, for ever; returns when the bus is closed.
+    async fn send_events(&self, key: &str, stored: &mut mpsc::Receiver<Message>) {
+        loop {
+            let keeper = self.keeper.clone();
+            let next = tokio::task::spawn_blocking(move || keeper.next_message()).await;
+            let wait = match next {
+                Ok(Ok(Some(message))) => {
+                    if let Err(err) = self.bus.publish(key, message, Delivery::Wait).await {
+                        tracing::debug!("{err}; sent again later");
+                    }
+                    Duration::ZERO
+                }
+                Ok(Ok(None)) => self.keeper.timeout().unwrap_or(Duration::MAX),
+                Ok(Err(err)) => {
+                    tracing::error!("{}", chain(&err));
+                    DISK_PAUSE
+                }
+                Err(broken) => {
+                    tracing::error!("reading the spool: {broken}");
+                    DISK_PAUSE
+                }
+            };
+            // Confirmations are taken between any two messages, so that the window moves while a backlog is sent.
+            while let Ok(message) = stored.try_recv() {
+                self.confirm(&message);
+            }
+            if wait.is_zero() {
+                continue;
+            }
+            tokio::select! {
+                message = stored.recv() => match message {
+                    Some(message) => self.confirm(&message),
+                    None => return,
+                },
+                () = self.keeper.kept() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    fn confirm(&self, message: &Message) {
+        match v1::StoredUpTo::decode(&message.payload[..]) {
+            Ok(stored) => self.keeper.confirm(stored.boot, stored.seq),
+            Err(err) => tracing::warn!(key = message.key, "a confirmation that is none: {err}"),
+        }
+    }
+
+    async fn tell_state(&self, key: &str) {
+        let mut every = tokio::time::interval(STATE_EVERY);
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            every.tick().await;
+            let state = gateway_state(self.clock.now(), &self.site, &self.board, self.keeper.waiting());
+            if let Err(err) = self.bus.publish(key, state.encode_to_vec(), Delivery::NewestWins).await {
+                tracing::debug!("{err}; the next state follows");
+            }
+        }
+    }
+
+    /// Polls quickly: only runs while the process ends.
+    async fn all_confirmed(&self) {
+        while self.keeper.waiting() > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Answers until the bus is closed; a bounded number at a time, so that nobody's questions fill the memory.
+    async fn answer_all(&self, mut questions: mpsc::Receiver<Question>) {
+        let answering = Arc::new(Semaphore::new(ANSWERING));
+        while let Some(question) = questions.recv().await {
+            let Ok(turn) = answering.clone().acquire_owned().await else { return };
+            let this = self.clone();
+            tokio::spawn(async move {
+                this.answer(question).await;
+                drop(turn);
+            });
+        }
+    }
+
+    /// Dropping the question tells the asker that there is no answer.
+    async fn answer(&self, question: Question) {
+        let Some(Key { what, .. }) = Key::parse(&question.key) else { return };
+        let payload = match what {
+            What::Picture(camera) => {
+                let Ok(request) = v1::PictureRequest::decode(&question.payload[..]) else { return };
+                match self.pictures.latest(&camera, request).await {
+                    Ok(Some(picture)) => picture.encode_to_vec(),
+                    Ok(None) => return,
+                    Err(err) => {
+                        tracing::warn!("{}", chain(&err));
+                        return;
+                    }
+                }
+            }
+            What::Still(id) => {
+                let Some(stills) = self.stills.clone() else { return };
+                match tokio::task::spawn_blocking(move || stills.read(id)).await {
+                    Ok(Some(jpeg)) => v1::Still { jpeg }.encode_to_vec(),
+                    Ok(None) | Err(_) => return,
+                }
+            }
+            What::Events | What::Stored | What::State | What::Alive => return,
+        };
+        // The asker may be gone by now.
+        let _ = question.reply.send(Message { key: question.key, payload });
+    }
+}
+
+fn closed(key: &str) -> BusError {
+    BusError::Operation { operation: "speaking on", key: key.to_owned(), why: "the bus was closed".into() }
+}

@@ -1,0 +1,78 @@
+//! What the gateway says of itself every few seconds, from the board and the site.
+
+use models_domain::UtcMillis;
+use models_domain::event::{Link, LinkState};
+use models_wire::convert::event::link_to_wire;
+use models_wire::convert::gateway::{lines_to_wire, position_to_wire, zones_to_wire};
+use models_wire::v1::{CameraInfo, GatewayState, JunctionInfo};
+
+use crate::board::Board;
+use crate::site::{CameraSite, JunctionSite, Site};
+
+pub fn gateway_state(at: UtcMillis, site: &Site, board: &Board, waiting_events: u64) -> GatewayState {
+    GatewayState {
+        at_ms: at.0,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        cameras: site.cameras.iter().map(|c| camera(c, board)).collect(),
+        junctions: site.junctions.iter().map(|j| junction(j, board)).collect(),
+        waiting_events,
+    }
+}
+
+fn unheard() -> LinkState {
+    LinkState { link: Link::Connecting, reason: String::new() }
+}
+
+fn camera(site: &CameraSite, board: &Board) -> CameraInfo {
+    let now = board.camera(&site.id);
+    let (state, fps) = now.map_or((unheard(), 0.0), |now| (now.state, now.fps));
+    CameraInfo {
+        camera: site.id.to_string(),
+        name: site.name.clone(),
+        position: site.position.map(position_to_wire),
+        width: site.scene.size.0,
+        height: site.scene.size.1,
+        lines: lines_to_wire(&site.scene),
+        zones: zones_to_wire(&site.scene),
+        link: link_to_wire(state.link).into(),
+        reason: state.reason,
+        fps,
+    }
+}
+
+fn junction(site: &JunctionSite, board: &Board) -> JunctionInfo {
+    let now = board.junction(&site.id);
+    let (state, groups) = now.map_or((unheard(), String::new()), |now| (now.state, now.groups));
+    JunctionInfo {
+        junction: site.id.to_string(),
+        name: site.name.clone(),
+        position: site.position.map(position_to_wire),
+        link: link_to_wire(state.link).into(),
+        reason: state.reason,
+        groups,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use models_domain::scene::Scene;
+    use models_wire::v1;
+
+    use super::*;
+
+    #[test]
+    fn what_was_not_heard_of_is_connecting() {
+        let id: models_domain::CameraId = "cam".parse().unwrap();
+        let scene = Scene::empty((640, 360));
+        let site = Site {
+            cameras: vec![CameraSite { id: id.clone(), name: "Tràng Tiền".into(), position: None, scene }],
+            junctions: Vec::new(),
+        };
+        let board = Board::default();
+        let told = gateway_state(UtcMillis(7), &site, &board, 3);
+        assert_eq!((told.at_ms, told.waiting_events, told.cameras[0].link()), (7, 3, v1::Link::Connecting));
+        board.update_camera(&id, |c| c.state = LinkState { link: Link::Down, reason: "no route".into() });
+        let told = gateway_state(UtcMillis(8), &site, &board, 3);
+        assert_eq!((told.cameras[0].link(), told.cameras[0].reason.as_str()), (v1::Link::Down, "no route"));
+    }
+}
