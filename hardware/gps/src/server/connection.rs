@@ -1,0 +1,205 @@
+//! One device: bytes into messages, fixes into the sink, then the answer.
+
+use std::net::SocketAddr;
+
+use hardware_ports::sink::{GpsReport, NotKept};
+use models_domain::{UtcMillis, VehicleId, transit};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::Shared;
+use crate::protocols::{Decoded, Fix, Message, Session};
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    #[error("the device closed it")]
+    Closed,
+    #[error("the server stops")]
+    Stopped,
+    #[error("nothing came for too long")]
+    Idle,
+    #[error("a message did not become whole in time")]
+    Slow,
+    #[error("{0} bytes made no message")]
+    TooLong(usize),
+    #[error("{0} messages in a row could not be read")]
+    TooBad(u32),
+    #[error("a device that has not said who it is sent a position")]
+    Nameless,
+    #[error("{0}")]
+    NotKept(NotKept),
+    #[error("{0}")]
+    Broken(#[from] std::io::Error),
+}
+
+pub(super) async fn serve(shared: &Shared, stream: TcpStream, peer: SocketAddr) {
+    shared.counters.opened();
+    let mut device = Device { shared, session: shared.session(), peer, bad_in_a_row: 0 };
+    let end = device.talk(stream).await;
+    shared.counters.closed();
+    let name = device.session.device.as_deref().unwrap_or("unknown");
+    match end {
+        End::Closed | End::Stopped | End::Broken(_) => {
+            tracing::debug!(protocol = shared.protocol.name, %peer, device = name, "connection ended: {end}");
+        }
+        End::Idle | End::Slow => {
+            shared.counters.too_slow();
+            tracing::info!(protocol = shared.protocol.name, %peer, device = name, "connection ended: {end}");
+        }
+        End::TooLong(_) | End::TooBad(_) | End::Nameless | End::NotKept(_) => {
+            tracing::warn!(protocol = shared.protocol.name, %peer, device = name, "connection ended: {end}");
+        }
+    }
+}
+
+/// One device and what it said so far.
+pub(super) struct Device<'a> {
+    pub shared: &'a Shared,
+    pub session: Session,
+    pub peer: SocketAddr,
+    pub bad_in_a_row: u32,
+}
+
+impl Device<'_> {
+    async fn talk(&mut self, mut stream: TcpStream) -> End {
+        let limits = &self.shared.limits;
+        // Answers are small and awaited: without this they wait for each other.
+        stream.set_nodelay(true).ok();
+        let mut buffer = Vec::new();
+        let mut since = self.shared.clock.elapsed();
+        let mut any_message = false;
+        loop {
+            // Patience is short in the middle of a message and before the first one.
+            let waits_for_rest = !buffer.is_empty() || !any_message;
+            let spent = self.shared.clock.elapsed().saturating_sub(since);
+            let patience = if waits_for_rest { limits.message.saturating_sub(spent) } else { limits.idle };
+            let read = tokio::select! {
+                biased;
+                () = self.shared.stop.cancelled() => return End::Stopped,
+                read = timeout(patience, stream.read_buf(&mut buffer)) => read,
+            };
+            match read {
+                Err(_) if waits_for_rest => return End::Slow,
+                Err(_) => return End::Idle,
+                Ok(Err(err)) => return End::Broken(err),
+                Ok(Ok(0)) => return End::Closed,
+                Ok(Ok(_)) => {}
+            }
+            let (used, reply, end) = self.take_in(&buffer).await;
+            if used > 0 {
+                buffer.drain(..used);
+                since = self.shared.clock.elapsed();
+                any_message = true;
+            }
+            if !reply.is_empty() {
+                match timeout(limits.message, stream.write_all(&reply)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(err)) => return End::Broken(err),
+                    Err(_) => return End::Slow,
+                }
+            }
+            if let Some(end) = end {
+                return end;
+            }
+            if buffer.len() > limits.buffered_bytes {
+                return End::TooLong(buffer.len());
+            }
+        }
+    }
+
+    /// Every whole message of `bytes`: how many bytes they took, what to answer, and whether to end.
+    async fn take_in(&mut self, bytes: &[u8]) -> (usize, Vec<u8>, Option<End>) {
+        let (mut used, mut reply) = (0, Vec::new());
+        while used < bytes.len() {
+            match self.step(&bytes[used..]).await {
+                Step::NeedMore => break,
+                Step::Used(count, answer) => {
+                    used += count;
+                    reply.extend(answer);
+                }
+                Step::End(end) => return (used, reply, Some(end)),
+            }
+        }
+        (used, reply, None)
+    }
+
+    async fn step(&mut self, bytes: &[u8]) -> Step {
+        let now = self.shared.clock.now();
+        let message = match (self.shared.protocol.decode)(&mut self.session, bytes, now) {
+            Decoded::NeedMore => return Step::NeedMore,
+            Decoded::Bad { used, why } => return self.bad(used.clamp(1, bytes.len()), &why),
+            Decoded::Message(message) => message,
+        };
+        self.shared.counters.message();
+        self.bad_in_a_row = 0;
+        let used = message.used.clamp(1, bytes.len());
+        match self.keep(message, now).await {
+            Ok(reply) => Step::Used(used, reply),
+            Err(end) => Step::End(end),
+        }
+    }
+
+    fn bad(&mut self, used: usize, why: &str) -> Step {
+        self.shared.counters.bad();
+        if self.bad_in_a_row == 0 {
+            let device = self.session.device.as_deref().unwrap_or("unknown");
+            tracing::warn!(protocol = self.shared.protocol.name, peer = %self.peer, device, "bad message: {why}");
+        }
+        self.bad_in_a_row += 1;
+        if self.bad_in_a_row > self.shared.limits.bad_in_a_row {
+            return Step::End(End::TooBad(self.bad_in_a_row));
+        }
+        Step::Used(used, Vec::new())
+    }
+
+    /// Hands the fixes to the sink; only then may the device be answered.
+    async fn keep(&self, message: Message, received: UtcMillis) -> Result<Vec<u8>, End> {
+        tracing::trace!(peer = %self.peer, device = self.session.device, note = message.note, fixes = message.fixes.len());
+        for fix in message.fixes {
+            let Some(fix) = self.named(fix, received) else {
+                self.shared.counters.nameless();
+                return Err(End::Nameless);
+            };
+            if let Err(err) = self.shared.sink.accept(GpsReport::Fix(fix)).await {
+                self.shared.counters.not_kept();
+                return Err(End::NotKept(err));
+            }
+            self.shared.counters.fix();
+        }
+        Ok(message.reply)
+    }
+
+    fn named(&self, fix: Fix, received: UtcMillis) -> Option<transit::Fix> {
+        Some(transit::Fix {
+            vehicle: VehicleId::from_device(fix.device.as_deref()?).ok()?,
+            at: fix.at,
+            received,
+            position: fix.position,
+            speed: fix.speed,
+            course: fix.course,
+            altitude: fix.altitude,
+            valid: fix.valid,
+            protocol: self.shared.protocol.name.to_owned(),
+        })
+    }
+
+    /// One datagram: all its messages. `None` when the sink could not keep them, or they were no messages.
+    pub(super) async fn datagram(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        match self.take_in(bytes).await {
+            (_, reply, None) => Some(reply),
+            (_, _, Some(end)) => {
+                tracing::debug!(protocol = self.shared.protocol.name, peer = %self.peer, "datagram: {end}");
+                None
+            }
+        }
+    }
+}
+
+enum Step {
+    NeedMore,
+    /// Bytes taken and the answer to them.
+    Used(usize, Vec<u8>),
+    End(End),
+}

@@ -1,0 +1,63 @@
+//! UDP: a session for each address that sends, the oldest forgotten first.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::UdpSocket;
+
+use super::Shared;
+use super::connection::Device;
+use crate::protocols::Session;
+
+/// Longest datagram that a tracker sends, with room; the rest of a longer one is cut off.
+const LONGEST: usize = 4096;
+
+struct Known {
+    session: Session,
+    last: Duration,
+}
+
+pub(super) async fn serve(shared: Shared, socket: UdpSocket) {
+    let mut known: HashMap<SocketAddr, Known> = HashMap::new();
+    let mut datagram = vec![0; LONGEST];
+    loop {
+        let received = tokio::select! {
+            biased;
+            () = shared.stop.cancelled() => return,
+            received = socket.recv_from(&mut datagram) => received,
+        };
+        let (length, peer) = match received {
+            Ok(received) => received,
+            Err(err) => {
+                // An earlier answer was not taken (ICMP); the socket goes on.
+                tracing::debug!(protocol = shared.protocol.name, "receiving a datagram: {err}");
+                continue;
+            }
+        };
+        let now = shared.clock.elapsed();
+        if !known.contains_key(&peer) && known.len() >= shared.limits.connections {
+            make_room(&mut known, now, shared.limits.idle);
+        }
+        let session = known.remove(&peer).map_or_else(|| shared.session(), |known| known.session);
+        let mut device = Device { shared: &shared, session, peer, bad_in_a_row: 0 };
+        if let Some(reply) = device.datagram(&datagram[..length]).await
+            && !reply.is_empty()
+            && let Err(err) = socket.send_to(&reply, peer).await
+        {
+            tracing::debug!(%peer, "answering a datagram: {err}");
+        }
+        known.insert(peer, Known { session: device.session, last: now });
+    }
+}
+
+/// Forgets all that were silent for `idle`; if none were, the one silent longest.
+fn make_room(known: &mut HashMap<SocketAddr, Known>, now: Duration, idle: Duration) {
+    let before = known.len();
+    known.retain(|_, known| now.saturating_sub(known.last) < idle);
+    if known.len() == before
+        && let Some(oldest) = known.iter().min_by_key(|(_, known)| known.last).map(|(peer, _)| *peer)
+    {
+        known.remove(&oldest);
+    }
+}

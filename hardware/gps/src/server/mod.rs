@@ -1,0 +1,241 @@
+//! ONE loop for all protocols: sockets, limits, timeouts, counting and logging are here and nowhere else.
+//!
+//! A device is answered only after the sink has kept what it reported. When the sink cannot, nothing is answered and the
+//! connection ends: the device keeps the report and comes again.
+
+mod connection;
+mod counters;
+mod datagrams;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hardware_ports::Clock;
+use hardware_ports::sink::{GpsReport, Sink};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::protocols::{self, Framing, Protocol, Session, Source, UnknownProtocol, Zone, Zones};
+
+pub use self::counters::{Counters, Counts};
+
+#[derive(Debug, Clone)]
+pub struct GpsServerSettings {
+    pub listeners: Vec<Listener>,
+    /// Zones of single devices' clocks, by what the device calls itself: IMEI or phone number without leading zeros.
+    pub zone_by_device: BTreeMap<String, Zone>,
+    pub limits: Limits,
+}
+
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// Name of the protocol, such as `gt06`.
+    pub protocol: String,
+    /// Port 0 takes a free one; see [`GpsServer::addresses`].
+    pub address: SocketAddr,
+    pub transport: Transport,
+    /// Zone of these devices' clocks; without it, what a device says at login, then the protocol's own.
+    pub zone: Option<Zone>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    Tcp,
+    Udp,
+}
+
+/// What one client may take, so that none harms the others.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Open connections, all listeners together; more are closed at once.
+    pub connections: usize,
+    /// Bytes of one connection that make no message yet; more end it.
+    pub buffered_bytes: usize,
+    /// Without a byte for so long, a connection ends. Trackers say something every 3 to 5 minutes.
+    pub idle: Duration,
+    /// From the first byte of a message to its last, and from connecting to the first message.
+    pub message: Duration,
+    /// Bad messages in a row that end a connection.
+    pub bad_in_a_row: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            buffered_bytes: 16 * 1024,
+            idle: Duration::from_secs(600),
+            message: Duration::from_secs(60),
+            bad_in_a_row: 32,
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum GpsServerError {
+    #[error("listening for buses")]
+    Protocol(#[source] UnknownProtocol),
+    #[error("{protocol} comes by a message broker, not over a socket: take its listener on {address} out")]
+    NotASocket { protocol: String, address: SocketAddr },
+    #[error("listening for {protocol} on {address}; is the port taken by another program?")]
+    Bind {
+        protocol: String,
+        address: SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Sockets that are bound and not served yet.
+pub struct GpsServer {
+    sockets: Vec<(&'static Protocol, Zones, Socket)>,
+    addresses: Vec<SocketAddr>,
+    limits: Limits,
+    counters: Arc<Counters>,
+}
+
+enum Socket {
+    Tcp(TcpListener),
+    Udp(UdpSocket),
+}
+
+/// Binds and serves until `stop`.
+///
+/// # Errors
+/// [`GpsServerError`] when a listener cannot be opened; then none is served.
+pub async fn serve(
+    settings: GpsServerSettings,
+    sink: Arc<dyn Sink<GpsReport>>,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) -> Result<(), GpsServerError> {
+    GpsServer::bind(settings).await?.run(sink, clock, stop).await;
+    Ok(())
+}
+
+impl GpsServer {
+    /// # Errors
+    /// [`GpsServerError`] for the first listener that cannot be opened.
+    pub async fn bind(settings: GpsServerSettings) -> Result<Self, GpsServerError> {
+        let by_device = Arc::new(settings.zone_by_device);
+        let (mut sockets, mut addresses) = (Vec::new(), Vec::new());
+        for listener in settings.listeners {
+            let protocol = protocols::named(&listener.protocol).map_err(GpsServerError::Protocol)?;
+            let address = listener.address;
+            if protocol.framing == Framing::Message {
+                return Err(GpsServerError::NotASocket { protocol: listener.protocol, address });
+            }
+            let (socket, bound) = open(listener.transport, address)
+                .await
+                .map_err(|source| GpsServerError::Bind { protocol: listener.protocol, address, source })?;
+            tracing::info!(protocol = protocol.name, address = %bound, "listening for buses");
+            let zones = Zones { by_device: by_device.clone(), otherwise: listener.zone };
+            sockets.push((protocol, zones, socket));
+            addresses.push(bound);
+        }
+        Ok(Self { sockets, addresses, limits: settings.limits, counters: Arc::default() })
+    }
+
+    /// Where it listens, in the order of the settings' listeners.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Counts for metrics, from now on.
+    pub fn counters(&self) -> Arc<Counters> {
+        self.counters.clone()
+    }
+
+    /// Serves until `stop`, then ends every connection; a report in hand is still kept and answered.
+    pub async fn run(self, sink: Arc<dyn Sink<GpsReport>>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+        let room = Arc::new(Semaphore::new(self.limits.connections));
+        let mut loops = JoinSet::new();
+        for (protocol, zones, socket) in self.sockets {
+            let shared = Shared {
+                protocol,
+                zones,
+                limits: self.limits.clone(),
+                counters: self.counters.clone(),
+                sink: sink.clone(),
+                clock: clock.clone(),
+                stop: stop.clone(),
+            };
+            match socket {
+                Socket::Tcp(listener) => loops.spawn(accept(shared, listener, room.clone())),
+                Socket::Udp(socket) => loops.spawn(datagrams::serve(shared, socket)),
+            };
+        }
+        loops.join_all().await;
+    }
+}
+
+async fn open(transport: Transport, address: SocketAddr) -> std::io::Result<(Socket, SocketAddr)> {
+    Ok(match transport {
+        Transport::Tcp => {
+            let listener = TcpListener::bind(address).await?;
+            let bound = listener.local_addr()?;
+            (Socket::Tcp(listener), bound)
+        }
+        Transport::Udp => {
+            let socket = UdpSocket::bind(address).await?;
+            let bound = socket.local_addr()?;
+            (Socket::Udp(socket), bound)
+        }
+    })
+}
+
+/// What every connection of one listener needs.
+#[derive(Clone)]
+struct Shared {
+    protocol: &'static Protocol,
+    zones: Zones,
+    limits: Limits,
+    counters: Arc<Counters>,
+    sink: Arc<dyn Sink<GpsReport>>,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+}
+
+impl Shared {
+    fn session(&self) -> Session {
+        Session::new(self.zones.clone(), Source::Live)
+    }
+}
+
+/// How long accepting pauses when the machine has no socket left.
+const NO_SOCKET: Duration = Duration::from_millis(200);
+
+async fn accept(shared: Shared, listener: TcpListener, room: Arc<Semaphore>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted: std::io::Result<(TcpStream, SocketAddr)> = tokio::select! {
+            biased;
+            () = shared.stop.cancelled() => break,
+            Some(_) = connections.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(err) => {
+                tracing::warn!(protocol = shared.protocol.name, "accepting a connection: {err}");
+                tokio::time::sleep(NO_SOCKET).await;
+                continue;
+            }
+        };
+        let Ok(permit) = room.clone().try_acquire_owned() else {
+            shared.counters.refused();
+            tracing::warn!(%peer, limit = shared.limits.connections, "refused: too many connections");
+            continue;
+        };
+        let shared = shared.clone();
+        connections.spawn(async move {
+            connection::serve(&shared, stream, peer).await;
+            drop(permit);
+        });
+    }
+    connections.join_all().await;
+}

@@ -1,0 +1,269 @@
+//! The server over real sockets on this machine: cut, glued, wrong and slow input, and a sink that fails.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hardware_gps::server::Counters;
+use hardware_gps::{GpsServer, GpsServerSettings, Limits, Listener, Transport};
+use hardware_ports::SystemClock;
+use hardware_ports::sink::{GpsReport, NotKept, Sink};
+use models_domain::transit::Fix;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Login and position of a GT06 tracker.
+const LOGIN: &str = "78780d01086471700328358100093f040d0a";
+const POSITION: &str = "787819100e010903230ec803ae32a60653cded00180000020072feb70d0a";
+
+#[derive(Default)]
+struct Recorder {
+    fixes: Mutex<Vec<Fix>>,
+    fails: AtomicBool,
+}
+
+#[async_trait]
+impl Sink<GpsReport> for Recorder {
+    async fn accept(&self, GpsReport::Fix(fix): GpsReport) -> Result<(), NotKept> {
+        if self.fails.load(Ordering::Relaxed) {
+            return Err(NotKept("the disk is full".to_owned()));
+        }
+        self.fixes.lock().expect("no panic while held").push(fix);
+        Ok(())
+    }
+}
+
+struct Running {
+    addresses: Vec<SocketAddr>,
+    recorder: Arc<Recorder>,
+    counters: Arc<Counters>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+async fn start(limits: Limits) -> Running {
+    let listener = |protocol: &str, transport| Listener {
+        protocol: protocol.to_owned(),
+        address: "127.0.0.1:0".parse().expect("an address"),
+        transport,
+        zone: None,
+    };
+    let listeners = vec![
+        listener("gt06", Transport::Tcp),
+        listener("jt808", Transport::Tcp),
+        listener("gt06", Transport::Udp),
+    ];
+    let settings = GpsServerSettings { listeners, zone_by_device: [].into(), limits };
+    let server = GpsServer::bind(settings).await.expect("free ports");
+    let recorder = Arc::new(Recorder::default());
+    let (addresses, counters) = (server.addresses().to_vec(), server.counters());
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(server.run(recorder.clone(), Arc::new(SystemClock::new()), stop.clone()));
+    Running { addresses, recorder, counters, stop, task }
+}
+
+impl Running {
+    async fn connect(&self, listener: usize) -> TcpStream {
+        TcpStream::connect(self.addresses[listener]).await.expect("the server listens")
+    }
+
+    fn fixes(&self) -> Vec<Fix> {
+        self.recorder.fixes.lock().expect("no panic while held").clone()
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        tokio::time::timeout(Duration::from_secs(5), self.task).await.expect("it stops").expect("no panic");
+    }
+}
+
+fn unhex(digits: &str) -> Vec<u8> {
+    let digits: Vec<u8> = digits.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let pair = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).expect("ASCII"), 16).expect("digits");
+    digits.chunks(2).map(pair).collect()
+}
+
+async fn answer(stream: &mut TcpStream, length: usize) -> Vec<u8> {
+    let mut answer = vec![0; length];
+    let read = tokio::time::timeout(Duration::from_secs(10), stream.read_exact(&mut answer)).await;
+    read.expect("an answer in time").expect("an open connection");
+    answer
+}
+
+/// Waits until the server closed the connection, discarding what it still says.
+async fn closed(stream: &mut TcpStream) {
+    let mut rest = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut rest)).await;
+    // A reset is a close, too.
+    let _ = read.expect("closed in time");
+}
+
+/// A position is not answered: a heartbeat behind it is, and so tells that it was taken.
+fn heartbeat() -> Vec<u8> {
+    let mut frame = unhex("78780a134604040001000f");
+    let crc = frame[2..].iter().fold(0xffff_u16, |crc, &byte| {
+        (0..8).fold(crc ^ u16::from(byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0x8408 } else { crc >> 1 })
+    });
+    frame.extend((!crc).to_be_bytes());
+    frame.extend(b"\r\n");
+    frame
+}
+
+#[tokio::test]
+async fn byte_by_byte_and_all_at_once() {
+    let running = start(Limits::default()).await;
+    let all = [unhex(LOGIN), unhex(POSITION), heartbeat()].concat();
+    let mut stream = running.connect(0).await;
+    stream.set_nodelay(true).expect("a socket");
+    for byte in &all {
+        stream.write_all(&[*byte]).await.expect("written");
+        stream.flush().await.expect("flushed");
+    }
+    answer(&mut stream, 20).await;
+    let mut glued = running.connect(0).await;
+    glued.write_all(&[all.clone(), all].concat()).await.expect("written");
+    answer(&mut glued, 40).await;
+    let fixes = running.fixes();
+    assert_eq!(fixes.len(), 3);
+    assert_eq!(fixes[0].vehicle.as_str(), "864717003283581");
+    assert_eq!(fixes[0].protocol, "gt06");
+    assert!((fixes[0].position.lat.0 + 34.304_377).abs() < 1e-5);
+    running.end().await;
+}
+
+#[tokio::test]
+async fn noise_first_then_a_device_and_others_go_on() {
+    let running = start(Limits { bad_in_a_row: 3, ..Limits::default() }).await;
+    let mut good = running.connect(0).await;
+    let mut noisy = running.connect(0).await;
+    noisy.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect("written");
+    noisy.write_all(&unhex(LOGIN)).await.expect("written");
+    answer(&mut noisy, 10).await;
+    let mut hostile = running.connect(0).await;
+    let broken = unhex(POSITION.replace("feb7", "0000").as_str());
+    hostile.write_all(&broken.repeat(5)).await.expect("written");
+    closed(&mut hostile).await;
+    good.write_all(&[unhex(LOGIN), unhex(POSITION), heartbeat()].concat()).await.expect("written");
+    answer(&mut good, 20).await;
+    assert_eq!(running.fixes().len(), 1);
+    assert!(running.counters.now().bad >= 4, "{:?}", running.counters.now());
+    running.end().await;
+}
+
+#[tokio::test]
+async fn the_slow_are_ended() {
+    let limits =
+        Limits { message: Duration::from_millis(200), idle: Duration::from_millis(400), ..Limits::default() };
+    let running = start(limits).await;
+    let mut silent = running.connect(0).await;
+    let mut slow = running.connect(0).await;
+    slow.write_all(&unhex(LOGIN)).await.expect("written");
+    answer(&mut slow, 10).await;
+    slow.write_all(&unhex(POSITION)[..7]).await.expect("written");
+    closed(&mut slow).await;
+    closed(&mut silent).await;
+    let mut idle = running.connect(0).await;
+    idle.write_all(&unhex(LOGIN)).await.expect("written");
+    answer(&mut idle, 10).await;
+    closed(&mut idle).await;
+    assert_eq!(running.counters.now().too_slow, 3);
+    running.end().await;
+}
+
+#[tokio::test]
+async fn too_many_are_refused() {
+    let running = start(Limits { connections: 1, ..Limits::default() }).await;
+    let mut first = running.connect(0).await;
+    first.write_all(&unhex(LOGIN)).await.expect("written");
+    answer(&mut first, 10).await;
+    let mut second = running.connect(1).await;
+    closed(&mut second).await;
+    assert_eq!(running.counters.now().refused, 1);
+    running.end().await;
+}
+
+#[tokio::test]
+async fn what_is_not_kept_is_not_acknowledged() {
+    let running = start(Limits::default()).await;
+    let report = jt808_report();
+    running.recorder.fails.store(true, Ordering::Relaxed);
+    let mut stream = running.connect(1).await;
+    stream.write_all(&report).await.expect("written");
+    let mut rest = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut rest)).await;
+    let _ = read.expect("closed in time");
+    assert!(rest.is_empty(), "{rest:02x?}");
+    assert_eq!(running.counters.now().not_kept, 1);
+
+    running.recorder.fails.store(false, Ordering::Relaxed);
+    let mut again = running.connect(1).await;
+    again.write_all(&report).await.expect("written");
+    let acknowledged = answer(&mut again, 20).await;
+    assert_eq!(&acknowledged[..3], [0x7e, 0x80, 0x01]);
+    assert_eq!(running.fixes().len(), 1);
+    running.end().await;
+}
+
+/// Position of terminal 013912345678 with serial number 9.
+fn jt808_report() -> Vec<u8> {
+    let mut bytes = unhex("0200001c0139123456780009");
+    bytes.extend(unhex("00000000000000030140dca0064f1e0d000c0168005a250514211238"));
+    bytes.push(bytes.iter().fold(0, |sum, byte| sum ^ byte));
+    let mut frame = vec![0x7e];
+    for byte in bytes {
+        match byte {
+            0x7e => frame.extend([0x7d, 2]),
+            0x7d => frame.extend([0x7d, 1]),
+            _ => frame.push(byte),
+        }
+    }
+    frame.push(0x7e);
+    frame
+}
+
+#[tokio::test]
+async fn a_position_without_a_name_ends_the_connection() {
+    let running = start(Limits::default()).await;
+    let mut stream = running.connect(0).await;
+    stream.write_all(&unhex(POSITION)).await.expect("written");
+    closed(&mut stream).await;
+    assert_eq!(running.counters.now().nameless, 1);
+    assert!(running.fixes().is_empty());
+    running.end().await;
+}
+
+#[tokio::test]
+async fn datagrams() {
+    let running = start(Limits::default()).await;
+    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
+    socket.connect(running.addresses[2]).await.expect("a peer");
+    let mut answer = [0; 64];
+    for message in [unhex(LOGIN), [unhex(POSITION), heartbeat()].concat()] {
+        socket.send(&message).await.expect("sent");
+        let got = tokio::time::timeout(Duration::from_secs(10), socket.recv(&mut answer)).await;
+        assert_eq!(got.expect("in time").expect("an answer"), 10);
+    }
+    assert_eq!(running.fixes().len(), 1);
+    running.end().await;
+}
+
+#[tokio::test]
+async fn listeners_that_cannot_be_opened_say_why() {
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = taken.local_addr().expect("an address");
+    for (protocol, want) in [("gt06", "is the port taken"), ("gt07", "listening for buses")] {
+        let listener =
+            Listener { protocol: protocol.to_owned(), address, transport: Transport::Tcp, zone: None };
+        let settings = GpsServerSettings {
+            listeners: vec![listener],
+            zone_by_device: [].into(),
+            limits: Limits::default(),
+        };
+        let err = GpsServer::bind(settings).await.err().expect("refused").to_string();
+        assert!(err.contains(want), "{err}");
+    }
+}
