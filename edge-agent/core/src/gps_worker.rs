@@ -2,27 +2,28 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use hardware_ports::sink::{GpsReport, NotKept, Sink};
 use models_domain::EventBody;
 
 use crate::keep::KeepEvents;
 
 /// Turns what trackers report into events. A report is kept when `accept` returns, and only then is the device answered.
-pub struct GpsWorker<K: ?Sized> {
-    events: Arc<K>,
+pub struct GpsWorker {
+    keep: Arc<dyn KeepEvents>,
 }
 
-impl<K: KeepEvents + ?Sized> GpsWorker<K> {
-    pub fn new(events: Arc<K>) -> Self {
-        Self { events }
+impl GpsWorker {
+    pub fn new(keep: Arc<dyn KeepEvents>) -> Self {
+        Self { keep }
     }
 }
 
-#[async_trait::async_trait]
-impl<K: KeepEvents + ?Sized> Sink<GpsReport> for GpsWorker<K> {
+#[async_trait]
+impl Sink<GpsReport> for GpsWorker {
     async fn accept(&self, GpsReport::Fix(fix): GpsReport) -> Result<(), NotKept> {
         // One write to disk, no waiting for the hall: short enough for the thread that also reads sockets.
-        let id = self.events.keep(fix.at, EventBody::Fix(fix))?;
+        let id = self.keep.keep(fix.at, EventBody::Fix(fix))?;
         tracing::trace!(%id, "fix kept");
         Ok(())
     }

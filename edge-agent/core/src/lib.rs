@@ -3,6 +3,7 @@
 //! Start reading in `camera_worker`: packet -> frame -> detect -> track -> rules -> outbox.
 
 pub mod board;
+pub mod gps_worker;
 pub mod keep;
 pub mod keeper;
 pub mod outbox;
