@@ -57,6 +57,13 @@ export class Frame {
     this.#apply();
   }
 
+  badge(panel: string, n: number): void {
+    for (const tab of this.#tabs.get(panel) ?? []) {
+      tab.querySelector(".badge")?.remove();
+      if (n > 0) tab.append(el("span", { class: "badge" }, n > 99 ? "99+" : String(n)));
+    }
+  }
+
   visible(panel: string): boolean {
     const place = this.panels.find((p) => p.id === panel)?.place;
     if (!place) return false;

@@ -21,6 +21,8 @@ export class Header {
   #totals = new Map<string, HTMLElement>();
   #gateways = el("span", { class: "total bad", hidden: true });
   #bannerText = el("span");
+  // The seconds change too often to be read out.
+  #countdown = el("span", { "aria-hidden": "true" });
 
   constructor(
     private readonly page: Page,
@@ -43,7 +45,7 @@ export class Header {
 
     const retry = el("button", { type: "button" }, t("link.retry"));
     retry.addEventListener("click", () => link.retry());
-    this.banner.append(icon("M12 2 1 21h22L12 2Zm-1 7h2v6h-2V9Zm0 8h2v2h-2v-2Z"), this.#bannerText, retry);
+    this.banner.append(icon("M12 2 1 21h22L12 2Zm-1 7h2v6h-2V9Zm0 8h2v2h-2v-2Z"), this.#bannerText, this.#countdown, retry);
   }
 
   render(): void {
@@ -75,16 +77,13 @@ export class Header {
     setText(this.#pill, t(`link.${state.is}`));
     const lost = state.is === "lost";
     document.body.classList.toggle("is-lost", lost);
+    document.title = lost ? `✕ ${t("link.lost")} · Ngã Tư` : "Ngã Tư";
     this.banner.hidden = !lost;
     if (!lost) return;
+    const { city } = this.page;
+    setText(this.#bannerText, city.heardMs === 0 ? t("link.banner-never") : t("link.banner", { time: timeOf(city.now(city.heardMs)) }));
     const s = Math.max(0, Math.ceil((state.retryAtMs - Date.now()) / 1000));
-    const { heardMs } = this.page.city;
-    const time = timeOf(this.page.city.now(heardMs));
-    const text =
-      heardMs === 0 ? t("link.banner-never", { s })
-      : state.retryAtMs === 0 ? t("link.banner-now", { time })
-      : t("link.banner", { time, s });
-    setText(this.#bannerText, text);
+    setText(this.#countdown, state.retryAtMs === 0 ? t("link.retrying") : t("link.retry-in", { s }));
   }
 
   #total(name: "cameras" | "junctions" | "vehicles" | "events" | "crossings"): HTMLElement {
@@ -113,6 +112,7 @@ export class Header {
       // The session still stands at the hall: say so instead of pretending.
       this.banner.hidden = false;
       setText(this.#bannerText, t("sign-out.failed"));
+      setText(this.#countdown, "");
     }
   }
 }

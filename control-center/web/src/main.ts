@@ -40,6 +40,7 @@ const page: Page = {
   },
   selected: () => selection,
   show: (panel) => frame.show(panel),
+  badge: (panel, n) => frame.badge(panel, n),
   keep: (name, fallback) => ({ get: () => kept(name, fallback), set: (value) => keep(name, value) }),
 };
 

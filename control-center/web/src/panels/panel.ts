@@ -21,6 +21,8 @@ export interface Page {
   selected(): Selection | undefined;
   /** Brings a panel to the front where it shares its place with others. */
   show(panel: string): void;
+  /** How much is new in a panel that stands behind another; 0 takes the number away. */
+  badge(panel: string, n: number): void;
   /** A value of this viewer's that survives a reload of the page, not the browser. */
   keep<T>(name: string, fallback: T): { get(): T; set(value: T): void };
 }

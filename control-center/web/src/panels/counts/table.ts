@@ -25,6 +25,8 @@ export function rowsOf(counts: readonly Count[], span: Span): Row[] {
   const buckets = bucketsOf(span);
   const rows = new Map<string, Row>();
   for (const count of counts) {
+    const bucket = Math.floor((Number(count.fromMs) - span.fromMs) / span.bucketMs);
+    if (bucket < 0 || bucket >= buckets) continue;
     const key = JSON.stringify([count.camera, count.line, count.direction]);
     let row = rows.get(key);
     if (!row) {
@@ -34,7 +36,6 @@ export function rowsOf(counts: readonly Count[], span: Span): Row[] {
     const n = Number(count.crossings);
     row.total += n;
     row.byUser.set(count.roadUser, (row.byUser.get(count.roadUser) ?? 0) + n);
-    const bucket = Math.min(buckets - 1, Math.max(0, Math.floor((Number(count.fromMs) - span.fromMs) / span.bucketMs)));
     row.trend[bucket] = (row.trend[bucket] ?? 0) + n;
   }
   return [...rows.values()].sort((a, b) => a.camera.localeCompare(b.camera) || a.line.localeCompare(b.line) || a.direction - b.direction);

@@ -41,6 +41,10 @@ class Details implements Mounted {
     this.#render();
   }
 
+  linked(): void {
+    this.#render();
+  }
+
   update(): void {
     this.#render();
   }
@@ -58,6 +62,7 @@ class Details implements Mounted {
     setText(this.#name, thing && "name" in thing ? thing.name : what.id);
     this.#watch.hidden = what.kind !== "camera";
     const facts = !thing ? [] : what.kind === "camera" ? this.#camera(thing as Camera) : what.kind === "bus" ? this.#bus(thing as Bus) : this.#junction(thing as Junction);
+    if (this.page.link().is === "lost") facts.unshift(["field.time", t("link.as-of", { time: momentOf(city.now(city.heardMs), this.page.now()) })]);
     const list = el("dl");
     for (const [key, value] of facts) list.append(el("dt", {}, t(key)), el("dd", {}, value));
     // Drawn anew only when something changed: a selected text stays selected.

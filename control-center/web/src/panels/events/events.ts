@@ -34,6 +34,8 @@ class Events implements Mounted {
   #loading = new AbortController();
   #busy = false;
   #wasLive = false;
+  #visible = true;
+  #unseen = 0;
   readonly #keptGroups;
 
   constructor(
@@ -61,6 +63,12 @@ class Events implements Mounted {
     this.#wasLive = live;
   }
 
+  shown(visible: boolean): void {
+    this.#visible = visible;
+    this.#unseen = 0;
+    this.page.badge("events", 0);
+  }
+
   update(changed: ReadonlySet<string>): void {
     if (changed.has("cameras")) this.#cameras();
     if (!changed.has("events")) return;
@@ -76,6 +84,7 @@ class Events implements Mounted {
   #live(event: StoredEvent): void {
     const index = this.#list.live(event);
     if (index < 0) return;
+    if (!this.#visible) this.page.badge("events", ++this.#unseen);
     const scroll = this.#scroll;
     const [top, high] = [scroll.scrollTop, scroll.scrollHeight];
     const row = this.#row(event);

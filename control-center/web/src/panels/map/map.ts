@@ -30,7 +30,7 @@ async function mount(host: HTMLElement, page: Page): Promise<Mounted> {
     box.replaceChildren(el("p", { class: "notice", role: "alert" }, t("map.no-webgl")));
     return {};
   }
-  host.append(findBox(page), legend(), credit(), buttons(gl));
+  host.append(findBox(page), legend(), credit(), buttons(gl, () => home(gl, page)));
   return new MapPanel(gl, page);
 }
 
@@ -104,6 +104,7 @@ class MapPanel implements Mounted {
   #smooth = !matchMedia("(prefers-reduced-motion: reduce)").matches;
   #visible = true;
   #timer = 0;
+  #busStamp = "";
 
   constructor(
     private readonly gl: GlMap,
@@ -167,7 +168,10 @@ class MapPanel implements Mounted {
     clearTimeout(this.#timer);
     const now = Date.now();
     const frozen = this.page.link().is !== "live";
-    this.#set("buses", busPoints(this.page.city, this.#glides, this.page.now(), now, frozen));
+    const buses = busPoints(this.page.city, this.#glides, this.page.now(), now, frozen);
+    const stamp = JSON.stringify(buses.features);
+    if (stamp !== this.#busStamp) this.#set("buses", buses);
+    this.#busStamp = stamp;
     if (this.page.selected()?.kind === "bus") this.#mark();
     const gliding = !document.hidden && [...this.#glides.values()].some((glide) => moving(glide, now));
     if (gliding) this.#timer = window.setTimeout(() => this.#drawBuses(), 1000 / GLIDE_FPS);
@@ -197,7 +201,15 @@ function credit(): HTMLElement {
   return el("p", { class: "credit" }, `${t("app.map-credit")} · MapLibre`);
 }
 
-function buttons(gl: GlMap): HTMLElement {
+/** All cameras and junctions in one view; central Hanoi when there are none. */
+function home(gl: GlMap, page: Page): void {
+  const places = [...page.city.cameras.values(), ...page.city.junctions.values()].flatMap(({ at: place }) => (place ? [place] : []));
+  if (places.length < 2) return void gl.easeTo(HOME);
+  const [lons, lats] = [places.map(([lon]) => lon), places.map(([, lat]) => lat)];
+  gl.fitBounds([[Math.min(...lons), Math.min(...lats)], [Math.max(...lons), Math.max(...lats)]], { padding: 70, maxZoom: 15 });
+}
+
+function buttons(gl: GlMap, goHome: () => void): HTMLElement {
   const button = (label: "map.zoom-in" | "map.zoom-out" | "map.home", path: string, act: () => void) => {
     const node = el("button", { type: "button", title: t(label), "aria-label": t(label) }, icon(path));
     node.addEventListener("click", act);
@@ -208,6 +220,6 @@ function buttons(gl: GlMap): HTMLElement {
     { class: "zoom" },
     button("map.zoom-in", "M11 4h2v7h7v2h-7v7h-2v-7H4v-2h7V4Z", () => void gl.zoomIn()),
     button("map.zoom-out", "M4 11h16v2H4v-2Z", () => void gl.zoomOut()),
-    button("map.home", "M12 3 2 12h3v8h5v-6h4v6h5v-8h3L12 3Z", () => void gl.easeTo(HOME)),
+    button("map.home", "M12 3 2 12h3v8h5v-6h4v6h5v-8h3L12 3Z", goHome),
   );
 }

@@ -23,6 +23,7 @@ export class Tile {
   #canvas = el("canvas", { role: "img" });
   #name = el("b");
   #sign = el("span", { class: "sign" });
+  #users = el("span", { class: "facts users" });
   #facts = el("span", { class: "facts" });
   #over = el("div", { class: "over" });
   #title = el("strong");
@@ -35,6 +36,7 @@ export class Tile {
   #arrivals: number[] = [];
   #failed = "";
   #state: State = "unknown";
+  #reached = true;
   #resized = new ResizeObserver(() => this.draw());
 
   constructor(
@@ -52,7 +54,7 @@ export class Tile {
       { class: "tile", "data-camera": camera.id },
       this.#canvas,
       this.#over,
-      el("figcaption", {}, this.#sign, this.#name, this.#facts),
+      el("figcaption", {}, this.#sign, this.#name, this.#users, this.#facts),
       open,
     );
     this.#feed = new Feed(hall, camera.id, {
@@ -77,13 +79,16 @@ export class Tile {
     this.#feed.start(Math.min(1920, wide), fps);
   }
 
-  update(camera: Camera, state: State): void {
+  /** `reached`: whether the page hears the hall. */
+  update(camera: Camera, state: State, reached: boolean): void {
+    this.#reached = reached;
     this.camera = camera;
     this.#state = state;
     setText(this.#name, camera.name);
-    setText(this.#sign, STATE_SIGNS[state]);
-    this.#sign.className = `sign ${state}`;
-    this.#sign.title = t(`state.${state}`);
+    const known = reached ? state : "unknown";
+    setText(this.#sign, STATE_SIGNS[known]);
+    this.#sign.className = `sign ${known}`;
+    this.#sign.title = reached ? t(`state.${state}`) : t("link.lost");
     this.#canvas.setAttribute("aria-label", t("wall.picture-of", { name: camera.name }));
     this.tick();
   }
@@ -100,20 +105,22 @@ export class Tile {
     this.#arrivals = this.#arrivals.filter((at) => at > since);
     const facts: string[] = [];
     if (this.#picture && ageMs !== undefined) {
-      if (!trouble) facts.push(t("wall.road-users", { n: integer(this.#picture.tracks.length) }), t("wall.fps", { n: oneDecimal(this.#arrivals.length / (RATE_OVER_MS / 1000)) }));
+      if (!trouble) facts.push(t("wall.fps", { n: oneDecimal(this.#arrivals.length / (RATE_OVER_MS / 1000)) }));
       facts.push(ageMs < 950 && !trouble ? `${integer(Math.max(0, Math.round(ageMs / 50) * 50))} ms` : t("wall.age", { age: ageOf(ageMs) }));
     }
+    setText(this.#users, this.#picture && !trouble ? t("wall.road-users", { n: integer(this.#picture.tracks.length) }) : "");
     setText(this.#facts, facts.join(" · "));
   }
 
   #trouble(ageMs: number | undefined): { title: string; why: string } | undefined {
     const { camera } = this;
+    if (!this.#reached) return { title: t("link.lost"), why: ageMs === undefined ? "" : t("wall.frozen", { age: ageOf(ageMs) }) };
     if (this.#state === "unknown") return { title: t("wall.gateway", { gateway: camera.gateway }), why: camera.reason };
     if (this.#state === "down") return { title: t("wall.down"), why: camera.reason };
     if (ageMs !== undefined && ageMs <= FROZEN_MS) return undefined;
     if (this.#state === "connecting") return { title: t("wall.connecting"), why: camera.reason };
     if (ageMs !== undefined) return { title: t("wall.frozen", { age: ageOf(ageMs) }), why: this.#failed };
-    return this.#failed ? { title: t("wall.no-picture", { why: "" }).replace(/:\s*$/, ""), why: this.#failed } : { title: t("wall.waiting"), why: "" };
+    return this.#failed ? { title: t("wall.no-picture"), why: this.#failed } : { title: t("wall.waiting"), why: "" };
   }
 
   async #decode(): Promise<void> {

@@ -69,6 +69,10 @@ class Wall implements Mounted {
     if (changed.has("cameras") || changed.has("gateways")) this.#layout();
   }
 
+  linked(): void {
+    this.#layout();
+  }
+
   tick(): void {
     for (const tile of this.#tiles.values()) tile.tick();
   }
@@ -140,7 +144,7 @@ class Wall implements Mounted {
       }
       if (this.#grid.children[i] !== tile.root) this.#grid.insertBefore(tile.root, this.#grid.children[i] ?? null);
       const state = this.page.city.stateOf(camera);
-      tile.update(camera, state);
+      tile.update(camera, state, this.page.link().is !== "lost");
       // A camera that is down has no pictures to wait for.
       tile.watch(looking && (state === "up" || state === "connecting"), large ? LARGE_FPS : GRID_FPS);
     });

@@ -1,0 +1,118 @@
+// The pure parts of the panels.
+import { create } from "@bufbuild/protobuf";
+import { expect, test } from "vitest";
+
+import type { Camera } from "../../src/city";
+import { CountSchema, StoredEventSchema, type StoredEvent } from "../../src/gen/ngatu/v1/api_pb";
+import { Direction, Link, RoadUser } from "../../src/gen/ngatu/v1/event_pb";
+import { fit } from "../../src/overlay";
+import { spanOf } from "../../src/panels/counts/counts";
+import { rowsOf, trendOf } from "../../src/panels/counts/table";
+import { describe, wanted, type Group } from "../../src/panels/events/describe";
+import { EventList } from "../../src/panels/events/list";
+import { plain } from "../../src/panels/map/find";
+import { at, metres, onFix } from "../../src/panels/map/motion";
+import { arrange, gridFor } from "../../src/panels/wall/layout";
+import { aspectsOf } from "../../src/signals";
+
+type Body = NonNullable<StoredEvent["event"]>["body"];
+
+const event = (seq: number, atMs: number, body?: object): StoredEvent =>
+  create(StoredEventSchema, { gateway: "g", boot: 1n, event: { seq: BigInt(seq), atMs: BigInt(atMs), body: (body ?? { case: "rule", value: { camera: "c1", rule: "wrong_way" } }) as Body } });
+
+test.each([
+  [{ case: "rule", value: { camera: "c1", rule: "wrong_way", roadUser: RoadUser.MOTORCYCLE, zone: "z" } }, "rule high Đi ngược chiều | Xe máy · z | still"],
+  [{ case: "rule", value: { camera: "c1", rule: "lost_luggage" } }, "rule middle lost_luggage |  | still"],
+  [{ case: "lineCrossing", value: { camera: "c1", line: "bắc", roadUser: RoadUser.BUS, direction: Direction.TO_LEFT } }, "crossing low Qua vạch bắc | Xe buýt · sang trái | still"],
+  [{ case: "cameraState", value: { camera: "c1", link: Link.DOWN, reason: "401" } }, "camera high Mất camera | 401 | "],
+  [{ case: "signalState", value: { junction: "j", link: Link.UP } }, "signal good Nút đèn có kết nối |  | "],
+  [{ case: "signalAlarm", value: { junction: "j", code: "A1", active: true, priority: 1, component: "G3" } }, "signal high Báo động đèn A1 | G3 | "],
+  [{ case: "signalAlarm", value: { junction: "j", code: "A1", active: false } }, "signal good Hết báo động đèn A1 |  | "],
+])("an event in words: %o", (body, want) => {
+  const d = describe(event(1, 1, body));
+  expect(`${d.group} ${d.weight} ${d.what} | ${d.more} | ${d.still ? "still" : ""}`).toBe(want);
+});
+
+test("a filter by kind and camera", () => {
+  const groups = new Set<Group>(["rule"]);
+  expect(wanted(event(1, 1), groups, "")).toBe(true);
+  expect(wanted(event(1, 1), groups, "c1")).toBe(true);
+  expect(wanted(event(1, 1), groups, "c2")).toBe(false);
+  expect(wanted(event(1, 1), new Set<Group>(["signal"]), "")).toBe(false);
+  expect(wanted(event(1, 1, { case: "fix", value: {} }), new Set<Group>(["rule", "camera", "signal", "crossing"]), "")).toBe(false);
+});
+
+test("the list holds each event once, newest first, late ones in their place", () => {
+  const list = new EventList();
+  list.reset([event(5, 500), event(3, 300)], "page-2");
+  const places = [list.live(event(6, 600)), list.live(event(5, 500)), list.live(event(4, 400)), list.live(event(1, 100))];
+  expect(places).toEqual([0, -1, 2, -1]); // 100 is older than what is loaded: page 2 brings it
+  list.older([event(3, 300), event(2, 200), event(1, 100)], "");
+  expect(list.events.map((e) => Number(e.event?.seq))).toEqual([6, 5, 4, 3, 2, 1]);
+  expect(list.live(event(0, 50))).toBe(6);
+});
+
+test.each([
+  [1, 600, 300, "1x1"],
+  [4, 780, 400, "2x2"],
+  [5, 780, 400, "3x2"],
+  [6, 1100, 300, "3x2"],
+  [4, 380, 640, "1x4"],
+  [100, 780, 400, "4x3"],
+  [0, 780, 400, "1x1"],
+  [9, 0, 0, "1x1"],
+])("%d cameras in %d x %d stand %s", (count, w, h, want) => {
+  const { columns, rows } = gridFor(count, w, h, 16);
+  expect(`${columns}x${rows}`).toBe(want);
+});
+
+test("the wall has an order that failures do not change, and finds without marks", () => {
+  const cameras = ["Tràng Tiền", "Ô Chợ Dừa", "Đê La Thành"].map((name, i) => ({ id: `c${i}`, name }) as Camera);
+  expect(arrange(cameras, "").map((c) => c.name)).toEqual(["Đê La Thành", "Ô Chợ Dừa", "Tràng Tiền"]);
+  expect(arrange(cameras, "de la").map((c) => c.name)).toEqual(["Đê La Thành"]);
+  expect(plain("Đường Láng – Ngã Tư Sở")).toBe("duong lang – nga tu so");
+});
+
+test("a bus glides from where it is drawn to its new fix, and never lags by more than 12 s", () => {
+  const first = onFix(undefined, [105.8, 21], 1_000, 50_000, true);
+  const second = onFix(first, [105.801, 21], 6_000, 60_000, true);
+  expect(at(second, 60_000)).toEqual([105.8, 21]);
+  expect(at(second, 62_500)[0]).toBeCloseTo(105.8005, 6);
+  expect(at(second, 65_000)).toEqual([105.801, 21]);
+  expect(onFix(second, [105.801, 21], 6_000, 63_000, true)).toBe(second);
+  expect(onFix(second, [105.802, 21], 900_000, 70_000, true).endMs).toBe(82_000);
+  expect(onFix(second, [105.9, 21], 7_000, 70_000, true).from).toEqual([105.9, 21]); // a leap
+  expect(onFix(second, [105.802, 21], 7_000, 70_000, false).endMs).toBe(70_000); // less motion
+  expect(metres([105.8524, 21.0287], [105.819, 21.0587])).toBeCloseTo(4_810, -2);
+});
+
+test("counts fall into rows and buckets; what lies outside the span is left out", () => {
+  const count = (roadUser: RoadUser, direction: Direction, fromMs: number, crossings: bigint) =>
+    create(CountSchema, { camera: "c1", line: "n", roadUser, direction, fromMs: BigInt(fromMs), crossings });
+  const span = { fromMs: 600_000, toMs: 780_000, bucketMs: 60_000 };
+  const rows = rowsOf([
+    count(RoadUser.CAR, Direction.TO_LEFT, 600_000, 2n),
+    count(RoadUser.BUS, Direction.TO_LEFT, 720_000, 1n),
+    count(RoadUser.CAR, Direction.TO_RIGHT, 660_000, 5n),
+    count(RoadUser.CAR, Direction.TO_RIGHT, 540_000, 99n),
+  ], span);
+  expect(rows.map((r) => `${r.direction} ${r.total} ${r.trend}`)).toEqual(["1 5 0,5,0", "2 3 2,0,1"]);
+  expect(trendOf(rows, span)).toEqual([2, 5, 1]);
+});
+
+test("today starts at midnight in Hanoi", () => {
+  const now = Date.parse("2026-11-22T01:30:00+07:00");
+  expect(new Date(spanOf("today", now).fromMs).toISOString()).toBe("2026-11-21T17:00:00.000Z");
+  const quarter = spanOf("15m", now);
+  expect(quarter.toMs - quarter.fromMs).toBe(15 * 60_000);
+  expect(quarter.toMs).toBeGreaterThan(now);
+});
+
+test("RSMP group states", () => {
+  expect(aspectsOf("0148NOghAGPabZ")).toEqual(["red-yellow", "green", "green", "green", "yellow", "yellow", "red", "red", "red", "red", "red", "dark", "dark", "unknown"]);
+});
+
+test("a picture keeps its shape and boxes follow the scene's pixels", () => {
+  expect(fit(800, 600, 640, 360, 1280, 720)).toEqual({ x: 0, y: 75, w: 800, h: 450, sx: 0.625, sy: 0.625 });
+  expect(fit(800, 600, 640, 360, 0, 0).sx).toBe(1.25);
+});
