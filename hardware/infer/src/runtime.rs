@@ -16,7 +16,7 @@ pub struct Places {
     pub named_library: Option<PathBuf>,
     /// The folder of the running program.
     pub program: Option<PathBuf>,
-    /// `$NGATU_CACHE`, or `~/.cache/ngatu`.
+    /// `$NGATU_CACHE`, or `ngatu` in `$XDG_CACHE_HOME`, or `~/.cache/ngatu`; as deploy/lib/say.sh says.
     pub cache: Option<PathBuf>,
 }
 
@@ -24,7 +24,9 @@ impl Places {
     pub fn of_this_process() -> Self {
         let set = |name: &str| env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
         let program = env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
-        let cache = set("NGATU_CACHE").or_else(|| set("HOME").map(|home| home.join(".cache/ngatu")));
+        let cache = set("NGATU_CACHE")
+            .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("ngatu")))
+            .or_else(|| set("HOME").map(|home| home.join(".cache/ngatu")));
         Self { named_library: set("ORT_DYLIB_PATH"), program, cache }
     }
 

@@ -45,6 +45,7 @@ pub fn detections(
     let mut kept = nms::suppress(candidates, &manifest.thresholds);
     if wish.riders == Riders::Merged {
         kept = riders::merge(&kept);
+        kept.sort_by(|a, b| b.score.total_cmp(&a.score));
     }
     let in_picture = kept.iter().map(|c| Detection {
         class: c.class,
@@ -53,4 +54,59 @@ pub fn detections(
     });
     // What lies wholly in the letterbox's margin has no area in the picture.
     Ok(in_picture.filter(|d| d.bbox.area() > 0.0).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use models_domain::{BBox, Class};
+
+    use super::*;
+    use crate::manifest::DEFAULT;
+
+    /// Boxes planted into stride 16 as (class number, column, row, score, [left, top, right, bottom] in strides).
+    #[track_caller]
+    fn check(planted: &[(usize, usize, usize, f32, [usize; 4])], riders: Riders, want: &[(Class, [f64; 4])]) {
+        let manifest = Manifest::shipped(DEFAULT).unwrap();
+        let of = |n: usize| [3840, 960, 240].map(|cells| (cells, n, vec![0.0_f32; cells * n]));
+        let mut tensors = [of(80), of(44)].concat();
+        for &(class, column, row, score, sides) in planted {
+            let cell = row * 40 + column;
+            tensors[1].2[cell * 80 + class] = score;
+            for (side, bin) in sides.into_iter().enumerate() {
+                tensors[4].2[cell * 44 + side * 11 + bin] = 100.0;
+            }
+        }
+        let of = |(cells, n, data): &'_ (usize, usize, Vec<f32>)| (vec![1, *cells, *n], data.clone());
+        let owned: Vec<_> = tensors.iter().map(of).collect();
+        let views: Vec<_> = owned.iter().map(|(shape, data)| Tensor { shape: shape.clone(), data }).collect();
+        // Twice as large as the input's content, which stands 12 pixels below the upper edge.
+        let place = Letterbox::fit((1280, 720), (640, 384)).unwrap();
+        let wish = Wish { min_score: 0.15, riders };
+        let found = detections(&manifest, &wish, &views, &place).unwrap();
+        let found: Vec<_> = found.iter().map(|d| (d.class, d.bbox)).collect();
+        let want: Vec<_> = want.iter().map(|&(c, [x, y, w, h])| (c, BBox::new(x, y, w, h))).collect();
+        assert_eq!(found, want);
+    }
+
+    #[test]
+    fn tensors_become_road_users_of_the_picture() {
+        let car = (2, 10, 10, 0.8, [2, 1, 2, 1]);
+        let same_as_truck = (7, 10, 10, 0.6, [2, 1, 2, 1]);
+        let rider = (0, 20, 10, 0.5, [1, 3, 1, 1]);
+        let motorcycle = (3, 20, 11, 0.3, [1, 1, 1, 1]);
+        let in_the_margin = (2, 30, 0, 0.9, [1, 0, 1, 0]);
+        let all = [car, same_as_truck, rider, motorcycle, in_the_margin];
+        let seen_car = (Class::Car, [272.0, 280.0, 128.0, 64.0]);
+        check(&all, Riders::Merged, &[seen_car, (Class::Motorcycle, [624.0, 216.0, 64.0, 160.0])]);
+        check(
+            &all,
+            Riders::Apart,
+            &[
+                seen_car,
+                (Class::Person, [624.0, 216.0, 64.0, 128.0]),
+                (Class::Motorcycle, [624.0, 312.0, 64.0, 64.0]),
+            ],
+        );
+        check(&[], Riders::Merged, &[]);
+    }
 }

@@ -7,8 +7,12 @@ use crate::layouts::Candidate;
 /// The most people that are taken for one bicycle's or motorcycle's crew.
 const MAX_CREW: usize = 4;
 
-/// Merges each person who sits on a bicycle or motorcycle into it: the box around both, class and score of the
-/// two-wheeler. Everybody else stays as is, in the given order.
+/// The network must be at least so sure of the less sure of the two, as a share of the other: a faint two-wheeler under a
+/// sure walker is most often the walker's shadow or bag.
+const AS_SURE: f32 = 0.3;
+
+/// Merges each person who sits on a bicycle or motorcycle into it: the box around both, the class of the two-wheeler, the
+/// better score, since each makes the other more likely. Everybody else stays as is, in the given order.
 pub fn merge(candidates: &[Candidate]) -> Vec<Candidate> {
     let mut crews: Vec<Vec<usize>> = vec![Vec::new(); candidates.len()];
     let mut rides = vec![false; candidates.len()];
@@ -18,6 +22,7 @@ pub fn merge(candidates: &[Candidate]) -> Vec<Candidate> {
             .iter()
             .enumerate()
             .filter(|(i, c)| c.class.is_two_wheeler() && crews[*i].len() < MAX_CREW)
+            .filter(|(_, c)| c.score.min(candidate.score) >= AS_SURE * c.score.max(candidate.score))
             .filter_map(|(i, c)| Some((i, share_if_riding(&candidate.bbox, &c.bbox)?)))
             .max_by(|a, b| a.1.total_cmp(&b.1));
         if let Some((mount, _)) = mount {
@@ -28,8 +33,11 @@ pub fn merge(candidates: &[Candidate]) -> Vec<Candidate> {
     let stays = candidates.iter().zip(crews).zip(rides).filter(|(_, rides)| !rides);
     stays
         .map(|((candidate, crew), _)| {
-            let whole = crew.iter().fold(candidate.bbox, |all, &i| all.union(&candidates[i].bbox));
-            Candidate { bbox: whole, ..*candidate }
+            crew.iter().fold(*candidate, |all, &i| Candidate {
+                class: all.class,
+                bbox: all.bbox.union(&candidates[i].bbox),
+                score: all.score.max(candidates[i].score),
+            })
         })
         .collect()
 }
@@ -116,6 +124,16 @@ mod tests {
             ],
             &[(Motorcycle, [100.0, 150.0, 50.0, 60.0]), (Motorcycle, [140.0, 110.0, 50.0, 100.0])],
         );
+    }
+
+    #[test]
+    fn the_surer_of_both_counts_unless_the_other_is_a_mere_shadow() {
+        let mut rows = made(&[(Person, [100.0, 100.0, 40.0, 90.0]), (Motorcycle, [98.0, 140.0, 44.0, 60.0])]);
+        (rows[0].score, rows[1].score) = (0.6, 0.2);
+        let merged = merge(&rows);
+        assert_eq!((merged.len(), merged[0].class, merged[0].score), (1, Motorcycle, 0.6));
+        rows[0].score = 0.9;
+        assert_eq!(merge(&rows), rows);
     }
 
     #[test]
