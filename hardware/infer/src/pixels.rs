@@ -189,9 +189,20 @@ fn pixels(mat: &Mat, row: usize, rows: usize) -> Result<&[u8], InferError> {
 /// otherwise.
 #[inline(always)]
 pub fn rgb_of(y: u8, u: u8, v: u8) -> [f32; 3] {
-    let light = (f32::from(y) - 16.0) * (255.0 / 219.0);
+    tint_of(u, v).map(|tint| light_of(y) + tint)
+}
+
+/// What all three colours of a pixel have in common.
+#[inline(always)]
+pub fn light_of(y: u8) -> f32 {
+    (f32::from(y) - 16.0) * (255.0 / 219.0)
+}
+
+/// What red, green and blue have beyond that.
+#[inline(always)]
+pub fn tint_of(u: u8, v: u8) -> [f32; 3] {
     let (u, v) = (f32::from(u) - 128.0, f32::from(v) - 128.0);
-    [light + 1.596_027 * v, light - 0.391_762 * u - 0.812_968 * v, light + 2.017_232 * u]
+    [1.596_027 * v, -0.391_762 * u - 0.812_968 * v, 2.017_232 * u]
 }
 
 #[cfg(test)]

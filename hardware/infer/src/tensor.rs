@@ -5,7 +5,7 @@ use hardware_ports::infer::InferError;
 use models_vision::Letterbox;
 use models_vision::manifest::{Channels, Input};
 
-use crate::pixels::{Resized, Row, check, rgb_of};
+use crate::pixels::{Resized, Row, check, light_of, tint_of};
 
 /// Memory for one picture on its way into the network; used again and again.
 #[derive(Default)]
@@ -15,6 +15,8 @@ pub struct Scratch {
     pub tensor: Vec<f32>,
     /// Whose margins the tensor holds.
     filled: Option<Letterbox>,
+    /// What chroma adds to each pixel of two rows, by colour.
+    tints: [Vec<f32>; 3],
 }
 
 /// `(value cut to 0..=255 - mean) / std` of one colour, as one multiplication and one addition.
@@ -27,7 +29,8 @@ struct Scale {
 impl Scale {
     #[inline(always)]
     fn of(self, value: f32) -> f32 {
-        value.clamp(0.0, 255.0).mul_add(self.factor, self.shift)
+        // Not `mul_add`: where the target has no such instruction that is a call for every pixel.
+        value.clamp(0.0, 255.0) * self.factor + self.shift
     }
 }
 
@@ -63,37 +66,56 @@ impl Scratch {
         };
         let [red, green, blue] = planes;
         let width = place.content.0 as usize;
+        let tints = &mut self.tints;
+        tints.iter_mut().for_each(|tint| tint.resize(width, 0.0));
         self.resized.rows(place.content, |i, row| {
             let at = (i + place.offset.1 as usize) * input.width as usize + place.offset.0 as usize;
             let out = [&mut red[at..at + width], &mut green[at..at + width], &mut blue[at..at + width]];
-            write(row, out, scales);
+            match row {
+                Row::Rgb(rgb) => write_rgb(rgb, out, scales),
+                Row::Planar { y, u, v } => {
+                    if i % 2 == 0 {
+                        tint(tints, u.iter().zip(v).map(|(u, v)| (*u, *v)));
+                    }
+                    write_yuv(y, tints, out, scales);
+                }
+                Row::Interleaved { y, uv } => {
+                    if i % 2 == 0 {
+                        tint(tints, uv.chunks_exact(2).map(|uv| (uv[0], uv[1])));
+                    }
+                    write_yuv(y, tints, out, scales);
+                }
+            }
         })?;
         self.filled = Some(place);
         Ok(place)
     }
 }
 
-fn write(row: Row<'_>, [red, green, blue]: [&mut [f32]; 3], scales: [Scale; 3]) {
-    let out = red.iter_mut().zip(green).zip(blue);
-    match row {
-        Row::Rgb(rgb) => {
-            for (((r, g), b), rgb) in out.zip(rgb.chunks_exact(3)) {
-                *r = scales[0].of(f32::from(rgb[0]));
-                *g = scales[1].of(f32::from(rgb[1]));
-                *b = scales[2].of(f32::from(rgb[2]));
-            }
-        }
-        Row::Planar { y, u, v } => {
-            for (x, (((r, g), b), y)) in out.zip(y).enumerate() {
-                let rgb = rgb_of(*y, u[x / 2], v[x / 2]);
-                (*r, *g, *b) = (scales[0].of(rgb[0]), scales[1].of(rgb[1]), scales[2].of(rgb[2]));
-            }
-        }
-        Row::Interleaved { y, uv } => {
-            for (x, (((r, g), b), y)) in out.zip(y).enumerate() {
-                let rgb = rgb_of(*y, uv[x / 2 * 2], uv[x / 2 * 2 + 1]);
-                (*r, *g, *b) = (scales[0].of(rgb[0]), scales[1].of(rgb[1]), scales[2].of(rgb[2]));
-            }
+fn write_rgb(rgb: &[u8], [red, green, blue]: [&mut [f32]; 3], scales: [Scale; 3]) {
+    for (((r, g), b), rgb) in red.iter_mut().zip(green).zip(blue).zip(rgb.chunks_exact(3)) {
+        *r = scales[0].of(f32::from(rgb[0]));
+        *g = scales[1].of(f32::from(rgb[1]));
+        *b = scales[2].of(f32::from(rgb[2]));
+    }
+}
+
+/// One pair (U, V) tints two pixels of a row.
+fn tint([red, green, blue]: &mut [Vec<f32>; 3], chroma: impl Iterator<Item = (u8, u8)>) {
+    let pairs = red.chunks_exact_mut(2).zip(green.chunks_exact_mut(2)).zip(blue.chunks_exact_mut(2));
+    for (((r, g), b), (u, v)) in pairs.zip(chroma) {
+        let [red, green, blue] = tint_of(u, v);
+        r.fill(red);
+        g.fill(green);
+        b.fill(blue);
+    }
+}
+
+/// Colour by colour, so that the compiler makes vector code of it.
+fn write_yuv(y: &[u8], tints: &[Vec<f32>; 3], out: [&mut [f32]; 3], scales: [Scale; 3]) {
+    for ((out, tint), scale) in out.into_iter().zip(tints).zip(scales) {
+        for ((out, tint), y) in out.iter_mut().zip(tint).zip(y) {
+            *out = scale.of(light_of(*y) + tint);
         }
     }
 }
