@@ -2,6 +2,7 @@
 
 mod commands;
 mod models;
+mod usage;
 
 use clap::{Parser, Subcommand};
 

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use edge_agent_core::analysis::min_score;
 use hardware_infer::{Options, OrtDetector, Places, Runtime};
 use models_vision::manifest::{self, Manifest};
+use models_vision::post::{Riders, Wish};
 
 /// Opens a network. `model` is the name of a shipped manifest, the name of a manifest `NAME.toml` in the models folder, or
 /// the path of a manifest ending in `.toml`; without one, the default network.
@@ -18,6 +20,15 @@ pub fn open(model: Option<&str>, options: &Options) -> anyhow::Result<OrtDetecto
         .map_err(|why| anyhow::anyhow!("model {}: {why}", manifest.name))?;
     let runtime = Runtime::load(&places)?;
     Ok(OrtDetector::open(runtime, manifest, &file, options)?)
+}
+
+/// Opens a network for following road users: weak boxes too, which the tracker needs, and riders as one road user.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_for_tracking(model: Option<&str>, threads: usize) -> anyhow::Result<OrtDetector> {
+    let wish = Wish { min_score: min_score(), riders: Riders::Merged };
+    open(model, &Options { threads, wish: Some(wish) })
 }
 
 /// The manifest, and its folder when it was read from a file.

@@ -2,6 +2,7 @@
 //!
 //! Start reading in `camera_worker`: packet -> frame -> detect -> track -> rules -> outbox.
 
+pub mod analysis;
 pub mod board;
 pub mod gps_worker;
 pub mod keep;

@@ -8,7 +8,6 @@ mod affinity;
 mod assign;
 mod life;
 mod motion;
-mod riders;
 
 #[cfg(test)]
 mod tests;
@@ -137,7 +136,7 @@ impl Tracker {
         &self.tracks
     }
 
-    /// Sound boxes with riders joined, best first.
+    /// Sound boxes, best first.
     fn usable(&self, detections: &[Detection]) -> Vec<Detection> {
         let sound = |d: &&Detection| {
             let BBox { x, y, w, h } = d.bbox;
@@ -146,9 +145,9 @@ impl Tracker {
                 && h > 0.0
                 && d.score.is_finite()
         };
-        let kept: Vec<Detection> =
-            detections.iter().filter(|d| d.score >= self.settings.low).filter(sound).copied().collect();
-        let mut seen = riders::join_riders(&kept);
+        let low = self.settings.low;
+        let mut seen: Vec<Detection> =
+            detections.iter().filter(|d| d.score >= low).filter(sound).copied().collect();
         seen.sort_by(|a, b| b.score.total_cmp(&a.score));
         seen.truncate(MOST);
         seen

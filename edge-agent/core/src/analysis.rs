@@ -1,0 +1,77 @@
+//! One camera's pictures judged: detect, track, count, rules. The service and `edge-agent analyze` run exactly this.
+
+use std::sync::Arc;
+
+use hardware_ports::camera::{Frame, Picture};
+use hardware_ports::infer::{Detector, InferError};
+use models_domain::scene::Scene;
+use models_domain::track::{Settings, Track};
+use models_domain::watch::Watch;
+use models_domain::{BBox, CameraId, Detection, EventBody, UtcMillis};
+
+/// Weakest box that the tracker has a use for: a detector that feeds an [`Analysis`] must not leave it out.
+pub fn min_score() -> f32 {
+    Settings::default().low
+}
+
+/// The analysis of one camera. Feed it pictures in time order.
+pub struct Analysis {
+    detector: Arc<dyn Detector>,
+    watch: Watch,
+    size: (u32, u32),
+}
+
+/// What one picture told.
+#[derive(Debug)]
+pub struct Analysed<'a> {
+    /// All confirmed tracks, boxes in pixels of the scene.
+    pub tracks: &'a [Track],
+    /// Road users that the network saw.
+    pub detections: usize,
+    /// What became certain with this picture; its time may be a little earlier than the picture's.
+    pub events: Vec<(UtcMillis, EventBody)>,
+}
+
+impl Analysis {
+    /// # Errors
+    /// Every rule of the scene that is unknown or has a wrong key.
+    pub fn new(camera: CameraId, scene: &Scene, detector: Arc<dyn Detector>) -> Result<Self, Vec<String>> {
+        let watch = Watch::new(camera, scene, Settings::default())?;
+        Ok(Self { detector, watch, size: scene.size })
+    }
+
+    /// Width, height of the scene: what the tracks' boxes are pixels of.
+    pub fn size(&self) -> (u32, u32) {
+        self.size
+    }
+
+    /// # Errors
+    /// [`InferError`] when the network fails or the picture is not what it says; the analysis can go on with the next.
+    pub fn step(&mut self, frame: &Frame) -> Result<Analysed<'_>, InferError> {
+        let mut seen = self.detector.detect(&frame.picture)?;
+        to_scene(&mut seen, &frame.picture, self.size);
+        let mut events = Vec::new();
+        let tracks = self.watch.step(frame.at, &seen, &mut events);
+        Ok(Analysed { tracks, detections: seen.len(), events })
+    }
+
+    /// The stream is over: decides what was still open.
+    pub fn finish(&mut self) -> Vec<(UtcMillis, EventBody)> {
+        let mut events = Vec::new();
+        self.watch.finish(&mut events);
+        events
+    }
+}
+
+/// Boxes in pixels of the picture become boxes in pixels of the scene.
+fn to_scene(seen: &mut [Detection], picture: &Picture, size: (u32, u32)) {
+    if (picture.width, picture.height) == size {
+        return;
+    }
+    let x = f64::from(size.0) / f64::from(picture.width.max(1));
+    let y = f64::from(size.1) / f64::from(picture.height.max(1));
+    for detection in seen {
+        let b = detection.bbox;
+        detection.bbox = BBox::new(b.x * x, b.y * y, b.w * x, b.h * y);
+    }
+}
