@@ -1,0 +1,229 @@
+//! A recorded session of 1,242 messages between a site and a supervisor (RSMP core 3.2.2, SXL TLC 1.2.1), and the
+//! published JSON schemas. Skips where the field material is not there.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use boon::{Compiler, SchemaIndex, Schemas};
+use hardware_ports::sink::SignalReport;
+use hardware_signal::controllers::{Action, At, Controller, KnownSite, Session, SessionSettings, Timing};
+use models_domain::{JunctionId, UtcMillis};
+use serde_json::{Value, json};
+
+const MESSAGE_ID: &str = "8b2f4a7e-9d3c-4f10-a1b2-c3d4e5f60718";
+
+fn field() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/field/signals/rsmp");
+    if !folder.is_dir() {
+        println!("skipped: {} is not there", folder.display());
+        return None;
+    }
+    folder.canonicalize().ok()
+}
+
+/// What one side sent, in order.
+fn sent_by(folder: &Path, who: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(folder.join("session_core3.2.2_tlc1.2.1.jsonl")).unwrap();
+    let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    rows.filter(|row| row["who"] == who && row["dir"] == "sent")
+        .map(|mut row| row["message"].take())
+        .collect()
+}
+
+struct Checker {
+    schemas: Schemas,
+    core: SchemaIndex,
+    /// One value of S0001. (The list's own rsmp.json cannot be compiled: its S0023.json has an empty `allOf`.)
+    s0001: SchemaIndex,
+}
+
+impl Checker {
+    fn new(folder: &Path, core: &str) -> Self {
+        let mut schemas = Schemas::new();
+        let mut compiler = Compiler::new();
+        let mut compile = |path: PathBuf| compiler.compile(path.to_str().unwrap(), &mut schemas).unwrap();
+        let core = compile(folder.join(format!("core/{core}/rsmp.json")));
+        let s0001 = compile(folder.join("tlc/1.2.1/statuses/S0001.json"));
+        Self { schemas, core, s0001 }
+    }
+
+    #[track_caller]
+    fn check(&self, message: &Value) {
+        let values = message["sS"].as_array().into_iter().flatten().map(|value| (value, self.s0001));
+        for (value, schema) in values.chain([(message, self.core)]) {
+            if let Err(err) = self.schemas.validate(value, schema) {
+                panic!("{message}\n{err}");
+            }
+        }
+    }
+}
+
+fn at(second: u64) -> At {
+    let ms = i64::try_from(second).unwrap() * 1000;
+    // Later than the recording: what it tells has happened.
+    At { utc: UtcMillis(1_800_000_000_000 + ms), elapsed: Duration::from_secs(second) }
+}
+
+fn session() -> Box<dyn Session> {
+    let known = KnownSite { junction: JunctionId::new("recorded").unwrap(), main_component: "TC".into() };
+    let settings = SessionSettings {
+        sites: Arc::new([("RN+SI0001".to_owned(), known)].into()),
+        supervisor_id: "hanoi".into(),
+        timing: Timing::default(),
+        new_message_id: || MESSAGE_ID.to_owned(),
+    };
+    (Controller::by_name("rsmp").unwrap().open)(at(0), settings)
+}
+
+fn packet(message: &Value) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec(message).unwrap();
+    bytes.push(0x0c);
+    bytes
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Outcome {
+    acknowledged: usize,
+    groups: usize,
+    old: usize,
+    alarms: usize,
+    asked: usize,
+}
+
+/// Plays the site's messages; a new Version is a new connection. Every message of ours is checked and acknowledged.
+fn replay(folder: &Path, offered: Option<&str>, chosen: &str) -> Outcome {
+    let checker = Checker::new(folder, chosen);
+    let mut outcome = Outcome::default();
+    let mut link = session();
+    let mut second = 0;
+    for mut message in sent_by(folder, "site") {
+        let mut lines = Vec::new();
+        if message["type"] == "Version" {
+            link = session();
+            second = 0;
+            if let Some(offered) = offered {
+                message["RSMP"] = json!([{ "vers": offered }]);
+            }
+            lines.push(message);
+            // The recording leaves out Watchdogs and acknowledgements.
+            lines.push(json!({ "mType": "rSMsg", "type": "MessageAck", "oMId": MESSAGE_ID }));
+            lines.push(json!({ "mType": "rSMsg", "type": "Watchdog", "mId": MESSAGE_ID, "wTs": "2027-01-15T08:00:00.000Z" }));
+        } else {
+            lines.push(message);
+        }
+        for line in lines {
+            let answers = play(&mut *link, &line, &mut second, &checker, &mut outcome);
+            let own = matches!(line["type"].as_str(), Some("MessageAck" | "MessageNotAck"));
+            let want = if own { vec![] } else { vec![line["mId"].clone()] };
+            assert_eq!(answers, want, "{line}");
+        }
+    }
+    outcome
+}
+
+/// The numbers that were acknowledged because of `line`.
+fn play(
+    link: &mut dyn Session,
+    line: &Value,
+    second: &mut u64,
+    checker: &Checker,
+    outcome: &mut Outcome,
+) -> Vec<Value> {
+    let mut acknowledged = Vec::new();
+    link.receive(at(*second), &packet(line));
+    *second += 1;
+    if (*second).is_multiple_of(60) {
+        let watchdog =
+            json!({ "mType": "rSMsg", "type": "Watchdog", "mId": "w", "wTs": "2027-01-15T08:00:00.000Z" });
+        link.receive(at(*second), &packet(&watchdog));
+    }
+    loop {
+        while let Some(action) = link.poll() {
+            match action {
+                Action::Send(bytes) => {
+                    let message: Value =
+                        serde_json::from_slice(bytes.strip_suffix(b"\x0c").unwrap()).unwrap();
+                    if message["oMId"] == "w" {
+                        continue;
+                    }
+                    checker.check(&message);
+                    if message["type"] == "MessageAck" {
+                        outcome.acknowledged += 1;
+                        acknowledged.push(message["oMId"].clone());
+                    } else {
+                        outcome.asked += usize::from(message["type"] == "StatusSubscribe");
+                        let ack = json!({ "mType": "rSMsg", "type": "MessageAck", "oMId": message["mId"] });
+                        link.receive(at(*second), &packet(&ack));
+                    }
+                }
+                Action::Keep(SignalReport::Groups { groups, .. }) => {
+                    outcome.groups += 1;
+                    outcome.old += usize::from(groups.old);
+                }
+                Action::Keep(SignalReport::Alarm { .. }) => outcome.alarms += 1,
+                Action::Keep(SignalReport::Link { .. }) | Action::Identified { .. } | Action::Warn(_) => {}
+                Action::Up { remark } => assert_eq!(remark, ""),
+                Action::Close { reason } => panic!("closed after {line}: {reason}"),
+            }
+        }
+        if link.poll_timeout() > at(*second).elapsed {
+            return acknowledged;
+        }
+        link.handle_timeout(at(*second));
+    }
+}
+
+#[test]
+fn every_message_of_the_site_is_understood_and_ours_follow_the_schemas() {
+    let Some(folder) = field() else { return };
+    let want = Outcome { acknowledged: 291, groups: 16, old: 3, alarms: 9, asked: 9 };
+    assert_eq!(replay(&folder, None, "3.3.0"), want);
+    assert_eq!(replay(&folder, Some("3.2.2"), "3.2.2"), want);
+    assert_eq!(replay(&folder, Some("3.1.5"), "3.1.5"), want);
+}
+
+#[test]
+fn damaged_recordings_never_panic() {
+    let Some(folder) = field() else { return };
+    let mut shortest_by_kind: BTreeMap<String, Value> = BTreeMap::new();
+    for message in sent_by(&folder, "site") {
+        let kept = shortest_by_kind.entry(message["type"].to_string()).or_insert_with(|| message.clone());
+        if message.to_string().len() < kept.to_string().len() {
+            *kept = message;
+        }
+    }
+    let version = shortest_by_kind["\"Version\""].clone();
+    let play = |bytes: &[u8]| {
+        let mut link = session();
+        link.receive(at(0), &packet(&version));
+        link.receive(at(0), bytes);
+        link.receive(at(1), b"\x0c");
+        link.handle_timeout(at(1));
+        assert!(std::iter::from_fn(|| link.poll()).count() < 16);
+    };
+    for message in shortest_by_kind.values().map(packet) {
+        (0..message.len()).for_each(|length| play(&message[..length]));
+        for bit in 0..message.len() * 8 {
+            let mut damaged = message.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            play(&damaged);
+        }
+    }
+}
+
+#[test]
+fn refusals_follow_the_schemas() {
+    let Some(folder) = field() else { return };
+    let checker = Checker::new(&folder, "3.2.2");
+    let version = json!({
+        "mType": "rSMsg", "type": "Version", "mId": MESSAGE_ID, "RSMP": [{ "vers": "9.9" }], "SXL": "1.2.1",
+        "siteId": [{ "sId": "RN+SI0001" }],
+    });
+    let mut link = session();
+    link.receive(at(0), &packet(&version));
+    let sent: Vec<Action> = std::iter::from_fn(|| link.poll()).collect();
+    let [Action::Send(refusal), Action::Close { .. }] = &sent[..] else { panic!("{sent:?}") };
+    checker.check(&serde_json::from_slice(refusal.strip_suffix(b"\x0c").unwrap()).unwrap());
+}
