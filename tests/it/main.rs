@@ -2,5 +2,6 @@
 
 mod layers;
 mod scenarios;
+mod signals;
 mod source;
 mod tidy;

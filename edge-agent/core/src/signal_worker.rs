@@ -133,3 +133,145 @@ impl Sink<SignalReport> for SignalWorker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use models_domain::event::Link;
+    use models_domain::{EventId, Seq};
+
+    use super::*;
+
+    /// Lines of what was kept; refuses while `full`.
+    #[derive(Default)]
+    struct Lines {
+        kept: Mutex<Vec<String>>,
+        full: Mutex<bool>,
+    }
+
+    impl KeepEvents for Lines {
+        fn keep(&self, at: UtcMillis, body: EventBody) -> Result<EventId, NotKept> {
+            if *self.full.lock().unwrap() {
+                return Err(NotKept("the disk is full".into()));
+            }
+            let text = match body {
+                EventBody::Signal { groups, .. } => {
+                    format!("{}{}", groups.groups, if groups.old { " old" } else { "" })
+                }
+                EventBody::SignalAlarm { alarm, .. } => format!("{} {}", alarm.code, alarm.active),
+                EventBody::SignalState { state, .. } => format!("{:?}", state.link),
+                other => other.kind().to_owned(),
+            };
+            let mut kept = self.kept.lock().unwrap();
+            kept.push(format!("{} {text}", at.0));
+            Ok(EventId { boot: 1, seq: Seq(kept.len() as u64) })
+        }
+    }
+
+    fn junction() -> JunctionId {
+        JunctionId::new("kim-ma").unwrap()
+    }
+
+    /// `AABB@5` is a live value by the controller's clock, `AABB@5 old` a buffered one; it arrives at 100, 101, …
+    fn report(arrived: i64, text: &str) -> SignalReport {
+        let (groups, rest) = text.split_once('@').unwrap();
+        let (time, old) = rest.split_once(' ').map_or((rest, false), |(time, _)| (time, true));
+        let controller_at = UtcMillis(time.parse().unwrap());
+        let groups = GroupStates { groups: groups.into(), cycle_s: None, stage: None, controller_at, old };
+        let at = if old { controller_at } else { UtcMillis(arrived) };
+        SignalReport::Groups { junction: junction(), at, groups }
+    }
+
+    #[track_caller]
+    fn check(reports: &[&str], want: &[&str], board_want: &str) {
+        let (lines, board) = (Arc::new(Lines::default()), Arc::new(Board::default()));
+        let worker = SignalWorker::new(lines.clone(), board.clone());
+        for (arrived, text) in (100..).zip(reports) {
+            futures_ready(worker.accept(report(arrived, text))).unwrap();
+        }
+        assert_eq!(*lines.kept.lock().unwrap(), want);
+        assert_eq!(board.junction(&junction()).unwrap().groups, board_want);
+    }
+
+    /// The worker never waits: its answer is there at once.
+    fn futures_ready<T>(future: impl Future<Output = T>) -> T {
+        let mut future = std::pin::pin!(future);
+        match future.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+            std::task::Poll::Ready(value) => value,
+            std::task::Poll::Pending => panic!("the worker waited"),
+        }
+    }
+
+    #[test]
+    fn only_changes_become_events() {
+        check(&["1B@1", "1B@2", "NB@3", "NB@3", "BB@4"], &["100 1B", "102 NB", "104 BB"], "BB");
+    }
+
+    #[test]
+    fn buffered_values_are_events_and_leave_the_board() {
+        check(&["1B@1", "NB@2 old", "BB@3 old", "B1@9"], &["100 1B", "2 NB old", "3 BB old", "103 B1"], "B1");
+        // The last buffered value is still shown: no second event for it.
+        check(&["1B@1", "NB@2 old", "NB@9"], &["100 1B", "2 NB old"], "NB");
+        // Buffered values that come after the present one do not replace it.
+        check(&["1B@9", "NB@2 old", "1B@10"], &["100 1B", "2 NB old"], "1B");
+    }
+
+    #[test]
+    fn what_was_kept_and_not_acknowledged_comes_again_without_a_second_event() {
+        check(
+            &["1B@1", "NB@2", "1B@1 old", "NB@2 old", "BB@3 old", "BB@3 old"],
+            &["100 1B", "101 NB", "3 BB old"],
+            "NB",
+        );
+        // The same groups at another time are another fact.
+        check(&["1B@1", "NB@2 old", "1B@3 old"], &["100 1B", "2 NB old", "3 1B old"], "1B");
+    }
+
+    #[test]
+    fn a_controllers_clock_may_be_set_back() {
+        check(&["1B@1000", "NB@10", "1B@11"], &["100 1B", "101 NB", "102 1B"], "1B");
+    }
+
+    #[test]
+    fn alarms_and_links_are_told_once() {
+        let lines = Arc::new(Lines::default());
+        let worker = SignalWorker::new(lines.clone(), Arc::new(Board::default()));
+        let alarm = |at: i64, active| {
+            let alarm = SignalAlarm {
+                code: "A0302".into(),
+                component: "DL1".into(),
+                active,
+                acknowledged: false,
+                suspended: false,
+                priority: 2,
+                description: String::new(),
+            };
+            SignalReport::Alarm { junction: junction(), at: UtcMillis(at), alarm }
+        };
+        let link = |at: i64, link| {
+            let state = LinkState { link, reason: String::new() };
+            SignalReport::Link { junction: junction(), at: UtcMillis(at), state }
+        };
+        for report in [
+            link(1, Link::Up),
+            alarm(2, true),
+            alarm(2, true),
+            link(3, Link::Up),
+            alarm(4, false),
+            link(5, Link::Down),
+        ] {
+            futures_ready(worker.accept(report)).unwrap();
+        }
+        assert_eq!(*lines.kept.lock().unwrap(), ["1 Up", "2 A0302 true", "4 A0302 false", "5 Down"]);
+    }
+
+    #[test]
+    fn what_the_disk_refused_is_no_repetition() {
+        let (lines, board) = (Arc::new(Lines::default()), Arc::new(Board::default()));
+        let worker = SignalWorker::new(lines.clone(), board);
+        *lines.full.lock().unwrap() = true;
+        assert!(futures_ready(worker.accept(report(100, "1B@1"))).is_err());
+        *lines.full.lock().unwrap() = false;
+        futures_ready(worker.accept(report(101, "1B@1 old"))).unwrap();
+        assert_eq!(*lines.kept.lock().unwrap(), ["1 1B old"]);
+    }
+}

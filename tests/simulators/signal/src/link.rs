@@ -187,19 +187,19 @@ impl<'a> Link<'a> {
         };
         self.reply(rsmp::ack(id)).await?;
         let subscribe = answer == "StatusUpdate";
-        let (shown, active) = {
+        let (shown, at_ms, active) = {
             let mut state = self.controller.state();
             let active = state.subscribed.is_some();
             if subscribe {
                 state.subscribed = Some(names.clone());
             }
-            (state.shown.clone(), active)
+            (state.shown.clone(), self.controller.utc_ms(state.plan_s), active)
         };
         // "A StatusUpdate is always sent immediately after subscription request, unless … already active."
         if subscribe && active {
             return Ok(());
         }
-        self.send(rsmp::groups(site, answer, utc_ms(), &shown, &names), false).await
+        self.send(rsmp::groups(site, answer, at_ms, &shown, &names), false).await
     }
 
     async fn send_buffered(&mut self) -> anyhow::Result<()> {

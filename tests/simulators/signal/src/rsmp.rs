@@ -29,7 +29,7 @@ pub fn packet(message: &Value) -> Vec<u8> {
 pub fn numbered(mut message: Value, id: &str, old: bool) -> Value {
     message["mId"] = id.into();
     if let Some(values) = message.get_mut("sS").filter(|_| old).and_then(Value::as_array_mut) {
-        for value in values {
+        for value in values.iter_mut().filter(|value| value["q"] == "recent") {
             value["q"] = "old".into();
         }
     }
@@ -146,5 +146,65 @@ impl Incoming {
         }
         anyhow::ensure!(self.bytes.len() <= PACKET_MAX, "the supervisor sends no form feed");
         Ok(messages)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use boon::{Compiler, Schemas};
+
+    use super::*;
+    use crate::config::Config;
+
+    const STREET: &str = include_str!("../../../../deploy/config/street-signals.toml");
+    const ID: &str = "8b2f4a7e-9d3c-4f10-a1b2-c3d4e5f60718";
+
+    /// Against the published JSON schemas, where the field material is there.
+    #[test]
+    fn every_kind_of_message_follows_the_schemas() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/field/signals/rsmp");
+        if !folder.is_dir() {
+            println!("skipped: {} is not there", folder.display());
+            return;
+        }
+        let mut schemas = Schemas::new();
+        let mut compiler = Compiler::new();
+        let mut compile = |path: &str| {
+            compiler
+                .compile(folder.join(path).canonicalize().unwrap().to_str().unwrap(), &mut schemas)
+                .unwrap()
+        };
+        let core = compile("core/3.2.2/rsmp.json");
+        let s0001 = compile("tlc/1.2.1/statuses/S0001.json");
+        let alarm_values = [compile("tlc/1.2.1/alarms/A0302.json"), compile("tlc/1.2.1/alarms/A0202.json")];
+        let names = ["signalgroupstatus", "stage", "cyclecounter", "basecyclecounter"].map(str::to_owned);
+        for site in Config::parse(STREET).unwrap().sites {
+            let shown = crate::plan::shown(&site, 7);
+            let update = groups(&site, "StatusUpdate", 1_767_225_600_000, &shown, &names);
+            for value in update["sS"].as_array().unwrap() {
+                schemas.validate(value, s0001).unwrap_or_else(|err| panic!("{value}\n{err}"));
+            }
+            let alarms = Fault::ALL.map(|fault| alarm(&site, fault, true, 1_767_225_600_123));
+            for (alarm, schema) in alarms.iter().zip(alarm_values) {
+                for value in alarm["rvs"].as_array().unwrap() {
+                    schemas.validate(value, schema).unwrap_or_else(|err| panic!("{value}\n{err}"));
+                }
+            }
+            let messages = [
+                version(&site),
+                watchdog(0),
+                ack(ID),
+                not_ack(ID, "why"),
+                aggregated_status(&site, 1, true),
+                groups(&site, "StatusResponse", 1, &shown, &["nothing".to_owned()]),
+                update,
+            ];
+            for (message, old) in messages.into_iter().chain(alarms).zip([false, true].into_iter().cycle()) {
+                let message = numbered(message, ID, old);
+                schemas.validate(&message, core).unwrap_or_else(|err| panic!("{message}\n{err}"));
+            }
+        }
     }
 }

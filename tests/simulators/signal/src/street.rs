@@ -16,6 +16,9 @@ use crate::rsmp::{self, Fault};
 /// How often the plan is looked at, in seconds of the plan.
 const TICK_PLAN_S: f64 = 0.1;
 
+/// A program that was late by more than this was asleep or its clock was set: it goes on from the present.
+const CATCH_UP_MAX_PLAN_S: u64 = 3600;
+
 /// One controller, shared by its plan and its link.
 pub struct Controller {
     pub config: Config,
@@ -28,6 +31,8 @@ pub struct Controller {
 pub struct State {
     pub buffer: Buffer,
     pub shown: Shown,
+    /// Second of the plan that is shown.
+    pub plan_s: u64,
     /// Names of the S0001 values somebody subscribed to; outlives the link.
     pub subscribed: Option<Vec<String>>,
     pub link_up: bool,
@@ -54,6 +59,7 @@ impl Controller {
         let state = State {
             buffer: Buffer::default(),
             shown,
+            plan_s: 0,
             subscribed: None,
             link_up: false,
             alarms,
@@ -79,20 +85,16 @@ impl Controller {
     }
 
     fn tick(&self, utc_ms: i64) {
-        let plan_s = utc_ms as f64 / 1000.0 * self.config.speed;
-        let now = shown(&self.site, plan_s as u64);
-        let faults = self.faults(utc_ms);
+        let plan_s = self.plan_s(utc_ms);
         let mut state = self.state();
-        let changed = state.shown.groups != now.groups;
-        state.shown = now;
-        if changed && let Some(names) = state.subscribed.clone() {
-            let update = rsmp::groups(&self.site, "StatusUpdate", utc_ms, &state.shown, &names);
-            let link_up = state.link_up;
-            state.buffer.push(update, link_up);
-            state.counts.changes += 1;
-            self.news.notify_one();
+        // Every second in its turn, also when this program was late: no state of the plan is left out.
+        let late = plan_s.saturating_sub(state.plan_s);
+        let first = if (1..=CATCH_UP_MAX_PLAN_S).contains(&late) { state.plan_s + 1 } else { plan_s };
+        for second in first..=plan_s {
+            self.change(&mut state, second);
         }
-        for (index, active) in faults.into_iter().enumerate() {
+        state.plan_s = plan_s;
+        for (index, active) in self.faults(utc_ms).into_iter().enumerate() {
             let want = if active { "Active" } else { "inActive" };
             if state.alarms[index]["aS"] != want {
                 let alarm = rsmp::alarm(&self.site, Fault::ALL[index], active, utc_ms);
@@ -103,6 +105,28 @@ impl Controller {
                 self.news.notify_one();
             }
         }
+    }
+
+    fn change(&self, state: &mut State, plan_s: u64) {
+        let now = shown(&self.site, plan_s);
+        let changed = state.shown.groups != now.groups;
+        state.shown = now;
+        if let Some(names) = state.subscribed.clone().filter(|_| changed) {
+            let update = rsmp::groups(&self.site, "StatusUpdate", self.utc_ms(plan_s), &state.shown, &names);
+            let link_up = state.link_up;
+            state.buffer.push(update, link_up);
+            state.counts.changes += 1;
+            self.news.notify_one();
+        }
+    }
+
+    fn plan_s(&self, utc_ms: i64) -> u64 {
+        (utc_ms as f64 / 1000.0 * self.config.speed) as u64
+    }
+
+    /// When a second of the plan begins.
+    pub fn utc_ms(&self, plan_s: u64) -> i64 {
+        (plan_s as f64 / self.config.speed * 1000.0) as i64
     }
 
     /// Which faults are there: one at a time, in turn, at other moments for each site.
