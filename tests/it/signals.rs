@@ -1,6 +1,8 @@
 //! Signal controllers end to end: the simulator dials the server over TCP; the server is away for a while; every change
 //! of the groups that the street made in between becomes an event, once.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::process::Stdio;

@@ -1,6 +1,8 @@
 //! A recorded session of 1,242 messages between a site and a supervisor (RSMP core 3.2.2, SXL TLC 1.2.1), and the
 //! published JSON schemas. Skips where the field material is not there.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! The server over real TCP: several sites, strangers, a second connection of one site, a sink that refuses, the end.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -71,7 +71,13 @@ impl Supervisor {
         match message.body {
             Body::Ack(ack) => drop(self.unacknowledged.remove(&ack.id)),
             Body::NotAck(refusal) => self.refused(&refusal.id, refusal.reason.unwrap_or_default()),
-            body => self.message(at, Incoming { id: message.id, body }),
+            body @ (Body::Version(_)
+            | Body::Watchdog(_)
+            | Body::AggregatedStatus(_)
+            | Body::Alarm(_)
+            | Body::Status(_)
+            | Body::Other(_)
+            | Body::NotForUs(_)) => self.message(at, Incoming { id: message.id, body }),
         }
     }
 
