@@ -1,6 +1,8 @@
 //! `edge-agent detect` as a technician types it, on real pictures. Clips, network and library are made by deploy/setup; without
 //! them these tests fail, they do not skip.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use hardware_infer::{Drawing, JpegEncoder, Label, Options, annotate, read_picture};
 use hardware_ports::infer::{Detector, PictureEncoder};
 use models_domain::Detection;
@@ -96,7 +97,6 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 }
 
 fn one(detector: &dyn Detector, image: &Path, annotated: Option<&Path>) -> anyhow::Result<Vec<Detection>> {
-    use anyhow::Context;
     let picture = read_picture(image)?;
     let found = detector.detect(&picture).with_context(|| image.display().to_string())?;
     if let Some(folder) = annotated {

@@ -1,5 +1,7 @@
 //! The real network in the real ONNX Runtime. Both are made by deploy/setup; without them these tests fail, they do not skip.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
