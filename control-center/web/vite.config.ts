@@ -31,9 +31,17 @@ export default defineConfig({
       },
     },
   },
-  server: {
-    // `npm run dev` beside a running hall.
-    proxy: { "/ngatu.v1.": { target: process.env["NGATU_HALL"] ?? "https://127.0.0.1:8443", secure: false } },
-  },
+  // `npm run dev` beside a running hall: its calls go there, /sign-in is the file.
+  server: { proxy: { "/ngatu.v1.": { target: process.env["NGATU_HALL"] ?? "https://127.0.0.1:8443", secure: false } } },
+  plugins: [
+    {
+      name: "sign-in",
+      configureServer: (server) =>
+        void server.middlewares.use((request, _, next) => {
+          if (request.url?.split("?")[0] === "/sign-in") request.url = "/sign-in.html";
+          next();
+        }),
+    },
+  ],
   test: { include: ["tests/unit/**/*.test.ts"], environment: "happy-dom" },
 });

@@ -67,7 +67,7 @@ export interface Bus {
   protocol: string;
 }
 
-export type Changed = "cameras" | "junctions" | "buses" | "gateways" | "events";
+export type Changed = "hall" | "cameras" | "junctions" | "buses" | "gateways" | "events";
 
 /** How many live events wait for panels that have not fetched them yet. */
 const EVENTS_KEPT = 500;
@@ -79,6 +79,10 @@ export class City {
   buses = new Map<string, Bus>();
   /** Events that arrived live, newest first. */
   events: StoredEvent[] = [];
+  /** Grows when a camera comes, goes or is renamed: what is sorted by name is sorted anew only then. */
+  roster = 0;
+  /** What does not work in the hall itself and what to do; empty when all is well. */
+  problem = "";
   /** The hall's clock minus this browser's. */
   skewMs = 0;
   /** When the last word came, by this browser's clock; 0 before the first. */
@@ -118,6 +122,10 @@ export class City {
         this.events.length = Math.min(this.events.length, EVENTS_KEPT);
         this.#pending.add("events");
         return;
+      case "hall":
+        this.problem = value.problem;
+        this.#pending.add("hall");
+        return;
       case undefined:
         return; // a newer hall says something this page does not know
     }
@@ -154,6 +162,8 @@ export class City {
 
   #snapshot(snapshot: CitySnapshot, nowMs: number): void {
     this.skewMs = Number(snapshot.atMs) - nowMs;
+    this.problem = snapshot.hall?.problem ?? "";
+    this.roster++;
     for (const map of [this.gateways, this.cameras, this.junctions, this.buses]) map.clear();
     snapshot.gateways.forEach((g) => this.#gateway(g));
     snapshot.cameras.forEach((c) => this.#camera(c));
@@ -175,6 +185,7 @@ export class City {
   #camera(now: CameraNow): void {
     if (!now.info) return;
     const { camera, name, position, width, height, lines, zones, link, reason, fps } = now.info;
+    if (this.cameras.get(camera)?.name !== (name || camera)) this.roster++;
     this.cameras.set(camera, {
       id: camera,
       gateway: now.gateway,

@@ -12,6 +12,9 @@ const dayMonth = new Intl.DateTimeFormat(locale, { timeZone: ZONE, day: "2-digit
 const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
 const tenth = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
+/** Names in the order of a Vietnamese dictionary, numbers as numbers. */
+export const BY_NAME = new Intl.Collator("vi", { numeric: true });
+
 export const timeOf = (ms: number): string => clock.format(ms);
 export const minuteOf = (ms: number): string => hm.format(ms);
 export const dateOf = (ms: number): string => day.format(ms);

@@ -10,11 +10,14 @@ import { languageSwitch } from "./language";
 import type { HallLink } from "./link";
 import type { Page } from "./panels/panel";
 
+const WARNING = "M12 2 1 21h22L12 2Zm-1 7h2v6h-2V9Zm0 8h2v2h-2v-2Z";
 const LEAVE = "M5 4h8v2H7v12h6v2H5V4Zm11 4 4 4-4 4v-3h-6v-2h6V8Z";
 
 export class Header {
   readonly root = el("header", { class: "head" });
   readonly banner = el("div", { class: "banner", role: "alert", hidden: true });
+  readonly problem = el("div", { class: "banner problem", role: "alert", hidden: true });
+  #problemText = el("span");
   #pill = el("span", { class: "pill", role: "status" });
   #clock = el("time", { class: "clock" });
   #date = el("span", { class: "date" });
@@ -45,7 +48,8 @@ export class Header {
 
     const retry = el("button", { type: "button" }, t("link.retry"));
     retry.addEventListener("click", () => link.retry());
-    this.banner.append(icon("M12 2 1 21h22L12 2Zm-1 7h2v6h-2V9Zm0 8h2v2h-2v-2Z"), this.#bannerText, this.#countdown, retry);
+    this.problem.append(icon(WARNING), this.#problemText);
+    this.banner.append(icon(WARNING), this.#bannerText, this.#countdown, retry);
   }
 
   render(): void {
@@ -68,6 +72,8 @@ export class Header {
     setText(this.#gateways, t("total.gateways-down", { n: silent.length }));
     this.#gateways.title = silent.map((g) => g.id).join(", ");
 
+    this.problem.hidden = city.problem === "";
+    setText(this.#problemText, city.problem && t("hall.problem", { problem: city.problem }));
     this.#renderLink();
   }
 

@@ -46,7 +46,7 @@ const page: Page = {
 
 const frame = new Frame(PANELS, page, (id, visible) => mounted.get(id)?.shown?.(visible));
 const header = new Header(page, link);
-document.body.append(header.root, header.banner, frame.root);
+document.body.append(header.root, header.banner, header.problem, frame.root);
 
 link.onSignedOut = () => {
   stop.abort();

@@ -57,6 +57,7 @@ test.skipIf(!folder)("pictures to look at", async () => {
       await page.screenshot({ path: shot(`${name}-junction-counts`) });
       await page.click(".tabs [aria-controls=panel-events]");
       hall.send({ case: "event", value: rule(Date.now(), Date.now(), { rule: "wrong_way" }) });
+      hall.send({ case: "hall", value: { problem: "đĩa còn 1 %; xóa bớt hoặc thêm đĩa cho /var/lib/ngatu" } });
       await page.waitForTimeout(600);
       await page.click(".rows li:first-child button");
       await page.waitForSelector(".still canvas:not([hidden])");

@@ -2,7 +2,7 @@
 import "./events.css";
 import { explain, signedOut } from "../../api";
 import { el, setText } from "../../dom";
-import { integer, momentOf } from "../../format";
+import { BY_NAME, integer, momentOf } from "../../format";
 import type { StoredEvent } from "../../gen/ngatu/v1/api_pb";
 import { t } from "../../i18n";
 import type { LinkState } from "../../link";
@@ -36,6 +36,7 @@ class Events implements Mounted {
   #wasLive = false;
   #visible = true;
   #unseen = 0;
+  #roster = -1;
   readonly #keptGroups;
 
   constructor(
@@ -209,7 +210,7 @@ class Events implements Mounted {
 
   #say(words?: string): void {
     const { events, nextPage } = this.#list;
-    const all = this.#groups.size === Object.keys(GROUPS).length && this.#camera.value === "";
+    const all = AT_FIRST.every((group) => this.#groups.has(group)) && this.#camera.value === "";
     setText(this.#foot, words ?? (events.length === 0 ? t(all ? "events.none" : "events.none-match") : nextPage ? "" : t("events.end")));
   }
 
@@ -226,10 +227,9 @@ class Events implements Mounted {
 
   #cameras(): void {
     const now = this.#camera.value;
-    const cameras = [...this.page.city.cameras.values()].sort((a, b) => a.name.localeCompare(b.name, "vi"));
-    const stamp = cameras.map((c) => `${c.id}=${c.name}`).join();
-    if (this.#camera.dataset["stamp"] === stamp) return;
-    this.#camera.dataset["stamp"] = stamp;
+    if (this.#roster === this.page.city.roster) return;
+    this.#roster = this.page.city.roster;
+    const cameras = [...this.page.city.cameras.values()].sort((a, b) => BY_NAME.compare(a.name, b.name));
     this.#camera.replaceChildren(el("option", { value: "" }, t("events.all-cameras")), ...cameras.map((c) => el("option", { value: c.id }, c.name)));
     this.#camera.value = now;
     // Names may have come after the rows.

@@ -1,5 +1,6 @@
 // How many pictures fit, and which cameras they are. Pure.
 import type { Camera } from "../../city";
+import { BY_NAME } from "../../format";
 import { plain } from "../map/find";
 
 const SHAPE = 16 / 9;
@@ -34,5 +35,5 @@ export function arrange(cameras: Iterable<Camera>, query: string): Camera[] {
   const want = plain(query.trim());
   return [...cameras]
     .filter((c) => !want || plain(c.name).includes(want) || c.id.includes(want))
-    .sort((a, b) => a.name.localeCompare(b.name, "vi") || a.id.localeCompare(b.id));
+    .sort((a, b) => BY_NAME.compare(a.name, b.name) || (a.id < b.id ? -1 : 1));
 }

@@ -28,6 +28,8 @@ class Wall implements Mounted {
   #show: Show;
   #large: string | undefined;
   #at = 0;
+  #arranged: string[] = [];
+  #arrangedFor = "";
   #visible = true;
   readonly #keptLarge;
 
@@ -105,14 +107,17 @@ class Wall implements Mounted {
   /** Brings tiles and streams in line with what is to be seen. */
   #layout(): void {
     const { city } = this.page;
-    const all = arrange(city.cameras.values(), this.#filter.value);
+    const stamp = `${city.roster} ${this.#filter.value}`;
+    if (stamp !== this.#arrangedFor) this.#arranged = arrange(city.cameras.values(), this.#filter.value).map((c) => c.id);
+    this.#arrangedFor = stamp;
+    const all = this.#arranged;
     const [w, h] = [this.#grid.clientWidth, this.#grid.clientHeight];
     const large = this.#large ? city.cameras.get(this.#large) : undefined;
     const grid = large ? { columns: 1, rows: 1 } : gridFor(all.length, w, h, MOST);
     const size = grid.columns * grid.rows;
     const pages = Math.max(1, Math.ceil(all.length / size));
     this.#at = Math.max(0, Math.min(this.#at, pages - 1));
-    const shown = large ? [large] : all.slice(this.#at * size, this.#at * size + size);
+    const shown = large ? [large] : all.slice(this.#at * size, this.#at * size + size).flatMap((id) => city.cameras.get(id) ?? []);
 
     this.#grid.style.gridTemplateColumns = `repeat(${grid.columns}, minmax(0, 1fr))`;
     this.#grid.style.gridTemplateRows = `repeat(${grid.rows}, minmax(0, 1fr))`;
@@ -123,7 +128,7 @@ class Wall implements Mounted {
     this.#previous.disabled = this.#at === 0;
     this.#next.disabled = this.#at >= pages - 1;
     this.#notice.hidden = shown.length > 0;
-    this.#grid.hidden = shown.length === 0 && city.cameras.size > 0;
+    this.#grid.hidden = shown.length === 0;
     setText(this.#notice, t(city.cameras.size === 0 ? "wall.none" : "wall.none-match"));
     this.#sync(shown, Boolean(large));
   }
