@@ -9,7 +9,7 @@ import { Frame } from "./frame";
 import { Header } from "./header";
 import { t } from "./i18n";
 import { HallLink } from "./link";
-import { PANELS } from "./panels";
+import { PANELS } from "./panels/list";
 import type { Mounted, Page, Panel, Selection } from "./panels/panel";
 
 /** Panels are told of changes at most so often: a city of a thousand buses must not keep a laptop busy. */

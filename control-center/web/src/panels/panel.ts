@@ -9,6 +9,13 @@ export interface Selection {
   id: string;
 }
 
+export interface SelectOptions {
+  /** The map goes there. */
+  fly?: boolean;
+  /** The wall shows it alone. */
+  enlarge?: boolean;
+}
+
 export interface Page {
   city: City;
   hall: Hall;
@@ -17,7 +24,7 @@ export interface Page {
   /** The hall's time in UTC milliseconds. */
   now(): number;
   /** Makes `what` the one thing that panels show more of; undefined for nothing. */
-  select(what: Selection | undefined, options?: { fly?: boolean }): void;
+  select(what: Selection | undefined, options?: SelectOptions): void;
   selected(): Selection | undefined;
   /** Brings a panel to the front where it shares its place with others. */
   show(panel: string): void;
@@ -43,7 +50,7 @@ export interface Mounted {
   update?(changed: ReadonlySet<Changed>): void;
   /** Once a second: for ages and clocks. */
   tick?(): void;
-  selected?(what: Selection | undefined, options: { fly?: boolean }): void;
+  selected?(what: Selection | undefined, options: SelectOptions): void;
   /** The link to the hall went live or was lost. */
   linked?(state: LinkState): void;
   /** The panel came to the front or went behind another. */

@@ -84,6 +84,8 @@ test("a camera opens large and the wall comes back with Escape", async () => {
   expect(await text(p, ".panel-details h2")).toBe("Cửa Nam");
   await p.keyboard.press("Escape");
   await expect.poll(() => p.locator(".tile").count()).toBe(4);
+  await p.click(".panel-details button:text-is('Xem camera')");
+  await expect.poll(() => p.locator(".tile").count()).toBe(1);
 });
 
 test("events: live on top, older on scrolling, opened and walked through by keys", async () => {

@@ -27,7 +27,10 @@ class Details implements Mounted {
   ) {
     const close = el("button", { type: "button", class: "icon-button", "aria-label": t("details.close"), title: t("details.close") }, icon(CLOSE));
     close.addEventListener("click", () => page.select(undefined));
-    this.#watch.addEventListener("click", () => page.show("wall"));
+    this.#watch.addEventListener("click", () => {
+      page.show("wall");
+      page.select(page.selected(), { enlarge: true });
+    });
     host.append(el("header", {}, el("div", {}, this.#kind, this.#name), close), this.#body, this.#watch);
     host.addEventListener("keydown", (event) => {
       if (event.key === "Escape") page.select(undefined);

@@ -5,7 +5,7 @@ import type { GeoJSONSource, Map as GlMap } from "maplibre-gl";
 
 import { el, icon } from "../../dom";
 import { t } from "../../i18n";
-import type { Mounted, Page, Panel, Selection } from "../panel";
+import type { Mounted, Page, Panel, Selection, SelectOptions } from "../panel";
 import { findBox } from "./find";
 import { draw, RATIO } from "./icons";
 import { legend } from "./legend";
@@ -149,7 +149,7 @@ class MapPanel implements Mounted {
     this.#drawBuses();
   }
 
-  selected(what: Selection | undefined, { fly }: { fly?: boolean }): void {
+  selected(what: Selection | undefined, { fly }: SelectOptions): void {
     this.#mark();
     const there = what && this.#where(what);
     if (!there || !fly) return;

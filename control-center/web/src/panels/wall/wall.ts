@@ -4,7 +4,7 @@ import type { Camera } from "../../city";
 import { el, setText } from "../../dom";
 import { integer } from "../../format";
 import { t } from "../../i18n";
-import type { Mounted, Page, Panel, Selection } from "../panel";
+import type { Mounted, Page, Panel, Selection, SelectOptions } from "../panel";
 import { arrange, gridFor } from "./layout";
 import { Tile, type Show } from "./tile";
 
@@ -84,9 +84,9 @@ class Wall implements Mounted {
     this.#layout();
   }
 
-  selected(what: Selection | undefined): void {
+  selected(what: Selection | undefined, { enlarge }: SelectOptions): void {
     for (const [id, tile] of this.#tiles) tile.root.classList.toggle("selected", what?.kind === "camera" && what.id === id);
-    if (what?.kind === "camera" && this.#large && this.#large !== what.id) this.#enlarge(what.id);
+    if (what?.kind === "camera" && (enlarge || this.#large) && this.#large !== what.id) this.#enlarge(what.id);
   }
 
   #turn(to: number): void {
