@@ -1,6 +1,9 @@
 //! `edge-agent`: what runs at the pole. One file per subcommand in `commands/`.
 
 mod commands;
+mod config;
+mod roll;
+mod wiring;
 mod models;
 mod usage;
 

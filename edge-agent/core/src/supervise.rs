@@ -38,6 +38,7 @@ where
     R: Future<Output = Result<(), Failure>> + Send + 'static,
 {
     let mut backoff = Backoff::default();
+    let mut told = String::new();
     while !stop.is_cancelled() {
         let began = clock.elapsed();
         let result = tokio::spawn(once()).await;
@@ -46,10 +47,17 @@ where
         }
         let ended = clock.elapsed();
         let pause = backoff.next(ended.saturating_sub(began), chance(name, ended));
-        match result {
-            Ok(Ok(())) => tracing::warn!(task = name, "ended; again in {pause:.1?}"),
-            Ok(Err(err)) => tracing::error!(task = name, "{}; again in {pause:.1?}", chain(&*err)),
-            Err(panic) => tracing::error!(task = name, "{panic}; again in {pause:.1?}"),
+        let why = match result {
+            Ok(Ok(())) => "ended by itself".to_owned(),
+            Ok(Err(err)) => chain(&*err),
+            Err(panic) => panic.to_string(),
+        };
+        // The same trouble is told once, not every half minute for a day.
+        if why == told {
+            tracing::debug!(task = name, "{why}; again in {pause:.1?}");
+        } else {
+            tracing::error!(task = name, "{why}; trying again until it works");
+            told = why;
         }
         tokio::select! {
             () = stop.cancelled() => {}

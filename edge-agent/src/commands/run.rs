@@ -1,8 +1,152 @@
-//! `edge-agent run`.
+//! `edge-agent run`: starts every part that the configuration switches on, and stops them in order.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use edge_agent_core::keeper::EventKeeper;
+use edge_agent_core::supervise::forever;
+use hardware_ports::Clock;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::roll::Roll;
+use crate::wiring::{self, Part, Pole};
+
+/// How often written events are brought to the medium: a power cut may cost so much.
+const SYNC_EVERY: Duration = Duration::from_millis(250);
+/// Every so many syncs the hall's progress is noted on disk.
+const NOTE_EVERY: u32 = 20;
+/// The end: what makes events first, then the way to the hall, in all less than 5 s.
+const WORKERS_STOP_MAX: Duration = Duration::from_millis(2_200);
+const UPLINK_STOP_MAX: Duration = Duration::from_millis(2_200);
 
 #[derive(clap::Args)]
-pub struct Args {}
+#[command(after_help = "Example:\n  edge-agent run --config /etc/ngatu/edge-agent.toml\n\
+    deploy/config/edge-agent.example.toml explains every key.\n\
+    Ctrl-C or SIGTERM stops in order; what the hall has not confirmed waits on the disk.")]
+pub struct Args {
+    /// The configuration file; relative paths in it count from its folder.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Only checks the configuration and says what it switches on.
+    #[arg(long)]
+    check: bool,
+}
 
-pub fn run(_args: Args) -> anyhow::Result<()> {
-    anyhow::bail!("not built yet")
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let config = Config::load(&args.config, &wiring::known())?;
+    if args.check {
+        return say(&format!("{}: good; {}", args.config.display(), summary(&config)));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(service(config));
+    // Threads that still wait for a device's answer must not hold up the end.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    result
+}
+
+async fn service(config: Config) -> anyhow::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening to SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listening to SIGTERM")?;
+    let pole = Pole::open(&config)?;
+    let (workers_stop, uplink_stop, sync_stop) =
+        (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+    let roll = Arc::new(Roll::default());
+    let syncing = tokio::spawn(sync_on_and_on(pole.keeper.clone(), sync_stop.clone()));
+    let uplink = start(vec![wiring::uplink(&config, &pole, &uplink_stop)], &roll, &pole.clock, &uplink_stop);
+    let workers = wiring::workers(&config, &pole, &workers_stop);
+    let workers = start(workers, &roll, &pole.clock, &workers_stop);
+
+    let ready = async {
+        let (work, fail) = roll.all_begun().await;
+        let fails = if fail.is_empty() { String::new() } else { format!("; not working: {}", fail.join(", ")) };
+        say(&format!("edge-agent {} is ready: {}{fails}", config.gateway.id, work.join(", ")))
+    };
+    tokio::select! {
+        result = async { ready.await?; std::future::pending::<anyhow::Result<()>>().await } => result?,
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping; once more Ctrl-C ends at once");
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        std::process::exit(130);
+    });
+    workers_stop.cancel();
+    ended("cameras and adapters", workers, WORKERS_STOP_MAX).await;
+    uplink_stop.cancel();
+    ended("the way to the hall", uplink, UPLINK_STOP_MAX).await;
+    sync_stop.cancel();
+    syncing.await.context("syncing the spool")?;
+    let waiting = pole.keeper.waiting();
+    pole.keeper.close();
+    tracing::info!(waiting, "stopped; events that wait are sent at the next start");
+    Ok(())
+}
+
+fn start(
+    parts: Vec<Part>,
+    roll: &Arc<Roll>,
+    clock: &Arc<dyn Clock>,
+    stop: &CancellationToken,
+) -> JoinSet<()> {
+    parts.iter().for_each(|part| roll.enter(&part.name));
+    let mut tasks = JoinSet::new();
+    for Part { name, mut once } in parts {
+        let (roll, clock, stop) = (roll.clone(), clock.clone(), stop.clone());
+        tasks.spawn(async move {
+            let run = || once(roll.begin(&name));
+            forever(&name, &*clock, &stop, run).await;
+        });
+    }
+    tasks
+}
+
+async fn ended(what: &str, mut tasks: JoinSet<()>, at_most: Duration) {
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(at_most, all).await.is_err() {
+        tracing::warn!("{what} did not end within {at_most:?} and are left behind");
+    }
+}
+
+async fn sync_on_and_on(keeper: Arc<EventKeeper>, stop: CancellationToken) {
+    let mut round = 0_u32;
+    while !stop.is_cancelled() {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(SYNC_EVERY) => {}
+        }
+        round = round.wrapping_add(1);
+        let keeper = keeper.clone();
+        let synced = tokio::task::spawn_blocking(move || {
+            keeper.sync();
+            if round.is_multiple_of(NOTE_EVERY) {
+                keeper.note_confirmed();
+            }
+        });
+        if let Err(err) = synced.await {
+            tracing::error!("syncing the spool: {err}");
+        }
+    }
+}
+
+fn summary(config: &Config) -> String {
+    let cameras = config.cameras.iter().flat_map(|c| &c.cameras).count();
+    let listeners = config.buses.iter().flat_map(|b| &b.listen).count();
+    let sites = config.signals.iter().flat_map(|s| &s.sites).count();
+    format!("{cameras} cameras, {listeners} listeners for buses, {sites} signal sites")
+}
+
+/// Standard output is for the reader, logs go to standard error.
+fn say(line: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    writeln!(out, "{line}").and_then(|()| out.flush()).context("writing to standard output")
 }

@@ -1,0 +1,149 @@
+//! The sections `[detector]` and `[cameras]`: addresses, passwords that stand elsewhere, scenes.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use edge_agent_core::site::CameraSite;
+use hardware_ports::camera::{CameraSource, Transport};
+use models_domain::CameraId;
+use models_domain::rules::make_all;
+use models_domain::scene::Scene;
+use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeValue, Deserializer};
+
+use super::reader::Section;
+use super::{Camera, Cameras, one_of, position};
+
+/// Pictures a second that go through the network when nobody says otherwise.
+const ANALYZE_FPS: f64 = 6.0;
+/// Size of a scene without lines and zones.
+const EMPTY_SCENE: (u32, u32) = (1280, 720);
+
+pub fn read(root: &mut Section<'_, '_>, folder: &Path) -> Option<Cameras> {
+    let mut model = None;
+    let mut threads = 1;
+    if let Some(mut detector) = root.section("detector") {
+        model = detector.optional::<String>("model").map(|m| from_folder(folder, m.into_inner()));
+        threads = detector.number("threads", 1.0..=64.0, 1.0) as usize;
+    }
+    let mut section = root.section("cameras")?;
+    let analyze_fps = section.number("analyze_fps", 0.1..=60.0, ANALYZE_FPS);
+    let mut seen = BTreeSet::new();
+    let mut cameras = Vec::new();
+    for mut one in section.sections("camera") {
+        let id = one.required::<CameraId>("id");
+        if let Some(id) = id.as_ref().filter(|id| !seen.insert(id.get_ref().clone())) {
+            one.problem(&id.span(), "id", format!("{} is used twice", id.get_ref()));
+        }
+        cameras.extend(camera(&mut one, id, folder, analyze_fps));
+    }
+    if cameras.is_empty() {
+        section.problem(&section.span(), "camera", "is missing: at least one is needed");
+    }
+    Some(Cameras { model, threads, cameras })
+}
+
+fn camera(
+    one: &mut Section<'_, '_>,
+    id: Option<Spanned<CameraId>>,
+    folder: &Path,
+    analyze_fps: f64,
+) -> Option<Camera> {
+    let name = one.optional::<String>("name").map(Spanned::into_inner);
+    let url = url(one, folder);
+    let transport = match one.optional_with("transport", |t| one_of(t, &["tcp", "udp"])) {
+        Some(t) if t.get_ref() == "udp" => Transport::Udp,
+        Some(_) | None => Transport::Tcp,
+    };
+    let position = position(one);
+    let analyze_fps = one.number("analyze_fps", 0.1..=60.0, analyze_fps);
+    let scene = scene(one, folder).unwrap_or_else(|| Scene::empty(EMPTY_SCENE));
+    let id = id?.into_inner();
+    let name = name.unwrap_or_else(|| id.to_string());
+    let site = CameraSite { id, name, position, scene };
+    Some(Camera { site, source: CameraSource { url: url?, transport }, analyze_fps })
+}
+
+/// The address with the password that `password_file` or `password_env` holds.
+fn url(one: &mut Section<'_, '_>, folder: &Path) -> Option<String> {
+    let url = one.required::<String>("url");
+    let file = one.optional::<PathBuf>("password_file");
+    let variable = one.optional::<String>("password_env");
+    let url = url?;
+    let password = match (file, variable) {
+        (None, None) => {
+            let text = url.get_ref();
+            return Some(if text.contains("://") { text.clone() } else { from_folder(folder, text.clone()) });
+        }
+        (Some(file), _) => {
+            let path = folder.join(file.get_ref());
+            match std::fs::read_to_string(&path) {
+                Ok(text) => text.trim_end_matches(['\r', '\n']).to_owned(),
+                Err(err) => {
+                    one.problem(&file.span(), "password_file", format!("reading {}: {err}", path.display()));
+                    return None;
+                }
+            }
+        }
+        (None, Some(name)) => match std::env::var(name.get_ref()) {
+            Ok(text) => text,
+            Err(_) => {
+                let why = format!("the environment has no {}", name.get_ref());
+                one.problem(&name.span(), "password_env", why);
+                return None;
+            }
+        },
+    };
+    let with_password = with_password(url.get_ref(), &password);
+    if with_password.is_none() {
+        one.problem(&url.span(), "url", "a password needs a user in the address, as in rtsp://user@host/path");
+    }
+    with_password
+}
+
+fn with_password(url: &str, password: &str) -> Option<String> {
+    let mut url = url::Url::parse(url).ok()?;
+    if url.username().is_empty() {
+        return None;
+    }
+    url.set_password(Some(password)).ok()?;
+    Some(url.into())
+}
+
+/// A file's name, or the scene itself.
+fn scene(one: &mut Section<'_, '_>, folder: &Path) -> Option<Scene> {
+    let value = one.take("scene")?;
+    let span = value.span();
+    let read = match value.into_inner() {
+        DeValue::String(file) => {
+            let path = folder.join(file.as_ref());
+            std::fs::read_to_string(&path).map_err(|e| format!("reading {}: {e}", path.display()))
+        }
+        DeValue::Table(table) => {
+            let table = Deserializer::from(Spanned::new(span.clone(), table));
+            toml::Table::deserialize(table).map(|t| t.to_string()).map_err(|e| e.message().to_owned())
+        }
+        other => Err(format!("must be a file's name or a table, not a {}", other.type_str())),
+    };
+    let parsed = read.and_then(|text| {
+        let scene = Scene::parse(&text).map_err(|e| format!("{:#}", anyhow::Error::from(e)))?;
+        make_all(&scene).map_err(|problems| problems.join("; "))?;
+        Ok(scene)
+    });
+    match parsed {
+        Ok(scene) => Some(scene),
+        Err(why) => {
+            one.problem(&span, "scene", why.trim_end());
+            None
+        }
+    }
+}
+
+fn from_folder(folder: &Path, text: String) -> String {
+    // A name without a folder is a shipped manifest's, or a plain word; a path counts from the file.
+    if text.contains('/') && Path::new(&text).is_relative() {
+        return folder.join(text).display().to_string();
+    }
+    text
+}

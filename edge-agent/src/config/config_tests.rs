@@ -1,0 +1,102 @@
+//! Shipped configurations are good; bad ones are refused with every problem, its line and its key.
+
+use super::*;
+
+fn known() -> Known {
+    crate::wiring::known()
+}
+
+#[track_caller]
+fn check(text: &str, want: &str) {
+    let problems = Config::parse(text, Path::new("/etc/ngatu"), &known()).unwrap_err();
+    assert_eq!(problems.join("\n"), want);
+}
+
+const HEAD: &str = "[gateway]\nid = \"p\"\ndata_dir = \"d\"\n\
+    [hall]\nconnect = \"h:1\"\nca = \"ca.pem\"\ncertificate = \"/x/c.pem\"\nkey = \"k\"\n";
+
+#[test]
+fn every_shipped_file_is_good() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config");
+    for file in ["edge-cameras.toml", "edge-buses.toml", "edge-signals.toml", "edge-agent.example.toml"] {
+        let config = Config::load(&folder.join(file), &known()).unwrap_or_else(|e| panic!("{e}"));
+        assert!(config.cameras.is_some() || config.buses.is_some() || config.signals.is_some());
+    }
+}
+
+#[test]
+fn a_small_one_reads() {
+    let text = format!(
+        "{HEAD}[cameras]\nanalyze_fps = 4\n[[cameras.camera]]\nid = \"a\"\nurl = \"rtsp://c/x\"\nposition = [21.0, 105]\n\
+         [cameras.camera.scene]\nsize = [640, 360]\nline = [{{ id = \"n\", a = [0, 180], b = [640, 180] }}]\n\
+         [buses]\nzone = \"+07:00\"\n[[buses.listen]]\nprotocol = \"gt06\"\naddress = \"0.0.0.0:5023\"\n[buses.zones]\n\"868120\" = \"+00:00\"\n"
+    );
+    let config = Config::parse(&text, Path::new("/etc/ngatu"), &known()).unwrap();
+    assert_eq!(config.gateway.data_dir, Path::new("/etc/ngatu/d"));
+    assert_eq!(config.hall.ca, Path::new("/etc/ngatu/ca.pem"));
+    assert_eq!(config.hall.certificate, Path::new("/x/c.pem"));
+    let camera = &config.cameras.unwrap().cameras[0];
+    assert_eq!((camera.analyze_fps, camera.site.scene.lines.len()), (4.0, 1));
+    assert_eq!(camera.site.name, "a");
+    let buses = config.buses.unwrap();
+    assert_eq!(buses.listen[0].zone.as_deref(), Some("+07:00"));
+    assert_eq!(buses.zone_by_device["868120"], "+00:00");
+    assert!(config.signals.is_none());
+}
+
+#[test]
+fn every_problem_at_once_with_its_line() {
+    check(
+        "[gateway]\nid = \"Pole 1\"\ndata-dir = \"d\"\n\
+         [hall]\nconnect = \"h\"\nca = \"ca.pem\"\ncertificate = \"c.pem\"\nkey = 7.5\n\
+         [buses]\n[[buses.listen]]\nprotocol = \"gt07\"\naddress = \"5023\"\n\
+         [busses]\n\
+         [signals]\nlisten = \"0.0.0.0:1\"\n",
+        "line 1: gateway.data_dir: is missing\n\
+         line 2: gateway.id: gateway id \"Pole 1\" is not an id: 1 to 64 of a-z, 0-9, '_' and '-'\n\
+         line 3: gateway.data-dir: is not known here; known are id, data_dir, spool_max_mib, stills_max_mib\n\
+         line 5: hall.connect: \"h\" is not HOST:PORT, such as \"hall.example.org:7447\"\n\
+         line 11: buses.listen.protocol: \"gt07\" is not known; known are gt06, jt808\n\
+         line 12: buses.listen.address: invalid socket address syntax\n\
+         line 13: busses: is not known here; known are gateway, hall, detector, cameras, buses, signals\n\
+         line 14: signals.site: is missing: at least one is needed",
+    );
+}
+
+#[test]
+fn cameras_are_checked_with_their_scenes() {
+    check(
+        &format!(
+            "{HEAD}[cameras]\n[[cameras.camera]]\nid = \"a\"\nurl = \"rtsp://c/x\"\nposition = [105.8, 21.0]\ntransport = \"http\"\n\
+             [[cameras.camera]]\nid = \"a\"\nurl = \"rtsp://c/x\"\npassword_file = \"none\"\nscene = \"none.toml\"\n\
+             [[cameras.camera]]\nid = \"b\"\nurl = \"rtsp://c/x\"\nanalyze_fps = 0\nscene = {{ size = [640, 360], rule = [{{ kind = \"flying\" }}] }}\n"
+        ),
+        "line 13: cameras.camera.position: 105.8, 21 is not on the earth; latitude comes first\n\
+         line 14: cameras.camera.transport: \"http\" is not known; known are tcp, udp\n\
+         line 16: cameras.camera.id: a is used twice\n\
+         line 18: cameras.camera.password_file: reading /etc/ngatu/none: No such file or directory (os error 2)\n\
+         line 19: cameras.camera.scene: reading /etc/ngatu/none.toml: No such file or directory (os error 2)\n\
+         line 23: cameras.camera.analyze_fps: 0 is not within 0.1 to 60\n\
+         line 24: cameras.camera.scene: rule 1: kind \"flying\" is not known; known are intrusion, stopped_vehicle, wrong_way",
+    );
+}
+
+#[test]
+fn a_password_may_stand_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("secret"), "p@ss/w\n").unwrap();
+    let text = format!(
+        "{HEAD}[cameras]\n[[cameras.camera]]\nid = \"a\"\nurl = \"rtsp://u@c/x\"\npassword_file = \"secret\"\n"
+    );
+    let config = Config::parse(&text, dir.path(), &known()).unwrap();
+    assert_eq!(config.cameras.unwrap().cameras[0].source.url, "rtsp://u:p%40ss%2Fw@c/x");
+    let text = text.replace("u@c", "c");
+    let problems = Config::parse(&text, dir.path(), &known()).unwrap_err();
+    assert!(problems[0].contains("needs a user"), "{problems:?}");
+}
+
+#[test]
+fn broken_toml_names_its_line() {
+    let problems = Config::parse("[gateway\nid = 3\n", Path::new("."), &known()).unwrap_err();
+    assert!(problems[0].starts_with("line 1: "), "{problems:?}");
+}

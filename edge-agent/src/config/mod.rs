@@ -1,0 +1,276 @@
+//! The agent's configuration file: one typed tree, read whole and refused whole, every problem at once with its line.
+
+mod cameras;
+mod reader;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use edge_agent_core::site::{CameraSite, JunctionSite};
+use hardware_ports::camera::CameraSource;
+use models_domain::GatewayId;
+use models_domain::geo::LatLon;
+use toml::Spanned;
+use toml::de::DeTable;
+
+use reader::{Problems, Section};
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("reading the configuration {path}; pass another with --config")]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the configuration {path} has {} problems:\n  {}", problems.len(), problems.join("\n  "))]
+    Invalid { path: PathBuf, problems: Vec<String> },
+}
+
+/// A configuration that can be run as it is. A section that is `None` is switched off.
+#[derive(Debug)]
+pub struct Config {
+    pub gateway: Gateway,
+    pub hall: Hall,
+    pub cameras: Option<Cameras>,
+    pub buses: Option<Buses>,
+    pub signals: Option<Signals>,
+}
+
+#[derive(Debug)]
+pub struct Gateway {
+    pub id: GatewayId,
+    /// Spool and stills.
+    pub data_dir: PathBuf,
+    pub spool_max_bytes: u64,
+    pub stills_max_bytes: u64,
+}
+
+/// Where the hall is, and the certificate this gateway was enrolled with.
+#[derive(Debug)]
+pub struct Hall {
+    /// HOST:PORT
+    pub connect: Vec<String>,
+    pub ca: PathBuf,
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+#[derive(Debug)]
+pub struct Cameras {
+    /// Name or path of a manifest; `None` is the default network.
+    pub model: Option<String>,
+    /// Threads that work on one picture.
+    pub threads: usize,
+    pub cameras: Vec<Camera>,
+}
+
+#[derive(Debug)]
+pub struct Camera {
+    pub site: CameraSite,
+    pub source: CameraSource,
+    /// Pictures a second that go through the network.
+    pub analyze_fps: f64,
+}
+
+#[derive(Debug)]
+pub struct Buses {
+    pub listen: Vec<GpsListener>,
+    /// Zone of single devices' clocks, by what the device calls itself.
+    pub zone_by_device: BTreeMap<String, String>,
+}
+
+#[derive(Debug)]
+pub struct GpsListener {
+    pub protocol: String,
+    pub address: SocketAddr,
+    pub udp: bool,
+    pub zone: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct Signals {
+    pub listen: SocketAddr,
+    pub controller: String,
+    pub supervisor_id: String,
+    pub sites: Vec<SignalSite>,
+}
+
+#[derive(Debug)]
+pub struct SignalSite {
+    pub site: JunctionSite,
+    pub site_id: String,
+    /// The component that reports the signal groups.
+    pub component: String,
+    pub allow_from: Vec<IpAddr>,
+}
+
+/// What the doors can do: the configuration is checked against it, so that a wrong name is told with its line.
+pub struct Known {
+    pub gps_protocols: Vec<&'static str>,
+    pub controllers: Vec<&'static str>,
+    /// Whether a text is a zone, such as `+07:00`.
+    pub zone: fn(&str) -> Result<(), String>,
+}
+
+impl Config {
+    /// Relative paths count from the folder of the file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every problem of the file at once.
+    pub fn load(path: &Path, known: &Known) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        Self::parse(&text, folder, known)
+            .map_err(|problems| ConfigError::Invalid { path: path.to_owned(), problems })
+    }
+
+    fn parse(text: &str, folder: &Path, known: &Known) -> Result<Self, Vec<String>> {
+        let problems = Problems::new(text);
+        let (table, errors) = DeTable::parse_recoverable(text);
+        for err in errors {
+            problems.add(&err.span().unwrap_or(0..0), err.message());
+        }
+        let config = read(Section::root(table, &problems), folder, known);
+        let problems = problems.into_texts();
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            Some(_) | None => Err(problems),
+        }
+    }
+}
+
+/// `None` only where a problem was told.
+fn read(mut root: Section<'_, '_>, folder: &Path, known: &Known) -> Option<Config> {
+    let start = root.span();
+    let gateway = match root.section("gateway") {
+        Some(section) => gateway(section, folder),
+        None => {
+            root.problem(&start, "gateway", "the section is missing");
+            None
+        }
+    };
+    let hall = match root.section("hall") {
+        Some(section) => hall(section, folder),
+        None => {
+            root.problem(&start, "hall", "the section is missing");
+            None
+        }
+    };
+    let cameras = cameras::read(&mut root, folder);
+    let buses = root.section("buses").map(|s| buses(s, known));
+    let id = gateway.as_ref().map(|g: &Gateway| g.id.to_string()).unwrap_or_default();
+    let signals = root.section("signals").map(|s| signals(s, &id, known));
+    if cameras.is_none() && buses.is_none() && signals.is_none() {
+        root.problem(&start, "cameras, buses, signals", "at least one of these sections must be there");
+    }
+    Some(Config {
+        gateway: gateway?,
+        hall: hall?,
+        cameras,
+        buses,
+        signals: match signals {
+            Some(read) => Some(read?),
+            None => None,
+        },
+    })
+}
+
+fn gateway(mut section: Section<'_, '_>, folder: &Path) -> Option<Gateway> {
+    let id = section.required("id");
+    let data_dir = section.required::<PathBuf>("data_dir");
+    let spool = section.number("spool_max_mib", 1.0..=1_048_576.0, 1_024.0);
+    let stills = section.number("stills_max_mib", 1.0..=1_048_576.0, 1_024.0);
+    Some(Gateway {
+        id: id?.into_inner(),
+        data_dir: folder.join(data_dir?.into_inner()),
+        spool_max_bytes: spool as u64 * (1 << 20),
+        stills_max_bytes: stills as u64 * (1 << 20),
+    })
+}
+
+fn hall(mut section: Section<'_, '_>, folder: &Path) -> Option<Hall> {
+    let connect = section.required_with("connect", |text| match text.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(text.to_owned()),
+        Some(_) | None => Err(format!("{text:?} is not HOST:PORT, such as \"hall.example.org:7447\"")),
+    });
+    let mut file = |key| section.required::<PathBuf>(key).map(|p| folder.join(p.into_inner()));
+    let (ca, certificate, key) = (file("ca"), file("certificate"), file("key"));
+    Some(Hall { connect: vec![connect?.into_inner()], ca: ca?, certificate: certificate?, key: key? })
+}
+
+fn buses(mut section: Section<'_, '_>, known: &Known) -> Buses {
+    let zone = |text: &str| (known.zone)(text).map(|()| text.to_owned());
+    let otherwise = section.optional_with("zone", zone).map(Spanned::into_inner);
+    let mut listen = Vec::new();
+    for mut one in section.sections("listen") {
+        let protocol = one.required_with("protocol", |text| one_of(text, &known.gps_protocols));
+        let address = one.required::<SocketAddr>("address");
+        let transport = one.optional_with("transport", |text| one_of(text, &["tcp", "udp"]));
+        let own_zone = one.optional_with("zone", zone).map(Spanned::into_inner);
+        let (Some(protocol), Some(address)) = (protocol, address) else { continue };
+        listen.push(GpsListener {
+            protocol: protocol.into_inner(),
+            address: address.into_inner(),
+            udp: transport.is_some_and(|t| t.get_ref() == "udp"),
+            zone: own_zone.or_else(|| otherwise.clone()),
+        });
+    }
+    let zones = section.section("zones").map(|mut s| s.pairs(zone)).unwrap_or_default();
+    Buses { listen, zone_by_device: zones.into_iter().collect() }
+}
+
+fn signals(mut section: Section<'_, '_>, gateway: &str, known: &Known) -> Option<Signals> {
+    let listen = section.required::<SocketAddr>("listen");
+    let controller = section.optional_with("controller", |text| one_of(text, &known.controllers));
+    let supervisor_id = section.optional::<String>("supervisor_id").map(Spanned::into_inner);
+    let mut sites = Vec::new();
+    for mut one in section.sections("site") {
+        let site_id = one.required::<String>("site_id");
+        let component = one.required::<String>("component");
+        let junction = one.required("junction");
+        let name = one.required::<String>("name");
+        let position = position(&mut one);
+        let allow_from = one.list("allow_from");
+        let (Some(site_id), Some(component), Some(junction), Some(name)) =
+            (site_id, component, junction, name)
+        else {
+            continue;
+        };
+        let site = JunctionSite { id: junction.into_inner(), name: name.into_inner(), position };
+        let (site_id, component) = (site_id.into_inner(), component.into_inner());
+        sites.push(SignalSite { site, site_id, component, allow_from });
+    }
+    if sites.is_empty() {
+        section.problem(&section.span(), "site", "is missing: at least one is needed");
+    }
+    Some(Signals {
+        listen: listen?.into_inner(),
+        controller: controller.map_or_else(|| "rsmp".to_owned(), Spanned::into_inner),
+        supervisor_id: supervisor_id.unwrap_or_else(|| gateway.to_owned()),
+        sites,
+    })
+}
+
+fn position(section: &mut Section<'_, '_>) -> Option<LatLon> {
+    let (at, (lat, lon)) = section.pair("position").map(|p| (p.span(), p.into_inner()))?;
+    let position = LatLon::new(lat, lon);
+    if position.is_sane() {
+        return Some(position);
+    }
+    section.problem(&at, "position", format!("{lat}, {lon} is not on the earth; latitude comes first"));
+    None
+}
+
+fn one_of(text: &str, known: &[&str]) -> Result<String, String> {
+    if known.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("{text:?} is not known; known are {}", known.join(", ")))
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

@@ -1,0 +1,167 @@
+//! Joins the work of a pole to real doors; the only file that knows both.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use anyhow::Context;
+use edge_agent_core::board::Board;
+use edge_agent_core::keeper::EventKeeper;
+use edge_agent_core::outbox::Limits;
+use edge_agent_core::pictures::Pictures;
+use edge_agent_core::signal_worker::SignalWorker;
+use edge_agent_core::site::Site;
+use edge_agent_core::spool::SpoolSettings;
+use edge_agent_core::stills::{Stills, StillsSettings};
+use edge_agent_core::supervise::Failure;
+use edge_agent_core::uplink::Uplink;
+use hardware_bus::{BusSettings, Role, TlsFiles, ZenohBus};
+use hardware_gps::protocols::{self, Framing, Zone};
+use hardware_infer::JpegEncoder;
+use hardware_ports::bus::Bus;
+use hardware_ports::{Clock, SystemClock};
+use hardware_signal::controllers;
+use hardware_signal::server::{SignalServer, SignalServerSettings};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, Hall, Known, Signals};
+use crate::roll::Begun;
+
+pub type Work = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
+
+/// Something that the supervisor keeps alive.
+pub struct Part {
+    pub name: String,
+    /// One run, until it fails or is stopped.
+    pub once: Box<dyn FnMut(Begun) -> Work + Send>,
+}
+
+impl Part {
+    fn new<R>(name: impl Into<String>, mut once: impl FnMut(Begun) -> R + Send + 'static) -> Self
+    where
+        R: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        Self { name: name.into(), once: Box::new(move |begun| Box::pin(once(begun))) }
+    }
+}
+
+/// What all parts share.
+pub struct Pole {
+    pub clock: Arc<dyn Clock>,
+    pub keeper: Arc<EventKeeper>,
+    pub board: Arc<Board>,
+    pub site: Arc<Site>,
+    pub pictures: Arc<Pictures>,
+    /// `None` where there are no cameras.
+    pub stills: Option<Arc<Stills>>,
+}
+
+impl Pole {
+    /// # Errors
+    /// When the data folder cannot be used: without it no event is safe, so nothing runs.
+    pub fn open(config: &Config) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let dir = &config.gateway.data_dir;
+        let mut spool = SpoolSettings::new(dir.join("spool"));
+        spool.max_bytes = config.gateway.spool_max_bytes;
+        let keeper = EventKeeper::open(spool, Limits::default(), clock.clone()).context("opening the spool")?;
+        let board = Arc::new(Board::default());
+        let stills = match &config.cameras {
+            Some(_) => {
+                let mut settings = StillsSettings::new(dir.join("stills"));
+                settings.max_bytes = config.gateway.stills_max_bytes;
+                let opened = Stills::open(settings, Arc::new(JpegEncoder));
+                Some(Arc::new(opened.with_context(|| format!("opening {}/stills", dir.display()))?))
+            }
+            None => None,
+        };
+        Ok(Self {
+            keeper: Arc::new(keeper),
+            pictures: Arc::new(Pictures::new(board.clone(), Arc::new(JpegEncoder))),
+            site: Arc::new(site(config)),
+            board,
+            stills,
+            clock,
+        })
+    }
+}
+
+/// What the doors of this build can do.
+pub fn known() -> Known {
+    let sockets = protocols::ALL.iter().filter(|p| p.framing == Framing::Stream);
+    Known {
+        gps_protocols: sockets.map(|p| p.name).collect(),
+        controllers: controllers::ALL.iter().map(|c| c.name).collect(),
+        zone: |text| text.parse::<Zone>().map(|_| ()).map_err(|e| e.to_string()),
+    }
+}
+
+/// The way to the hall. It runs until `stop`, after everything that makes events.
+pub fn uplink(config: &Config, pole: &Pole, stop: &CancellationToken) -> Part {
+    let settings = bus_settings(&config.hall);
+    let (gateway, keeper, board) = (config.gateway.id.clone(), pole.keeper.clone(), pole.board.clone());
+    let (pictures, stills) = (pole.pictures.clone(), pole.stills.clone());
+    let (site, clock, stop) = (pole.site.clone(), pole.clock.clone(), stop.clone());
+    Part::new("[hall]", move |begun| {
+        let (settings, stop, gateway) = (settings.clone(), stop.clone(), gateway.clone());
+        let (keeper, board, pictures) = (keeper.clone(), board.clone(), pictures.clone());
+        let (stills, site, clock) = (stills.clone(), site.clone(), clock.clone());
+        async move {
+            let bus: Arc<dyn Bus> = Arc::new(ZenohBus::open(settings).await?);
+            begun.well();
+            let uplink = Uplink { gateway, bus: bus.clone(), keeper, board, pictures, stills, site, clock };
+            let ran = uplink.run_once(&stop).await;
+            bus.close().await?;
+            Ok(ran?)
+        }
+    })
+}
+
+/// The signal adapter, when its section is there.
+pub fn signals(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
+    let Some(signals) = &config.signals else { return Vec::new() };
+    let settings = signal_settings(signals);
+    let sink = Arc::new(SignalWorker::new(pole.keeper.clone(), pole.board.clone()));
+    let (clock, stop) = (pole.clock.clone(), stop.clone());
+    let part = Part::new(format!("[signals] {}", signals.listen), move |begun| {
+        let (settings, sink, clock, stop) = (settings.clone(), sink.clone(), clock.clone(), stop.clone());
+        async move {
+            let server = SignalServer::bind(settings, sink, clock).await?;
+            begun.well();
+            server.run(stop).await;
+            Ok(())
+        }
+    });
+    vec![part]
+}
+
+fn signal_settings(signals: &Signals) -> SignalServerSettings {
+    let site = |s: &crate::config::SignalSite| hardware_signal::Site {
+        site_id: s.site_id.clone(),
+        junction: s.site.id.clone(),
+        main_component: s.component.clone(),
+        allow_from: s.allow_from.clone(),
+    };
+    SignalServerSettings {
+        address: signals.listen,
+        controller: signals.controller.clone(),
+        supervisor_id: signals.supervisor_id.clone(),
+        sites: signals.sites.iter().map(site).collect(),
+        timing: controllers::Timing::default(),
+    }
+}
+
+fn bus_settings(hall: &Hall) -> BusSettings {
+    let tls = TlsFiles { ca: hall.ca.clone(), certificate: hall.certificate.clone(), key: hall.key.clone() };
+    BusSettings { role: Role::Pole { connect: hall.connect.clone() }, tls }
+}
+
+fn site(config: &Config) -> Site {
+    let cameras = config.cameras.iter().flat_map(|c| &c.cameras).map(|c| c.site.clone());
+    let junctions = config.signals.iter().flat_map(|s| &s.sites).map(|s| s.site.clone());
+    Site { cameras: cameras.collect(), junctions: junctions.collect() }
+}
+
+/// Everything that makes events.
+pub fn workers(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
+    signals(config, pole, stop)
+}
