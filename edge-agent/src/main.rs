@@ -2,10 +2,10 @@
 
 mod commands;
 mod config;
-mod roll;
-mod wiring;
 mod models;
+mod roll;
 mod usage;
+mod wiring;
 
 use clap::{Parser, Subcommand};
 

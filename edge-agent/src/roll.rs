@@ -39,7 +39,8 @@ impl Roll {
         if parts.values().any(Option::is_none) {
             return None;
         }
-        let named = |wanted| parts.iter().filter(|(_, w)| **w == Some(wanted)).map(|(p, _)| p.clone()).collect();
+        let named =
+            |wanted| parts.iter().filter(|(_, w)| **w == Some(wanted)).map(|(p, _)| p.clone()).collect();
         Some((named(true), named(false)))
     }
 

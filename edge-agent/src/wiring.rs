@@ -1,10 +1,12 @@
 //! Joins the work of a pole to real doors; the only file that knows both.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use anyhow::Context;
 use edge_agent_core::board::Board;
+use edge_agent_core::gps_worker::GpsWorker;
 use edge_agent_core::keeper::EventKeeper;
 use edge_agent_core::outbox::Limits;
 use edge_agent_core::pictures::Pictures;
@@ -16,6 +18,7 @@ use edge_agent_core::supervise::Failure;
 use edge_agent_core::uplink::Uplink;
 use hardware_bus::{BusSettings, Role, TlsFiles, ZenohBus};
 use hardware_gps::protocols::{self, Framing, Zone};
+use hardware_gps::server::{GpsServer, GpsServerSettings, Transport};
 use hardware_infer::JpegEncoder;
 use hardware_ports::bus::Bus;
 use hardware_ports::{Clock, SystemClock};
@@ -23,7 +26,7 @@ use hardware_signal::controllers;
 use hardware_signal::server::{SignalServer, SignalServerSettings};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Hall, Known, Signals};
+use crate::config::{Config, GpsListener, Hall, Known, Signals};
 use crate::roll::Begun;
 
 pub type Work = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
@@ -63,7 +66,8 @@ impl Pole {
         let dir = &config.gateway.data_dir;
         let mut spool = SpoolSettings::new(dir.join("spool"));
         spool.max_bytes = config.gateway.spool_max_bytes;
-        let keeper = EventKeeper::open(spool, Limits::default(), clock.clone()).context("opening the spool")?;
+        let keeper =
+            EventKeeper::open(spool, Limits::default(), clock.clone()).context("opening the spool")?;
         let board = Arc::new(Board::default());
         let stills = match &config.cameras {
             Some(_) => {
@@ -116,8 +120,51 @@ pub fn uplink(config: &Config, pole: &Pole, stop: &CancellationToken) -> Part {
     })
 }
 
+/// Everything that makes events.
+pub fn workers(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
+    let mut parts = buses(config, pole, stop);
+    parts.extend(signals(config, pole, stop));
+    parts
+}
+
+/// The bus adapter, when its section is there: a part for each listener, so that a taken port stops no other.
+fn buses(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
+    let Some(buses) = &config.buses else { return Vec::new() };
+    let zones = buses.zone_by_device.iter().filter_map(|(d, z)| Some((d.clone(), z.parse::<Zone>().ok()?)));
+    let zones: BTreeMap<String, Zone> = zones.collect();
+    let sink = Arc::new(GpsWorker::new(pole.keeper.clone()));
+    let part = |listener: &GpsListener| {
+        let name = format!("[buses] {} {}", listener.protocol, listener.address);
+        let settings = GpsServerSettings {
+            listeners: vec![gps_listener(listener)],
+            zone_by_device: zones.clone(),
+            limits: hardware_gps::server::Limits::default(),
+        };
+        let (sink, clock, stop) = (sink.clone(), pole.clock.clone(), stop.clone());
+        Part::new(name, move |begun| {
+            let (settings, sink, clock, stop) = (settings.clone(), sink.clone(), clock.clone(), stop.clone());
+            async move {
+                let server = GpsServer::bind(settings).await?;
+                begun.well();
+                server.run(sink, clock, stop).await;
+                Ok(())
+            }
+        })
+    };
+    buses.listen.iter().map(part).collect()
+}
+
+fn gps_listener(listener: &GpsListener) -> hardware_gps::server::Listener {
+    hardware_gps::server::Listener {
+        protocol: listener.protocol.clone(),
+        address: listener.address,
+        transport: if listener.udp { Transport::Udp } else { Transport::Tcp },
+        zone: listener.zone.as_deref().and_then(|z| z.parse().ok()),
+    }
+}
+
 /// The signal adapter, when its section is there.
-pub fn signals(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
+fn signals(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
     let Some(signals) = &config.signals else { return Vec::new() };
     let settings = signal_settings(signals);
     let sink = Arc::new(SignalWorker::new(pole.keeper.clone(), pole.board.clone()));
@@ -159,9 +206,4 @@ fn site(config: &Config) -> Site {
     let cameras = config.cameras.iter().flat_map(|c| &c.cameras).map(|c| c.site.clone());
     let junctions = config.signals.iter().flat_map(|s| &s.sites).map(|s| s.site.clone());
     Site { cameras: cameras.collect(), junctions: junctions.collect() }
-}
-
-/// Everything that makes events.
-pub fn workers(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
-    signals(config, pole, stop)
 }

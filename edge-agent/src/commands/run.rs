@@ -64,7 +64,8 @@ async fn service(config: Config) -> anyhow::Result<()> {
 
     let ready = async {
         let (work, fail) = roll.all_begun().await;
-        let fails = if fail.is_empty() { String::new() } else { format!("; not working: {}", fail.join(", ")) };
+        let fails =
+            if fail.is_empty() { String::new() } else { format!("; not working: {}", fail.join(", ")) };
         say(&format!("edge-agent {} is ready: {}{fails}", config.gateway.id, work.join(", ")))
     };
     tokio::select! {

@@ -31,15 +31,16 @@ pub fn read(root: &mut Section<'_, '_>, folder: &Path) -> Option<Cameras> {
     let analyze_fps = section.number("analyze_fps", 0.1..=60.0, ANALYZE_FPS);
     let mut seen = BTreeSet::new();
     let mut cameras = Vec::new();
-    for mut one in section.sections("camera") {
+    let found = section.sections("camera");
+    if found.is_empty() {
+        section.problem(&section.span(), "camera", "is missing: at least one is needed");
+    }
+    for mut one in found {
         let id = one.required::<CameraId>("id");
         if let Some(id) = id.as_ref().filter(|id| !seen.insert(id.get_ref().clone())) {
             one.problem(&id.span(), "id", format!("{} is used twice", id.get_ref()));
         }
         cameras.extend(camera(&mut one, id, folder, analyze_fps));
-    }
-    if cameras.is_empty() {
-        section.problem(&section.span(), "camera", "is missing: at least one is needed");
     }
     Some(Cameras { model, threads, cameras })
 }
@@ -97,7 +98,11 @@ fn url(one: &mut Section<'_, '_>, folder: &Path) -> Option<String> {
     };
     let with_password = with_password(url.get_ref(), &password);
     if with_password.is_none() {
-        one.problem(&url.span(), "url", "a password needs a user in the address, as in rtsp://user@host/path");
+        one.problem(
+            &url.span(),
+            "url",
+            "a password needs a user in the address, as in rtsp://user@host/path",
+        );
     }
     with_password
 }

@@ -227,7 +227,11 @@ fn signals(mut section: Section<'_, '_>, gateway: &str, known: &Known) -> Option
     let controller = section.optional_with("controller", |text| one_of(text, &known.controllers));
     let supervisor_id = section.optional::<String>("supervisor_id").map(Spanned::into_inner);
     let mut sites = Vec::new();
-    for mut one in section.sections("site") {
+    let found = section.sections("site");
+    if found.is_empty() {
+        section.problem(&section.span(), "site", "is missing: at least one is needed");
+    }
+    for mut one in found {
         let site_id = one.required::<String>("site_id");
         let component = one.required::<String>("component");
         let junction = one.required("junction");
@@ -242,9 +246,6 @@ fn signals(mut section: Section<'_, '_>, gateway: &str, known: &Known) -> Option
         let site = JunctionSite { id: junction.into_inner(), name: name.into_inner(), position };
         let (site_id, component) = (site_id.into_inner(), component.into_inner());
         sites.push(SignalSite { site, site_id, component, allow_from });
-    }
-    if sites.is_empty() {
-        section.problem(&section.span(), "site", "is missing: at least one is needed");
     }
     Some(Signals {
         listen: listen?.into_inner(),
