@@ -108,10 +108,12 @@ fn refuse(request: &Request, status: Status) -> Response<Body> {
         let to_sign_in = [(header::LOCATION, SIGN_IN), (header::CACHE_CONTROL, "no-store")];
         return (StatusCode::SEE_OTHER, to_sign_in).into_response();
     }
-    let code = match status.code() {
-        tonic::Code::Unauthenticated => StatusCode::UNAUTHORIZED,
-        tonic::Code::PermissionDenied => StatusCode::FORBIDDEN,
-        _ => StatusCode::SERVICE_UNAVAILABLE,
+    let code = if unauthenticated {
+        StatusCode::UNAUTHORIZED
+    } else if status.code() == tonic::Code::PermissionDenied {
+        StatusCode::FORBIDDEN
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
     };
     (code, status.message().to_owned()).into_response()
 }

@@ -136,9 +136,8 @@ fn picked<'a, T>(
 }
 
 async fn crossings(tx: &mut SqliteConnection, rows: &[(i64, &NewEvent)]) -> sqlx::Result<()> {
-    let rows = picked(rows, |body| match body {
-        EventBody::LineCrossing { camera, crossing } => Some((camera, crossing)),
-        _ => None,
+    let rows = picked(rows, |body| {
+        if let EventBody::LineCrossing { camera, crossing } = body { Some((camera, crossing)) } else { None }
     });
     if rows.is_empty() {
         return Ok(());
@@ -159,9 +158,8 @@ async fn crossings(tx: &mut SqliteConnection, rows: &[(i64, &NewEvent)]) -> sqlx
 }
 
 async fn camera_stats(tx: &mut SqliteConnection, rows: &[(i64, &NewEvent)]) -> sqlx::Result<()> {
-    let rows = picked(rows, |body| match body {
-        EventBody::CameraStats { camera, stats } => Some((camera, stats)),
-        _ => None,
+    let rows = picked(rows, |body| {
+        if let EventBody::CameraStats { camera, stats } = body { Some((camera, stats)) } else { None }
     });
     if rows.is_empty() {
         return Ok(());
@@ -179,10 +177,7 @@ async fn camera_stats(tx: &mut SqliteConnection, rows: &[(i64, &NewEvent)]) -> s
 }
 
 async fn fixes(tx: &mut SqliteConnection, rows: &[(i64, &NewEvent)]) -> sqlx::Result<()> {
-    let rows = picked(rows, |body| match body {
-        EventBody::Fix(fix) => Some(fix),
-        _ => None,
-    });
+    let rows = picked(rows, |body| if let EventBody::Fix(fix) = body { Some(fix) } else { None });
     if rows.is_empty() {
         return Ok(());
     }
@@ -207,9 +202,8 @@ async fn fixes(tx: &mut SqliteConnection, rows: &[(i64, &NewEvent)]) -> sqlx::Re
 }
 
 async fn signals(tx: &mut SqliteConnection, rows: &[(i64, &NewEvent)]) -> sqlx::Result<()> {
-    let rows = picked(rows, |body| match body {
-        EventBody::Signal { junction, groups } => Some((junction, groups)),
-        _ => None,
+    let rows = picked(rows, |body| {
+        if let EventBody::Signal { junction, groups } = body { Some((junction, groups)) } else { None }
     });
     if rows.is_empty() {
         return Ok(());

@@ -17,3 +17,6 @@ pub use ingest::{Commit, Gap, NewEvent};
 pub use open::Store;
 pub use people::SessionRow;
 pub use read::{CountRow, EventRow, Figures, ListFilter, PageKey, Span};
+
+#[cfg(test)]
+mod tests;
