@@ -37,7 +37,7 @@ impl SessionService for SessionCalls {
         hall.passwords.was_right(&name, address, hall.clock.elapsed());
         let (token, expires) = hall.sessions.begin(&name).await.map_err(internal)?;
         tracing::info!(user = name, %address, "signed in");
-        let seconds = expires.since(hall.clock.now()).0 / 1000;
+        let seconds = (expires.since(hall.clock.now()).0 + 999) / 1000;
         let cookie = self.cookie(&token, seconds);
         let mut response = Response::new(v1::SignInResponse { token, expires_ms: expires.0 });
         response.metadata_mut().insert("set-cookie", cookie.parse().map_err(internal)?);

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use control_center_core::city::{GatewayState, links_up};
+use control_center_core::city::{Change, GatewayState, links_up};
 use control_center_store::StateRow;
 use hardware_ports::bus::Message;
 use models_domain::{DurationMs, GatewayId, UtcMillis};
+use models_wire::convert::event::fix_from_wire;
 use models_wire::keys::{ALL_STATES, Key, What};
 use models_wire::v1;
 use prost::Message as _;
+use v1::event::Body;
 
 use crate::convert;
 use crate::hall::Hall;
@@ -18,6 +20,8 @@ use crate::hall::Hall;
 const WAITING: usize = 2_048;
 /// An unchanged state is written again after so long, for the time it was heard.
 const WRITE_EVERY: DurationMs = DurationMs(60_000);
+/// After a restart, vehicles that were heard so recently are on the map at once.
+const VEHICLES_SHOWN: DurationMs = DurationMs(3_600_000);
 
 /// What was written last, and when.
 type Written = BTreeMap<GatewayId, (GatewayState, UtcMillis)>;
@@ -43,6 +47,19 @@ pub async fn restore(hall: &Hall) -> anyhow::Result<()> {
         match state {
             Ok(state) => hall.view.change(saved.heard, |city| city.state(&saved.gateway, state, saved.heard)),
             Err(err) => tracing::warn!(gateway = %saved.gateway, "the kept state is left out: {err:#}"),
+        }
+    }
+    let since = hall.clock.now() - VEHICLES_SHOWN;
+    for (gateway, payload) in hall.store.last_fixes(since).await? {
+        let Ok(gateway) = gateway.parse::<GatewayId>() else { continue };
+        let Ok(v1::Event { body: Some(Body::Fix(fix)), .. }) = v1::Event::decode(&payload[..]) else {
+            continue;
+        };
+        if let Ok(fix) = fix_from_wire(fix) {
+            let received = fix.received;
+            hall.view.change(received, |city| {
+                city.fix(&gateway, &fix, received).map(Change::Vehicle).into_iter().collect()
+            });
         }
     }
     Ok(())

@@ -1,0 +1,268 @@
+//! A gateway speaks over the bus; what it says is stored once, confirmed, shown, and there after SIGKILL.
+
+use std::path::Path;
+use std::time::Duration;
+
+use hardware_bus::{BusSettings, Role, TlsFiles, ZenohBus};
+use hardware_ports::bus::{Bus, Delivery, Message as BusMessage};
+use hardware_ports::{Clock, SystemClock};
+use models_wire::v1;
+use models_wire::v1::city_service_client::CityServiceClient;
+use models_wire::v1::city_update::Update;
+use models_wire::v1::event::Body;
+use prost::Message;
+use tokio::sync::mpsc::Receiver;
+use tonic::Code;
+use tonic::transport::Channel;
+
+use crate::harness::{Hall, with};
+
+const BOOT: u64 = 1_700_000_000_000;
+const SOON: Duration = Duration::from_secs(20);
+
+/// A gateway `pole-1`, enrolled and connected.
+struct Pole {
+    bus: ZenohBus,
+    stored: Receiver<BusMessage>,
+}
+
+impl Pole {
+    async fn join(hall: &Hall) -> Self {
+        let out = hall.dir.path().join("pole-1");
+        hall.run(&["gateway-certificate", "--gateway", "pole-1", "--out", out.to_str().unwrap()]);
+        let file = |name: &str| Path::new(&out).join(name);
+        let tls = TlsFiles { ca: file("ca.pem"), certificate: file("cert.pem"), key: file("key.pem") };
+        let role = Role::Pole { connect: vec![hall.bus.to_string()] };
+        let bus = ZenohBus::open(BusSettings { role, tls }).await.unwrap();
+        let stored = bus.subscribe("city/v1/pole-1/stored", 100).await.unwrap();
+        bus.announce("city/v1/pole-1/alive").await.unwrap();
+        Self { bus, stored }
+    }
+
+    async fn put(&self, what: &str, message: &impl Message) {
+        let key = format!("city/v1/pole-1/{what}");
+        self.bus.publish(&key, message.encode_to_vec(), Delivery::Wait).await.unwrap();
+    }
+
+    /// Sends the batch, again and again, until the hall says how far it is; that.
+    async fn send(&mut self, oldest_kept: u64, events: &[v1::Event]) -> u64 {
+        while self.stored.try_recv().is_ok() {}
+        let batch = v1::EventBatch { boot: BOOT, oldest_kept, events: events.to_vec() };
+        let told = async {
+            loop {
+                self.put("events", &batch).await;
+                let answer = tokio::time::timeout(Duration::from_secs(1), self.stored.recv()).await;
+                if let Ok(Some(message)) = answer {
+                    let told = v1::StoredUpTo::decode(&message.payload[..]).unwrap();
+                    assert_eq!(told.boot, BOOT);
+                    return told.seq;
+                }
+            }
+        };
+        tokio::time::timeout(SOON, told).await.expect("the hall answers")
+    }
+
+    async fn tell_state(&self) {
+        let up = v1::Link::Up.into();
+        let camera =
+            v1::CameraInfo { camera: "c-1".into(), width: 1280, height: 720, link: up, ..Default::default() };
+        let junction = v1::JunctionInfo { junction: "j-1".into(), link: up, ..Default::default() };
+        let state = v1::GatewayState {
+            at_ms: 1,
+            version: String::new(),
+            cameras: vec![camera],
+            junctions: vec![junction],
+            waiting_events: 2,
+        };
+        self.put("state", &state).await;
+    }
+}
+
+fn street(seq: u64) -> v1::Event {
+    let at_ms = 1_000 + i64::try_from(seq).unwrap();
+    let body = match seq % 4 {
+        0 => Body::LineCrossing(v1::LineCrossing {
+            camera: "c-1".into(),
+            line: "north".into(),
+            road_user: v1::RoadUser::Motorcycle.into(),
+            direction: v1::Direction::ToLeft.into(),
+            track: seq,
+        }),
+        1 => {
+            Body::Rule(v1::RuleEvent { camera: "c-1".into(), rule: "wrong_way".into(), ..Default::default() })
+        }
+        2 => Body::Fix(v1::Fix {
+            vehicle: "bus-1".into(),
+            fix_ms: at_ms,
+            // Of these days, so that it is still shown after a restart.
+            received_ms: SystemClock::new().now().0,
+            lat: 21.03,
+            lon: 105.85,
+            valid: true,
+            ..Default::default()
+        }),
+        _ => Body::Signal(v1::Signal {
+            junction: "j-1".into(),
+            groups: format!("e1{}", seq % 10),
+            ..Default::default()
+        }),
+    };
+    v1::Event { seq, at_ms, body: Some(body) }
+}
+
+fn streets(seqs: std::ops::RangeInclusive<u64>) -> Vec<v1::Event> {
+    seqs.map(street).collect()
+}
+
+async fn client(hall: &Hall) -> (CityServiceClient<Channel>, String) {
+    (CityServiceClient::new(hall.channel().await), hall.token().await)
+}
+
+async fn seqs(city: &mut CityServiceClient<Channel>, token: &str, kinds: &[&str]) -> Vec<u64> {
+    let (mut found, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let kinds = kinds.iter().map(ToString::to_string).collect();
+        let request = v1::ListEventsRequest { kinds, limit: 2, page_token, ..Default::default() };
+        let answer = city.list_events(with(token, request)).await.unwrap().into_inner();
+        found.extend(answer.events.into_iter().map(|e| e.event.unwrap().seq));
+        page_token = answer.next_page_token;
+        if page_token.is_empty() {
+            return found;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_is_stored_once_and_survives_the_hall() {
+    let hall = Hall::start();
+    let mut pole = Pole::join(&hall).await;
+    assert_eq!(pole.send(1, &streets(1..=3)).await, 3);
+    assert_eq!(pole.send(1, &streets(1..=2)).await, 3, "a repeat is answered");
+    assert_eq!(pole.send(1, &streets(7..=8)).await, 3, "nothing past a hole");
+    assert_eq!(pole.send(1, &streets(2..=12)).await, 12);
+    let (mut city, token) = client(&hall).await;
+    assert_eq!(seqs(&mut city, &token, &[]).await, [12, 9, 8, 5, 4, 1]);
+    assert_eq!(seqs(&mut city, &token, &["fix", "signal"]).await, [11, 10, 7, 6, 3, 2]);
+    let request = v1::GetCountsRequest { bucket_ms: 60_000, ..Default::default() };
+    let err = city.get_counts(with(&token, request)).await.unwrap_err();
+    assert_eq!(err.code(), Code::InvalidArgument, "too many buckets since 1970");
+    let request = v1::GetCountsRequest { to_ms: 2_000, ..Default::default() };
+    let counts = city.get_counts(with(&token, request)).await.unwrap().into_inner().counts;
+    assert_eq!(counts.iter().map(|c| (c.line.as_str(), c.crossings)).collect::<Vec<_>>(), [("north", 3)]);
+    pole.tell_state().await;
+
+    let hall = hall.kill_and_start();
+    let (mut city, token) = client(&hall).await;
+    assert_eq!(seqs(&mut city, &token, &[]).await, [12, 9, 8, 5, 4, 1]);
+    assert_eq!(pole.send(13, &streets(12..=14)).await, 14, "the same pole goes on with the new hall");
+    let figures =
+        city.get_figures(with(&token, v1::GetFiguresRequest::default())).await.unwrap().into_inner();
+    assert_eq!((figures.crossings, figures.events, figures.fixes, figures.signal_changes), (3, 4, 4, 3));
+    assert_eq!(pole.send(40, &streets(40..=41)).await, 41, "what the pole forgot is not waited for");
+    assert!(hall.log().contains("events that a hall once confirmed are not in this database"));
+    for bad in ["speed", ""] {
+        let request = v1::ListEventsRequest { kinds: vec![bad.into()], ..Default::default() };
+        assert_eq!(city.list_events(with(&token, request)).await.unwrap_err().code(), Code::InvalidArgument);
+    }
+    let request = v1::ListEventsRequest { page_token: "x".into(), ..Default::default() };
+    assert_eq!(city.list_events(with(&token, request)).await.unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn viewers_see_the_city_change() {
+    let hall = Hall::start();
+    let mut pole = Pole::join(&hall).await;
+    pole.send(1, &streets(1..=1)).await;
+    let (mut city, token) = client(&hall).await;
+    let mut updates = city.watch_city(with(&token, v1::WatchCityRequest {})).await.unwrap().into_inner();
+    pole.tell_state().await;
+    let (mut camera, mut alive, mut vehicle, mut groups, mut listed) = (false, false, false, false, false);
+    let mut sent = false;
+    let seen = async {
+        while !(camera && alive && vehicle && groups && listed) {
+            match updates.message().await.unwrap().unwrap().update.unwrap() {
+                Update::Snapshot(now) => {
+                    camera |= now.cameras.iter().any(|c| c.info.as_ref().unwrap().camera == "c-1");
+                    alive |= now.gateways.iter().any(|g| g.alive);
+                }
+                Update::Gateway(now) => alive |= now.alive,
+                Update::Vehicle(now) => vehicle |= now.fix.unwrap().vehicle == "bus-1",
+                Update::Junction(now) => groups |= now.info.unwrap().groups == "e13",
+                Update::Event(now) => listed |= now.event.unwrap().seq == 4,
+                Update::Camera(_) | Update::Hall(_) => {}
+            }
+            if camera && !sent {
+                sent = true;
+                pole.send(1, &streets(2..=4)).await;
+            }
+        }
+    };
+    tokio::time::timeout(SOON, seen).await.expect("every change is shown");
+    // After SIGKILL the map is whole before the pole speaks.
+    let hall = hall.kill_and_start();
+    drop(pole);
+    let (mut city, token) = client(&hall).await;
+    let mut updates = city.watch_city(with(&token, v1::WatchCityRequest {})).await.unwrap().into_inner();
+    let Some(Update::Snapshot(now)) = updates.message().await.unwrap().unwrap().update else {
+        panic!("the whole city first")
+    };
+    assert_eq!((now.cameras.len(), now.junctions.len(), now.vehicles.len()), (1, 1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stills_and_live_pictures_come_from_the_pole_on_demand() {
+    let hall = Hall::start();
+    let mut pole = Pole::join(&hall).await;
+    let mut asked_stills = pole.bus.answer("city/v1/pole-1/still/*", 10).await.unwrap();
+    let mut asked_pictures = pole.bus.answer("city/v1/pole-1/picture/*", 10).await.unwrap();
+    pole.send(1, &streets(1..=2)).await;
+    pole.tell_state().await;
+    let (mut city, token) = client(&hall).await;
+
+    let answered = tokio::spawn(async move {
+        let mut times = 0;
+        while let Some(question) = asked_stills.recv().await {
+            times += 1;
+            if question.key.ends_with("-1") {
+                let payload = v1::Still { jpeg: b"jpeg".to_vec() }.encode_to_vec();
+                question.reply.send(BusMessage { key: question.key.clone(), payload }).ok();
+            } else {
+                // The last one of the test.
+                return times;
+            }
+        }
+        times
+    });
+    let still = |seq| v1::GetStillRequest { gateway: "pole-1".into(), boot: BOOT, seq };
+    for _ in 0..3 {
+        assert_eq!(city.get_still(with(&token, still(1))).await.unwrap().into_inner().jpeg, b"jpeg");
+    }
+    assert_eq!(city.get_still(with(&token, still(9))).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(city.get_still(with(&token, still(2))).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(answered.await.unwrap(), 2, "the pole is asked once for each");
+
+    let request = v1::WatchPicturesRequest { camera: "c-9".into(), ..Default::default() };
+    assert_eq!(city.watch_pictures(with(&token, request)).await.unwrap_err().code(), Code::NotFound);
+    tokio::spawn(async move {
+        let mut at_ms = 0;
+        while let Some(question) = asked_pictures.recv().await {
+            let asked = v1::PictureRequest::decode(&question.payload[..]).unwrap();
+            assert_eq!(asked.newer_than_ms, at_ms);
+            assert_eq!(asked.max_width, 320);
+            at_ms += 1;
+            let picture = v1::Picture { camera: "c-1".into(), at_ms, ..Default::default() };
+            question
+                .reply
+                .send(BusMessage { key: question.key.clone(), payload: picture.encode_to_vec() })
+                .ok();
+        }
+    });
+    let request = v1::WatchPicturesRequest { camera: "c-1".into(), max_width: 320, fps: 20.0 };
+    let mut pictures = city.watch_pictures(with(&token, request)).await.unwrap().into_inner();
+    let mut last = 0;
+    for _ in 0..5 {
+        let picture = tokio::time::timeout(SOON, pictures.message()).await.unwrap().unwrap().unwrap();
+        assert!(picture.at_ms > last);
+        last = picture.at_ms;
+    }
+}
