@@ -91,6 +91,7 @@ impl StoreError {
         }
     }
 
+    #[allow(clippy::wildcard_enum_match_arm, reason = "sqlx's own enum; all else is told as it is")]
     pub(crate) fn migrating(path: &Path, err: sqlx::migrate::MigrateError) -> Self {
         use sqlx::migrate::MigrateError as M;
         match err {
