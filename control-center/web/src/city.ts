@@ -12,6 +12,8 @@ import { Link } from "./gen/ngatu/v1/event_pb";
 import type { Position, SceneLine, SceneZone } from "./gen/ngatu/v1/gateway_pb";
 
 export type State = "up" | "connecting" | "down" | "unknown";
+/** A state's sign beside its colour. */
+export const STATE_SIGNS: Record<State, string> = { up: "●", connecting: "◌", down: "✕", unknown: "?" };
 export type LonLat = readonly [lon: number, lat: number];
 
 export interface Gateway {

@@ -12,6 +12,8 @@ export type LinkState =
 /** What the link needs of the world; the browser's own in service, scripted in tests. */
 export interface World {
   watch(signal: AbortSignal): AsyncIterable<CityUpdate>;
+  /** A call that costs the hall next to nothing: whether it answers at all. */
+  pulse(signal: AbortSignal): Promise<unknown>;
   figures(signal: AbortSignal): Promise<GetFiguresResponse>;
   signedOut(error: unknown): boolean;
   now(): number;
@@ -33,6 +35,7 @@ export class HallLink {
   onSignedOut: () => void = () => {};
 
   #retryNow = new AbortController();
+  #counting = false;
 
   constructor(
     private readonly city: City,
@@ -89,12 +92,8 @@ export class HallLink {
     while (!signal.aborted) {
       const late = new AbortController();
       const timer = this.world.wait(PULSE_TIMEOUT_MS, AbortSignal.any([signal, late.signal]));
-      const answer = this.world.figures(AbortSignal.any([signal, late.signal])).then(
-        (figures) => {
-          this.figures = figures;
-          this.onChange();
-          return true;
-        },
+      const answer = this.world.pulse(AbortSignal.any([signal, late.signal])).then(
+        () => true,
         (error: unknown) => {
           if (this.world.signedOut(error)) this.onSignedOut();
           return false;
@@ -104,8 +103,22 @@ export class HallLink {
       late.abort();
       if (signal.aborted) return;
       if (!alive) return dead();
+      void this.#count(signal);
       await this.world.wait(PULSE_MS, signal);
     }
+  }
+
+  /** Totals may take the store a while; that says nothing of the link. */
+  async #count(signal: AbortSignal): Promise<void> {
+    if (this.#counting) return;
+    this.#counting = true;
+    try {
+      this.figures = await this.world.figures(signal);
+      this.onChange();
+    } catch {
+      // the old totals stay until the next beat
+    }
+    this.#counting = false;
   }
 
   #set(state: LinkState): void {

@@ -1,7 +1,7 @@
 // The operator's page: builds the frame, mounts every panel of the list, and keeps them in step with the hall.
 import "./fonts.css";
 import "./page.css";
-import { explain, goToSignIn, hall, signedOut } from "./api";
+import { explain, goToSignIn, hall, session, signedOut } from "./api";
 import { City } from "./city";
 import { el } from "./dom";
 import { dayStart } from "./format";
@@ -19,6 +19,7 @@ const city = new City();
 const stop = new AbortController();
 const link = new HallLink(city, {
   watch: (signal) => hall.watchCity({}, { signal }),
+  pulse: (signal) => session.whoAmI({}, { signal }),
   figures: (signal) => hall.getFigures({ sinceMs: BigInt(dayStart(city.now(Date.now()))) }, { signal }),
   signedOut,
   now: () => Date.now(),
@@ -26,6 +27,7 @@ const link = new HallLink(city, {
   random: Math.random,
 });
 
+const panels = (await Promise.all(PANELS.map((load) => load()))).map(({ panel }) => panel);
 const mounted = new Map<string, Mounted>();
 let selection: Selection | undefined;
 
@@ -44,7 +46,7 @@ const page: Page = {
   keep: (name, fallback) => ({ get: () => kept(name, fallback), set: (value) => keep(name, value) }),
 };
 
-const frame = new Frame(PANELS, page, (id, visible) => mounted.get(id)?.shown?.(visible));
+const frame = new Frame(panels, page, (id, visible) => mounted.get(id)?.shown?.(visible));
 const header = new Header(page, link);
 document.body.append(header.root, header.banner, header.problem, frame.root);
 
@@ -62,7 +64,7 @@ city.subscribe((changed) => {
   for (const panel of mounted.values()) panel.update?.(changed);
 });
 
-for (const panel of PANELS) void mount(panel);
+for (const panel of panels) void mount(panel);
 setInterval(() => city.flush(), FLUSH_MS);
 setInterval(() => {
   header.render();

@@ -1,15 +1,10 @@
-// The panels of the page, in the order of their tabs: a new one is a folder and a line.
-import { counts } from "./counts/counts";
-import { details } from "./details/details";
-import { events } from "./events/events";
-import { map } from "./map/map";
+// The panels of the page, in the order of their tabs: a new one is a folder that exports `panel`, and a line.
 import type { Panel } from "./panel";
-import { wall } from "./wall/wall";
 
-export const PANELS: readonly Panel[] = [
-  map,
-  details,
-  wall,
-  events,
-  counts,
+export const PANELS: readonly (() => Promise<{ panel: Panel }>)[] = [
+  () => import("./map/map"),
+  () => import("./details/details"),
+  () => import("./wall/wall"),
+  () => import("./events/events"),
+  () => import("./counts/counts"),
 ];

@@ -84,7 +84,7 @@ export class FixtureHall {
         context.responseHeader.set("set-cookie", "session=; Max-Age=0; Path=/");
         return {};
       },
-      whoAmI: () => ({ name: "admin" }),
+      whoAmI: (_, context) => (guard(context), { name: "admin" }),
     });
     router.service(CityService, {
       watchCity: (_, context) => this.#watch(context),

@@ -28,8 +28,9 @@ async function play(tries: Try[], pulse: "answers" | "hangs" = "answers"): Promi
       if (next.startsWith("snapshot")) yield SNAPSHOT;
       if (next.endsWith("hangs") || next.startsWith("hangs")) await new Promise((done) => signal.addEventListener("abort", done));
     },
-    figures: (signal) =>
-      pulse === "answers" ? Promise.resolve(create(GetFiguresResponseSchema)) : new Promise((_, no) => signal.addEventListener("abort", () => no(new Error("late")))),
+    figures: () => Promise.resolve(create(GetFiguresResponseSchema)),
+    pulse: (signal) =>
+      pulse === "answers" ? Promise.resolve() : new Promise((_, no) => signal.addEventListener("abort", () => no(new Error("late")))),
     signedOut: (error) => error === SIGNED_OUT,
     now: () => now,
     wait: async (ms, signal) => {

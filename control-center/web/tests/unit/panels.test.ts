@@ -10,9 +10,9 @@ import { spanOf } from "../../src/panels/counts/counts";
 import { rowsOf, trendOf } from "../../src/panels/counts/table";
 import { describe, wanted, type Group } from "../../src/panels/events/describe";
 import { EventList } from "../../src/panels/events/list";
-import { plain } from "../../src/panels/map/find";
 import { at, metres, onFix } from "../../src/panels/map/motion";
 import { arrange, gridFor } from "../../src/panels/wall/layout";
+import { plain } from "../../src/plain";
 import { aspectsOf } from "../../src/signals";
 
 type Body = NonNullable<StoredEvent["event"]>["body"];

@@ -13,7 +13,7 @@ type SpanName = (typeof SPANS)[number];
 const MINUTE = 60_000;
 const REFRESH_MS = 10_000;
 
-export const counts: Panel = { id: "counts", title: "panel.counts", place: "right-bottom", mount: (host, page) => new Counts(host, page) };
+export const panel: Panel = { id: "counts", title: "panel.counts", place: "right-bottom", mount: (host, page) => new Counts(host, page) };
 
 /** The span as whole buckets, the last one still running. */
 export function spanOf(name: SpanName, nowMs: number): Span {

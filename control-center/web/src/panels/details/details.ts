@@ -1,16 +1,15 @@
 // What is known of the one thing that was clicked: a camera, a bus, a junction with its groups live.
 import "./details.css";
-import { isStale, type Bus, type Camera, type Junction, type State } from "../../city";
+import { isStale, STATE_SIGNS, type Bus, type Camera, type Junction, type State } from "../../city";
 import { el, icon, setText } from "../../dom";
 import { ageOf, integer, kmh, momentOf, oneDecimal } from "../../format";
 import { t, type Key } from "../../i18n";
 import { aspectsOf, GLYPHS } from "../../signals";
 import type { Mounted, Page, Panel, Selection } from "../panel";
-import { STATE_SIGNS } from "../wall/tile";
 
 const CLOSE = "M6.4 5 12 10.6 17.6 5 19 6.4 13.4 12l5.6 5.6-1.4 1.4-5.6-5.6L6.4 19 5 17.6 10.6 12 5 6.4 6.4 5Z";
 
-export const details: Panel = { id: "details", title: "panel.details", place: "over-left", mount: (host, page) => new Details(host, page) };
+export const panel: Panel = { id: "details", title: "panel.details", place: "over-left", mount: (host, page) => new Details(host, page) };
 
 type Fact = [Key, string | Node];
 

@@ -16,7 +16,7 @@ const SIGNS: Record<Weight, string> = { high: "▲", middle: "◆", low: "·", g
 /** Lines crossed by the thousand bury what needs a person: shown on request. */
 const AT_FIRST: Group[] = ["rule", "camera", "signal"];
 
-export const events: Panel = { id: "events", title: "panel.events", place: "right-bottom", mount: (host, page) => new Events(host, page) };
+export const panel: Panel = { id: "events", title: "panel.events", place: "right-bottom", mount: (host, page) => new Events(host, page) };
 
 class Events implements Mounted {
   #list = new EventList();

@@ -2,14 +2,10 @@
 import type { City } from "../../city";
 import { el } from "../../dom";
 import { t } from "../../i18n";
+import { plain } from "../../plain";
 import type { Page, Selection } from "../panel";
 
 const SHOWN = 8;
-
-/** "Tràng Tiền" is found by "trang tien": operators type without marks when it is urgent. */
-export function plain(text: string): string {
-  return text.normalize("NFD").replace(/\p{M}/gu, "").replace(/[đĐ]/g, "d").toLowerCase();
-}
 
 export function find(city: City, query: string): (Selection & { name: string })[] {
   const want = plain(query.trim());

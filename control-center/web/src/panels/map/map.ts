@@ -20,7 +20,7 @@ const KINDS = { cameras: "camera", junctions: "junction", buses: "bus" } as cons
 /** Redraws a second while a bus glides, at most. */
 const GLIDE_FPS = 12;
 
-export const map: Panel = { id: "map", title: "panel.map", place: "left", mount };
+export const panel: Panel = { id: "map", title: "panel.map", place: "left", mount };
 
 async function mount(host: HTMLElement, page: Page): Promise<Mounted> {
   const box = el("div", { class: "map" });

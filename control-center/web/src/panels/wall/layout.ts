@@ -1,7 +1,7 @@
 // How many pictures fit, and which cameras they are. Pure.
 import type { Camera } from "../../city";
 import { BY_NAME } from "../../format";
-import { plain } from "../map/find";
+import { plain } from "../../plain";
 
 const SHAPE = 16 / 9;
 

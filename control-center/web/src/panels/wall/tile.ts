@@ -1,6 +1,6 @@
 // One camera of the wall: its live picture with what was found in it, or a plain word why there is none.
 import type { Hall } from "../../api";
-import type { Camera, State } from "../../city";
+import { STATE_SIGNS, type Camera, type State } from "../../city";
 import { el, icon, setText } from "../../dom";
 import { ageOf, integer, oneDecimal } from "../../format";
 import type { Picture } from "../../gen/ngatu/v1/gateway_pb";
@@ -11,7 +11,6 @@ import { Feed } from "./feed";
 /** A picture older than this is no longer live. */
 const FROZEN_MS = 5_000;
 const RATE_OVER_MS = 5_000;
-export const STATE_SIGNS: Record<State, string> = { up: "●", connecting: "◌", down: "✕", unknown: "?" };
 
 export interface Show {
   boxes: boolean;

@@ -13,7 +13,7 @@ const MOST = location.protocol === "https:" ? 16 : 4;
 const GRID_FPS = 5;
 const LARGE_FPS = 12;
 
-export const wall: Panel = { id: "wall", title: "panel.wall", place: "right-top", mount: (host, page) => new Wall(host, page) };
+export const panel: Panel = { id: "wall", title: "panel.wall", place: "right-top", mount: (host, page) => new Wall(host, page) };
 
 class Wall implements Mounted {
   #tiles = new Map<string, Tile>();
