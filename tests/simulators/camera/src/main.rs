@@ -1,2 +1,152 @@
-//! Program.
-fn main() {}
+//! `camera-simulator`: street cameras for the demo and the tests. Serves real clips over RTSP, each camera from a server
+//! of its own, as cameras are: it can be switched off without touching the others.
+
+mod clip;
+mod config;
+mod server;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use gst::glib;
+
+use crate::config::{Camera, Codec};
+use crate::server::Server;
+
+/// Street cameras over RTSP, out of clips that play for ever at their own speed.
+///
+/// Prints a line of JSON for each camera that is ready: {"camera":"kim-ma","url":"rtsp://127.0.0.1:8555/kim-ma"}
+///
+/// Example: camera-simulator --config deploy/config/street-cameras.toml
+/// Example: camera-simulator --clip street.mp4 --path /x --codec h265 --user admin --password secret --port 0
+#[derive(Parser)]
+#[command(version, verbatim_doc_comment)]
+struct Args {
+    /// Cameras to play.
+    #[arg(long, value_name = "FILE", conflicts_with = "clip", required_unless_present = "clip")]
+    config: Option<PathBuf>,
+    /// Where the clips of the configuration lie; may be given more than once.
+    #[arg(long, value_name = "DIR")]
+    clips: Vec<PathBuf>,
+    /// One camera that plays this clip.
+    #[arg(long, value_name = "FILE")]
+    clip: Option<PathBuf>,
+    /// Path of that camera's address.
+    #[arg(long, default_value = "/stream")]
+    path: String,
+    /// Its codec.
+    #[arg(long, value_enum, default_value = "h264")]
+    codec: Codec,
+    /// Its user, with digest authentication.
+    #[arg(long, requires = "password")]
+    user: Option<String>,
+    #[arg(long, requires = "user")]
+    password: Option<String>,
+    /// It goes away this often, for 3 s: 30s.
+    #[arg(long, value_parser = config::seconds)]
+    restart_every: Option<Duration>,
+    /// Port of the first camera; each next one adds 1. 0 takes free ports. Wins over the configuration.
+    #[arg(long)]
+    port: Option<u16>,
+}
+
+fn main() -> ExitCode {
+    match run(Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("camera-simulator: {err:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: Args) -> anyhow::Result<()> {
+    gst::init().context("starting GStreamer")?;
+    let (cameras, port) = cameras(&args)?;
+    let street = glib::MainLoop::new(None, false);
+    end_on_signal(street.clone())?;
+    let folders = if args.clips.is_empty() { config::usual_folders() } else { args.clips };
+    let failed = Arc::new(OnceLock::new());
+    let (told, end) = (Arc::clone(&failed), street.clone());
+    std::thread::spawn(move || {
+        if let Err(err) = start(&cameras, &folders, port) {
+            told.get_or_init(|| err);
+            drop(told);
+            // Through the loop's own queue: it may not have begun to run yet.
+            glib::MainContext::default().invoke(move || end.quit());
+        }
+    });
+    street.run();
+    match Arc::into_inner(failed).and_then(OnceLock::into_inner) {
+        Some(err) => Err(err),
+        None => Ok(()),
+    }
+}
+
+fn cameras(args: &Args) -> anyhow::Result<(Vec<Camera>, u16)> {
+    if let Some(path) = &args.config {
+        let street = config::read(path)?;
+        return Ok((street.camera, args.port.unwrap_or(street.port)));
+    }
+    let clip = args.clip.clone().context("neither --config nor --clip is given")?;
+    let camera = Camera {
+        id: args.path.trim_matches('/').to_owned(),
+        clips: vec![clip],
+        codec: args.codec,
+        user: args.user.clone(),
+        password: args.password.clone(),
+        restart_every_s: args.restart_every.map(|every| every.as_secs()),
+    };
+    Ok((vec![camera], args.port.unwrap_or(8554)))
+}
+
+/// Prepares one clip after the other, since encoding takes the whole machine, and switches its camera on at once.
+fn start(cameras: &[Camera], folders: &[PathBuf], port: u16) -> anyhow::Result<()> {
+    for (camera, nth) in cameras.iter().zip(0u16..) {
+        let port = if port == 0 { 0 } else { port.checked_add(nth).context("the ports are used up")? };
+        let path = config::find(camera, folders)?;
+        let clip = clip::prepare(&path, camera.codec)?;
+        let server = Server::new(camera, clip, port);
+        // Servers live on the thread of the main loop.
+        let (ready, told) = std::sync::mpsc::sync_channel(1);
+        let every = camera.restart_every_s.map(Duration::from_secs);
+        glib::MainContext::default().invoke(move || {
+            let server = Rc::new(server);
+            let url = server.switch_on();
+            if let (Ok(_), Some(every)) = (&url, every) {
+                server.restart_every(every);
+            }
+            // It is in service until the program ends.
+            std::mem::forget(server);
+            ready.send(url).unwrap_or_default();
+        });
+        let url = told.recv().context("the program is ending")??;
+        let line = serde_json::json!({"camera": camera.id, "url": url});
+        writeln!(std::io::stdout(), "{line}").context("writing to standard output")?;
+    }
+    Ok(())
+}
+
+fn end_on_signal(street: glib::MainLoop) -> anyhow::Result<()> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting tokio")?;
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            use tokio::signal::unix::{SignalKind, signal};
+            let (Ok(mut interrupt), Ok(mut terminate)) =
+                (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+            else {
+                return;
+            };
+            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        });
+        glib::MainContext::default().invoke(move || street.quit());
+    });
+    Ok(())
+}
