@@ -1,1 +1,3 @@
 //! What end-to-end tests share: programs started and stopped, ports, waiting for a condition.
+
+pub mod programs;

@@ -133,7 +133,10 @@ pub fn until(wait: Duration, what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "a test's own deadline, not a time that anything is computed from")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a test's own deadline, not a time that anything is computed from"
+)]
 fn now() -> Instant {
     Instant::now()
 }

@@ -83,6 +83,15 @@ impl Running {
         Ok(())
     }
 
+    /// Adds a live source, which starts with all others: it has nothing to push before the network has answered, and the
+    /// pipeline must know that no picture will come while it is paused.
+    ///
+    /// # Errors
+    /// [`CameraError::Stream`] when GStreamer refuses it.
+    pub fn add_live(&mut self, source: &gst::Element) -> Result<(), CameraError> {
+        self.pipeline.add(source).map_err(|err| self.named.stream(&err.to_string()))
+    }
+
     pub fn pipeline(&self) -> &gst::Pipeline {
         &self.pipeline
     }
@@ -99,7 +108,9 @@ impl Running {
     /// and what it pushes into a sleeping element is lost without an error.
     fn start(&self) -> Result<(), gst::glib::BoolError> {
         let started = |_| gst::glib::bool_error!("state change");
-        self.pipeline.set_state(gst::State::Paused).map_err(started)?;
+        if !self.source.is_empty() {
+            self.pipeline.set_state(gst::State::Paused).map_err(started)?;
+        }
         for element in self.source.iter().rev() {
             element.set_locked_state(false);
             element.sync_state_with_parent()?;

@@ -64,7 +64,7 @@ fn prepare(opening: &Opening<'_>) -> Result<Running, CameraError> {
             tracing::warn!(pad = %pad.name(), "a video stream could not be linked");
         }
     });
-    running.add(&[&source])?;
+    running.add_live(&source)?;
     Ok(running)
 }
 
@@ -80,7 +80,7 @@ fn is_video(caps: &gst::Caps) -> bool {
     caps.structure(0).is_some_and(|s| s.get::<&str>("media") == Ok("video"))
 }
 
-fn explain(named: &Named, err: &gst::message::Error, found: &Found, _delivered: u64) -> Option<CameraError> {
+fn explain(named: &Named, err: &gst::message::Error, found: &Found, delivered: u64) -> Option<CameraError> {
     let text = problem::text(err);
     if let Some(why) = found.refused() {
         return Some(named.undecodable(&why));
@@ -91,6 +91,9 @@ fn explain(named: &Named, err: &gst::message::Error, found: &Found, _delivered: 
             named.not_found(&format!("the camera has no such stream; check the path of the address ({text})"))
         }
         Some(gst::ResourceError::OpenRead | gst::ResourceError::OpenReadWrite) => named.unreachable(&text),
+        Some(gst::ResourceError::Read | gst::ResourceError::Write) if delivered == 0 => {
+            named.unreachable(&text)
+        }
         Some(_) => named.stream(&format!("the stream broke: {text}")),
         None => match err.error().kind::<gst::StreamError>() {
             Some(_) => named.undecodable(&text),
