@@ -9,5 +9,7 @@ mod mailbox;
 mod picture;
 mod pipeline;
 mod problem;
+mod writer;
 
 pub use drivers::{Cameras, clip_length};
+pub use writer::{Mp4Writer, WriteError};

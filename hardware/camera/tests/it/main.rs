@@ -4,3 +4,4 @@
 mod clips;
 mod files;
 mod live;
+mod written;
