@@ -19,7 +19,7 @@ const MESSAGE_ID: &str = "8b2f4a7e-9d3c-4f10-a1b2-c3d4e5f60718";
 fn field() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/field/signals/rsmp");
     if !folder.is_dir() {
-        println!("skipped: {} is not there", folder.display());
+        eprintln!("skipped: {} is not there", folder.display());
         return None;
     }
     folder.canonicalize().ok()

@@ -277,6 +277,24 @@ async fn what_is_not_kept_is_not_acknowledged() {
     house.close().await;
 }
 
+/// "The internal communication buffer … at a minimum … 10000 messages": sent without waiting, kept in order.
+#[tokio::test]
+async fn a_full_buffer_flows_in() {
+    const MESSAGES: usize = 10_000;
+    let house = House::open(settings(&["kim-ma"])).await;
+    let mut site = Client::site(&house, "kim-ma").await;
+    for number in 0..MESSAGES {
+        site.groups(&format!("m{number}"), &format!("B{number}")).await;
+    }
+    for number in 0..MESSAGES {
+        assert!(site.acknowledged(&format!("m{number}")).await, "{number}");
+    }
+    let lines = house.lines("kim-ma B");
+    let want: Vec<String> = (0..MESSAGES).map(|number| format!("kim-ma B{number}")).collect();
+    assert_eq!(lines, want);
+    house.close().await;
+}
+
 #[tokio::test]
 async fn a_site_may_be_bound_to_its_address() {
     let mut settings = settings(&["kim-ma"]);

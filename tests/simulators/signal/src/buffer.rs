@@ -44,6 +44,12 @@ impl Buffer {
         }
     }
 
+    /// "Any buffered alarm events that contains the exact same alarm event and timestamp as sent when sending all alarms
+    /// should not be sent again."
+    pub fn told_already(&mut self, messages: &[Value]) {
+        self.entries.retain(|entry| !messages.contains(&entry.message));
+    }
+
     /// The next message to send, numbered `id` from now on.
     pub fn next(&mut self, id: &str) -> Option<Entry> {
         let entry = self.entries.iter_mut().take(WINDOW).find(|entry| entry.sent_as.is_none())?;
@@ -84,6 +90,8 @@ mod tests {
             .map(|entry| (entry.message, entry.old))
             .collect();
         assert_eq!(again, [(1.into(), true), (2.into(), true), (3.into(), true)]);
+        buffer.told_already(&[Value::from(2)]);
+        assert_eq!(buffer.len(), 2);
     }
 
     #[test]

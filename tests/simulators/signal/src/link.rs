@@ -166,7 +166,12 @@ impl<'a> Link<'a> {
     /// "Aggregated status", "All alarms", and from now on "Buffered messages".
     async fn established(&mut self) -> anyhow::Result<()> {
         self.aggregated().await?;
-        let alarms = self.controller.state().alarms.clone();
+        let alarms = {
+            let mut state = self.controller.state();
+            let alarms = state.alarms.clone();
+            state.buffer.told_already(&alarms);
+            alarms
+        };
         for alarm in alarms {
             self.send(alarm, false).await?;
         }

@@ -166,7 +166,7 @@ mod tests {
     fn every_kind_of_message_follows_the_schemas() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/field/signals/rsmp");
         if !folder.is_dir() {
-            println!("skipped: {} is not there", folder.display());
+            eprintln!("skipped: {} is not there", folder.display());
             return;
         }
         let mut schemas = Schemas::new();
