@@ -18,6 +18,7 @@ use hardware_signal::controllers::Timing;
 use hardware_signal::{SignalServer, SignalServerSettings, Site};
 use models_domain::signal::GroupStates;
 use models_domain::{EventBody, EventId, JunctionId, Seq, UtcMillis};
+use ngatu_tests::programs::program;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
@@ -128,12 +129,10 @@ async fn serve(
 }
 
 async fn simulator(address: SocketAddr, config: &std::path::Path) -> Child {
-    let test = std::env::current_exe().unwrap();
-    let program = test.ancestors().nth(2).unwrap().join("signal-simulator");
-    let mut command = Command::new(program);
+    let mut command = Command::new(program("signal-simulator"));
     command.arg("--config").arg(config).arg("--connect").arg(address.to_string());
     command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-    command.spawn().expect("cargo build --workspace builds signal-simulator")
+    command.spawn().unwrap()
 }
 
 async fn line(child: &mut Child) -> Value {
