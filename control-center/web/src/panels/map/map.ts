@@ -63,9 +63,10 @@ async function open(box: HTMLElement, page: Page): Promise<GlMap | undefined> {
   }
   gl.touchZoomRotate.disableRotation();
   gl.on("moveend", () => view.set({ center: gl.getCenter().toArray() as [number, number], zoom: gl.getZoom() }));
-  gl.on("styleimagemissing", ({ id }) => {
+  gl.setMissingStyleImageResolver((id) => {
     const picture = draw(id);
     if (picture && !gl.hasImage(id)) gl.addImage(id, picture, { pixelRatio: RATIO });
+    return Promise.resolve();
   });
   gl.on("idle", () => (box.dataset["idle"] = "")); // for whoever takes a picture of the page
   gl.on("movestart", () => delete box.dataset["idle"]);
