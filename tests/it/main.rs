@@ -1,5 +1,6 @@
 //! Integration tests: promises about the code, and the house as a whole.
 
+mod buses;
 mod cameras;
 mod layers;
 mod scenarios;

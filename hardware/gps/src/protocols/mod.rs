@@ -8,8 +8,9 @@ mod when;
 
 mod gt06;
 mod jt808;
+pub mod ufms;
 /// Every protocol this build speaks.
-pub static ALL: &[Protocol] = &[gt06::PROTOCOL, jt808::PROTOCOL];
+pub static ALL: &[Protocol] = &[gt06::PROTOCOL, jt808::PROTOCOL, ufms::PROTOCOL];
 
 use models_domain::geo::LatLon;
 use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis};

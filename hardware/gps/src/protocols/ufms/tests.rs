@@ -1,0 +1,82 @@
+//! Messages made for this project.
+
+use super::super::testing::{lines, survives};
+use super::super::{Session, named};
+use super::*;
+
+fn point(datetime: i32) -> BusWayPoint {
+    BusWayPoint {
+        vehicle: "29B-123.45".to_owned(),
+        speed: 36.0,
+        datetime,
+        x: 105.852,
+        y: 21.028,
+        heading: Some(90.0),
+        door_up: Some(false),
+        ..BusWayPoint::default()
+    }
+}
+
+#[track_caller]
+fn check(message: &BaseMessage, want: &[&str]) {
+    let bytes = message.write();
+    assert_eq!(lines(&PROTOCOL, &mut Session::default(), &bytes), want);
+    survives(&PROTOCOL, &bytes);
+}
+
+#[test]
+fn positions() {
+    let fix = "29B-123.45 1747231958000 21.02800,105.85200 36.0 km/h Some(90.0) None";
+    let one =
+        BaseMessage { msg_type: 102, bus_way_point: Some(point(1_747_231_958)), ..BaseMessage::default() };
+    check(&one, &["BusWayPoint", fix]);
+    let list = BusWayPoints { events: vec![point(1_747_231_958), point(1_747_231_968)] };
+    let list = BaseMessage { msg_type: 104, bus_way_points: Some(list), ..BaseMessage::default() };
+    check(&list, &["BusWayPoints", fix, &fix.replace("958000", "968000")]);
+}
+
+#[test]
+fn what_has_no_position_gives_none() {
+    let company = RegCompany { company: "0100112437".to_owned(), ..RegCompany::default() };
+    check(
+        &BaseMessage { msg_type: 420, reg_company: Some(company), ..BaseMessage::default() },
+        &["RegCompany"],
+    );
+}
+
+#[test]
+fn what_cannot_be_read_says_why() {
+    let bad = |msg_type| BaseMessage { msg_type, ..BaseMessage::default() };
+    check(&bad(7), &["bad: message type 7 is not known"]);
+    check(&bad(102), &["bad: BusWayPoint is named but not there"]);
+    let got = lines(&PROTOCOL, &mut Session::default(), &bad(103).write());
+    assert!(
+        got[0].starts_with("bad: BusWayPointBatch: the number of its list of points is not known"),
+        "{got:?}"
+    );
+    let off = BusWayPoint { x: 200.0, ..point(1) };
+    let off = BaseMessage { msg_type: 102, bus_way_point: Some(off), ..BaseMessage::default() };
+    check(&off, &["bad: 29B-123.45: position 21.028, 200 is not on the earth"]);
+}
+
+#[test]
+fn recorded_vectors_are_written_back_byte_for_byte() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/field/gps/ufms_vectors.json");
+    let Ok(text) = std::fs::read_to_string(path) else {
+        println!("skipped: no field material beside this checkout");
+        return;
+    };
+    let file: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for vector in file["vectors"].as_array().unwrap() {
+        let digits = vector["hex"].as_str().unwrap();
+        let bytes: Vec<u8> = (0..digits.len() / 2)
+            .map(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).unwrap())
+            .collect();
+        let message = BaseMessage::read(&bytes).unwrap();
+        assert_eq!(message.write(), bytes, "{}", vector["name"]);
+        let decode = named("ufms").unwrap().decode;
+        let decoded = decode(&mut Session::default(), &bytes, UtcMillis(0));
+        assert!(matches!(decoded, Decoded::Message(_)), "{}: {decoded:?}", vector["name"]);
+        survives(&PROTOCOL, &bytes);
+    }
+}
