@@ -4,6 +4,7 @@
 
 pub mod analysis;
 pub mod board;
+pub mod camera_worker;
 pub mod gps_worker;
 pub mod keep;
 pub mod keeper;

@@ -1,0 +1,131 @@
+//! What a camera worker has to tell and could not hand over yet: events in order, figures, state.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use hardware_ports::Clock;
+use hardware_ports::camera::Picture;
+use hardware_ports::sink::NotKept;
+use models_domain::event::{CameraStats, LinkState};
+use models_domain::{CameraId, DurationMs, EventBody, UtcMillis};
+
+/// Figures are told this often.
+const STATS_EVERY: Duration = Duration::from_secs(5);
+/// An event that was refused is tried again after this.
+const RETRY: Duration = Duration::from_secs(1);
+/// Events that may wait; from then on no more pictures are analysed, so that none is lost.
+const WAITING_MAX: usize = 1_000;
+/// Pictures kept with waiting events: they are large.
+const PICTURES_MAX: usize = 20;
+
+type Fact = (UtcMillis, EventBody, Option<Picture>);
+
+/// The worker's memory of what is still to be told.
+pub struct Facts {
+    waiting: VecDeque<Fact>,
+    retry_at: Option<Duration>,
+    /// Why the last picture could not be analysed; for people, as is `refused`.
+    trouble: String,
+    /// Why the outbox refused the oldest.
+    refused: Option<String>,
+    told: Option<LinkState>,
+    stats: CameraStats,
+    stats_since: Duration,
+}
+
+impl Facts {
+    pub fn new(now: Duration) -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            retry_at: None,
+            trouble: String::new(),
+            refused: None,
+            told: None,
+            stats: CameraStats::default(),
+            stats_since: now,
+        }
+    }
+
+    pub fn push(&mut self, at: UtcMillis, body: EventBody, picture: Option<Picture>) {
+        let room = self.waiting.len() < PICTURES_MAX;
+        self.waiting.push_back((at, body, picture.filter(|_| room)));
+    }
+
+    /// The oldest that waits, when its time to be tried has come.
+    pub fn next(&self, now: Duration) -> Option<&Fact> {
+        if self.retry_at.is_some_and(|at| now < at) { None } else { self.waiting.front() }
+    }
+
+    pub fn kept(&mut self) {
+        self.waiting.pop_front();
+        self.retry_at = None;
+        self.refused = None;
+    }
+
+    pub fn refused(&mut self, now: Duration, err: &NotKept) {
+        self.retry_at = Some(now + RETRY);
+        self.refused = Some(format!("its events cannot be kept and wait: {err}"));
+    }
+
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Events of one more picture may not find room.
+    pub fn is_full(&self) -> bool {
+        self.waiting.len() >= WAITING_MAX
+    }
+
+    pub fn picture(&mut self) {
+        self.stats.frames += 1;
+    }
+
+    pub fn analysed(&mut self, detections: usize) {
+        self.trouble.clear();
+        self.stats.inferred += 1;
+        self.stats.detections += detections as u64;
+    }
+
+    /// Pictures that were decoded and thrown away unseen.
+    pub fn dropped(&mut self, pictures: u64) {
+        self.stats.frames += pictures;
+        self.stats.dropped += pictures;
+    }
+
+    pub fn not_analysed(&mut self, why: String) {
+        self.trouble = why;
+    }
+
+    /// What is wrong now although pictures come; empty when all is well.
+    pub fn what_is_wrong(&self) -> String {
+        self.refused.clone().unwrap_or_else(|| self.trouble.clone())
+    }
+
+    /// Whether `state` was not told yet; it counts as told from now on.
+    pub fn is_news(&mut self, state: &LinkState) -> bool {
+        let news = self.told.as_ref() != Some(state);
+        if news {
+            self.told = Some(state.clone());
+        }
+        news
+    }
+
+    pub fn push_due_stats(&mut self, camera: &CameraId, clock: &dyn Clock) {
+        if clock.elapsed().saturating_sub(self.stats_since) >= STATS_EVERY {
+            self.push_stats(camera, clock);
+        }
+    }
+
+    /// While older events wait the figures go on growing: one with a longer span says as much as many.
+    pub fn push_stats(&mut self, camera: &CameraId, clock: &dyn Clock) {
+        if self.refused.is_some() {
+            return;
+        }
+        let now = clock.elapsed();
+        let span = now.saturating_sub(self.stats_since).as_millis();
+        let span = DurationMs(i64::try_from(span).unwrap_or(i64::MAX));
+        let stats = CameraStats { span, ..std::mem::take(&mut self.stats) };
+        self.stats_since = now;
+        self.push(clock.now(), EventBody::CameraStats { camera: camera.clone(), stats }, None);
+    }
+}
