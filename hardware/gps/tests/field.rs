@@ -9,7 +9,7 @@ use serde_json::Value;
 fn recordings(name: &str) -> Option<Vec<Vec<u8>>> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/field/gps");
     let Ok(text) = std::fs::read_to_string(root.join(format!("{name}.json"))) else {
-        println!("skipped: no field material beside this checkout");
+        eprintln!("skipped: no field material beside this checkout");
         return None;
     };
     let file: Value = serde_json::from_str(&text).expect("the file is JSON");

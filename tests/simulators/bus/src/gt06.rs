@@ -27,7 +27,7 @@ pub fn position(fix: &Fix, serial: u16) -> Vec<u8> {
     }
     body.push(fix.speed_kmh);
     // North, east, valid, live.
-    body.extend((0x1400 | fix.course % 360).to_be_bytes());
+    body.extend((0x1400 | (fix.course % 360)).to_be_bytes());
     // A cell of a Vietnamese network: 452, 04.
     body.extend([0x01, 0xc4, 4, 0x27, 0x1c, 0, 0x4b, 0x2d, 1, 0, 0]);
     frame(0x22, &body, serial)
