@@ -2,6 +2,7 @@
 
 mod buses;
 mod cameras;
+mod kill_hall;
 mod layers;
 mod scenarios;
 mod signals;

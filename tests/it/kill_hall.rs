@@ -1,0 +1,203 @@
+//! SIGKILL of the hall while the street goes on: every event that the pole numbered is stored, none twice.
+//!
+//! `NGATU_KILL_SECONDS` says how long the hall is away each time (3 unless told otherwise), `NGATU_KILL_ROUNDS` how often.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use ngatu_tests::programs::{Running, program};
+use serde_json::Value;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, SqliteConnection};
+
+const WAIT_MAX: Duration = Duration::from_secs(60);
+/// Events that must come in before the hall is killed again: it dies while it works.
+const BETWEEN: i64 = 150;
+
+/// Two crossings, fifty times as fast as a street.
+const STREET: &str = r#"
+reconnect_s = 0.2
+watchdog_s = 60.0
+acknowledgement_s = 20.0
+speed = 50.0
+alarm_every_s = 0.5
+alarm_lasts_s = 0.2
+
+[[site]]
+junction = "a"
+site_id = "HN+A"
+component = "HN+A=001TC000"
+offset_s = 0
+yellow_s = 3
+all_red_s = 2
+walk_clear_s = 2
+groups = ["vehicle", "vehicle"]
+stages = [{ green_s = 6, groups = [1] }, { green_s = 4, groups = [2] }]
+
+[[site]]
+junction = "b"
+site_id = "HN+B"
+component = "HN+B=001TC000"
+offset_s = 3
+yellow_s = 3
+all_red_s = 2
+walk_clear_s = 2
+groups = ["vehicle", "vehicle"]
+stages = [{ green_s = 6, groups = [1] }, { green_s = 4, groups = [2] }]
+"#;
+
+fn pole(hall: &str, listen: &str) -> String {
+    format!(
+        r#"
+[gateway]
+id = "edge-signals"
+data_dir = "pole"
+
+[hall]
+connect = "{hall}"
+ca = "certificates/ca.pem"
+certificate = "certificates/cert.pem"
+key = "certificates/key.pem"
+
+[signals]
+listen = "{listen}"
+
+[[signals.site]]
+site_id = "HN+A"
+component = "HN+A=001TC000"
+junction = "a"
+name = "A"
+position = [21.02, 105.85]
+allow_from = ["127.0.0.1"]
+
+[[signals.site]]
+site_id = "HN+B"
+component = "HN+B=001TC000"
+junction = "b"
+name = "B"
+position = [21.03, 105.85]
+allow_from = ["127.0.0.1"]
+"#
+    )
+}
+
+/// Starts the hall; where its page and its bus are.
+fn start_hall(dir: &Path, http: &str, bus: &str) -> (Running, String, String) {
+    let text = format!("[hall]\ndata_dir = \"hall\"\nlisten = \"{http}\"\n[bus]\nlisten = \"{bus}\"\n");
+    fs::write(dir.join("hall.toml"), text).unwrap();
+    let mut hall = Running::start(
+        Command::new(program("control-center")).args(["serve", "--config", "hall.toml"]).current_dir(dir),
+    );
+    let ready: Value = serde_json::from_str(&hall.line_with(WAIT_MAX, |line| line.starts_with('{'))).unwrap();
+    let address =
+        |key: &str, before: &str| ready[key].as_str().unwrap().strip_prefix(before).unwrap().to_owned();
+    (hall, address("https", "https://"), address("bus", "tls/"))
+}
+
+async fn open(dir: &Path) -> SqliteConnection {
+    let file = SqliteConnectOptions::new().filename(dir.join("hall/city.db"));
+    file.read_only(true).busy_timeout(WAIT_MAX).connect().await.unwrap()
+}
+
+async fn stored(database: &mut SqliteConnection) -> i64 {
+    sqlx::query_scalar("SELECT count(*) FROM event").fetch_one(database).await.unwrap()
+}
+
+/// Waits until more than `than` events are stored.
+async fn more_than(dir: &Path, than: i64) -> i64 {
+    let mut database = open(dir).await;
+    let more = async {
+        loop {
+            let now = stored(&mut database).await;
+            if now > than {
+                return now;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(WAIT_MAX, more)
+        .await
+        .unwrap_or_else(|_| panic!("no more than {than} events are stored"))
+}
+
+fn parameter(name: &str, usual: u64) -> u64 {
+    std::env::var(name).map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_or_doubled_when_the_hall_is_killed() {
+    let (away, rounds) = (parameter("NGATU_KILL_SECONDS", 3), parameter("NGATU_KILL_ROUNDS", 3));
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let (mut hall, http, bus) = start_hall(dir, "127.0.0.1:0", "127.0.0.1:0");
+    let enrolled = Command::new(program("control-center"))
+        .args(["gateway-certificate", "--config", "hall.toml", "--gateway", "edge-signals"])
+        .args(["--out", "certificates"])
+        .current_dir(dir)
+        .status();
+    assert!(enrolled.unwrap().success());
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    fs::write(dir.join("pole.toml"), pole(&bus, &free)).unwrap();
+    fs::write(dir.join("street.toml"), STREET).unwrap();
+    let log = fs::File::create(dir.join("pole.log")).unwrap();
+    let mut edge = Command::new(program("edge-agent"));
+    let mut edge = Running::start(edge.args(["run", "--config", "pole.toml"]).current_dir(dir).stderr(log));
+    let mut street = Running::start(
+        Command::new(program("signal-simulator"))
+            .args(["--config", "street.toml", "--connect", &free])
+            .current_dir(dir),
+    );
+
+    let mut seen = 0;
+    for _ in 0..rounds {
+        seen = more_than(dir, seen + BETWEEN).await;
+        hall.kill();
+        // Not a wait for something: this is how long the hall is away.
+        tokio::time::sleep(Duration::from_secs(away)).await;
+        hall = start_hall(dir, &http, &bus).0;
+    }
+    more_than(dir, seen + BETWEEN).await;
+
+    // The street ends first, then the pole, once nothing waits at it any more.
+    street.signal("TERM");
+    let told = street.line_with(WAIT_MAX, |line| line.contains("\"changes\""));
+    street.wait(WAIT_MAX);
+    let mut database = open(dir).await;
+    let mut last = -1;
+    let quiet = async {
+        while last != stored(&mut database).await {
+            last = stored(&mut database).await;
+            // The pole sends what it has within a second or two.
+            tokio::time::sleep(Duration::from_secs(4)).await;
+        }
+    };
+    tokio::time::timeout(WAIT_MAX, quiet).await.expect("the pole has told everything");
+    edge.signal("TERM");
+    assert!(edge.wait(WAIT_MAX).success());
+    let log = fs::read_to_string(dir.join("pole.log")).unwrap();
+    let stopped = log.lines().rfind(|line| line.contains("stopped;")).expect("the pole says what waits");
+    assert!(
+        stopped.contains("waiting=0") || stopped.contains("waiting\u{1b}[0m\u{1b}[2m=\u{1b}[0m0"),
+        "{stopped}"
+    );
+    hall.signal("TERM");
+    assert!(hall.wait(Duration::from_secs(6)).success());
+
+    let (events, distinct, produced, lost): (i64, i64, i64, i64) = sqlx::query_as(
+        "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM (SELECT DISTINCT gateway, boot, seq FROM event)), \
+         (SELECT sum(seq) FROM progress), (SELECT count(*) FROM gap)",
+    )
+    .fetch_one(&mut database)
+    .await
+    .unwrap();
+    println!(
+        "hall killed {rounds} times for {away} s: produced {produced}, stored {distinct}, doubled {}; the street said {told}",
+        events - distinct
+    );
+    assert_eq!((events, distinct, lost), (produced, produced, 0));
+}
