@@ -36,7 +36,7 @@ fn main() -> std::process::ExitCode {
         .with_writer(std::io::stderr)
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| "info,zenoh=warn".into()),
+                .unwrap_or_else(|_| "info,zenoh=warn,zenoh::net::routing::hat::peer=error".into()),
         )
         .init();
     let done = match Args::parse().command {

@@ -1,5 +1,7 @@
 //! Joins the work of a pole to real doors; the only file that knows both.
 
+mod cameras;
+
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -122,7 +124,8 @@ pub fn uplink(config: &Config, pole: &Pole, stop: &CancellationToken) -> Part {
 
 /// Everything that makes events.
 pub fn workers(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
-    let mut parts = buses(config, pole, stop);
+    let mut parts = cameras::parts(config, pole, stop);
+    parts.extend(buses(config, pole, stop));
     parts.extend(signals(config, pole, stop));
     parts
 }

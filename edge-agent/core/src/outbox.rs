@@ -28,7 +28,7 @@ impl Default for Limits {
             batch: 250,
             window: 2_000,
             resend_after: Duration::from_secs(5),
-            resend_after_max: Duration::from_secs(30),
+            resend_after_max: Duration::from_secs(10),
         }
     }
 }

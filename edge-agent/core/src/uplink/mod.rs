@@ -59,8 +59,10 @@ impl Uplink {
         let stills = self.bus.answer(&all_stills(&self.gateway), QUESTIONS).await?;
         self.bus.announce(&key(What::Alive)).await?;
         let (events, state) = (key(What::Events), key(What::State));
+        // One sending for both phases: broken off and begun anew, it would lose what it has in hand for a while.
+        let mut sending = std::pin::pin!(self.send_events(&events, &mut stored));
         tokio::select! {
-            () = self.send_events(&events, &mut stored) => return Err(closed(&events)),
+            () = &mut sending => return Err(closed(&events)),
             () = self.tell_state(&state) => {}
             () = self.answer_all(pictures) => return Err(closed("pictures")),
             () = self.answer_all(stills) => return Err(closed("stills")),
@@ -68,7 +70,7 @@ impl Uplink {
         }
         let flushed = async {
             tokio::select! {
-                () = self.send_events(&events, &mut stored) => {}
+                () = &mut sending => {}
                 () = self.all_confirmed() => {}
             }
         };
