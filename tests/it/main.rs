@@ -2,8 +2,10 @@
 
 mod buses;
 mod cameras;
+mod city;
 mod kill_hall;
 mod layers;
+mod newcomer;
 mod scenarios;
 mod signals;
 mod source;
