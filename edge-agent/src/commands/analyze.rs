@@ -1,5 +1,6 @@
 //! `edge-agent analyze`: one clip or stream through the code path of the service.
 
+mod annotated;
 mod report;
 
 use std::io::IsTerminal;
@@ -17,6 +18,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use models_domain::scene::Scene;
 use models_domain::{CameraId, UtcMillis};
 
+use self::annotated::Annotated;
 use self::report::Report;
 use crate::{models, usage};
 
@@ -68,6 +70,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE.txt")]
     tracks: Option<PathBuf>,
 
+    /// Write the clip again (MP4, H.264) with tracks, lines and zones drawn on it.
+    #[arg(long, value_name = "FILE.mp4")]
+    annotated: Option<PathBuf>,
+
     /// Threads for the network.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     threads: u8,
@@ -80,13 +86,14 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let analysis = Analysis::new(CameraId::new("clip")?, &scene, Arc::new(detector))
         .map_err(|problems| anyhow!("{}: {}", args.scene.display(), problems.join("; ")))?;
     let report = Report::create(&scene, args.events.as_deref(), args.tracks.as_deref())?;
+    let annotated = args.annotated.as_deref().map(|path| Annotated::new(path, &scene));
     let is_stream = args.input.contains("://") && !args.input.starts_with("file://");
     let source = CameraSource { url: args.input.clone(), transport: Transport::Tcp };
     let pace = if is_stream { Pace::NewestWins } else { Pace::EveryFrame };
     let bar = progress(&args.input, is_stream);
     let stop = stop_on_ctrl_c()?;
     let stream = Cameras::new(Arc::clone(&clock))?.open(&source, pace)?;
-    let mut job = Job { clock, analysis, report, bar, stop };
+    let mut job = Job { clock, analysis, report, annotated, bar, stop };
     job.read(stream, &source)?;
     job.finish()
 }
@@ -95,6 +102,7 @@ struct Job {
     clock: Arc<dyn Clock>,
     analysis: Analysis,
     report: Report,
+    annotated: Option<Annotated>,
     bar: ProgressBar,
     stop: Arc<AtomicBool>,
 }
@@ -132,6 +140,9 @@ impl Job {
         self.report.decoded += 1;
         let analysed = self.analysis.step(&frame)?;
         self.report.picture(frame.at, analysed.tracks)?;
+        if let Some(annotated) = &mut self.annotated {
+            annotated.picture(&frame, analysed.tracks)?;
+        }
         self.report.events(analysed.events)?;
         self.bar.set_position(u64::try_from(frame.pts.0).unwrap_or(0));
         Ok(())
@@ -139,6 +150,9 @@ impl Job {
 
     fn finish(mut self) -> anyhow::Result<()> {
         self.report.events(self.analysis.finish())?;
+        if let Some(annotated) = self.annotated {
+            annotated.close()?;
+        }
         self.bar.finish_and_clear();
         self.report.finish(usage::cpu_seconds(), self.clock.elapsed().as_secs_f64())
     }

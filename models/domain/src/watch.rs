@@ -15,7 +15,13 @@ pub struct Watch {
     tracker: Tracker,
     counters: Vec<LineCounter>,
     rules: Vec<Box<dyn Rule>>,
+    settings: Settings,
+    /// Pixels of the whole scene.
+    area: f64,
 }
+
+/// A doubtful box over more of the picture than this is no road user.
+const DOUBTFUL_AREA: f64 = 0.4;
 
 impl Watch {
     /// # Errors
@@ -23,7 +29,8 @@ impl Watch {
     pub fn new(camera: CameraId, scene: &Scene, settings: Settings) -> Result<Self, Vec<String>> {
         let rules = rules::make_all(scene)?;
         let counters = scene.lines.iter().cloned().map(LineCounter::new).collect();
-        Ok(Self { camera, tracker: Tracker::new(settings), counters, rules })
+        let area = f64::from(scene.size.0) * f64::from(scene.size.1);
+        Ok(Self { camera, tracker: Tracker::new(settings), counters, rules, settings, area })
     }
 
     /// Follows `detections`, boxes in pixels of the scene, and returns all confirmed tracks. Appends what became certain
@@ -34,7 +41,10 @@ impl Watch {
         detections: &[Detection],
         out: &mut Vec<(UtcMillis, EventBody)>,
     ) -> &[Track] {
-        let tracks = self.tracker.step(at, detections);
+        let plausible =
+            |d: &&Detection| d.score >= self.settings.sure || d.bbox.area() <= DOUBTFUL_AREA * self.area;
+        let detections: Vec<Detection> = detections.iter().filter(plausible).copied().collect();
+        let tracks = self.tracker.step(at, &detections);
         judge(&self.camera, &mut self.counters, &mut self.rules, at, tracks, out);
         tracks
     }

@@ -24,6 +24,12 @@ const CLEAR_PX_MIN: f64 = 2.0;
 const END_SLACK: f64 = 0.1;
 /// Way a road user must have made before it is counted, in sizes of the box.
 const MOVED: f64 = 0.4;
+/// One that stayed within this distance for [`STOOD`] stands; until it is farther away it crosses nothing, however its box
+/// shakes.
+const STANDS_WITHIN: f64 = 0.7;
+const STOOD: DurationMs = DurationMs(3_000);
+/// Two tracks that cross together and overlap this much are one road user seen twice.
+const SEEN_TWICE: f64 = 0.5;
 /// The same for one that is carried over the line unseen.
 const MOVED_UNSEEN: f64 = 1.0;
 /// How long a road user is carried on unseen.
@@ -51,6 +57,9 @@ struct Passage {
     /// Pixels a second at `last`.
     velocity: (f64, f64),
     size: f64,
+    bbox: BBox,
+    /// Where it was when it last had gone [`STANDS_WITHIN`].
+    rest: Spot,
     /// Farthest it has been from its first spot, in pixels.
     moved: f64,
     class: Class,
@@ -110,6 +119,7 @@ impl LineCounter {
         let now = Spot { at, p: reference(&track.bbox) };
         let mut passage = self.passages_by_track.remove(&track.id).unwrap_or_else(|| self.first_seen(track));
         passage.size = size_of(&track.bbox);
+        passage.bbox = track.bbox;
         passage.class = track.class;
         passage.velocity = track.velocity;
         passage.seen = at;
@@ -132,6 +142,8 @@ impl LineCounter {
             seen: first.at,
             velocity: track.velocity,
             size,
+            bbox: track.began_bbox,
+            rest: first,
             moved: 0.0,
             class: track.class,
             clear_on: self.clear_side(first.p, size),
@@ -147,7 +159,10 @@ impl LineCounter {
             passage.met = self.is_between_ends(met.p, passage.size).then_some((met, direction));
         }
         passage.last = now;
-        passage.moved = passage.moved.max((now.p.x - passage.first.p.x).hypot(now.p.y - passage.first.p.y));
+        if apart(now.p, passage.rest.p) > STANDS_WITHIN * passage.size {
+            passage.rest = now;
+        }
+        passage.moved = passage.moved.max(apart(now.p, passage.first.p));
     }
 
     /// Decided once, when it has moved enough: first seen close behind the line and coming from there, it is taken as
@@ -172,7 +187,8 @@ impl LineCounter {
     fn decide(&self, passage: &mut Passage, moved: f64) -> Option<(Spot, Direction)> {
         let here = self.clear_side(passage.last.p, passage.size)?;
         let crossed = passage.met.filter(|(_, to)| *to == here && passage.clear_on != Some(here));
-        if crossed.is_some() && passage.moved < moved * passage.size {
+        let stands = passage.last.at.since(passage.rest.at) >= STOOD;
+        if crossed.is_some() && (stands || passage.moved < moved * passage.size) {
             return None;
         }
         passage.clear_on = Some(here);
@@ -206,12 +222,16 @@ impl LineCounter {
         }
         passage.counted.push(direction);
         let near = PARTS_DISTANCE * passage.size;
+        let overlaps = |other: &TrackId| {
+            let other = self.passages_by_track.get(other);
+            other.is_some_and(|other| other.bbox.iou(&passage.bbox) >= SEEN_TWICE)
+        };
         let part_of_another = self.recent.iter().any(|c| {
             c.track != track
                 && c.direction == direction
                 && c.met.at.since(met.at).0.abs() <= PARTS_APART.0
-                && (c.met.p.x - met.p.x).hypot(c.met.p.y - met.p.y) <= near
-                && (c.seen <= passage.first.at || passage.seen <= c.began)
+                && apart(c.met.p, met.p) <= near
+                && (c.seen <= passage.first.at || passage.seen <= c.began || overlaps(&c.track))
         });
         let (began, seen) = (passage.first.at, passage.seen);
         self.recent.push(Counted { direction, track, met, began, seen });
@@ -244,6 +264,10 @@ impl LineCounter {
         let slack = END_SLACK * size;
         (-slack..=self.length + slack).contains(&along)
     }
+}
+
+fn apart(p: Point, q: Point) -> f64 {
+    (p.x - q.x).hypot(p.y - q.y)
 }
 
 fn reference(bbox: &BBox) -> Point {

@@ -7,6 +7,11 @@ use crate::detection::{BBox, Class, Detection};
 /// Sides may differ by this factor from one picture to the next.
 const SIZE_RATIO_MAX: f64 = 2.2;
 
+/// A box of quite another kind may be the same road user only when it covers the predicted one this much ...
+const SAME_PLACE: f64 = 0.5;
+/// ... and costs this.
+const OTHER_KIND: f64 = 0.15;
+
 /// How generously boxes are taken for a track's.
 #[derive(Debug, Clone, Copy)]
 pub struct Gate {
@@ -16,12 +21,19 @@ pub struct Gate {
     pub sigmas: f64,
     /// Never more than this, in sizes of the box.
     pub far: f64,
+    /// Least overlap with the predicted box.
+    pub iou: f64,
 }
 
 /// 0 (the same) .. [`FORBIDDEN`] (must not be).
 pub fn cost(motion: &Motion, class: Class, seen: &Detection, gate: &Gate) -> f64 {
-    let Some(strange) = strangeness(class, seen.class) else { return FORBIDDEN };
     let bbox = motion.bbox();
+    let strange = match strangeness(class, seen.class) {
+        Some(strange) => strange,
+        // Of weak boxes the place is more to be trusted than the class.
+        None if bbox.iou(&seen.bbox) >= SAME_PLACE => OTHER_KIND,
+        None => return FORBIDDEN,
+    };
     let ratio = size_ratio(&bbox, &seen.bbox);
     if ratio > SIZE_RATIO_MAX {
         return FORBIDDEN;
@@ -30,16 +42,28 @@ pub fn cost(motion: &Motion, class: Class, seen: &Detection, gate: &Gate) -> f64
     let size = (motion.size() + size_of(&seen.bbox)) / 2.0;
     let distance = (a.x - b.x).hypot(a.y - b.y) / size;
     let allowed = (gate.near + gate.sigmas * motion.spread()).min(gate.far);
-    if !distance.is_finite() || distance >= allowed {
+    let iou = bbox.iou(&seen.bbox);
+    if !distance.is_finite() || distance >= allowed || iou < gate.iou {
         return FORBIDDEN;
     }
     // Overlap tells large slow boxes apart; distance is all there is for small fast ones.
-    let apart = 1.0 - bbox.iou(&seen.bbox);
+    let apart = 1.0 - iou;
     let fit = 0.45 * apart + 0.4 * distance / allowed + 0.1 * (ratio - 1.0) / (SIZE_RATIO_MAX - 1.0);
     (fit + strange).min(FORBIDDEN)
 }
 
-/// What it costs that a track of one class is seen as another; `None` when that cannot be one road user.
+/// Whether the smaller of two boxes is a part of what the larger shows: a network often sees a door or a windscreen as a
+/// car of its own. Two-wheelers and people do stand in front of each other, so for them it takes more.
+pub fn is_part(a: &BBox, class: Class, b: &BBox, other: Class) -> bool {
+    let smaller = a.area().min(b.area());
+    if smaller <= 0.0 || strangeness(class, other).is_none() {
+        return false;
+    }
+    let covered = if class.is_vehicle() && !class.is_two_wheeler() { 0.65 } else { 0.85 };
+    a.intersection(b) / smaller >= covered
+}
+
+/// What it costs that a track of one class is seen as another; `None` when they are of quite different kinds.
 pub fn strangeness(track: Class, seen: Class) -> Option<f64> {
     let group = |class: Class| match class {
         Class::Person => 0,
@@ -65,7 +89,7 @@ fn size_ratio(a: &BBox, b: &BBox) -> f64 {
 mod tests {
     use super::*;
 
-    const GATE: Gate = Gate { near: 0.4, sigmas: 2.5, far: 2.0 };
+    const GATE: Gate = Gate { near: 0.4, sigmas: 2.5, far: 2.0, iou: 0.0 };
 
     fn seen(class: Class, x: f64) -> Detection {
         Detection { class, bbox: BBox::new(x, 0.0, 20.0, 40.0), score: 0.8 }
@@ -84,7 +108,8 @@ mod tests {
         check(0.167, Class::Motorcycle, 40.0, true);
         check(0.040, Class::Motorcycle, 40.0, false);
         check(0.167, Class::Person, 30.0, true);
-        check(0.167, Class::Car, 0.0, false);
+        check(0.167, Class::Car, 0.0, true);
+        check(0.167, Class::Car, 15.0, false);
         check(5.0, Class::Motorcycle, 100.0, false);
     }
 }

@@ -10,6 +10,8 @@ use crate::units::{DurationMs, UtcMillis};
 const RIDER_VOTES: f32 = 0.3;
 /// Below this speed, in sizes of the box a second, a road user stands.
 const STANDING: f64 = 0.25;
+/// Part of its way that a weak track must have made good.
+const STRAIGHT: f64 = 0.4;
 /// A track must be this old before it can be said to stand.
 const STANDING_AGE: DurationMs = DurationMs(1_000);
 
@@ -25,6 +27,10 @@ pub struct Life {
     confirmed: bool,
     votes: [f32; Class::ALL.len()],
     score: f32,
+    /// Length of its way with all its turns and shakes, in pixels.
+    way: f64,
+    /// Best score of all its detections.
+    best: f32,
     began: UtcMillis,
     began_bbox: BBox,
     seen: UtcMillis,
@@ -43,6 +49,8 @@ impl Life {
             confirmed: false,
             votes,
             score: first.score,
+            best: first.score,
+            way: 0.0,
             began: at,
             began_bbox: first.bbox,
             seen: at,
@@ -50,19 +58,42 @@ impl Life {
     }
 
     pub fn predict(&mut self, step: DurationMs) {
+        let (vx, vy) = self.motion.velocity();
+        self.way += vx.hypot(vy) * step.seconds();
         self.motion.predict(step.seconds());
         self.unseen.0 += step.0;
         self.age.0 += step.0;
     }
 
     pub fn update(&mut self, at: UtcMillis, seen: &Detection, settings: &Settings) {
+        let before = self.motion.bbox().center();
         self.motion.update(&seen.bbox, seen.score);
+        let after = self.motion.bbox().center();
+        self.way += (after.x - before.x).hypot(after.y - before.y);
         self.votes[index(seen.class)] += seen.score;
         self.score = seen.score;
         self.hits = self.hits.saturating_add(1);
         self.seen = at;
         self.unseen = DurationMs(0);
-        self.confirmed |= self.hits >= settings.confirm_hits && self.age >= settings.confirm_after;
+        self.best = self.best.max(seen.score);
+        self.confirmed |= self.is_credible(settings);
+    }
+
+    /// Seen often and long enough, and either clearly or while it went steadily on: what a network takes for a road user by
+    /// mistake stays where it is or jumps about.
+    fn is_credible(&self, settings: &Settings) -> bool {
+        if self.hits < settings.confirm_hits || self.age < settings.confirm_after {
+            return false;
+        }
+        let (from, to) = (self.began_bbox.center(), self.motion.bbox().center());
+        let gone = (to.x - from.x).hypot(to.y - from.y);
+        let moved = gone / self.motion.size();
+        self.best >= settings.sure
+            || (self.hits >= 2 * settings.confirm_hits - 1
+                && self.age.0 >= 2 * settings.confirm_after.0
+                && moved >= settings.confirm_moved
+                && gone >= STRAIGHT * self.way
+                && self.motion.relative_speed() >= STANDING)
     }
 
     pub fn is_confirmed(&self) -> bool {
@@ -84,8 +115,16 @@ impl Life {
         self.unseen > memory
     }
 
-    pub fn older_than(&self, other: &Life) -> bool {
-        (self.confirmed, self.hits) > (other.confirmed, other.hits)
+    /// Never seen clearly.
+    pub fn is_weak(&self, settings: &Settings) -> bool {
+        self.best < settings.sure
+    }
+
+    /// Which of two tracks on one road user stays.
+    pub fn outranks(&self, other: &Life, settings: &Settings) -> bool {
+        let sure = |l: &Life| (l.confirmed, !l.is_weak(settings));
+        let votes = |l: &Life| l.votes.iter().sum::<f32>();
+        sure(self).cmp(&sure(other)).then(votes(self).total_cmp(&votes(other))).is_gt()
     }
 
     pub fn class(&self) -> Class {

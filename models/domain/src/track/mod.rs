@@ -57,6 +57,10 @@ pub struct Settings {
     pub low: f32,
     /// Boxes from this score on begin a track.
     pub birth: f32,
+    /// A track that had a box of this score is believed; others only when they move on steadily.
+    pub sure: f32,
+    /// How far such a weak one must have moved, in sizes of its box.
+    pub confirm_moved: f64,
     /// A track counts from so many detections on ...
     pub confirm_hits: u32,
     /// ... and not before this age.
@@ -72,9 +76,11 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            high: 0.4,
-            low: 0.15,
-            birth: 0.4,
+            high: 0.3,
+            low: 0.12,
+            birth: 0.18,
+            sure: 0.4,
+            confirm_moved: 0.6,
             confirm_hits: 3,
             confirm_after: DurationMs(200),
             tentative_memory: DurationMs(450),
@@ -86,14 +92,14 @@ impl Default for Settings {
 
 /// Most boxes taken from one picture, best first, and most tracks kept: a bound on time, far above any street.
 const MOST: usize = 400;
-/// A box that covers a track of its kind this much does not begin another track.
+/// A box that covers a track this much does not begin another track.
 const SAME_IOU: f64 = 0.5;
-/// Two tracks of one kind that agree this much are one road user.
+/// Two tracks that agree this much are one road user.
 const DOUBLE_IOU: f64 = 0.8;
 
-const SURE: Gate = Gate { near: 0.35, sigmas: 2.5, far: 1.4 };
-const NEW: Gate = Gate { near: 0.35, sigmas: 2.0, far: 2.2 };
-const DOUBTFUL: Gate = Gate { near: 0.3, sigmas: 1.5, far: 0.8 };
+const SURE: Gate = Gate { near: 0.35, sigmas: 2.5, far: 1.4, iou: 0.0 };
+const NEW: Gate = Gate { near: 0.35, sigmas: 2.0, far: 2.2, iou: 0.0 };
+const DOUBTFUL: Gate = Gate { near: 0.3, sigmas: 1.5, far: 0.8, iou: 0.15 };
 /// Cost of each second that a track was not seen: who was seen just now goes first.
 const UNSEEN_COST: f64 = 0.1;
 
@@ -129,7 +135,7 @@ impl Tracker {
         self.pair(at, &mut free[..split], &mut fed, &SURE, |life| life.is_confirmed());
         self.pair(at, &mut free[..split], &mut fed, &NEW, |life| !life.is_confirmed());
         self.pair(at, &mut free, &mut fed, &DOUBTFUL, |_| true);
-        self.begin(at, free.iter().take(split).flatten().copied());
+        self.begin(at, free.iter().flatten().copied());
         self.drop_doubles();
         self.tracks.clear();
         self.tracks.extend(self.lives.iter().filter(|l| l.is_confirmed()).map(Life::track));
@@ -186,10 +192,11 @@ impl Tracker {
 
     fn begin<'a>(&mut self, at: UtcMillis, seen: impl Iterator<Item = &'a Detection>) {
         for detection in seen.filter(|d| d.score >= self.settings.birth) {
-            let known = self.lives.iter().any(|life| {
-                life.unseen.0 == 0
-                    && affinity::strangeness(life.class(), detection.class).is_some()
-                    && life.motion.bbox().iou(&detection.bbox) > SAME_IOU
+            let weak = detection.score < self.settings.sure;
+            let known = self.lives.iter().filter(|life| life.unseen.0 == 0).any(|life| {
+                let bbox = life.motion.bbox();
+                bbox.iou(&detection.bbox) > SAME_IOU
+                    || (weak && affinity::is_part(&bbox, life.class(), &detection.bbox, detection.class))
             });
             if !known && self.lives.len() < MOST {
                 self.lives.push(Life::new(TrackId(self.next_id), at, detection));
@@ -203,10 +210,11 @@ impl Tracker {
         let mut doubled = vec![false; self.lives.len()];
         for (i, a) in self.lives.iter().enumerate() {
             for (j, b) in self.lives.iter().enumerate().skip(i + 1) {
-                if affinity::strangeness(a.class(), b.class()).is_some()
-                    && a.motion.bbox().iou(&b.motion.bbox()) > DOUBLE_IOU
-                {
-                    doubled[if b.older_than(a) { i } else { j }] = true;
+                let (p, q) = (a.motion.bbox(), b.motion.bbox());
+                let weak = a.is_weak(&self.settings) || b.is_weak(&self.settings);
+                let part = weak && affinity::is_part(&p, a.class(), &q, b.class());
+                if part || p.iou(&q) > DOUBLE_IOU {
+                    doubled[if b.outranks(a, &self.settings) { i } else { j }] = true;
                 }
             }
         }

@@ -139,7 +139,7 @@ fn two_walkers_cross() {
 }
 
 #[test]
-fn doubtful_boxes_go_on_with_a_track_but_begin_none() {
+fn doubtful_boxes_are_believed_when_they_go_on_with_a_track_or_go_steadily() {
     let doubtful = |ms: i64, score: f32| Detection {
         class: Class::Car,
         bbox: BBox::new(0.1 * ms as f64, 50.0, 60.0, 40.0),
@@ -147,13 +147,25 @@ fn doubtful_boxes_go_on_with_a_track_but_begin_none() {
     };
     let mut tracker = Tracker::new(Settings::default());
     for ms in (0..3_000).step_by(100) {
-        assert!(tracker.step(UtcMillis(ms), &[doubtful(ms, 0.2)]).is_empty());
+        assert!(tracker.step(UtcMillis(ms), &[doubtful(0, 0.25)]).is_empty());
     }
     for ms in (3_000..9_000).step_by(100) {
         let score = if ms < 4_000 { 0.7 } else { 0.2 };
         let tracks = tracker.step(UtcMillis(ms), &[doubtful(ms, score)]);
         assert!(ms < 3_300 || (tracks.len() == 1 && tracks[0].is_seen(UtcMillis(ms))), "{ms}");
     }
+}
+
+#[test]
+fn a_doubtful_box_that_goes_steadily_is_believed() {
+    let mut tracker = Tracker::new(Settings::default());
+    let mut believed = 0;
+    for ms in (0..2_000).step_by(100) {
+        let bbox = BBox::new(0.1 * ms as f64, 50.0, 60.0, 40.0);
+        let seen = Detection { class: Class::Car, bbox, score: 0.22 };
+        believed += usize::from(!tracker.step(UtcMillis(ms), &[seen]).is_empty());
+    }
+    assert!((10..18).contains(&believed), "{believed}");
 }
 
 #[test]
