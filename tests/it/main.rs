@@ -10,3 +10,4 @@ mod scenarios;
 mod signals;
 mod source;
 mod tidy;
+mod uplink;
