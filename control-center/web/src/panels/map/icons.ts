@@ -36,7 +36,7 @@ export const busIcon = (stale: boolean, standing: boolean): string => `bus:${sta
 /** `aspects` as their first letters, so that equal junctions share a picture. */
 export const junctionIcon = (state: State, aspects: Aspect[]): string => `junction:${state}:${aspects.map((a) => LETTERS[a]).join("")}`;
 
-const LETTERS: Record<Aspect, string> = { red: "r", "red-yellow": "o", green: "g", yellow: "y", dark: "d", unknown: "u" };
+const LETTERS: Record<Aspect, string> = { red: "r", "red-yellow": "o", green: "g", yellow: "y", "flashing-green": "G", "flashing-yellow": "Y", "flashing-red": "R", dark: "d", unknown: "u" };
 const ASPECTS = Object.fromEntries(Object.entries(LETTERS).map(([aspect, letter]) => [letter, aspect as Aspect]));
 
 function camera(state: State): ImageData {
@@ -147,25 +147,34 @@ export function sign(g: CanvasRenderingContext2D, aspect: Aspect, x: number, y: 
   g.fillStyle = g.strokeStyle = GLYPHS[aspect].colour;
   g.lineWidth = 1.8;
   g.beginPath();
+  // A flashing lamp has the shape of the steady one, hollow.
+  const finish = () => {
+    g.closePath();
+    if (aspect.startsWith("flashing")) g.stroke();
+    else g.fill();
+  };
   switch (aspect) {
     case "red":
+    case "flashing-red":
       g.rect(x - r * 0.86, y - r * 0.86, r * 1.72, r * 1.72);
-      return g.fill();
+      return finish();
     case "red-yellow":
       g.rect(x - r * 0.86, y - r * 0.86, r * 1.72, r * 1.72);
       g.stroke();
       return g.fillRect(x - r * 0.86, y - r * 0.86, r * 0.86, r * 1.72);
     case "yellow":
+    case "flashing-yellow":
       g.moveTo(x, y - r);
       g.lineTo(x + r, y);
       g.lineTo(x, y + r);
       g.lineTo(x - r, y);
-      return g.fill();
+      return finish();
     case "green":
+    case "flashing-green":
       g.moveTo(x, y - r);
       g.lineTo(x + r, y + r * 0.8);
       g.lineTo(x - r, y + r * 0.8);
-      return g.fill();
+      return finish();
     case "dark":
       g.arc(x, y, r * 0.7, 0, 7);
       return g.stroke();
