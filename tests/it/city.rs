@@ -53,13 +53,15 @@ fn the_city_works_and_its_page_too() {
 
     // Every figure above zero, as the store tells it; then Ctrl-C stops all within five seconds.
     demo.line_with(Duration::from_secs(120), |line| {
-        ["frames", "detections", "crossings", "events", "fixes", "signal_changes"]
-            .iter()
-            .all(|figure| line.contains(&format!("\"{figure}\":")) && !line.contains(&format!("\"{figure}\":0")))
+        ["frames", "detections", "crossings", "events", "fixes", "signal_changes"].iter().all(|figure| {
+            line.contains(&format!("\"{figure}\":")) && !line.contains(&format!("\"{figure}\":0"))
+        })
     });
     let pids = fs::read_to_string(folder.path().join("demo/pids")).expect("the demo lists its programs");
     demo.signal("INT");
     demo.wait(Duration::from_secs(8));
     let alive = |pid: &str| fs::metadata(format!("/proc/{pid}")).is_ok();
-    until(Duration::from_secs(1), "every program of the demo has ended", || !pids.split_whitespace().any(alive));
+    until(Duration::from_secs(1), "every program of the demo has ended", || {
+        !pids.split_whitespace().any(alive)
+    });
 }
