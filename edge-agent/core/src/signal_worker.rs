@@ -159,7 +159,11 @@ mod tests {
                 }
                 EventBody::SignalAlarm { alarm, .. } => format!("{} {}", alarm.code, alarm.active),
                 EventBody::SignalState { state, .. } => format!("{:?}", state.link),
-                other => other.kind().to_owned(),
+                other @ (EventBody::LineCrossing { .. }
+                | EventBody::Rule { .. }
+                | EventBody::CameraStats { .. }
+                | EventBody::CameraState { .. }
+                | EventBody::Fix(_)) => other.kind().to_owned(),
             };
             let mut kept = self.kept.lock().unwrap();
             kept.push(format!("{} {text}", at.0));

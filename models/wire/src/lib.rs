@@ -6,6 +6,7 @@ pub mod raw;
 
 /// Generated from `proto/`; `cargo xtask gen` writes it, CI compares.
 #[allow(clippy::all, clippy::pedantic, missing_docs)]
+#[rustfmt::skip]
 #[path = "gen/ngatu.v1.rs"]
 pub mod v1;
 

@@ -661,9 +661,15 @@ pub struct GetFiguresResponse {
 /// Generated client implementations.
 #[cfg(feature = "grpc")]
 pub mod session_service_client {
-    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
-    use tonic::codegen::http::Uri;
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
     use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
     #[derive(Debug, Clone)]
     pub struct SessionServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -694,18 +700,22 @@ pub mod session_service_client {
             let inner = tonic::client::Grpc::with_origin(inner, origin);
             Self { inner }
         }
-        pub fn with_interceptor<F>(inner: T, interceptor: F) -> SessionServiceClient<InterceptedService<T, F>>
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> SessionServiceClient<InterceptedService<T, F>>
         where
             F: tonic::service::Interceptor,
             T::ResponseBody: Default,
             T: tonic::codegen::Service<
-                    http::Request<tonic::body::Body>,
-                    Response = http::Response<
-                        <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                    >,
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
                 >,
-            <T as tonic::codegen::Service<http::Request<tonic::body::Body>>>::Error:
-                Into<StdError> + std::marker::Send + std::marker::Sync,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
         {
             SessionServiceClient::new(InterceptedService::new(inner, interceptor))
         }
@@ -748,25 +758,42 @@ pub mod session_service_client {
             self.inner
                 .ready()
                 .await
-                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/ngatu.v1.SessionService/SignIn");
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.SessionService/SignIn",
+            );
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("ngatu.v1.SessionService", "SignIn"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.SessionService", "SignIn"));
             self.inner.unary(req, path, codec).await
         }
         pub async fn sign_out(
             &mut self,
             request: impl tonic::IntoRequest<super::SignOutRequest>,
-        ) -> std::result::Result<tonic::Response<super::SignOutResponse>, tonic::Status> {
+        ) -> std::result::Result<
+            tonic::Response<super::SignOutResponse>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
-                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/ngatu.v1.SessionService/SignOut");
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.SessionService/SignOut",
+            );
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("ngatu.v1.SessionService", "SignOut"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.SessionService", "SignOut"));
             self.inner.unary(req, path, codec).await
         }
         pub async fn who_am_i(
@@ -776,11 +803,18 @@ pub mod session_service_client {
             self.inner
                 .ready()
                 .await
-                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/ngatu.v1.SessionService/WhoAmI");
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.SessionService/WhoAmI",
+            );
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("ngatu.v1.SessionService", "WhoAmI"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.SessionService", "WhoAmI"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -788,7 +822,13 @@ pub mod session_service_client {
 /// Generated server implementations.
 #[cfg(feature = "grpc")]
 pub mod session_service_server {
-    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
     use tonic::codegen::*;
     /// Generated trait containing gRPC methods that should be implemented for use with SessionServiceServer.
     #[async_trait]
@@ -828,7 +868,10 @@ pub mod session_service_server {
                 max_encoding_message_size: None,
             }
         }
-        pub fn with_interceptor<F>(inner: T, interceptor: F) -> InterceptedService<Self, F>
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
         where
             F: tonic::service::Interceptor,
         {
@@ -872,7 +915,10 @@ pub mod session_service_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<std::result::Result<(), Self::Error>> {
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
             Poll::Ready(Ok(()))
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
@@ -880,12 +926,23 @@ pub mod session_service_server {
                 "/ngatu.v1.SessionService/SignIn" => {
                     #[allow(non_camel_case_types)]
                     struct SignInSvc<T: SessionService>(pub Arc<T>);
-                    impl<T: SessionService> tonic::server::UnaryService<super::SignInRequest> for SignInSvc<T> {
+                    impl<
+                        T: SessionService,
+                    > tonic::server::UnaryService<super::SignInRequest>
+                    for SignInSvc<T> {
                         type Response = super::SignInResponse;
-                        type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(&mut self, request: tonic::Request<super::SignInRequest>) -> Self::Future {
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SignInRequest>,
+                        ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move { <T as SessionService>::sign_in(&inner, request).await };
+                            let fut = async move {
+                                <T as SessionService>::sign_in(&inner, request).await
+                            };
                             Box::pin(fut)
                         }
                     }
@@ -914,12 +971,23 @@ pub mod session_service_server {
                 "/ngatu.v1.SessionService/SignOut" => {
                     #[allow(non_camel_case_types)]
                     struct SignOutSvc<T: SessionService>(pub Arc<T>);
-                    impl<T: SessionService> tonic::server::UnaryService<super::SignOutRequest> for SignOutSvc<T> {
+                    impl<
+                        T: SessionService,
+                    > tonic::server::UnaryService<super::SignOutRequest>
+                    for SignOutSvc<T> {
                         type Response = super::SignOutResponse;
-                        type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(&mut self, request: tonic::Request<super::SignOutRequest>) -> Self::Future {
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SignOutRequest>,
+                        ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move { <T as SessionService>::sign_out(&inner, request).await };
+                            let fut = async move {
+                                <T as SessionService>::sign_out(&inner, request).await
+                            };
                             Box::pin(fut)
                         }
                     }
@@ -948,12 +1016,23 @@ pub mod session_service_server {
                 "/ngatu.v1.SessionService/WhoAmI" => {
                     #[allow(non_camel_case_types)]
                     struct WhoAmISvc<T: SessionService>(pub Arc<T>);
-                    impl<T: SessionService> tonic::server::UnaryService<super::WhoAmIRequest> for WhoAmISvc<T> {
+                    impl<
+                        T: SessionService,
+                    > tonic::server::UnaryService<super::WhoAmIRequest>
+                    for WhoAmISvc<T> {
                         type Response = super::WhoAmIResponse;
-                        type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(&mut self, request: tonic::Request<super::WhoAmIRequest>) -> Self::Future {
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WhoAmIRequest>,
+                        ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move { <T as SessionService>::who_am_i(&inner, request).await };
+                            let fut = async move {
+                                <T as SessionService>::who_am_i(&inner, request).await
+                            };
                             Box::pin(fut)
                         }
                     }
@@ -979,13 +1058,25 @@ pub mod session_service_server {
                     };
                     Box::pin(fut)
                 }
-                _ => Box::pin(async move {
-                    let mut response = http::Response::new(tonic::body::Body::default());
-                    let headers = response.headers_mut();
-                    headers.insert(tonic::Status::GRPC_STATUS, (tonic::Code::Unimplemented as i32).into());
-                    headers.insert(http::header::CONTENT_TYPE, tonic::metadata::GRPC_CONTENT_TYPE);
-                    Ok(response)
-                }),
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
             }
         }
     }
@@ -1010,9 +1101,15 @@ pub mod session_service_server {
 /// Generated client implementations.
 #[cfg(feature = "grpc")]
 pub mod city_service_client {
-    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
-    use tonic::codegen::http::Uri;
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
     use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
     #[derive(Debug, Clone)]
     pub struct CityServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -1043,18 +1140,22 @@ pub mod city_service_client {
             let inner = tonic::client::Grpc::with_origin(inner, origin);
             Self { inner }
         }
-        pub fn with_interceptor<F>(inner: T, interceptor: F) -> CityServiceClient<InterceptedService<T, F>>
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> CityServiceClient<InterceptedService<T, F>>
         where
             F: tonic::service::Interceptor,
             T::ResponseBody: Default,
             T: tonic::codegen::Service<
-                    http::Request<tonic::body::Body>,
-                    Response = http::Response<
-                        <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                    >,
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
                 >,
-            <T as tonic::codegen::Service<http::Request<tonic::body::Body>>>::Error:
-                Into<StdError> + std::marker::Send + std::marker::Sync,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
         {
             CityServiceClient::new(InterceptedService::new(inner, interceptor))
         }
@@ -1093,92 +1194,150 @@ pub mod city_service_client {
         pub async fn watch_city(
             &mut self,
             request: impl tonic::IntoRequest<super::WatchCityRequest>,
-        ) -> std::result::Result<tonic::Response<tonic::codec::Streaming<super::CityUpdate>>, tonic::Status>
-        {
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::CityUpdate>>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
-                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/ngatu.v1.CityService/WatchCity");
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.CityService/WatchCity",
+            );
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("ngatu.v1.CityService", "WatchCity"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.CityService", "WatchCity"));
             self.inner.server_streaming(req, path, codec).await
         }
         /// Events, newest first.
         pub async fn list_events(
             &mut self,
             request: impl tonic::IntoRequest<super::ListEventsRequest>,
-        ) -> std::result::Result<tonic::Response<super::ListEventsResponse>, tonic::Status> {
+        ) -> std::result::Result<
+            tonic::Response<super::ListEventsResponse>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
-                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/ngatu.v1.CityService/ListEvents");
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.CityService/ListEvents",
+            );
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("ngatu.v1.CityService", "ListEvents"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.CityService", "ListEvents"));
             self.inner.unary(req, path, codec).await
         }
         /// The picture an event was found in. NOT_FOUND when the pole kept none, UNAVAILABLE when the pole cannot be reached.
         pub async fn get_still(
             &mut self,
             request: impl tonic::IntoRequest<super::GetStillRequest>,
-        ) -> std::result::Result<tonic::Response<super::GetStillResponse>, tonic::Status> {
+        ) -> std::result::Result<
+            tonic::Response<super::GetStillResponse>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
-                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/ngatu.v1.CityService/GetStill");
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.CityService/GetStill",
+            );
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("ngatu.v1.CityService", "GetStill"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.CityService", "GetStill"));
             self.inner.unary(req, path, codec).await
         }
         /// Crossings by camera, line, class and direction.
         pub async fn get_counts(
             &mut self,
             request: impl tonic::IntoRequest<super::GetCountsRequest>,
-        ) -> std::result::Result<tonic::Response<super::GetCountsResponse>, tonic::Status> {
+        ) -> std::result::Result<
+            tonic::Response<super::GetCountsResponse>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
-                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/ngatu.v1.CityService/GetCounts");
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.CityService/GetCounts",
+            );
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("ngatu.v1.CityService", "GetCounts"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.CityService", "GetCounts"));
             self.inner.unary(req, path, codec).await
         }
         /// Live pictures of one camera with its boxes, until the caller goes away. A picture nobody fetched in time is skipped.
         pub async fn watch_pictures(
             &mut self,
             request: impl tonic::IntoRequest<super::WatchPicturesRequest>,
-        ) -> std::result::Result<tonic::Response<tonic::codec::Streaming<super::Picture>>, tonic::Status>
-        {
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::Picture>>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
-                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/ngatu.v1.CityService/WatchPictures");
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.CityService/WatchPictures",
+            );
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("ngatu.v1.CityService", "WatchPictures"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.CityService", "WatchPictures"));
             self.inner.server_streaming(req, path, codec).await
         }
         /// Totals of what is stored.
         pub async fn get_figures(
             &mut self,
             request: impl tonic::IntoRequest<super::GetFiguresRequest>,
-        ) -> std::result::Result<tonic::Response<super::GetFiguresResponse>, tonic::Status> {
+        ) -> std::result::Result<
+            tonic::Response<super::GetFiguresResponse>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
-                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/ngatu.v1.CityService/GetFigures");
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.CityService/GetFigures",
+            );
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("ngatu.v1.CityService", "GetFigures"));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.CityService", "GetFigures"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -1186,13 +1345,21 @@ pub mod city_service_client {
 /// Generated server implementations.
 #[cfg(feature = "grpc")]
 pub mod city_service_server {
-    #![allow(unused_variables, dead_code, missing_docs, clippy::wildcard_imports, clippy::let_unit_value)]
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
     use tonic::codegen::*;
     /// Generated trait containing gRPC methods that should be implemented for use with CityServiceServer.
     #[async_trait]
     pub trait CityService: std::marker::Send + std::marker::Sync + 'static {
         /// Server streaming response type for the WatchCity method.
-        type WatchCityStream: tonic::codegen::tokio_stream::Stream<Item = std::result::Result<super::CityUpdate, tonic::Status>>
+        type WatchCityStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::CityUpdate, tonic::Status>,
+            >
             + std::marker::Send
             + 'static;
         /// Everything that stands in the city and how it is now; then every change, until the caller goes away.
@@ -1204,31 +1371,48 @@ pub mod city_service_server {
         async fn list_events(
             &self,
             request: tonic::Request<super::ListEventsRequest>,
-        ) -> std::result::Result<tonic::Response<super::ListEventsResponse>, tonic::Status>;
+        ) -> std::result::Result<
+            tonic::Response<super::ListEventsResponse>,
+            tonic::Status,
+        >;
         /// The picture an event was found in. NOT_FOUND when the pole kept none, UNAVAILABLE when the pole cannot be reached.
         async fn get_still(
             &self,
             request: tonic::Request<super::GetStillRequest>,
-        ) -> std::result::Result<tonic::Response<super::GetStillResponse>, tonic::Status>;
+        ) -> std::result::Result<
+            tonic::Response<super::GetStillResponse>,
+            tonic::Status,
+        >;
         /// Crossings by camera, line, class and direction.
         async fn get_counts(
             &self,
             request: tonic::Request<super::GetCountsRequest>,
-        ) -> std::result::Result<tonic::Response<super::GetCountsResponse>, tonic::Status>;
+        ) -> std::result::Result<
+            tonic::Response<super::GetCountsResponse>,
+            tonic::Status,
+        >;
         /// Server streaming response type for the WatchPictures method.
-        type WatchPicturesStream: tonic::codegen::tokio_stream::Stream<Item = std::result::Result<super::Picture, tonic::Status>>
+        type WatchPicturesStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::Picture, tonic::Status>,
+            >
             + std::marker::Send
             + 'static;
         /// Live pictures of one camera with its boxes, until the caller goes away. A picture nobody fetched in time is skipped.
         async fn watch_pictures(
             &self,
             request: tonic::Request<super::WatchPicturesRequest>,
-        ) -> std::result::Result<tonic::Response<Self::WatchPicturesStream>, tonic::Status>;
+        ) -> std::result::Result<
+            tonic::Response<Self::WatchPicturesStream>,
+            tonic::Status,
+        >;
         /// Totals of what is stored.
         async fn get_figures(
             &self,
             request: tonic::Request<super::GetFiguresRequest>,
-        ) -> std::result::Result<tonic::Response<super::GetFiguresResponse>, tonic::Status>;
+        ) -> std::result::Result<
+            tonic::Response<super::GetFiguresResponse>,
+            tonic::Status,
+        >;
     }
     #[derive(Debug)]
     pub struct CityServiceServer<T> {
@@ -1251,7 +1435,10 @@ pub mod city_service_server {
                 max_encoding_message_size: None,
             }
         }
-        pub fn with_interceptor<F>(inner: T, interceptor: F) -> InterceptedService<Self, F>
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
         where
             F: tonic::service::Interceptor,
         {
@@ -1295,7 +1482,10 @@ pub mod city_service_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<std::result::Result<(), Self::Error>> {
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
             Poll::Ready(Ok(()))
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
@@ -1303,13 +1493,24 @@ pub mod city_service_server {
                 "/ngatu.v1.CityService/WatchCity" => {
                     #[allow(non_camel_case_types)]
                     struct WatchCitySvc<T: CityService>(pub Arc<T>);
-                    impl<T: CityService> tonic::server::ServerStreamingService<super::WatchCityRequest> for WatchCitySvc<T> {
+                    impl<
+                        T: CityService,
+                    > tonic::server::ServerStreamingService<super::WatchCityRequest>
+                    for WatchCitySvc<T> {
                         type Response = super::CityUpdate;
                         type ResponseStream = T::WatchCityStream;
-                        type Future = BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
-                        fn call(&mut self, request: tonic::Request<super::WatchCityRequest>) -> Self::Future {
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchCityRequest>,
+                        ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move { <T as CityService>::watch_city(&inner, request).await };
+                            let fut = async move {
+                                <T as CityService>::watch_city(&inner, request).await
+                            };
                             Box::pin(fut)
                         }
                     }
@@ -1338,15 +1539,23 @@ pub mod city_service_server {
                 "/ngatu.v1.CityService/ListEvents" => {
                     #[allow(non_camel_case_types)]
                     struct ListEventsSvc<T: CityService>(pub Arc<T>);
-                    impl<T: CityService> tonic::server::UnaryService<super::ListEventsRequest> for ListEventsSvc<T> {
+                    impl<
+                        T: CityService,
+                    > tonic::server::UnaryService<super::ListEventsRequest>
+                    for ListEventsSvc<T> {
                         type Response = super::ListEventsResponse;
-                        type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
                         fn call(
                             &mut self,
                             request: tonic::Request<super::ListEventsRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move { <T as CityService>::list_events(&inner, request).await };
+                            let fut = async move {
+                                <T as CityService>::list_events(&inner, request).await
+                            };
                             Box::pin(fut)
                         }
                     }
@@ -1375,12 +1584,23 @@ pub mod city_service_server {
                 "/ngatu.v1.CityService/GetStill" => {
                     #[allow(non_camel_case_types)]
                     struct GetStillSvc<T: CityService>(pub Arc<T>);
-                    impl<T: CityService> tonic::server::UnaryService<super::GetStillRequest> for GetStillSvc<T> {
+                    impl<
+                        T: CityService,
+                    > tonic::server::UnaryService<super::GetStillRequest>
+                    for GetStillSvc<T> {
                         type Response = super::GetStillResponse;
-                        type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(&mut self, request: tonic::Request<super::GetStillRequest>) -> Self::Future {
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetStillRequest>,
+                        ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move { <T as CityService>::get_still(&inner, request).await };
+                            let fut = async move {
+                                <T as CityService>::get_still(&inner, request).await
+                            };
                             Box::pin(fut)
                         }
                     }
@@ -1409,12 +1629,23 @@ pub mod city_service_server {
                 "/ngatu.v1.CityService/GetCounts" => {
                     #[allow(non_camel_case_types)]
                     struct GetCountsSvc<T: CityService>(pub Arc<T>);
-                    impl<T: CityService> tonic::server::UnaryService<super::GetCountsRequest> for GetCountsSvc<T> {
+                    impl<
+                        T: CityService,
+                    > tonic::server::UnaryService<super::GetCountsRequest>
+                    for GetCountsSvc<T> {
                         type Response = super::GetCountsResponse;
-                        type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
-                        fn call(&mut self, request: tonic::Request<super::GetCountsRequest>) -> Self::Future {
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetCountsRequest>,
+                        ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move { <T as CityService>::get_counts(&inner, request).await };
+                            let fut = async move {
+                                <T as CityService>::get_counts(&inner, request).await
+                            };
                             Box::pin(fut)
                         }
                     }
@@ -1443,19 +1674,24 @@ pub mod city_service_server {
                 "/ngatu.v1.CityService/WatchPictures" => {
                     #[allow(non_camel_case_types)]
                     struct WatchPicturesSvc<T: CityService>(pub Arc<T>);
-                    impl<T: CityService> tonic::server::ServerStreamingService<super::WatchPicturesRequest>
-                        for WatchPicturesSvc<T>
-                    {
+                    impl<
+                        T: CityService,
+                    > tonic::server::ServerStreamingService<super::WatchPicturesRequest>
+                    for WatchPicturesSvc<T> {
                         type Response = super::Picture;
                         type ResponseStream = T::WatchPicturesStream;
-                        type Future = BoxFuture<tonic::Response<Self::ResponseStream>, tonic::Status>;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
                         fn call(
                             &mut self,
                             request: tonic::Request<super::WatchPicturesRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut =
-                                async move { <T as CityService>::watch_pictures(&inner, request).await };
+                            let fut = async move {
+                                <T as CityService>::watch_pictures(&inner, request).await
+                            };
                             Box::pin(fut)
                         }
                     }
@@ -1484,15 +1720,23 @@ pub mod city_service_server {
                 "/ngatu.v1.CityService/GetFigures" => {
                     #[allow(non_camel_case_types)]
                     struct GetFiguresSvc<T: CityService>(pub Arc<T>);
-                    impl<T: CityService> tonic::server::UnaryService<super::GetFiguresRequest> for GetFiguresSvc<T> {
+                    impl<
+                        T: CityService,
+                    > tonic::server::UnaryService<super::GetFiguresRequest>
+                    for GetFiguresSvc<T> {
                         type Response = super::GetFiguresResponse;
-                        type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
                         fn call(
                             &mut self,
                             request: tonic::Request<super::GetFiguresRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
-                            let fut = async move { <T as CityService>::get_figures(&inner, request).await };
+                            let fut = async move {
+                                <T as CityService>::get_figures(&inner, request).await
+                            };
                             Box::pin(fut)
                         }
                     }
@@ -1518,13 +1762,25 @@ pub mod city_service_server {
                     };
                     Box::pin(fut)
                 }
-                _ => Box::pin(async move {
-                    let mut response = http::Response::new(tonic::body::Body::default());
-                    let headers = response.headers_mut();
-                    headers.insert(tonic::Status::GRPC_STATUS, (tonic::Code::Unimplemented as i32).into());
-                    headers.insert(http::header::CONTENT_TYPE, tonic::metadata::GRPC_CONTENT_TYPE);
-                    Ok(response)
-                }),
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
             }
         }
     }
