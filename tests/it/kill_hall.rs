@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
@@ -51,11 +52,11 @@ groups = ["vehicle", "vehicle"]
 stages = [{ green_s = 6, groups = [1] }, { green_s = 4, groups = [2] }]
 "#;
 
-fn pole(hall: &str, listen: &str) -> String {
+fn pole(hall: &str, [rsmp, gt06, jt808]: &[String; 3]) -> String {
     format!(
         r#"
 [gateway]
-id = "edge-signals"
+id = "edge-street"
 data_dir = "pole"
 
 [hall]
@@ -64,8 +65,19 @@ ca = "certificates/ca.pem"
 certificate = "certificates/cert.pem"
 key = "certificates/key.pem"
 
+[buses]
+
+[[buses.listen]]
+protocol = "gt06"
+address = "{gt06}"
+
+[[buses.listen]]
+protocol = "jt808"
+address = "{jt808}"
+zone = "+07:00"
+
 [signals]
-listen = "{listen}"
+listen = "{rsmp}"
 
 [[signals.site]]
 site_id = "HN+A"
@@ -136,20 +148,27 @@ async fn nothing_is_lost_or_doubled_when_the_hall_is_killed() {
     let dir = dir.path();
     let (mut hall, http, bus) = start_hall(dir, "127.0.0.1:0", "127.0.0.1:0");
     let enrolled = Command::new(program("control-center"))
-        .args(["gateway-certificate", "--config", "hall.toml", "--gateway", "edge-signals"])
+        .args(["gateway-certificate", "--config", "hall.toml", "--gateway", "edge-street"])
         .args(["--out", "certificates"])
         .current_dir(dir)
         .status();
     assert!(enrolled.unwrap().success());
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    fs::write(dir.join("pole.toml"), pole(&bus, &free)).unwrap();
+    let [rsmp, gt06, jt808] = free_addresses();
+    fs::write(dir.join("pole.toml"), pole(&bus, &[rsmp.clone(), gt06.clone(), jt808.clone()])).unwrap();
     fs::write(dir.join("street.toml"), STREET).unwrap();
     let log = fs::File::create(dir.join("pole.log")).unwrap();
     let mut edge = Command::new(program("edge-agent"));
     let mut edge = Running::start(edge.args(["run", "--config", "pole.toml"]).current_dir(dir).stderr(log));
     let mut street = Running::start(
         Command::new(program("signal-simulator"))
-            .args(["--config", "street.toml", "--connect", &free])
+            .args(["--config", "street.toml", "--connect", &rsmp])
+            .current_dir(dir),
+    );
+    let routes = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/config/street-buses.toml");
+    let mut buses = Running::start(
+        Command::new(program("bus-simulator"))
+            .args(["--speedup", "5", "--config", routes, "--gt06", &gt06, "--jt808", &jt808])
+            .args(["--fixes", "fixes.jsonl"])
             .current_dir(dir),
     );
 
@@ -164,6 +183,9 @@ async fn nothing_is_lost_or_doubled_when_the_hall_is_killed() {
     more_than(dir, seen + BETWEEN).await;
 
     // The street ends first, then the pole, once nothing waits at it any more.
+    buses.signal("TERM");
+    let driven = buses.line_with(WAIT_MAX, |line| line.contains("\"fixes_sent\""));
+    buses.wait(WAIT_MAX);
     street.signal("TERM");
     let told = street.line_with(WAIT_MAX, |line| line.contains("\"changes\""));
     street.wait(WAIT_MAX);
@@ -196,8 +218,38 @@ async fn nothing_is_lost_or_doubled_when_the_hall_is_killed() {
     .await
     .unwrap();
     println!(
-        "hall killed {rounds} times for {away} s: produced {produced}, stored {distinct}, doubled {}; the street said {told}",
+        "hall killed {rounds} times for {away} s: produced {produced}, stored {distinct}, doubled {}; the street said {told} {driven}",
         events - distinct
     );
     assert_eq!((events, distinct, lost), (produced, produced, 0));
+    assert_fixes_are_stored(dir, &mut database).await;
+}
+
+/// The buses wrote down every position they took, by themselves: the hall has each of them.
+async fn assert_fixes_are_stored(dir: &Path, database: &mut SqliteConnection) {
+    let stored: BTreeSet<(String, i64)> = sqlx::query_as("SELECT DISTINCT vehicle, at_ms FROM fix")
+        .fetch_all(database)
+        .await
+        .unwrap()
+        .into_iter()
+        .collect();
+    let text = fs::read_to_string(dir.join("fixes.jsonl")).unwrap();
+    let taken: BTreeSet<(String, i64)> = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .map(|fix| (fix["device"].as_str().unwrap().to_owned(), fix["at_s"].as_i64().unwrap() * 1000))
+        .collect();
+    println!(
+        "positions the buses took: {}; of these stored: {}",
+        taken.len(),
+        taken.intersection(&stored).count()
+    );
+    assert!(taken.len() > 50, "the buses drove: {} positions", taken.len());
+    assert_eq!(taken.difference(&stored).collect::<Vec<_>>(), Vec::<&(String, i64)>::new());
+}
+
+/// Three addresses that nobody listens on.
+fn free_addresses() -> [String; 3] {
+    let held = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    held.map(|listener| listener.local_addr().unwrap().to_string())
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // Signs in to a running hall and takes a picture of its page once map and wall have drawn.
 //   node control-center/web/scripts/screenshot.mjs --url https://127.0.0.1:8443 --password P --out page.png
-//     [--name admin] [--size 1920x1080] [--language vi|en] [--wait 6] [--open-event]
+//     [--name admin] [--size 1920x1080] [--language vi|en] [--wait 6] [--open-event] [--blur]
+// --blur makes the camera pictures unreadable, for a picture that leaves the hall.
 // The hall's certificate may be its own. Exits 1 and says why when the page does not come up.
 import { parseArgs } from "node:util";
 
@@ -17,10 +18,11 @@ const { values: arg } = parseArgs({
     language: { type: "string", default: "vi" },
     wait: { type: "string", default: "6" },
     "open-event": { type: "boolean", default: false },
+    blur: { type: "boolean", default: false },
   },
 });
 if (!arg.url || !arg.password || !arg.out) {
-  console.error("usage: screenshot.mjs --url URL --password P --out FILE [--name N] [--size WxH] [--language vi|en] [--wait S] [--open-event]");
+  console.error("usage: screenshot.mjs --url URL --password P --out FILE [--name N] [--size WxH] [--language vi|en] [--wait S] [--open-event] [--blur]");
   process.exit(2);
 }
 const [width = 1920, height = 1080] = arg.size.split("x").map(Number);
@@ -55,6 +57,7 @@ try {
     await page.waitForSelector(".still canvas:not([hidden])", { timeout: 20_000 }).catch(() => console.error("the event's picture did not come"));
     await page.waitForTimeout(500);
   }
+  if (arg.blur) await page.addStyleTag({ content: ".tile canvas, .still canvas { filter: blur(7px) }" });
   await page.screenshot({ path: arg.out });
   console.log(`wrote ${arg.out}`);
 } catch (error) {

@@ -131,7 +131,8 @@ pub fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     // The last '@' ends the credentials: passwords with an unescaped '@' are common in cameras' manuals.
-    let Some(at) = rest[..authority_end].rfind('@') else { return url.to_owned() };
+    // A password with an unescaped '/' ends later still; then rather hide a piece of the path than show one of the password.
+    let Some(at) = rest[..authority_end].rfind('@').or_else(|| rest.rfind('@')) else { return url.to_owned() };
     match rest[..at].split_once(':') {
         Some((user, _)) => format!("{scheme}://{user}:***{}", &rest[at..]),
         None => url.to_owned(),
@@ -191,6 +192,7 @@ mod tests {
         check("rtsp://admin:p@ss@cam/x", "rtsp://admin:***@cam/x");
         check("rtsp://admin@cam/x", "rtsp://admin@cam/x");
         check("rtsp://cam/x", "rtsp://cam/x");
+        check("rtsp://admin:a/b@cam/x", "rtsp://admin:***@cam/x");
         check("/clips/a:b@c.mp4", "/clips/a:b@c.mp4");
     }
 }
