@@ -100,7 +100,8 @@ impl Authority {
         Ok(files)
     }
 
-    /// Enrols a gateway: `ca.pem`, `cert.pem` and `key.pem` in `out`. Its id is the certificate's common name.
+    /// Enrols a gateway: `ca.pem`, `cert.pem` and `key.pem` in `out`. Its id is the certificate's common name;
+    /// the bus does not compare it with the keys that the gateway uses.
     ///
     /// # Errors
     /// When `out` cannot be written.

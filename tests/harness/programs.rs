@@ -116,7 +116,15 @@ impl Running {
 }
 
 impl Drop for Running {
+    /// A script gets its chance to end what it started, before it is killed.
     fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.signal("TERM");
+            let until = now() + Duration::from_secs(7);
+            while matches!(self.child.try_wait(), Ok(None)) && now() < until {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
         self.kill();
     }
 }

@@ -59,7 +59,7 @@ fn the_city_works_and_its_page_too() {
     });
     let pids = fs::read_to_string(folder.path().join("demo/pids")).expect("the demo lists its programs");
     demo.signal("INT");
-    demo.wait(Duration::from_secs(8));
+    assert_eq!(demo.wait(Duration::from_secs(5)).code(), Some(130), "the demo says that it was interrupted");
     let alive = |pid: &str| fs::metadata(format!("/proc/{pid}")).is_ok();
     until(Duration::from_secs(1), "every program of the demo has ended", || {
         !pids.split_whitespace().any(alive)

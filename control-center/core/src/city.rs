@@ -13,6 +13,8 @@ use models_domain::{CameraId, DurationMs, Event, EventBody, GatewayId, JunctionI
 
 /// A fix that is further ahead of its reception than this comes from a wrong clock and never becomes the present.
 pub const FUTURE_AT_MOST: DurationMs = DurationMs(60_000);
+/// Vehicles on the map at once: several times a large city's fleet.
+const VEHICLES_MAX: usize = 20_000;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gateway {
@@ -190,6 +192,11 @@ impl City {
             return None;
         }
         let vehicle = Vehicle { gateway: gateway.clone(), fix: fix.clone() };
+        // Trackers name themselves: a flood of made-up ones must not fill the memory. The longest silent goes first.
+        if self.vehicles.len() >= VEHICLES_MAX && !self.vehicles.contains_key(&fix.vehicle) {
+            let silent = self.vehicles.iter().min_by_key(|(_, v)| v.fix.received).map(|(id, _)| id.clone());
+            silent.and_then(|id| self.vehicles.remove(&id));
+        }
         self.vehicles.insert(fix.vehicle.clone(), vehicle.clone());
         Some(vehicle)
     }

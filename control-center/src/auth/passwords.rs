@@ -73,7 +73,8 @@ pub struct Passwords {
     waiting: Semaphore,
     /// Hash of nobody's password: an unknown name takes as long as a known one.
     nobody: String,
-    by_name: Mutex<Limits<String>>,
+    /// By name and network: whoever tries wrong passwords keeps out himself, not the user.
+    by_name: Mutex<Limits<(String, IpAddr)>>,
     by_address: Mutex<Limits<IpAddr>>,
 }
 
@@ -96,13 +97,13 @@ impl Passwords {
     /// [`Refused::TooOften`].
     pub fn may_try(&self, name: &str, address: IpAddr, now: Duration) -> Result<(), Refused> {
         lock(&self.by_address).take(now, &network(address)).map_err(Refused::TooOften)?;
-        lock(&self.by_name).take(now, &name.to_owned()).map_err(Refused::TooOften)
+        lock(&self.by_name).take(now, &(name.to_owned(), network(address))).map_err(Refused::TooOften)
     }
 
     /// The try was a good one and does not count.
     pub fn was_right(&self, name: &str, address: IpAddr, now: Duration) {
         lock(&self.by_address).give_back(now, &network(address));
-        lock(&self.by_name).give_back(now, &name.to_owned());
+        lock(&self.by_name).give_back(now, &(name.to_owned(), network(address)));
     }
 
     /// Whether `password` is the one of `hash`; `None` for an unknown user takes as long.

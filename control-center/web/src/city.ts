@@ -69,7 +69,8 @@ export interface Bus {
   protocol: string;
 }
 
-export type Changed = "hall" | "cameras" | "junctions" | "buses" | "gateways" | "events";
+/** `missed`: a snapshot in the middle of a stream, with which the hall skipped what the page was too slow for. */
+export type Changed = "missed" | "hall" | "cameras" | "junctions" | "buses" | "gateways" | "events";
 
 /** How many live events wait for panels that have not fetched them yet. */
 const EVENTS_KEPT = 500;
@@ -165,7 +166,7 @@ export class City {
   #snapshot(snapshot: CitySnapshot, nowMs: number): void {
     this.skewMs = Number(snapshot.atMs) - nowMs;
     this.problem = snapshot.hall?.problem ?? "";
-    this.roster++;
+    if (this.roster++ > 0) this.#pending.add("missed");
     for (const map of [this.gateways, this.cameras, this.junctions, this.buses]) map.clear();
     snapshot.gateways.forEach((g) => this.#gateway(g));
     snapshot.cameras.forEach((c) => this.#camera(c));

@@ -17,7 +17,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Formatting, lints, documentation and generated code, as CI wants them.
+    /// Formatting, lints and generated code, as CI wants them.
     Check,
     /// Writes models/wire/src/gen from models/wire/proto.
     Gen {

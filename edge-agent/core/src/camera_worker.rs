@@ -100,8 +100,9 @@ impl CameraWorker {
             match self.session(stop) {
                 Over::Stopped => break,
                 Over::Broken(why) => {
-                    tracing::warn!(camera = %self.task.id, "{why}");
-                    self.tell(Link::Down, &why);
+                    if self.tell(Link::Down, &why) {
+                        tracing::warn!(camera = %self.task.id, "{why}");
+                    }
                 }
             }
             chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -226,8 +227,11 @@ impl CameraWorker {
                     self.facts.kept();
                 }
                 Err(err) => {
-                    tracing::warn!(camera = %self.task.id, "{err}; tried again");
+                    let before = self.facts.what_is_wrong();
                     self.facts.refused(now, &err);
+                    if self.facts.what_is_wrong() != before {
+                        tracing::warn!(camera = %self.task.id, "{err}; tried again");
+                    }
                 }
             }
         }
@@ -238,16 +242,18 @@ impl CameraWorker {
         self.tell(Link::Up, &trouble);
     }
 
-    /// The camera's state, on the board at once and as an event when it is news.
-    fn tell(&mut self, link: Link, reason: &str) {
+    /// The camera's state, on the board at once and as an event when it is news; whether it was.
+    fn tell(&mut self, link: Link, reason: &str) -> bool {
         let state = LinkState { link, reason: reason.to_owned() };
-        if self.facts.is_news(&state) {
+        let news = self.facts.is_news(&state);
+        if news {
             let at: UtcMillis = self.doors.clock.now();
             let body = EventBody::CameraState { camera: self.task.id.clone(), state: state.clone() };
             self.facts.push(at, body, None);
             self.doors.board.update_camera(&self.task.id, |now| now.state = state);
             self.hand_over();
         }
+        news
     }
 
     fn pause(&mut self, pause: Duration, stop: &CancellationToken) {

@@ -100,6 +100,11 @@ impl EventKeeper {
         self.held().outbox.waiting()
     }
 
+    /// Events numbered since this start, whatever became of them.
+    pub fn numbered(&self) -> u64 {
+        self.held().spool.next_seq() - 1
+    }
+
     /// Brings what was written to the medium. Blocking, for as long as the medium takes; `keep` is not held up.
     pub fn sync(&self) {
         let dirty = self.held().spool.take_dirty();

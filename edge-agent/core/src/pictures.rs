@@ -59,7 +59,8 @@ impl Pictures {
         camera: &CameraId,
         request: v1::PictureRequest,
     ) -> Result<Option<v1::Picture>, PictureError> {
-        let newer = |seen: &Seen| seen.frame.at.0 > request.newer_than_ms;
+        // Another one, not a later one: the pole's clock may have been set back.
+        let newer = |seen: &Seen| seen.frame.at.0 != request.newer_than_ms;
         let Some(seen) = self.board.camera(camera).and_then(|now| now.seen).filter(newer) else {
             return Ok(None);
         };

@@ -89,7 +89,8 @@ async fn service(config: Config) -> anyhow::Result<()> {
     syncing.await.context("syncing the spool")?;
     let waiting = pole.keeper.waiting();
     pole.keeper.close();
-    tracing::info!(waiting, "stopped; events that wait are sent at the next start");
+    let numbered = pole.keeper.numbered();
+    tracing::info!(waiting, numbered, "stopped; events that wait are sent at the next start");
     Ok(())
 }
 

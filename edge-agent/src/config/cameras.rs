@@ -112,7 +112,8 @@ fn with_password(url: &str, password: &str) -> Option<String> {
     if url.username().is_empty() {
         return None;
     }
-    url.set_password(Some(password)).ok()?;
+    // `set_password` leaves a '%' as it is, and whoever reads the address would take it for an escape.
+    url.set_password(Some(&password.replace('%', "%25"))).ok()?;
     Some(url.into())
 }
 

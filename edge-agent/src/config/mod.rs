@@ -7,14 +7,14 @@
 mod cameras;
 mod reader;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use edge_agent_core::site::{CameraSite, JunctionSite};
 use hardware_ports::camera::CameraSource;
-use models_domain::GatewayId;
 use models_domain::geo::LatLon;
+use models_domain::{GatewayId, JunctionId};
 use toml::Spanned;
 use toml::de::DeTable;
 
@@ -209,7 +209,11 @@ fn buses(mut section: Section<'_, '_>, known: &Known) -> Buses {
     let zone = |text: &str| (known.zone)(text).map(|()| text.to_owned());
     let otherwise = section.optional_with("zone", zone).map(Spanned::into_inner);
     let mut listen = Vec::new();
-    for mut one in section.sections("listen") {
+    let found = section.sections("listen");
+    if found.is_empty() {
+        section.problem(&section.span(), "listen", "is missing: at least one is needed");
+    }
+    for mut one in found {
         let protocol = one.required_with("protocol", |text| one_of(text, &known.gps_protocols));
         let address = one.required::<SocketAddr>("address");
         let transport = one.optional_with("transport", |text| one_of(text, &["tcp", "udp"]));
@@ -230,7 +234,7 @@ fn signals(mut section: Section<'_, '_>, gateway: &str, known: &Known) -> Option
     let listen = section.required::<SocketAddr>("listen");
     let controller = section.optional_with("controller", |text| one_of(text, &known.controllers));
     let supervisor_id = section.optional::<String>("supervisor_id").map(Spanned::into_inner);
-    let mut sites = Vec::new();
+    let (mut sites, mut site_ids, mut junctions) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     let found = section.sections("site");
     if found.is_empty() {
         section.problem(&section.span(), "site", "is missing: at least one is needed");
@@ -247,6 +251,13 @@ fn signals(mut section: Section<'_, '_>, gateway: &str, known: &Known) -> Option
         else {
             continue;
         };
+        if !site_ids.insert(site_id.get_ref().clone()) {
+            one.problem(&site_id.span(), "site_id", "is used twice");
+        }
+        let junction: Spanned<JunctionId> = junction;
+        if !junctions.insert(junction.get_ref().clone()) {
+            one.problem(&junction.span(), "junction", "has a site already");
+        }
         let site = JunctionSite { id: junction.into_inner(), name: name.into_inner(), position };
         let (site_id, component) = (site_id.into_inner(), component.into_inner());
         sites.push(SignalSite { site, site_id, component, allow_from });

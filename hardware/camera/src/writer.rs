@@ -153,10 +153,12 @@ impl Mp4Writer {
 }
 
 impl Drop for Mp4Writer {
+    /// A clip that was not closed is not whole: nothing of it stays.
     fn drop(&mut self) {
-        if let Err(err) = self.finish() {
-            tracing::warn!(%err, "the clip is lost");
+        if let Err(err) = self.pipeline.set_state(gst::State::Null) {
+            tracing::warn!(%err, path = %self.path.display(), "stopping the encoder");
         }
+        remove(&self.part);
     }
 }
 

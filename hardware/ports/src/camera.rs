@@ -132,7 +132,9 @@ pub fn without_password(url: &str) -> String {
     let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     // The last '@' ends the credentials: passwords with an unescaped '@' are common in cameras' manuals.
     // A password with an unescaped '/' ends later still; then rather hide a piece of the path than show one of the password.
-    let Some(at) = rest[..authority_end].rfind('@').or_else(|| rest.rfind('@')) else { return url.to_owned() };
+    let Some(at) = rest[..authority_end].rfind('@').or_else(|| rest.rfind('@')) else {
+        return url.to_owned();
+    };
     match rest[..at].split_once(':') {
         Some((user, _)) => format!("{scheme}://{user}:***{}", &rest[at..]),
         None => url.to_owned(),

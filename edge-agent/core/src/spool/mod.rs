@@ -114,7 +114,9 @@ impl Spool {
     ///
     /// # Errors
     /// [`SpoolError`] naming the path when the folder cannot be used, or is in use.
-    pub fn open(settings: SpoolSettings, now: UtcMillis) -> Result<(Self, Recovered), SpoolError> {
+    pub fn open(mut settings: SpoolSettings, now: UtcMillis) -> Result<(Self, Recovered), SpoolError> {
+        // Only closed segments can be forgotten: a spool that is one segment would stay full for ever.
+        settings.segment_bytes = settings.segment_bytes.min((settings.max_bytes / 4).max(1));
         let lock = recover::lock(&settings.dir)?;
         let (segments, recovered) = recover::segments(&settings.dir)?;
         let newest = segments.iter().map(|s| s.boot).max().unwrap_or(0);

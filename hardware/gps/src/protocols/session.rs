@@ -43,6 +43,8 @@ pub enum Source {
 pub(super) struct Parts {
     pub kind: u16,
     pub total: u16,
+    /// Serial of packet 0, if there were one: packets of one message have serials in a row (JT/T 808 §4.4.3).
+    pub base: u16,
     pub by_index: BTreeMap<u16, (u16, Vec<u8>)>,
 }
 

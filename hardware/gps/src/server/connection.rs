@@ -73,6 +73,7 @@ impl Device<'_> {
         loop {
             // Patience is short in the middle of a message and before the first one.
             let waits_for_rest = !buffer.is_empty() || !any_message;
+            let begins = buffer.is_empty() && any_message;
             let spent = self.shared.clock.elapsed().saturating_sub(since);
             let patience = if waits_for_rest { limits.message.saturating_sub(spent) } else { limits.idle };
             let read = tokio::select! {
@@ -85,6 +86,8 @@ impl Device<'_> {
                 Err(_) => return End::Idle,
                 Ok(Err(err)) => return End::Broken(err),
                 Ok(Ok(0)) => return End::Closed,
+                // A quiet device may take its whole time again for the message that begins here.
+                Ok(Ok(_)) if begins => since = self.shared.clock.elapsed(),
                 Ok(Ok(_)) => {}
             }
             let (used, reply, end) = self.take_in(&buffer).await;

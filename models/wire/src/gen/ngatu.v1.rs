@@ -383,7 +383,7 @@ pub struct PictureRequest {
     /// The picture is scaled down to at most this many pixels; 0 means as it is.
     #[prost(uint32, tag = "1")]
     pub max_width: u32,
-    /// Do not answer with a picture that is not newer than this.
+    /// The picture that the asker has already, by its at_ms: it is not sent again.
     #[prost(int64, tag = "2")]
     pub newer_than_ms: i64,
 }

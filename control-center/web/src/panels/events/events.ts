@@ -72,6 +72,8 @@ class Events implements Mounted {
 
   update(changed: ReadonlySet<string>): void {
     if (changed.has("cameras")) this.#cameras();
+    // The hall left events out because this page was slow: they are in the store.
+    if (changed.has("missed")) void this.#reload();
     if (!changed.has("events")) return;
     const news: StoredEvent[] = [];
     for (const event of this.page.city.events) {
@@ -118,7 +120,11 @@ class Events implements Mounted {
       const answer = kinds.length === 0 ? { events: [], nextPageToken: "" }
         : await this.page.hall.listEvents({ kinds: [...kinds], camera, limit: PAGE, pageToken }, { signal, timeoutMs: 20_000 });
       if (signal.aborted) return;
-      if (pageToken === "") this.#list.reset(answer.events, answer.nextPageToken);
+      if (pageToken === "") {
+        this.#list.reset(answer.events, answer.nextPageToken);
+        // What came in while the hall was asked is newer than its answer, or in it already.
+        for (const event of [...this.page.city.events].reverse()) if (wanted(event, this.#groups, this.#camera.value)) this.#list.live(event);
+      }
       else this.#list.older(answer.events, answer.nextPageToken);
       this.#render(pageToken === "");
       this.#busy = false;

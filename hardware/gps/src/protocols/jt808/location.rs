@@ -39,14 +39,21 @@ fn full(zone: Zone, body: &mut Reader<'_>) -> Result<Option<Fix>, String> {
     }))
 }
 
-/// 0x0704 (each with a length of two bytes) and 0x0210 (one byte): positions one after the other.
+/// 0x0704 (each with a length of two bytes) and 0x0210 (one byte): positions one after the other. One that cannot be read is
+/// left out: a terminal repeats a refused batch for ever, and with it everything behind it.
 pub(super) fn batch(zone: Zone, body: &[u8], long: bool) -> Result<Vec<Fix>, String> {
-    let (mut items, mut fixes) = (Reader::new(body), Vec::new());
+    let (mut items, mut fixes, mut bad) = (Reader::new(body), Vec::new(), None);
     while items.len() > 1 {
         let length = if long { usize::from(items.u16()?) } else { usize::from(items.u8()?) };
-        fixes.extend(standard(zone, items.take(length)?)?);
+        match standard(zone, items.take(length)?) {
+            Ok(fix) => fixes.extend(fix),
+            Err(why) => bad = Some(why),
+        }
     }
-    Ok(fixes)
+    match bad {
+        Some(why) if fixes.is_empty() => Err(why),
+        Some(_) | None => Ok(fixes),
+    }
 }
 
 /// 0x0900: what it carries is the maker's own affair; some carry positions.

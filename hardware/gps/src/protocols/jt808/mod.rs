@@ -148,8 +148,9 @@ fn part(
         return Err(format!("packet {index} of {total}; at most {} are taken", Parts::MAX));
     }
     let parts = &mut session.parts;
-    if (parts.kind, parts.total) != (header.kind, total) {
-        *parts = Parts { kind: header.kind, total, ..Parts::default() };
+    let base = header.serial.wrapping_sub(index);
+    if (parts.kind, parts.total, parts.base) != (header.kind, total, base) {
+        *parts = Parts { kind: header.kind, total, base, ..Parts::default() };
     }
     parts.by_index.insert(index, (header.serial, body.to_vec()));
     if parts.by_index.len() < usize::from(total) {
