@@ -29,7 +29,9 @@ fn paths_named_in_documents_exist() {
         ["models/", "hardware/", "edge-agent/", "control-center/", "deploy/", "benches/", "tests/", ".ci/"];
     let mut wrong = Vec::new();
     for name in files(&[".md"]) {
-        for word in text(&name).split('`').skip(1).step_by(2) {
+        let text = text(&name);
+        let linked = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for word in text.split('`').skip(1).step_by(2).chain(linked) {
             let path = word.trim_start_matches("./").split([' ', ':', '#']).next().unwrap_or("");
             let ours = tops.iter().any(|t| path.starts_with(t)) && !path.contains(['<', '*', '{', '$', '…']);
             if ours && !root().join(Path::new(path)).exists() {
