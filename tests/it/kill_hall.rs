@@ -142,18 +142,22 @@ fn parameter(name: &str, usual: u64) -> u64 {
     std::env::var(name).map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_lost_or_doubled_when_the_hall_is_killed() {
-    let away = [1, 2, parameter("NGATU_KILL_SECONDS", 60)];
-    let dir = tempfile::tempdir().unwrap();
-    let dir = dir.path();
-    let (mut hall, http, bus) = start_hall(dir, "127.0.0.1:0", "127.0.0.1:0");
+fn enrol(dir: &Path) {
     let enrolled = Command::new(program("control-center"))
         .args(["gateway-certificate", "--config", "hall.toml", "--gateway", "edge-street"])
         .args(["--out", "certificates"])
         .current_dir(dir)
         .status();
     assert!(enrolled.unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_or_doubled_when_the_hall_is_killed() {
+    let away = [1, 2, parameter("NGATU_KILL_SECONDS", 60)];
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let (mut hall, http, bus) = start_hall(dir, "127.0.0.1:0", "127.0.0.1:0");
+    enrol(dir);
     let [rsmp, gt06, jt808] = free_addresses();
     fs::write(dir.join("pole.toml"), pole(&bus, &[rsmp.clone(), gt06.clone(), jt808.clone()])).unwrap();
     fs::write(dir.join("street.toml"), STREET).unwrap();
@@ -249,11 +253,6 @@ async fn assert_fixes_are_stored(dir: &Path, database: &mut SqliteConnection, ro
         .map(|fix| (fix["device"].as_str().unwrap().to_owned(), fix["at_s"].as_i64().unwrap() * 1000))
         .collect();
     assert_eq!(rows, i64::try_from(stored.len()).unwrap(), "a position is stored twice under another number");
-    println!(
-        "positions the buses took: {}; of these stored: {}",
-        taken.len(),
-        taken.intersection(&stored).count()
-    );
     assert!(taken.len() > 50, "the buses drove: {} positions", taken.len());
     assert_eq!(taken.difference(&stored).collect::<Vec<_>>(), Vec::<&(String, i64)>::new());
 }
