@@ -1,6 +1,6 @@
 //! The inference door: road users out of pictures, and pictures for people.
 
-use models_domain::Detection;
+use models_domain::{CameraId, Detection};
 
 use crate::camera::Picture;
 
@@ -29,4 +29,37 @@ pub trait PictureEncoder: Send + Sync {
     /// # Errors
     /// [`InferError::Picture`] when the planes are too short for the size.
     fn jpeg(&self, picture: &Picture, max_width: u32, quality: u8) -> Result<Vec<u8>, InferError>;
+}
+
+/// Who is served first when the machine cannot serve all: declared per camera, shown to people, never silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// Only whether the camera works and what stands around.
+    Health,
+    /// Rules that look for incidents.
+    Incident,
+    /// Junction counts: a picture lost is a count lost.
+    Counting,
+}
+
+/// What came of a picture that was handed to a [`SharedDetector`].
+#[derive(Debug)]
+pub enum Answer {
+    /// As [`Detector::detect`].
+    Seen(Vec<Detection>),
+    /// A newer picture of the same camera took its place before its turn came, or the machine is overloaded.
+    Shed,
+    Failed(InferError),
+}
+
+/// One network that serves all cameras in batches: the newest picture of each camera wins, and no camera waits for ever.
+pub trait SharedDetector: Send + Sync {
+    /// Hands a picture in and returns at once; `answer` is called exactly once, on a thread of the detector.
+    fn submit(
+        &self,
+        camera: &CameraId,
+        priority: Priority,
+        picture: Picture,
+        answer: Box<dyn FnOnce(Answer) + Send>,
+    );
 }

@@ -6,5 +6,6 @@ pub mod clock;
 pub mod fake;
 pub mod infer;
 pub mod sink;
+pub mod units;
 
 pub use clock::{Clock, FakeClock, SystemClock};

@@ -8,6 +8,7 @@ pub mod detection;
 pub mod event;
 pub mod geo;
 pub mod ids;
+pub mod ladder;
 pub mod rules;
 pub mod scene;
 pub mod signal;

@@ -1,0 +1,98 @@
+//! How much of a stream is decoded: watched only, key frames only, or everything.
+//!
+//! Pure: it is told of every access unit (its size and kind, nothing decoded) and of what was seen in the pictures that
+//! were decoded, and says on which rung the camera stands.
+
+use crate::units::UtcMillis;
+
+/// What is done with a camera's stream. Each rung costs more than the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rung {
+    /// Received and parsed; nothing is decoded.
+    Watch,
+    /// Key frames only are decoded and analysed.
+    KeyFrames,
+    /// Everything is decoded; on the way up from the kept group of pictures on.
+    Full,
+}
+
+/// Whether a picture can be decoded without those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UnitKind {
+    /// H.264 IDR or recovery point, H.265 IRAP, every JPEG.
+    Key,
+    Delta,
+}
+
+/// What an access unit says of itself without being decoded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct UnitFacts {
+    pub at: UtcMillis,
+    /// Coded slice data, without parameter sets, SEI and filler.
+    pub bytes: u32,
+    pub kind: UnitKind,
+    /// Quantiser of its slices (mean, in the codec's own 0..=51), where the codec tells it.
+    pub qp: Option<f32>,
+}
+
+/// What one analysed picture showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Shown {
+    /// Road users that are followed now.
+    pub tracks: usize,
+    /// Of these, the ones that moved of late.
+    pub moving: usize,
+    /// Crossings and rule events that this picture made certain.
+    pub events: usize,
+}
+
+/// Why a camera stands on its rung; for metrics and people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// A rule or the configuration wants this rung always.
+    Pinned,
+    /// The stream's own noise is not known yet.
+    Learning,
+    /// Nothing moves.
+    Quiet,
+    /// The stream says that something moves.
+    Stirred,
+    /// Road users are being followed.
+    Followed,
+    /// A random quiet span is decoded to measure what is missed.
+    Audit,
+}
+
+/// One camera's ladder.
+#[derive(Debug, Clone)]
+pub struct Ladder {
+    rung: Rung,
+    why: Why,
+}
+
+impl Ladder {
+    /// `pinned`: never below this rung. `seed`: chance for the audits, so that cameras do not audit in step.
+    pub fn new(pinned: Option<Rung>, seed: u64) -> Self {
+        let _ = (pinned, seed);
+        Self { rung: Rung::Full, why: Why::Learning }
+    }
+
+    /// Takes note of an access unit, decoded or not, in decoding order; the rung to treat it on.
+    pub fn unit(&mut self, unit: &UnitFacts) -> Rung {
+        let _ = unit;
+        self.rung
+    }
+
+    /// Takes note of an analysed picture.
+    pub fn shown(&mut self, at: UtcMillis, shown: &Shown) {
+        let _ = (at, shown);
+    }
+
+    pub fn rung(&self) -> Rung {
+        self.rung
+    }
+
+    pub fn why(&self) -> Why {
+        self.why
+    }
+}
