@@ -12,6 +12,7 @@ use axum_server::tls_rustls::RustlsConfig;
 use control_center_store::Store;
 use hardware_bus::{BusSettings, Role, TlsFiles, ZenohBus};
 use hardware_ports::{Clock, SystemClock};
+use tokio::sync::Semaphore;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -68,6 +69,7 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
         pictures: Pictures::default(),
         sessions: Sessions::new(store.clone(), clock.clone(), config.session_hours),
         passwords: Passwords::new()?,
+        searches: Semaphore::new(api::SEARCHES),
         tls: !insecure_http,
         stop: stop.clone(),
         bus: Arc::new(bus),
