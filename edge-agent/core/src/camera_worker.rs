@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use hardware_ports::Clock;
 use hardware_ports::camera::{CameraDriver, CameraSource, CameraStream, Frame, Next, Pace};
+use hardware_ports::colour::ColourReader;
 use hardware_ports::infer::Detector;
 use models_domain::event::{Link, LinkState};
 use models_domain::scene::Scene;
@@ -26,8 +27,9 @@ use self::facts::Facts;
 use self::pace::{AnalyzePace, Rate};
 use crate::analysis::Analysis;
 use crate::board::{Board, Seen};
-use crate::keep::{KeepEvents, KeepStills};
+use crate::keep::{KeepEvents, KeepStills, KeepTracks};
 use crate::supervise::Backoff;
+use crate::witness::{Crossings, Witness};
 
 /// Longest single wait; the stop flag is looked at in between.
 const WAIT: Duration = Duration::from_millis(250);
@@ -46,6 +48,8 @@ pub struct CameraTask {
     pub scene: Scene,
     /// Most pictures analysed a second; the others are counted and left.
     pub analyze_fps: f64,
+    /// Whether each crossing is told, or only how many there were in each minute.
+    pub crossings: Crossings,
     /// Spreads the pauses between two tries, so that many cameras do not come back in step.
     pub seed: u64,
 }
@@ -57,6 +61,8 @@ pub struct Doors {
     pub detector: Arc<dyn Detector>,
     pub events: Arc<dyn KeepEvents>,
     pub stills: Arc<dyn KeepStills>,
+    pub tracks: Arc<dyn KeepTracks>,
+    pub colours: Arc<dyn ColourReader>,
     pub board: Arc<Board>,
     pub clock: Arc<dyn Clock>,
 }
@@ -83,7 +89,10 @@ impl CameraWorker {
     /// # Errors
     /// Every rule of the scene that is unknown or has a wrong key.
     pub fn new(task: CameraTask, doors: Doors) -> Result<Self, Vec<String>> {
-        let analysis = Analysis::new(task.id.clone(), &task.scene, Arc::clone(&doors.detector))?;
+        let mut analysis = Analysis::new(task.id.clone(), &task.scene, Arc::clone(&doors.detector))?;
+        let (tracks, colours) = (Arc::clone(&doors.tracks), Arc::clone(&doors.colours));
+        let (camera, crossings) = (task.id.clone(), task.crossings);
+        analysis.remember(Witness::new(camera, &task.scene, crossings, None, tracks, colours));
         let now = doors.clock.elapsed();
         let pace = AnalyzePace::new(task.analyze_fps);
         let sleep = Box::new(std::thread::sleep);
@@ -183,6 +192,7 @@ impl CameraWorker {
         if frame.at.since(now).0.saturating_abs() > CLOCK_OFF.0 {
             frame.at = now;
         }
+        self.analysis.watched(frame.at);
         // When no more events can be kept, no more are made: the street goes on, the disk is what must be looked at.
         if self.facts.is_full() || !self.pace.is_due(frame.at) {
             return self.tell_up();
@@ -209,6 +219,9 @@ impl CameraWorker {
 
     /// What is due from time to time, pictures or not.
     fn tick(&mut self) {
+        for (at, body) in self.analysis.tick(self.doors.clock.now()) {
+            self.facts.push(at, body, None);
+        }
         self.facts.push_due_stats(&self.task.id, self.doors.clock.as_ref());
         self.hand_over();
         let fps = self.rate.now(self.doors.clock.elapsed());
