@@ -10,4 +10,5 @@ mod scenarios;
 mod signals;
 mod source;
 mod tidy;
+mod tracks;
 mod uplink;
