@@ -95,7 +95,8 @@ impl Hall {
         &mut self,
         change: impl FnOnce(&mut v1::SearchTracksRequest, &mut v1::TrackQuery),
     ) -> Result<v1::SearchTracksResponse, tonic::Status> {
-        let mut query = v1::TrackQuery { from_ms: T0, to_ms: T0 + 3_600_000, limit: 500, ..Default::default() };
+        let mut query =
+            v1::TrackQuery { from_ms: T0, to_ms: T0 + 3_600_000, limit: 500, ..Default::default() };
         let mut asked = v1::SearchTracksRequest { purpose: "a test".into(), ..Default::default() };
         change(&mut asked, &mut query);
         asked.query = Some(query);
@@ -229,10 +230,8 @@ async fn pages(hall: &mut Hall, want: &[u64]) {
     let (mut seen, mut token) = (Vec::new(), String::new());
     loop {
         let page_token = token.clone();
-        let answer = hall
-            .search(|asked, query| (asked.page_token, query.limit) = (page_token, 7))
-            .await
-            .unwrap();
+        let answer =
+            hall.search(|asked, query| (asked.page_token, query.limit) = (page_token, 7)).await.unwrap();
         seen.extend(ids(&answer));
         token = answer.next_page_token;
         if token.is_empty() {
@@ -285,7 +284,11 @@ async fn silent_and_dead(hall: &mut Hall, second: Pole) {
     mute.announce("city/v1/pole-2/alive").await.unwrap();
     let told = v1::GatewayState {
         at_ms: SystemClock::new().now().0,
-        cameras: vec![v1::CameraInfo { camera: "cam-2".into(), link: v1::Link::Up.into(), ..Default::default() }],
+        cameras: vec![v1::CameraInfo {
+            camera: "cam-2".into(),
+            link: v1::Link::Up.into(),
+            ..Default::default()
+        }],
         ..Default::default()
     };
     mute.publish("city/v1/pole-2/state", told.encode_to_vec(), Delivery::Wait).await.unwrap();
@@ -312,7 +315,10 @@ async fn silent_and_dead(hall: &mut Hall, second: Pole) {
     let answer = hall.search(|_, query| query.cameras = vec!["cam-1".into()]).await.unwrap();
     assert!((80..120).contains(&answer.tracks.len()), "{} tracks", answer.tracks.len());
     let [missing] = &answer.missing[..] else { panic!("{:?}", answer.missing) };
-    assert!(missing.gateway == "pole-1" && missing.why.contains("bytes of the archive are damaged"), "{missing:?}");
+    assert!(
+        missing.gateway == "pole-1" && missing.why.contains("bytes of the archive are damaged"),
+        "{missing:?}"
+    );
 }
 
 async fn written_down(hall: &Hall) {
@@ -330,4 +336,10 @@ async fn written_down(hall: &Hall) {
     );
     assert!(lines.iter().any(|(_, _, what)| *what == red), "{lines:?}");
     assert!(lines.iter().all(|(_, _, what)| !what.contains("cam-9")), "what was refused was not asked");
+    let shown = Command::new(program("control-center"))
+        .args(["audit", "--config", "hall.toml"])
+        .current_dir(&hall.dir)
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&shown.stdout).lines().count(), lines.len());
 }

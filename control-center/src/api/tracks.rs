@@ -143,8 +143,10 @@ async fn ask_all(
         found.push(answer(gateway, rows, query.limit));
     }
     drop(answers);
-    let silent =
-        |(gateway, why): (GatewayId, &str)| v1::MissingGateway { gateway: gateway.to_string(), why: why.into() };
+    let silent = |(gateway, why): (GatewayId, &str)| v1::MissingGateway {
+        gateway: gateway.to_string(),
+        why: why.into(),
+    };
     missing.extend(open.into_iter().map(silent));
     let page = page(found, query.limit);
     let track = |(gateway, row): (GatewayId, v1::TrackRow)| v1::FoundTrack {
@@ -224,7 +226,8 @@ mod tests {
 
     #[test]
     fn a_search_has_a_purpose() {
-        let want = "purpose: say in 3 to 200 characters on one line what the search is for; it is written down";
+        let want =
+            "purpose: say in 3 to 200 characters on one line what the search is for; it is written down";
         for bad in ["", "  ab  ", "a\nb c", &"x".repeat(201)] {
             refused(purpose(bad), want);
         }

@@ -12,8 +12,8 @@ use axum_server::tls_rustls::RustlsConfig;
 use control_center_store::Store;
 use hardware_bus::{BusSettings, Role, TlsFiles, ZenohBus};
 use hardware_ports::{Clock, SystemClock};
-use tokio::sync::Semaphore;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::passwords::{self, Passwords};

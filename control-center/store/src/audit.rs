@@ -50,7 +50,8 @@ impl Store {
         .fetch_all(self.readers())
         .await
         .map_err(self.failed("reading who looked at what"))?;
-        let line = |(at, user, action, purpose, what)| AuditLine { at: UtcMillis(at), user, action, purpose, what };
+        let line =
+            |(at, user, action, purpose, what)| AuditLine { at: UtcMillis(at), user, action, purpose, what };
         Ok(rows.into_iter().map(line).collect())
     }
 }

@@ -171,7 +171,8 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<CountRow>, StoreError> {
         let columns = "camera, line, road_user, direction";
-        let mut sql = buckets(columns, "sum(crossings) AS crossings", "minute_count", camera, span, bucket_ms);
+        let mut sql =
+            buckets(columns, "sum(crossings) AS crossings", "minute_count", camera, span, bucket_ms);
         sql.push(" GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5 LIMIT ").push_bind(limit);
         let rows = sql.build().fetch_all(self.readers()).await.map_err(self.failed("adding up crossings"))?;
         let row = |row: &sqlx::sqlite::SqliteRow| -> sqlx::Result<CountRow> {

@@ -163,7 +163,10 @@ async fn every_event_is_stored_once_and_survives_the_hall() {
     assert!(err.message().starts_with("camera: camera id \"A b\" is not an id"), "{err}");
     let request = v1::GetCountsRequest { to_ms: 2_000, ..Default::default() };
     let told = city.get_counts(with(&token, request)).await.unwrap().into_inner();
-    assert_eq!(told.counts.iter().map(|c| (c.line.as_str(), c.crossings)).collect::<Vec<_>>(), [("north", 70)]);
+    assert_eq!(
+        told.counts.iter().map(|c| (c.line.as_str(), c.crossings)).collect::<Vec<_>>(),
+        [("north", 70)]
+    );
     let watched: Vec<_> = told.watched.iter().map(|w| (w.from_ms, w.watched_ms, w.analysed_ms)).collect();
     assert_eq!(watched, [(0, 60_000, 59_000)]);
     pole.tell_state().await;

@@ -92,7 +92,7 @@ impl CameraWorker {
         let mut analysis = Analysis::new(task.id.clone(), &task.scene, Arc::clone(&doors.detector))?;
         let (tracks, colours) = (Arc::clone(&doors.tracks), Arc::clone(&doors.colours));
         let (camera, crossings) = (task.id.clone(), task.crossings);
-        analysis.remember(Witness::new(camera, &task.scene, crossings, None, tracks, colours));
+        analysis.remember(Witness::new(camera, &task.scene, crossings, tracks, colours));
         let now = doors.clock.elapsed();
         let pace = AnalyzePace::new(task.analyze_fps);
         let sleep = Box::new(std::thread::sleep);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hardware_ports::camera::{Frame, Picture};
 use hardware_ports::colour::ColourReader;
-use models_domain::archive::gather::{Ground, LineCrossingAt};
+use models_domain::archive::gather::LineCrossingAt;
 use models_domain::archive::{ColourVotes, Gatherer, TrackRecord};
 use models_domain::count::minutes::MINUTE;
 use models_domain::count::{MinuteCounts, Tally};
@@ -39,16 +39,14 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// `ground`: where a point of the scene lies in metres, when the camera's geometry is known.
     pub fn new(
         camera: CameraId,
         scene: &Scene,
         crossings: Crossings,
-        ground: Option<Ground>,
         tracks: Arc<dyn KeepTracks>,
         colours: Arc<dyn ColourReader>,
     ) -> Self {
-        let gatherer = Gatherer::new(camera.clone(), scene.zones.clone(), ground);
+        let gatherer = Gatherer::new(camera.clone(), scene.zones.clone(), scene.ground.clone());
         let tally = Tally::default();
         Self { camera, size: scene.size, crossings, tally, gatherer, tracks, colours, finished: Vec::new() }
     }

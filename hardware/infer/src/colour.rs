@@ -41,8 +41,9 @@ impl ColourReader for BoxColours {
         if !tells_colours(picture) {
             return Ok(None);
         }
-        let pixels: Vec<u8> =
-            grid(&part, GRID, GRID).flat_map(|(x, y)| rgb_at(picture, x, y).map(|v| (v + 0.5) as u8)).collect();
+        let pixels: Vec<u8> = grid(&part, GRID, GRID)
+            .flat_map(|(x, y)| rgb_at(picture, x, y).map(|v| (v + 0.5) as u8))
+            .collect();
         votes(&pixels).map(Some).map_err(|err| InferError::Picture(format!("colours of {picture:?}: {err}")))
     }
 }

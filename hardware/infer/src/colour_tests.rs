@@ -66,8 +66,11 @@ fn paints_are_named_whatever_the_layout() {
         ([120, 50, 140], Colour::Purple),
         ([100, 60, 35], Colour::Brown),
     ] {
-        let pictures =
-            [rgb(road, paint), planar(road, paint, PixelFormat::I420), planar(road, paint, PixelFormat::Nv12)];
+        let pictures = [
+            rgb(road, paint),
+            planar(road, paint, PixelFormat::I420),
+            planar(road, paint, PixelFormat::Nv12),
+        ];
         for picture in pictures {
             assert_eq!(named(&picture, CAR), Some(want), "{paint:?} in {picture:?}");
         }
@@ -94,7 +97,11 @@ fn boxes_beyond_the_picture_or_too_small_name_nothing_and_never_panic() {
     ] {
         assert_eq!(named(&picture, bbox), None, "{bbox:?}");
     }
-    assert_eq!(named(&picture, BBox::new(60.0, 20.0, 180.0, 140.0)), Some(Colour::Red), "larger than the car");
+    assert_eq!(
+        named(&picture, BBox::new(60.0, 20.0, 180.0, 140.0)),
+        Some(Colour::Red),
+        "larger than the car"
+    );
     assert!(BoxColours.colours(&Picture::from_rgb(100, 100, vec![0; 10]), &CAR, Class::Car).is_err());
 }
 

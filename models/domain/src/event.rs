@@ -19,16 +19,40 @@ pub struct Event {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum EventBody {
-    LineCrossing { camera: CameraId, crossing: LineCrossing },
+    LineCrossing {
+        camera: CameraId,
+        crossing: LineCrossing,
+    },
     /// `Event::at` is the end of the minute.
-    Counts { camera: CameraId, counts: MinuteCounts },
-    Rule { camera: CameraId, event: RuleEvent },
-    CameraStats { camera: CameraId, stats: CameraStats },
-    CameraState { camera: CameraId, state: LinkState },
+    Counts {
+        camera: CameraId,
+        counts: MinuteCounts,
+    },
+    Rule {
+        camera: CameraId,
+        event: RuleEvent,
+    },
+    CameraStats {
+        camera: CameraId,
+        stats: CameraStats,
+    },
+    CameraState {
+        camera: CameraId,
+        state: LinkState,
+    },
     Fix(Fix),
-    Signal { junction: JunctionId, groups: GroupStates },
-    SignalAlarm { junction: JunctionId, alarm: SignalAlarm },
-    SignalState { junction: JunctionId, state: LinkState },
+    Signal {
+        junction: JunctionId,
+        groups: GroupStates,
+    },
+    SignalAlarm {
+        junction: JunctionId,
+        alarm: SignalAlarm,
+    },
+    SignalState {
+        junction: JunctionId,
+        state: LinkState,
+    },
 }
 
 /// Something a rule found worth telling. `Event::at` is the moment it became true.

@@ -9,12 +9,16 @@ const HOUR: Span = Span { from: UtcMillis(0), to: UtcMillis(3_600_000) };
 
 async fn shown(store: &Store, camera: Option<&str>, bucket_ms: i64) -> Vec<String> {
     let rows = store.counts(camera, HOUR, bucket_ms, 100).await.unwrap();
-    rows.iter().map(|c| format!("{} {} {} {}", c.from.0 / 60_000, c.camera, c.road_user, c.crossings)).collect()
+    rows.iter()
+        .map(|c| format!("{} {} {} {}", c.from.0 / 60_000, c.camera, c.road_user, c.crossings))
+        .collect()
 }
 
 async fn watched(store: &Store, bucket_ms: i64) -> Vec<String> {
     let rows = store.watched(None, HOUR, bucket_ms, 100).await.unwrap();
-    rows.iter().map(|w| format!("{} {} {}/{}", w.from.0 / 60_000, w.camera, w.watched_ms, w.analysed_ms)).collect()
+    rows.iter()
+        .map(|w| format!("{} {} {}/{}", w.from.0 / 60_000, w.camera, w.watched_ms, w.analysed_ms))
+        .collect()
 }
 
 #[tokio::test]
@@ -33,7 +37,10 @@ async fn sums_come_from_minutes() {
     ];
     store.store(&commit(events)).await.unwrap();
     let by_minute = ["0 c-1 car 2", "0 c-1 motorcycle 30", "1 c-1 bus 1"];
-    assert_eq!(shown(&store, Some("c-1"), 60_000).await, ["1 c-1 bus 1", "0 c-1 car 2", "0 c-1 motorcycle 30"]);
+    assert_eq!(
+        shown(&store, Some("c-1"), 60_000).await,
+        ["1 c-1 bus 1", "0 c-1 car 2", "0 c-1 motorcycle 30"]
+    );
     assert_eq!(shown(&store, None, 3_600_000).await, ["0 c-1 bus 1", "0 c-1 car 2", "0 c-1 motorcycle 30"]);
     assert_eq!(by_minute.len(), shown(&store, None, 60_000).await.len());
     assert_eq!(store.counts(None, HOUR, 60_000, 2).await.unwrap().len(), 2);

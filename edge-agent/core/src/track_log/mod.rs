@@ -76,7 +76,8 @@ impl TrackLog {
             ready: Condvar::new(),
         });
         let of_writer = shared.clone();
-        let writer = std::thread::Builder::new().name("tracks".into()).spawn(move || of_writer.write_all())?;
+        let writer =
+            std::thread::Builder::new().name("tracks".into()).spawn(move || of_writer.write_all())?;
         Ok(Self { shared, writer: Some(writer) })
     }
 
@@ -85,7 +86,8 @@ impl TrackLog {
     pub fn search(&self, query: &TrackQuery, give_up: impl Fn() -> bool) -> v1::TrackRows {
         let mut parts = held(&self.shared.files).between(query.from, query.to);
         parts.sort_by_key(|part| std::cmp::Reverse(part.latest));
-        let mut search = Search { query, cameras: entry::camera_marks(query), found: Found::new(query.limit) };
+        let mut search =
+            Search { query, cameras: entry::camera_marks(query), found: Found::new(query.limit) };
         let mut problem = String::new();
         for (i, part) in parts.iter().enumerate() {
             // Nothing in this file or any after it is newer than all that was found.
@@ -96,7 +98,10 @@ impl TrackLog {
             }
             if give_up() {
                 let left = parts.len() - i;
-                problem = format!("took too long: {left} of {} files were not looked through; narrow the search", parts.len());
+                problem = format!(
+                    "took too long: {left} of {} files were not looked through; narrow the search",
+                    parts.len()
+                );
                 break;
             }
             if let Err(why) = search.look_through(part) {

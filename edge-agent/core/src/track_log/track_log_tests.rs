@@ -175,7 +175,13 @@ fn flipped_bits_cost_the_records_they_hit() {
     assert_eq!(TrackLog::open(&settings).unwrap().search(&all(), || false).rows.len(), 40 - in_file);
     fs::write(&files[1], &whole).unwrap();
     // Files that are none of ours are left alone.
-    OpenOptions::new().create(true).append(true).open(dir.path().join("notes.seg")).unwrap().write_all(b"x").unwrap();
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(dir.path().join("notes.seg"))
+        .unwrap()
+        .write_all(b"x")
+        .unwrap();
     assert_eq!(found(&settings, &all()).len(), 40);
     assert!(dir.path().join("notes.seg").exists());
 }

@@ -95,7 +95,9 @@ impl fmt::Display for Colour {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a colour; known are white, grey, black, red, orange, yellow, green, blue, purple, brown")]
+#[error(
+    "{0:?} is not a colour; known are white, grey, black, red, orange, yellow, green, blue, purple, brown"
+)]
 pub struct UnknownColour(pub String);
 
 impl FromStr for Colour {

@@ -7,6 +7,7 @@ use super::record::{LineTouch, PATH_MAX, PathPoint, TOUCHED_MAX, TrackRecord, Zo
 use crate::count::LineCrossing;
 use crate::detection::{BBox, Class};
 use crate::geo::{Point, inside};
+use crate::ground::Ground;
 use crate::ids::{CameraId, TrackId};
 use crate::scene::Zone;
 use crate::track::{Track, size_of};
@@ -26,9 +27,6 @@ const POINTS_MAX: usize = 64;
 const OFF: f64 = 0.12;
 /// Time that jumps back farther ends every track.
 const BACK_MAX: DurationMs = DurationMs(1_000);
-
-/// Where a point of the scene lies on the ground, in metres; `None` where the camera cannot tell.
-pub type Ground = Box<dyn Fn(Point) -> Option<(f64, f64)> + Send>;
 
 /// One camera's tracks that are not over yet.
 pub struct Gatherer {
@@ -224,8 +222,8 @@ fn mean_speed(path: &[PathPoint], ground: &Ground) -> Option<MetersPerSecond> {
     if seconds < 0.5 {
         return None;
     }
-    let points: Vec<(f64, f64)> = path.iter().map(|p| ground(p.p)).collect::<Option<_>>()?;
-    let way: f64 = points.windows(2).map(|w| (w[1].0 - w[0].0).hypot(w[1].1 - w[0].1)).sum();
+    let points: Vec<_> = path.iter().map(|p| ground.at(p.p)).collect::<Option<_>>()?;
+    let way: f64 = points.windows(2).map(|w| (w[1].x - w[0].x).hypot(w[1].y - w[0].y)).sum();
     way.is_finite().then_some(MetersPerSecond(way / seconds))
 }
 

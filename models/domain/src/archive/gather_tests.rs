@@ -3,6 +3,8 @@
 use super::*;
 use crate::archive::Colour;
 use crate::count::Direction;
+use crate::scene::Scene;
+use crate::track::Trail;
 
 fn zone() -> Zone {
     let corners = [(300.0, 0.0), (400.0, 0.0), (400.0, 400.0), (300.0, 400.0)];
@@ -39,6 +41,7 @@ fn track(id: u64, began: i64, seen: i64, x: f64) -> Track {
         class: Class::Car,
         bbox: BBox::new(x, 160.0, 40.0, 40.0),
         velocity: (0.0, 0.0),
+        trail: Trail::default(),
         score: 0.5,
         began: UtcMillis(began),
         began_bbox: BBox::new(0.0, 160.0, 40.0, 40.0),
@@ -57,7 +60,11 @@ fn crossing(id: u64, line: &str) -> LineCrossing {
 
 #[test]
 fn a_drive_past_is_one_record() {
-    let mut street = Street::new(Some(Box::new(|p| Some((p.x / 10.0, p.y / 10.0)))));
+    // Seen from straight above: ten pixels a metre.
+    let scene = "size = [1000, 1000]\n\
+        [[ground]]\npicture = [0, 0]\nmeters = [0, 100]\n[[ground]]\npicture = [1000, 0]\nmeters = [100, 100]\n\
+        [[ground]]\npicture = [1000, 1000]\nmeters = [100, 0]\n[[ground]]\npicture = [0, 1000]\nmeters = [0, 0]\n";
+    let mut street = Street::new(Scene::parse(scene).unwrap().ground);
     for i in 0..=60_i64 {
         let crossings = if i == 30 { vec![(UtcMillis(2_900), crossing(1, "n"))] } else { Vec::new() };
         street.step(i * 100, &[track(1, 0, i * 100, i as f64 * 10.0)], &crossings);
@@ -67,7 +74,10 @@ fn a_drive_past_is_one_record() {
     street.step(6_100, &[track(1, 0, 6_000, 600.0)], &[]);
     street.step(6_200, &[], &[(UtcMillis(6_100), crossing(1, "m"))]);
     let record = street.out.pop().unwrap();
-    assert_eq!((record.began.0, record.ended.0, record.track, record.class), (0, 6_000, TrackId(1), Class::Car));
+    assert_eq!(
+        (record.began.0, record.ended.0, record.track, record.class),
+        (0, 6_000, TrackId(1), Class::Car)
+    );
     assert_eq!(record.path.len(), 2, "{:?}", record.path);
     assert_eq!((record.path[0].p, record.path[1].p), (Point::new(20.0, 200.0), Point::new(620.0, 200.0)));
     let lines: Vec<_> = record.lines.iter().map(|l| (l.line.as_str(), l.at.0)).collect();

@@ -103,8 +103,7 @@ mod tests {
     #[track_caller]
     fn check(points: &[(f64, f64)], off: f64, most: usize, want: &[usize]) {
         let whole = path(points);
-        let got: Vec<usize> =
-            simplified(&whole, off, most).iter().map(|p| (p.at.0 / 100) as usize).collect();
+        let got: Vec<usize> = simplified(&whole, off, most).iter().map(|p| (p.at.0 / 100) as usize).collect();
         assert_eq!(got, want);
     }
 
@@ -120,8 +119,9 @@ mod tests {
 
     #[test]
     fn no_more_points_than_asked_for_and_the_worst_first() {
-        let zigzag: Vec<(f64, f64)> =
-            (0..100).map(|i| (f64::from(i) * 10.0, if i == 50 { 90.0 } else { f64::from(i % 2) * 20.0 })).collect();
+        let zigzag: Vec<(f64, f64)> = (0..100)
+            .map(|i| (f64::from(i) * 10.0, if i == 50 { 90.0 } else { f64::from(i % 2) * 20.0 }))
+            .collect();
         let got = simplified(&path(&zigzag), 1.0, 16);
         assert_eq!(got.len(), 16);
         assert!(got.iter().any(|p| p.at.0 == 5_000));

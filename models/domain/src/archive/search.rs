@@ -82,7 +82,10 @@ impl TrackQuery {
             return bad("limit", format!("{} is outside 1..={LIMIT_MAX}", self.limit));
         }
         if self.cameras.len() > CAMERAS_MAX {
-            return bad("cameras", format!("{} are too many; name at most {CAMERAS_MAX}", self.cameras.len()));
+            return bad(
+                "cameras",
+                format!("{} are too many; name at most {CAMERAS_MAX}", self.cameras.len()),
+            );
         }
         match (self.height_min, self.height_max) {
             (Some(min), Some(max)) if min > max => bad("height_max", format!("{max} is less than {min}")),

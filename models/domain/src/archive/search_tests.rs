@@ -6,7 +6,8 @@ use crate::detection::BBox;
 use crate::ids::TrackId;
 
 fn track() -> TrackRecord {
-    let touch = |line: &str, direction, at| LineTouch { line: line.parse().unwrap(), direction, at: UtcMillis(at) };
+    let touch =
+        |line: &str, direction, at| LineTouch { line: line.parse().unwrap(), direction, at: UtcMillis(at) };
     TrackRecord {
         camera: "cam-1".parse().unwrap(),
         track: TrackId(7),

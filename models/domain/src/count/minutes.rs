@@ -122,13 +122,7 @@ impl Tally {
     }
 
     /// Adds the time between two signs to the minutes it lies in.
-    fn add(
-        &mut self,
-        since: UtcMillis,
-        at: UtcMillis,
-        gap: DurationMs,
-        of: impl Fn(&mut Open) -> &mut i64,
-    ) {
+    fn add(&mut self, since: UtcMillis, at: UtcMillis, gap: DurationMs, of: impl Fn(&mut Open) -> &mut i64) {
         if !(1..=gap.0).contains(&at.since(since).0) {
             return;
         }

@@ -43,8 +43,11 @@ impl Street {
 /// `<told at second>: minute <number> <watched>/<analysed> s, what crossed`; told at -1 at the end.
 fn text(m: &MinuteCounts, now: i64) -> String {
     assert_eq!(m.minute.0 % 60_000, 0);
-    let crossings: String =
-        m.crossings.iter().map(|c| format!(", {} {} {} {}", c.crossings, c.class, c.line, c.direction)).collect();
+    let crossings: String = m
+        .crossings
+        .iter()
+        .map(|c| format!(", {} {} {} {}", c.crossings, c.class, c.line, c.direction))
+        .collect();
     let minute = (m.minute.0 - T0) / 60_000;
     let (watched, analysed) = (m.watched.seconds(), m.analysed.seconds());
     format!("{}: minute {minute} {watched}/{analysed} s{crossings}", (now - T0) / 1_000)
@@ -96,11 +99,7 @@ fn a_late_crossing_is_told_as_more_of_its_minute() {
     street.goes_on(0, 80, 0);
     street.crosses(59, Class::Truck, Direction::ToLeft);
     street.goes_on(80, 81, 0);
-    street.check(&[
-        "70: minute 0 60/60 s",
-        "80: minute 0 0/0 s, 1 truck n to_left",
-        "-1: minute 1 21/21 s",
-    ]);
+    street.check(&["70: minute 0 60/60 s", "80: minute 0 0/0 s, 1 truck n to_left", "-1: minute 1 21/21 s"]);
 }
 
 #[test]

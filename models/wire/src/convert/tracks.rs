@@ -114,7 +114,11 @@ pub fn query_from_wire(m: v1::TrackQuery) -> Result<TrackQuery, BadMessage> {
         from: UtcMillis(m.from_ms),
         to: UtcMillis(m.to_ms),
         cameras: m.cameras.into_iter().map(|c| id("cameras", c)).collect::<Result<_, _>>()?,
-        classes: m.road_users.into_iter().map(|c| class_from_wire("road_users", c)).collect::<Result<_, _>>()?,
+        classes: m
+            .road_users
+            .into_iter()
+            .map(|c| class_from_wire("road_users", c))
+            .collect::<Result<_, _>>()?,
         colours: m.colours.into_iter().map(colour).collect::<Result<_, _>>()?,
         line: m.line.map(|l| id("line", l)).transpose()?,
         direction: m.direction.map(|d| direction_from_wire("direction", d)).transpose()?,

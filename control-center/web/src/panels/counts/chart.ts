@@ -48,13 +48,13 @@ export class Chart {
         "%": { range: [0, 110] },
       },
       axes: [
-        { ...axis, values: (_, splits) => splits.map((ms) => minuteOf(ms)), space: 60 },
-        { ...axis, values: (_, splits) => splits.map((n) => (Number.isInteger(n) ? integer(n) : "")), size: 44 },
-        { ...axis, scale: "%", side: 1, grid: { show: false }, values: (_, splits) => splits.map((n) => (n % 50 === 0 ? `${n} %` : "")), size: 48 },
+        { ...axis, values: (_, splits) => splits.map((ms) => minuteOf(ms)), space: 60, size: 24 },
+        { ...axis, values: (_, splits) => splits.map((n) => (Number.isInteger(n) ? integer(n) : "")), size: 44, space: 22 },
+        { ...axis, scale: "%", side: 1, grid: { show: false }, values: (_, splits) => splits.map((n) => (n % 50 === 0 ? `${n} %` : "")), size: 48, space: 22 },
       ],
       series: [
         { label: t("field.time"), value: (_, ms) => (ms === null ? "–" : minuteOf(ms)) },
-        { label: t("counts.crossings"), stroke: BAR, fill: BAR, ...(paths ? { paths } : {}), points: { show: false }, value: (_, n) => (n === null ? t("counts.not-watched") : integer(n)) },
+        { label: t("counts.crossings"), stroke: BAR, fill: BAR, ...(paths ? { paths } : {}), points: { show: false }, value: (_, n, __, i) => (i === null ? "–" : n === null ? t("counts.not-watched") : integer(n)) },
         { label: t("counts.watched"), scale: "%", stroke: WATCHED, width: 1.5, points: { show: false }, value: (_, n) => (n === null ? "–" : `${n} %`) },
       ],
     };

@@ -105,14 +105,14 @@ class Counts implements Mounted {
     const users = ROAD_USERS.filter((u) => rows.some((r) => r.byUser.has(u)));
     const head = el("tr", {}, el("th", { scope: "col" }, t("counts.line")), el("th", { scope: "col" }, t("field.direction")));
     for (const user of users) head.append(el("th", { scope: "col", class: "n" }, userName(user)));
-    head.append(el("th", { scope: "col", class: "n" }, t("counts.total")), el("th", { scope: "col" }, t("counts.trend")), el("th", { scope: "col", class: "n" }, t("counts.watched")));
+    head.append(el("th", { scope: "col", class: "n" }, t("counts.total")), el("th", { scope: "col", class: "n" }, t("counts.watched")), el("th", { scope: "col" }, t("counts.trend")));
     const body = el("tbody");
     let before = "";
     for (const row of rows) {
       const name = `${this.page.city.cameras.get(row.camera)?.name ?? row.camera} · ${row.line}`;
       const tr = el("tr", name === before ? {} : { class: "first" }, el("th", { scope: "row" }, name === before ? el("span", { class: "same" }, name) : name), el("td", {}, row.direction === Direction.UNSPECIFIED ? "–" : directionName(row.direction)));
       for (const user of users) tr.append(el("td", { class: "n" }, integer(row.byUser.get(user) ?? 0)));
-      tr.append(el("td", { class: "n total" }, integer(row.total)), el("td", {}, spark(row.trend)), el("td", { class: row.watched < 0.95 ? "n short" : "n" }, `${Math.floor(row.watched * 100)} %`));
+      tr.append(el("td", { class: "n total" }, integer(row.total)), el("td", { class: row.watched < 0.95 ? "n short" : "n" }, `${Math.floor(row.watched * 100)} %`), el("td", {}, spark(row.trend)));
       body.append(tr);
       before = name;
     }

@@ -81,12 +81,9 @@ export function courseOf(rows: readonly Row[], watched: readonly Watched[], span
 
 /** Part of the span by camera; cameras that were not watched at all are missing. */
 function watchedParts(watched: readonly Watched[], span: Span): Map<string, number> {
-  const parts = new Map<string, number>();
-  for (const w of watched) {
-    if (bucketAt(Number(w.fromMs), span) === undefined) continue;
-    parts.set(w.camera, Math.min(1, (parts.get(w.camera) ?? 0) + Number(w.watchedMs) / (span.toMs - span.fromMs)));
-  }
-  return parts;
+  const sums = new Map<string, number>();
+  for (const w of watched) if (bucketAt(Number(w.fromMs), span) !== undefined) sums.set(w.camera, (sums.get(w.camera) ?? 0) + Number(w.watchedMs));
+  return new Map([...sums].map(([camera, ms]) => [camera, Math.min(1, ms / (span.toMs - span.fromMs))]));
 }
 
 function bucketAt(ms: number, span: Span): number | undefined {

@@ -20,7 +20,7 @@ class Tracks implements Mounted {
   #partial = el("p", { class: "partial", role: "alert", hidden: true });
   #line = el("div", { class: "timeline", "aria-hidden": "true", hidden: true });
   #ol = el("ol", { class: "rows", "aria-label": t("tracks.list") });
-  #more = el("button", { type: "button", class: "plain more", hidden: true }, t("tracks.more"));
+  #more = el("button", { type: "button", class: "plain older", hidden: true }, t("tracks.more"));
   #loading = new AbortController();
   #found: FoundTrack[] = [];
   #asked: { form: Form; token: string } | undefined;
