@@ -9,6 +9,7 @@ mod newcomer;
 mod scenarios;
 mod signals;
 mod source;
+mod streams;
 mod tidy;
 mod tracks;
 mod uplink;
