@@ -63,8 +63,10 @@ fn shown(bbox: &BBox, class: Class, picture: &Picture) -> Option<BBox> {
     let right = (bbox.x + (x + w) * bbox.w).min(f64::from(picture.width));
     let bottom = (bbox.y + (y + h) * bbox.h).min(f64::from(picture.height));
     let part = BBox::new(left, top, right - left, bottom - top);
+    // Of what is no number, `max` and `min` would make one.
+    let sound = [bbox.x, bbox.y, bbox.w, bbox.h].iter().all(|side| side.is_finite());
     let large = bbox.w >= SIDE_MIN && bbox.h >= SIDE_MIN && part.w >= 4.0 && part.h >= 4.0;
-    large.then_some(part)
+    (sound && large).then_some(part)
 }
 
 /// Whether the picture as a whole is bright and colourful enough to tell one paint from another.

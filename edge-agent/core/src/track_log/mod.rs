@@ -246,5 +246,8 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
+#[path = "cost_tests.rs"]
+mod cost_tests;
+#[cfg(test)]
 #[path = "track_log_tests.rs"]
 mod tests;
