@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hardware_ports::camera::Frame;
+use hardware_ports::infer::Priority;
 use models_domain::event::{Link, LinkState};
+use models_domain::ladder::{Rung, Why};
 use models_domain::track::Track;
 use models_domain::{CameraId, JunctionId};
 
@@ -13,6 +15,8 @@ use models_domain::{CameraId, JunctionId};
 pub struct Board {
     cameras: Mutex<BTreeMap<CameraId, CameraNow>>,
     junctions: Mutex<BTreeMap<JunctionId, JunctionNow>>,
+    /// How often somebody asked for the camera's picture.
+    asked: Mutex<BTreeMap<CameraId, u64>>,
 }
 
 #[derive(Debug, Clone)]
@@ -21,6 +25,21 @@ pub struct CameraNow {
     /// Pictures analysed a second, over the last 10 s.
     pub fps: f32,
     pub seen: Option<Seen>,
+    /// `None` before the camera was first looked after.
+    pub effort: Option<Effort>,
+}
+
+/// How much of the machine a camera gets now, and why.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Effort {
+    pub rung: Rung,
+    /// `None` while somebody looks at the live picture, for whom it is decoded.
+    pub why: Option<Why>,
+    pub priority: Priority,
+    /// The part (0..=1) of the pictures whose turn it is that is analysed; below 1 the machine is overloaded.
+    pub share: f32,
+    /// Pictures left unseen because of the load, since the start.
+    pub shed: u64,
 }
 
 /// The last analysed picture and who was in it. Cloning copies no pixel.
@@ -47,12 +66,22 @@ fn connecting() -> LinkState {
 impl Board {
     pub fn update_camera(&self, camera: &CameraId, change: impl FnOnce(&mut CameraNow)) {
         let mut cameras = held(&self.cameras);
-        let new = || CameraNow { state: connecting(), fps: 0.0, seen: None };
+        let new = || CameraNow { state: connecting(), fps: 0.0, seen: None, effort: None };
         change(cameras.entry(camera.clone()).or_insert_with(new));
     }
 
     pub fn camera(&self, camera: &CameraId) -> Option<CameraNow> {
         held(&self.cameras).get(camera).cloned()
+    }
+
+    /// Somebody wants to see this camera's picture now.
+    pub fn ask(&self, camera: &CameraId) {
+        *held(&self.asked).entry(camera.clone()).or_default() += 1;
+    }
+
+    /// How often [`Self::ask`] was called for it.
+    pub fn asked(&self, camera: &CameraId) -> u64 {
+        held(&self.asked).get(camera).copied().unwrap_or(0)
     }
 
     pub fn update_junction(&self, junction: &JunctionId, change: impl FnOnce(&mut JunctionNow)) {

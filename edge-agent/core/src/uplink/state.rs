@@ -1,12 +1,16 @@
 //! What the gateway says of itself every few seconds, from the board and the site.
 
+use hardware_ports::infer::Priority;
 use models_domain::UtcMillis;
 use models_domain::event::{Link, LinkState};
 use models_wire::convert::event::link_to_wire;
-use models_wire::convert::gateway::{lines_to_wire, position_to_wire, zones_to_wire};
+use models_wire::convert::gateway::{
+    lines_to_wire, position_to_wire, rung_to_wire, why_to_wire, zones_to_wire,
+};
+use models_wire::v1;
 use models_wire::v1::{CameraInfo, GatewayState, JunctionInfo};
 
-use crate::board::Board;
+use crate::board::{Board, Effort};
 use crate::site::{CameraSite, JunctionSite, Site};
 
 pub fn gateway_state(at: UtcMillis, site: &Site, board: &Board, waiting_events: u64) -> GatewayState {
@@ -25,7 +29,8 @@ fn unheard() -> LinkState {
 
 fn camera(site: &CameraSite, board: &Board) -> CameraInfo {
     let now = board.camera(&site.id);
-    let (state, fps) = now.map_or((unheard(), 0.0), |now| (now.state, now.fps));
+    let (state, fps, effort) =
+        now.map_or((unheard(), 0.0, None), |now| (now.state, now.fps, now.effort));
     CameraInfo {
         camera: site.id.to_string(),
         name: site.name.clone(),
@@ -37,6 +42,22 @@ fn camera(site: &CameraSite, board: &Board) -> CameraInfo {
         link: link_to_wire(state.link).into(),
         reason: state.reason,
         fps,
+        effort: effort.map(effort_to_wire),
+    }
+}
+
+fn effort_to_wire(effort: Effort) -> v1::Effort {
+    let priority = match effort.priority {
+        Priority::Health => v1::Priority::Health,
+        Priority::Incident => v1::Priority::Incident,
+        Priority::Counting => v1::Priority::Counting,
+    };
+    v1::Effort {
+        rung: rung_to_wire(effort.rung).into(),
+        why: effort.why.map_or(v1::RungWhy::LookedAt, why_to_wire).into(),
+        priority: priority.into(),
+        share: effort.share,
+        shed: effort.shed,
     }
 }
 
@@ -55,6 +76,7 @@ fn junction(site: &JunctionSite, board: &Board) -> JunctionInfo {
 
 #[cfg(test)]
 mod tests {
+    use models_domain::ladder::{Rung, Why};
     use models_domain::scene::Scene;
     use models_wire::v1;
 
@@ -74,5 +96,19 @@ mod tests {
         board.update_camera(&id, |c| c.state = LinkState { link: Link::Down, reason: "no route".into() });
         let told = gateway_state(UtcMillis(8), &site, &board, 3);
         assert_eq!((told.cameras[0].link(), told.cameras[0].reason.as_str()), (v1::Link::Down, "no route"));
+        assert_eq!(told.cameras[0].effort, None);
+    }
+
+    #[test]
+    fn what_a_camera_gets_is_told() {
+        let id: models_domain::CameraId = "cam".parse().unwrap();
+        let scene = Scene::empty((640, 360));
+        let cameras = vec![CameraSite { id: id.clone(), name: "cam".into(), position: None, scene }];
+        let (site, board) = (Site { cameras, junctions: Vec::new() }, Board::default());
+        let (rung, why, priority) = (Rung::Watch, Some(Why::Quiet), Priority::Incident);
+        board.update_camera(&id, |c| c.effort = Some(Effort { rung, why, priority, share: 0.5, shed: 12 }));
+        let told = gateway_state(UtcMillis(7), &site, &board, 0).cameras[0].effort.unwrap();
+        let want = (v1::Rung::Watch, v1::RungWhy::Quiet, v1::Priority::Incident, 0.5, 12);
+        assert_eq!((told.rung(), told.why(), told.priority(), told.share, told.shed), want);
     }
 }
