@@ -7,18 +7,23 @@
 use std::collections::VecDeque;
 
 use super::audit::{Audits, Outcome};
+use super::floor::{Floor, Quiet};
 use super::miss::{MissEstimate, Tally};
-use super::stir::{Floor, Quiet, Stir};
+use super::stir::{Cost, SPANS, Stir};
 use super::{Rung, Settings, Shown, UnitFacts, UnitKind, Why};
 use crate::units::{DurationMs, UtcMillis};
 
-/// How long nothing that moves must have been seen before it comes down.
+/// How long nothing that moves must have been seen before it comes down, and the same when nothing that moves was seen at
+/// all since it climbed: pictures of the time before were looked at too.
 const HOLD: DurationMs = DurationMs(2_000);
-/// On the way up pictures are looked at from so long before on.
-const LOOK_BACK: DurationMs = DurationMs(2_000);
+const HOLD_FOR_NOTHING: DurationMs = DurationMs(800);
+/// On the way up pictures are looked at from so long before on: whoever keeps groups of pictures keeps at least that.
+pub const LOOK_BACK: DurationMs = DurationMs(2_000);
 /// Time on either side of a picture that shows motion which the floor does not learn from.
 const MOTION_BEFORE: DurationMs = DurationMs(1_000);
 const MOTION_AFTER: DurationMs = DurationMs(1_500);
+/// Pictures of so long after a climb must have shown nothing for it to be called empty.
+const CONFIRMED: DurationMs = DurationMs(400);
 /// A second that nobody saw and that did not make it climb within this time was quiet.
 const UNSEEN: DurationMs = DurationMs(3_000);
 /// Without a single picture for so long the decoder has failed, and staying up is of no use.
@@ -37,8 +42,8 @@ const HARDEST: f64 = 20.0;
 const FIRST: f64 = 3.0;
 /// A climb for nothing makes the next one this much harder.
 const HARDER: f64 = 1.25;
-/// What such a climb costs about, for the share of time: [`HOLD`] and the group of pictures before.
-const FOR_NOTHING_S: f64 = 4.0;
+/// Seconds that are decoded for such a climb, about: [`LOOK_BACK`] and [`HOLD_FOR_NOTHING`].
+const FOR_NOTHING_S: f64 = 3.0;
 /// How much the share of climbs for nothing may grow when audits find misses.
 const EAGER_MAX: f64 = 8.0;
 /// Stirring that was looked at and found empty is no news; that is forgotten with this time constant.
@@ -56,7 +61,7 @@ pub struct Ladder {
     key: Option<UtcMillis>,
     key_every: DurationMs,
     /// Seconds of the stream that the floor has not learned yet.
-    untaught: VecDeque<(UtcMillis, f64)>,
+    untaught: VecDeque<(UtcMillis, [Cost; SPANS])>,
     /// Newest picture that was analysed, and newest that showed something moving.
     looked: Option<UtcMillis>,
     moved: Option<UtcMillis>,
@@ -123,11 +128,10 @@ impl Ladder {
             self.key = Some(at);
         }
         self.audit(at, passed);
-        let intra = self.stir.is_intra();
-        if let Some(level) = self.stir.unit(unit) {
-            self.note(at, level);
+        if let Some(second) = self.stir.unit(unit, self.floor.slope()) {
+            self.note(at, second);
             if self.floor.is_known() {
-                self.stirred(at, self.floor.above(level, intra));
+                self.stirred(at, f64::from(self.floor.above(&second, self.stir.is_intra())));
             }
         }
         self.come_down(at);
@@ -258,10 +262,10 @@ impl Ladder {
         }
     }
 
-    /// Whether pictures of a second after the climb were seen.
+    /// Whether pictures of some time after the climb were seen.
     fn looked_since_climb(&self) -> bool {
         match self.state {
-            State::Up { since, .. } => self.looked.is_some_and(|looked| looked.since(since) >= MOTION_BEFORE),
+            State::Up { since, .. } => self.looked.is_some_and(|looked| looked.since(since) >= CONFIRMED),
             State::Learning | State::Down | State::Standing(_) => true,
         }
     }
@@ -283,9 +287,10 @@ impl Ladder {
                 self.state = State::Down;
             }
             State::Up { since, stirred, for_nothing } => {
-                let looked = still.is_some_and(|looked| looked.since(since) >= HOLD);
+                let hold = if for_nothing { HOLD_FOR_NOTHING } else { HOLD };
+                let looked = still.is_some_and(|looked| looked.since(since) >= hold);
                 let blind = self.looked.is_none_or(|l| l < since) && at.since(since) >= NO_PICTURE;
-                if looked && at.since(stirred) >= HOLD || blind {
+                if looked && at.since(stirred) >= hold || blind {
                     if for_nothing && !blind {
                         self.threshold = (self.threshold * HARDER).min(HARDEST);
                     }
@@ -307,11 +312,11 @@ impl Ladder {
     }
 
     /// Keeps a second for the floor until it is known whether something moved in it.
-    fn note(&mut self, at: UtcMillis, level: f64) {
+    fn note(&mut self, at: UtcMillis, second: [Cost; SPANS]) {
         if self.untaught.back().is_some_and(|(last, _)| at.since(*last) < DurationMs(1_000)) {
             return;
         }
-        self.untaught.push_back((at, level));
+        self.untaught.push_back((at, second));
         if self.rung() == Rung::Full {
             // Judged by `learn`, when its pictures were looked at.
             while self.untaught.len() > 60 {
@@ -321,8 +326,8 @@ impl Ladder {
         }
         // Unseen: what did not make it climb within a while counts as quiet.
         while self.untaught.front().is_some_and(|(then, _)| at.since(*then) > UNSEEN) {
-            if let Some((_, level)) = self.untaught.pop_front() {
-                self.floor.learn(level, Quiet::Unseen, self.stir.is_intra());
+            if let Some((_, second)) = self.untaught.pop_front() {
+                self.floor.learn(&second, Quiet::Unseen, self.stir.is_intra());
             }
         }
     }
@@ -332,9 +337,9 @@ impl Ladder {
             return;
         }
         while self.untaught.front().is_some_and(|(then, _)| looked.since(*then) >= MOTION_BEFORE) {
-            let Some((then, level)) = self.untaught.pop_front() else { return };
+            let Some((then, second)) = self.untaught.pop_front() else { return };
             let quiet = self.moved.is_none_or(|moved| then.since(moved) > MOTION_AFTER);
-            if quiet && self.floor.learn(level, Quiet::Seen, self.stir.is_intra()) {
+            if quiet && self.floor.learn(&second, Quiet::Seen, self.stir.is_intra()) {
                 self.excused = 0.0;
             }
         }

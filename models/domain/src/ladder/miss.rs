@@ -7,13 +7,15 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::units::DurationMs;
 
 /// Probability that the interval contains the truth.
 pub const CONFIDENCE: f64 = 0.95;
 
-/// What the estimate is made of. Sums: those of several cameras, or of several days, may be added up.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+/// What the estimate is made of; times in ms. Sums: those of several cameras, or of several days, may be added up.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Tally {
     /// Crossings and events that were found, those left out that only an audit found.
     pub caught: u64,
@@ -29,7 +31,7 @@ pub struct Tally {
 }
 
 /// Share of the crossings and events that were missed, all of them being 1.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct MissEstimate {
     pub share: f64,
     /// Ends of the interval that contains the true share with [`CONFIDENCE`].

@@ -1,19 +1,20 @@
 //! How much of a stream is decoded: watched only, key frames only, or everything.
 //!
 //! Pure: it is told of every access unit (its size and kind, nothing decoded) and of what was seen in the pictures that
-//! were decoded, and says on which rung the camera stands. It climbs when the stream stirs (`stir.rs`) and comes down when
+//! were decoded, and says on which rung the camera stands. It climbs when the stream stirs (`stir.rs`, above `floor.rs`) and comes down when
 //! nothing that moves is seen any more. Chance decodes some quiet spans in full (`audit.rs`); what they find is the estimate
 //! of what is missed (`miss.rs`).
 
 mod audit;
 mod chance;
 mod climb;
+mod floor;
 mod miss;
 mod stir;
 #[cfg(test)]
 mod tests;
 
-pub use self::climb::Ladder;
+pub use self::climb::{LOOK_BACK, Ladder};
 pub use self::miss::{CONFIDENCE, MissEstimate, Tally};
 
 use crate::units::UtcMillis;
