@@ -1,6 +1,6 @@
 // How much of its gateway a camera gets, in words.
 import { Priority, Rung, RungWhy, type Effort as EffortPb } from "./gen/ngatu/v1/gateway_pb";
-import { integer } from "./format";
+import { integer, oneDecimal } from "./format";
 import { t } from "./i18n";
 
 const RUNGS = { [Rung.UNSPECIFIED]: undefined, [Rung.WATCH]: "watch", [Rung.KEY_FRAMES]: "key-frames", [Rung.FULL]: "full" } as const;
@@ -31,6 +31,14 @@ export function rungOf(effort: EffortPb): string {
 export function priorityOf(effort: EffortPb): string {
   const priority = PRIORITIES[effort.priority];
   return priority ? t(`priority.${priority}`) : "";
+}
+
+/** What is missed by not decoding everything, as far as random checks tell. */
+export function missedOf(effort: EffortPb): string {
+  const { missed } = effort;
+  if (!missed) return "";
+  const percent = (share: number) => oneDecimal(share * 100);
+  return t("effort.missed", { n: percent(missed.share), low: percent(missed.low), high: percent(missed.high) });
 }
 
 /** What the load costs this camera; empty when nothing. */

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use hardware_ports::camera::Frame;
 use hardware_ports::infer::Priority;
 use models_domain::event::{Link, LinkState};
-use models_domain::ladder::{Rung, Why};
+use models_domain::ladder::{MissEstimate, Rung, Why};
 use models_domain::track::Track;
 use models_domain::{CameraId, JunctionId};
 
@@ -40,6 +40,8 @@ pub struct Effort {
     pub share: f32,
     /// Pictures left unseen because of the load, since the start.
     pub shed: u64,
+    /// What the ladder misses; `None` until the first audit is over.
+    pub missed: Option<MissEstimate>,
 }
 
 /// The last analysed picture and who was in it. Cloning copies no pixel.

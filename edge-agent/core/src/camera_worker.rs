@@ -355,6 +355,7 @@ impl CameraWorker {
             priority: self.task.priority,
             share: self.doors.lanes.share(self.task.priority) as f32,
             shed: self.reporter.facts.shed(),
+            missed: self.ladder.miss(),
         };
         let fps = self.rate.now(now);
         self.reporter.on_board(|now| {

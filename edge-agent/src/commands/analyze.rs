@@ -205,7 +205,8 @@ impl Job {
             annotated.close()?;
         }
         self.bar.finish_and_clear();
-        self.report.finish(usage::cpu_seconds(), self.clock.elapsed().as_secs_f64())
+        let missed = self.ladder.as_ref().and_then(Ladder::miss);
+        self.report.finish(missed, usage::cpu_seconds(), self.clock.elapsed().as_secs_f64())
     }
 }
 

@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use hardware_ports::units::AccessUnit;
 use models_domain::DurationMs;
-use models_domain::ladder::{Rung, UnitKind};
+use models_domain::ladder::{LOOK_BACK, Rung, UnitKind};
 
-/// Of the time before a trigger, so much is analysed.
-const LOOK_BACK: DurationMs = DurationMs(2_000);
 /// Most that is kept of a stream. A camera whose groups of pictures are larger is seen from its next key frame on.
 const KEPT_BYTES: usize = 6 << 20;
 const KEPT_FOR: DurationMs = DurationMs(60_000);
@@ -25,8 +23,8 @@ pub struct Climb {
     kept: VecDeque<Kept>,
     bytes: usize,
     todo: VecDeque<Queued>,
-    /// Number of the unit to come.
-    next: u64,
+    /// Number of the unit to come: another one means that units are missing.
+    next: Option<u64>,
     /// The last unit handed out for the stream's own decoder, which is open then.
     fed: Option<u64>,
     /// Everything up to this unit was seen, or is seen by what stands in `todo`.
@@ -78,8 +76,11 @@ impl Climb {
 
     /// The next unit of the stream, to be treated on `rung`. `now`: a clock that only tells how long work waits.
     pub fn unit(&mut self, unit: AccessUnit, rung: Rung, now: Duration) {
-        let number = self.next;
-        self.next += 1;
+        let number = unit.number;
+        if self.next.is_some_and(|next| next != number) {
+            self.lost();
+        }
+        self.next = Some(number + 1);
         let is_key = unit.facts.kind == UnitKind::Key;
         if is_key {
             (self.blind, self.overtaken) = (false, false);
@@ -112,6 +113,7 @@ impl Climb {
     /// The stream is over: another one of the same camera may follow.
     pub fn end(&mut self, now: Duration) {
         self.lost();
+        (self.next, self.seen_to) = (None, None);
         self.push(Work::Close, now);
     }
 
@@ -138,6 +140,7 @@ impl Climb {
     fn full(&mut self, number: u64, unit: AccessUnit, now: Duration) {
         if self.overtaken {
             self.dropped += 1;
+            self.seen_to = Some(number);
             return;
         }
         let goes_on = self.fed.is_some_and(|fed| fed + 1 == number);
@@ -233,8 +236,8 @@ impl Climb {
         if keep_from.is_none() && self.fed.take().is_some() {
             self.overtaken = true;
             closed = true;
-            // What is kept of it is over too.
-            self.seen_to = self.next.checked_sub(1);
+            // Nor is there a way back to what is kept of it.
+            self.seen_to = self.kept.back().map(|newest| newest.number);
         }
         if closed {
             self.todo.push_front(Queued { work: Work::Close, since: now });

@@ -38,6 +38,7 @@ fn check_sized(stream: &str, every_ms: i64, bytes: usize, want: &str) {
         };
         let unit = AccessUnit {
             facts: UnitFacts { at, bytes: bytes as u32, kind, qp: None },
+            number: i as u64,
             uncertainty: DurationMs(0),
             pts: DurationMs(i as i64),
             format: Arc::clone(&format),
@@ -112,7 +113,8 @@ fn a_group_too_large_to_be_kept_is_seen_from_the_next_key_frame_on() {
 fn unit(number: i64, kind: UnitKind) -> AccessUnit {
     let format = Arc::new(StreamFormat { codec: Codec::H264, size: (0, 0), parameter_sets: Vec::new() });
     let facts = UnitFacts { at: UtcMillis(number * 100), bytes: 1, kind, qp: None };
-    AccessUnit { facts, uncertainty: DurationMs(0), pts: DurationMs(number), format, data: vec![0].into() }
+    let (number, pts) = (number as u64, DurationMs(number));
+    AccessUnit { facts, number, uncertainty: DurationMs(0), pts, format, data: vec![0].into() }
 }
 
 /// Ten units a second, one key frame a second; nothing is taken out for `stall` units.

@@ -202,11 +202,11 @@ impl Decoders {
     }
 }
 
-/// One decoder does for both: key frames bring their parameter sets along, but for MPEG-4 in a file.
+/// One decoder does for both: key frames bring their parameter sets along, but for what only files hold.
 fn is_same(a: &StreamFormat, b: &StreamFormat) -> bool {
     let in_band = match a.codec {
         Codec::H264 | Codec::H265 | Codec::Jpeg => true,
-        Codec::Mpeg4 => false,
+        Codec::Mpeg4 | Codec::Other => false,
     };
     a.codec == b.codec && a.size == b.size && (in_band || a.parameter_sets == b.parameter_sets)
 }

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use hardware_ports::FakeClock;
 use hardware_ports::camera::{CameraError, Picture, Transport};
-use hardware_ports::fake::{Decoded, ScriptedCamera, ScriptedDetector, Step};
+use hardware_ports::fake::{Decoded, ScriptedCamera, ScriptedDetector, Step, number_of};
 use hardware_ports::infer::InferError;
 use hardware_ports::sink::NotKept;
 use models_domain::{BBox, Class, Detection, EventBody, EventId, Seq, UtcMillis};
@@ -72,6 +72,10 @@ async fn run(opens: Opens, pictures: Pictures, refuse: u32) -> Ran {
 
 /// With a clock that moves with the script, and while the worker sleeps.
 async fn run_on(pinned: Option<Rung>, opens: Opens, pictures: Pictures, refuse: u32) -> Ran {
+    run_with(pinned, opens, Arc::new(ScriptedDetector::new(pictures)), refuse).await
+}
+
+async fn run_with(pinned: Option<Rung>, opens: Opens, detector: Arc<dyn Detector>, refuse: u32) -> Ran {
     let start = UtcMillis(1_700_000_000_000);
     let clock = Arc::new(FakeClock::at(start));
     let stop = CancellationToken::new();
@@ -97,7 +101,7 @@ async fn run_on(pinned: Option<Rung>, opens: Opens, pictures: Pictures, refuse: 
         driver: camera.clone(),
         lanes: Lanes::here(clock.clone()),
         decoders: Arc::new(Decoders::new(1)),
-        detector: Arc::new(ScriptedDetector::new(pictures)),
+        detector,
         events: shelf.clone(),
         stills: shelf.clone(),
         board: Arc::clone(&board),
@@ -241,4 +245,51 @@ async fn after_lost_packets_nothing_is_analysed_before_the_next_key_frame() {
     assert_eq!(ran.decoded.units, [0, 1, 2, 8, 9]);
     assert!(ran.decoded.damaged.is_empty());
     assert!(ran.told.iter().any(|t| t.contains("5 frames, 5 inferred")), "{:#?}", ran.told);
+}
+
+/// Sees a car from left to right in the pictures `from..from + steps`, and notes what it was shown.
+struct Passing {
+    from: u64,
+    steps: u64,
+    shown: Mutex<Vec<u64>>,
+}
+
+impl Detector for Passing {
+    fn detect(&self, picture: &Picture) -> Result<Vec<Detection>, InferError> {
+        let number = number_of(picture);
+        self.shown.lock().unwrap().push(number);
+        let there = (self.from..self.from + self.steps).contains(&number);
+        let x = (number as f64 - self.from as f64) * 16.0 / self.steps as f64 - 1.5;
+        let seen = Detection { class: Class::Car, bbox: BBox::new(x, 8.0, 3.0, 3.0), score: 0.8 };
+        Ok(if there { vec![seen] } else { Vec::new() })
+    }
+}
+
+/// Ten pictures a second, a key frame every two seconds: ten minutes in which nothing moves, then a car passes.
+#[tokio::test]
+async fn the_ladder_saves_decoding_and_loses_no_car() {
+    const QUIET: u64 = 6_000;
+    let mut steps: Vec<Step> = (0..QUIET / 20).flat_map(|_| group(100, 20)).collect();
+    // It comes in the middle of a group of pictures, and the stream grows with it.
+    let (came, passes) = (QUIET + 10, 40);
+    for number in QUIET..QUIET + 200 {
+        let moves = (came..came + passes).contains(&number);
+        let step = match (number % 20, moves) {
+            (0, _) => Step::Key(DurationMs(100)),
+            (_, true) => Step::Large(DurationMs(100), 6_000),
+            (_, false) => Step::Delta(DurationMs(100)),
+        };
+        steps.push(step);
+    }
+    let passing = Arc::new(Passing { from: came, steps: passes, shown: Mutex::default() });
+    let ran = run_with(None, vec![Ok(steps)], passing.clone(), 0).await;
+    assert!(ran.told.iter().any(|t| t.ends_with(" n car to_right")), "{:#?}", without_stats(&ran.told));
+    assert!(ran.decoded.damaged.is_empty());
+    let shown = passing.shown.lock().unwrap();
+    assert!(shown.is_sorted() && shown.windows(2).all(|two| two[0] != two[1]), "none twice, none back");
+    let lost: Vec<u64> = (came..came + passes).filter(|number| !shown.contains(number)).collect();
+    assert!(lost.is_empty(), "the car was not looked at in {lost:?}");
+    let quiet = ran.decoded.units.iter().filter(|number| **number < QUIET).count() as u64;
+    assert!(quiet < QUIET / 3, "{quiet} of {QUIET} quiet pictures were decoded");
+    assert_eq!(ran.decoded.open, 0);
 }

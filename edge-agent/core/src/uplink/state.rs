@@ -58,6 +58,11 @@ fn effort_to_wire(effort: Effort) -> v1::Effort {
         priority: priority.into(),
         share: effort.share,
         shed: effort.shed,
+        missed: effort.missed.map(|missed| v1::Missed {
+            share: missed.share as f32,
+            low: missed.low as f32,
+            high: missed.high as f32,
+        }),
     }
 }
 
@@ -106,7 +111,8 @@ mod tests {
         let cameras = vec![CameraSite { id: id.clone(), name: "cam".into(), position: None, scene }];
         let (site, board) = (Site { cameras, junctions: Vec::new() }, Board::default());
         let (rung, why, priority) = (Rung::Watch, Some(Why::Quiet), Priority::Incident);
-        board.update_camera(&id, |c| c.effort = Some(Effort { rung, why, priority, share: 0.5, shed: 12 }));
+        let effort = Effort { rung, why, priority, share: 0.5, shed: 12, missed: None };
+        board.update_camera(&id, |c| c.effort = Some(effort));
         let told = gateway_state(UtcMillis(7), &site, &board, 0).cameras[0].effort.unwrap();
         let want = (v1::Rung::Watch, v1::RungWhy::Quiet, v1::Priority::Incident, 0.5, 12);
         assert_eq!((told.rung(), told.why(), told.priority(), told.share, told.shed), want);

@@ -351,6 +351,20 @@ pub struct Effort {
     /// Pictures left unseen because of the load, since the gateway started.
     #[prost(uint64, tag = "5")]
     pub shed: u64,
+    /// What the ladder is estimated to miss; unset until the first random check is over.
+    #[prost(message, optional, tag = "6")]
+    pub missed: ::core::option::Option<Missed>,
+}
+/// Share (0 to 1) of the crossings and events that were missed, and the ends of the interval that contains the true one
+/// with 95 %.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct Missed {
+    #[prost(float, tag = "1")]
+    pub share: f32,
+    #[prost(float, tag = "2")]
+    pub low: f32,
+    #[prost(float, tag = "3")]
+    pub high: f32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct JunctionInfo {
