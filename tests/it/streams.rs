@@ -52,7 +52,9 @@ fn check_plays(url: &str, transport: Transport, codec: Codec) {
     let (mut units, now) = (Vec::new(), SystemClock::new().now());
     wait(async {
         let mut stream = open(url, transport).await.unwrap();
-        while units.iter().filter(|u: &&AccessUnit| u.facts.kind == UnitKind::Key).count() < 2 || units.len() < 60 {
+        while units.iter().filter(|u: &&AccessUnit| u.facts.kind == UnitKind::Key).count() < 2
+            || units.len() < 60
+        {
             units.push(unit(&mut *stream).await);
         }
     });

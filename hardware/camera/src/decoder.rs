@@ -62,7 +62,16 @@ impl UnitDecoder {
             chain => chain,
         };
         let chain = chain.map_err(|why| named.undecodable(&why.text))?;
-        Ok(Self { named, codec, caps, chain, hardware_failed, next: None, waiting: VecDeque::new(), last: None })
+        Ok(Self {
+            named,
+            codec,
+            caps,
+            chain,
+            hardware_failed,
+            next: None,
+            waiting: VecDeque::new(),
+            last: None,
+        })
     }
 
     fn push(&mut self, unit: &AccessUnit) -> Result<(), CameraError> {
@@ -71,8 +80,8 @@ impl UnitDecoder {
                 return Err(self.named.undecodable(&why));
             }
             software_from_now_on(&self.hardware_failed, &self.named.undecodable(&why));
-            self.chain =
-                Chain::new(&self.caps, Decoders::Software).map_err(|why| self.named.undecodable(&why.text))?;
+            self.chain = Chain::new(&self.caps, Decoders::Software)
+                .map_err(|why| self.named.undecodable(&why.text))?;
             if unit.facts.kind == UnitKind::Delta {
                 self.next = None;
                 return Ok(());
@@ -213,7 +222,8 @@ impl Chain {
         let mut elements = Vec::new();
         let mut hardware = false;
         if !raw {
-            let factory = decode::choose(caps, decoders).ok_or_else(|| soft(problem::missing_decoder(caps)))?;
+            let factory =
+                decode::choose(caps, decoders).ok_or_else(|| soft(problem::missing_decoder(caps)))?;
             hardware = decode::is_hardware(&factory);
             tracing::debug!(decoder = %factory.name(), "decoder chosen");
             if let Some(parser) = parser(caps).filter(|_| hardware) {
@@ -337,10 +347,11 @@ fn input_pad() -> gst::Pad {
 fn output_pad(found: &Arc<Mutex<Found>>) -> gst::Pad {
     let caps = gst_video::VideoCapsBuilder::new().format_list(FORMATS.map(|(theirs, _)| theirs)).build();
     let (on_picture, on_event) = (Arc::clone(found), Arc::clone(found));
-    let builder = match gst::PadTemplate::new("sink", gst::PadDirection::Sink, gst::PadPresence::Always, &caps) {
-        Ok(template) => gst::Pad::builder_from_template(&template),
-        Err(_) => gst::Pad::builder(gst::PadDirection::Sink),
-    };
+    let builder =
+        match gst::PadTemplate::new("sink", gst::PadDirection::Sink, gst::PadPresence::Always, &caps) {
+            Ok(template) => gst::Pad::builder_from_template(&template),
+            Err(_) => gst::Pad::builder(gst::PadDirection::Sink),
+        };
     builder
         .chain_function(move |_, _, buffer| {
             let mut found = held(&on_picture);

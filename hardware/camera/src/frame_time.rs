@@ -73,14 +73,16 @@ pub struct Taken {
 /// `ticks` of a clock of `rate` a second in microseconds.
 pub fn micros(ticks: i64, rate: u32) -> i64 {
     let us = i128::from(ticks) * i128::from(SECOND) / i128::from(rate.max(1));
-    i64::try_from(us).unwrap_or(if us < 0 { i64::MIN / 4 } else { i64::MAX / 4 }).clamp(i64::MIN / 4, i64::MAX / 4)
+    i64::try_from(us)
+        .unwrap_or(if us < 0 { i64::MIN / 4 } else { i64::MAX / 4 })
+        .clamp(i64::MIN / 4, i64::MAX / 4)
 }
 
 /// Microseconds since 1970 of an NTP timestamp (RFC 3550 §4); `None` for 0, which cameras without a clock send.
 pub fn from_ntp(ntp: u64) -> Option<i64> {
     const EPOCH: u64 = 2_208_988_800;
     let seconds = (ntp >> 32).checked_sub(EPOCH)?;
-    let micros = (ntp & 0xffff_ffff) * 1_000_000 >> 32;
+    let micros = ((ntp & 0xffff_ffff) * 1_000_000) >> 32;
     i64::try_from(seconds * 1_000_000 + micros).ok()
 }
 
@@ -212,7 +214,10 @@ mod tests {
 
     #[test]
     fn waiting_on_the_way_is_taken_out() {
-        check(&[(500, 1000), (540, 1090), (580, 1100), (620, 1121)], &[(0, 1000), (40, 1040), (80, 1080), (120, 1120)]);
+        check(
+            &[(500, 1000), (540, 1090), (580, 1100), (620, 1121)],
+            &[(0, 1000), (40, 1040), (80, 1080), (120, 1120)],
+        );
     }
 
     #[test]
@@ -233,8 +238,13 @@ mod tests {
     /// Stuck, too fast, too slow, back and forth: time goes on, never backwards, and not away from the arrival.
     #[test]
     fn nonsense_gives_sane_time() {
-        let wrong: [fn(i64) -> i64; 5] =
-            [|_| 7, |n| n * 3600, |n| n / 2, |n| if n % 2 == 0 { n * 40 } else { -n * 4000 }, |n| n * n * 1000];
+        let wrong: [fn(i64) -> i64; 5] = [
+            |_| 7,
+            |n| n * 3600,
+            |n| n / 2,
+            |n| if n % 2 == 0 { n * 40 } else { -n * 4000 },
+            |n| n * n * 1000,
+        ];
         for (which, ticks) in wrong.iter().enumerate() {
             let mut time = FrameTime::default();
             let units: Vec<(i64, i64)> = (0..3000).map(|n| (ticks(n), n * 40)).collect();
@@ -276,7 +286,7 @@ mod tests {
     #[test]
     fn ntp() {
         assert_eq!(from_ntp(0), None);
-        assert_eq!(from_ntp(2_208_988_800 << 32 | 1 << 31), Some(500_000));
+        assert_eq!(from_ntp((2_208_988_800 << 32) | (1 << 31)), Some(500_000));
         assert_eq!(micros(i64::MAX, 1), i64::MAX / 4);
     }
 }

@@ -19,7 +19,7 @@ impl<'a> Bits<'a> {
 
     pub fn flag(&mut self) -> Option<bool> {
         let byte = *self.data.get(self.byte)?;
-        let bit = byte >> (7 - self.bit) & 1;
+        let bit = (byte >> (7 - self.bit)) & 1;
         self.bit += 1;
         if self.bit == 8 {
             self.bit = 0;
@@ -35,7 +35,7 @@ impl<'a> Bits<'a> {
 
     /// u(n), n at most 32.
     pub fn bits(&mut self, n: u32) -> Option<u32> {
-        (0..n).try_fold(0u32, |value, _| Some(value << 1 | u32::from(self.flag()?)))
+        (0..n).try_fold(0u32, |value, _| Some((value << 1) | u32::from(self.flag()?)))
     }
 
     pub fn skip(&mut self, n: u32) -> Option<()> {
@@ -80,9 +80,15 @@ mod tests {
     fn golomb_codes() {
         // 1 | 010 | 011 | 00100 | 00101 ...
         let mut bits = Bits::new(&[0b1010_0110, 0b0100_0010, 0b1000_0000]);
-        assert_eq!((bits.ue(), bits.ue(), bits.ue(), bits.ue(), bits.ue()), (Some(0), Some(1), Some(2), Some(3), Some(4)));
+        assert_eq!(
+            (bits.ue(), bits.ue(), bits.ue(), bits.ue(), bits.ue()),
+            (Some(0), Some(1), Some(2), Some(3), Some(4))
+        );
         let mut bits = Bits::new(&[0b1010_0110, 0b0100_0010, 0b1000_0000]);
-        assert_eq!((bits.se(), bits.se(), bits.se(), bits.se(), bits.se()), (Some(0), Some(1), Some(-1), Some(2), Some(-2)));
+        assert_eq!(
+            (bits.se(), bits.se(), bits.se(), bits.se(), bits.se()),
+            (Some(0), Some(1), Some(-1), Some(2), Some(-2))
+        );
         assert_eq!(Bits::new(&[0; 4]).ue(), None);
         assert_eq!(Bits::new(&[0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff]).ue(), Some(u32::MAX - 1));
     }

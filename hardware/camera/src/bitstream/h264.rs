@@ -138,7 +138,17 @@ pub fn pps(nal: &[u8]) -> Option<Pps> {
     r.se()?;
     r.skip(2)?;
     let redundant_pictures = r.flag()?;
-    Some(Pps { id, sps_id, cabac, poc_in_both_fields, references, weighted, weighted_b, qp, redundant_pictures })
+    Some(Pps {
+        id,
+        sps_id,
+        cabac,
+        poc_in_both_fields,
+        references,
+        weighted,
+        weighted_b,
+        qp,
+        redundant_pictures,
+    })
 }
 
 /// The identifier of the picture parameter set that a slice is read by.
@@ -152,7 +162,7 @@ pub fn slice_pps(nal: &[u8]) -> Option<u32> {
 /// The quantiser with which a slice begins (§7.4.3: SliceQPY).
 pub fn slice_qp(nal: &[u8], sps: &Sps, pps: &Pps) -> Option<i32> {
     let header = *nal.first()?;
-    let (reference, idr) = (header >> 5 & 3 != 0, header & 31 == IDR);
+    let (reference, idr) = ((header >> 5) & 3 != 0, header & 31 == IDR);
     let mut r = Bits::new(&nal[1..]);
     r.ue()?;
     let kind = r.ue_max(9)? % 5;
@@ -183,7 +193,13 @@ pub fn slice_qp(nal: &[u8], sps: &Sps, pps: &Pps) -> Option<i32> {
             references[1] = r.ue_max(31)? + 1;
         }
     }
-    let lists = if intra { 0 } else if b { 2 } else { 1 };
+    let lists = if intra {
+        0
+    } else if b {
+        2
+    } else {
+        1
+    };
     for _ in 0..lists {
         list_modification(&mut r)?;
     }

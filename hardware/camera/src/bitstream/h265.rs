@@ -47,7 +47,7 @@ pub struct Pps {
 
 /// `nal`: with its header of two bytes, here and below.
 pub fn nal_type(nal: &[u8]) -> Option<u8> {
-    Some(nal.first()? >> 1 & 63)
+    Some((nal.first()? >> 1) & 63)
 }
 
 /// §7.3.2.2.1, up to and without the VUI.
@@ -332,7 +332,8 @@ fn weights(r: &mut Bits<'_>, chroma: bool, lists: &[u32]) -> Option<()> {
     }
     for &entries in lists {
         let luma = (0..entries).map(|_| r.flag()).collect::<Option<Vec<_>>>()?;
-        let colour = (0..entries).map(|_| if chroma { r.flag() } else { Some(false) }).collect::<Option<Vec<_>>>()?;
+        let colour =
+            (0..entries).map(|_| if chroma { r.flag() } else { Some(false) }).collect::<Option<Vec<_>>>()?;
         for (luma, colour) in luma.into_iter().zip(colour) {
             let values = if luma { 2 } else { 0 } + if colour { 4 } else { 0 };
             (0..values).try_for_each(|_| r.se().map(drop))?;

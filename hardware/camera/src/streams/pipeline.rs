@@ -47,9 +47,7 @@ impl Pipeline {
         let pipeline = gst::Pipeline::new();
         let sink = gst_app::AppSink::builder().sync(false).max_buffers(1).enable_last_sample(false).build();
         let parser = make("parsebin").map_err(|why| named.undecodable(&why))?;
-        pipeline
-            .add_many([&parser, sink.upcast_ref()])
-            .map_err(|err| named.stream(&err.to_string()))?;
+        pipeline.add_many([&parser, sink.upcast_ref()]).map_err(|err| named.stream(&err.to_string()))?;
         let video = Arc::new(AtomicBool::new(false));
         link_first_video(&pipeline, &parser, &sink, &video);
         let queue = Arc::new(Queue::default());
@@ -154,7 +152,12 @@ fn link_first_video(
 }
 
 /// H.264 and H.265 leave as whole access units with start codes, everything else as it is.
-fn attach(pipeline: &gst::Pipeline, pad: &gst::Pad, caps: &gst::Caps, sink: &gst_app::AppSink) -> Result<(), String> {
+fn attach(
+    pipeline: &gst::Pipeline,
+    pad: &gst::Pad,
+    caps: &gst::Caps,
+    sink: &gst_app::AppSink,
+) -> Result<(), String> {
     let name = caps.structure(0).map_or("", |s| s.name().as_str());
     let into = sink.static_pad("sink").ok_or("appsink has no input")?;
     let parser = match name {
@@ -162,7 +165,8 @@ fn attach(pipeline: &gst::Pipeline, pad: &gst::Pad, caps: &gst::Caps, sink: &gst
         "video/x-h265" => "h265parse",
         _ => return pad.link(&into).map(drop).map_err(|err| err.to_string()),
     };
-    let units = gst::Caps::builder(name).field("stream-format", "byte-stream").field("alignment", "au").build();
+    let units =
+        gst::Caps::builder(name).field("stream-format", "byte-stream").field("alignment", "au").build();
     sink.set_caps(Some(&units));
     let parser = make(parser)?;
     pipeline.add(&parser).map_err(|err| err.to_string())?;
@@ -236,7 +240,9 @@ impl PipelineUnits {
             }
             self.caps = Some(caps.to_owned());
         }
-        let Some(coding) = self.coding.as_mut() else { return Err(named.stream("a unit came without its codec")) };
+        let Some(coding) = self.coding.as_mut() else {
+            return Err(named.stream("a unit came without its codec"));
+        };
         let map = buffer.map_readable().map_err(|_| named.stream("a unit's memory cannot be read"))?;
         let delta = buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
         let kind = if delta { UnitKind::Delta } else { UnitKind::Key };
@@ -281,7 +287,9 @@ impl PipelineUnits {
             let ns = i128::from(time.abs().nseconds()) * if time.is_positive() { 1 } else { -1 };
             i64::try_from((ns + 500).div_euclid(1000)).unwrap_or(i64::MAX / 4)
         });
-        let step = buffer.and_then(|b| b.duration()).map_or(40_000, |d| i64::try_from(d.useconds()).unwrap_or(40_000));
+        let step = buffer
+            .and_then(|b| b.duration())
+            .map_or(40_000, |d| i64::try_from(d.useconds()).unwrap_or(40_000));
         let us = us.unwrap_or_else(|| self.last_pts_us.map_or(0, |last| last + step));
         self.last_pts_us = Some(us);
         us
@@ -314,6 +322,7 @@ fn codec_of(caps: &gst::CapsRef) -> Codec {
 }
 
 fn size_of(caps: &gst::CapsRef) -> (u32, u32) {
-    let field = |name| caps.structure(0).and_then(|s| s.get::<i32>(name).ok()).and_then(|v| u32::try_from(v).ok());
+    let field =
+        |name| caps.structure(0).and_then(|s| s.get::<i32>(name).ok()).and_then(|v| u32::try_from(v).ok());
     (field("width").unwrap_or(0), field("height").unwrap_or(0))
 }

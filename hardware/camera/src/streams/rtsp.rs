@@ -47,10 +47,8 @@ pub async fn open(source: &CameraSource, clock: &Arc<dyn Clock>) -> Result<Opene
     let Ok(url) = url::Url::parse(&address.url) else {
         return Err(named.not_found("is not an address; write rtsp://user:password@host:554/path"));
     };
-    let creds = address.user.map(|username| Credentials {
-        username,
-        password: address.password.unwrap_or_default(),
-    });
+    let creds =
+        address.user.map(|username| Credentials { username, password: address.password.unwrap_or_default() });
     let carriers = match source.transport {
         Transport::Tcp => [tcp(), udp()],
         Transport::Udp => [udp(), tcp()],
@@ -192,7 +190,7 @@ impl RtspUnits {
         match parameters.codec_params() {
             VideoParametersCodec::H264 { sps, pps } => self.coding.learn(&[sps, pps]),
             VideoParametersCodec::H265 { vps, sps, pps } => self.coding.learn(&[vps, sps, pps]),
-            _ => {}
+            VideoParametersCodec::Jpeg | _ => {}
         }
     }
 
@@ -246,7 +244,9 @@ impl RtspUnits {
     fn report(&mut self, packet: &retina::rtcp::ReceivedCompoundPacket) {
         let Some(stamp) = packet.rtp_timestamp() else { return };
         let typed = packet.pkts().next().and_then(|packet| packet.as_sender_report().ok().flatten());
-        let Some(camera) = typed.and_then(|report| frame_time::from_ntp(report.ntp_timestamp().0)) else { return };
+        let Some(camera) = typed.and_then(|report| frame_time::from_ntp(report.ntp_timestamp().0)) else {
+            return;
+        };
         self.time.report(frame_time::micros(stamp.elapsed(), stamp.clock_rate().get()), camera);
     }
 

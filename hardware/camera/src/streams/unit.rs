@@ -33,7 +33,11 @@ impl Coding {
     /// Takes note of parameter sets that came beside the stream.
     pub fn learn(&mut self, nals: &[&[u8]]) {
         let Some(inspector) = self.inspector.as_mut() else { return };
-        if nals.iter().fold(false, |news, nal| inspector.learn(nal) || news) {
+        let mut is_news = false;
+        for nal in nals {
+            is_news |= inspector.learn(nal);
+        }
+        if is_news {
             self.format = format(self.format.codec, self.format.size, inspector);
         }
     }

@@ -51,7 +51,8 @@ fn clip(dir: &Path, frames: u32, encoder: &str, mux: &str) -> std::path::PathBuf
 }
 
 const H264: &str = "x264enc key-int-max=10 bframes=2 b-adapt=false";
-const H265: &str = "x265enc key-int-max=10 log-level=none option-string=bframes=2:keyint=10:min-keyint=10 ! h265parse";
+const H265: &str =
+    "x265enc key-int-max=10 log-level=none option-string=bframes=2:keyint=10:min-keyint=10 ! h265parse";
 
 #[test]
 fn every_container_and_codec() {
@@ -118,7 +119,12 @@ fn after_a_gap_nothing_is_guessed() {
             let same = whole.iter().find(|w| w.pts == frame.pts).unwrap();
             let (a, b) = (same.picture.planes.plane(0), frame.picture.planes.plane(0));
             for y in 0..240 {
-                assert_eq!(a.data[y * a.stride..][..320], b.data[y * b.stride..][..320], "{encoder} {:?}", frame.pts);
+                assert_eq!(
+                    a.data[y * a.stride..][..320],
+                    b.data[y * b.stride..][..320],
+                    "{encoder} {:?}",
+                    frame.pts
+                );
             }
         }
     }
@@ -128,11 +134,26 @@ fn after_a_gap_nothing_is_guessed() {
 fn units_tell_their_quantiser_and_size() {
     let dir = tempfile::tempdir().unwrap();
     let encoders = [
-        ("x264enc pass=quant quantizer=33 key-int-max=10 option-string=ipratio=1:pbratio=1:weightp=2:slices=3", 33.0),
-        ("x264enc pass=quant quantizer=21 bframes=3 key-int-max=10 cabac=false option-string=ipratio=1:pbratio=1", 21.0),
-        ("x264enc pass=quant quantizer=28 bframes=3 key-int-max=10 interlaced=true option-string=ipratio=1:pbratio=1", 28.0),
-        ("x265enc qp=30 key-int-max=10 log-level=none option-string=qp=30:ipratio=1:pbratio=1:keyint=10 ! h265parse", 30.0),
-        ("x265enc qp=30 key-int-max=10 log-level=none option-string=qp=22:ipratio=1:pbratio=1:bframes=4:weightb=1:slices=2 ! h265parse", 22.0),
+        (
+            "x264enc pass=quant quantizer=33 key-int-max=10 option-string=ipratio=1:pbratio=1:weightp=2:slices=3",
+            33.0,
+        ),
+        (
+            "x264enc pass=quant quantizer=21 bframes=3 key-int-max=10 cabac=false option-string=ipratio=1:pbratio=1",
+            21.0,
+        ),
+        (
+            "x264enc pass=quant quantizer=28 bframes=3 key-int-max=10 interlaced=true option-string=ipratio=1:pbratio=1",
+            28.0,
+        ),
+        (
+            "x265enc qp=30 key-int-max=10 log-level=none option-string=qp=30:ipratio=1:pbratio=1:keyint=10 ! h265parse",
+            30.0,
+        ),
+        (
+            "x265enc qp=30 key-int-max=10 log-level=none option-string=qp=22:ipratio=1:pbratio=1:bframes=4:weightb=1:slices=2 ! h265parse",
+            22.0,
+        ),
     ];
     for (encoder, qp) in encoders {
         let units = units(&clip(dir.path(), 30, encoder, "matroskamux")).unwrap();
@@ -170,7 +191,10 @@ fn bad_files_say_what_is_wrong() {
     let whole = std::fs::read(at("whole.mp4")).unwrap();
     std::fs::write(at("half.mp4"), &whole[..whole.len() / 2]).unwrap();
     check_refused(&at("half.mp4"), "broken or cut short");
-    launch(&format!("audiotestsrc num-buffers=50 ! audioconvert ! wavenc ! filesink location={}", at("sound.wav").display()));
+    launch(&format!(
+        "audiotestsrc num-buffers=50 ! audioconvert ! wavenc ! filesink location={}",
+        at("sound.wav").display()
+    ));
     check_refused(&at("sound.wav"), "no video in it");
     check_refused(Path::new("gopher://camera/1"), "known are file");
 }

@@ -66,7 +66,9 @@ fn predicted(r: &mut Bits<'_>, known: &[ReferenceSet], in_slice: bool) -> Option
     }
     let moved = |entries: &[(i32, bool)], kept: &[(bool, bool)]| -> Vec<(i32, bool)> {
         let both = entries.iter().zip(kept);
-        both.filter(|(_, (kept, _))| *kept).map(|((distance, _), (_, used))| (distance + delta, *used)).collect()
+        both.filter(|(_, (kept, _))| *kept)
+            .map(|((distance, _), (_, used))| (distance + delta, *used))
+            .collect()
     };
     let (before_kept, after_kept) = kept.split_at_checked(from.before.len())?;
     let (before, after) = (moved(&from.before, before_kept), moved(&from.after, after_kept));
