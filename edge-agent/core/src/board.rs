@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hardware_ports::camera::Frame;
-use hardware_ports::infer::Priority;
+use models_domain::effort::Effort;
 use models_domain::event::{Link, LinkState};
-use models_domain::ladder::{MissEstimate, Rung, Why};
 use models_domain::track::Track;
 use models_domain::{CameraId, JunctionId};
 
@@ -27,21 +26,6 @@ pub struct CameraNow {
     pub seen: Option<Seen>,
     /// `None` before the camera was first looked after.
     pub effort: Option<Effort>,
-}
-
-/// How much of the machine a camera gets now, and why.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Effort {
-    pub rung: Rung,
-    /// `None` while somebody looks at the live picture, for whom it is decoded.
-    pub why: Option<Why>,
-    pub priority: Priority,
-    /// The part (0..=1) of the pictures whose turn it is that is analysed; below 1 the machine is overloaded.
-    pub share: f32,
-    /// Pictures left unseen because of the load, since the start.
-    pub shed: u64,
-    /// What the ladder misses; `None` until the first audit is over.
-    pub missed: Option<MissEstimate>,
 }
 
 /// The last analysed picture and who was in it. Cloning copies no pixel.

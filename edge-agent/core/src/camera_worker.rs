@@ -24,6 +24,7 @@ use hardware_ports::Clock;
 use hardware_ports::camera::{CameraError, CameraSource};
 use hardware_ports::infer::{Detector, Priority};
 use hardware_ports::units::{AccessUnit, NextUnit, UnitDriver, UnitStream};
+use models_domain::effort::Effort;
 use models_domain::event::Link;
 use models_domain::ladder::{Ladder, Rung};
 use models_domain::scene::Scene;
@@ -349,7 +350,7 @@ impl CameraWorker {
         self.reporter.tick();
         self.onlookers.asked(self.reporter.asked(), now);
         let (least, rung) = (self.ladder.rung(), self.onlookers.rung(self.ladder.rung(), now));
-        let effort = board::Effort {
+        let effort = Effort {
             rung,
             why: (least == rung).then(|| self.ladder.why()),
             priority: self.task.priority,

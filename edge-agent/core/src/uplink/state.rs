@@ -1,16 +1,13 @@
 //! What the gateway says of itself every few seconds, from the board and the site.
 
-use hardware_ports::infer::Priority;
 use models_domain::UtcMillis;
 use models_domain::event::{Link, LinkState};
 use models_wire::convert::event::link_to_wire;
-use models_wire::convert::gateway::{
-    lines_to_wire, position_to_wire, rung_to_wire, why_to_wire, zones_to_wire,
-};
-use models_wire::v1;
+use models_wire::convert::effort::effort_to_wire;
+use models_wire::convert::gateway::{lines_to_wire, position_to_wire, zones_to_wire};
 use models_wire::v1::{CameraInfo, GatewayState, JunctionInfo};
 
-use crate::board::{Board, Effort};
+use crate::board::Board;
 use crate::site::{CameraSite, JunctionSite, Site};
 
 pub fn gateway_state(at: UtcMillis, site: &Site, board: &Board, waiting_events: u64) -> GatewayState {
@@ -42,27 +39,7 @@ fn camera(site: &CameraSite, board: &Board) -> CameraInfo {
         link: link_to_wire(state.link).into(),
         reason: state.reason,
         fps,
-        effort: effort.map(effort_to_wire),
-    }
-}
-
-fn effort_to_wire(effort: Effort) -> v1::Effort {
-    let priority = match effort.priority {
-        Priority::Health => v1::Priority::Health,
-        Priority::Incident => v1::Priority::Incident,
-        Priority::Counting => v1::Priority::Counting,
-    };
-    v1::Effort {
-        rung: rung_to_wire(effort.rung).into(),
-        why: effort.why.map_or(v1::RungWhy::LookedAt, why_to_wire).into(),
-        priority: priority.into(),
-        share: effort.share,
-        shed: effort.shed,
-        missed: effort.missed.map(|missed| v1::Missed {
-            share: missed.share as f32,
-            low: missed.low as f32,
-            high: missed.high as f32,
-        }),
+        effort: effort.as_ref().map(effort_to_wire),
     }
 }
 
@@ -81,6 +58,7 @@ fn junction(site: &JunctionSite, board: &Board) -> JunctionInfo {
 
 #[cfg(test)]
 mod tests {
+    use models_domain::effort::{Effort, Priority};
     use models_domain::ladder::{Rung, Why};
     use models_domain::scene::Scene;
     use models_wire::v1;

@@ -1,7 +1,6 @@
 //! Parts of `GatewayState` and `Picture` made of domain values.
 
 use models_domain::geo::LatLon;
-use models_domain::ladder::{Rung, Why};
 use models_domain::scene::Scene;
 use models_domain::track::Track;
 
@@ -37,25 +36,6 @@ pub fn track_to_wire(track: &Track) -> v1::TrackBox {
         road_user: class_to_wire(track.class).into(),
         r#box: Some(box_to_wire(&track.bbox)),
         score: track.score,
-    }
-}
-
-pub fn rung_to_wire(rung: Rung) -> v1::Rung {
-    match rung {
-        Rung::Watch => v1::Rung::Watch,
-        Rung::KeyFrames => v1::Rung::KeyFrames,
-        Rung::Full => v1::Rung::Full,
-    }
-}
-
-pub fn why_to_wire(why: Why) -> v1::RungWhy {
-    match why {
-        Why::Pinned => v1::RungWhy::Pinned,
-        Why::Learning => v1::RungWhy::Learning,
-        Why::Quiet => v1::RungWhy::Quiet,
-        Why::Stirred => v1::RungWhy::Stirred,
-        Why::Followed => v1::RungWhy::Followed,
-        Why::Audit => v1::RungWhy::Audit,
     }
 }
 

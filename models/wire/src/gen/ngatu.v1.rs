@@ -359,12 +359,17 @@ pub struct Effort {
 /// with 95 %.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct Missed {
-    #[prost(float, tag = "1")]
-    pub share: f32,
-    #[prost(float, tag = "2")]
-    pub low: f32,
-    #[prost(float, tag = "3")]
-    pub high: f32,
+    #[prost(double, tag = "1")]
+    pub share: f64,
+    #[prost(double, tag = "2")]
+    pub low: f64,
+    #[prost(double, tag = "3")]
+    pub high: f64,
+    /// What the checks looked at, and what only they found.
+    #[prost(int64, tag = "4")]
+    pub audited_ms: i64,
+    #[prost(uint64, tag = "5")]
+    pub found: u64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct JunctionInfo {
