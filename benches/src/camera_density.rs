@@ -120,7 +120,8 @@ fn decode(clip: &Path) -> anyhow::Result<f64> {
             Err(err) => last = Some(err),
         }
     }
-    Err(last.unwrap_or_else(|| anyhow::anyhow!("no decoder"))).with_context(|| format!("decoding {}", clip.display()))
+    Err(last.unwrap_or_else(|| anyhow::anyhow!("no decoder")))
+        .with_context(|| format!("decoding {}", clip.display()))
 }
 
 fn infer(

@@ -112,7 +112,8 @@ async fn measure(args: &Args, clip: &std::path::Path, streams: usize) -> anyhow:
         let (arrived, now) = (clock.now(), clock.elapsed());
         let batch = v1::EventBatch::decode(&message.payload[..]).context("a batch of events")?;
         let told = |event: &&v1::Event| matches!(event.body, Some(v1::event::Body::Rule(_)));
-        let new: Vec<i64> = fresh(&mut stored_by_boot, &batch).filter(told).map(|event| event.at_ms).collect();
+        let new: Vec<i64> =
+            fresh(&mut stored_by_boot, &batch).filter(told).map(|event| event.at_ms).collect();
         confirm(&hall, &batch).await?;
         if new.is_empty() {
             continue;

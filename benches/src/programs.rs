@@ -50,5 +50,9 @@ pub fn clips(given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let field = Path::new("../shared/field/video");
     let of_field = ["quiet_street.mp4", "car_park_lane.mp4", "junction.mp4"].map(|name| field.join(name));
     let there: Vec<PathBuf> = of_field.into_iter().filter(|clip| clip.is_file()).collect();
-    if there.is_empty() { Ok(vec![cached("clips/bikes.mp4")?, cached("clips/vtest.avi")?]) } else { Ok(there) }
+    if there.is_empty() {
+        Ok(vec![cached("clips/bikes.mp4")?, cached("clips/vtest.avi")?])
+    } else {
+        Ok(there)
+    }
 }

@@ -82,6 +82,8 @@ pub struct Doors {
     pub clock: Arc<dyn Clock>,
 }
 
+/// What a lane gives back.
+type Done = Box<(Eye, Seen)>;
 type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// The work of one camera.
@@ -92,7 +94,7 @@ pub struct CameraWorker {
     climb: Climb,
     /// `None` while a lane works with it.
     eye: Option<Eye>,
-    job: Option<Later<(Eye, Seen)>>,
+    job: Option<Later<Done>>,
     size: (u32, u32),
     reporter: Reporter,
     rate: Rate,
@@ -113,7 +115,7 @@ enum Over {
 /// What a worker woke up for.
 enum Woken {
     Stop,
-    Worked(Eye, Seen),
+    Worked(Done),
     Unit(Result<NextUnit, CameraError>),
     Tick,
 }
@@ -191,14 +193,14 @@ impl CameraWorker {
             let woken = tokio::select! {
                 biased;
                 () = &mut stopped => Woken::Stop,
-                (eye, seen) = done(&mut self.job) => Woken::Worked(eye, seen),
+                done = done(&mut self.job) => Woken::Worked(done),
                 next = stream.next() => Woken::Unit(next),
                 () = &mut tick => Woken::Tick,
             };
             let now = self.doors.clock.elapsed();
             match woken {
                 Woken::Stop => return Over::Stopped,
-                Woken::Worked(eye, seen) => self.worked(eye, seen),
+                Woken::Worked(done) => self.worked(*done),
                 Woken::Unit(Ok(NextUnit::Unit(unit))) => {
                     heard = now;
                     self.take(unit, now);
@@ -290,7 +292,7 @@ impl CameraWorker {
                             eye.work(work, share, &mut seen);
                         }
                     }
-                    (eye, seen)
+                    Box::new((eye, seen))
                 })
                 .await
         }));
@@ -305,13 +307,13 @@ impl CameraWorker {
             if self.job.is_none() {
                 return;
             }
-            let (eye, seen) = done(&mut self.job).await;
-            self.worked(eye, seen);
+            let done = done(&mut self.job).await;
+            self.worked(*done);
         }
     }
 
     /// A lane is done with some units.
-    fn worked(&mut self, eye: Eye, seen: Seen) {
+    fn worked(&mut self, (eye, seen): (Eye, Seen)) {
         self.eye = Some(eye);
         self.reporter.facts.decoded(seen.decoded, seen.shed);
         for look in seen.looks {
@@ -384,7 +386,7 @@ impl CameraWorker {
 }
 
 /// Waits for the job to be done and takes it away; for ever when there is none.
-async fn done(job: &mut Option<Later<(Eye, Seen)>>) -> (Eye, Seen) {
+async fn done(job: &mut Option<Later<Done>>) -> Done {
     match job {
         Some(running) => {
             let done = running.await;

@@ -11,9 +11,7 @@ use crate::Clock as _;
 use crate::camera::{CameraError, CameraSource, Frame, Picture};
 use crate::clock::FakeClock;
 use crate::infer::{Detector, InferError};
-use crate::units::{
-    AccessUnit, Codec, NextUnit, PictureDecoder, StreamFormat, UnitDriver, UnitStream,
-};
+use crate::units::{AccessUnit, Codec, NextUnit, PictureDecoder, StreamFormat, UnitDriver, UnitStream};
 
 /// One thing a scripted stream does when asked for the next unit.
 #[derive(Debug, Clone)]
@@ -82,8 +80,7 @@ impl UnitDriver for ScriptedCamera {
         let gone =
             CameraError::Unreachable { camera: source.to_string(), why: "the script is over".to_owned() };
         let steps = held(&self.opens).pop_front().unwrap_or(Err(gone))?;
-        let format =
-            StreamFormat { codec: Codec::H264, size: (16, 16), parameter_sets: Vec::new() };
+        let format = StreamFormat { codec: Codec::H264, size: (16, 16), parameter_sets: Vec::new() };
         Ok(Box::new(ScriptedStream {
             clock: Arc::clone(&self.clock),
             steps: steps.into(),

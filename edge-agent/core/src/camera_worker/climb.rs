@@ -151,7 +151,8 @@ impl Climb {
         }
         let from = unit.facts.at.0 - LOOK_BACK.0;
         let looked_at = |kept: &Kept| {
-            kept.number == number || (self.seen_to.is_none_or(|to| kept.number > to) && kept.unit.facts.at.0 >= from)
+            kept.number == number
+                || (self.seen_to.is_none_or(|to| kept.number > to) && kept.unit.facts.at.0 >= from)
         };
         let first = self.kept.iter().position(looked_at);
         let is_key = |kept: &Kept| kept.unit.facts.kind == UnitKind::Key;
@@ -159,10 +160,15 @@ impl Climb {
         let Some(begin) = first.and_then(|first| self.kept.iter().take(first + 1).rposition(is_key)) else {
             return;
         };
-        let work: Vec<Work> = self.kept.iter().skip(begin).map(|kept| match looked_at(kept) {
-            true => Work::Look(kept.unit.clone()),
-            false => Work::Pass(kept.unit.clone()),
-        }).collect();
+        let work: Vec<Work> = self
+            .kept
+            .iter()
+            .skip(begin)
+            .map(|kept| match looked_at(kept) {
+                true => Work::Look(kept.unit.clone()),
+                false => Work::Pass(kept.unit.clone()),
+            })
+            .collect();
         work.into_iter().for_each(|work| self.push(work, now));
         self.fed = Some(number);
         self.seen_to = Some(number);

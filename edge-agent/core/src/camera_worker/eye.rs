@@ -210,4 +210,3 @@ fn is_same(a: &StreamFormat, b: &StreamFormat) -> bool {
     };
     a.codec == b.codec && a.size == b.size && (in_band || a.parameter_sets == b.parameter_sets)
 }
-

@@ -2,8 +2,8 @@
 
 use models_domain::UtcMillis;
 use models_domain::event::{Link, LinkState};
-use models_wire::convert::event::link_to_wire;
 use models_wire::convert::effort::effort_to_wire;
+use models_wire::convert::event::link_to_wire;
 use models_wire::convert::gateway::{lines_to_wire, position_to_wire, zones_to_wire};
 use models_wire::v1::{CameraInfo, GatewayState, JunctionInfo};
 
@@ -26,8 +26,7 @@ fn unheard() -> LinkState {
 
 fn camera(site: &CameraSite, board: &Board) -> CameraInfo {
     let now = board.camera(&site.id);
-    let (state, fps, effort) =
-        now.map_or((unheard(), 0.0, None), |now| (now.state, now.fps, now.effort));
+    let (state, fps, effort) = now.map_or((unheard(), 0.0, None), |now| (now.state, now.fps, now.effort));
     CameraInfo {
         camera: site.id.to_string(),
         name: site.name.clone(),
