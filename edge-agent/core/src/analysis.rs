@@ -43,21 +43,9 @@ impl Analysis {
         Ok(Self { detector, watch, size: scene.size, witness: None })
     }
 
-    /// Counts minutes and remembers tracks from now on.
+    /// Remembers tracks from now on.
     pub fn remember(&mut self, witness: Witness) {
         self.witness = Some(witness);
-    }
-
-    /// The stream was there at `at`, whatever is done with its picture: call it for every access unit or picture.
-    pub fn watched(&mut self, at: UtcMillis) {
-        if let Some(witness) = &mut self.witness {
-            witness.watched(at);
-        }
-    }
-
-    /// What is due from time to time, pictures or not: minutes that are over. `now` is the gateway's time.
-    pub fn tick(&mut self, now: UtcMillis) -> Vec<(UtcMillis, EventBody)> {
-        self.witness.as_mut().map(|witness| witness.tick(now)).unwrap_or_default()
     }
 
     /// Width, height of the scene: what the tracks' boxes are pixels of.
@@ -73,7 +61,7 @@ impl Analysis {
         let mut events = Vec::new();
         let tracks = self.watch.step(frame.at, &seen, &mut events);
         if let Some(witness) = &mut self.witness {
-            witness.picture(frame, tracks, &mut events);
+            witness.picture(frame, tracks, &events);
         }
         Ok(Analysed { tracks, detections: seen.len(), events })
     }
@@ -83,7 +71,7 @@ impl Analysis {
         let mut events = Vec::new();
         self.watch.finish(&mut events);
         if let Some(witness) = &mut self.witness {
-            witness.finish(&mut events);
+            witness.finish();
         }
         events
     }

@@ -69,9 +69,8 @@ impl Tally {
         }
     }
 
-    /// A picture of `at` went through the network.
+    /// A picture of `at` went through the network, some time after [`Tally::watched`] was told of it.
     pub fn analysed(&mut self, at: UtcMillis) {
-        self.watched(at);
         if let Some(since) = self.analysed.replace(at) {
             self.add(since, at, ANALYSED_GAP, |open| &mut open.analysed);
         }

@@ -15,6 +15,7 @@ impl Street {
     /// Signs of life and pictures every 200 ms from `from` to `to` seconds; the gateway's clock is `ahead` ms ahead.
     fn goes_on(&mut self, from: i64, to: i64, ahead: i64) {
         for ms in (from * 1_000..=to * 1_000).step_by(200) {
+            self.tally.watched(UtcMillis(T0 + ms));
             self.tally.analysed(UtcMillis(T0 + ms));
             self.tick(T0 + ms + ahead);
         }
@@ -88,6 +89,7 @@ fn watched_without_decoding_is_not_analysed() {
     }
     // Audits of a second now and then.
     for ms in (60_000..=61_000).step_by(40) {
+        street.tally.watched(UtcMillis(T0 + ms));
         street.tally.analysed(UtcMillis(T0 + ms));
     }
     street.check(&["-1: minute 0 60/0 s", "-1: minute 1 1/1 s"]);
