@@ -6,6 +6,24 @@ use models_domain::count::{MinuteCount, MinuteCounts};
 
 use super::*;
 
+fn counts() -> MinuteCounts {
+    let count = |class, direction, crossings| MinuteCount {
+        line: "north".parse().unwrap(),
+        class,
+        direction,
+        crossings,
+    };
+    MinuteCounts {
+        minute: UtcMillis(1_700_000_040_000),
+        watched: DurationMs(60_000),
+        analysed: DurationMs(12_345),
+        crossings: vec![
+            count(Class::Car, Direction::ToLeft, 3),
+            count(Class::Motorcycle, Direction::ToRight, 70),
+        ],
+    }
+}
+
 fn bodies() -> Vec<EventBody> {
     let camera = || "cam-1".parse().unwrap();
     let junction = || "j-1".parse().unwrap();
@@ -52,24 +70,9 @@ fn bodies() -> Vec<EventBody> {
         priority: 2,
         description: "dead lock".into(),
     };
-    let count = |class, direction, crossings| MinuteCount {
-        line: "north".parse().unwrap(),
-        class,
-        direction,
-        crossings,
-    };
-    let counts = MinuteCounts {
-        minute: UtcMillis(1_700_000_040_000),
-        watched: DurationMs(60_000),
-        analysed: DurationMs(12_345),
-        crossings: vec![
-            count(Class::Car, Direction::ToLeft, 3),
-            count(Class::Motorcycle, Direction::ToRight, 70),
-        ],
-    };
     vec![
         EventBody::LineCrossing { camera: camera(), crossing },
-        EventBody::Counts { camera: camera(), counts },
+        EventBody::Counts { camera: camera(), counts: counts() },
         EventBody::Rule { camera: camera(), event: rule },
         EventBody::CameraStats { camera: camera(), stats },
         EventBody::CameraState { camera: camera(), state: state(Link::Down) },
