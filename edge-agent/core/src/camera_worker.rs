@@ -8,6 +8,7 @@
 pub mod climb;
 pub mod eye;
 mod facts;
+mod job;
 mod onlookers;
 pub mod pace;
 mod real_time;
@@ -16,7 +17,6 @@ mod reporter;
 #[cfg(test)]
 mod tests;
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::climb::Climb;
 use self::eye::{Decoders, Eye, Look, Seen};
+use self::job::{Done, Later, done};
 use self::onlookers::Onlookers;
 use self::pace::{AnalyzePace, Rate};
 use self::real_time::InRealTime;
@@ -88,10 +89,6 @@ pub struct Doors {
     pub board: Arc<Board>,
     pub clock: Arc<dyn Clock>,
 }
-
-/// What a lane gives back.
-type Done = Box<(Eye, Seen)>;
-type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// The work of one camera.
 pub struct CameraWorker {
@@ -393,17 +390,5 @@ impl CameraWorker {
                 () = nap => {}
             }
         }
-    }
-}
-
-/// Waits for the job to be done and takes it away; for ever when there is none.
-async fn done(job: &mut Option<Later<Done>>) -> Done {
-    match job {
-        Some(running) => {
-            let done = running.await;
-            *job = None;
-            done
-        }
-        None => std::future::pending().await,
     }
 }
