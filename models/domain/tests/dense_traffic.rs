@@ -2,6 +2,8 @@
 //! shake and double; also through the gaps that the decode ladder leaves. Identity switches and count errors are measured
 //! against what was made and must stay within what is written here. `-- --nocapture` prints them.
 
+#![allow(clippy::print_stdout, reason = "helpers of tests are tests")]
+
 mod street;
 
 use models_domain::UtcMillis;
