@@ -8,9 +8,10 @@ use hardware_ports::infer::Priority;
 const CLASSES: [Priority; 3] = [Priority::Health, Priority::Incident, Priority::Counting];
 /// The shares are looked at this often.
 const PERIOD: Duration = Duration::from_millis(500);
-/// Work that waits longer than this means that the machine is behind; shorter than that, that it has room.
+/// Work that waits longer than this means that the machine is behind; shorter than that, that it has room. A picture always
+/// waits while the one before it is looked at: that alone must not keep a share down that was cut once.
 const BEHIND: Duration = Duration::from_millis(250);
-const AT_EASE: Duration = Duration::from_millis(60);
+const AT_EASE: Duration = Duration::from_millis(150);
 const CUT: f64 = 0.75;
 const RAISE: f64 = 0.1;
 /// Whatever happens, each camera gets so much of its pictures.
@@ -105,6 +106,14 @@ mod tests {
         pass(&mut shedding, &all, 4, 10);
         check(&shedding, [0.1, 0.1, 0.8]);
         pass(&mut shedding, &all, 60, 10);
+        check(&shedding, [1.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn waiting_for_the_picture_before_keeps_no_share_down() {
+        let mut shedding = Shedding::new(Duration::ZERO);
+        pass(&mut shedding, &[Counting], 3, 300);
+        pass(&mut shedding, &[Counting], 10, 120);
         check(&shedding, [1.0, 1.0, 1.0]);
     }
 
