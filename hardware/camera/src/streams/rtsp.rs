@@ -16,6 +16,7 @@ use retina::client::{
     SetupOptions, TcpTransportOptions, Transport as Carrier, UdpTransportOptions,
 };
 use retina::codec::{CodecItem, FrameFormat, ParametersRef, VideoFrame, VideoParametersCodec};
+use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::unit::Coding;
@@ -114,7 +115,8 @@ async fn play(
     let play = PlayOptions::default().initial_seq(InitialSequenceNumberPolicy::Ignore);
     let demuxed = session.play(play).await.map_err(refused)?.demuxed().map_err(refused)?;
     let mut units = RtspUnits {
-        demuxed,
+        demuxed: Some(demuxed),
+        runtime: Handle::current(),
         stream,
         named: named.clone(),
         coding: Coding::new(codec, (0, 0), Vec::new()),
@@ -165,7 +167,9 @@ fn sentence(err: &retina::Error) -> String {
 
 /// A playing camera.
 struct RtspUnits {
-    demuxed: Demuxed,
+    /// There until it is dropped.
+    demuxed: Option<Demuxed>,
+    runtime: Handle,
     stream: usize,
     named: Named,
     coding: Coding,
@@ -185,7 +189,8 @@ struct RtspUnits {
 impl RtspUnits {
     /// Takes note of the parameter sets that the session description or the stream told.
     fn learn(&mut self) {
-        let parameters = self.demuxed.streams().get(self.stream).and_then(|s| s.parameters());
+        let streams = self.demuxed.as_ref().map_or(&[][..], |demuxed| demuxed.streams());
+        let parameters = streams.get(self.stream).and_then(|s| s.parameters());
         let Some(ParametersRef::Video(parameters)) = parameters else { return };
         match parameters.codec_params() {
             VideoParametersCodec::H264 { sps, pps } => self.coding.learn(&[sps, pps]),
@@ -256,6 +261,14 @@ impl RtspUnits {
     }
 }
 
+impl Drop for RtspUnits {
+    fn drop(&mut self) {
+        // The camera is told in the background, also by a thread that knows no runtime.
+        let _runtime = self.runtime.enter();
+        drop(self.demuxed.take());
+    }
+}
+
 #[async_trait]
 impl UnitStream for RtspUnits {
     async fn next(&mut self) -> Result<NextUnit, CameraError> {
@@ -263,9 +276,10 @@ impl UnitStream for RtspUnits {
             return Ok(NextUnit::Unit(unit));
         }
         loop {
+            let Some(demuxed) = self.demuxed.as_mut() else { return Ok(NextUnit::End) };
             tokio::select! {
                 biased;
-                item = self.demuxed.next() => match item {
+                item = demuxed.next() => match item {
                     Some(Ok(CodecItem::VideoFrame(frame))) => return Ok(self.unit(frame)),
                     Some(Ok(CodecItem::Rtcp(packet))) => self.report(&packet),
                     Some(Ok(_)) => {}
