@@ -22,7 +22,6 @@ pub struct Packed {
 
 pub struct PackedUnit {
     pub at_ms: u64,
-    pub key: bool,
     payloads: Vec<Vec<u8>>,
 }
 
@@ -49,7 +48,7 @@ pub fn pack(clip: &Clip, codec: Codec, in_band: bool) -> Packed {
         }
         let sent: Vec<&[u8]> = nals.into_iter().filter(|nal| in_band || !codec.is_set(nal)).collect();
         let payloads = sent.into_iter().flat_map(|nal| payloads(nal, codec)).collect();
-        units.push(PackedUnit { at_ms: unit.at.mseconds(), key: unit.key, payloads });
+        units.push(PackedUnit { at_ms: unit.at.mseconds(), payloads });
     }
     Packed { codec, units, length_ms: clip.length.mseconds(), sets }
 }
