@@ -2,11 +2,14 @@
 //!
 //! One file per measurement and one list. Ratios are taken within one run. The last line is one JSON object.
 
+mod camera_density;
 mod decoding;
 mod idle;
+mod latency;
 mod programs;
 mod reconnects;
 mod street;
+mod usage;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -23,7 +26,8 @@ struct Bench {
     run: fn(Vec<OsString>) -> anyhow::Result<serde_json::Value>,
 }
 
-const BENCHES: &[Bench] = &[decoding::BENCH, idle::BENCH, reconnects::BENCH];
+const BENCHES: &[Bench] =
+    &[camera_density::BENCH, decoding::BENCH, idle::BENCH, latency::BENCH, reconnects::BENCH];
 
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1).peekable();

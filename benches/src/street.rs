@@ -37,10 +37,12 @@ pub fn full_hd(codec: Codec) -> anyhow::Result<PathBuf> {
     std::fs::create_dir_all(cache().join("street")).context("making the cache")?;
     eprintln!("encoding {} as {} at 1080p25, once", from.display(), codec.name());
     let encoder = match codec {
-        Codec::H264 => "x264enc bitrate=4000 speed-preset=veryfast bframes=0 key-int-max=50 ! h264parse",
+        Codec::H264 => {
+            "x264enc bitrate=4000 speed-preset=veryfast bframes=0 key-int-max=50 option-string=scenecut=0 ! h264parse"
+        }
         Codec::H265 => {
             "x265enc bitrate=4000 speed-preset=ultrafast key-int-max=50 \
-             option-string=bframes=0:open-gop=0:keyint=50:min-keyint=50:log-level=0 ! h265parse"
+             option-string=bframes=0:open-gop=0:keyint=50:min-keyint=50:scenecut=0:log-level=0 ! h265parse"
         }
     };
     let launch = format!(

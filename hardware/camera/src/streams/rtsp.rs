@@ -199,17 +199,21 @@ impl RtspUnits {
         }
     }
 
-    fn unit(&mut self, frame: VideoFrame) -> NextUnit {
-        self.heard = self.clock.elapsed();
-        self.useless = 0;
+    /// `None` for a unit without a picture.
+    fn unit(&mut self, frame: VideoFrame) -> Result<Option<NextUnit>, CameraError> {
         if frame.has_new_parameters() {
             self.learn();
         }
         self.is_lost |= frame.loss() > 0;
         let stamp = frame.timestamp();
         let ticks = frame_time::micros(stamp.elapsed(), stamp.clock_rate().get());
-        let taken = self.time.unit(ticks, Came { now: self.clock.now(), elapsed: self.heard });
         let coded = self.coding.with_lengths(frame.into_data(), UnitKind::Key);
+        if coded.bytes == 0 {
+            return self.useless("units without a picture").map(|()| None);
+        }
+        self.heard = self.clock.elapsed();
+        self.useless = 0;
+        let taken = self.time.unit(ticks, Came { now: self.clock.now(), elapsed: self.heard });
         self.number += 1;
         if self.is_lost {
             self.number += 1;
@@ -224,26 +228,29 @@ impl RtspUnits {
         };
         if std::mem::take(&mut self.is_lost) {
             self.held = Some(unit);
-            return NextUnit::Lost;
+            return Ok(Some(NextUnit::Lost));
         }
-        NextUnit::Unit(unit)
+        Ok(Some(NextUnit::Unit(unit)))
     }
 
-    /// A packet that cannot be used costs its picture; many in a row cost the session.
-    fn useless(&mut self, err: &retina::Error) -> Result<(), CameraError> {
+    fn broken(&mut self, err: &retina::Error) -> Result<(), CameraError> {
         let text = sentence(err);
-        // Only errors about packets name the source that sent them.
-        let is_packet = err.to_string().contains("\nstream: ") && !text.contains("receiving UDP");
+        // Only errors about packets name the stream that they came by.
+        if err.to_string().contains("\nstream: ") && !text.contains("receiving UDP") {
+            return self.useless(&text);
+        }
+        Err(self.named.stream(&format!("the stream broke: {text}")))
+    }
+
+    /// What cannot be used costs its picture; much of it in a row costs the session.
+    fn useless(&mut self, what: &str) -> Result<(), CameraError> {
         self.useless += 1;
-        if is_packet && self.useless <= USELESS_MAX {
-            tracing::debug!(camera = %self.named.camera, "a packet is left out: {text}");
-            self.is_lost = true;
+        self.is_lost = true;
+        tracing::debug!(camera = %self.named.camera, "left out: {what}");
+        if self.useless <= USELESS_MAX {
             return Ok(());
         }
-        Err(self.named.stream(&match is_packet {
-            true => format!("it sends something else than it said, or began anew: {text}"),
-            false => format!("the stream broke: {text}"),
-        }))
+        Err(self.named.stream(&format!("it sends something else than it said, or began anew: {what}")))
     }
 
     fn report(&mut self, packet: &retina::rtcp::ReceivedCompoundPacket) {
@@ -280,10 +287,12 @@ impl UnitStream for RtspUnits {
             tokio::select! {
                 biased;
                 item = demuxed.next() => match item {
-                    Some(Ok(CodecItem::VideoFrame(frame))) => return Ok(self.unit(frame)),
+                    Some(Ok(CodecItem::VideoFrame(frame))) => if let Some(next) = self.unit(frame)? {
+                        return Ok(next);
+                    },
                     Some(Ok(CodecItem::Rtcp(packet))) => self.report(&packet),
                     Some(Ok(_)) => {}
-                    Some(Err(err)) => self.useless(&err)?,
+                    Some(Err(err)) => self.broken(&err)?,
                     None => return Ok(NextUnit::End),
                 },
                 () = &mut self.silence => {
