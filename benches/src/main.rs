@@ -2,6 +2,7 @@
 //!
 //! One file per measurement and one list. Ratios are taken within one run. The last line is one JSON object.
 
+mod accuracy;
 mod camera_density;
 mod decoding;
 mod idle;
@@ -9,6 +10,7 @@ mod latency;
 mod programs;
 mod reconnects;
 mod street;
+mod tracker;
 mod usage;
 
 use std::ffi::OsString;
@@ -26,8 +28,15 @@ struct Bench {
     run: fn(Vec<OsString>) -> anyhow::Result<serde_json::Value>,
 }
 
-const BENCHES: &[Bench] =
-    &[camera_density::BENCH, decoding::BENCH, idle::BENCH, latency::BENCH, reconnects::BENCH];
+const BENCHES: &[Bench] = &[
+    accuracy::BENCH,
+    camera_density::BENCH,
+    decoding::BENCH,
+    idle::BENCH,
+    latency::BENCH,
+    reconnects::BENCH,
+    tracker::BENCH,
+];
 
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1).peekable();
