@@ -13,4 +13,5 @@ mod signals;
 mod source;
 mod streams;
 mod tidy;
+mod tracks;
 mod uplink;
