@@ -5,6 +5,7 @@ pub mod camera;
 pub mod clock;
 pub mod fake;
 pub mod infer;
+pub mod secrets;
 pub mod sink;
 pub mod units;
 
