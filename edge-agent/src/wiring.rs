@@ -141,6 +141,7 @@ fn buses(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
         let settings = GpsServerSettings {
             listeners: vec![gps_listener(listener)],
             zone_by_device: zones.clone(),
+            devices: buses.devices.clone(),
             limits: hardware_gps::server::Limits::default(),
         };
         let (sink, clock, stop) = (sink.clone(), pole.clock.clone(), stop.clone());
