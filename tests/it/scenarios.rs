@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use models_domain::scene::Scene;
-use models_domain::track::{Settings, Track};
+use models_domain::track::{Settings, Track, Trail};
 use models_domain::watch::Watch;
 use models_domain::{BBox, CameraId, Class, Detection, EventBody, TrackId, UtcMillis};
 use serde::Deserialize;
@@ -66,7 +66,7 @@ fn run(path: &Path) -> Result<String> {
     let scene = Scene::parse(&std::fs::read_to_string(path.join("scene.toml"))?)?;
     let watch = Watch::new(CameraId::new("c")?, &scene, Settings::default());
     let mut watch = watch.map_err(|problems| anyhow!(problems.join("; ")))?;
-    let (mut out, mut first_seen) = (Vec::new(), BTreeMap::new());
+    let (mut out, mut past_by_id) = (Vec::new(), BTreeMap::new());
     for (i, line) in std::fs::read_to_string(path.join("in.jsonl"))?.lines().enumerate() {
         let picture: Picture = serde_json::from_str(line).with_context(|| format!("line {}", i + 1))?;
         let at = UtcMillis(picture.at_ms);
@@ -75,7 +75,7 @@ fn run(path: &Path) -> Result<String> {
             watch.step(at, &seen, &mut out);
         } else {
             let tracks: Vec<Track> =
-                picture.tracks.iter().map(|known| known.track(at, &mut first_seen)).collect();
+                picture.tracks.iter().map(|known| known.track(at, &mut past_by_id)).collect();
             watch.step_tracks(at, &tracks, &mut out);
         }
     }
@@ -90,19 +90,32 @@ impl Seen {
     }
 }
 
+/// What is known of a ready track from the pictures before.
+struct Past {
+    began: UtcMillis,
+    began_bbox: BBox,
+    trail: Trail,
+}
+
 impl Known {
-    fn track(&self, at: UtcMillis, first_seen: &mut BTreeMap<u64, (UtcMillis, BBox)>) -> Track {
+    fn track(&self, at: UtcMillis, past_by_id: &mut BTreeMap<u64, Past>) -> Track {
         let [x, y, w, h] = self.bbox;
         let bbox = BBox::new(x, y, w, h);
-        let (began, began_bbox) = *first_seen.entry(self.id).or_insert((at, bbox));
+        let past = past_by_id.entry(self.id).or_insert(Past {
+            began: at,
+            began_bbox: bbox,
+            trail: Trail::default(),
+        });
+        past.trail.push(at, &bbox);
         Track {
             id: TrackId(self.id),
             class: self.class,
             bbox,
             velocity: (0.0, 0.0),
+            trail: past.trail,
             score: 0.9,
-            began,
-            began_bbox,
+            began: past.began,
+            began_bbox: past.began_bbox,
             seen: at,
         }
     }
