@@ -1,5 +1,6 @@
 //! The inference door: road users out of pictures, and pictures for people.
 
+pub use models_domain::effort::Priority;
 use models_domain::{CameraId, Detection};
 
 use crate::camera::Picture;
@@ -29,17 +30,6 @@ pub trait PictureEncoder: Send + Sync {
     /// # Errors
     /// [`InferError::Picture`] when the planes are too short for the size.
     fn jpeg(&self, picture: &Picture, max_width: u32, quality: u8) -> Result<Vec<u8>, InferError>;
-}
-
-/// Who is served first when the machine cannot serve all: declared per camera, shown to people, never silent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Priority {
-    /// Only whether the camera works and what stands around.
-    Health,
-    /// Rules that look for incidents.
-    Incident,
-    /// Junction counts: a picture lost is a count lost.
-    Counting,
 }
 
 /// What came of a picture that was handed to a [`SharedDetector`].
