@@ -1,5 +1,5 @@
-//! What access rules cost, in one run. Figures, not promises: `cargo test --release --workspace --test it -- --ignored rules_cost
-//! --nocapture`.
+//! What access rules cost, in one run. Figures, not promises: `cargo test --release --workspace --test it -- --ignored
+//! --nocapture rules_cost`.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use hardware_ports::bus::{Bus, Delivery};
 
 use crate::city::{City, PATIENCE, granted, next, publish_until_heard};
 
-const MESSAGES: usize = 300_000;
+const MESSAGES: usize = 100_000;
 /// Gateways in the city.
 const GATEWAYS: usize = 700;
 
@@ -130,6 +130,12 @@ async fn rules_cost() {
             with / without
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn reload_cost() {
+    let city = City::new(&["hall", "a"]);
     for (gateways, poles) in [(1, 1), (GATEWAYS, 1), (GATEWAYS, 50)] {
         let (opened, back) = reload(&city, gateways, poles).await;
         println!(
