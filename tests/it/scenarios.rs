@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
+use models_domain::event::Phase;
 use models_domain::scene::Scene;
 use models_domain::track::{Settings, Track};
 use models_domain::watch::Watch;
@@ -66,7 +67,7 @@ fn run(path: &Path) -> Result<String> {
     let scene = Scene::parse(&std::fs::read_to_string(path.join("scene.toml"))?)?;
     let watch = Watch::new(CameraId::new("c")?, &scene, Settings::default());
     let mut watch = watch.map_err(|problems| anyhow!(problems.join("; ")))?;
-    let (mut out, mut first_seen) = (Vec::new(), BTreeMap::new());
+    let (mut out, mut ways) = (Vec::new(), BTreeMap::new());
     for (i, line) in std::fs::read_to_string(path.join("in.jsonl"))?.lines().enumerate() {
         let picture: Picture = serde_json::from_str(line).with_context(|| format!("line {}", i + 1))?;
         let at = UtcMillis(picture.at_ms);
@@ -74,8 +75,7 @@ fn run(path: &Path) -> Result<String> {
             let seen: Vec<Detection> = picture.detections.iter().map(Seen::detection).collect();
             watch.step(at, &seen, &mut out);
         } else {
-            let tracks: Vec<Track> =
-                picture.tracks.iter().map(|known| known.track(at, &mut first_seen)).collect();
+            let tracks: Vec<Track> = picture.tracks.iter().map(|known| known.track(at, &mut ways)).collect();
             watch.step_tracks(at, &tracks, &mut out);
         }
     }
@@ -91,15 +91,20 @@ impl Seen {
 }
 
 impl Known {
-    fn track(&self, at: UtcMillis, first_seen: &mut BTreeMap<u64, (UtcMillis, BBox)>) -> Track {
+    /// `ways`: first and last time and box of each track.
+    fn track(&self, at: UtcMillis, ways: &mut BTreeMap<u64, [(UtcMillis, BBox); 2]>) -> Track {
         let [x, y, w, h] = self.bbox;
         let bbox = BBox::new(x, y, w, h);
-        let (began, began_bbox) = *first_seen.entry(self.id).or_insert((at, bbox));
+        let [(began, began_bbox), (last, last_bbox)] = *ways.entry(self.id).or_insert([(at, bbox); 2]);
+        ways.insert(self.id, [(began, began_bbox), (at, bbox)]);
+        let (p, q) = (last_bbox.center(), bbox.center());
+        let seconds = at.since(last).seconds().max(0.001);
+        let velocity = ((q.x - p.x) / seconds, (q.y - p.y) / seconds);
         Track {
             id: TrackId(self.id),
             class: self.class,
             bbox,
-            velocity: (0.0, 0.0),
+            velocity,
             score: 0.9,
             began,
             began_bbox,
@@ -113,8 +118,11 @@ fn text(at: UtcMillis, body: &EventBody) -> String {
         return format!("{:>6} {} {} {} track {}\n", at.0, c.line, c.class, c.direction, c.track.0);
     }
     let EventBody::Rule { event: e, .. } = body else { return format!("{:>6} {}\n", at.0, body.kind()) };
+    let phase = if e.phase == Phase::Moment { String::new() } else { format!(" {}", e.phase.name()) };
+    let way = e.way.as_ref().map_or(String::new(), |way| format!(" {} to {}", way.from, way.to));
+    let measures: String = e.measures.iter().map(|m| format!(" {m}")).collect();
     format!(
-        "{:>6} {} {} track {} zone {} began {}\n",
+        "{:>6} {}{phase} {} track {} zone {} began {}{way}{measures}\n",
         at.0,
         e.rule,
         e.class.map_or("-", Class::name),

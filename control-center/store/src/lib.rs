@@ -5,6 +5,7 @@
 mod errs;
 mod gateways;
 mod ingest;
+mod measures;
 mod open;
 mod people;
 mod read;
@@ -14,6 +15,7 @@ mod stills;
 pub use errs::{Kind, StoreError};
 pub use gateways::{SavedState, StateRow};
 pub use ingest::{Commit, Gap, NewEvent};
+pub use measures::MeasureRow;
 pub use open::Store;
 pub use people::SessionRow;
 pub use read::{CountRow, EventRow, Figures, ListFilter, PageKey, Span};

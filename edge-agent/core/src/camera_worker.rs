@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use hardware_ports::Clock;
 use hardware_ports::camera::{CameraDriver, CameraSource, CameraStream, Frame, Next, Pace};
-use hardware_ports::infer::Detector;
+use hardware_ports::infer::{Detector, PictureMeter};
 use models_domain::event::{Link, LinkState};
 use models_domain::scene::Scene;
 use models_domain::{CameraId, DurationMs, EventBody, UtcMillis};
@@ -55,6 +55,8 @@ pub struct CameraTask {
 pub struct Doors {
     pub driver: Arc<dyn CameraDriver>,
     pub detector: Arc<dyn Detector>,
+    /// Without one nothing is said of the cameras' health.
+    pub meter: Option<Arc<dyn PictureMeter>>,
     pub events: Arc<dyn KeepEvents>,
     pub stills: Arc<dyn KeepStills>,
     pub board: Arc<Board>,
@@ -84,6 +86,7 @@ impl CameraWorker {
     /// Every rule of the scene that is unknown or has a wrong key.
     pub fn new(task: CameraTask, doors: Doors) -> Result<Self, Vec<String>> {
         let analysis = Analysis::new(task.id.clone(), &task.scene, Arc::clone(&doors.detector))?;
+        let analysis = analysis.with_meter(doors.meter.clone());
         let now = doors.clock.elapsed();
         let pace = AnalyzePace::new(task.analyze_fps);
         let sleep = Box::new(std::thread::sleep);
@@ -192,7 +195,8 @@ impl CameraWorker {
                 self.facts.analysed(analysed.detections);
                 let tracks = analysed.tracks.to_vec();
                 for (at, body) in analysed.events {
-                    self.facts.push(at, body, Some(frame.picture.clone()));
+                    let picture = body.wants_still().then(|| frame.picture.clone());
+                    self.facts.push(at, body, picture);
                 }
                 let fps = self.rate.picture(self.doors.clock.elapsed());
                 let size = self.analysis.size();

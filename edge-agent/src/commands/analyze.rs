@@ -12,15 +12,30 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use edge_agent_core::analysis::Analysis;
 use hardware_camera::{Cameras, clip_length};
+use hardware_infer::Meter;
 use hardware_ports::camera::{CameraDriver, CameraSource, CameraStream, Frame, Next, Pace, Transport};
 use hardware_ports::{Clock, SystemClock};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use models_domain::scene::Scene;
 use models_domain::{CameraId, UtcMillis};
+use models_domain::{health, rules};
 
 use self::annotated::Annotated;
 use self::report::Report;
 use crate::{models, usage};
+
+fn help() -> String {
+    let about = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let rules: Vec<String> =
+        rules::ALL.iter().map(|kind| format!("  {}: {}", kind.name, about(kind.about))).collect();
+    let health: Vec<String> = health::ALL.iter().map(|(name, what)| format!("  {name}: {what}")).collect();
+    format!(
+        "{EXAMPLE}\n\nRules (kind: what it tells; its keys, with what holds when they are left out):\n{}\n\n\
+        The picture's health, watched without a line in the scene; [health] off = [\"camera_dark\"] or [\"all\"], for_ms:\n{}",
+        rules.join("\n"),
+        health.join("\n")
+    )
+}
 
 const EXAMPLE: &str = "Example:
   edge-agent analyze junction.mp4 --scene junction.toml --events events.jsonl --annotated seen.mp4
@@ -35,7 +50,7 @@ A scene file, in pixels of a picture of `size`:
   id = \"box\"
   polygon = [[300, 300], [700, 300], [700, 600], [300, 600]]
   [[rule]]
-  kind = \"stopped_vehicle\"   # also wrong_way, intrusion
+  kind = \"stopped_vehicle\"   # the others are listed below
   zone = \"box\"
   for_ms = 10000
 
@@ -48,7 +63,7 @@ const WAIT: Duration = Duration::from_millis(250);
 const SILENT: Duration = Duration::from_secs(30);
 
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLE)]
+#[command(after_help = help())]
 pub struct Args {
     /// A clip's path, or the URL of a camera (rtsp://user:password@host/path).
     #[arg(value_name = "CLIP_OR_URL")]
@@ -84,7 +99,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let scene = read_scene(&args.scene)?;
     let detector = models::open_for_tracking(args.model.as_deref(), usize::from(args.threads))?;
     let analysis = Analysis::new(CameraId::new("clip")?, &scene, Arc::new(detector))
-        .map_err(|problems| anyhow!("{}: {}", args.scene.display(), problems.join("; ")))?;
+        .map_err(|problems| anyhow!("{}: {}", args.scene.display(), problems.join("; ")))?
+        .with_meter(Some(Arc::new(Meter)));
     let report = Report::create(&scene, args.events.as_deref(), args.tracks.as_deref())?;
     let annotated = args.annotated.as_deref().map(|path| Annotated::new(path, &scene));
     let is_stream = args.input.contains("://") && !args.input.starts_with("file://");

@@ -7,9 +7,10 @@ use edge_agent_core::board::Board;
 use edge_agent_core::camera_worker::{CameraTask, CameraWorker, Doors};
 use edge_agent_core::supervise::{Failure, chain, forever};
 use hardware_camera::Cameras;
+use hardware_infer::Meter;
 use hardware_ports::Clock;
 use hardware_ports::camera::CameraDriver;
-use hardware_ports::infer::Detector;
+use hardware_ports::infer::{Detector, PictureMeter};
 use models_domain::event::{Link, LinkState};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -39,7 +40,8 @@ pub fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part
                 }
             };
             begun.well();
-            run_all(tasks, Doors { driver, detector, events, stills, board, clock }, stop).await;
+            let meter: Option<Arc<dyn PictureMeter>> = Some(Arc::new(Meter));
+            run_all(tasks, Doors { driver, detector, meter, events, stills, board, clock }, stop).await;
             Ok(())
         }
     });

@@ -1,11 +1,12 @@
 //! The inference door: ONNX Runtime for the network, OpenCV for the pixels around it.
 //!
 //! Suggested reading order: `detector`, then what it is made of: `runtime`, `model_file`, `turns`, `tensor`, `pixels`;
-//! then pictures for people: `rgb`, `jpeg`, `draw`.
+//! then pictures for people: `rgb`, `jpeg`, `draw`; and small ones for the watch over a camera's health: `meter`.
 
 pub mod detector;
 pub mod draw;
 pub mod jpeg;
+pub mod meter;
 mod model_file;
 mod pixels;
 pub mod rgb;
@@ -16,4 +17,5 @@ mod turns;
 pub use detector::{Options, OrtDetector};
 pub use draw::{Drawing, Label, annotate};
 pub use jpeg::{JpegEncoder, read_picture};
+pub use meter::Meter;
 pub use runtime::{Places, Runtime};

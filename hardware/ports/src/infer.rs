@@ -1,5 +1,6 @@
 //! The inference door: road users out of pictures, and pictures for people.
 
+use models_domain::health::Thumb;
 use models_domain::{CameraId, Detection};
 
 use crate::camera::Picture;
@@ -29,6 +30,15 @@ pub trait PictureEncoder: Send + Sync {
     /// # Errors
     /// [`InferError::Picture`] when the planes are too short for the size.
     fn jpeg(&self, picture: &Picture, max_width: u32, quality: u8) -> Result<Vec<u8>, InferError>;
+}
+
+/// Pictures made small, to see whether a camera still shows what it should.
+pub trait PictureMeter: Send + Sync {
+    /// The picture as a grey thumb with its texture: a millisecond or less, for about one picture a second.
+    ///
+    /// # Errors
+    /// [`InferError::Picture`] when the planes are too short for the size.
+    fn thumb(&self, picture: &Picture) -> Result<Thumb, InferError>;
 }
 
 /// Who is served first when the machine cannot serve all: declared per camera, shown to people, never silent.

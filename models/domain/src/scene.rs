@@ -1,11 +1,13 @@
 //! What is drawn over a camera's picture: counting lines, zones and the rules that watch them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
 use crate::geo::Point;
+use crate::health;
 use crate::ids::{LineId, ZoneId};
+use crate::pcu::PcuTable;
 
 /// A scene in pixels of a picture of `size`; pictures of another size are scaled to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +17,10 @@ pub struct Scene {
     pub lines: Vec<Line>,
     pub zones: Vec<Zone>,
     pub rules: Vec<RuleSpec>,
+    /// What each class weighs; `[pcu]` weighs single classes anew.
+    pub pcu: PcuTable,
+    /// How the picture's own health is watched; `[health]`.
+    pub health: health::Settings,
 }
 
 /// A counting line from `a` to `b`; "right" is right of somebody who stands on `a` and looks to `b`.
@@ -58,12 +64,17 @@ struct RawScene {
     zones: Vec<Zone>,
     #[serde(default, rename = "rule")]
     rules: Vec<toml::Table>,
+    #[serde(default)]
+    pcu: BTreeMap<String, f64>,
+    #[serde(default)]
+    health: health::RawSettings,
 }
 
 impl Scene {
     /// A scene without lines, zones or rules.
     pub fn empty(size: (u32, u32)) -> Self {
-        Self { size, lines: Vec::new(), zones: Vec::new(), rules: Vec::new() }
+        let (pcu, health) = (PcuTable::default(), health::Settings::default());
+        Self { size, lines: Vec::new(), zones: Vec::new(), rules: Vec::new(), pcu, health }
     }
 
     /// Reads a scene file.
@@ -112,8 +123,16 @@ impl RawScene {
                 None => problems.push(format!("rule {}: kind is missing", i + 1)),
             }
         }
+        let pcu = PcuTable::with(&self.pcu).unwrap_or_else(|wrong| {
+            problems.extend(wrong);
+            PcuTable::default()
+        });
+        let health = self.health.check().unwrap_or_else(|wrong| {
+            problems.extend(wrong);
+            health::Settings::default()
+        });
         if problems.is_empty() {
-            Ok(Scene { size: self.size, lines: self.lines, zones: self.zones, rules })
+            Ok(Scene { size: self.size, lines: self.lines, zones: self.zones, rules, pcu, health })
         } else {
             Err(problems)
         }

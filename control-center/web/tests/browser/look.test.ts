@@ -5,7 +5,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { launch, LAPTOP, PHONE, WIDE } from "./browser";
-import { counts, history, rule, snapshot } from "./city";
+import { counts, history, measured, rule, snapshot } from "./city";
 import { FixtureHall, PASSWORD } from "./fixture";
 import { drawJpeg, openPage, settled } from "./steps";
 
@@ -18,7 +18,7 @@ beforeAll(async () => {
   browser = await launch();
   const jpeg = await drawJpeg(browser);
   hall.snapshot = snapshot;
-  hall.events = history(240, Date.now() - 5_000);
+  hall.events = [...measured(Date.now() - 5_000), ...history(240, Date.now() - 100_000)];
   hall.counts = counts(Date.now());
   hall.still = () => jpeg;
   hall.picture = (camera) => ({ camera, atMs: BigInt(Date.now() - 180), jpeg, width: 1280, height: 720,

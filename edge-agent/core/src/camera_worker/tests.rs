@@ -88,6 +88,7 @@ fn run(
     let doors = Doors {
         driver: Arc::new(ScriptedCamera::new(Arc::clone(&clock), opens)),
         detector: Arc::new(ScriptedDetector::new(pictures)),
+        meter: None,
         events: shelf.clone(),
         stills: shelf.clone(),
         board: Arc::clone(&board),

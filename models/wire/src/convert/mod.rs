@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod event;
 pub mod gateway;
+pub mod rule;
 
 /// A message that is valid protobuf but not of this contract.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
