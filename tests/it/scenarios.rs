@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow};
 use models_domain::event::Phase;
 use models_domain::scene::Scene;
-use models_domain::track::{Settings, Track};
+use models_domain::track::{Settings, Track, Trail};
 use models_domain::watch::Watch;
 use models_domain::{BBox, CameraId, Class, Detection, EventBody, TrackId, UtcMillis};
 use serde::Deserialize;
@@ -67,7 +67,7 @@ fn run(path: &Path) -> Result<String> {
     let scene = Scene::parse(&std::fs::read_to_string(path.join("scene.toml"))?)?;
     let watch = Watch::new(CameraId::new("c")?, &scene, Settings::default());
     let mut watch = watch.map_err(|problems| anyhow!(problems.join("; ")))?;
-    let (mut out, mut ways) = (Vec::new(), BTreeMap::new());
+    let (mut out, mut past_by_id) = (Vec::new(), BTreeMap::new());
     for (i, line) in std::fs::read_to_string(path.join("in.jsonl"))?.lines().enumerate() {
         let picture: Picture = serde_json::from_str(line).with_context(|| format!("line {}", i + 1))?;
         let at = UtcMillis(picture.at_ms);
@@ -75,7 +75,8 @@ fn run(path: &Path) -> Result<String> {
             let seen: Vec<Detection> = picture.detections.iter().map(Seen::detection).collect();
             watch.step(at, &seen, &mut out);
         } else {
-            let tracks: Vec<Track> = picture.tracks.iter().map(|known| known.track(at, &mut ways)).collect();
+            let tracks: Vec<Track> =
+                picture.tracks.iter().map(|known| known.track(at, &mut past_by_id)).collect();
             watch.step_tracks(at, &tracks, &mut out);
         }
     }
@@ -90,13 +91,26 @@ impl Seen {
     }
 }
 
+/// What is known of a ready track from the pictures before.
+struct Past {
+    began: UtcMillis,
+    began_bbox: BBox,
+    last: (UtcMillis, BBox),
+    trail: Trail,
+}
+
 impl Known {
-    /// `ways`: first and last time and box of each track.
-    fn track(&self, at: UtcMillis, ways: &mut BTreeMap<u64, [(UtcMillis, BBox); 2]>) -> Track {
+    fn track(&self, at: UtcMillis, past_by_id: &mut BTreeMap<u64, Past>) -> Track {
         let [x, y, w, h] = self.bbox;
         let bbox = BBox::new(x, y, w, h);
-        let [(began, began_bbox), (last, last_bbox)] = *ways.entry(self.id).or_insert([(at, bbox); 2]);
-        ways.insert(self.id, [(began, began_bbox), (at, bbox)]);
+        let past = past_by_id.entry(self.id).or_insert(Past {
+            began: at,
+            began_bbox: bbox,
+            last: (at, bbox),
+            trail: Trail::default(),
+        });
+        past.trail.push(at, &bbox);
+        let (last, last_bbox) = std::mem::replace(&mut past.last, (at, bbox));
         let (p, q) = (last_bbox.center(), bbox.center());
         let seconds = at.since(last).seconds().max(0.001);
         let velocity = ((q.x - p.x) / seconds, (q.y - p.y) / seconds);
@@ -105,9 +119,10 @@ impl Known {
             class: self.class,
             bbox,
             velocity,
+            trail: past.trail,
             score: 0.9,
-            began,
-            began_bbox,
+            began: past.began,
+            began_bbox: past.began_bbox,
             seen: at,
         }
     }

@@ -1,5 +1,10 @@
 //! Plane geometry of a picture (pixels, y down) and positions on the earth (WGS 84).
 
+pub mod consensus;
+pub mod homography;
+pub mod lens;
+mod linear;
+
 use serde::{Deserialize, Serialize};
 
 use crate::units::{Degrees, Meters};

@@ -7,6 +7,7 @@ pub mod count;
 pub mod detection;
 pub mod event;
 pub mod geo;
+pub mod ground;
 pub mod health;
 pub mod ids;
 pub mod ladder;

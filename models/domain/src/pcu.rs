@@ -37,7 +37,8 @@ impl PcuTable {
     }
 
     pub fn sum(&self, classes: impl IntoIterator<Item = Class>) -> f64 {
-        classes.into_iter().map(|class| self.of(class)).sum()
+        // Not `sum()`: that of nothing is -0.0.
+        classes.into_iter().fold(0.0, |sum, class| sum + self.of(class))
     }
 
     /// The defaults with some classes weighed anew, by name.

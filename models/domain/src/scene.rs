@@ -1,10 +1,12 @@
-//! What is drawn over a camera's picture: counting lines, zones and the rules that watch them.
+//! What is drawn over a camera's picture: counting lines, zones, the rules that watch them, and the ground they lie on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
 use crate::geo::Point;
+use crate::geo::lens::RawLens;
+use crate::ground::{Ground, RawMark};
 use crate::health;
 use crate::ids::{LineId, ZoneId};
 use crate::pcu::PcuTable;
@@ -21,6 +23,8 @@ pub struct Scene {
     pub pcu: PcuTable,
     /// How the picture's own health is watched; `[health]`.
     pub health: health::Settings,
+    /// Pixels to meters, where the scene has `[[ground]]` marks.
+    pub ground: Option<Ground>,
 }
 
 /// A counting line from `a` to `b`; "right" is right of somebody who stands on `a` and looks to `b`.
@@ -68,13 +72,16 @@ struct RawScene {
     pcu: BTreeMap<String, f64>,
     #[serde(default)]
     health: health::RawSettings,
+    lens: Option<RawLens>,
+    #[serde(default, rename = "ground")]
+    marks: Vec<RawMark>,
 }
 
 impl Scene {
-    /// A scene without lines, zones or rules.
+    /// A scene without lines, zones, rules or ground.
     pub fn empty(size: (u32, u32)) -> Self {
         let (pcu, health) = (PcuTable::default(), health::Settings::default());
-        Self { size, lines: Vec::new(), zones: Vec::new(), rules: Vec::new(), pcu, health }
+        Self { size, lines: Vec::new(), zones: Vec::new(), rules: Vec::new(), pcu, health, ground: None }
     }
 
     /// Reads a scene file.
@@ -131,12 +138,25 @@ impl RawScene {
             problems.extend(wrong);
             health::Settings::default()
         });
+        let ground = ground(self.size, self.lens.as_ref(), &self.marks).unwrap_or_else(|problem| {
+            problems.push(problem);
+            None
+        });
         if problems.is_empty() {
-            Ok(Scene { size: self.size, lines: self.lines, zones: self.zones, rules, pcu, health })
+            Ok(Scene { size: self.size, lines: self.lines, zones: self.zones, rules, pcu, health, ground })
         } else {
             Err(problems)
         }
     }
+}
+
+/// The ground of a scene, if it has marks. A lens without marks is checked all the same.
+fn ground(size: (u32, u32), lens: Option<&RawLens>, marks: &[RawMark]) -> Result<Option<Ground>, String> {
+    let lens = lens.map(|lens| lens.check(size)).transpose()?;
+    if marks.is_empty() {
+        return Ok(None);
+    }
+    Ground::new(size, lens, marks).map(Some).map_err(|err| err.to_string())
 }
 
 #[cfg(test)]
@@ -171,6 +191,23 @@ mod tests {
             "the scene: size 1 x 720 is not a picture's size; line \"n\" has no length; \
              zone \"n\": the id is used twice; zone \"n\" needs three corners or more; rule 1: kind is missing",
         );
+    }
+
+    #[test]
+    fn a_lens_and_a_ground_read() {
+        let text = |last: &str| {
+            format!(
+                "size = [1280, 720]\n[lens]\nfx = 900\nk1 = -0.2\n\
+                 [[ground]]\npicture = [400, 600]\nmeters = [-4, 10]\n\
+                 [[ground]]\npicture = [880, 600]\nmeters = [4, 10]\nwithin_m = 0.2\n\
+                 [[ground]]\npicture = [740, 300]\nmeters = [4, 40]\n\
+                 [[ground]]\npicture = [540, 300]\nmeters = {last}\n"
+            )
+        };
+        let ground = Scene::parse(&text("[-4, 40]")).unwrap().ground.unwrap();
+        let middle = ground.at(Point::new(640.0, 600.0)).unwrap();
+        assert!(middle.x.abs() < 0.1 && (middle.y - 10.0).abs() < 0.5, "{middle:?}");
+        check(&text("[4, 40]"), "the scene: ground: points 3 and 4 are the same place");
     }
 
     #[test]

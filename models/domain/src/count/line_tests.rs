@@ -5,7 +5,7 @@ use crate::detection::BBox;
 use crate::geo::Point;
 use crate::ids::LineId;
 use crate::scene::Line;
-use crate::track::Track;
+use crate::track::{Track, Trail};
 use crate::units::UtcMillis;
 
 /// The line runs upwards at x = 100 from y = 200 to y = 0: right of it is right in the picture.
@@ -22,6 +22,7 @@ fn car(id: u64, began: (i64, f64), at: i64, x: f64, y: f64, vx: f64) -> Track {
         class: Class::Car,
         bbox: bbox(x),
         velocity: (vx, 0.0),
+        trail: Trail::default(),
         score: 0.8,
         began: UtcMillis(began.0),
         began_bbox: bbox(began.1),

@@ -95,7 +95,8 @@ impl Rule for Crowd {
         if let Some(from) = self.minute.over(at) {
             self.figure(from, out);
         }
-        let is = if persons >= self.level { Some(true) } else { (persons <= OVER * self.level).then_some(false) };
+        let is =
+            if persons >= self.level { Some(true) } else { (persons <= OVER * self.level).then_some(false) };
         let (phase, began) = match self.held.step(at, is) {
             Some(Turn::Began(since)) => (Phase::Begun, since),
             Some(Turn::Ended(since)) => (Phase::Ended, since),

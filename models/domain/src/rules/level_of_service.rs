@@ -85,11 +85,11 @@ fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
     }
     let free_flow = match (params.free_flow_kmh, &scene.ground) {
         (Some(_), None) => {
-            return Err("free_flow_kmh: needs [[ground]] points in the scene; add them or leave it out".into());
+            return Err(
+                "free_flow_kmh: needs [[ground]] points in the scene; add them or leave it out".into()
+            );
         }
-        (Some(kmh), Some(_)) => {
-            Some(MetersPerSecond::from_kmh(within("free_flow_kmh", kmh, 5.0..=150.0)?))
-        }
+        (Some(kmh), Some(_)) => Some(MetersPerSecond::from_kmh(within("free_flow_kmh", kmh, 5.0..=150.0)?)),
         (None, _) => None,
     };
     Ok(Box::new(LevelOfService {
@@ -159,10 +159,8 @@ impl LevelOfService {
         let density = pcu / self.km_lanes;
         let speed = (with_speed > 0.0).then(|| weighed / with_speed);
         let level = self.level(density, speed);
-        let mut measures = vec![
-            MeasureKind::LevelOfService.of(level as f64),
-            MeasureKind::DensityPcuPerKmLane.of(density),
-        ];
+        let mut measures =
+            vec![MeasureKind::LevelOfService.of(level as f64), MeasureKind::DensityPcuPerKmLane.of(density)];
         measures.extend(speed.map(|v| MeasureKind::SpeedMps.of(v)));
         out.push(self.event(Phase::Figure, from, measures.clone()));
         let bad = level >= self.tell_from;

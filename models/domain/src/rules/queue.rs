@@ -146,8 +146,9 @@ impl Rule for Queue {
     fn step(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<RuleEvent>) {
         self.slow_by_track.retain(|id, _| tracks.iter().any(|t| t.id == *id));
         let mut queued = Vec::new();
-        for track in tracks.iter().filter(|t| self.classes.contains(&t.class)) {
-            if stands_in(Some(&self.zone), track) && self.is_slow(at, track) {
+        for track in tracks {
+            let wanted = self.classes.contains(&track.class) && stands_in(Some(&self.zone), track);
+            if wanted && self.is_slow(at, track) {
                 let (foot, size) = (track.bbox.foot(), size_of(&track.bbox));
                 queued.push(Queued { foot, size, class: track.class });
             }

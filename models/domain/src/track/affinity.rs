@@ -3,6 +3,7 @@
 use super::assign::FORBIDDEN;
 use super::motion::{Motion, size_of};
 use crate::detection::{BBox, Class, Detection};
+use crate::geo::Point;
 
 /// Sides may differ by this factor from one picture to the next.
 const SIZE_RATIO_MAX: f64 = 2.2;
@@ -25,31 +26,65 @@ pub struct Gate {
     pub iou: f64,
 }
 
-/// 0 (the same) .. [`FORBIDDEN`] (must not be).
-pub fn cost(motion: &Motion, class: Class, seen: &Detection, gate: &Gate) -> f64 {
-    let bbox = motion.bbox();
-    let strange = match strangeness(class, seen.class) {
-        Some(strange) => strange,
-        // Of weak boxes the place is more to be trusted than the class.
-        None if bbox.iou(&seen.bbox) >= SAME_PLACE => OTHER_KIND,
-        None => return FORBIDDEN,
-    };
-    let ratio = size_ratio(&bbox, &seen.bbox);
-    if ratio > SIZE_RATIO_MAX {
-        return FORBIDDEN;
+/// A box with what is needed of it again and again.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    pub detection: Detection,
+    center: Point,
+    size: f64,
+}
+
+impl Seen {
+    pub fn new(detection: Detection) -> Self {
+        Self { detection, center: detection.bbox.center(), size: size_of(&detection.bbox) }
     }
-    let (a, b) = (bbox.center(), seen.bbox.center());
-    let size = (motion.size() + size_of(&seen.bbox)) / 2.0;
-    let distance = (a.x - b.x).hypot(a.y - b.y) / size;
-    let allowed = (gate.near + gate.sigmas * motion.spread()).min(gate.far);
-    let iou = bbox.iou(&seen.bbox);
-    if !distance.is_finite() || distance >= allowed || iou < gate.iou {
-        return FORBIDDEN;
+}
+
+/// Where a track's next box is looked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Search {
+    class: Class,
+    bbox: BBox,
+    center: Point,
+    size: f64,
+    /// Farthest a centre may be off, in sizes of the box.
+    allowed: f64,
+    iou: f64,
+}
+
+impl Search {
+    pub fn new(motion: &Motion, class: Class, gate: &Gate) -> Self {
+        let bbox = motion.bbox();
+        let allowed = (gate.near + gate.sigmas * motion.spread()).min(gate.far);
+        Self { class, bbox, center: bbox.center(), size: motion.size(), allowed, iou: gate.iou }
     }
-    // Overlap tells large slow boxes apart; distance is all there is for small fast ones.
-    let apart = 1.0 - iou;
-    let fit = 0.45 * apart + 0.4 * distance / allowed + 0.1 * (ratio - 1.0) / (SIZE_RATIO_MAX - 1.0);
-    (fit + strange).min(FORBIDDEN)
+
+    /// 0 (the same) .. [`FORBIDDEN`] (must not be).
+    pub fn cost(&self, seen: &Seen) -> f64 {
+        let size = (self.size + seen.size) / 2.0;
+        let reach = self.allowed * size;
+        let (dx, dy) = ((self.center.x - seen.center.x).abs(), (self.center.y - seen.center.y).abs());
+        // Nearly all pairs of a full street end here. A number that is none ends here too.
+        if !(dx < reach && dy < reach) {
+            return FORBIDDEN;
+        }
+        let iou = self.bbox.iou(&seen.detection.bbox);
+        let strange = match strangeness(self.class, seen.detection.class) {
+            Some(strange) => strange,
+            // Of weak boxes the place is more to be trusted than the class.
+            None if iou >= SAME_PLACE => OTHER_KIND,
+            None => return FORBIDDEN,
+        };
+        let ratio = size_ratio(&self.bbox, &seen.detection.bbox);
+        let distance = dx.hypot(dy) / size;
+        if ratio > SIZE_RATIO_MAX || distance >= self.allowed || iou < self.iou {
+            return FORBIDDEN;
+        }
+        // Overlap tells large slow boxes apart; distance is all there is for small fast ones.
+        let apart = 1.0 - iou;
+        let fit = 0.45 * apart + 0.4 * distance / self.allowed + 0.1 * (ratio - 1.0) / (SIZE_RATIO_MAX - 1.0);
+        (fit + strange).min(FORBIDDEN)
+    }
 }
 
 /// Whether the smaller of two boxes is a part of what the larger shows: a network often sees a door or a windscreen as a
@@ -99,7 +134,7 @@ mod tests {
     fn check(dt: f64, class: Class, x: f64, want: bool) {
         let mut motion = Motion::new(&BBox::new(0.0, 0.0, 20.0, 40.0));
         motion.predict(dt);
-        let cost = cost(&motion, Class::Motorcycle, &seen(class, x), &GATE);
+        let cost = Search::new(&motion, Class::Motorcycle, &GATE).cost(&Seen::new(seen(class, x)));
         assert_eq!(cost < FORBIDDEN, want, "{cost}");
     }
 

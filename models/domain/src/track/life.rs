@@ -1,7 +1,7 @@
 //! The life of one track: tentative, confirmed, coasting, over.
 
 use super::motion::Motion;
-use super::{Settings, Track};
+use super::{Settings, Track, Trail};
 use crate::detection::{BBox, Class, Detection};
 use crate::ids::TrackId;
 use crate::units::{DurationMs, UtcMillis};
@@ -34,12 +34,15 @@ pub struct Life {
     began: UtcMillis,
     began_bbox: BBox,
     seen: UtcMillis,
+    trail: Trail,
 }
 
 impl Life {
     pub fn new(id: TrackId, at: UtcMillis, first: &Detection) -> Self {
         let mut votes = [0.0; Class::ALL.len()];
         votes[index(first.class)] = first.score;
+        let mut trail = Trail::default();
+        trail.push(at, &first.bbox);
         Self {
             id,
             motion: Motion::new(&first.bbox),
@@ -54,6 +57,7 @@ impl Life {
             began: at,
             began_bbox: first.bbox,
             seen: at,
+            trail,
         }
     }
 
@@ -68,6 +72,7 @@ impl Life {
     pub fn update(&mut self, at: UtcMillis, seen: &Detection, settings: &Settings) {
         let before = self.motion.bbox().center();
         self.motion.update(&seen.bbox, seen.score);
+        self.trail.push(at, &seen.bbox);
         let after = self.motion.bbox().center();
         self.way += (after.x - before.x).hypot(after.y - before.y);
         self.votes[index(seen.class)] += seen.score;
@@ -145,6 +150,7 @@ impl Life {
             class: self.class(),
             bbox: self.motion.bbox(),
             velocity: self.motion.velocity(),
+            trail: self.trail,
             score: self.score,
             began: self.began,
             began_bbox: self.began_bbox,

@@ -8,16 +8,18 @@ mod affinity;
 mod assign;
 mod life;
 mod motion;
+mod trail;
 
 #[cfg(test)]
 mod tests;
 
-pub use motion::size_of;
+pub use motion::{JITTER, size_of};
+pub use trail::{Step, Trail};
 
 use crate::detection::{BBox, Class, Detection};
 use crate::ids::TrackId;
 use crate::units::{DurationMs, UtcMillis};
-use affinity::Gate;
+use affinity::{Gate, Search, Seen};
 use assign::{Costs, FORBIDDEN, cheapest_pairs};
 use life::Life;
 
@@ -31,6 +33,8 @@ pub struct Track {
     pub bbox: BBox,
     /// Filtered speed of the box's centre in pixels a second: x, y.
     pub velocity: (f64, f64),
+    /// Where it touched the ground of late; [`crate::ground::Ground::speed`] makes meters a second of it.
+    pub trail: Trail,
     /// Score of the last detection that fed it.
     pub score: f32,
     /// First detection.
@@ -174,22 +178,23 @@ impl Tracker {
         who: impl Fn(&Life) -> bool,
     ) {
         let rows: Vec<usize> = (0..self.lives.len()).filter(|&i| !fed[i] && who(&self.lives[i])).collect();
-        let cols: Vec<(usize, Detection)> =
-            free.iter().enumerate().filter_map(|(j, d)| d.map(|d| (j, *d))).collect();
+        let cols: Vec<(usize, Seen)> =
+            free.iter().enumerate().filter_map(|(j, d)| d.map(|d| (j, Seen::new(*d)))).collect();
         let mut costs = Costs::new(rows.len(), cols.len());
         for (r, &i) in rows.iter().enumerate() {
             let life = &self.lives[i];
-            let (class, unseen) = (life.class(), UNSEEN_COST * life.unseen.seconds());
+            let search = Search::new(&life.motion, life.class(), gate);
+            let unseen = UNSEEN_COST * life.unseen.seconds();
             for (c, (_, seen)) in cols.iter().enumerate() {
-                let cost = affinity::cost(&life.motion, class, seen, gate);
+                let cost = search.cost(seen);
                 if cost < FORBIDDEN {
-                    costs.set(r, c, (cost + unseen).min(0.99));
+                    costs.allow(r, c, (cost + unseen).min(0.99));
                 }
             }
         }
         for (r, c) in cheapest_pairs(&costs) {
             let (j, seen) = &cols[c];
-            self.lives[rows[r]].update(at, seen, &self.settings);
+            self.lives[rows[r]].update(at, &seen.detection, &self.settings);
             fed[rows[r]] = true;
             free[*j] = None;
         }

@@ -5,8 +5,8 @@
 
 use crate::detection::BBox;
 
-/// Spread of a network's boxes, in sizes of the box.
-const MEASURED: f64 = 0.06;
+/// How much a network's boxes shake: one sigma, in sizes of the box.
+pub const JITTER: f64 = 0.06;
 /// Speed that a road user may have when first seen, one sigma, in sizes a second: a motorcycle at 50 km/h does seven.
 const FIRST_SPEED: f64 = 4.0;
 /// Changes of speed, in sizes per second and root second.
@@ -28,7 +28,7 @@ struct Axis {
 
 impl Axis {
     fn new(at: f64, size: f64) -> Self {
-        let (var_at, var_speed) = ((MEASURED * size).powi(2), (FIRST_SPEED * size).powi(2));
+        let (var_at, var_speed) = ((JITTER * size).powi(2), (FIRST_SPEED * size).powi(2));
         Self { at, speed: 0.0, var_at, covar: 0.0, var_speed }
     }
 
@@ -62,7 +62,7 @@ struct Side {
 impl Side {
     fn new(len: f64) -> Self {
         let len = len.max(SIDE_MIN);
-        Self { len, var: (2.0 * MEASURED * len).powi(2) }
+        Self { len, var: (2.0 * JITTER * len).powi(2) }
     }
 
     fn predict(&mut self, dt: f64) {
@@ -111,7 +111,7 @@ impl Motion {
 
     /// Takes in a box that was seen now; a low `score` (0..=1) moves the belief less.
     pub fn update(&mut self, seen: &BBox, score: f32) {
-        let spread = MEASURED * (2.0 - f64::from(score.clamp(0.0, 1.0)));
+        let spread = JITTER * (2.0 - f64::from(score.clamp(0.0, 1.0)));
         let var = (spread * self.size()).powi(2);
         let c = seen.center();
         self.x.update(c.x, var);

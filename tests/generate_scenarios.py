@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes in.jsonl of the scenarios that are made up: python3 tests/scenarios/generate.py [NAME ...]
+"""Writes in.jsonl of the scenarios that are made up: python3 tests/generate_scenarios.py [NAME ...]
 
 A road user is a class, the size of its box and a way of (second, x, y) of its foot, between which it goes straight on.
 The same at every run. What must come out is in want.txt, which nobody writes but a reader: NGATU_BLESS=1, then read it.
@@ -9,7 +9,7 @@ import pathlib
 import random
 import sys
 
-HERE = pathlib.Path(__file__).parent
+HERE = pathlib.Path(__file__).parent / "scenarios"
 
 
 class User:
@@ -168,7 +168,7 @@ def pedestrian_on_carriageway():
         # A rider that is now a motorcycle, now a person, as slow as walking.
         bike((12, 20, 260), (30, 330, 270), seen_as=[(0, "motorcycle"), (16, "person"), (17, "motorcycle"), (22, "person"), (23, "motorcycle")]),
         # Pushes through beside a motorcycle that is seen.
-        man((14, 400, 300), (26, 300, 310)),
+        man((14, 391, 300), (26, 291, 310)),
         bike((14, 402, 302), (26, 302, 312)),
     ]
     write("pedestrian_on_carriageway", users)
@@ -237,7 +237,7 @@ def crowd():
             t += 5
         return man(*way, (t1, x, y))
     # Ten by 20 s, down to seven (between the levels) from 32 s to 44 s, ten again, then five.
-    users = [stroll(2 + i, 70, 120 + 90 * i, 220) for i in range(5)]
+    users = [stroll(2 + i, 85, 120 + 90 * i, 220) for i in range(5)]
     users += [stroll(8 + i, 58, 120 + 90 * i, 290) for i in range(2)]
     users += [stroll(12 + i, 32, 300 + 90 * i, 290) for i in range(3)]
     users += [stroll(44 + i / 2, 58, 300 + 90 * i, 290) for i in range(3)]
