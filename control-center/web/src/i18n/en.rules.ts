@@ -11,7 +11,7 @@ export const rules: Record<keyof typeof vi, string> = {
   "rule.crowd": "Crowd",
   "rule.illegal_parking": "Illegal parking",
   "rule.intrusion": "Intrusion into a zone",
-  "rule.level_of_service": "Level of service",
+  "rule.level_of_service": "Poor level of service",
   "rule.loitering": "Loitering",
   "rule.motorcycle_on_pavement": "Motorcycle on the pavement",
   "rule.pedestrian_on_carriageway": "Pedestrian on the carriageway",

@@ -9,7 +9,7 @@ export const rules = {
   "rule.crowd": "Đông người",
   "rule.illegal_parking": "Đỗ xe trái phép",
   "rule.intrusion": "Xâm nhập vùng cấm",
-  "rule.level_of_service": "Mức phục vụ",
+  "rule.level_of_service": "Mức phục vụ kém",
   "rule.loitering": "Người nán lại lâu",
   "rule.motorcycle_on_pavement": "Xe máy đi trên vỉa hè",
   "rule.pedestrian_on_carriageway": "Người đi bộ dưới lòng đường",

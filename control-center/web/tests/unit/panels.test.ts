@@ -23,7 +23,7 @@ const event = (seq: number, atMs: number, body?: object): StoredEvent =>
 test.each([
   [{ case: "rule", value: { camera: "c1", rule: "wrong_way", roadUser: RoadUser.MOTORCYCLE, zone: "z" } }, "rule high Đi ngược chiều | Xe máy · z | still"],
   [{ case: "rule", value: { camera: "c1", rule: "lost_luggage" } }, "rule middle lost_luggage |  | still"],
-  [{ case: "rule", value: { camera: "c1", rule: "queue", zone: "bắc", phase: 2, measures: [{ what: 1, value: 7 }, { what: 2, value: 3.35 }, { what: 5, value: 41.6 }] } }, "rule middle Hàng xe chờ | bắc · 7 xe · 3,4 PCU | still"],
+  [{ case: "rule", value: { camera: "c1", rule: "queue", zone: "bắc", phase: 2, measures: [{ what: 1, value: 7 }, { what: 2, value: 3.35 }, { what: 5, value: 41.6 }] } }, "rule middle Hàng xe chờ | 7 xe · 3,4 PCU · bắc | still"],
   [{ case: "rule", value: { camera: "c1", rule: "camera_covered", phase: 3, beganMs: 1n - 95_000n, measures: [{ what: 13, value: 97 }] } }, "rule good Hết: Camera bị che | 2 phút | still"],
   [{ case: "rule", value: { camera: "c1", rule: "speed", phase: 1, roadUser: RoadUser.CAR, measures: [{ what: 8, value: 20 }, { what: 9, value: 0.5 }, { what: 10, value: 13.89 }] } }, "rule middle Quá tốc độ | Ô tô · 72 km/h · ± 1,8 km/h | still"],
   [{ case: "rule", value: { camera: "c1", rule: "turning_movement", phase: 4, roadUser: RoadUser.MOTORCYCLE, wayFrom: "tây", wayTo: "bắc", measures: [{ what: 1, value: 31 }, { what: 99, value: 1 }] } }, "figure low Hướng rẽ | Xe máy · tây → bắc · 31 xe | "],

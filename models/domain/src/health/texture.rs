@@ -6,14 +6,14 @@ const N: usize = CELLS.0 * CELLS.1;
 /// A picture that has kept the detail of fewer of its cells than this is covered.
 pub const COVERED_PERCENT: f64 = 35.0;
 /// A picture whose sharpness has fallen below this is blurred.
-pub const BLURRED_PERCENT: f64 = 62.0;
+pub const BLURRED_PERCENT: f64 = 58.0;
 /// A cell has lost its detail when this part of it is left.
 const LOST: f32 = 0.22;
 /// Contrast is judged against brightness, less the black of the code and never against less than this.
 const BLACK: f32 = 12.0;
 const DIM: f32 = 12.0;
-/// A cell has detail worth watching when its pixels differ by this part of its brightness.
-const TEXTURED: f32 = 0.035;
+/// A cell has detail worth watching when its structure is this part of its brightness.
+const TEXTURED: f32 = 0.015;
 /// Sharpness is taken where pixels differ by this many levels: below, it is the noise that is measured.
 const SHARP_LEVELS: f32 = 4.0;
 /// Cells that must have it.
@@ -85,7 +85,9 @@ pub fn rate(looks: u32, seconds: f64) -> f64 {
 fn contrasts(thumb: &Thumb) -> [f32; N] {
     std::array::from_fn(|i| {
         let (sum, n) = thumb.cell(i).fold((0.0, 0.0), |(sum, n), p| (sum + f32::from(p), n + 1.0));
-        thumb.cells[i].coarse / (sum / n - BLACK).max(DIM)
+        // Noise differs as much between neighbours as between pixels far apart; what stands in the street does not.
+        let structure = (thumb.cells[i].coarse - thumb.cells[i].fine).max(0.0);
+        structure / (sum / n - BLACK).max(DIM)
     })
 }
 

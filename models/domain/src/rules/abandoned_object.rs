@@ -274,8 +274,9 @@ impl AbandonedObject {
                 });
                 continue;
             }
-            let age = blob.iter().map(|&i| self.pixels[i].age).fold(0.0, f32::max);
-            let since = UtcMillis(at.0 - (f64::from(age) * 1_000.0) as i64);
+            let mut ages: Vec<f32> = blob.iter().map(|&i| self.pixels[i].age).collect();
+            ages.sort_by(f32::total_cmp);
+            let since = UtcMillis(at.0 - (f64::from(ages[ages.len() / 2]) * 1_000.0) as i64);
             let bbox = self.bbox_of(&blob);
             blob.iter().for_each(|&i| self.pixels[i].told = true);
             let zone = Some(self.zone.id.clone());

@@ -83,16 +83,17 @@ const HIGH: ReadonlySet<string> = new Set(["wrong_way", "pedestrian_on_carriagew
 
 function describeRule(event: RuleEvent, atMs: number): Pick<Described, "group" | "weight" | "what" | "more" | "camera" | "still"> {
   const { rule, roadUser, zone, camera, phase, measures } = event;
-  const about = [roadUser === undefined ? "" : userName(roadUser), wayOf(event) ?? zone ?? ""];
+  const who = roadUser === undefined ? "" : userName(roadUser);
+  const where = wayOf(event) ?? zone ?? "";
   const told = (...parts: string[]): string => parts.filter(Boolean).join(" · ");
   if (phase === RulePhase.FIGURE) {
-    return { group: "figure", weight: "low", what: tOr("figure", rule), more: told(...about, ...measureTexts(measures, 3)), camera, still: false };
+    return { group: "figure", weight: "low", what: tOr("figure", rule), more: told(who, where, ...measureTexts(measures, 3)), camera, still: false };
   }
   const name = tOr("rule", rule);
   if (phase === RulePhase.ENDED) {
-    return { group: "rule", weight: "good", what: t("event.rule.ended", { what: name }), more: told(...about, ageOf(atMs - Number(event.beganMs))), camera, still: true };
+    return { group: "rule", weight: "good", what: t("event.rule.ended", { what: name }), more: told(who, ageOf(atMs - Number(event.beganMs)), where), camera, still: true };
   }
-  return { group: "rule", weight: HIGH.has(rule) ? "high" : "middle", what: name, more: told(...about, ...measureTexts(measures, 2)), camera, still: true };
+  return { group: "rule", weight: HIGH.has(rule) ? "high" : "middle", what: name, more: told(who, ...measureTexts(measures, 2), where), camera, still: true };
 }
 
 const wayOf = ({ wayFrom, wayTo }: RuleEvent): string | undefined => (wayFrom && wayTo ? `${wayFrom} → ${wayTo}` : undefined);
