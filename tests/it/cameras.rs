@@ -14,7 +14,7 @@ use hardware_ports::camera::{
 use ngatu_tests::programs::{Running, program, until};
 
 /// Long enough for a busy machine that encodes the clip first; reached only by a test that fails.
-const LONG: Duration = Duration::from_secs(120);
+pub const LONG: Duration = Duration::from_secs(120);
 
 /// The clip that `deploy/clips` fetched, or none, said aloud.
 fn bikes() -> Option<PathBuf> {
@@ -29,7 +29,7 @@ fn bikes() -> Option<PathBuf> {
 }
 
 /// A simulated camera and its address.
-fn camera(options: &[&str]) -> Option<(Running, String)> {
+pub fn camera(options: &[&str]) -> Option<(Running, String)> {
     let mut command = Command::new(program("camera-simulator"));
     command.arg("--clip").arg(bikes()?).args(["--port", "0", "--path", "/x"]).args(options);
     let mut running = Running::start(&mut command);
@@ -41,7 +41,7 @@ fn camera(options: &[&str]) -> Option<(Running, String)> {
 
 fn open(url: &str, transport: Transport) -> Result<Box<dyn CameraStream>, CameraError> {
     let cameras = Cameras::new(Arc::new(SystemClock::new())).unwrap();
-    cameras.open(&CameraSource { url: url.to_owned(), transport }, Pace::NewestWins)
+    CameraDriver::open(&cameras, &CameraSource { url: url.to_owned(), transport }, Pace::NewestWins)
 }
 
 #[track_caller]

@@ -9,5 +9,6 @@ mod newcomer;
 mod scenarios;
 mod signals;
 mod source;
+mod streams;
 mod tidy;
 mod uplink;

@@ -112,16 +112,17 @@ fn attach(
 }
 
 /// The decoder of highest rank that takes `caps`.
-fn choose(caps: &gst::Caps, decoders: Decoders) -> Option<gst::ElementFactory> {
+pub fn choose(caps: &gst::Caps, decoders: Decoders) -> Option<gst::ElementFactory> {
     let kind = gst::ElementFactoryType::DECODER | gst::ElementFactoryType::MEDIA_VIDEO;
     gst::ElementFactory::factories_with_type(kind, gst::Rank::MARGINAL)
         .into_iter()
         .filter(|f| decoders == Decoders::Any || !is_hardware(f))
-        .filter(|f| f.can_sink_any_caps(caps))
+        // Decoders in hardware name sizes and profiles that only their parser will find out.
+        .filter(|f| if is_hardware(f) { f.can_sink_any_caps(caps) } else { f.can_sink_all_caps(caps) })
         .max_by_key(|f| f.rank())
 }
 
-fn is_hardware(factory: &gst::ElementFactory) -> bool {
+pub fn is_hardware(factory: &gst::ElementFactory) -> bool {
     factory.metadata("klass").is_some_and(|klass| klass.contains("Hardware"))
 }
 
@@ -131,7 +132,7 @@ pub fn is_video(caps: &gst::Caps) -> bool {
 }
 
 /// Settings of elements that GStreamer itself put in, where they have them.
-fn tune(element: &gst::Element) {
+pub fn tune(element: &gst::Element) {
     // One thread a decoder: many cameras share the machine, and threads of one stream multiply memory and waiting.
     set(element, "max-threads", 1i32);
     // Damaged pictures become false road users: none is better.

@@ -3,12 +3,16 @@
 //! Suggested reading order: `drivers` (one file per way of reading), `pipeline` (what they share), `decode`, `mailbox`.
 
 mod address;
+mod bitstream;
 mod decode;
+mod decoder;
 mod drivers;
+mod frame_time;
 mod mailbox;
 mod picture;
 mod pipeline;
 mod problem;
+mod streams;
 mod writer;
 
 pub use drivers::{Cameras, clip_length};

@@ -9,18 +9,25 @@ use hardware_ports::camera::{Picture, PixelFormat, Plane, Planes};
 pub const FORMATS: [(VideoFormat, PixelFormat); 2] =
     [(VideoFormat::I420, PixelFormat::I420), (VideoFormat::Nv12, PixelFormat::Nv12)];
 
-/// The picture in `sample`; keeps the decoder's buffer mapped until its last reader is gone, and copies no pixel.
-/// Rows may be padded: strides and offsets are those of the buffer's video meta.
+/// The picture in `sample`, as [`picture`].
 ///
 /// # Errors
 /// A text for people when the sample is not a picture of one of [`FORMATS`].
-pub fn picture(sample: &gst::Sample) -> Result<Picture, String> {
+pub fn of_sample(sample: &gst::Sample) -> Result<Picture, String> {
     let caps = sample.caps().ok_or("a picture came without a description")?;
     let info = VideoInfo::from_caps(caps).map_err(|_| format!("{caps} does not describe a picture"))?;
+    picture(sample.buffer_owned().ok_or("a picture came without its pixels")?, &info)
+}
+
+/// The picture in `buffer`; keeps the decoder's buffer mapped until its last reader is gone, and copies no pixel.
+/// Rows may be padded: strides and offsets are those of the buffer's video meta.
+///
+/// # Errors
+/// A text for people when it is not a picture of one of [`FORMATS`].
+pub fn picture(buffer: gst::Buffer, info: &VideoInfo) -> Result<Picture, String> {
     let format = FORMATS.iter().find(|(theirs, _)| *theirs == info.format()).map(|(_, ours)| *ours);
     let format = format.ok_or_else(|| format!("pictures of format {} are not read", info.format()))?;
-    let buffer = sample.buffer_owned().ok_or("a picture came without its pixels")?;
-    let frame = VideoFrame::from_buffer_readable(buffer, &info)
+    let frame = VideoFrame::from_buffer_readable(buffer, info)
         .map_err(|_| "the decoder's memory cannot be read".to_owned())?;
     let (width, height) = (frame.width(), frame.height());
     Ok(Picture { width, height, format, planes: Arc::new(Mapped(frame)) })

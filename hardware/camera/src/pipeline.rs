@@ -153,7 +153,7 @@ fn fill(sink: &gst_app::AppSink, mailbox: &Arc<Mailbox>, named: &Named, taken_at
             tracing::trace!(camera = %named.camera, "damaged picture left out");
             return Ok(gst::FlowSuccess::Ok);
         }
-        let picture = match picture::picture(&sample) {
+        let picture = match picture::of_sample(&sample) {
             Ok(picture) => picture,
             Err(why) => {
                 into.over(Over::Failed(named.undecodable(&why)));

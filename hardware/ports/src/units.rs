@@ -20,6 +20,8 @@ pub enum Codec {
     Jpeg,
     /// MPEG-4 part 2, in files.
     Mpeg4,
+    /// Whatever else files hold (VP9, MPEG-2 …): key and delta as their container says, watched by its size alone.
+    Other,
 }
 
 /// What a decoder must know before the first unit. A stream that changes it midway (resolution, codec, parameter sets
@@ -29,8 +31,8 @@ pub struct StreamFormat {
     pub codec: Codec,
     /// Pixels; 0 x 0 where only the first picture tells.
     pub size: (u32, u32),
-    /// Parameter sets known from the session description or the container, as Annex B (H.264, H.265) or as the container
-    /// keeps them; may be empty when they come in band.
+    /// H.264 and H.265: the parameter sets in use, as Annex B; empty until they came in band. Of other codecs what the
+    /// decoder must be told, in the words of whoever read the stream.
     pub parameter_sets: Vec<u8>,
 }
 
@@ -38,6 +40,9 @@ pub struct StreamFormat {
 #[derive(Clone)]
 pub struct AccessUnit {
     pub facts: UnitFacts,
+    /// Place in the stream, counting up by one. A number left out is a unit left out, on the way here or by whoever hands
+    /// units on: a decoder takes a delta only right after the unit before it, since it would guess the picture otherwise.
+    pub number: u64,
     /// How far `facts.at` may be off, either way.
     pub uncertainty: DurationMs,
     /// Presentation time on the stream's own clock.
@@ -75,14 +80,15 @@ pub trait UnitStream: Send {
 
 /// Turns units into pictures, on the thread that calls it. One per stream; hardware decoders may hold pictures back.
 pub trait PictureDecoder: Send {
-    /// Decodes one unit and appends the pictures that are complete, in presentation order. After a gap begin with a key
-    /// frame. A damaged picture is left out, never guessed.
+    /// Decodes one unit and appends the pictures that are complete, in presentation order. After a gap in
+    /// [`AccessUnit::number`] everything is left out until the next key frame. A damaged picture is left out, never guessed.
     ///
     /// # Errors
     /// [`CameraError::Undecodable`] when the decoder gives up; make a new one.
     fn decode(&mut self, unit: &AccessUnit, out: &mut Vec<Frame>) -> Result<(), CameraError>;
 
-    /// Appends the pictures that were held back; the next unit must be a key frame.
+    /// Appends the pictures that were held back, so that a lone key frame gives its picture at once; what follows is left
+    /// out until the next key frame.
     ///
     /// # Errors
     /// As [`PictureDecoder::decode`].

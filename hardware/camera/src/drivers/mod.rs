@@ -42,9 +42,9 @@ const DRIVERS: &[Driver] = &[file::DRIVER, rtsp::DRIVER];
 
 /// Opens every kind of camera address that this house reads.
 pub struct Cameras {
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// A decoder in hardware failed: it is not tried again until the program starts anew.
-    hardware_failed: AtomicBool,
+    pub(crate) hardware_failed: Arc<AtomicBool>,
 }
 
 impl Cameras {
@@ -57,7 +57,7 @@ impl Cameras {
             camera: "GStreamer".to_owned(),
             why: format!("cannot be started: {err}; install the Debian package gstreamer1.0-plugins-base"),
         })?;
-        Ok(Self { clock, hardware_failed: AtomicBool::new(false) })
+        Ok(Self { clock, hardware_failed: Arc::default() })
     }
 }
 

@@ -10,6 +10,7 @@ use hardware_ports::SystemClock;
 use hardware_ports::camera::{
     CameraDriver, CameraError, CameraSource, CameraStream, Frame, Next, Pace, Transport,
 };
+use hardware_ports::units::{AccessUnit, NextUnit, PictureDecoder, StreamFormat, UnitDriver};
 
 /// Long enough for a busy machine; reached only by a test that fails.
 pub const LONG: Duration = Duration::from_secs(60);
@@ -24,7 +25,7 @@ pub fn open(clip: &Path) -> Result<Box<dyn CameraStream>, CameraError> {
 
 pub fn open_url(url: &str, pace: Pace) -> Result<Box<dyn CameraStream>, CameraError> {
     let source = CameraSource { url: url.to_owned(), transport: Transport::Tcp };
-    cameras().open(&source, pace)
+    CameraDriver::open(&cameras(), &source, pace)
 }
 
 /// Every picture until the end.
@@ -81,4 +82,53 @@ fn there(path: PathBuf) -> Option<PathBuf> {
     }
     eprintln!("skipped: {} is not there", path.display());
     None
+}
+
+/// Runs a future on a runtime of its own.
+pub fn wait<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { tokio::time::timeout(LONG, future).await }).unwrap()
+}
+
+fn source(clip: &Path) -> CameraSource {
+    CameraSource { url: clip.display().to_string(), transport: Transport::Tcp }
+}
+
+/// Every unit until the end.
+pub fn units(clip: &Path) -> Result<Vec<AccessUnit>, CameraError> {
+    let cameras = cameras();
+    wait(async {
+        let mut stream = UnitDriver::open(&cameras, &source(clip)).await?;
+        let mut units = Vec::new();
+        loop {
+            match stream.next().await? {
+                NextUnit::Unit(unit) => units.push(unit),
+                NextUnit::Lost => panic!("a file lost something"),
+                NextUnit::End => return Ok(units),
+            }
+        }
+    })
+}
+
+/// The pictures of these units; a decoder anew wherever the format changes, as users of the door do.
+pub fn decoded(units: &[AccessUnit]) -> Vec<Frame> {
+    let (cameras, mut out) = (cameras(), Vec::new());
+    let mut decoder: Option<(Arc<StreamFormat>, Box<dyn PictureDecoder>)> = None;
+    for unit in units {
+        if decoder.as_ref().is_none_or(|(format, _)| !Arc::ptr_eq(format, &unit.format)) {
+            if let Some((_, decoder)) = &mut decoder {
+                decoder.drain(&mut out).unwrap();
+            }
+            decoder = Some((Arc::clone(&unit.format), new_decoder(&cameras, unit)));
+        }
+        decoder.as_mut().unwrap().1.decode(unit, &mut out).unwrap();
+    }
+    if let Some((_, mut decoder)) = decoder {
+        decoder.drain(&mut out).unwrap();
+    }
+    out
+}
+
+pub fn new_decoder(cameras: &Cameras, unit: &AccessUnit) -> Box<dyn PictureDecoder> {
+    cameras.decoder(&source(Path::new("/clip")), &unit.format).unwrap()
 }

@@ -197,7 +197,7 @@ fn a_dropped_stream_leaves_no_thread_behind() {
     let open = || {
         use hardware_ports::camera::{CameraDriver, CameraSource, Transport};
         let source = CameraSource { url: clip.display().to_string(), transport: Transport::Tcp };
-        let mut stream = cameras.open(&source, Pace::EveryFrame).unwrap();
+        let mut stream = CameraDriver::open(&cameras, &source, Pace::EveryFrame).unwrap();
         assert!(matches!(stream.next(clips::LONG), Ok(Next::Frame(_))));
     };
     open();

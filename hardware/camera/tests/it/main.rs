@@ -4,4 +4,5 @@
 mod clips;
 mod files;
 mod live;
+mod units;
 mod written;

@@ -1,0 +1,292 @@
+//! When a picture was taken: from its RTP timestamp, the camera's own clock (RTCP sender reports) and its arrival, none of
+//! which can be trusted alone. Pure: all times are arguments.
+
+use std::time::Duration;
+
+use models_domain::{DurationMs, UtcMillis};
+
+/// Microseconds.
+type Us = i64;
+
+const SECOND: Us = 1_000_000;
+/// Timestamps that step back less than this are pictures in decoding order.
+const REORDERED: Us = 2 * SECOND;
+/// Timestamps that step on further than this did not, unless as much time went by.
+const LEAP: Us = 10 * SECOND;
+/// No picture comes this much sooner than those before it: its timestamp leapt.
+const TOO_SOON: Us = 3 * SECOND;
+/// A picture this much later than others was not that long under way: its timestamp stood still.
+const TOO_LATE: Us = 10 * SECOND;
+/// After so many leaps, or pictures in a row with one timestamp, timestamps are not looked at any more.
+const LEAPS_MAX: u32 = 3;
+const SAME_MAX: u32 = 3;
+/// The shortest way of a picture is looked for in two spans of this length, since clocks drift apart.
+const SPAN: Us = 60 * SECOND;
+/// A camera's clock is believed when it is no more than this before or after the arrival of its pictures.
+const CAMERA_BEFORE: Us = 2 * SECOND;
+const CAMERA_AFTER: Us = SECOND / 5;
+/// What cameras take to encode and networks to carry a picture, where nothing tells.
+const USUAL_WAY: Us = SECOND / 2;
+/// RTCP and RTP clocks of one camera agree to this.
+const CAMERA_EXACT: Us = SECOND / 100;
+/// Steps back of the time of day beyond this are followed at once, smaller ones slowly and without turning back.
+const CLOCK_STEP: Us = 10 * SECOND;
+
+/// Time of one stream's pictures.
+#[derive(Debug, Default)]
+pub struct FrameTime {
+    last: Option<Last>,
+    /// Ticks of the stream minus its presentation time.
+    base: Us,
+    leaps: u32,
+    same: u32,
+    ways: Ways,
+    /// The camera's time of day minus its ticks.
+    camera: Option<Us>,
+    /// Time of day minus presentation time, as last handed out.
+    offset: Option<Us>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    ticks: Us,
+    pts: Us,
+    came: Us,
+}
+
+/// When a unit came.
+#[derive(Debug, Clone, Copy)]
+pub struct Came {
+    pub now: UtcMillis,
+    pub elapsed: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    pub at: UtcMillis,
+    /// How far `at` may be off, either way.
+    pub uncertainty: DurationMs,
+    /// On the stream's own clock from its first unit on; leaps are taken out.
+    pub pts: DurationMs,
+}
+
+/// `ticks` of a clock of `rate` a second in microseconds.
+pub fn micros(ticks: i64, rate: u32) -> i64 {
+    let us = i128::from(ticks) * i128::from(SECOND) / i128::from(rate.max(1));
+    i64::try_from(us)
+        .unwrap_or(if us < 0 { i64::MIN / 4 } else { i64::MAX / 4 })
+        .clamp(i64::MIN / 4, i64::MAX / 4)
+}
+
+/// Microseconds since 1970 of an NTP timestamp (RFC 3550 §4); `None` for 0, which cameras without a clock send.
+pub fn from_ntp(ntp: u64) -> Option<i64> {
+    const EPOCH: u64 = 2_208_988_800;
+    let seconds = (ntp >> 32).checked_sub(EPOCH)?;
+    let micros = ((ntp & 0xffff_ffff) * 1_000_000) >> 32;
+    i64::try_from(seconds * 1_000_000 + micros).ok()
+}
+
+impl FrameTime {
+    /// A sender report: at these microseconds of its timestamps the camera's clock showed `camera`, microseconds since 1970.
+    pub fn report(&mut self, ticks: i64, camera: i64) {
+        self.camera = camera.checked_sub(ticks);
+    }
+
+    /// A unit with this timestamp, in microseconds, in decoding order.
+    pub fn unit(&mut self, ticks: i64, came: Came) -> Taken {
+        let came_us = i64::try_from(came.elapsed.as_micros()).unwrap_or(i64::MAX / 4);
+        let pts = self.pts(ticks, came_us);
+        self.ways.note(came_us, came_us - pts);
+        let advance = self.last.map_or(0, |last| pts - last.pts).max(0);
+        self.last = Some(Last { ticks, pts, came: came_us });
+        // The time of day when this clock's elapsed time was 0.
+        let epoch = came.now.0.saturating_mul(1000).saturating_sub(came_us);
+        let (wanted, uncertainty) = self.wanted(epoch);
+        let offset = match self.offset {
+            Some(now) if wanted < now && now - wanted < CLOCK_STEP => wanted.max(now - advance / 2),
+            Some(_) | None => wanted,
+        };
+        self.offset = Some(offset);
+        let off = uncertainty + (offset - wanted).abs();
+        Taken {
+            at: UtcMillis((pts + offset).div_euclid(1000)),
+            uncertainty: DurationMs(off / 1000 + 1),
+            pts: DurationMs((pts + 500).div_euclid(1000)),
+        }
+    }
+
+    /// Time of day minus presentation time as the sources tell it now, and how far it may be off.
+    fn wanted(&self, epoch: Us) -> (Us, Us) {
+        let by_arrival = epoch.saturating_add(self.ways.shortest().unwrap_or(0));
+        if let Some(camera) = self.camera.filter(|_| self.trusts_ticks()) {
+            let by_camera = camera.saturating_add(self.base);
+            let way = by_arrival.saturating_sub(by_camera);
+            if (-CAMERA_AFTER..=CAMERA_BEFORE).contains(&way) {
+                return (by_camera, CAMERA_EXACT + way.abs());
+            }
+        }
+        (by_arrival, if self.trusts_ticks() { USUAL_WAY } else { 2 * USUAL_WAY })
+    }
+
+    fn trusts_ticks(&self) -> bool {
+        self.leaps < LEAPS_MAX && self.same < SAME_MAX
+    }
+
+    fn pts(&mut self, ticks: Us, came: Us) -> Us {
+        let Some(last) = self.last else {
+            self.base = ticks;
+            return 0;
+        };
+        let gone = came - last.came;
+        if !self.trusts_ticks() {
+            return last.pts + gone.max(1000);
+        }
+        let step = ticks - last.ticks;
+        if step == 0 {
+            self.same += 1;
+            return last.pts + 1000;
+        }
+        self.same = 0;
+        let pts = ticks - self.base;
+        let leapt = step < -REORDERED || (step > LEAP && step - gone > REORDERED);
+        let way = came - pts;
+        let off = self.ways.shortest().is_some_and(|usual| way < usual - TOO_SOON || way > usual + TOO_LATE);
+        if leapt || off {
+            self.leap(ticks, last, gone);
+            return ticks - self.base;
+        }
+        pts
+    }
+
+    /// From here on these ticks follow the unit before by as much time as went by.
+    fn leap(&mut self, ticks: Us, last: Last, gone: Us) {
+        self.leaps += 1;
+        self.base = ticks - (last.pts + gone.max(1000));
+        self.camera = None;
+        self.ways = Ways::default();
+    }
+}
+
+/// Arrival minus presentation time: the shortest of late is that of a picture that waited nowhere.
+#[derive(Debug, Default)]
+struct Ways {
+    began: Us,
+    now: Option<Us>,
+    before: Option<Us>,
+}
+
+impl Ways {
+    fn note(&mut self, came: Us, way: Us) {
+        if self.now.is_none() {
+            self.began = came;
+        } else if came - self.began > SPAN {
+            self.before = self.now.take();
+            self.began = came;
+        }
+        self.now = Some(self.now.map_or(way, |now| now.min(way)));
+    }
+
+    fn shortest(&self) -> Option<Us> {
+        self.now.into_iter().chain(self.before).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 1_700_000_000_000;
+
+    /// (ticks ms, elapsed ms) of units; what comes out as (pts ms, at ms from `DAY`).
+    fn run(time: &mut FrameTime, units: &[(i64, i64)]) -> Vec<(i64, i64)> {
+        let unit = |&(ticks, came): &(i64, i64)| {
+            let elapsed = Duration::from_millis(came as u64);
+            let taken = time.unit(ticks * 1000, Came { now: UtcMillis(DAY + came), elapsed });
+            (taken.pts.0, taken.at.0 - DAY)
+        };
+        units.iter().map(unit).collect()
+    }
+
+    #[track_caller]
+    fn check(units: &[(i64, i64)], want: &[(i64, i64)]) {
+        assert_eq!(run(&mut FrameTime::default(), units), want);
+    }
+
+    #[test]
+    fn waiting_on_the_way_is_taken_out() {
+        check(
+            &[(500, 1000), (540, 1090), (580, 1100), (620, 1121)],
+            &[(0, 1000), (40, 1040), (80, 1080), (120, 1120)],
+        );
+    }
+
+    #[test]
+    fn pictures_in_decoding_order_keep_their_times() {
+        check(&[(0, 100), (120, 140), (40, 180), (80, 220)], &[(0, 100), (120, 200), (40, 140), (80, 180)]);
+    }
+
+    #[test]
+    fn leaps_are_taken_out() {
+        let far = 50_000_000;
+        check(&[(0, 0), (40, 40), (far, 80), (far + 40, 120)], &[(0, 0), (40, 40), (80, 80), (120, 120)]);
+        check(&[(far, 0), (far + 40, 40), (0, 80), (40, 120)], &[(0, 0), (40, 40), (80, 80), (120, 120)]);
+        check(&[(0, 0), (40, 40), (5_000, 80), (5_040, 120)], &[(0, 0), (40, 40), (80, 80), (120, 120)]);
+        // The camera really was silent.
+        check(&[(0, 0), (30_000, 30_000)], &[(0, 0), (30_000, 30_000)]);
+    }
+
+    /// Stuck, too fast, too slow, back and forth: time goes on, never backwards, and not away from the arrival.
+    #[test]
+    fn nonsense_gives_sane_time() {
+        let wrong: [fn(i64) -> i64; 5] = [
+            |_| 7,
+            |n| n * 3600,
+            |n| n / 2,
+            |n| if n % 2 == 0 { n * 40 } else { -n * 4000 },
+            |n| n * n * 1000,
+        ];
+        for (which, ticks) in wrong.iter().enumerate() {
+            let mut time = FrameTime::default();
+            let units: Vec<(i64, i64)> = (0..3000).map(|n| (ticks(n), n * 40)).collect();
+            let out = run(&mut time, &units);
+            for (n, pair) in out.windows(2).enumerate() {
+                assert!(pair[1].0 >= pair[0].0 && pair[1].1 >= pair[0].1, "{which}: {pair:?} at {n}");
+            }
+            let off = out.iter().zip(&units).map(|(out, unit)| (out.1 - unit.1).abs()).max().unwrap();
+            assert!(off <= 10_100, "{which}: {off} ms off");
+            let (out, unit) = (out.last().unwrap(), units.last().unwrap());
+            assert!((out.1 - unit.1).abs() < 1_000, "{which}: {out:?} at the end, {unit:?}");
+        }
+    }
+
+    #[test]
+    fn the_cameras_clock_is_believed_within_bounds() {
+        for (camera_before, believed) in [(300, true), (-100, true), (5_000, false), (-3_600_000, false)] {
+            let mut time = FrameTime::default();
+            run(&mut time, &[(0, 1000), (40, 1040)]);
+            time.report(40_000, (DAY + 1040 - camera_before) * 1000);
+            let units: Vec<(i64, i64)> = (2..100).map(|n| (n * 40, 1000 + n * 40)).collect();
+            let out = run(&mut time, &units);
+            assert!(out.is_sorted(), "{camera_before}: {out:?}");
+            let want = if believed { camera_before } else { 0 };
+            assert_eq!(units.last().unwrap().1 - out.last().unwrap().1, want, "{camera_before}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_said() {
+        let mut time = FrameTime::default();
+        let came = |ms: u64| Came { now: UtcMillis(DAY + ms as i64), elapsed: Duration::from_millis(ms) };
+        assert_eq!(time.unit(0, came(0)).uncertainty, DurationMs(501));
+        time.report(0, (DAY - 120) * 1000);
+        assert!(time.unit(40_000, came(40)).uncertainty.0 >= 130);
+        assert_eq!(time.unit(10_000_000, came(10_000)).uncertainty, DurationMs(131));
+    }
+
+    #[test]
+    fn ntp() {
+        assert_eq!(from_ntp(0), None);
+        assert_eq!(from_ntp((2_208_988_800 << 32) | (1 << 31)), Some(500_000));
+        assert_eq!(micros(i64::MAX, 1), i64::MAX / 4);
+    }
+}
