@@ -103,3 +103,42 @@ fn wrong_keys_of_zones_and_times() {
         "rule 1 (abandoned_object): zone: is too small a part of the picture to see an object in",
     );
 }
+
+#[test]
+fn wrong_keys_of_measures() {
+    let zone = "\nzone = \"box\"";
+    check(&format!("kind = \"queue\"{zone}\nstop_line = \"n\""), "fine");
+    check(
+        &format!("kind = \"queue\"{zone}\nstop_line = \"s\""),
+        "rule 1 (queue): stop_line: the scene has no line \"s\"; it has n",
+    );
+    check(
+        &format!("kind = \"queue\"{zone}\nvehicles = 0"),
+        "rule 1 (queue): vehicles: 0 is not within 1 and 1000",
+    );
+    check(
+        "kind = \"speed\"\nlimit_kmh = 50",
+        "rule 1 (speed): needs to know the ground: add four or more [[ground]] points to the scene, \
+         picture = [x, y] with meters = [x, y]",
+    );
+    let service = format!("kind = \"level_of_service\"{zone}\nlength_m = 60");
+    check(&service, "fine");
+    check(
+        &format!("{service}\nfree_flow_kmh = 50"),
+        "rule 1 (level_of_service): free_flow_kmh: needs [[ground]] points in the scene; add them or leave it out",
+    );
+    check(
+        &format!("{service}\ndensity = [7, 11, 16, 22, 12]"),
+        "rule 1 (level_of_service): density: five numbers above 0 that grow, the most of A to E",
+    );
+    check(
+        &format!("{service}\ntell_from = \"g\""),
+        "rule 1 (level_of_service): tell_from: \"g\" is none of a to f",
+    );
+    check(&format!("kind = \"crowd\"{zone}"), "rule 1 (crowd): needs persons or density_per_m2");
+    check(
+        &format!("kind = \"crowd\"{zone}\ndensity_per_m2 = 2"),
+        "rule 1 (crowd): density_per_m2: needs area_m2, or [[ground]] points that the zone lies among",
+    );
+    check(&format!("kind = \"crowd\"{zone}\ndensity_per_m2 = 2\narea_m2 = 40"), "fine");
+}
