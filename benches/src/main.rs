@@ -1,2 +1,46 @@
-//! Program.
-fn main() {}
+//! `ngatu-benches NAME`: measures one thing on this machine, with the programs that stand beside it.
+//!
+//! One file per measurement and one list. Ratios are taken within one run. The last line is one JSON object.
+
+mod camera_density;
+mod latency;
+mod programs;
+mod usage;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+/// One measurement.
+struct Bench {
+    name: &'static str,
+    /// What it tells, in a line.
+    about: &'static str,
+    /// Takes what follows the name on the command line, the name first, and gives the JSON object.
+    run: fn(Vec<OsString>) -> anyhow::Result<serde_json::Value>,
+}
+
+const BENCHES: &[Bench] = &[camera_density::BENCH, latency::BENCH];
+
+fn main() -> ExitCode {
+    let mut words = std::env::args_os().skip(1).peekable();
+    let name = words.peek().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let Some(bench) = BENCHES.iter().find(|bench| bench.name == name) else {
+        eprintln!("benches/run NAME [OPTIONS], where NAME is one of");
+        BENCHES.iter().for_each(|bench| eprintln!("  {:16} {}", bench.name, bench.about));
+        return ExitCode::FAILURE;
+    };
+    match (bench.run)(words.collect()).and_then(|result| tell(&result)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("{name}: {err:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn tell(result: &serde_json::Value) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{result}").context("writing the result to standard output")
+}

@@ -6,6 +6,7 @@ use models_domain::event::LinkState;
 use models_domain::geo::{LatLon, Point};
 use models_domain::scene::{Line, Zone};
 use models_wire::convert::BadMessage;
+use models_wire::convert::effort::{effort_from_wire, effort_to_wire};
 use models_wire::convert::event::{alarm_to_wire, fix_to_wire, link_from_wire, link_to_wire};
 use models_wire::v1;
 
@@ -42,6 +43,7 @@ pub fn camera(camera: &Camera) -> v1::CameraNow {
         link: link_to_wire(info.state.link).into(),
         reason: info.state.reason.clone(),
         fps: info.fps,
+        effort: info.effort.as_ref().map(effort_to_wire),
     };
     v1::CameraNow { gateway: camera.gateway.to_string(), info: Some(info) }
 }
@@ -98,6 +100,7 @@ fn camera_info(m: v1::CameraInfo) -> Result<CameraInfo, BadMessage> {
         zones: m.zones.into_iter().map(zone).collect::<Result<_, BadMessage>>()?,
         state: LinkState { link: link_from_wire("cameras.link", m.link)?, reason: m.reason },
         fps: m.fps,
+        effort: m.effort.as_ref().map(effort_from_wire).transpose()?,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Integration tests: promises about the code, and the house as a whole.
 
 mod buses;
+mod camera_worker;
 mod cameras;
 mod city;
 mod kill_hall;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use models_domain::effort::Effort;
 use models_domain::event::{Link, LinkState};
 use models_domain::geo::LatLon;
 use models_domain::scene::{Line, Zone};
@@ -44,6 +45,7 @@ pub struct CameraInfo {
     pub zones: Vec<Zone>,
     pub state: LinkState,
     pub fps: f32,
+    pub effort: Option<Effort>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -62,6 +62,7 @@ fn told(at: UtcMillis) -> GatewayState {
         zones: Vec::new(),
         state: up(Link::Up),
         fps: 5.0,
+        effort: None,
     };
     let junction = JunctionInfo {
         id: "j-1".parse().unwrap(),

@@ -9,7 +9,7 @@ import {
   type Vehicle,
 } from "./gen/ngatu/v1/api_pb";
 import { Link } from "./gen/ngatu/v1/event_pb";
-import type { Position, SceneLine, SceneZone } from "./gen/ngatu/v1/gateway_pb";
+import type { Effort, Position, SceneLine, SceneZone } from "./gen/ngatu/v1/gateway_pb";
 
 export type State = "up" | "connecting" | "down" | "unknown";
 /** A state's sign beside its colour. */
@@ -36,6 +36,8 @@ export interface Camera {
   state: State;
   reason: string;
   fps: number;
+  /** How much of its gateway it gets now, and why. */
+  effort?: Effort | undefined;
 }
 
 export interface Alarm {
@@ -187,7 +189,7 @@ export class City {
 
   #camera(now: CameraNow): void {
     if (!now.info) return;
-    const { camera, name, position, width, height, lines, zones, link, reason, fps } = now.info;
+    const { camera, name, position, width, height, lines, zones, link, reason, fps, effort } = now.info;
     if (this.cameras.get(camera)?.name !== (name || camera)) this.roster++;
     this.cameras.set(camera, {
       id: camera,
@@ -201,6 +203,7 @@ export class City {
       state: stateOfLink(link),
       reason,
       fps,
+      effort,
     });
     this.#pending.add("cameras");
   }

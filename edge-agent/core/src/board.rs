@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hardware_ports::camera::Frame;
+use models_domain::effort::Effort;
 use models_domain::event::{Link, LinkState};
 use models_domain::track::Track;
 use models_domain::{CameraId, JunctionId};
@@ -13,6 +14,8 @@ use models_domain::{CameraId, JunctionId};
 pub struct Board {
     cameras: Mutex<BTreeMap<CameraId, CameraNow>>,
     junctions: Mutex<BTreeMap<JunctionId, JunctionNow>>,
+    /// How often somebody asked for the camera's picture.
+    asked: Mutex<BTreeMap<CameraId, u64>>,
 }
 
 #[derive(Debug, Clone)]
@@ -21,6 +24,8 @@ pub struct CameraNow {
     /// Pictures analysed a second, over the last 10 s.
     pub fps: f32,
     pub seen: Option<Seen>,
+    /// `None` before the camera was first looked after.
+    pub effort: Option<Effort>,
 }
 
 /// The last analysed picture and who was in it. Cloning copies no pixel.
@@ -47,12 +52,22 @@ fn connecting() -> LinkState {
 impl Board {
     pub fn update_camera(&self, camera: &CameraId, change: impl FnOnce(&mut CameraNow)) {
         let mut cameras = held(&self.cameras);
-        let new = || CameraNow { state: connecting(), fps: 0.0, seen: None };
+        let new = || CameraNow { state: connecting(), fps: 0.0, seen: None, effort: None };
         change(cameras.entry(camera.clone()).or_insert_with(new));
     }
 
     pub fn camera(&self, camera: &CameraId) -> Option<CameraNow> {
         held(&self.cameras).get(camera).cloned()
+    }
+
+    /// Somebody wants to see this camera's picture now.
+    pub fn ask(&self, camera: &CameraId) {
+        *held(&self.asked).entry(camera.clone()).or_default() += 1;
+    }
+
+    /// How often [`Self::ask`] was called for it.
+    pub fn asked(&self, camera: &CameraId) -> u64 {
+        held(&self.asked).get(camera).copied().unwrap_or(0)
     }
 
     pub fn update_junction(&self, junction: &JunctionId, change: impl FnOnce(&mut JunctionNow)) {

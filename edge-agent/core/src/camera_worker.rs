@@ -1,42 +1,58 @@
-//! START READING HERE: a camera's picture becomes an event. Stream -> frame -> [`Analysis`] -> outbox and board.
+//! START READING HERE: a camera's picture becomes an event. Stream -> unit -> ladder -> frame -> [`Analysis`] -> outbox.
 //!
-//! One thread per camera runs [`CameraWorker::run`]: it opens the stream, takes the newest picture, judges it (detect,
-//! track, count, rules: `analysis.rs`), hands what it found to the outbox and the latest picture to the board, and opens
-//! the stream anew when it breaks. Nothing it found is lost: what the outbox refuses is tried again.
+//! One task per camera runs [`CameraWorker::run`]: it opens the stream and takes its access units. The ladder says how much
+//! of them to decode, `climb.rs` picks those out of what is kept, and on one of the [`Lanes`] `eye.rs` decodes and judges
+//! (detect, track, count, rules: `analysis.rs`). What was found goes to the outbox and the latest picture to the board.
+//! Nothing found is lost: what the outbox refuses is tried again. A stream that breaks is opened anew.
 
+pub mod climb;
+pub mod eye;
 mod facts;
-mod pace;
+mod onlookers;
+pub mod pace;
+mod real_time;
+mod reporter;
 
 #[cfg(test)]
 mod tests;
 
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use hardware_ports::Clock;
-use hardware_ports::camera::{CameraDriver, CameraSource, CameraStream, Frame, Next, Pace};
-use hardware_ports::infer::{Detector, PictureMeter};
-use models_domain::event::{Link, LinkState};
+use hardware_ports::camera::{CameraError, CameraSource};
+use hardware_ports::infer::{Detector, PictureMeter, Priority};
+use hardware_ports::units::{AccessUnit, NextUnit, UnitDriver, UnitStream};
+use models_domain::effort::Effort;
+use models_domain::event::Link;
+use models_domain::ladder::{Ladder, Rung};
 use models_domain::scene::Scene;
-use models_domain::{CameraId, DurationMs, EventBody, UtcMillis};
+use models_domain::{CameraId, DurationMs};
 use tokio_util::sync::CancellationToken;
 
-use self::facts::Facts;
+use self::climb::Climb;
+use self::eye::{Decoders, Eye, Look, Seen};
+use self::onlookers::Onlookers;
 use self::pace::{AnalyzePace, Rate};
+use self::real_time::InRealTime;
+use self::reporter::Reporter;
 use crate::analysis::Analysis;
-use crate::board::{Board, Seen};
+use crate::board::{self, Board};
 use crate::keep::{KeepEvents, KeepStills};
+use crate::lanes::Lanes;
 use crate::supervise::Backoff;
 
-/// Longest single wait; the stop flag is looked at in between.
-const WAIT: Duration = Duration::from_millis(250);
+/// What is due from time to time is looked at this often, units or not.
+const TICK: Duration = Duration::from_secs(1);
 /// A stream that sends no picture for this long is taken as broken.
 const SILENT: Duration = Duration::from_secs(10);
 /// A camera that is back must be found within 10 s, opening it included.
 const PAUSE_MAX: Duration = Duration::from_secs(4);
 /// Pictures whose time is farther off than this have no time of day: a clip counts from 0.
 const CLOCK_OFF: DurationMs = DurationMs(86_400_000);
+/// Units worked at in one turn, so that other cameras get theirs and what is found is told at once.
+const IN_A_TURN: usize = 4;
 
 /// One camera and what is to be watched in its picture.
 #[derive(Debug, Clone)]
@@ -46,6 +62,9 @@ pub struct CameraTask {
     pub scene: Scene,
     /// Most pictures analysed a second; the others are counted and left.
     pub analyze_fps: f64,
+    /// Never less than this is decoded.
+    pub pinned: Option<Rung>,
+    pub priority: Priority,
     /// Spreads the pauses between two tries, so that many cameras do not come back in step.
     pub seed: u64,
 }
@@ -53,26 +72,40 @@ pub struct CameraTask {
 /// What is behind the doors of a worker.
 #[derive(Clone)]
 pub struct Doors {
-    pub driver: Arc<dyn CameraDriver>,
+    pub driver: Arc<dyn UnitDriver>,
     pub detector: Arc<dyn Detector>,
     /// Without one nothing is said of the cameras' health.
     pub meter: Option<Arc<dyn PictureMeter>>,
+    pub lanes: Arc<Lanes>,
+    pub decoders: Arc<Decoders>,
     pub events: Arc<dyn KeepEvents>,
     pub stills: Arc<dyn KeepStills>,
     pub board: Arc<Board>,
     pub clock: Arc<dyn Clock>,
 }
 
+/// What a lane gives back.
+type Done = Box<(Eye, Seen)>;
+type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
 /// The work of one camera.
 pub struct CameraWorker {
     task: CameraTask,
     doors: Doors,
-    analysis: Analysis,
-    facts: Facts,
-    pace: AnalyzePace,
+    ladder: Ladder,
+    climb: Climb,
+    /// `None` while a lane works with it.
+    eye: Option<Eye>,
+    job: Option<Later<Done>>,
+    size: (u32, u32),
+    reporter: Reporter,
     rate: Rate,
-    /// Blocks for that long.
-    sleep: Box<dyn Fn(Duration) + Send>,
+    ticked: Duration,
+    onlookers: Onlookers,
+    /// What must be added to the stream's times so that they are times of day.
+    day: DurationMs,
+    /// Waits for that long.
+    sleep: Box<dyn Fn(Duration) -> Later<()> + Send>,
 }
 
 /// Why a session with the camera is over.
@@ -81,194 +114,289 @@ enum Over {
     Broken(String),
 }
 
+/// What a worker woke up for.
+enum Woken {
+    Stop,
+    Worked(Done),
+    Unit(Result<NextUnit, CameraError>),
+    Tick,
+}
+
 impl CameraWorker {
     /// # Errors
     /// Every rule of the scene that is unknown or has a wrong key.
     pub fn new(task: CameraTask, doors: Doors) -> Result<Self, Vec<String>> {
         let analysis = Analysis::new(task.id.clone(), &task.scene, Arc::clone(&doors.detector))?;
         let analysis = analysis.with_meter(doors.meter.clone());
-        let now = doors.clock.elapsed();
+        let size = analysis.size();
+        let (driver, decoders) = (Arc::clone(&doors.driver), Arc::clone(&doors.decoders));
         let pace = AnalyzePace::new(task.analyze_fps);
-        let sleep = Box::new(std::thread::sleep);
-        Ok(Self { facts: Facts::new(now), rate: Rate::default(), task, doors, analysis, pace, sleep })
+        let eye = Eye::new(driver, task.source.clone(), decoders, analysis, Some(pace));
+        let now = doors.clock.elapsed();
+        let (events, stills) = (Arc::clone(&doors.events), Arc::clone(&doors.stills));
+        let (board, clock) = (Arc::clone(&doors.board), Arc::clone(&doors.clock));
+        Ok(Self {
+            ladder: Ladder::new(task.pinned, task.seed),
+            climb: Climb::new(),
+            eye: Some(eye),
+            job: None,
+            size,
+            reporter: Reporter::new(task.id.clone(), events, stills, board, clock),
+            rate: Rate::default(),
+            ticked: now,
+            onlookers: Onlookers::default(),
+            day: DurationMs(0),
+            sleep: Box::new(|pause| Box::pin(tokio::time::sleep(pause))),
+            task,
+            doors,
+        })
     }
 
-    /// Works until `stop` is cancelled; then ends within a second. Blocking: run it on a thread of its own.
-    pub fn run(mut self, stop: &CancellationToken) {
-        self.tell(Link::Connecting, "");
+    /// Works until `stop` is cancelled; then ends within a second.
+    pub async fn run(mut self, stop: &CancellationToken) {
+        self.reporter.tell(Link::Connecting, "");
         let mut backoff = Backoff::default();
         let mut chance = self.task.seed;
         while !stop.is_cancelled() {
             let began = self.doors.clock.elapsed();
-            match self.session(stop) {
+            let over = self.session(stop).await;
+            self.climb.end(self.doors.clock.elapsed());
+            self.work_off(stop).await;
+            match over {
                 Over::Stopped => break,
                 Over::Broken(why) => {
-                    if self.tell(Link::Down, &why) {
+                    if self.reporter.tell(Link::Down, &why) {
                         tracing::warn!(camera = %self.task.id, "{why}");
                     }
                 }
             }
             chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let ran = self.doors.clock.elapsed().saturating_sub(began);
-            self.pause(backoff.next(ran, chance >> 32).min(PAUSE_MAX), stop);
+            self.pause(backoff.next(ran, chance >> 32).min(PAUSE_MAX), stop).await;
         }
-        for (at, body) in self.analysis.finish() {
-            self.facts.push(at, body, None);
+        for (at, body) in self.eye.iter_mut().flat_map(Eye::finish) {
+            self.reporter.found(at, body, None);
         }
-        self.facts.push_stats(&self.task.id, self.doors.clock.as_ref());
-        self.hand_over();
-        let lost = self.facts.waiting();
-        if lost > 0 {
-            tracing::error!(camera = %self.task.id, lost, "stopped while events could not be kept");
-        }
+        self.reporter.close();
     }
 
     /// From opening the stream until it breaks or `stop`.
-    fn session(&mut self, stop: &CancellationToken) -> Over {
-        let mut stream = match self.open(stop) {
+    async fn session(&mut self, stop: &CancellationToken) -> Over {
+        let mut stream = match self.open(stop).await {
             Ok(stream) => stream,
             Err(over) => return over,
         };
         let mut heard = self.doors.clock.elapsed();
+        self.day = DurationMs(0);
+        let stopped = stop.cancelled();
+        tokio::pin!(stopped);
+        let mut tick = (self.sleep)(TICK);
         loop {
-            if stop.is_cancelled() {
-                return Over::Stopped;
-            }
-            let next = stream.next(WAIT);
-            self.facts.dropped(stream.take_dropped());
-            match next {
-                Ok(Next::Frame(frame)) => {
-                    heard = self.doors.clock.elapsed();
-                    self.take(frame);
+            self.start_work(stop);
+            let woken = tokio::select! {
+                biased;
+                () = &mut stopped => Woken::Stop,
+                done = done(&mut self.job) => Woken::Worked(done),
+                next = stream.next() => Woken::Unit(next),
+                () = &mut tick => Woken::Tick,
+            };
+            let now = self.doors.clock.elapsed();
+            match woken {
+                Woken::Stop => return Over::Stopped,
+                Woken::Worked(done) => self.worked(*done),
+                Woken::Unit(Ok(NextUnit::Unit(unit))) => {
+                    heard = now;
+                    self.take(unit, now);
                 }
-                Ok(Next::Idle) if self.doors.clock.elapsed().saturating_sub(heard) >= SILENT => {
-                    let silent = SILENT.as_secs();
-                    return Over::Broken(format!(
-                        "{}: sent no picture for {silent} s; check what else reads it and its stream settings",
-                        self.task.source
-                    ));
+                Woken::Unit(Ok(NextUnit::Lost)) => self.climb.lost(),
+                Woken::Unit(Ok(NextUnit::End)) => {
+                    return Over::Broken(format!("{}: the stream ended", self.task.source));
                 }
-                Ok(Next::Idle) => {}
-                Ok(Next::End) => return Over::Broken(format!("{}: the stream ended", self.task.source)),
-                Err(err) => return Over::Broken(err.to_string()),
+                Woken::Unit(Err(err)) => return Over::Broken(err.to_string()),
+                Woken::Tick => tick = (self.sleep)(TICK),
             }
-            self.tick();
+            if now.saturating_sub(heard) >= SILENT {
+                let (source, silent) = (&self.task.source, SILENT.as_secs());
+                let remedy = "check what else reads it and its stream settings";
+                return Over::Broken(format!("{source}: sent no picture for {silent} s; {remedy}"));
+            }
+            self.tick(now);
         }
     }
 
-    /// Opening may block for long, so it has a thread of its own that is left behind when `stop` comes.
-    fn open(&mut self, stop: &CancellationToken) -> Result<Box<dyn CameraStream>, Over> {
-        let (opened, answer) = sync_channel(1);
+    async fn open(&mut self, stop: &CancellationToken) -> Result<Box<dyn UnitStream>, Over> {
         let (driver, source) = (Arc::clone(&self.doors.driver), self.task.source.clone());
-        let opener = std::thread::Builder::new()
-            .name(format!("open {}", self.task.id))
-            .spawn(move || opened.send(driver.open(&source, Pace::NewestWins)));
-        if let Err(err) = opener {
-            return Err(Over::Broken(format!("{}: no thread to open it: {err}", self.task.source)));
-        }
+        let opening = driver.open(&source);
+        tokio::pin!(opening);
+        let began = self.doors.clock.elapsed();
         loop {
-            match answer.recv_timeout(WAIT) {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(err)) => return Err(Over::Broken(err.to_string())),
-                Err(RecvTimeoutError::Disconnected) => {
-                    return Err(Over::Broken(format!("{}: its driver failed", self.task.source)));
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Err(Over::Stopped),
+                opened = &mut opening => {
+                    let stream = opened.map_err(|err| Over::Broken(err.to_string()))?;
+                    return Ok(match source.is_file() {
+                        true => Box::new(InRealTime::new(stream, Arc::clone(&self.doors.clock))),
+                        false => stream,
+                    });
                 }
-                Err(RecvTimeoutError::Timeout) if stop.is_cancelled() => return Err(Over::Stopped),
-                Err(RecvTimeoutError::Timeout) => self.tick(),
+                () = (self.sleep)(TICK) => {}
             }
+            let now = self.doors.clock.elapsed();
+            if now.saturating_sub(began) >= SILENT {
+                let silent = SILENT.as_secs();
+                let why = format!("{source}: did not answer within {silent} s; check that it is a camera");
+                return Err(Over::Broken(why));
+            }
+            self.tick(now);
         }
     }
 
-    /// One picture: counted, and judged when its turn has come.
-    fn take(&mut self, mut frame: Frame) {
-        self.facts.picture();
-        let now = self.doors.clock.now();
-        if frame.at.since(now).0.saturating_abs() > CLOCK_OFF.0 {
-            frame.at = now;
+    /// One unit of the stream: kept, and decoded as far as the ladder asks.
+    fn take(&mut self, mut unit: AccessUnit, now: Duration) {
+        let time = self.doors.clock.now();
+        let off = unit.facts.at.since(time).0 + self.day.0;
+        if off.saturating_abs() > CLOCK_OFF.0 {
+            self.day = time.since(unit.facts.at);
         }
+        unit.facts.at.0 += self.day.0;
+        let rung = self.onlookers.rung(self.ladder.unit(&unit.facts), now);
+        self.climb.unit(unit, rung, now);
+        self.reporter.facts.dropped(self.climb.take_dropped());
+        self.reporter.tell_up();
+    }
+
+    /// Hands what is to be decoded to a lane, when the eye is free.
+    fn start_work(&mut self, stop: &CancellationToken) {
         // When no more events can be kept, no more are made: the street goes on, the disk is what must be looked at.
-        if self.facts.is_full() || !self.pace.is_due(frame.at) {
-            return self.tell_up();
+        if !self.climb.has_work() || self.reporter.facts.is_full() {
+            return;
         }
-        match self.analysis.step(&frame) {
-            Ok(analysed) => {
-                self.facts.analysed(analysed.detections);
-                let tracks = analysed.tracks.to_vec();
-                for (at, body) in analysed.events {
-                    let picture = body.wants_still().then(|| frame.picture.clone());
-                    self.facts.push(at, body, picture);
-                }
-                let fps = self.rate.picture(self.doors.clock.elapsed());
-                let size = self.analysis.size();
-                self.doors.board.update_camera(&self.task.id, |now| {
-                    now.fps = fps;
-                    now.seen = Some(Seen { frame, tracks, size });
-                });
+        let Some(mut eye) = self.eye.take() else { return };
+        let now = self.doors.clock.elapsed();
+        let priority = self.task.priority;
+        let mut works = Vec::with_capacity(IN_A_TURN);
+        let mut since = None;
+        while works.len() < IN_A_TURN {
+            let Some((work, waited)) = self.climb.take(now) else { break };
+            since.get_or_insert(now.saturating_sub(waited));
+            works.push(work);
+        }
+        let (lanes, clock, stop) = (self.doors.lanes.clone(), self.doors.clock.clone(), stop.clone());
+        self.job = Some(Box::pin(async move {
+            let of_work = Arc::clone(&lanes);
+            lanes
+                .work(priority, move || {
+                    let wait = clock.elapsed().saturating_sub(since.unwrap_or(now));
+                    of_work.waited(priority, wait);
+                    let (share, mut seen) = (of_work.share(priority), Seen::default());
+                    for work in works {
+                        if !stop.is_cancelled() {
+                            eye.work(work, share, &mut seen);
+                        }
+                    }
+                    Box::new((eye, seen))
+                })
+                .await
+        }));
+    }
+
+    /// The stream is over: what it left to be done is done, unless `stop`.
+    async fn work_off(&mut self, stop: &CancellationToken) {
+        loop {
+            if self.job.is_none() && !stop.is_cancelled() {
+                self.start_work(stop);
             }
-            Err(err) => self.facts.not_analysed(format!("its pictures cannot be analysed: {err}")),
+            if self.job.is_none() {
+                return;
+            }
+            let done = done(&mut self.job).await;
+            self.worked(*done);
         }
-        self.hand_over();
-        self.tell_up();
+    }
+
+    /// A lane is done with some units.
+    fn worked(&mut self, (eye, seen): (Eye, Seen)) {
+        self.eye = Some(eye);
+        self.reporter.facts.decoded(seen.decoded, seen.shed);
+        for look in seen.looks {
+            self.looked(look);
+        }
+        if let Some(why) = seen.trouble {
+            self.reporter.facts.not_analysed(why);
+        }
+        self.reporter.hand_over(self.doors.clock.elapsed());
+        if self.reporter.facts.was_up() {
+            self.reporter.tell_up();
+        }
+    }
+
+    /// One analysed picture: its events are kept, and people may look at it.
+    fn looked(&mut self, look: Look) {
+        let Look { frame, tracks, detections, events, shown } = look;
+        self.ladder.shown(frame.at, &shown);
+        self.reporter.facts.analysed(detections);
+        for (at, body) in events {
+            let still = body.wants_still().then(|| frame.picture.clone());
+            self.reporter.found(at, body, still);
+        }
+        let (fps, size) = (self.rate.picture(self.doors.clock.elapsed()), self.size);
+        self.reporter.on_board(|now| {
+            now.fps = fps;
+            now.seen = Some(board::Seen { frame, tracks, size });
+        });
     }
 
     /// What is due from time to time, pictures or not.
-    fn tick(&mut self) {
-        self.facts.push_due_stats(&self.task.id, self.doors.clock.as_ref());
-        self.hand_over();
-        let fps = self.rate.now(self.doors.clock.elapsed());
-        self.doors.board.update_camera(&self.task.id, |now| now.fps = fps);
-    }
-
-    /// Hands what waits to the outbox, oldest first, and the picture of each event to the stills.
-    fn hand_over(&mut self) {
-        let now = self.doors.clock.elapsed();
-        while let Some((at, body, picture)) = self.facts.next(now) {
-            match self.doors.events.keep(*at, body.clone()) {
-                Ok(id) => {
-                    if let Some(picture) = picture {
-                        self.doors.stills.keep_still(id, picture);
-                    }
-                    self.facts.kept();
-                }
-                Err(err) => {
-                    let before = self.facts.what_is_wrong();
-                    self.facts.refused(now, &err);
-                    if self.facts.what_is_wrong() != before {
-                        tracing::warn!(camera = %self.task.id, "{err}; tried again");
-                    }
-                }
-            }
+    fn tick(&mut self, now: Duration) {
+        if now.saturating_sub(self.ticked) < TICK {
+            return;
         }
+        self.ticked = now;
+        self.reporter.tick();
+        self.onlookers.asked(self.reporter.asked(), now);
+        let (least, rung) = (self.ladder.rung(), self.onlookers.rung(self.ladder.rung(), now));
+        let effort = Effort {
+            rung,
+            why: (least == rung).then(|| self.ladder.why()),
+            priority: self.task.priority,
+            share: self.doors.lanes.share(self.task.priority) as f32,
+            shed: self.reporter.facts.shed(),
+            missed: self.ladder.miss(),
+        };
+        let fps = self.rate.now(now);
+        self.reporter.on_board(|now| {
+            now.fps = fps;
+            now.effort = Some(effort);
+        });
     }
 
-    fn tell_up(&mut self) {
-        let trouble = self.facts.what_is_wrong();
-        self.tell(Link::Up, &trouble);
-    }
-
-    /// The camera's state, on the board at once and as an event when it is news; whether it was.
-    fn tell(&mut self, link: Link, reason: &str) -> bool {
-        let state = LinkState { link, reason: reason.to_owned() };
-        let news = self.facts.is_news(&state);
-        if news {
-            let at: UtcMillis = self.doors.clock.now();
-            let body = EventBody::CameraState { camera: self.task.id.clone(), state: state.clone() };
-            self.facts.push(at, body, None);
-            self.doors.board.update_camera(&self.task.id, |now| now.state = state);
-            self.hand_over();
-        }
-        news
-    }
-
-    fn pause(&mut self, pause: Duration, stop: &CancellationToken) {
+    async fn pause(&mut self, pause: Duration, stop: &CancellationToken) {
         let until = self.doors.clock.elapsed() + pause;
         while !stop.is_cancelled() {
-            let left = until.saturating_sub(self.doors.clock.elapsed());
+            let now = self.doors.clock.elapsed();
+            self.tick(now);
+            let left = until.saturating_sub(now);
             if left.is_zero() {
                 return;
             }
-            (self.sleep)(left.min(WAIT));
-            self.tick();
+            let nap = (self.sleep)(left.min(TICK));
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = nap => {}
+            }
         }
+    }
+}
+
+/// Waits for the job to be done and takes it away; for ever when there is none.
+async fn done(job: &mut Option<Later<Done>>) -> Done {
+    match job {
+        Some(running) => {
+            let done = running.await;
+            *job = None;
+            done
+        }
+        None => std::future::pending().await,
     }
 }

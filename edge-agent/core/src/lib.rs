@@ -8,6 +8,7 @@ pub mod camera_worker;
 pub mod gps_worker;
 pub mod keep;
 pub mod keeper;
+pub mod lanes;
 pub mod outbox;
 pub mod pictures;
 pub mod signal_worker;

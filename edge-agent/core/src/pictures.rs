@@ -59,6 +59,7 @@ impl Pictures {
         camera: &CameraId,
         request: v1::PictureRequest,
     ) -> Result<Option<v1::Picture>, PictureError> {
+        self.board.ask(camera);
         // Another one, not a later one: the pole's clock may have been set back.
         let newer = |seen: &Seen| seen.frame.at.0 != request.newer_than_ms;
         let Some(seen) = self.board.camera(camera).and_then(|now| now.seen).filter(newer) else {

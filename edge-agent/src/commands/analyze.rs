@@ -2,6 +2,7 @@
 
 mod annotated;
 mod report;
+mod units;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -11,17 +12,23 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use edge_agent_core::analysis::Analysis;
+use edge_agent_core::camera_worker::climb::Climb;
+use edge_agent_core::camera_worker::eye::{Decoders, Eye, Look, Seen};
+use edge_agent_core::camera_worker::pace::AnalyzePace;
 use hardware_camera::{Cameras, clip_length};
 use hardware_infer::Meter;
-use hardware_ports::camera::{CameraDriver, CameraSource, CameraStream, Frame, Next, Pace, Transport};
+use hardware_ports::camera::{CameraSource, Transport};
+use hardware_ports::units::{AccessUnit, NextUnit, UnitDriver};
 use hardware_ports::{Clock, SystemClock};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use models_domain::ladder::{Ladder, Rung};
 use models_domain::scene::Scene;
 use models_domain::{CameraId, UtcMillis};
 use models_domain::{health, rules};
 
 use self::annotated::Annotated;
 use self::report::Report;
+use self::units::Units;
 use crate::{models, usage};
 
 fn help() -> String {
@@ -55,8 +62,11 @@ A scene file, in pixels of a picture of `size`:
   for_ms = 10000
 
 A clip is read at full speed, every picture; a stream as it comes, until it ends or Ctrl-C. At the end one JSON object is
-printed: frames, decoded, inferred, cpu_s, wall_s, counts by line and class, events by kind.";
+printed: frames (in the stream), decoded, inferred, dropped, cpu_s, wall_s, counts by line and class, events by kind, and
+how many frames came on each rung of the ladder.";
 
+/// The same chance at every run, so that a clip gives the same result.
+const LADDER_SEED: u64 = 1;
 /// How long one wait for a picture of a stream may last; Ctrl-C is looked for in between.
 const WAIT: Duration = Duration::from_millis(250);
 /// A stream that is silent for this long is over.
@@ -89,6 +99,14 @@ pub struct Args {
     #[arg(long, value_name = "FILE.mp4")]
     annotated: Option<PathBuf>,
 
+    /// Decode only what the ladder asks for, as the service does; everything when left out.
+    #[arg(long)]
+    ladder: bool,
+
+    /// Most pictures analysed a second of the clip; every decoded picture when left out.
+    #[arg(long, value_name = "N", value_parser = fps)]
+    analyze_fps: Option<f64>,
+
     /// Threads for the network.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     threads: u8,
@@ -103,20 +121,26 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         .with_meter(Some(Arc::new(Meter)));
     let report = Report::create(&scene, args.events.as_deref(), args.tracks.as_deref())?;
     let annotated = args.annotated.as_deref().map(|path| Annotated::new(path, &scene));
-    let is_stream = args.input.contains("://") && !args.input.starts_with("file://");
     let source = CameraSource { url: args.input.clone(), transport: Transport::Tcp };
-    let pace = if is_stream { Pace::NewestWins } else { Pace::EveryFrame };
-    let bar = progress(&args.input, is_stream);
+    let bar = progress(&source);
     let stop = stop_on_ctrl_c()?;
-    let stream = Cameras::new(Arc::clone(&clock))?.open(&source, pace)?;
-    let mut job = Job { clock, analysis, report, annotated, bar, stop };
-    job.read(stream, &source)?;
+    let driver: Arc<dyn UnitDriver> = Arc::new(Cameras::new(Arc::clone(&clock))?);
+    let decoders = Arc::new(Decoders::new(1));
+    let pace = args.analyze_fps.map(AnalyzePace::new);
+    let eye = Eye::new(Arc::clone(&driver), source.clone(), decoders, analysis, pace);
+    let ladder = args.ladder.then(|| Ladder::new(None, LADDER_SEED));
+    let mut job = Job { clock, ladder, climb: Climb::new(), eye, report, annotated, bar, stop };
+    let units = Units::open(driver, source.clone())?;
+    job.read(units, &source)?;
     job.finish()
 }
 
 struct Job {
     clock: Arc<dyn Clock>,
-    analysis: Analysis,
+    /// `None`: everything is decoded.
+    ladder: Option<Ladder>,
+    climb: Climb,
+    eye: Eye,
     report: Report,
     annotated: Option<Annotated>,
     bar: ProgressBar,
@@ -124,54 +148,87 @@ struct Job {
 }
 
 impl Job {
-    /// Takes every picture until the end, Ctrl-C, or a stream's silence.
-    fn read(&mut self, mut stream: Box<dyn CameraStream>, source: &CameraSource) -> anyhow::Result<()> {
+    /// Takes every unit until the end, Ctrl-C, or a stream's silence.
+    fn read(&mut self, mut units: Units, source: &CameraSource) -> anyhow::Result<()> {
         let mut heard = self.clock.elapsed();
         while !self.stop.load(Ordering::Relaxed) {
-            let next = stream.next(WAIT);
-            self.report.dropped += stream.take_dropped();
-            match next {
-                Ok(Next::Frame(frame)) => self.take(frame)?,
-                Ok(Next::Idle) if self.clock.elapsed().saturating_sub(heard) < SILENT => continue,
-                Ok(Next::Idle) => {
-                    tracing::warn!(camera = %source, "no picture for {} s: ended", SILENT.as_secs());
-                    return Ok(());
-                }
-                Ok(Next::End) => return Ok(()),
+            match units.next(WAIT) {
+                Some(Ok(NextUnit::Unit(unit))) => self.take(unit),
+                Some(Ok(NextUnit::Lost)) => self.climb.lost(),
+                Some(Ok(NextUnit::End)) => break,
                 // What was read so far is a result all the same.
-                Err(err) if self.report.decoded > 0 => {
+                Some(Err(err)) if self.report.decoded > 0 => {
                     tracing::warn!("{err}; the figures cover what could be read");
-                    return Ok(());
+                    break;
                 }
-                Err(err) => return Err(err.into()),
+                Some(Err(err)) => return Err(err.into()),
+                None if self.clock.elapsed().saturating_sub(heard) < SILENT => continue,
+                None => {
+                    tracing::warn!(camera = %source, "no picture for {} s: ended", SILENT.as_secs());
+                    break;
+                }
             }
             heard = self.clock.elapsed();
+            // A file waits for us. A stream does not: its units are taken first, so that the newest can win.
+            if source.is_file() || !units.is_ready() {
+                self.work()?;
+            }
+        }
+        self.climb.end(self.clock.elapsed());
+        self.work()
+    }
+
+    fn take(&mut self, mut unit: AccessUnit) {
+        // Events carry the clip's own times, so the analysis runs on them.
+        unit.facts.at = UtcMillis(unit.pts.0);
+        self.bar.set_position(u64::try_from(unit.pts.0).unwrap_or(0));
+        let rung = self.ladder.as_mut().map_or(Rung::Full, |ladder| ladder.unit(&unit.facts));
+        self.report.unit(rung);
+        self.climb.unit(unit, rung, self.clock.elapsed());
+        self.report.dropped += self.climb.take_dropped();
+    }
+
+    /// Everything that is to be done by now.
+    fn work(&mut self) -> anyhow::Result<()> {
+        while let Some((work, _)) = self.climb.take(self.clock.elapsed()) {
+            let mut seen = Seen::default();
+            self.eye.work(work, 1.0, &mut seen);
+            self.report.decoded += seen.decoded;
+            for look in seen.looks {
+                self.look(look)?;
+            }
+            if let Some(why) = seen.trouble {
+                return Err(anyhow!(why));
+            }
         }
         Ok(())
     }
 
-    fn take(&mut self, frame: Frame) -> anyhow::Result<()> {
-        // Events carry the clip's own times, so the analysis runs on them.
-        let frame = Frame { at: UtcMillis(frame.pts.0), ..frame };
-        self.report.decoded += 1;
-        let analysed = self.analysis.step(&frame)?;
-        self.report.picture(frame.at, analysed.tracks)?;
-        if let Some(annotated) = &mut self.annotated {
-            annotated.picture(&frame, analysed.tracks)?;
+    fn look(&mut self, look: Look) -> anyhow::Result<()> {
+        if let Some(ladder) = &mut self.ladder {
+            ladder.shown(look.frame.at, &look.shown);
         }
-        self.report.events(analysed.events)?;
-        self.bar.set_position(u64::try_from(frame.pts.0).unwrap_or(0));
-        Ok(())
+        self.report.picture(look.frame.at, &look.tracks)?;
+        if let Some(annotated) = &mut self.annotated {
+            annotated.picture(&look.frame, &look.tracks)?;
+        }
+        self.report.events(look.events)
     }
 
     fn finish(mut self) -> anyhow::Result<()> {
-        self.report.events(self.analysis.finish())?;
+        self.report.events(self.eye.finish())?;
         if let Some(annotated) = self.annotated {
             annotated.close()?;
         }
         self.bar.finish_and_clear();
-        self.report.finish(usage::cpu_seconds(), self.clock.elapsed().as_secs_f64())
+        let missed = self.ladder.as_ref().and_then(Ladder::miss);
+        self.report.finish(missed, usage::cpu_seconds(), self.clock.elapsed().as_secs_f64())
     }
+}
+
+fn fps(text: &str) -> Result<f64, String> {
+    let fps: f64 = text.parse().map_err(|_| format!("{text:?} is not a number"))?;
+    if (0.1..=60.0).contains(&fps) { Ok(fps) } else { Err(format!("{fps} is not within 0.1 to 60")) }
 }
 
 fn read_scene(path: &Path) -> anyhow::Result<Scene> {
@@ -180,11 +237,11 @@ fn read_scene(path: &Path) -> anyhow::Result<Scene> {
 }
 
 /// On a terminal only; in milliseconds of the clip.
-fn progress(input: &str, is_stream: bool) -> ProgressBar {
+fn progress(source: &CameraSource) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
     }
-    let length = if is_stream { None } else { clip_length(Path::new(input)) };
+    let length = if source.is_file() { clip_length(Path::new(&source.url)) } else { None };
     let Some(length) = length.and_then(|l| u64::try_from(l.0).ok()).filter(|ms| *ms > 0) else {
         return ProgressBar::new_spinner();
     };

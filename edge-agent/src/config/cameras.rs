@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use edge_agent_core::site::CameraSite;
 use hardware_ports::camera::{CameraSource, Transport};
+use hardware_ports::infer::Priority;
 use models_domain::CameraId;
+use models_domain::ladder::Rung;
 use models_domain::rules::make_all;
 use models_domain::scene::Scene;
 use serde::Deserialize;
@@ -59,11 +61,34 @@ fn camera(
     };
     let position = position(one);
     let analyze_fps = one.number("analyze_fps", 0.1..=60.0, analyze_fps);
+    let rung = one.optional_with("rung", |t| one_of(t, &["auto", "watch", "key_frames", "full"]));
+    let pinned = match rung.as_ref().map(|r| r.get_ref().as_str()) {
+        Some("watch") => Some(Rung::Watch),
+        Some("key_frames") => Some(Rung::KeyFrames),
+        Some("full") => Some(Rung::Full),
+        Some(_) | None => None,
+    };
+    let priority = one.optional_with("priority", |t| one_of(t, &["counting", "incident", "health"]));
     let scene = scene(one, folder).unwrap_or_else(|| Scene::empty(EMPTY_SCENE));
+    let priority = match priority.as_ref().map(|p| p.get_ref().as_str()) {
+        Some("counting") => Priority::Counting,
+        Some("incident") => Priority::Incident,
+        Some("health") => Priority::Health,
+        Some(_) | None => usual_priority(&scene),
+    };
     let id = id?.into_inner();
     let name = name.unwrap_or_else(|| id.to_string());
     let site = CameraSite { id, name, position, scene };
-    Some(Camera { site, source: CameraSource { url: url?, transport }, analyze_fps })
+    Some(Camera { site, source: CameraSource { url: url?, transport }, analyze_fps, pinned, priority })
+}
+
+/// Whoever counts is served first, then whoever looks for incidents.
+fn usual_priority(scene: &Scene) -> Priority {
+    match (scene.lines.is_empty(), scene.rules.is_empty()) {
+        (false, _) => Priority::Counting,
+        (true, false) => Priority::Incident,
+        (true, true) => Priority::Health,
+    }
 }
 
 /// The address with the password that `password_file` or `password_env` holds.

@@ -51,11 +51,34 @@ fn a_small_one_reads() {
     assert_eq!(config.hall.certificate, Path::new("/x/c.pem"));
     let camera = &config.cameras.unwrap().cameras[0];
     assert_eq!((camera.analyze_fps, camera.site.scene.lines.len()), (4.0, 1));
+    assert_eq!((camera.pinned, camera.priority), (None, Priority::Counting));
     assert_eq!(camera.site.name, "a");
     let buses = config.buses.unwrap();
     assert_eq!(buses.listen[0].zone.as_deref(), Some("+07:00"));
     assert_eq!(buses.zone_by_device["868120"], "+00:00");
     assert!(config.signals.is_none());
+}
+
+#[test]
+fn how_much_a_camera_gets_is_said_per_camera() {
+    let camera = |keys: &str| {
+        let text = format!("{HEAD}[[cameras.camera]]\nid = \"a\"\nurl = \"rtsp://c/x\"\n{keys}\n");
+        Config::parse(&text, Path::new("/etc/ngatu"), &known())
+    };
+    let check = |keys: &str, want: (Option<Rung>, Priority)| {
+        let config = camera(keys).unwrap().cameras.unwrap();
+        assert_eq!((config.cameras[0].pinned, config.cameras[0].priority), want, "{keys}");
+    };
+    check("", (None, Priority::Health));
+    check("rung = \"auto\"\npriority = \"incident\"", (None, Priority::Incident));
+    check("rung = \"full\"\npriority = \"counting\"", (Some(Rung::Full), Priority::Counting));
+    check("rung = \"key_frames\"", (Some(Rung::KeyFrames), Priority::Health));
+    check("rung = \"watch\"", (Some(Rung::Watch), Priority::Health));
+    let problems = camera("rung = \"half\"").unwrap_err().join("\n");
+    assert_eq!(
+        problems,
+        "line 12: cameras.camera.rung: \"half\" is not known; known are auto, watch, key_frames, full"
+    );
 }
 
 #[test]

@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 
 use edge_agent_core::site::{CameraSite, JunctionSite};
 use hardware_ports::camera::CameraSource;
+use hardware_ports::infer::Priority;
 use models_domain::geo::LatLon;
+use models_domain::ladder::Rung;
 use models_domain::{GatewayId, JunctionId};
 use toml::Spanned;
 use toml::de::DeTable;
@@ -76,6 +78,9 @@ pub struct Camera {
     pub source: CameraSource,
     /// Pictures a second that go through the network.
     pub analyze_fps: f64,
+    /// Never less than this is decoded; `None` leaves it to the stream.
+    pub pinned: Option<Rung>,
+    pub priority: Priority,
 }
 
 #[derive(Debug)]

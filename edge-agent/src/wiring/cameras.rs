@@ -1,16 +1,18 @@
-//! The camera gateway: one network for all cameras, one thread for each camera.
+//! The camera gateway: one network and as many lanes as cores for all cameras, one task for each camera.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use edge_agent_core::board::Board;
+use edge_agent_core::camera_worker::eye::Decoders;
 use edge_agent_core::camera_worker::{CameraTask, CameraWorker, Doors};
+use edge_agent_core::lanes::Lanes;
 use edge_agent_core::supervise::{Failure, chain, forever};
 use hardware_camera::Cameras;
 use hardware_infer::Meter;
 use hardware_ports::Clock;
-use hardware_ports::camera::CameraDriver;
 use hardware_ports::infer::{Detector, PictureMeter};
+use hardware_ports::units::UnitDriver;
 use models_domain::event::{Link, LinkState};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -40,15 +42,19 @@ pub fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part
                 }
             };
             begun.well();
+            let lanes = std::thread::available_parallelism().map_or(1, usize::from);
+            let decoders = Arc::new(Decoders::new(lanes));
+            let lanes = Lanes::new(lanes, clock.clone());
             let meter: Option<Arc<dyn PictureMeter>> = Some(Arc::new(Meter));
-            run_all(tasks, Doors { driver, detector, meter, events, stills, board, clock }, stop).await;
+            let doors = Doors { driver, detector, meter, lanes, decoders, events, stills, board, clock };
+            run_all(tasks, doors, stop).await;
             Ok(())
         }
     });
     vec![part]
 }
 
-type Opened = (Arc<dyn CameraDriver>, Arc<dyn Detector>);
+type Opened = (Arc<dyn UnitDriver>, Arc<dyn Detector>);
 
 /// Loading a network takes a second: not on one of the runtime's threads.
 async fn open(model: Option<String>, threads: usize, clock: Arc<dyn Clock>) -> Result<Opened, Failure> {
@@ -70,7 +76,7 @@ async fn run_all(tasks: Vec<CameraTask>, doors: Doors, stop: CancellationToken) 
                 let (task, doors, stop) = (task.clone(), doors.clone(), stop.clone());
                 async move {
                     let worker = CameraWorker::new(task, doors).map_err(|problems| problems.join("; "))?;
-                    tokio::task::spawn_blocking(move || worker.run(&stop)).await?;
+                    worker.run(&stop).await;
                     Ok(())
                 }
             };
@@ -88,6 +94,8 @@ fn task(camera: &Camera) -> CameraTask {
         source: camera.source.clone(),
         scene: camera.site.scene.clone(),
         analyze_fps: camera.analyze_fps,
+        pinned: camera.pinned,
+        priority: camera.priority,
         seed: hasher.finish(),
     }
 }

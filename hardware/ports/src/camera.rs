@@ -114,6 +114,13 @@ pub struct CameraSource {
     pub transport: Transport,
 }
 
+impl CameraSource {
+    /// A clip, not a camera: it is there at once and comes as fast as it is read.
+    pub fn is_file(&self) -> bool {
+        !self.url.contains("://") || self.url.starts_with("file://")
+    }
+}
+
 impl fmt::Display for CameraSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&without_password(&self.url))

@@ -1,5 +1,6 @@
 //! The inference door: road users out of pictures, and pictures for people.
 
+pub use models_domain::effort::Priority;
 use models_domain::health::Thumb;
 use models_domain::{CameraId, Detection};
 

@@ -1,10 +1,11 @@
 //! The words and the rules of the city: pure values in, pure values out. No sockets, no files, no clock, no threads.
 //!
 //! Suggested reading order: the words (`ids`, `units`, `geo`, `detection`, `event`), then what is made of them
-//! (`track`, `count`, `rules`, `health`, joined in `watch`; `transit`, `signal`).
+//! (`track`, `count`, `rules`, `health`, joined in `watch`; `ladder`, `effort`; `transit`, `signal`).
 
 pub mod count;
 pub mod detection;
+pub mod effort;
 pub mod event;
 pub mod geo;
 pub mod ground;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hardware_ports::Clock;
 use hardware_ports::camera::Picture;
 use hardware_ports::sink::NotKept;
-use models_domain::event::{CameraStats, LinkState};
+use models_domain::event::{CameraStats, Link, LinkState};
 use models_domain::{CameraId, DurationMs, EventBody, UtcMillis};
 
 /// Figures are told this often.
@@ -31,6 +31,7 @@ pub struct Facts {
     told: Option<LinkState>,
     stats: CameraStats,
     stats_since: Duration,
+    shed: u64,
 }
 
 impl Facts {
@@ -43,6 +44,7 @@ impl Facts {
             told: None,
             stats: CameraStats::default(),
             stats_since: now,
+            shed: 0,
         }
     }
 
@@ -76,8 +78,10 @@ impl Facts {
         self.waiting.len() >= WAITING_MAX
     }
 
-    pub fn picture(&mut self) {
-        self.stats.frames += 1;
+    /// Pictures decoded, and the ones of them left out because of the load.
+    pub fn decoded(&mut self, pictures: u64, shed: u64) {
+        self.stats.frames += pictures;
+        self.dropped(shed);
     }
 
     pub fn analysed(&mut self, detections: usize) {
@@ -86,10 +90,15 @@ impl Facts {
         self.stats.detections += detections as u64;
     }
 
-    /// Pictures that were decoded and thrown away unseen.
+    /// Pictures that were due and left unseen because the machine was behind.
     pub fn dropped(&mut self, pictures: u64) {
-        self.stats.frames += pictures;
         self.stats.dropped += pictures;
+        self.shed += pictures;
+    }
+
+    /// The same since the start.
+    pub fn shed(&self) -> u64 {
+        self.shed
     }
 
     pub fn not_analysed(&mut self, why: String) {
@@ -101,13 +110,18 @@ impl Facts {
         self.refused.clone().unwrap_or_else(|| self.trouble.clone())
     }
 
-    /// Whether `state` was not told yet; it counts as told from now on.
-    pub fn is_news(&mut self, state: &LinkState) -> bool {
-        let news = self.told.as_ref() != Some(state);
+    /// Whether this was not told yet; it counts as told from now on.
+    pub fn is_news(&mut self, link: Link, reason: &str) -> bool {
+        let news = self.told.as_ref().is_none_or(|told| told.link != link || told.reason != reason);
         if news {
-            self.told = Some(state.clone());
+            self.told = Some(LinkState { link, reason: reason.to_owned() });
         }
         news
+    }
+
+    /// Whether the camera was told to be up.
+    pub fn was_up(&self) -> bool {
+        self.told.as_ref().is_some_and(|told| told.link == Link::Up)
     }
 
     pub fn push_due_stats(&mut self, camera: &CameraId, clock: &dyn Clock) {

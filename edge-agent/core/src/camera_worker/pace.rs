@@ -14,16 +14,39 @@ const WINDOW: Duration = Duration::from_secs(10);
 pub struct AnalyzePace {
     period: DurationMs,
     due: Option<UtcMillis>,
+    /// Grows by the share of each picture; at 1 one is analysed.
+    credit: f64,
+}
+
+/// Whether a picture's time to be analysed has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    Yes,
+    No,
+    /// It had, but the machine is overloaded.
+    Shed,
 }
 
 impl AnalyzePace {
     pub fn new(fps: f64) -> Self {
         let period = if fps > 0.0 { (1000.0 / fps).min(60_000.0) } else { 60_000.0 };
-        Self { period: DurationMs(period as i64), due: None }
+        Self { period: DurationMs(period as i64), due: None, credit: 0.0 }
     }
 
-    /// Whether the picture taken at `at` is analysed.
-    pub fn is_due(&mut self, at: UtcMillis) -> bool {
+    /// What becomes of the picture taken at `at` when only this `share` (0..=1) of what is due can be analysed.
+    pub fn turn(&mut self, at: UtcMillis, share: f64) -> Turn {
+        if !self.is_due(at) {
+            return Turn::No;
+        }
+        self.credit = (self.credit + share).min(1.0);
+        if self.credit < 1.0 - 1e-6 {
+            return Turn::Shed;
+        }
+        self.credit = 0.0_f64.max(self.credit - 1.0);
+        Turn::Yes
+    }
+
+    fn is_due(&mut self, at: UtcMillis) -> bool {
         let late = match self.due {
             None => self.period,
             Some(due) => at.since(due),
@@ -81,6 +104,14 @@ mod tests {
         check(10.0, 167, 59);
         check(25.0, 40, 250);
         check(0.5, 40, 5);
+    }
+
+    #[test]
+    fn of_what_is_due_a_share_is_analysed_and_the_rest_shed() {
+        let mut pace = AnalyzePace::new(10.0);
+        let turns: Vec<Turn> = (0..100).map(|i| pace.turn(UtcMillis(i * 50), 0.5)).collect();
+        let count = |wanted| turns.iter().filter(|t| **t == wanted).count();
+        assert_eq!((count(Turn::Yes), count(Turn::Shed), count(Turn::No)), (25, 25, 50));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use models_domain::UtcMillis;
 use models_domain::event::{Link, LinkState};
+use models_wire::convert::effort::effort_to_wire;
 use models_wire::convert::event::link_to_wire;
 use models_wire::convert::gateway::{lines_to_wire, position_to_wire, zones_to_wire};
 use models_wire::v1::{CameraInfo, GatewayState, JunctionInfo};
@@ -25,7 +26,7 @@ fn unheard() -> LinkState {
 
 fn camera(site: &CameraSite, board: &Board) -> CameraInfo {
     let now = board.camera(&site.id);
-    let (state, fps) = now.map_or((unheard(), 0.0), |now| (now.state, now.fps));
+    let (state, fps, effort) = now.map_or((unheard(), 0.0, None), |now| (now.state, now.fps, now.effort));
     CameraInfo {
         camera: site.id.to_string(),
         name: site.name.clone(),
@@ -37,6 +38,7 @@ fn camera(site: &CameraSite, board: &Board) -> CameraInfo {
         link: link_to_wire(state.link).into(),
         reason: state.reason,
         fps,
+        effort: effort.as_ref().map(effort_to_wire),
     }
 }
 
@@ -55,6 +57,8 @@ fn junction(site: &JunctionSite, board: &Board) -> JunctionInfo {
 
 #[cfg(test)]
 mod tests {
+    use models_domain::effort::{Effort, Priority};
+    use models_domain::ladder::{Rung, Why};
     use models_domain::scene::Scene;
     use models_wire::v1;
 
@@ -74,5 +78,20 @@ mod tests {
         board.update_camera(&id, |c| c.state = LinkState { link: Link::Down, reason: "no route".into() });
         let told = gateway_state(UtcMillis(8), &site, &board, 3);
         assert_eq!((told.cameras[0].link(), told.cameras[0].reason.as_str()), (v1::Link::Down, "no route"));
+        assert_eq!(told.cameras[0].effort, None);
+    }
+
+    #[test]
+    fn what_a_camera_gets_is_told() {
+        let id: models_domain::CameraId = "cam".parse().unwrap();
+        let scene = Scene::empty((640, 360));
+        let cameras = vec![CameraSite { id: id.clone(), name: "cam".into(), position: None, scene }];
+        let (site, board) = (Site { cameras, junctions: Vec::new() }, Board::default());
+        let (rung, why, priority) = (Rung::Watch, Some(Why::Quiet), Priority::Incident);
+        let effort = Effort { rung, why, priority, share: 0.5, shed: 12, missed: None };
+        board.update_camera(&id, |c| c.effort = Some(effort));
+        let told = gateway_state(UtcMillis(7), &site, &board, 0).cameras[0].effort.unwrap();
+        let want = (v1::Rung::Watch, v1::RungWhy::Quiet, v1::Priority::Incident, 0.5, 12);
+        assert_eq!((told.rung(), told.why(), told.priority(), told.share, told.shed), want);
     }
 }

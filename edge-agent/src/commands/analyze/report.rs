@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use models_domain::count::{Direction, LineCrossing};
 use models_domain::event::{Phase, RuleEvent};
+use models_domain::ladder::{MissEstimate, Rung};
 use models_domain::scene::Scene;
 use models_domain::track::Track;
 use models_domain::{Class, EventBody, LineId, UtcMillis};
@@ -18,6 +19,8 @@ pub struct Report {
     pub decoded: u64,
     pub dropped: u64,
     inferred: u64,
+    frames: u64,
+    frames_by_rung: BTreeMap<Rung, u64>,
     counts: BTreeMap<(LineId, Class), (u64, u64)>,
     events_by_rule: BTreeMap<String, u64>,
     events: Option<Output>,
@@ -57,10 +60,14 @@ struct Summary<'a> {
     frames: u64,
     decoded: u64,
     inferred: u64,
+    dropped: u64,
     cpu_s: f64,
     wall_s: f64,
     counts: Vec<CountRow<'a>>,
     events: &'a BTreeMap<String, u64>,
+    rungs: BTreeMap<&'static str, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missed: Option<MissEstimate>,
 }
 
 #[derive(Serialize)]
@@ -79,11 +86,19 @@ impl Report {
             decoded: 0,
             dropped: 0,
             inferred: 0,
+            frames: 0,
+            frames_by_rung: BTreeMap::new(),
             counts: BTreeMap::new(),
             events_by_rule: scene.rules.iter().map(|rule| (rule.kind.clone(), 0)).collect(),
             events: events.map(Output::create).transpose()?,
             tracks: tracks.map(Output::create).transpose()?,
         })
+    }
+
+    /// One coded picture came, and how it is treated.
+    pub fn unit(&mut self, rung: Rung) {
+        self.frames += 1;
+        *self.frames_by_rung.entry(rung).or_default() += 1;
     }
 
     /// One picture went through the network; the tracks seen in it.
@@ -126,7 +141,7 @@ impl Report {
     }
 
     /// Closes the files and prints the summary on standard output.
-    pub fn finish(mut self, cpu_s: f64, wall_s: f64) -> anyhow::Result<()> {
+    pub fn finish(mut self, missed: Option<MissEstimate>, cpu_s: f64, wall_s: f64) -> anyhow::Result<()> {
         for out in [self.events.take(), self.tracks.take()].into_iter().flatten() {
             out.close()?;
         }
@@ -141,13 +156,16 @@ impl Report {
             })
             .collect();
         let summary = Summary {
-            frames: self.decoded + self.dropped,
-            decoded: self.decoded + self.dropped,
+            frames: self.frames,
+            decoded: self.decoded,
             inferred: self.inferred,
+            dropped: self.dropped,
             cpu_s: rounded(cpu_s, 3),
             wall_s: rounded(wall_s, 3),
             counts,
             events: &self.events_by_rule,
+            rungs: self.frames_by_rung.iter().map(|(rung, frames)| (name(*rung), *frames)).collect(),
+            missed,
         };
         let mut out = std::io::stdout().lock();
         serde_json::to_writer(&mut out, &summary).context("writing the result to standard output")?;
@@ -186,6 +204,14 @@ fn rule_row(at: UtcMillis, event: &RuleEvent) -> RuleRow<'_> {
         from: event.way.as_ref().map(|way| way.from.as_str()),
         to: event.way.as_ref().map(|way| way.to.as_str()),
         measures: event.measures.iter().map(|m| (m.what.name(), rounded(m.value, 3))).collect(),
+    }
+}
+
+fn name(rung: Rung) -> &'static str {
+    match rung {
+        Rung::Watch => "watch",
+        Rung::KeyFrames => "key_frames",
+        Rung::Full => "full",
     }
 }
 

@@ -1,6 +1,7 @@
 //! Domain <-> protobuf, round-trip tested. What cannot be understood is refused with the field's name.
 
 pub mod batch;
+pub mod effort;
 pub mod event;
 pub mod gateway;
 pub mod rule;

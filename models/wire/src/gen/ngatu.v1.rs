@@ -461,6 +461,44 @@ pub struct CameraInfo {
     /// Pictures analysed a second, over the last 10 s.
     #[prost(float, tag = "10")]
     pub fps: f32,
+    /// Unset before the camera was first looked after.
+    #[prost(message, optional, tag = "11")]
+    pub effort: ::core::option::Option<Effort>,
+}
+/// How much of its gateway a camera gets now, and why.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct Effort {
+    #[prost(enumeration = "Rung", tag = "1")]
+    pub rung: i32,
+    #[prost(enumeration = "RungWhy", tag = "2")]
+    pub why: i32,
+    #[prost(enumeration = "Priority", tag = "3")]
+    pub priority: i32,
+    /// Part (0 to 1) of the pictures whose turn it is that is analysed; below 1 the gateway is overloaded.
+    #[prost(float, tag = "4")]
+    pub share: f32,
+    /// Pictures left unseen because of the load, since the gateway started.
+    #[prost(uint64, tag = "5")]
+    pub shed: u64,
+    /// What the ladder is estimated to miss; unset until the first random check is over.
+    #[prost(message, optional, tag = "6")]
+    pub missed: ::core::option::Option<Missed>,
+}
+/// Share (0 to 1) of the crossings and events that were missed, and the ends of the interval that contains the true one
+/// with 95 %.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct Missed {
+    #[prost(double, tag = "1")]
+    pub share: f64,
+    #[prost(double, tag = "2")]
+    pub low: f64,
+    #[prost(double, tag = "3")]
+    pub high: f64,
+    /// What the checks looked at, and what only they found.
+    #[prost(int64, tag = "4")]
+    pub audited_ms: i64,
+    #[prost(uint64, tag = "5")]
+    pub found: u64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct JunctionInfo {
@@ -548,6 +586,117 @@ pub struct TrackBox {
 pub struct Still {
     #[prost(bytes = "vec", tag = "1")]
     pub jpeg: ::prost::alloc::vec::Vec<u8>,
+}
+/// How much of a stream is decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Rung {
+    Unspecified = 0,
+    Watch = 1,
+    KeyFrames = 2,
+    Full = 3,
+}
+impl Rung {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RUNG_UNSPECIFIED",
+            Self::Watch => "RUNG_WATCH",
+            Self::KeyFrames => "RUNG_KEY_FRAMES",
+            Self::Full => "RUNG_FULL",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RUNG_UNSPECIFIED" => Some(Self::Unspecified),
+            "RUNG_WATCH" => Some(Self::Watch),
+            "RUNG_KEY_FRAMES" => Some(Self::KeyFrames),
+            "RUNG_FULL" => Some(Self::Full),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RungWhy {
+    Unspecified = 0,
+    Pinned = 1,
+    Learning = 2,
+    Quiet = 3,
+    Stirred = 4,
+    Followed = 5,
+    Audit = 6,
+    /// Somebody looks at its live picture.
+    LookedAt = 7,
+}
+impl RungWhy {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RUNG_WHY_UNSPECIFIED",
+            Self::Pinned => "RUNG_WHY_PINNED",
+            Self::Learning => "RUNG_WHY_LEARNING",
+            Self::Quiet => "RUNG_WHY_QUIET",
+            Self::Stirred => "RUNG_WHY_STIRRED",
+            Self::Followed => "RUNG_WHY_FOLLOWED",
+            Self::Audit => "RUNG_WHY_AUDIT",
+            Self::LookedAt => "RUNG_WHY_LOOKED_AT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RUNG_WHY_UNSPECIFIED" => Some(Self::Unspecified),
+            "RUNG_WHY_PINNED" => Some(Self::Pinned),
+            "RUNG_WHY_LEARNING" => Some(Self::Learning),
+            "RUNG_WHY_QUIET" => Some(Self::Quiet),
+            "RUNG_WHY_STIRRED" => Some(Self::Stirred),
+            "RUNG_WHY_FOLLOWED" => Some(Self::Followed),
+            "RUNG_WHY_AUDIT" => Some(Self::Audit),
+            "RUNG_WHY_LOOKED_AT" => Some(Self::LookedAt),
+            _ => None,
+        }
+    }
+}
+/// Who is served first when the gateway cannot serve all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Priority {
+    Unspecified = 0,
+    Health = 1,
+    Incident = 2,
+    Counting = 3,
+}
+impl Priority {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PRIORITY_UNSPECIFIED",
+            Self::Health => "PRIORITY_HEALTH",
+            Self::Incident => "PRIORITY_INCIDENT",
+            Self::Counting => "PRIORITY_COUNTING",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PRIORITY_UNSPECIFIED" => Some(Self::Unspecified),
+            "PRIORITY_HEALTH" => Some(Self::Health),
+            "PRIORITY_INCIDENT" => Some(Self::Incident),
+            "PRIORITY_COUNTING" => Some(Self::Counting),
+            _ => None,
+        }
+    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SignInRequest {

@@ -2,6 +2,7 @@
 import "./details.css";
 import { isStale, STATE_SIGNS, type Bus, type Camera, type Junction, type State } from "../../city";
 import { el, icon, setText } from "../../dom";
+import { missedOf, priorityOf, rungOf, shedOf } from "../../effort";
 import { ageOf, integer, kmh, momentOf, oneDecimal } from "../../format";
 import { t, type Key } from "../../i18n";
 import { aspectsOf, GLYPHS } from "../../signals";
@@ -83,6 +84,14 @@ class Details implements Mounted {
     const facts: Fact[] = [["field.state", this.#state(state)]];
     if (camera.reason) facts.push(["field.reason", camera.reason]);
     if (state === "up") facts.push(["field.rate", t("wall.fps", { n: oneDecimal(camera.fps) })]);
+    if (camera.effort && state === "up") {
+      const { effort } = camera;
+      facts.push(["field.rung", rungOf(effort)], ["field.priority", priorityOf(effort)]);
+      const shed = [shedOf(effort), effort.shed > 0n ? t("effort.shed", { n: integer(Number(effort.shed)) }) : ""].filter(Boolean);
+      const missed = missedOf(effort);
+      if (missed) facts.push(["field.missed", missed]);
+      if (shed.length) facts.push(["field.load", shed.join(" · ")]);
+    }
     if (camera.width) facts.push(["field.size", `${camera.width} × ${camera.height}`]);
     return [...facts, ...this.#gateway(camera.gateway)];
   }

@@ -2,6 +2,7 @@
 import type { Hall } from "../../api";
 import { STATE_SIGNS, type Camera, type State } from "../../city";
 import { el, icon, setText } from "../../dom";
+import { shedOf } from "../../effort";
 import { ageOf, integer, oneDecimal } from "../../format";
 import type { Picture } from "../../gen/ngatu/v1/gateway_pb";
 import { t } from "../../i18n";
@@ -107,6 +108,8 @@ export class Tile {
       if (!trouble) facts.push(t("wall.fps", { n: oneDecimal(this.#arrivals.length / (RATE_OVER_MS / 1000)) }));
       facts.push(ageMs < 950 && !trouble ? `${integer(Math.max(0, Math.round(ageMs / 50) * 50))} ms` : t("wall.age", { age: ageOf(ageMs) }));
     }
+    const shed = this.camera.effort && !trouble ? shedOf(this.camera.effort) : "";
+    if (shed) facts.push(shed);
     setText(this.#users, this.#picture && !trouble ? t("wall.road-users", { n: integer(this.#picture.tracks.length) }) : "");
     setText(this.#facts, facts.join(" · "));
   }

@@ -1,7 +1,21 @@
 //! How much of a stream is decoded: watched only, key frames only, or everything.
 //!
 //! Pure: it is told of every access unit (its size and kind, nothing decoded) and of what was seen in the pictures that
-//! were decoded, and says on which rung the camera stands.
+//! were decoded, and says on which rung the camera stands. It climbs when the stream stirs (`stir.rs`, above `floor.rs`) and comes down when
+//! nothing that moves is seen any more. Chance decodes some quiet spans in full (`audit.rs`); what they find is the estimate
+//! of what is missed (`miss.rs`).
+
+mod audit;
+mod chance;
+mod climb;
+mod floor;
+mod miss;
+mod stir;
+#[cfg(test)]
+mod tests;
+
+pub use self::climb::{LOOK_BACK, Ladder};
+pub use self::miss::{CONFIDENCE, MissEstimate, Tally};
 
 use crate::units::UtcMillis;
 
@@ -63,36 +77,19 @@ pub enum Why {
     Audit,
 }
 
-/// One camera's ladder.
-#[derive(Debug, Clone)]
-pub struct Ladder {
-    rung: Rung,
-    why: Why,
+/// What may be set of a ladder.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// Never below this rung.
+    pub pinned: Option<Rung>,
+    /// Share of the watched time that is decoded in full to measure what is missed, 0 to 0.5.
+    pub audit_share: f64,
+    /// Share of the quiet time that climbs for nothing may cost, unless audits find misses.
+    pub for_nothing_share: f64,
 }
 
-impl Ladder {
-    /// `pinned`: never below this rung. `seed`: chance for the audits, so that cameras do not audit in step.
-    pub fn new(pinned: Option<Rung>, seed: u64) -> Self {
-        let _ = (pinned, seed);
-        Self { rung: Rung::Full, why: Why::Learning }
-    }
-
-    /// Takes note of an access unit, decoded or not, in decoding order; the rung to treat it on.
-    pub fn unit(&mut self, unit: &UnitFacts) -> Rung {
-        let _ = unit;
-        self.rung
-    }
-
-    /// Takes note of an analysed picture.
-    pub fn shown(&mut self, at: UtcMillis, shown: &Shown) {
-        let _ = (at, shown);
-    }
-
-    pub fn rung(&self) -> Rung {
-        self.rung
-    }
-
-    pub fn why(&self) -> Why {
-        self.why
+impl Default for Settings {
+    fn default() -> Self {
+        Self { pinned: None, audit_share: 0.015, for_nothing_share: 0.02 }
     }
 }

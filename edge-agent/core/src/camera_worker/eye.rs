@@ -1,0 +1,214 @@
+//! The eye of one camera: decoders and [`Analysis`]. Blocking; it works on a lane, and in `edge-agent analyze` by itself.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hardware_ports::camera::{CameraError, CameraSource, Frame};
+use hardware_ports::units::{AccessUnit, Codec, PictureDecoder, StreamFormat, UnitDriver};
+use models_domain::ladder::{Shown, UnitKind};
+use models_domain::track::{Track, size_of};
+use models_domain::{DurationMs, EventBody, UtcMillis};
+
+use super::climb::Work;
+use super::pace::{AnalyzePace, Turn};
+use crate::analysis::Analysis;
+
+/// A track is moving at this many of its own sizes a second.
+const MOVING: f64 = 0.25;
+/// Who was not seen for longer is not said to move: its speed is a guess.
+const SEEN_LATELY: DurationMs = DurationMs(1_000);
+/// Pictures that a decoder may hold back, at most; H.264 and H.265 allow 16.
+const HELD_BACK: usize = 64;
+
+/// Decoders and analysis of one camera.
+pub struct Eye {
+    driver: Arc<dyn UnitDriver>,
+    source: CameraSource,
+    /// For key frames by themselves.
+    lent: Arc<Decoders>,
+    own: Option<Open>,
+    analysis: Analysis,
+    /// `None`: every picture is analysed.
+    pace: Option<AnalyzePace>,
+    /// Presentation times of pictures on their way through the decoder that are not to be looked at.
+    pass: VecDeque<DurationMs>,
+    frames: Vec<Frame>,
+}
+
+struct Open {
+    format: Arc<StreamFormat>,
+    decoder: Box<dyn PictureDecoder>,
+}
+
+/// What came of one or a few units.
+#[derive(Default)]
+pub struct Seen {
+    /// Pictures decoded, those included that were decoded before.
+    pub decoded: u64,
+    /// Pictures left out because of the load.
+    pub shed: u64,
+    pub looks: Vec<Look>,
+    /// Why a picture could not be decoded or analysed.
+    pub trouble: Option<String>,
+}
+
+/// One analysed picture.
+pub struct Look {
+    pub frame: Frame,
+    pub tracks: Vec<Track>,
+    /// Road users that the network saw.
+    pub detections: usize,
+    pub events: Vec<(UtcMillis, EventBody)>,
+    pub shown: Shown,
+}
+
+impl Eye {
+    pub fn new(
+        driver: Arc<dyn UnitDriver>,
+        source: CameraSource,
+        lent: Arc<Decoders>,
+        analysis: Analysis,
+        pace: Option<AnalyzePace>,
+    ) -> Self {
+        let (own, pass, frames) = (None, VecDeque::new(), Vec::new());
+        Self { driver, source, lent, own, analysis, pace, pass, frames }
+    }
+
+    /// Width, height of the scene: what the tracks' boxes are pixels of.
+    pub fn size(&self) -> (u32, u32) {
+        self.analysis.size()
+    }
+
+    /// Does one piece of work. `share`: this part of the pictures whose turn it is are analysed, the others shed.
+    pub fn work(&mut self, work: Work, share: f64, seen: &mut Seen) {
+        let decoded = match work {
+            Work::Alone(unit) => self.alone(&unit),
+            Work::Look(unit) => self.decode(&unit),
+            Work::Pass(unit) => {
+                if self.pass.len() == HELD_BACK {
+                    self.pass.pop_front();
+                }
+                self.pass.push_back(unit.pts);
+                self.decode(&unit)
+            }
+            Work::Close => self.close(),
+        };
+        if let Err(err) = decoded {
+            self.own = None;
+            self.pass.clear();
+            seen.trouble = Some(format!("its pictures cannot be decoded: {err}"));
+        }
+        let mut frames = std::mem::take(&mut self.frames);
+        for frame in frames.drain(..) {
+            seen.decoded += 1;
+            if let Some(passed) = self.pass.iter().position(|pts| *pts == frame.pts) {
+                self.pass.remove(passed);
+            } else {
+                self.look(frame, share, seen);
+            }
+        }
+        self.frames = frames;
+    }
+
+    /// The stream is over: decides what was still open.
+    pub fn finish(&mut self) -> Vec<(UtcMillis, EventBody)> {
+        self.analysis.finish()
+    }
+
+    fn look(&mut self, frame: Frame, share: f64, seen: &mut Seen) {
+        match self.pace.as_mut().map_or(Turn::Yes, |pace| pace.turn(frame.at, share)) {
+            Turn::Yes => {}
+            Turn::No => return,
+            Turn::Shed => return seen.shed += 1,
+        }
+        match self.analysis.step(&frame) {
+            Ok(analysed) => {
+                let moving = analysed.tracks.iter().filter(|t| is_moving(t, frame.at)).count();
+                // The minute's figures come with any picture: they say nothing of what this one shows.
+                let told = analysed.events.iter().filter(|(_, body)| body.wants_still()).count();
+                let shown = Shown { tracks: analysed.tracks.len(), moving, events: told };
+                let (tracks, detections) = (analysed.tracks.to_vec(), analysed.detections);
+                let events = analysed.events;
+                seen.looks.push(Look { frame, tracks, detections, events, shown });
+            }
+            Err(err) => seen.trouble = Some(format!("its pictures cannot be analysed: {err}")),
+        }
+    }
+
+    /// A key frame in a borrowed decoder, which gives the picture at once and keeps nothing.
+    fn alone(&mut self, unit: &AccessUnit) -> Result<(), CameraError> {
+        let mut decoder = match self.lent.lend(&unit.format) {
+            Some(decoder) => decoder,
+            None => self.driver.decoder(&self.source, &unit.format)?,
+        };
+        decoder.decode(unit, &mut self.frames)?;
+        decoder.drain(&mut self.frames)?;
+        self.lent.give_back(&unit.format, decoder);
+        Ok(())
+    }
+
+    fn decode(&mut self, unit: &AccessUnit) -> Result<(), CameraError> {
+        let is_key = unit.facts.kind == UnitKind::Key;
+        if self.own.as_ref().is_some_and(|own| !Arc::ptr_eq(&own.format, &unit.format)) {
+            self.close()?;
+        }
+        let own = match &mut self.own {
+            Some(own) => own,
+            // After a failure only a key frame begins again.
+            None if !is_key => return Ok(()),
+            None => {
+                let decoder = self.driver.decoder(&self.source, &unit.format)?;
+                self.own.insert(Open { format: Arc::clone(&unit.format), decoder })
+            }
+        };
+        own.decoder.decode(unit, &mut self.frames)
+    }
+
+    fn close(&mut self) -> Result<(), CameraError> {
+        match self.own.take() {
+            Some(mut own) => own.decoder.drain(&mut self.frames),
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_moving(track: &Track, at: UtcMillis) -> bool {
+    let speed = track.velocity.0.hypot(track.velocity.1);
+    at.since(track.seen) <= SEEN_LATELY && speed >= MOVING * size_of(&track.bbox)
+}
+
+/// Decoders that stand ready for single key frames, shared by all cameras: one of its own would cost each some 20 MB.
+pub struct Decoders {
+    ready: Mutex<Vec<(StreamFormat, Box<dyn PictureDecoder>)>>,
+    most: usize,
+}
+
+impl Decoders {
+    /// Keeps at most `most`; more are made and thrown away when more are needed at once.
+    pub fn new(most: usize) -> Self {
+        Self { ready: Mutex::default(), most }
+    }
+
+    fn lend(&self, format: &StreamFormat) -> Option<Box<dyn PictureDecoder>> {
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = ready.iter().rposition(|(of, _)| is_same(of, format))?;
+        Some(ready.remove(fits).1)
+    }
+
+    fn give_back(&self, format: &StreamFormat, decoder: Box<dyn PictureDecoder>) {
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if ready.len() >= self.most && !ready.is_empty() {
+            ready.remove(0);
+        }
+        ready.push((format.clone(), decoder));
+    }
+}
+
+/// One decoder does for both: key frames bring their parameter sets along, but for what only files hold.
+fn is_same(a: &StreamFormat, b: &StreamFormat) -> bool {
+    let in_band = match a.codec {
+        Codec::H264 | Codec::H265 | Codec::Jpeg => true,
+        Codec::Mpeg4 | Codec::Other => false,
+    };
+    a.codec == b.codec && a.size == b.size && (in_band || a.parameter_sets == b.parameter_sets)
+}

@@ -1,0 +1,347 @@
+//! When a camera climbs and comes down.
+//!
+//! How easily it climbs is a matter of two wishes. Climbing for nothing costs, so each such climb makes it a little harder
+//! and quiet time makes it easier again: it settles where about [`Settings::for_nothing_share`] of the quiet time is spent on
+//! them, as sensitive as that allows. What an audit finds missed raises that share.
+
+use std::collections::VecDeque;
+
+use super::audit::{Audits, Outcome};
+use super::floor::{Floor, Quiet};
+use super::miss::{MissEstimate, Tally};
+use super::stir::{Cost, SPANS, Stir};
+use super::{Rung, Settings, Shown, UnitFacts, UnitKind, Why};
+use crate::units::{DurationMs, UtcMillis};
+
+/// How long nothing that moves must have been seen before it comes down, and the same when nothing that moves was seen at
+/// all since it climbed: pictures of the time before were looked at too.
+const HOLD: DurationMs = DurationMs(2_000);
+const HOLD_FOR_NOTHING: DurationMs = DurationMs(800);
+/// On the way up pictures are looked at from so long before on: whoever keeps groups of pictures keeps at least that.
+pub const LOOK_BACK: DurationMs = DurationMs(2_000);
+/// Time on either side of a picture that shows motion which the floor does not learn from.
+const MOTION_BEFORE: DurationMs = DurationMs(1_000);
+const MOTION_AFTER: DurationMs = DurationMs(1_500);
+/// Pictures of so long after a climb must have shown nothing for it to be called empty.
+const CONFIRMED: DurationMs = DurationMs(400);
+/// A second that nobody saw and that did not make it climb within this time was quiet.
+const UNSEEN: DurationMs = DurationMs(3_000);
+/// Without a single picture for so long the decoder has failed, and staying up is of no use.
+const NO_PICTURE: DurationMs = DurationMs(30_000);
+/// A road user that stands is looked at in key frames for so long, then it is furniture.
+const STANDING: DurationMs = DurationMs(180_000);
+/// The same where key frames are rarer than [`KEY_EVERY`] and everything must be decoded for it.
+const STANDING_FULL: DurationMs = DurationMs(20_000);
+const KEY_EVERY: DurationMs = DurationMs(4_000);
+/// Time back or ahead by more is a break in the stream.
+const BREAK: DurationMs = DurationMs(5_000);
+
+/// Thresholds, in spreads of the floor.
+const EASIEST: f64 = 2.5;
+const HARDEST: f64 = 20.0;
+const FIRST: f64 = 3.0;
+/// A climb for nothing makes the next one this much harder.
+const HARDER: f64 = 1.25;
+/// Seconds that are decoded for such a climb, about: [`LOOK_BACK`] and [`HOLD_FOR_NOTHING`].
+const FOR_NOTHING_S: f64 = 3.0;
+/// How much the share of climbs for nothing may grow when audits find misses.
+const EAGER_MAX: f64 = 8.0;
+/// Stirring that was looked at and found empty is no news; that is forgotten with this time constant.
+const EXCUSED_S: f64 = 20.0;
+
+/// One camera's ladder.
+#[derive(Debug, Clone)]
+pub struct Ladder {
+    settings: Settings,
+    stir: Stir,
+    floor: Floor,
+    audits: Audits,
+    state: State,
+    now: Option<UtcMillis>,
+    key: Option<UtcMillis>,
+    key_every: DurationMs,
+    /// Seconds of the stream that the floor has not learned yet.
+    untaught: VecDeque<(UtcMillis, [Cost; SPANS])>,
+    /// Newest picture that was analysed, and newest that showed something moving.
+    looked: Option<UtcMillis>,
+    moved: Option<UtcMillis>,
+    /// Most standing road users of the last pictures, and how many of them are furniture.
+    standing: (UtcMillis, usize),
+    furniture: usize,
+    /// Spreads above the floor at which it climbs.
+    threshold: f64,
+    /// Factor on the share of climbs for nothing.
+    eager: f64,
+    /// Spreads above the floor that were looked at and found empty.
+    excused: f64,
+    /// An audit is over and saw something that still moves.
+    follows: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Learning,
+    Down,
+    /// Somebody stands there who is not furniture.
+    Standing(UtcMillis),
+    Up {
+        since: UtcMillis,
+        /// Newest stirring that was news.
+        stirred: UtcMillis,
+        for_nothing: bool,
+    },
+}
+
+impl Ladder {
+    /// `pinned`: never below this rung. `seed`: chance for the audits, so that cameras do not audit in step.
+    pub fn new(pinned: Option<Rung>, seed: u64) -> Self {
+        Self::with(Settings { pinned, ..Settings::default() }, seed)
+    }
+
+    pub fn with(settings: Settings, seed: u64) -> Self {
+        Self {
+            settings,
+            stir: Stir::default(),
+            floor: Floor::default(),
+            audits: Audits::new(settings.audit_share, seed),
+            state: State::Learning,
+            now: None,
+            key: None,
+            key_every: DurationMs(0),
+            untaught: VecDeque::new(),
+            looked: None,
+            moved: None,
+            standing: (UtcMillis(0), 0),
+            furniture: 0,
+            threshold: FIRST,
+            eager: 1.0,
+            excused: 0.0,
+            follows: false,
+        }
+    }
+
+    /// Takes note of an access unit, decoded or not, in decoding order; the rung to treat it on.
+    pub fn unit(&mut self, unit: &UnitFacts) -> Rung {
+        let (at, passed) = self.pass(unit.at);
+        if unit.kind == UnitKind::Key {
+            self.key_every = self.key.map_or(DurationMs(0), |key| at.since(key));
+            self.key = Some(at);
+        }
+        self.audit(at, passed);
+        if let Some(second) = self.stir.unit(unit, self.floor.slope()) {
+            self.note(at, second);
+            if self.floor.is_known() {
+                self.stirred(at, f64::from(self.floor.above(&second, self.stir.is_intra())));
+            }
+        }
+        self.come_down(at);
+        self.rung()
+    }
+
+    /// Takes note of an analysed picture.
+    pub fn shown(&mut self, at: UtcMillis, shown: &Shown) {
+        if self.now.is_some_and(|now| at.since(now).0.unsigned_abs() > NO_PICTURE.0.unsigned_abs()) {
+            return;
+        }
+        let looked = self.looked.map_or(at, |looked| looked.max(at));
+        self.looked = Some(looked);
+        let standing = shown.tracks.saturating_sub(shown.moving);
+        if standing >= self.standing.1 || looked.since(self.standing.0) > HOLD {
+            self.standing = (looked, standing);
+        }
+        if shown.moving > 0 {
+            self.moved = Some(self.moved.map_or(at, |moved| moved.max(at)));
+            match &mut self.state {
+                State::Up { for_nothing, .. } => *for_nothing = false,
+                State::Standing(_) => self.climb(looked),
+                State::Learning | State::Down => {}
+            }
+        }
+        if shown.events > 0 {
+            self.audits.found(at, shown.events);
+        }
+        self.learn(looked);
+    }
+
+    pub fn rung(&self) -> Rung {
+        let own = match self.state {
+            State::Learning | State::Up { .. } => Rung::Full,
+            State::Down | State::Standing(_) if self.audits.is_running() || self.follows => Rung::Full,
+            State::Standing(_) if self.key_every > KEY_EVERY || self.stir.is_intra() => Rung::Full,
+            State::Standing(_) => Rung::KeyFrames,
+            State::Down => Rung::Watch,
+        };
+        self.settings.pinned.map_or(own, |pinned| pinned.max(own))
+    }
+
+    pub fn why(&self) -> Why {
+        let moves = self.moved.is_some_and(|moved| self.looked.is_some_and(|l| l.since(moved) < HOLD));
+        match self.state {
+            _ if self.settings.pinned == Some(Rung::Full) => Why::Pinned,
+            State::Up { .. } | State::Learning if moves => Why::Followed,
+            State::Up { .. } => Why::Stirred,
+            State::Learning => Why::Learning,
+            State::Down | State::Standing(_) if self.audits.is_running() => Why::Audit,
+            State::Standing(_) => Why::Followed,
+            State::Down if self.follows => Why::Followed,
+            State::Down if self.settings.pinned.is_some_and(|p| p > Rung::Watch) => Why::Pinned,
+            State::Down => Why::Quiet,
+        }
+    }
+
+    /// What is missed of this camera; `None` until the first audit is over, and where everything is always decoded.
+    pub fn miss(&self) -> Option<MissEstimate> {
+        self.audits.tally().estimate()
+    }
+
+    /// What [`Ladder::miss`] is made of, to be added up over cameras.
+    pub fn tally(&self) -> Tally {
+        *self.audits.tally()
+    }
+
+    fn is_down(&self) -> bool {
+        matches!(self.state, State::Down | State::Standing(_))
+    }
+
+    /// The stream's time and how much of it passed.
+    fn pass(&mut self, at: UtcMillis) -> (UtcMillis, DurationMs) {
+        let passed = self.now.map_or(DurationMs(0), |now| at.since(now));
+        if passed.0.unsigned_abs() <= BREAK.0.unsigned_abs() {
+            let now = self.now.map_or(at, |now| now.max(at));
+            self.now = Some(now);
+            return (now, DurationMs(passed.0.max(0)));
+        }
+        // A hole, or a clock that was set: times before it mean nothing any more.
+        self.audits.abandon();
+        self.untaught.clear();
+        (self.now, self.key, self.looked, self.moved) = (Some(at), None, None, None);
+        self.standing.0 = at;
+        self.follows = false;
+        self.state = match self.state {
+            State::Up { for_nothing, .. } => State::Up { since: at, stirred: at, for_nothing },
+            State::Standing(_) => State::Standing(at),
+            State::Learning | State::Down => self.state,
+        };
+        (at, DurationMs(0))
+    }
+
+    fn audit(&mut self, at: UtcMillis, passed: DurationMs) {
+        let watched = if self.is_down() && !self.follows { passed } else { DurationMs(0) };
+        let ran = self.audits.is_running();
+        match self.audits.step(at, watched) {
+            Outcome::Open => {}
+            Outcome::Clean => self.eager = (self.eager * 0.97).max(1.0),
+            Outcome::Missed => {
+                self.eager = (self.eager * 2.0).min(EAGER_MAX);
+                self.threshold = (self.threshold / 2.0).max(EASIEST);
+            }
+        }
+        self.follows |= ran && !self.audits.is_running();
+        if self.is_down() {
+            // In balance: one climb for nothing, `HARDER`, for so much quiet time.
+            let every = FOR_NOTHING_S / (self.settings.for_nothing_share * self.eager).max(1e-6);
+            self.threshold = (self.threshold * HARDER.powf(-passed.seconds() / every)).max(EASIEST);
+        }
+        self.excused *= (-passed.seconds() / EXCUSED_S).exp();
+    }
+
+    /// `above` the floor, in spreads.
+    fn stirred(&mut self, at: UtcMillis, above: f64) {
+        let is_news = above > self.threshold && above > self.excused + self.threshold / 2.0;
+        match &mut self.state {
+            State::Down | State::Standing(_) if is_news => self.climb(at),
+            State::Up { stirred, .. } if is_news => *stirred = at,
+            State::Learning | State::Down | State::Standing(_) | State::Up { .. } => {}
+        }
+        let empty = self.looked.is_some_and(|looked| {
+            at.since(looked) < MOTION_AFTER
+                && self.moved.is_none_or(|moved| looked.since(moved) > MOTION_AFTER)
+        });
+        if empty && self.rung() == Rung::Full && self.looked_since_climb() {
+            self.excused = self.excused.max(above);
+        }
+    }
+
+    /// Whether pictures of some time after the climb were seen.
+    fn looked_since_climb(&self) -> bool {
+        match self.state {
+            State::Up { since, .. } => self.looked.is_some_and(|looked| looked.since(since) >= CONFIRMED),
+            State::Learning | State::Down | State::Standing(_) => true,
+        }
+    }
+
+    fn climb(&mut self, at: UtcMillis) {
+        self.audits.climbed(at, at - LOOK_BACK);
+        if !self.audits.is_running() {
+            self.untaught.clear();
+        }
+        self.follows = false;
+        self.state = State::Up { since: at, stirred: at, for_nothing: true };
+    }
+
+    fn come_down(&mut self, at: UtcMillis) {
+        let still = self.looked.filter(|l| self.moved.is_none_or(|moved| l.since(moved) >= HOLD));
+        match self.state {
+            State::Learning if self.floor.is_known() && still.is_some() => {
+                self.furniture = self.standing.1;
+                self.state = State::Down;
+            }
+            State::Up { since, stirred, for_nothing } => {
+                let hold = if for_nothing { HOLD_FOR_NOTHING } else { HOLD };
+                let looked = still.is_some_and(|looked| looked.since(since) >= hold);
+                let blind = self.looked.is_none_or(|l| l < since) && at.since(since) >= NO_PICTURE;
+                if looked && at.since(stirred) >= hold || blind {
+                    if for_nothing && !blind {
+                        self.threshold = (self.threshold * HARDER).min(HARDEST);
+                    }
+                    let new = self.standing.1 > self.furniture;
+                    self.furniture = self.furniture.min(self.standing.1);
+                    self.state = if new { State::Standing(at) } else { State::Down };
+                }
+            }
+            State::Standing(since) => {
+                let long = if self.rung() == Rung::Full { STANDING_FULL } else { STANDING };
+                if self.standing.1 <= self.furniture || at.since(since) >= long {
+                    self.furniture = self.standing.1;
+                    self.state = State::Down;
+                }
+            }
+            State::Learning | State::Down => {}
+        }
+        self.follows &= still.is_none() && self.looked.is_some();
+    }
+
+    /// Keeps a second for the floor until it is known whether something moved in it.
+    fn note(&mut self, at: UtcMillis, second: [Cost; SPANS]) {
+        if self.untaught.back().is_some_and(|(last, _)| at.since(*last) < DurationMs(1_000)) {
+            return;
+        }
+        self.untaught.push_back((at, second));
+        if self.rung() == Rung::Full {
+            // Judged by `learn`, when its pictures were looked at.
+            while self.untaught.len() > 60 {
+                self.untaught.pop_front();
+            }
+            return;
+        }
+        // Unseen: what did not make it climb within a while counts as quiet.
+        while self.untaught.front().is_some_and(|(then, _)| at.since(*then) > UNSEEN) {
+            if let Some((_, second)) = self.untaught.pop_front() {
+                self.floor.learn(&second, Quiet::Unseen, self.stir.is_intra());
+            }
+        }
+    }
+
+    fn learn(&mut self, looked: UtcMillis) {
+        if self.rung() != Rung::Full {
+            return;
+        }
+        while self.untaught.front().is_some_and(|(then, _)| looked.since(*then) >= MOTION_BEFORE) {
+            let Some((then, second)) = self.untaught.pop_front() else { return };
+            let quiet = self.moved.is_none_or(|moved| then.since(moved) > MOTION_AFTER);
+            if quiet && self.floor.learn(&second, Quiet::Seen, self.stir.is_intra()) {
+                self.excused = 0.0;
+            }
+        }
+    }
+}

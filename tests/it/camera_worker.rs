@@ -1,0 +1,136 @@
+//! A camera's worker on a real stream: it has a state with a reason at every moment, and is back soon after its camera.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use edge_agent_core::board::Board;
+use edge_agent_core::camera_worker::eye::Decoders;
+use edge_agent_core::camera_worker::{CameraTask, CameraWorker, Doors};
+use edge_agent_core::keep::{KeepEvents, KeepStills};
+use edge_agent_core::lanes::Lanes;
+use hardware_camera::Cameras;
+use hardware_ports::camera::{CameraSource, Picture, Transport};
+use hardware_ports::infer::{Detector, InferError, Priority};
+use hardware_ports::sink::NotKept;
+use hardware_ports::{Clock, SystemClock};
+use models_domain::event::{Link, LinkState};
+use models_domain::ladder::Rung;
+use models_domain::scene::Scene;
+use models_domain::{CameraId, Detection, EventBody, EventId, Seq, UtcMillis};
+use tokio_util::sync::CancellationToken;
+
+use crate::cameras::{LONG, camera};
+
+/// What the worker told, and when by the same clock as the worker's.
+#[derive(Default)]
+struct Told {
+    states: Mutex<Vec<(UtcMillis, LinkState)>>,
+}
+
+impl KeepEvents for Told {
+    fn keep(&self, at: UtcMillis, body: EventBody) -> Result<EventId, NotKept> {
+        if let EventBody::CameraState { state, .. } = body {
+            self.states.lock().unwrap().push((at, state));
+        }
+        Ok(EventId { boot: 1, seq: Seq(1) })
+    }
+}
+
+impl KeepStills for Told {
+    fn keep_still(&self, _: EventId, _: &Picture) {}
+}
+
+/// Sees nobody, and counts the pictures.
+#[derive(Default)]
+struct Counting(AtomicU64);
+
+impl Detector for Counting {
+    fn detect(&self, _: &Picture) -> Result<Vec<Detection>, InferError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(Vec::new())
+    }
+}
+
+struct Street {
+    told: Arc<Told>,
+    pictures: Arc<Counting>,
+    board: Arc<Board>,
+}
+
+/// A worker on `url` until `enough`.
+fn work(url: &str, rung: Rung, enough: impl Fn(&Street) -> bool) -> Street {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let street = Street { told: Arc::default(), pictures: Arc::default(), board: Arc::default() };
+    let doors = Doors {
+        driver: Arc::new(Cameras::new(clock.clone()).unwrap()),
+        detector: street.pictures.clone(),
+        lanes: Lanes::new(2, clock.clone()),
+        decoders: Arc::new(Decoders::new(2)),
+        events: street.told.clone(),
+        stills: street.told.clone(),
+        board: street.board.clone(),
+        clock,
+    };
+    let task = CameraTask {
+        id: id(),
+        source: CameraSource { url: url.to_owned(), transport: Transport::Tcp },
+        scene: Scene::empty((640, 272)),
+        analyze_fps: 25.0,
+        pinned: Some(rung),
+        priority: Priority::Counting,
+        seed: 3,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let stop = CancellationToken::new();
+        let (worker, stopped) = (CameraWorker::new(task, doors).unwrap(), stop.clone());
+        let running = tokio::spawn(async move { worker.run(&stopped).await });
+        let waiting = async {
+            while !enough(&street) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(LONG, waiting).await.expect("the camera does what it is to do");
+        stop.cancel();
+        tokio::time::timeout(LONG, running).await.expect("it ends").expect("without a panic");
+    });
+    street
+}
+
+fn id() -> CameraId {
+    CameraId::new("x").unwrap()
+}
+
+#[test]
+fn a_camera_that_comes_back_is_worked_again_and_each_gap_has_its_reason() {
+    let Some((_camera, url)) = camera(&["--restart-every", "3s"]) else { return };
+    let ups = |told: &Told| told.states.lock().unwrap().iter().filter(|(_, s)| s.link == Link::Up).count();
+    let street = work(&url, Rung::Full, |street| ups(&street.told) >= 3);
+    let states = street.told.states.lock().unwrap();
+    let without_reason = states.iter().filter(|(_, s)| s.link == Link::Down && s.reason.is_empty()).count();
+    assert_eq!(without_reason, 0, "{states:#?}");
+    assert!(states.iter().all(|(_, s)| !s.reason.contains("cannot be decoded")), "{states:#?}");
+    // It is away for 3 s, and must be found within 10 s of its return.
+    let mut down = None;
+    for (at, state) in states.iter() {
+        match state.link {
+            Link::Down => _ = down.get_or_insert(*at),
+            Link::Up => {
+                let gap = down.take().map_or(0, |since| at.since(since).0);
+                assert!(gap < 13_000, "{gap} ms: {states:#?}");
+            }
+            Link::Connecting => {}
+        }
+    }
+}
+
+#[test]
+fn every_picture_of_a_camera_is_decoded_and_the_newest_is_on_the_board() {
+    let Some((_camera, url)) = camera(&[]) else { return };
+    let street = work(&url, Rung::Full, |street| street.pictures.0.load(Ordering::Relaxed) >= 30);
+    let now = street.board.camera(&id()).unwrap();
+    assert_eq!((now.state.link, now.state.reason.as_str()), (Link::Up, ""));
+    assert!(now.seen.is_some());
+}
