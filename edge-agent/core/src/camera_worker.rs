@@ -74,7 +74,6 @@ pub struct CameraTask {
 pub struct Doors {
     pub driver: Arc<dyn UnitDriver>,
     pub detector: Arc<dyn Detector>,
-    /// Without one nothing is said of the cameras' health.
     pub meter: Option<Arc<dyn PictureMeter>>,
     pub lanes: Arc<Lanes>,
     pub decoders: Arc<Decoders>,
@@ -337,8 +336,7 @@ impl CameraWorker {
         self.ladder.shown(frame.at, &shown);
         self.reporter.facts.analysed(detections);
         for (at, body) in events {
-            let still = body.wants_still().then(|| frame.picture.clone());
-            self.reporter.found(at, body, still);
+            self.reporter.found(at, body, Some(frame.picture.clone()));
         }
         let (fps, size) = (self.rate.picture(self.doors.clock.elapsed()), self.size);
         self.reporter.on_board(|now| {

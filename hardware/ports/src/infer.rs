@@ -42,17 +42,6 @@ pub trait PictureMeter: Send + Sync {
     fn thumb(&self, picture: &Picture) -> Result<Thumb, InferError>;
 }
 
-/// Who is served first when the machine cannot serve all: declared per camera, shown to people, never silent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Priority {
-    /// Only whether the camera works and what stands around.
-    Health,
-    /// Rules that look for incidents.
-    Incident,
-    /// Junction counts: a picture lost is a count lost.
-    Counting,
-}
-
 /// What came of a picture that was handed to a [`SharedDetector`].
 #[derive(Debug)]
 pub enum Answer {

@@ -33,8 +33,9 @@ impl Reporter {
         Self { camera, facts: Facts::new(clock.elapsed()), events, stills, board, clock }
     }
 
-    /// An event, and the picture it was found in.
+    /// An event, and the picture it was found in; kept where people will want to see it.
     pub fn found(&mut self, at: UtcMillis, body: EventBody, picture: Option<Picture>) {
+        let picture = picture.filter(|_| body.wants_still());
         self.facts.push(at, body, picture);
     }
 
