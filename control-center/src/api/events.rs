@@ -16,6 +16,7 @@ use crate::hall::Hall;
 const LISTED: [&str; 5] = ["line_crossing", "rule", "camera_state", "signal_alarm", "signal_state"];
 const KINDS: [&str; 9] = [
     "line_crossing",
+    "counts",
     "rule",
     "figure",
     "camera_stats",

@@ -6,6 +6,7 @@ mod events;
 mod measures;
 mod session;
 mod streams;
+mod tracks;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use tonic_web::GrpcWebLayer;
 use tower::Layer;
 
 pub use events::is_listed;
+pub use tracks::SEARCHES;
 
 use crate::auth::guard;
 use crate::hall::Hall;

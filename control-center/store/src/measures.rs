@@ -6,8 +6,8 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use crate::errs::StoreError;
 use crate::ingest::{NewEvent, picked};
+use crate::minutes::Span;
 use crate::open::Store;
-use crate::read::Span;
 
 /// Values a statement; SQLite takes 32,766 of them and a row has 12.
 const ROWS: usize = 2_000;

@@ -9,6 +9,8 @@ use models_domain::track::{Settings, Track};
 use models_domain::watch::Watch;
 use models_domain::{BBox, CameraId, Detection, DurationMs, EventBody, UtcMillis};
 
+use crate::witness::Witness;
+
 /// Weakest box that the tracker has a use for: a detector that feeds an [`Analysis`] must not leave it out.
 pub fn min_score() -> f32 {
     Settings::default().low
@@ -24,6 +26,7 @@ pub struct Analysis {
     size: (u32, u32),
     meter: Option<Arc<dyn PictureMeter>>,
     looked: Option<UtcMillis>,
+    witness: Option<Witness>,
 }
 
 /// What one picture told.
@@ -42,13 +45,18 @@ impl Analysis {
     /// Every rule of the scene that is unknown or has a wrong key.
     pub fn new(camera: CameraId, scene: &Scene, detector: Arc<dyn Detector>) -> Result<Self, Vec<String>> {
         let watch = Watch::new(camera, scene, Settings::default())?;
-        Ok(Self { detector, watch, size: scene.size, meter: None, looked: None })
+        Ok(Self { detector, watch, size: scene.size, meter: None, looked: None, witness: None })
     }
 
     /// Looks at the pictures themselves too, now and then; without a meter nothing is said of the camera's health.
     #[must_use]
     pub fn with_meter(self, meter: Option<Arc<dyn PictureMeter>>) -> Self {
         Self { meter, ..self }
+    }
+
+    /// Remembers tracks from now on.
+    pub fn remember(&mut self, witness: Witness) {
+        self.witness = Some(witness);
     }
 
     /// Width, height of the scene: what the tracks' boxes are pixels of.
@@ -63,6 +71,9 @@ impl Analysis {
         to_scene(&mut seen, &frame.picture, self.size);
         let mut events = Vec::new();
         self.watch.step(frame.at, &seen, &mut events);
+        if let Some(witness) = &mut self.witness {
+            witness.picture(frame, self.watch.tracks(), &events);
+        }
         self.look(frame, &mut events)?;
         Ok(Analysed { tracks: self.watch.tracks(), detections: seen.len(), events })
     }
@@ -82,6 +93,9 @@ impl Analysis {
     pub fn finish(&mut self) -> Vec<(UtcMillis, EventBody)> {
         let mut events = Vec::new();
         self.watch.finish(&mut events);
+        if let Some(witness) = &mut self.witness {
+            witness.finish();
+        }
         events
     }
 }

@@ -1,8 +1,10 @@
 //! The inference door: ONNX Runtime for the network, OpenCV for the pixels around it.
 //!
 //! Suggested reading order: `detector`, then what it is made of: `runtime`, `model_file`, `turns`, `tensor`, `pixels`;
-//! then pictures for people: `rgb`, `jpeg`, `draw`; and small ones for the watch over a camera's health: `meter`.
+//! then pictures for people: `rgb`, `jpeg`, `draw`; what road users look like: `colour`; and small pictures for the watch
+//! over a camera's health: `meter`.
 
+pub mod colour;
 pub mod detector;
 pub mod draw;
 pub mod jpeg;
@@ -14,6 +16,7 @@ pub mod runtime;
 mod tensor;
 mod turns;
 
+pub use colour::BoxColours;
 pub use detector::{Options, OrtDetector};
 pub use draw::{Drawing, Label, annotate};
 pub use jpeg::{JpegEncoder, read_picture};

@@ -1,6 +1,6 @@
 //! Facts: what a gateway tells the hall, once, in order, and never loses.
 
-use crate::count::LineCrossing;
+use crate::count::{LineCrossing, MinuteCounts};
 use crate::detection::{BBox, Class};
 use crate::ids::{CameraId, EventId, JunctionId, TrackId, ZoneId};
 use crate::measure::{Measure, MeasureKind};
@@ -19,14 +19,40 @@ pub struct Event {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum EventBody {
-    LineCrossing { camera: CameraId, crossing: LineCrossing },
-    Rule { camera: CameraId, event: RuleEvent },
-    CameraStats { camera: CameraId, stats: CameraStats },
-    CameraState { camera: CameraId, state: LinkState },
+    LineCrossing {
+        camera: CameraId,
+        crossing: LineCrossing,
+    },
+    /// `Event::at` is the end of the minute.
+    Counts {
+        camera: CameraId,
+        counts: MinuteCounts,
+    },
+    Rule {
+        camera: CameraId,
+        event: RuleEvent,
+    },
+    CameraStats {
+        camera: CameraId,
+        stats: CameraStats,
+    },
+    CameraState {
+        camera: CameraId,
+        state: LinkState,
+    },
     Fix(Fix),
-    Signal { junction: JunctionId, groups: GroupStates },
-    SignalAlarm { junction: JunctionId, alarm: SignalAlarm },
-    SignalState { junction: JunctionId, state: LinkState },
+    Signal {
+        junction: JunctionId,
+        groups: GroupStates,
+    },
+    SignalAlarm {
+        junction: JunctionId,
+        alarm: SignalAlarm,
+    },
+    SignalState {
+        junction: JunctionId,
+        state: LinkState,
+    },
 }
 
 /// Something a rule found worth telling. `Event::at` is the moment it became true.
@@ -142,7 +168,8 @@ impl EventBody {
         match self {
             EventBody::LineCrossing { .. } => true,
             EventBody::Rule { event, .. } => event.phase != Phase::Figure,
-            EventBody::CameraStats { .. }
+            EventBody::Counts { .. }
+            | EventBody::CameraStats { .. }
             | EventBody::CameraState { .. }
             | EventBody::Fix(_)
             | EventBody::Signal { .. }
@@ -155,6 +182,7 @@ impl EventBody {
     pub fn kind(&self) -> &'static str {
         match self {
             EventBody::LineCrossing { .. } => "line_crossing",
+            EventBody::Counts { .. } => "counts",
             // Figures come every minute: apart, so that they bury nobody's events.
             EventBody::Rule { event, .. } => match event.phase {
                 Phase::Moment | Phase::Begun | Phase::Ended => "rule",
