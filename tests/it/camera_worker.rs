@@ -72,6 +72,7 @@ fn work(url: &str, rung: Rung, enough: impl Fn(&Street) -> bool) -> Street {
     let doors = Doors {
         driver: Arc::new(Cameras::new(clock.clone()).unwrap()),
         detector: street.pictures.clone(),
+        meter: None,
         lanes: Lanes::new(2, clock.clone()),
         decoders: Arc::new(Decoders::new(2)),
         events: street.told.clone(),

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
+use models_domain::event::Phase;
 use models_domain::scene::Scene;
 use models_domain::track::{Settings, Track, Trail};
 use models_domain::watch::Watch;
@@ -94,6 +95,7 @@ impl Seen {
 struct Past {
     began: UtcMillis,
     began_bbox: BBox,
+    last: (UtcMillis, BBox),
     trail: Trail,
 }
 
@@ -104,14 +106,19 @@ impl Known {
         let past = past_by_id.entry(self.id).or_insert(Past {
             began: at,
             began_bbox: bbox,
+            last: (at, bbox),
             trail: Trail::default(),
         });
         past.trail.push(at, &bbox);
+        let (last, last_bbox) = std::mem::replace(&mut past.last, (at, bbox));
+        let (p, q) = (last_bbox.center(), bbox.center());
+        let seconds = at.since(last).seconds().max(0.001);
+        let velocity = ((q.x - p.x) / seconds, (q.y - p.y) / seconds);
         Track {
             id: TrackId(self.id),
             class: self.class,
             bbox,
-            velocity: (0.0, 0.0),
+            velocity,
             trail: past.trail,
             score: 0.9,
             began: past.began,
@@ -126,8 +133,11 @@ fn text(at: UtcMillis, body: &EventBody) -> String {
         return format!("{:>6} {} {} {} track {}\n", at.0, c.line, c.class, c.direction, c.track.0);
     }
     let EventBody::Rule { event: e, .. } = body else { return format!("{:>6} {}\n", at.0, body.kind()) };
+    let phase = if e.phase == Phase::Moment { String::new() } else { format!(" {}", e.phase.name()) };
+    let way = e.way.as_ref().map_or(String::new(), |way| format!(" {} to {}", way.from, way.to));
+    let measures: String = e.measures.iter().map(|m| format!(" {m}")).collect();
     format!(
-        "{:>6} {} {} track {} zone {} began {}\n",
+        "{:>6} {}{phase} {} track {} zone {} began {}{way}{measures}\n",
         at.0,
         e.rule,
         e.class.map_or("-", Class::name),

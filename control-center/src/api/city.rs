@@ -11,7 +11,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tonic::{Request, Response, Status};
 
 use super::streams::{Live, while_signed_in};
-use super::{counts, events, tracks};
+use super::{counts, events, measures, tracks};
 use crate::auth::guard;
 use crate::city_view::Changes;
 use crate::hall::Hall;
@@ -58,6 +58,13 @@ impl CityService for City {
         request: Request<v1::GetCountsRequest>,
     ) -> Result<Response<v1::GetCountsResponse>, Status> {
         counts::counts(&self.hall, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_measures(
+        &self,
+        request: Request<v1::GetMeasuresRequest>,
+    ) -> Result<Response<v1::GetMeasuresResponse>, Status> {
+        measures::measures(&self.hall, request.into_inner()).await.map(Response::new)
     }
 
     async fn watch_pictures(

@@ -18,6 +18,7 @@ const KINDS: [&str; 9] = [
     "line_crossing",
     "counts",
     "rule",
+    "figure",
     "camera_stats",
     "camera_state",
     "fix",

@@ -3,6 +3,7 @@
 mod city;
 mod counts;
 mod events;
+mod measures;
 mod session;
 mod streams;
 mod tracks;

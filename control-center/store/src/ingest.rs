@@ -85,6 +85,7 @@ async fn write(connection: &mut SqliteConnection, commit: &Commit) -> sqlx::Resu
         camera_stats(&mut tx, rows).await?;
         fixes(&mut tx, rows).await?;
         signals(&mut tx, rows).await?;
+        crate::measures::insert(&mut tx, rows).await?;
     }
     minutes::write(&mut tx, &commit.events).await?;
     progress(&mut tx, &commit.events).await?;
@@ -126,7 +127,7 @@ async fn events(tx: &mut SqliteConnection, rows: &[(i64, &NewEvent)], stored: Ut
 }
 
 /// The rows whose body `pick` wants, with their event.
-fn picked<'a, T>(
+pub(crate) fn picked<'a, T>(
     rows: &'a [(i64, &'a NewEvent)],
     pick: impl Fn(&'a EventBody) -> Option<T>,
 ) -> Vec<(i64, &'a Event, T)> {

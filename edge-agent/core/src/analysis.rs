@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use hardware_ports::camera::{Frame, Picture};
-use hardware_ports::infer::{Detector, InferError};
+use hardware_ports::infer::{Detector, InferError, PictureMeter};
 use models_domain::scene::Scene;
 use models_domain::track::{Settings, Track};
 use models_domain::watch::Watch;
-use models_domain::{BBox, CameraId, Detection, EventBody, UtcMillis};
+use models_domain::{BBox, CameraId, Detection, DurationMs, EventBody, UtcMillis};
 
 use crate::witness::Witness;
 
@@ -16,11 +16,16 @@ pub fn min_score() -> f32 {
     Settings::default().low
 }
 
+/// The picture itself is looked at this often: is the camera covered, turned, blurred, frozen, dark; was something left.
+const LOOK_EVERY: DurationMs = DurationMs(1_000);
+
 /// The analysis of one camera. Feed it pictures in time order.
 pub struct Analysis {
     detector: Arc<dyn Detector>,
     watch: Watch,
     size: (u32, u32),
+    meter: Option<Arc<dyn PictureMeter>>,
+    looked: Option<UtcMillis>,
     witness: Option<Witness>,
 }
 
@@ -40,7 +45,13 @@ impl Analysis {
     /// Every rule of the scene that is unknown or has a wrong key.
     pub fn new(camera: CameraId, scene: &Scene, detector: Arc<dyn Detector>) -> Result<Self, Vec<String>> {
         let watch = Watch::new(camera, scene, Settings::default())?;
-        Ok(Self { detector, watch, size: scene.size, witness: None })
+        Ok(Self { detector, watch, size: scene.size, meter: None, looked: None, witness: None })
+    }
+
+    /// Looks at the pictures themselves too, now and then; without a meter nothing is said of the camera's health.
+    #[must_use]
+    pub fn with_meter(self, meter: Option<Arc<dyn PictureMeter>>) -> Self {
+        Self { meter, ..self }
     }
 
     /// Remembers tracks from now on.
@@ -59,11 +70,23 @@ impl Analysis {
         let mut seen = self.detector.detect(&frame.picture)?;
         to_scene(&mut seen, &frame.picture, self.size);
         let mut events = Vec::new();
-        let tracks = self.watch.step(frame.at, &seen, &mut events);
+        self.watch.step(frame.at, &seen, &mut events);
         if let Some(witness) = &mut self.witness {
-            witness.picture(frame, tracks, &events);
+            witness.picture(frame, self.watch.tracks(), &events);
         }
-        Ok(Analysed { tracks, detections: seen.len(), events })
+        self.look(frame, &mut events)?;
+        Ok(Analysed { tracks: self.watch.tracks(), detections: seen.len(), events })
+    }
+
+    fn look(&mut self, frame: &Frame, events: &mut Vec<(UtcMillis, EventBody)>) -> Result<(), InferError> {
+        let Some(meter) = &self.meter else { return Ok(()) };
+        let soon = |looked: UtcMillis| (DurationMs(0)..LOOK_EVERY).contains(&frame.at.since(looked));
+        if self.looked.is_some_and(soon) {
+            return Ok(());
+        }
+        self.looked = Some(frame.at);
+        self.watch.look(frame.at, &meter.thumb(&frame.picture)?, events);
+        Ok(())
     }
 
     /// The stream is over: decides what was still open.

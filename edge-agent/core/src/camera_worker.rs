@@ -23,7 +23,7 @@ use std::time::Duration;
 use hardware_ports::Clock;
 use hardware_ports::camera::{CameraError, CameraSource};
 use hardware_ports::colour::ColourReader;
-use hardware_ports::infer::{Detector, Priority};
+use hardware_ports::infer::{Detector, PictureMeter, Priority};
 use hardware_ports::units::{AccessUnit, NextUnit, UnitDriver, UnitStream};
 use models_domain::effort::Effort;
 use models_domain::event::Link;
@@ -80,6 +80,7 @@ pub struct CameraTask {
 pub struct Doors {
     pub driver: Arc<dyn UnitDriver>,
     pub detector: Arc<dyn Detector>,
+    pub meter: Option<Arc<dyn PictureMeter>>,
     pub lanes: Arc<Lanes>,
     pub decoders: Arc<Decoders>,
     pub events: Arc<dyn KeepEvents>,
@@ -128,7 +129,8 @@ impl CameraWorker {
     /// # Errors
     /// Every rule of the scene that is unknown or has a wrong key.
     pub fn new(task: CameraTask, doors: Doors) -> Result<Self, Vec<String>> {
-        let mut analysis = Analysis::new(task.id.clone(), &task.scene, Arc::clone(&doors.detector))?;
+        let analysis = Analysis::new(task.id.clone(), &task.scene, Arc::clone(&doors.detector))?;
+        let mut analysis = analysis.with_meter(doors.meter.clone());
         let (tracks, colours) = (Arc::clone(&doors.tracks), Arc::clone(&doors.colours));
         analysis.remember(Witness::new(task.id.clone(), &task.scene, tracks, colours));
         let size = analysis.size();

@@ -16,6 +16,7 @@ use edge_agent_core::camera_worker::climb::Climb;
 use edge_agent_core::camera_worker::eye::{Decoders, Eye, Look, Seen};
 use edge_agent_core::camera_worker::pace::AnalyzePace;
 use hardware_camera::{Cameras, clip_length};
+use hardware_infer::Meter;
 use hardware_ports::camera::{CameraSource, Transport};
 use hardware_ports::units::{AccessUnit, NextUnit, UnitDriver};
 use hardware_ports::{Clock, SystemClock};
@@ -23,11 +24,25 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use models_domain::ladder::{Ladder, Rung};
 use models_domain::scene::Scene;
 use models_domain::{CameraId, UtcMillis};
+use models_domain::{health, rules};
 
 use self::annotated::Annotated;
 use self::report::Report;
 use self::units::Units;
 use crate::{models, usage};
+
+fn help() -> String {
+    let about = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let rules: Vec<String> =
+        rules::ALL.iter().map(|kind| format!("  {}: {}", kind.name, about(kind.about))).collect();
+    let health: Vec<String> = health::ALL.iter().map(|(name, what)| format!("  {name}: {what}")).collect();
+    format!(
+        "{EXAMPLE}\n\nRules (kind: what it tells; its keys, with what holds when they are left out):\n{}\n\n\
+        The picture's health, watched without a line in the scene; [health] off = [\"camera_dark\"] or [\"all\"], for_ms:\n{}",
+        rules.join("\n"),
+        health.join("\n")
+    )
+}
 
 const EXAMPLE: &str = "Example:
   edge-agent analyze junction.mp4 --scene junction.toml --events events.jsonl --annotated seen.mp4
@@ -42,7 +57,7 @@ A scene file, in pixels of a picture of `size`:
   id = \"box\"
   polygon = [[300, 300], [700, 300], [700, 600], [300, 600]]
   [[rule]]
-  kind = \"stopped_vehicle\"   # also wrong_way, intrusion
+  kind = \"stopped_vehicle\"   # the others are listed below
   zone = \"box\"
   for_ms = 10000
 
@@ -58,7 +73,7 @@ const WAIT: Duration = Duration::from_millis(250);
 const SILENT: Duration = Duration::from_secs(30);
 
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLE)]
+#[command(after_help = help())]
 pub struct Args {
     /// A clip's path, or the URL of a camera (rtsp://user:password@host/path).
     #[arg(value_name = "CLIP_OR_URL")]
@@ -102,7 +117,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let scene = read_scene(&args.scene)?;
     let detector = models::open_for_tracking(args.model.as_deref(), usize::from(args.threads))?;
     let analysis = Analysis::new(CameraId::new("clip")?, &scene, Arc::new(detector))
-        .map_err(|problems| anyhow!("{}: {}", args.scene.display(), problems.join("; ")))?;
+        .map_err(|problems| anyhow!("{}: {}", args.scene.display(), problems.join("; ")))?
+        .with_meter(Some(Arc::new(Meter)));
     let report = Report::create(&scene, args.events.as_deref(), args.tracks.as_deref())?;
     let annotated = args.annotated.as_deref().map(|path| Annotated::new(path, &scene));
     let source = CameraSource { url: args.input.clone(), transport: Transport::Tcp };

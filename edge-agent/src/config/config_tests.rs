@@ -1,5 +1,8 @@
 //! Shipped configurations are good; bad ones are refused with every problem, its line and its key.
 
+use models_domain::rules::{self, make_all};
+use models_domain::scene::Scene;
+
 use super::*;
 
 fn known() -> Known {
@@ -22,6 +25,17 @@ fn every_shipped_file_is_good() {
         let config = Config::load(&folder.join(file), &known()).unwrap_or_else(|e| panic!("{e}"));
         assert!(config.cameras.is_some() || config.buses.is_some() || config.signals.is_some());
     }
+}
+
+/// The scene that explains every key names every kind of rule.
+#[test]
+fn the_scene_of_every_rule_is_good() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config/scenes/every-rule.example.toml");
+    let scene = Scene::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
+    make_all(&scene).map(|_| ()).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let missing =
+        rules::ALL.iter().map(|kind| kind.name).filter(|name| scene.rules.iter().all(|r| r.kind != *name));
+    assert_eq!(missing.collect::<Vec<_>>(), Vec::<&str>::new());
 }
 
 #[test]

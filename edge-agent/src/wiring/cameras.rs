@@ -9,9 +9,9 @@ use edge_agent_core::camera_worker::{CameraTask, CameraWorker, Doors};
 use edge_agent_core::lanes::Lanes;
 use edge_agent_core::supervise::{Failure, chain, forever};
 use hardware_camera::Cameras;
-use hardware_infer::BoxColours;
+use hardware_infer::{BoxColours, Meter};
 use hardware_ports::Clock;
-use hardware_ports::infer::Detector;
+use hardware_ports::infer::{Detector, PictureMeter};
 use hardware_ports::units::UnitDriver;
 use models_domain::event::{Link, LinkState};
 use tokio::task::JoinSet;
@@ -47,9 +47,21 @@ pub fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part
             let lanes = std::thread::available_parallelism().map_or(1, usize::from);
             let decoders = Arc::new(Decoders::new(lanes));
             let lanes = Lanes::new(lanes, clock.clone());
+            let meter: Option<Arc<dyn PictureMeter>> = Some(Arc::new(Meter));
             let colours = Arc::new(BoxColours);
-            let doors =
-                Doors { driver, detector, lanes, decoders, events, stills, tracks, colours, board, clock };
+            let doors = Doors {
+                driver,
+                detector,
+                meter,
+                lanes,
+                decoders,
+                events,
+                stills,
+                tracks,
+                colours,
+                board,
+                clock,
+            };
             run_all(tasks, doors, stop).await;
             Ok(())
         }

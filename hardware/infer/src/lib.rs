@@ -1,12 +1,14 @@
 //! The inference door: ONNX Runtime for the network, OpenCV for the pixels around it.
 //!
 //! Suggested reading order: `detector`, then what it is made of: `runtime`, `model_file`, `turns`, `tensor`, `pixels`;
-//! then pictures for people: `rgb`, `jpeg`, `draw`; and what road users look like: `colour`.
+//! then pictures for people: `rgb`, `jpeg`, `draw`; what road users look like: `colour`; and small pictures for the watch
+//! over a camera's health: `meter`.
 
 pub mod colour;
 pub mod detector;
 pub mod draw;
 pub mod jpeg;
+pub mod meter;
 mod model_file;
 mod pixels;
 pub mod rgb;
@@ -18,4 +20,5 @@ pub use colour::BoxColours;
 pub use detector::{Options, OrtDetector};
 pub use draw::{Drawing, Label, annotate};
 pub use jpeg::{JpegEncoder, read_picture};
+pub use meter::Meter;
 pub use runtime::{Places, Runtime};

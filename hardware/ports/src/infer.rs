@@ -1,6 +1,7 @@
 //! The inference door: road users out of pictures, and pictures for people.
 
 pub use models_domain::effort::Priority;
+use models_domain::health::Thumb;
 use models_domain::{CameraId, Detection};
 
 use crate::camera::Picture;
@@ -30,6 +31,15 @@ pub trait PictureEncoder: Send + Sync {
     /// # Errors
     /// [`InferError::Picture`] when the planes are too short for the size.
     fn jpeg(&self, picture: &Picture, max_width: u32, quality: u8) -> Result<Vec<u8>, InferError>;
+}
+
+/// Pictures made small, to see whether a camera still shows what it should.
+pub trait PictureMeter: Send + Sync {
+    /// The picture as a grey thumb with its texture: a millisecond or less, for about one picture a second.
+    ///
+    /// # Errors
+    /// [`InferError::Picture`] when the planes are too short for the size.
+    fn thumb(&self, picture: &Picture) -> Result<Thumb, InferError>;
 }
 
 /// What came of a picture that was handed to a [`SharedDetector`].

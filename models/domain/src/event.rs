@@ -1,11 +1,11 @@
 //! Facts: what a gateway tells the hall, once, in order, and never loses.
 
-use serde::{Deserialize, Serialize};
-
 use crate::count::{LineCrossing, MinuteCounts};
 use crate::detection::{BBox, Class};
 use crate::ids::{CameraId, EventId, JunctionId, TrackId, ZoneId};
+use crate::measure::{Measure, MeasureKind};
 use crate::signal::{GroupStates, SignalAlarm};
+use crate::track::Track;
 use crate::transit::Fix;
 use crate::units::{DurationMs, UtcMillis};
 
@@ -56,17 +56,81 @@ pub enum EventBody {
 }
 
 /// Something a rule found worth telling. `Event::at` is the moment it became true.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RuleEvent {
-    /// Name of the rule in `rules::ALL`, such as `stopped_vehicle`.
+    /// Name of the rule in `rules::ALL` or of the trouble in `health::ALL`, such as `stopped_vehicle`.
     pub rule: String,
-    /// When what it tells of began: for a stopped vehicle, when it stopped.
+    pub phase: Phase,
+    /// When what it tells of began: for a stopped vehicle, when it stopped; for figures, the begin of their span.
     pub began: UtcMillis,
     pub zone: Option<ZoneId>,
     pub track: Option<TrackId>,
     pub class: Option<Class>,
     /// Where in the picture, in pixels of the scene's size.
     pub bbox: Option<BBox>,
+    /// Of a turning movement: the lines or zones by which road users came and went.
+    pub way: Option<Way>,
+    /// What was measured, each kind at most once.
+    pub measures: Vec<Measure>,
+}
+
+/// Where in its course the thing is that a rule tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// It happened, and nothing more will be told of it.
+    Moment,
+    /// It began and goes on: one event with [`Phase::Ended`] and the same `began` follows, unless the gateway stops.
+    Begun,
+    /// It is over; it took from `began` to `Event::at`.
+    Ended,
+    /// Nothing happened: the figures of a span, at most one a minute and subject.
+    Figure,
+}
+
+/// From one line or zone of the scene to another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Way {
+    pub from: String,
+    pub to: String,
+}
+
+impl RuleEvent {
+    /// An event of which nothing but its rule and begin is known yet.
+    pub fn new(rule: &str, phase: Phase, began: UtcMillis) -> Self {
+        Self {
+            rule: rule.to_owned(),
+            phase,
+            began,
+            zone: None,
+            track: None,
+            class: None,
+            bbox: None,
+            way: None,
+            measures: Vec::new(),
+        }
+    }
+
+    /// The same about one road user.
+    #[must_use]
+    pub fn about(self, track: &Track) -> Self {
+        Self { track: Some(track.id), class: Some(track.class), bbox: Some(track.bbox), ..self }
+    }
+
+    pub fn measure(&self, what: MeasureKind) -> Option<f64> {
+        self.measures.iter().find(|m| m.what == what).map(|m| m.value)
+    }
+}
+
+impl Phase {
+    /// Short stable name for JSON lines and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Moment => "moment",
+            Phase::Begun => "begun",
+            Phase::Ended => "ended",
+            Phase::Figure => "figure",
+        }
+    }
 }
 
 /// What one camera delivered in the `span` before `Event::at`.
@@ -99,12 +163,31 @@ pub enum Link {
 }
 
 impl EventBody {
+    /// Whether people will want to see the picture it was found in.
+    pub fn wants_still(&self) -> bool {
+        match self {
+            EventBody::LineCrossing { .. } => true,
+            EventBody::Rule { event, .. } => event.phase != Phase::Figure,
+            EventBody::Counts { .. }
+            | EventBody::CameraStats { .. }
+            | EventBody::CameraState { .. }
+            | EventBody::Fix(_)
+            | EventBody::Signal { .. }
+            | EventBody::SignalAlarm { .. }
+            | EventBody::SignalState { .. } => false,
+        }
+    }
+
     /// Short stable name: the `kind` of tables, JSON lines and metrics.
     pub fn kind(&self) -> &'static str {
         match self {
             EventBody::LineCrossing { .. } => "line_crossing",
             EventBody::Counts { .. } => "counts",
-            EventBody::Rule { .. } => "rule",
+            // Figures come every minute: apart, so that they bury nobody's events.
+            EventBody::Rule { event, .. } => match event.phase {
+                Phase::Moment | Phase::Begun | Phase::Ended => "rule",
+                Phase::Figure => "figure",
+            },
             EventBody::CameraStats { .. } => "camera_stats",
             EventBody::CameraState { .. } => "camera_state",
             EventBody::Fix(_) => "fix",

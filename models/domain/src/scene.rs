@@ -1,13 +1,15 @@
 //! What is drawn over a camera's picture: counting lines, zones, the rules that watch them, and the ground they lie on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
 use crate::geo::Point;
 use crate::geo::lens::RawLens;
 use crate::ground::{Ground, RawMark};
+use crate::health;
 use crate::ids::{LineId, ZoneId};
+use crate::pcu::PcuTable;
 
 /// A scene in pixels of a picture of `size`; pictures of another size are scaled to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +19,10 @@ pub struct Scene {
     pub lines: Vec<Line>,
     pub zones: Vec<Zone>,
     pub rules: Vec<RuleSpec>,
+    /// What each class weighs; `[pcu]` weighs single classes anew.
+    pub pcu: PcuTable,
+    /// How the picture's own health is watched; `[health]`.
+    pub health: health::Settings,
     /// Pixels to meters, where the scene has `[[ground]]` marks.
     pub ground: Option<Ground>,
 }
@@ -62,6 +68,10 @@ struct RawScene {
     zones: Vec<Zone>,
     #[serde(default, rename = "rule")]
     rules: Vec<toml::Table>,
+    #[serde(default)]
+    pcu: BTreeMap<String, f64>,
+    #[serde(default)]
+    health: health::RawSettings,
     lens: Option<RawLens>,
     #[serde(default, rename = "ground")]
     marks: Vec<RawMark>,
@@ -70,7 +80,8 @@ struct RawScene {
 impl Scene {
     /// A scene without lines, zones, rules or ground.
     pub fn empty(size: (u32, u32)) -> Self {
-        Self { size, lines: Vec::new(), zones: Vec::new(), rules: Vec::new(), ground: None }
+        let (pcu, health) = (PcuTable::default(), health::Settings::default());
+        Self { size, lines: Vec::new(), zones: Vec::new(), rules: Vec::new(), pcu, health, ground: None }
     }
 
     /// Reads a scene file.
@@ -119,12 +130,20 @@ impl RawScene {
                 None => problems.push(format!("rule {}: kind is missing", i + 1)),
             }
         }
+        let pcu = PcuTable::with(&self.pcu).unwrap_or_else(|wrong| {
+            problems.extend(wrong);
+            PcuTable::default()
+        });
+        let health = self.health.check().unwrap_or_else(|wrong| {
+            problems.extend(wrong);
+            health::Settings::default()
+        });
         let ground = ground(self.size, self.lens.as_ref(), &self.marks).unwrap_or_else(|problem| {
             problems.push(problem);
             None
         });
         if problems.is_empty() {
-            Ok(Scene { size: self.size, lines: self.lines, zones: self.zones, rules, ground })
+            Ok(Scene { size: self.size, lines: self.lines, zones: self.zones, rules, pcu, health, ground })
         } else {
             Err(problems)
         }

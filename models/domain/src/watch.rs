@@ -2,7 +2,8 @@
 
 use crate::count::LineCounter;
 use crate::detection::Detection;
-use crate::event::EventBody;
+use crate::event::{EventBody, RuleEvent};
+use crate::health::{PictureHealth, Thumb};
 use crate::ids::CameraId;
 use crate::rules::{self, Rule};
 use crate::scene::Scene;
@@ -15,7 +16,10 @@ pub struct Watch {
     tracker: Tracker,
     counters: Vec<LineCounter>,
     rules: Vec<Box<dyn Rule>>,
+    health: PictureHealth,
     settings: Settings,
+    /// Of the last step.
+    last: UtcMillis,
     /// Pixels of the whole scene.
     area: f64,
 }
@@ -30,7 +34,8 @@ impl Watch {
         let rules = rules::make_all(scene)?;
         let counters = scene.lines.iter().cloned().map(LineCounter::new).collect();
         let area = f64::from(scene.size.0) * f64::from(scene.size.1);
-        Ok(Self { camera, tracker: Tracker::new(settings), counters, rules, settings, area })
+        let (tracker, health) = (Tracker::new(settings), PictureHealth::new(scene.health.clone()));
+        Ok(Self { camera, tracker, counters, rules, health, settings, last: UtcMillis(0), area })
     }
 
     /// Follows `detections`, boxes in pixels of the scene, and returns all confirmed tracks. Appends what became certain
@@ -44,14 +49,31 @@ impl Watch {
         let plausible =
             |d: &&Detection| d.score >= self.settings.sure || d.bbox.area() <= DOUBTFUL_AREA * self.area;
         let detections: Vec<Detection> = detections.iter().filter(plausible).copied().collect();
+        self.last = at;
         let tracks = self.tracker.step(at, &detections);
         judge(&self.camera, &mut self.counters, &mut self.rules, at, tracks, out);
         tracks
     }
 
-    /// The same for tracks that come from elsewhere.
+    /// Looks at the picture itself, about once a second, after the step with the same `at`.
+    pub fn look(&mut self, at: UtcMillis, thumb: &Thumb, out: &mut Vec<(UtcMillis, EventBody)>) {
+        let mut found = Vec::new();
+        self.health.look(at, thumb, &mut found);
+        for rule in &mut self.rules {
+            rule.look(at, thumb, self.tracker.tracks(), &mut found);
+        }
+        tell(&self.camera, at, found, out);
+    }
+
+    /// The same as [`Watch::step`] for tracks that come from elsewhere.
     pub fn step_tracks(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<(UtcMillis, EventBody)>) {
+        self.last = at;
         judge(&self.camera, &mut self.counters, &mut self.rules, at, tracks, out);
+    }
+
+    /// All confirmed tracks as of the last [`Watch::step`].
+    pub fn tracks(&self) -> &[Track] {
+        self.tracker.tracks()
     }
 
     /// Nothing more will come: decides what is still open.
@@ -66,7 +88,16 @@ impl Watch {
                 .into_iter()
                 .map(|(when, crossing)| (when, EventBody::LineCrossing { camera: camera.clone(), crossing })),
         );
+        let mut found = Vec::new();
+        for rule in &mut self.rules {
+            rule.finish(&mut found);
+        }
+        tell(&self.camera, self.last, found, out);
     }
+}
+
+fn tell(camera: &CameraId, at: UtcMillis, found: Vec<RuleEvent>, out: &mut Vec<(UtcMillis, EventBody)>) {
+    out.extend(found.into_iter().map(|event| (at, EventBody::Rule { camera: camera.clone(), event })));
 }
 
 fn judge(
@@ -90,5 +121,5 @@ fn judge(
     for rule in rules {
         rule.step(at, tracks, &mut found);
     }
-    out.extend(found.into_iter().map(|event| (at, EventBody::Rule { camera: camera.clone(), event })));
+    tell(camera, at, found, out);
 }

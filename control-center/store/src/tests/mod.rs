@@ -8,7 +8,7 @@ mod reading;
 use std::path::Path;
 
 use models_domain::count::{Direction, LineCrossing, MinuteCount, MinuteCounts};
-use models_domain::event::{CameraStats, RuleEvent};
+use models_domain::event::{CameraStats, Phase, RuleEvent};
 use models_domain::geo::LatLon;
 use models_domain::transit::Fix;
 use models_domain::{Class, DurationMs, Event, EventBody, EventId, MetersPerSecond, Seq, TrackId, UtcMillis};
@@ -62,14 +62,7 @@ pub fn counts(camera: &str, minute: i64, crossings: &[(Class, u32)]) -> EventBod
 }
 
 pub fn rule(camera: &str) -> EventBody {
-    let event = RuleEvent {
-        rule: "wrong_way".into(),
-        began: UtcMillis(0),
-        zone: None,
-        track: None,
-        class: None,
-        bbox: None,
-    };
+    let event = RuleEvent::new("wrong_way", Phase::Moment, UtcMillis(0));
     EventBody::Rule { camera: camera.parse().unwrap(), event }
 }
 

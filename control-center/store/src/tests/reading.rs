@@ -1,9 +1,10 @@
 //! What was stored comes back: lists by pages, sums, the last of each.
 
-use models_domain::{Class, UtcMillis};
+use models_domain::event::{Phase, RuleEvent, Way};
+use models_domain::{Class, EventBody, MeasureKind, UtcMillis};
 
 use super::{commit, crossing, fix, new, open, rule, stats};
-use crate::{Gap, ListFilter, NewEvent, PageKey, StateRow, Store};
+use crate::{Gap, ListFilter, NewEvent, PageKey, Span, StateRow, Store};
 
 const NOW: PageKey = PageKey { at: UtcMillis(i64::MAX), id: i64::MAX };
 
@@ -93,4 +94,55 @@ async fn the_last_of_each_gateway_vehicle_and_session() {
     store.set_password_hash("admin", "other", UtcMillis(0)).await.unwrap();
     assert!(store.session(&[7; 32], UtcMillis(9)).await.unwrap().is_none());
     assert!(store.add_session(&[9; 32], "nobody", UtcMillis(0), UtcMillis(10)).await.is_err());
+}
+
+/// A queue of a zone as it began, and a turning movement of the minute.
+#[tokio::test]
+async fn measures_come_back_by_camera_and_rule() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let tell = |camera: &str, event: RuleEvent| EventBody::Rule { camera: camera.parse().unwrap(), event };
+    let queue = RuleEvent {
+        zone: Some("north".parse().unwrap()),
+        measures: vec![MeasureKind::QueueMeters.of(41.5), MeasureKind::Vehicles.of(7.0)],
+        ..RuleEvent::new("queue", Phase::Begun, UtcMillis(10))
+    };
+    let turn = RuleEvent {
+        way: Some(Way { from: "north".into(), to: "east".into() }),
+        class: Some(Class::Motorcycle),
+        measures: vec![MeasureKind::Vehicles.of(31.0), MeasureKind::Pcu.of(f64::NAN)],
+        ..RuleEvent::new("turning_movement", Phase::Figure, UtcMillis(0))
+    };
+    let events = vec![
+        new(1, 1, 50, tell("c-1", queue)),
+        new(1, 2, 60, tell("c-1", turn.clone())),
+        new(1, 3, 70, tell("c-2", turn)),
+        new(1, 4, 80, rule("c-1")),
+    ];
+    store.store(&commit(events)).await.unwrap();
+    let span = Span { from: UtcMillis(0), to: UtcMillis(100) };
+    let all = store.measures(None, None, span, 99).await.unwrap();
+    let row = |r: &crate::MeasureRow| {
+        format!("{} {} {} {} {}={}", r.at.0, r.camera, r.rule, r.phase, r.what, r.value)
+    };
+    assert_eq!(
+        all.iter().map(row).collect::<Vec<_>>(),
+        [
+            "50 c-1 queue begun queue_m=41.5",
+            "50 c-1 queue begun vehicles=7",
+            "60 c-1 turning_movement figure vehicles=31",
+            "70 c-2 turning_movement figure vehicles=31",
+        ]
+    );
+    assert_eq!(all[2].way, Some(("north".into(), "east".into())));
+    assert_eq!((all[0].zone.as_deref(), all[2].road_user.as_deref()), (Some("north"), Some("motorcycle")));
+    assert_eq!(store.measures(Some("c-1"), Some("queue"), span, 99).await.unwrap().len(), 2);
+    assert_eq!(
+        store.measures(None, None, Span { from: UtcMillis(60), to: UtcMillis(70) }, 99).await.unwrap().len(),
+        1
+    );
+    // Figures are a kind of their own: they bury no event in the list, and are no rule events in the totals.
+    assert_eq!(pages(&store, &["rule"], None, 9).await, [vec![4, 1]]);
+    assert_eq!(pages(&store, &["figure"], None, 9).await, [vec![3, 2]]);
+    assert_eq!(store.figures(UtcMillis(0)).await.unwrap().rule_events, 2);
 }

@@ -1,7 +1,9 @@
 // English. The type demands the same keys as Vietnamese.
 import type { Dictionary } from "./index";
+import { rules } from "./en.rules";
 
 export const en: Dictionary = {
+  ...rules,
   "app.tagline": "Traffic operations centre",
   "app.map-credit": "Base map: Ngã Tư, drawn by hand, positions approximate",
   "language.switch": "Language",
@@ -142,9 +144,6 @@ export const en: Dictionary = {
   "event.signal_alarm.on": "Signal alarm {code}",
   "event.signal_alarm.off": "Signal alarm {code} over",
   "event.other": "Other event",
-  "rule.stopped_vehicle": "Stopped vehicle",
-  "rule.wrong_way": "Wrong way",
-  "rule.intrusion": "Intrusion into a zone",
   "field.time": "Time",
   "field.stored": "Stored at",
   "field.place": "Place",

@@ -1,5 +1,8 @@
 // Vietnamese, the page's first language. Its keys are the dictionary's type.
+import { rules } from "./vi.rules";
+
 export const vi = {
+  ...rules,
   "app.tagline": "Trung tâm điều hành giao thông",
   "app.map-credit": "Bản đồ nền: Ngã Tư, vẽ tay, vị trí gần đúng",
   "language.switch": "Ngôn ngữ",
@@ -140,9 +143,6 @@ export const vi = {
   "event.signal_alarm.on": "Báo động đèn {code}",
   "event.signal_alarm.off": "Hết báo động đèn {code}",
   "event.other": "Sự kiện khác",
-  "rule.stopped_vehicle": "Xe dừng bất thường",
-  "rule.wrong_way": "Đi ngược chiều",
-  "rule.intrusion": "Xâm nhập vùng cấm",
   "field.time": "Lúc",
   "field.stored": "Lưu lúc",
   "field.place": "Nơi",

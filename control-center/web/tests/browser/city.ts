@@ -2,7 +2,7 @@
 import { create } from "@bufbuild/protobuf";
 
 import { CountSchema, FoundTrackSchema, StoredEventSchema, WatchedSchema, type Count, type FoundTrack, type StoredEvent, type Watched } from "../../src/gen/ngatu/v1/api_pb";
-import { Direction, Link, RoadUser } from "../../src/gen/ngatu/v1/event_pb";
+import { Direction, Link, MeasureKind, RoadUser, RulePhase } from "../../src/gen/ngatu/v1/event_pb";
 import { Priority, Rung, RungWhy } from "../../src/gen/ngatu/v1/gateway_pb";
 
 export const NASTY = `<img src=x onerror="window.hacked=1">`;
@@ -69,7 +69,16 @@ export function snapshot() {
   };
 }
 
-export function rule(seq: number, atMs: number, over: { rule?: string; camera?: string; roadUser?: RoadUser } = {}): StoredEvent {
+interface Over {
+  rule?: string;
+  camera?: string;
+  roadUser?: RoadUser;
+  phase?: RulePhase;
+  /** Kind and value of each. */
+  measures?: [MeasureKind, number][];
+}
+
+export function rule(seq: number, atMs: number, over: Over = {}): StoredEvent {
   return create(StoredEventSchema, {
     gateway: "tram-1",
     boot: 1n,
@@ -87,10 +96,27 @@ export function rule(seq: number, atMs: number, over: { rule?: string; camera?: 
           track: 17n,
           roadUser: over.roadUser ?? RoadUser.CAR,
           box: { x: 420, y: 300, w: 220, h: 150 },
+          phase: over.phase ?? RulePhase.MOMENT,
+          measures: (over.measures ?? []).map(([what, value]) => ({ what, value })),
         },
       },
     },
   });
+}
+
+/** What rules with a begin, an end and figures tell, newest first. */
+export function measured(nowMs: number): StoredEvent[] {
+  const queue: [MeasureKind, number][] = [[MeasureKind.VEHICLES, 12], [MeasureKind.PCU, 5.6], [MeasureKind.QUEUE_M, 64]];
+  return [
+    rule(1_008, nowMs - 1_000, { rule: "queue", phase: RulePhase.BEGUN, measures: queue }),
+    rule(1_007, nowMs - 9_000, { rule: "camera_covered", camera: "cua-nam", phase: RulePhase.BEGUN, measures: [[MeasureKind.DETAIL_PERCENT, 7]] }),
+    rule(1_006, nowMs - 20_000, { rule: "camera_turned", camera: "cua-nam", phase: RulePhase.ENDED }),
+    rule(1_005, nowMs - 31_000, { rule: "speed", roadUser: RoadUser.MOTORCYCLE, measures: [[MeasureKind.SPEED_MPS, 21.4], [MeasureKind.SPEED_UNCERTAINTY_MPS, 0.6], [MeasureKind.SPEED_LIMIT_MPS, 13.9]] }),
+    rule(1_004, nowMs - 44_000, { rule: "level_of_service", phase: RulePhase.BEGUN, measures: [[MeasureKind.LEVEL_OF_SERVICE, 4], [MeasureKind.DENSITY_PCU_PER_KM_LANE, 26.2]] }),
+    rule(1_003, nowMs - 58_000, { rule: "pedestrian_on_carriageway", roadUser: RoadUser.PERSON }),
+    rule(1_002, nowMs - 71_000, { rule: "zone_occupancy", phase: RulePhase.FIGURE, measures: [[MeasureKind.VEHICLES, 4.2], [MeasureKind.PCU, 2.1], [MeasureKind.OCCUPANCY_PERCENT, 83]] }),
+    rule(1_001, nowMs - 90_000, { rule: "crowd", phase: RulePhase.BEGUN, roadUser: RoadUser.PERSON, measures: [[MeasureKind.PERSONS, 34], [MeasureKind.DENSITY_PERSONS_PER_M2, 1.3]] }),
+  ];
 }
 
 /** `n` events, newest first, of every kind the list shows. */

@@ -9,6 +9,7 @@ import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@co
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 
 import { CityService, CityUpdateSchema, SessionService, type CityUpdate, type StoredEvent, type Count, type FoundTrack, type MissingGateway, type SearchTracksRequest, type Watched } from "../../src/gen/ngatu/v1/api_pb";
+import { RulePhase } from "../../src/gen/ngatu/v1/event_pb";
 import type { PictureSchema } from "../../src/gen/ngatu/v1/gateway_pb";
 
 export const PASSWORD = "đúng-mật-khẩu";
@@ -175,6 +176,7 @@ async function page(path: string, cookie: string): Promise<{ status: number; hea
 const SNAKE: Record<string, string> = { lineCrossing: "line_crossing", rule: "rule", cameraState: "camera_state", signalAlarm: "signal_alarm", signalState: "signal_state" };
 
 function kindOf(e: StoredEvent): string {
+  if (e.event?.body.case === "rule" && e.event.body.value.phase === RulePhase.FIGURE) return "figure";
   return SNAKE[e.event?.body.case ?? ""] ?? "";
 }
 

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { MissingGatewaySchema } from "../../src/gen/ngatu/v1/api_pb";
 import { launch, LAPTOP, PHONE, WIDE } from "./browser";
-import { counts, history, rule, snapshot, tracks, watched } from "./city";
+import { counts, history, measured, rule, snapshot, tracks, watched } from "./city";
 import { FixtureHall, PASSWORD } from "./fixture";
 import { drawJpeg, openPage, settled } from "./steps";
 
@@ -20,7 +20,7 @@ beforeAll(async () => {
   browser = await launch();
   const jpeg = await drawJpeg(browser);
   hall.snapshot = snapshot;
-  hall.events = history(240, Date.now() - 5_000);
+  hall.events = [...measured(Date.now() - 5_000), ...history(240, Date.now() - 100_000)];
   hall.counts = counts(Date.now());
   hall.watched = watched(Date.now());
   hall.tracks = tracks(130, Date.now());

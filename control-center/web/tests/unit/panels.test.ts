@@ -25,6 +25,11 @@ const event = (seq: number, atMs: number, body?: object): StoredEvent =>
 test.each([
   [{ case: "rule", value: { camera: "c1", rule: "wrong_way", roadUser: RoadUser.MOTORCYCLE, zone: "z" } }, "rule high Đi ngược chiều | Xe máy · z | still"],
   [{ case: "rule", value: { camera: "c1", rule: "lost_luggage" } }, "rule middle lost_luggage |  | still"],
+  [{ case: "rule", value: { camera: "c1", rule: "queue", zone: "bắc", phase: 2, measures: [{ what: 1, value: 7 }, { what: 2, value: 3.35 }, { what: 5, value: 41.6 }] } }, "rule middle Hàng xe chờ | 7 xe · 3,4 PCU · bắc | still"],
+  [{ case: "rule", value: { camera: "c1", rule: "camera_covered", phase: 3, beganMs: 1n - 95_000n, measures: [{ what: 13, value: 97 }] } }, "rule good Hết: Camera bị che | 2 phút | still"],
+  [{ case: "rule", value: { camera: "c1", rule: "speed", phase: 1, roadUser: RoadUser.CAR, measures: [{ what: 8, value: 20 }, { what: 9, value: 0.5 }, { what: 10, value: 13.89 }] } }, "rule middle Quá tốc độ | Ô tô · 72 km/h · ± 1,8 km/h | still"],
+  [{ case: "rule", value: { camera: "c1", rule: "turning_movement", phase: 4, roadUser: RoadUser.MOTORCYCLE, wayFrom: "tây", wayTo: "bắc", measures: [{ what: 1, value: 31 }, { what: 99, value: 1 }] } }, "figure low Hướng rẽ | Xe máy · tây → bắc · 31 xe | "],
+  [{ case: "rule", value: { camera: "c1", rule: "level_of_service", phase: 4, measures: [{ what: 11, value: 4 }, { what: 6, value: 26 }] } }, "figure low Mức phục vụ | mức E · 26 PCU/km mỗi làn | "],
   [{ case: "lineCrossing", value: { camera: "c1", line: "bắc", roadUser: RoadUser.BUS, direction: Direction.TO_LEFT } }, "crossing low Qua vạch bắc | Xe buýt · sang trái | still"],
   [{ case: "cameraState", value: { camera: "c1", link: Link.DOWN, reason: "401" } }, "camera high Mất camera | 401 | "],
   [{ case: "signalState", value: { junction: "j", link: Link.UP } }, "signal good Nút đèn có kết nối |  | "],

@@ -124,7 +124,9 @@ impl Eye {
         match self.analysis.step(&frame) {
             Ok(analysed) => {
                 let moving = analysed.tracks.iter().filter(|t| is_moving(t, frame.at)).count();
-                let shown = Shown { tracks: analysed.tracks.len(), moving, events: analysed.events.len() };
+                // The minute's figures come with any picture: they say nothing of what this one shows.
+                let told = analysed.events.iter().filter(|(_, body)| body.wants_still()).count();
+                let shown = Shown { tracks: analysed.tracks.len(), moving, events: told };
                 let (tracks, detections) = (analysed.tracks.to_vec(), analysed.detections);
                 let events = analysed.events;
                 seen.looks.push(Look { frame, tracks, detections, events, shown });

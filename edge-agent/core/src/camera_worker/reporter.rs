@@ -48,8 +48,9 @@ impl Reporter {
         Self { camera, facts, minutes, crossings, events, stills, board, clock }
     }
 
-    /// An event, and the picture it was found in.
+    /// An event, and the picture it was found in; kept where people will want to see it.
     pub fn found(&mut self, at: UtcMillis, body: EventBody, picture: Option<Picture>) {
+        let picture = picture.filter(|_| body.wants_still());
         if let EventBody::LineCrossing { crossing, .. } = &body {
             self.minutes.crossing(at, crossing);
             if self.crossings == Crossings::Counted {

@@ -141,6 +141,7 @@ async fn run_telling(
         lanes: Lanes::here(clock.clone()),
         decoders: Arc::new(Decoders::new(1)),
         detector,
+        meter: None,
         events: shelf.clone(),
         stills: shelf.clone(),
         tracks: shelf.clone(),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use models_domain::count::{Direction, LineCrossing};
-use models_domain::event::RuleEvent;
+use models_domain::event::{Phase, RuleEvent};
 use models_domain::ladder::{MissEstimate, Rung};
 use models_domain::scene::Scene;
 use models_domain::track::Track;
@@ -40,12 +40,19 @@ struct CrossingRow<'a> {
 #[derive(Serialize)]
 struct RuleRow<'a> {
     kind: &'a str,
+    phase: &'a str,
     t_s: f64,
     began_s: f64,
     zone: Option<&'a str>,
     class: Option<Class>,
     track: Option<u64>,
     bbox: Option<[f64; 4]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    measures: BTreeMap<&'a str, f64>,
 }
 
 #[derive(Serialize)]
@@ -115,7 +122,13 @@ impl Report {
                 self.count(crossing);
                 serde_json::to_string(&crossing_row(at, crossing))?
             } else if let EventBody::Rule { event, .. } = &body {
-                *self.events_by_rule.entry(event.rule.clone()).or_default() += 1;
+                match event.phase {
+                    Phase::Moment | Phase::Begun => {
+                        *self.events_by_rule.entry(event.rule.clone()).or_default() += 1;
+                    }
+                    // An end was counted at its begin, and figures are no event.
+                    Phase::Ended | Phase::Figure => {}
+                }
                 serde_json::to_string(&rule_row(at, event))?
             } else {
                 continue;
@@ -181,12 +194,16 @@ fn crossing_row(at: UtcMillis, crossing: &LineCrossing) -> CrossingRow<'_> {
 fn rule_row(at: UtcMillis, event: &RuleEvent) -> RuleRow<'_> {
     RuleRow {
         kind: &event.rule,
+        phase: event.phase.name(),
         t_s: seconds(at),
         began_s: seconds(event.began),
         zone: event.zone.as_ref().map(|z| z.as_str()),
         class: event.class,
         track: event.track.map(|t| t.0),
         bbox: event.bbox.map(|b| [b.x, b.y, b.w, b.h].map(|v| rounded(v, 1))),
+        from: event.way.as_ref().map(|way| way.from.as_str()),
+        to: event.way.as_ref().map(|way| way.to.as_str()),
+        measures: event.measures.iter().map(|m| (m.what.name(), rounded(m.value, 3))).collect(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
+use crate::detection::Class;
 use crate::geo::{Point, inside};
 use crate::ids::{LineId, ZoneId};
 use crate::scene::{Line, Scene, Zone};
@@ -57,4 +58,21 @@ pub fn stands_in(zone: Option<&Zone>, track: &Track) -> bool {
 
 pub fn distance(a: Point, b: Point) -> f64 {
     (a.x - b.x).hypot(a.y - b.y)
+}
+
+/// Who a rule looks at; the list of the scene file, or what holds without one.
+pub fn classes(asked: Option<Vec<Class>>, otherwise: &[Class]) -> Result<Vec<Class>, String> {
+    match asked {
+        Some(classes) if classes.is_empty() => {
+            Err("classes: the list is empty, the rule would never fire; leave it out or name one".to_owned())
+        }
+        Some(classes) => Ok(classes),
+        None => Ok(otherwise.to_vec()),
+    }
+}
+
+/// The same for rules about vehicles: all of them, two-wheelers too.
+pub fn vehicles(asked: Option<Vec<Class>>) -> Result<Vec<Class>, String> {
+    let all: Vec<Class> = Class::ALL.into_iter().filter(|c| c.is_vehicle()).collect();
+    classes(asked, &all)
 }

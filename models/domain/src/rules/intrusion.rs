@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::common::{duration, read, stands_in, zone};
-use super::{Rule, RuleEvent};
+use super::{Kind, Rule, RuleEvent};
 use crate::detection::Class;
+use crate::event::Phase;
 use crate::ids::{TrackId, ZoneId};
 use crate::scene::{Scene, Zone};
 use crate::track::Track;
@@ -26,7 +27,14 @@ struct Params {
 /// A stay is over when it was outside for this long: a shaking box at the edge does not come in twice.
 const OUTSIDE: DurationMs = DurationMs(2_000);
 
-pub fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
+pub const KIND: Kind = Kind {
+    name: "intrusion",
+    about: "a road user is where it must not be, once a stay. \
+            zone; classes (all); for_ms (0): how long it must be there",
+    make,
+};
+
+fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
     let params: Params = read(params)?;
     let zone = zone(scene, &params.zone)?;
     let stay = duration("for_ms", params.for_ms)?;
@@ -66,13 +74,10 @@ impl Rule for Intrusion {
             stay.inside = at;
             if !stay.told && at.since(stay.since) >= self.stay {
                 stay.told = true;
+                let zone = Some(self.zone.id.clone());
                 out.push(RuleEvent {
-                    rule: "intrusion".to_owned(),
-                    began: stay.since,
-                    zone: Some(self.zone.id.clone()),
-                    track: Some(track.id),
-                    class: Some(track.class),
-                    bbox: Some(track.bbox),
+                    zone,
+                    ..RuleEvent::new("intrusion", Phase::Moment, stay.since).about(track)
                 });
             }
         }

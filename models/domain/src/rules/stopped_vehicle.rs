@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::common::{distance, duration, read, stands_in, within, zone};
-use super::{Rule, RuleEvent};
+use super::{Kind, Rule, RuleEvent};
 use crate::detection::BBox;
+use crate::event::Phase;
 use crate::geo::Point;
 use crate::ids::{TrackId, ZoneId};
 use crate::scene::{Scene, Zone};
@@ -44,7 +45,14 @@ const PLACE_MEMORY: DurationMs = DurationMs(60_000);
 /// A new track on a remembered place is the same vehicle from this overlap on.
 const SAME_PLACE: f64 = 0.4;
 
-pub fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
+pub const KIND: Kind = Kind {
+    name: "stopped_vehicle",
+    about: "a vehicle stands, once a stop. zone (everywhere); for_ms (10000): how long; \
+            tolerance (0.25): how far its middle may stray, in sizes of its box",
+    make,
+};
+
+fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
     let params: Params = read(params)?;
     let zone = params.zone.map(|id| zone(scene, &id)).transpose()?;
     let stand = duration("for_ms", params.for_ms)?;
@@ -92,14 +100,9 @@ impl Rule for StoppedVehicle {
             stop.follow(at, track, self.tolerance);
             if !stop.told && at.since(stop.since) >= self.stand {
                 stop.told = true;
-                out.push(RuleEvent {
-                    rule: "stopped_vehicle".to_owned(),
-                    began: stop.since,
-                    zone: self.zone.as_ref().map(|z| z.id.clone()),
-                    track: Some(track.id),
-                    class: Some(track.class),
-                    bbox: Some(track.bbox),
-                });
+                let zone = self.zone.as_ref().map(|z| z.id.clone());
+                let event = RuleEvent::new("stopped_vehicle", Phase::Moment, stop.since).about(track);
+                out.push(RuleEvent { zone, ..event });
             }
             self.stops_by_track.insert(track.id, stop);
         }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::common::{distance, line, read, stands_in, within, zone};
-use super::{Rule, RuleEvent};
+use super::{Kind, Rule, RuleEvent};
 use crate::count::{Direction, LineCounter};
 use crate::detection::Class;
+use crate::event::Phase;
 use crate::geo::Point;
 use crate::ids::{LineId, TrackId, ZoneId};
 use crate::scene::{Scene, Zone};
@@ -43,7 +44,18 @@ fn fifty() -> f64 {
     50.0
 }
 
-pub fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
+const RULE: &str = "wrong_way";
+
+pub const KIND: Kind = Kind {
+    name: RULE,
+    about: "a vehicle goes against the allowed way, once a vehicle. \
+            line with allowed (to_right, to_left), or zone with direction ([x, y], y down) or degrees (clockwise from \
+            up), travelled (2.0): way made against it in sizes of the box, within_degrees (50) of exactly opposite; \
+            classes (all vehicles)",
+    make,
+};
+
+fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
     let params: Params = read(params)?;
     let classes =
         params.classes.unwrap_or_else(|| Class::ALL.into_iter().filter(|c| c.is_vehicle()).collect());
@@ -146,24 +158,15 @@ impl Rule for OverLine {
             }
             let track = tracks.iter().find(|t| t.id == crossing.track);
             out.push(RuleEvent {
-                rule: "wrong_way".to_owned(),
-                began: when,
-                zone: None,
                 track: Some(crossing.track),
                 class: Some(crossing.class),
                 bbox: track.map(|t| t.bbox),
+                ..RuleEvent::new(RULE, Phase::Moment, when)
             });
         }
     }
 }
 
 fn event(began: UtcMillis, zone: Option<ZoneId>, track: &Track) -> RuleEvent {
-    RuleEvent {
-        rule: "wrong_way".to_owned(),
-        began,
-        zone,
-        track: Some(track.id),
-        class: Some(track.class),
-        bbox: Some(track.bbox),
-    }
+    RuleEvent { zone, ..RuleEvent::new(RULE, Phase::Moment, began).about(track) }
 }

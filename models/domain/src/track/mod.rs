@@ -185,6 +185,11 @@ impl Tracker {
         &self.tracks
     }
 
+    /// All confirmed tracks as of the last step.
+    pub fn tracks(&self) -> &[Track] {
+        &self.tracks
+    }
+
     /// Sound boxes, best first.
     fn usable(&self, detections: &[Detection]) -> Vec<Seen> {
         let sound = |d: &&Detection| {

@@ -10,8 +10,8 @@ use models_domain::{
     UtcMillis,
 };
 
-use super::BadMessage;
 use super::counts::{counts_from_wire, counts_to_wire};
+use super::{BadMessage, rule};
 use crate::v1;
 use v1::event::Body;
 
@@ -49,6 +49,10 @@ fn body_to_wire(body: &EventBody) -> Body {
             track: event.track.map(|t| t.0),
             road_user: event.class.map(|c| class_to_wire(c).into()),
             r#box: event.bbox.map(|b| box_to_wire(&b)),
+            phase: rule::phase_to_wire(event.phase).into(),
+            measures: event.measures.iter().map(rule::measure_to_wire).collect(),
+            way_from: event.way.as_ref().map(|w| w.from.clone()),
+            way_to: event.way.as_ref().map(|w| w.to.clone()),
         }),
         EventBody::CameraStats { camera, stats } => Body::CameraStats(v1::CameraStats {
             camera: camera.to_string(),
@@ -98,17 +102,9 @@ fn body_from_wire(body: Body) -> Result<EventBody, BadMessage> {
             let (camera, counts) = counts_from_wire(m)?;
             EventBody::Counts { camera, counts }
         }
-        Body::Rule(m) => EventBody::Rule {
-            camera: id("rule.camera", m.camera)?,
-            event: RuleEvent {
-                rule: m.rule,
-                began: UtcMillis(m.began_ms),
-                zone: m.zone.map(|z| id("rule.zone", z)).transpose()?,
-                track: m.track.map(TrackId),
-                class: m.road_user.map(|c| class_from_wire("rule.road_user", c)).transpose()?,
-                bbox: m.r#box.map(|b| box_from_wire(&b)),
-            },
-        },
+        Body::Rule(m) => {
+            EventBody::Rule { camera: id("rule.camera", m.camera.clone())?, event: rule_from_wire(m)? }
+        }
         Body::CameraStats(m) => EventBody::CameraStats {
             camera: id("camera_stats.camera", m.camera)?,
             stats: CameraStats {
@@ -151,6 +147,20 @@ fn body_from_wire(body: Body) -> Result<EventBody, BadMessage> {
             junction: id("signal_state.junction", m.junction)?,
             state: LinkState { link: link_from_wire("signal_state.link", m.link)?, reason: m.reason },
         },
+    })
+}
+
+fn rule_from_wire(m: v1::RuleEvent) -> Result<RuleEvent, BadMessage> {
+    Ok(RuleEvent {
+        rule: m.rule,
+        phase: rule::phase_from_wire(m.phase)?,
+        began: UtcMillis(m.began_ms),
+        zone: m.zone.map(|z| id("rule.zone", z)).transpose()?,
+        track: m.track.map(TrackId),
+        class: m.road_user.map(|c| class_from_wire("rule.road_user", c)).transpose()?,
+        bbox: m.r#box.map(|b| box_from_wire(&b)),
+        way: rule::way_from_wire(m.way_from, m.way_to)?,
+        measures: m.measures.iter().map(rule::measure_from_wire).collect::<Result<_, _>>()?,
     })
 }
 

@@ -2,7 +2,9 @@
 
 use prost::Message;
 
+use models_domain::MeasureKind;
 use models_domain::count::{MinuteCount, MinuteCounts};
+use models_domain::event::{Phase, Way};
 
 use super::*;
 
@@ -35,12 +37,16 @@ fn bodies() -> Vec<EventBody> {
         track: TrackId(9),
     };
     let rule = RuleEvent {
-        rule: "stopped_vehicle".into(),
-        began: UtcMillis(5),
         zone: Some("box".parse().unwrap()),
         track: Some(TrackId(3)),
         class: Some(Class::Bus),
         bbox: Some(BBox::new(1.0, 2.0, 3.0, 4.5)),
+        ..RuleEvent::new("stopped_vehicle", Phase::Moment, UtcMillis(5))
+    };
+    let measured = |phase| RuleEvent {
+        way: Some(Way { from: "north".into(), to: "east".into() }),
+        measures: MeasureKind::ALL.iter().zip(1..).map(|(what, n)| what.of(f64::from(n) / 4.0)).collect(),
+        ..RuleEvent::new("queue", phase, UtcMillis(6))
     };
     let stats = CameraStats { span: DurationMs(5000), frames: 1, inferred: 2, detections: 3, dropped: 4 };
     let fix = Fix {
@@ -74,6 +80,9 @@ fn bodies() -> Vec<EventBody> {
         EventBody::LineCrossing { camera: camera(), crossing },
         EventBody::Counts { camera: camera(), counts: counts() },
         EventBody::Rule { camera: camera(), event: rule },
+        EventBody::Rule { camera: camera(), event: measured(Phase::Begun) },
+        EventBody::Rule { camera: camera(), event: measured(Phase::Ended) },
+        EventBody::Rule { camera: camera(), event: measured(Phase::Figure) },
         EventBody::CameraStats { camera: camera(), stats },
         EventBody::CameraState { camera: camera(), state: state(Link::Down) },
         EventBody::Fix(fix),
@@ -150,4 +159,38 @@ fn foreign_values_are_refused_by_name() {
         },
         "camera_state.camera: camera id \"a/b\" is not an id: 1 to 64 of a-z, 0-9, '_' and '-'",
     );
+    let rule = |change: fn(&mut v1::RuleEvent)| {
+        move |m: &mut v1::Event| {
+            if let Some(Body::Rule(r)) = &mut m.body {
+                change(r);
+            }
+        }
+    };
+    refused(rule(|r| r.phase = 9), "rule.phase: 9 is not known");
+    refused(rule(|r| r.way_from = Some("a".into())), "rule.way_to: is missing beside way_from");
+    let measure = |what, value| vec![v1::Measure { what, value }];
+    refused(
+        move |m| {
+            if let Some(Body::Rule(r)) = &mut m.body {
+                r.measures = measure(99, 1.0);
+            }
+        },
+        "rule.measures.what: 99 is not known",
+    );
+    refused(
+        move |m| {
+            if let Some(Body::Rule(r)) = &mut m.body {
+                r.measures = measure(1, f64::NAN);
+            }
+        },
+        "rule.measures.value: NaN is no number",
+    );
+}
+
+/// A gateway that knows no phases tells of moments.
+#[test]
+fn a_rule_event_without_a_phase_is_a_moment() {
+    let old = v1::RuleEvent { camera: "c".into(), rule: "intrusion".into(), ..Default::default() };
+    let event = from_wire(1, v1::Event { seq: 1, at_ms: 2, body: Some(Body::Rule(old)) }).unwrap();
+    assert_eq!(event.body.kind(), "rule");
 }

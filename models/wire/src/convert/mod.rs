@@ -5,6 +5,7 @@ pub mod counts;
 pub mod effort;
 pub mod event;
 pub mod gateway;
+pub mod rule;
 pub mod tracks;
 
 /// A message that is valid protobuf but not of this contract.

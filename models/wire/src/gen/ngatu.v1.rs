@@ -95,6 +95,23 @@ pub struct RuleEvent {
     pub road_user: ::core::option::Option<i32>,
     #[prost(message, optional, tag = "7")]
     pub r#box: ::core::option::Option<Box>,
+    /// Unspecified is a moment: gateways that know no phases tell of nothing else.
+    #[prost(enumeration = "RulePhase", tag = "8")]
+    pub phase: i32,
+    #[prost(message, repeated, tag = "9")]
+    pub measures: ::prost::alloc::vec::Vec<Measure>,
+    /// Of a turning movement: the lines or zones by which road users came and went.
+    #[prost(string, optional, tag = "10")]
+    pub way_from: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "11")]
+    pub way_to: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct Measure {
+    #[prost(enumeration = "MeasureKind", tag = "1")]
+    pub what: i32,
+    #[prost(double, tag = "2")]
+    pub value: f64,
 }
 /// What a camera delivered in the span_ms before at_ms.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -320,6 +337,118 @@ impl Link {
             "LINK_CONNECTING" => Some(Self::Connecting),
             "LINK_UP" => Some(Self::Up),
             "LINK_DOWN" => Some(Self::Down),
+            _ => None,
+        }
+    }
+}
+/// Where in its course the thing is that a rule tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RulePhase {
+    Unspecified = 0,
+    /// It happened; nothing more will be told of it.
+    Moment = 1,
+    /// It goes on; an event with the same began_ms tells its end.
+    Begun = 2,
+    Ended = 3,
+    /// Figures of the span from began_ms to at_ms.
+    Figure = 4,
+}
+impl RulePhase {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RULE_PHASE_UNSPECIFIED",
+            Self::Moment => "RULE_PHASE_MOMENT",
+            Self::Begun => "RULE_PHASE_BEGUN",
+            Self::Ended => "RULE_PHASE_ENDED",
+            Self::Figure => "RULE_PHASE_FIGURE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RULE_PHASE_UNSPECIFIED" => Some(Self::Unspecified),
+            "RULE_PHASE_MOMENT" => Some(Self::Moment),
+            "RULE_PHASE_BEGUN" => Some(Self::Begun),
+            "RULE_PHASE_ENDED" => Some(Self::Ended),
+            "RULE_PHASE_FIGURE" => Some(Self::Figure),
+            _ => None,
+        }
+    }
+}
+/// The unit is in the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum MeasureKind {
+    Unspecified = 0,
+    Vehicles = 1,
+    /// Passenger-car units.
+    Pcu = 2,
+    Persons = 3,
+    /// Part of the time in which anybody was there.
+    OccupancyPercent = 4,
+    QueueM = 5,
+    DensityPcuPerKmLane = 6,
+    DensityPersonsPerM2 = 7,
+    SpeedMps = 8,
+    /// One standard deviation.
+    SpeedUncertaintyMps = 9,
+    SpeedLimitMps = 10,
+    /// 0 is A, 5 is F.
+    LevelOfService = 11,
+    /// Of the picture's width.
+    ShiftPercent = 12,
+    /// Left of what the camera usually shows.
+    DetailPercent = 13,
+    /// Mean brightness as coded, 0 to 255.
+    Luma = 14,
+}
+impl MeasureKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "MEASURE_KIND_UNSPECIFIED",
+            Self::Vehicles => "MEASURE_KIND_VEHICLES",
+            Self::Pcu => "MEASURE_KIND_PCU",
+            Self::Persons => "MEASURE_KIND_PERSONS",
+            Self::OccupancyPercent => "MEASURE_KIND_OCCUPANCY_PERCENT",
+            Self::QueueM => "MEASURE_KIND_QUEUE_M",
+            Self::DensityPcuPerKmLane => "MEASURE_KIND_DENSITY_PCU_PER_KM_LANE",
+            Self::DensityPersonsPerM2 => "MEASURE_KIND_DENSITY_PERSONS_PER_M2",
+            Self::SpeedMps => "MEASURE_KIND_SPEED_MPS",
+            Self::SpeedUncertaintyMps => "MEASURE_KIND_SPEED_UNCERTAINTY_MPS",
+            Self::SpeedLimitMps => "MEASURE_KIND_SPEED_LIMIT_MPS",
+            Self::LevelOfService => "MEASURE_KIND_LEVEL_OF_SERVICE",
+            Self::ShiftPercent => "MEASURE_KIND_SHIFT_PERCENT",
+            Self::DetailPercent => "MEASURE_KIND_DETAIL_PERCENT",
+            Self::Luma => "MEASURE_KIND_LUMA",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "MEASURE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "MEASURE_KIND_VEHICLES" => Some(Self::Vehicles),
+            "MEASURE_KIND_PCU" => Some(Self::Pcu),
+            "MEASURE_KIND_PERSONS" => Some(Self::Persons),
+            "MEASURE_KIND_OCCUPANCY_PERCENT" => Some(Self::OccupancyPercent),
+            "MEASURE_KIND_QUEUE_M" => Some(Self::QueueM),
+            "MEASURE_KIND_DENSITY_PCU_PER_KM_LANE" => Some(Self::DensityPcuPerKmLane),
+            "MEASURE_KIND_DENSITY_PERSONS_PER_M2" => Some(Self::DensityPersonsPerM2),
+            "MEASURE_KIND_SPEED_MPS" => Some(Self::SpeedMps),
+            "MEASURE_KIND_SPEED_UNCERTAINTY_MPS" => Some(Self::SpeedUncertaintyMps),
+            "MEASURE_KIND_SPEED_LIMIT_MPS" => Some(Self::SpeedLimitMps),
+            "MEASURE_KIND_LEVEL_OF_SERVICE" => Some(Self::LevelOfService),
+            "MEASURE_KIND_SHIFT_PERCENT" => Some(Self::ShiftPercent),
+            "MEASURE_KIND_DETAIL_PERCENT" => Some(Self::DetailPercent),
+            "MEASURE_KIND_LUMA" => Some(Self::Luma),
             _ => None,
         }
     }
@@ -987,6 +1116,50 @@ pub struct Count {
     pub from_ms: i64,
     #[prost(uint64, tag = "6")]
     pub crossings: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetMeasuresRequest {
+    /// Empty means all cameras.
+    #[prost(string, tag = "1")]
+    pub camera: ::prost::alloc::string::String,
+    /// Empty means all rules.
+    #[prost(string, tag = "2")]
+    pub rule: ::prost::alloc::string::String,
+    /// Inclusive; UTC milliseconds.
+    #[prost(int64, tag = "3")]
+    pub from_ms: i64,
+    /// Exclusive; 0 means now.
+    #[prost(int64, tag = "4")]
+    pub to_ms: i64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetMeasuresResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub measured: ::prost::alloc::vec::Vec<Measured>,
+}
+/// One value of one rule event.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Measured {
+    #[prost(string, tag = "1")]
+    pub camera: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub rule: ::prost::alloc::string::String,
+    #[prost(enumeration = "RulePhase", tag = "3")]
+    pub phase: i32,
+    #[prost(int64, tag = "4")]
+    pub began_ms: i64,
+    #[prost(int64, tag = "5")]
+    pub at_ms: i64,
+    #[prost(string, optional, tag = "6")]
+    pub zone: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub way_from: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "8")]
+    pub way_to: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(enumeration = "RoadUser", optional, tag = "9")]
+    pub road_user: ::core::option::Option<i32>,
+    #[prost(message, optional, tag = "10")]
+    pub measure: ::core::option::Option<Measure>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WatchPicturesRequest {
@@ -1698,6 +1871,31 @@ pub mod city_service_client {
                 .insert(GrpcMethod::new("ngatu.v1.CityService", "GetCounts"));
             self.inner.unary(req, path, codec).await
         }
+        /// What rules measured: queues, occupancy, speeds, turning movements, oldest first.
+        pub async fn get_measures(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetMeasuresRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetMeasuresResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.CityService/GetMeasures",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.CityService", "GetMeasures"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Live pictures of one camera with its boxes, until the caller goes away. A picture nobody fetched in time is skipped.
         pub async fn watch_pictures(
             &mut self,
@@ -1823,6 +2021,14 @@ pub mod city_service_server {
             request: tonic::Request<super::GetCountsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetCountsResponse>,
+            tonic::Status,
+        >;
+        /// What rules measured: queues, occupancy, speeds, turning movements, oldest first.
+        async fn get_measures(
+            &self,
+            request: tonic::Request<super::GetMeasuresRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetMeasuresResponse>,
             tonic::Status,
         >;
         /// Server streaming response type for the WatchPictures method.
@@ -2099,6 +2305,51 @@ pub mod city_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetCountsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.CityService/GetMeasures" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetMeasuresSvc<T: CityService>(pub Arc<T>);
+                    impl<
+                        T: CityService,
+                    > tonic::server::UnaryService<super::GetMeasuresRequest>
+                    for GetMeasuresSvc<T> {
+                        type Response = super::GetMeasuresResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetMeasuresRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CityService>::get_measures(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetMeasuresSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -1,11 +1,13 @@
 // A stored event in the operator's words. Pure.
 import type { City } from "../../city";
 import type { StoredEvent } from "../../gen/ngatu/v1/api_pb";
-import { Link, type RoadUser } from "../../gen/ngatu/v1/event_pb";
+import { ageOf, timeOf } from "../../format";
+import { Link, RulePhase, type RoadUser, type RuleEvent } from "../../gen/ngatu/v1/event_pb";
 import { t, tOr, type Key } from "../../i18n";
+import { measureTexts } from "../../measures";
 import { directionName, userName } from "../../road_users";
 
-export type Group = "rule" | "camera" | "signal" | "crossing";
+export type Group = "rule" | "camera" | "signal" | "crossing" | "figure";
 /** How much it asks of the operator; told by sign and colour. */
 export type Weight = "high" | "middle" | "low" | "good";
 
@@ -15,6 +17,7 @@ export const GROUPS: Record<Group, readonly string[]> = {
   camera: ["camera_state"],
   signal: ["signal_alarm", "signal_state"],
   crossing: ["line_crossing"],
+  figure: ["figure"],
 };
 
 export interface Described {
@@ -42,9 +45,7 @@ export function describe(stored: StoredEvent): Described {
   const body = stored.event?.body;
   switch (body?.case) {
     case "rule": {
-      const { rule, roadUser, zone, camera } = body.value;
-      const more = [roadUser === undefined ? "" : userName(roadUser), zone ?? ""].filter(Boolean).join(" · ");
-      return { ...none, group: "rule", weight: rule === "wrong_way" ? "high" : "middle", what: tOr("rule", rule), more, camera, still: true };
+      return { ...none, ...describeRule(body.value, atOf(stored)) };
     }
     case "lineCrossing": {
       const { line, roadUser, direction, camera } = body.value;
@@ -78,6 +79,26 @@ export function describe(stored: StoredEvent): Described {
   }
 }
 
+/** What puts people in danger, or a camera out of work. */
+const HIGH: ReadonlySet<string> = new Set(["wrong_way", "pedestrian_on_carriageway", "abandoned_object", "camera_covered", "camera_dark", "camera_frozen", "camera_turned"]);
+
+function describeRule(event: RuleEvent, atMs: number): Pick<Described, "group" | "weight" | "what" | "more" | "camera" | "still"> {
+  const { rule, roadUser, zone, camera, phase, measures } = event;
+  const who = roadUser === undefined ? "" : userName(roadUser);
+  const where = wayOf(event) ?? zone ?? "";
+  const told = (...parts: string[]): string => parts.filter(Boolean).join(" · ");
+  if (phase === RulePhase.FIGURE) {
+    return { group: "figure", weight: "low", what: tOr("figure", rule), more: told(who, where, ...measureTexts(measures, 3)), camera, still: false };
+  }
+  const name = tOr("rule", rule);
+  if (phase === RulePhase.ENDED) {
+    return { group: "rule", weight: "good", what: t("event.rule.ended", { what: name }), more: told(who, ageOf(atMs - Number(event.beganMs)), where), camera, still: true };
+  }
+  return { group: "rule", weight: HIGH.has(rule) ? "high" : "middle", what: name, more: told(who, ...measureTexts(measures, 2), where), camera, still: true };
+}
+
+const wayOf = ({ wayFrom, wayTo }: RuleEvent): string | undefined => (wayFrom && wayTo ? `${wayFrom} → ${wayTo}` : undefined);
+
 /** An event's full name, one for ever. */
 export const keyOf = (e: StoredEvent): string => `${e.gateway}/${e.boot}/${e.event?.seq ?? 0n}`;
 
@@ -94,7 +115,11 @@ export function fields(e: StoredEvent, city: City): [Key, string][] {
   const body = e.event?.body;
   switch (body?.case) {
     case "rule":
-      rows.push(["field.class", user(body.value.roadUser)], ["field.zone", body.value.zone], ["field.track", body.value.track?.toString()]);
+      rows.push(["field.class", user(body.value.roadUser)], ["field.zone", body.value.zone], ["field.way", wayOf(body.value)],
+        ["field.measured", measureTexts(body.value.measures).join(" · ")],
+        ["field.began", body.value.beganMs > 0n ? timeOf(Number(body.value.beganMs)) : undefined],
+        ["field.lasted", body.value.phase === RulePhase.ENDED ? ageOf(atOf(e) - Number(body.value.beganMs)) : undefined],
+        ["field.track", body.value.track?.toString()]);
       break;
     case "lineCrossing":
       rows.push(["field.class", user(body.value.roadUser)], ["field.line", body.value.line],

@@ -1,0 +1,121 @@
+//! Who has been somewhere for how long, through occlusion and changes of the track's id.
+
+use std::collections::BTreeMap;
+
+use super::common::distance;
+use crate::detection::BBox;
+use crate::ids::TrackId;
+use crate::track::{Track, size_of};
+use crate::units::{DurationMs, UtcMillis};
+
+/// How a stay survives what the tracker loses.
+#[derive(Debug, Clone, Copy)]
+pub struct Memory {
+    /// A stay goes on when the road user is outside, or unseen, for no longer than this.
+    pub away: DurationMs,
+    /// A new track is the lost one when it begins within this many sizes of the box ...
+    pub near: f64,
+    /// ... and this much more for each second since.
+    pub walks: f64,
+}
+
+/// One road user's stay.
+#[derive(Debug, Clone)]
+pub struct Stay {
+    pub since: UtcMillis,
+    /// Where it was when the stay began.
+    pub from: BBox,
+    /// Last seen inside, and where.
+    pub inside: UtcMillis,
+    pub bbox: BBox,
+    pub told: bool,
+}
+
+/// The stays of all road users in one place.
+#[derive(Debug, Clone)]
+pub struct Stays {
+    memory: Memory,
+    by_track: BTreeMap<TrackId, Stay>,
+    /// Tracks that this picture did not show: one of them may go on under a new id.
+    unseen: Vec<TrackId>,
+    /// Stays whose track is gone.
+    lost: Vec<Stay>,
+}
+
+/// Most lost stays remembered: the newest.
+const LOST_MAX: usize = 200;
+
+impl Stays {
+    pub fn new(memory: Memory) -> Self {
+        Self { memory, by_track: BTreeMap::new(), unseen: Vec::new(), lost: Vec::new() }
+    }
+
+    /// Call once a picture, before [`Stays::inside`]; gives back the stays that are over.
+    pub fn begin(&mut self, at: UtcMillis, tracks: &[Track]) -> Vec<Stay> {
+        self.unseen = tracks.iter().filter(|t| !t.is_seen(at)).map(|t| t.id).collect();
+        let away = self.memory.away;
+        let is_over = |s: &Stay| at.since(s.inside) > away || at < s.inside;
+        let gone = |id: &TrackId| tracks.iter().all(|t| t.id != *id);
+        let mut over: Vec<Stay> = Vec::new();
+        let mut kept = BTreeMap::new();
+        for (id, stay) in std::mem::take(&mut self.by_track) {
+            if is_over(&stay) {
+                over.push(stay);
+            } else if gone(&id) {
+                self.lost.push(stay);
+            } else {
+                kept.insert(id, stay);
+            }
+        }
+        self.by_track = kept;
+        let lost = std::mem::take(&mut self.lost);
+        let (ended, lost): (Vec<Stay>, Vec<Stay>) = lost.into_iter().partition(is_over);
+        self.lost = lost;
+        let surplus = self.lost.len().saturating_sub(LOST_MAX);
+        over.extend(self.lost.drain(..surplus));
+        over.extend(ended);
+        over
+    }
+
+    /// The road user is seen inside: its stay.
+    pub fn inside(&mut self, at: UtcMillis, track: &Track) -> &mut Stay {
+        let taken_over = match self.by_track.contains_key(&track.id) {
+            true => None,
+            false => self.lost_near(track),
+        };
+        let new = || {
+            let bbox = track.bbox;
+            taken_over.unwrap_or(Stay { since: at, from: bbox, inside: at, bbox, told: false })
+        };
+        let stay = self.by_track.entry(track.id).or_insert_with(new);
+        (stay.inside, stay.bbox) = (at, track.bbox);
+        stay
+    }
+
+    /// Begins the stay anew: it did something that ends it, and is still there.
+    pub fn restart(&mut self, at: UtcMillis, track: &Track) -> Option<Stay> {
+        let bbox = track.bbox;
+        self.by_track.insert(track.id, Stay { since: at, from: bbox, inside: at, bbox, told: false })
+    }
+
+    /// The nearest lost stay that this new track can be the rest of.
+    fn lost_near(&mut self, track: &Track) -> Option<Stay> {
+        let size = size_of(&track.began_bbox);
+        let far = |s: &Stay| distance(s.bbox.foot(), track.began_bbox.foot()) / size;
+        let reach =
+            |s: &Stay| self.memory.near + self.memory.walks * track.began.since(s.inside).seconds().max(0.0);
+        let alike = |s: &Stay| (0.4..=2.5).contains(&(size_of(&s.bbox) / size));
+        let same = |s: &Stay| s.inside <= track.began && alike(s) && far(s) <= reach(s);
+        let unseen = self.unseen.iter().filter_map(|id| Some((*id, self.by_track.get(id)?)));
+        let unseen = unseen.filter(|(_, s)| same(s)).min_by(|a, b| far(a.1).total_cmp(&far(b.1)));
+        let lost = self.lost.iter().enumerate().filter(|(_, s)| same(s));
+        let lost = lost.min_by(|a, b| far(a.1).total_cmp(&far(b.1)));
+        match (unseen, lost) {
+            (Some((id, a)), other) if other.is_none_or(|(_, b)| far(a) <= far(b)) => {
+                self.by_track.remove(&id)
+            }
+            (_, Some((i, _))) => Some(self.lost.swap_remove(i)),
+            (_, None) => None,
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! `turning_movement`: who came into a junction by which arm and left it by which, counted by the minute.
+//!
+//! Gates are lines or zones of the scene. A movement is from the first gate a road user passed to the last. A track that
+//! is lost in the junction and found again near by, as after a bus, is one road user.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::common::{classes, distance, duration, read, stands_in};
+use super::held::Minute;
+use super::{Kind, Rule, RuleEvent};
+use crate::count::LineCounter;
+use crate::detection::{BBox, Class};
+use crate::event::{Phase, Way};
+use crate::ids::TrackId;
+use crate::measure::MeasureKind;
+use crate::pcu::PcuTable;
+use crate::scene::{Scene, Zone};
+use crate::track::{Track, size_of};
+use crate::units::{DurationMs, UtcMillis};
+
+const RULE: &str = "turning_movement";
+
+pub const KIND: Kind = Kind {
+    name: RULE,
+    about: "every minute, by way and class, the road users that came by one gate and left by another (vehicles, pcu). \
+            gates: two or more lines or zones, one for each arm; hidden_ms (3000): how long one may be lost between two \
+            gates; classes (all)",
+    make,
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    gates: Vec<String>,
+    #[serde(default = "three_seconds")]
+    hidden_ms: i64,
+    classes: Option<Vec<Class>>,
+}
+
+fn three_seconds() -> i64 {
+    3_000
+}
+
+/// A road user that passed its last gate this long ago, or whose track is over, has made its movement.
+const DONE: DurationMs = DurationMs(5_000);
+/// A new track is a lost one when it begins within this many sizes of where that went on to ...
+const NEAR: f64 = 1.2;
+/// ... and this much more for each second since.
+const NEAR_A_SECOND: f64 = 1.0;
+
+fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
+    let params: Params = read(params)?;
+    if params.gates.len() < 2 {
+        return Err("gates: two or more are needed, one for each arm of the junction".to_owned());
+    }
+    let mut gates = Vec::new();
+    for name in &params.gates {
+        if params.gates.iter().filter(|other| *other == name).count() > 1 {
+            return Err(format!("gates: {name:?} is there twice"));
+        }
+        let line = scene.lines.iter().find(|l| l.id.as_str() == name);
+        let zone = scene.zones.iter().find(|z| z.id.as_str() == name);
+        let shape = match (line, zone) {
+            (Some(line), _) => Shape::Line(Box::new(LineCounter::new(line.clone()))),
+            (None, Some(zone)) => Shape::Zone(zone.clone()),
+            (None, None) => return Err(format!("gates: the scene has neither line nor zone {name:?}")),
+        };
+        gates.push(Gate { name: name.clone(), shape });
+    }
+    Ok(Box::new(TurningMovement {
+        gates,
+        hidden: duration("hidden_ms", params.hidden_ms)?,
+        classes: classes(params.classes, &Class::ALL)?,
+        pcu: scene.pcu,
+        trips_by_track: BTreeMap::new(),
+        lost: Vec::new(),
+        minute: Minute::default(),
+        counts: BTreeMap::new(),
+    }))
+}
+
+struct Gate {
+    name: String,
+    shape: Shape,
+}
+
+enum Shape {
+    Line(Box<LineCounter>),
+    Zone(Zone),
+}
+
+struct TurningMovement {
+    gates: Vec<Gate>,
+    hidden: DurationMs,
+    classes: Vec<Class>,
+    pcu: PcuTable,
+    trips_by_track: BTreeMap<TrackId, Trip>,
+    lost: Vec<Trip>,
+    minute: Minute,
+    counts: BTreeMap<(Way, Class), u32>,
+}
+
+/// One road user's way through the junction.
+#[derive(Debug, Clone)]
+struct Trip {
+    class: Class,
+    /// Gates in the order in which it passed them, with the time.
+    passed: Vec<(usize, UtcMillis)>,
+    bbox: BBox,
+    /// Pixels a second.
+    velocity: (f64, f64),
+    seen: UtcMillis,
+}
+
+impl Rule for TurningMovement {
+    fn step(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<RuleEvent>) {
+        self.follow(at, tracks);
+        for (gate, track, when) in self.passages(at, tracks) {
+            let in_zone = matches!(self.gates[gate].shape, Shape::Zone(_));
+            if let Some(trip) = self.trips_by_track.get_mut(&track) {
+                // A line told twice was crossed both ways: a turn back. In a zone one stays for many pictures.
+                let again = trip.passed.last().is_some_and(|(last, _)| *last == gate);
+                if !(in_zone && again) {
+                    trip.passed.push((gate, when));
+                }
+            }
+        }
+        self.settle(at, tracks);
+        if let Some(from) = self.minute.over(at) {
+            self.figures(from, out);
+        }
+    }
+
+    fn finish(&mut self, out: &mut Vec<RuleEvent>) {
+        for (i, gate) in self.gates.iter_mut().enumerate() {
+            let Shape::Line(counter) = &mut gate.shape else { continue };
+            let mut crossings = Vec::new();
+            counter.finish(&mut crossings);
+            for (when, crossing) in crossings {
+                if let Some(trip) = self.trips_by_track.get_mut(&crossing.track) {
+                    trip.passed.push((i, when));
+                }
+            }
+        }
+        let mut open: Vec<Trip> = std::mem::take(&mut self.trips_by_track).into_values().collect();
+        open.append(&mut self.lost);
+        open.iter().for_each(|trip| self.count(trip));
+        if let Some(from) = self.minute.end() {
+            self.figures(from, out);
+        }
+    }
+}
+
+impl TurningMovement {
+    fn follow(&mut self, at: UtcMillis, tracks: &[Track]) {
+        for track in tracks.iter().filter(|t| t.is_seen(at)) {
+            if !self.classes.contains(&track.class) {
+                continue;
+            }
+            let known = self.trips_by_track.contains_key(&track.id);
+            let found = if known { None } else { self.found_again(track) };
+            let new = || {
+                found.unwrap_or(Trip {
+                    class: track.class,
+                    passed: Vec::new(),
+                    bbox: track.bbox,
+                    velocity: track.velocity,
+                    seen: at,
+                })
+            };
+            let trip = self.trips_by_track.entry(track.id).or_insert_with(new);
+            trip.class = track.class;
+            (trip.bbox, trip.velocity, trip.seen) = (track.bbox, track.velocity, at);
+        }
+    }
+
+    /// The lost road user that this new track goes on from; only one that is on its way through.
+    fn found_again(&mut self, track: &Track) -> Option<Trip> {
+        let size = size_of(&track.began_bbox);
+        let off = |trip: &Trip| {
+            let s = track.began.since(trip.seen).seconds();
+            let mut p = trip.bbox.foot();
+            (p.x, p.y) = (p.x + s * trip.velocity.0, p.y + s * trip.velocity.1);
+            let here = track.began_bbox.foot();
+            (distance(p, here).min(distance(trip.bbox.foot(), here)) / size, s)
+        };
+        let same = |trip: &Trip| {
+            let (far, s) = off(trip);
+            s >= 0.0
+                && far <= NEAR + NEAR_A_SECOND * s
+                && trip.class.is_two_wheeler() == track.class.is_two_wheeler()
+                && (trip.class == Class::Person) == (track.class == Class::Person)
+        };
+        let best = self.lost.iter().enumerate().filter(|(_, trip)| same(trip));
+        let best = best.min_by(|a, b| off(a.1).0.total_cmp(&off(b.1).0))?.0;
+        Some(self.lost.swap_remove(best))
+    }
+
+    fn passages(&mut self, at: UtcMillis, tracks: &[Track]) -> Vec<(usize, TrackId, UtcMillis)> {
+        let mut found = Vec::new();
+        for (i, gate) in self.gates.iter_mut().enumerate() {
+            match &mut gate.shape {
+                Shape::Line(counter) => {
+                    let mut crossings = Vec::new();
+                    counter.step(at, tracks, &mut crossings);
+                    found.extend(crossings.iter().map(|(when, c)| (i, c.track, *when)));
+                }
+                Shape::Zone(zone) => {
+                    let there = tracks.iter().filter(|t| t.is_seen(at) && stands_in(Some(zone), t));
+                    found.extend(there.map(|t| (i, t.id, at)));
+                }
+            }
+        }
+        found.sort_by_key(|(_, _, when)| *when);
+        found
+    }
+
+    /// Counts those who are through, and remembers those who were lost on the way.
+    fn settle(&mut self, at: UtcMillis, tracks: &[Track]) {
+        let gone: Vec<TrackId> =
+            self.trips_by_track.keys().filter(|id| tracks.iter().all(|t| t.id != **id)).copied().collect();
+        self.lost.extend(gone.iter().filter_map(|id| self.trips_by_track.remove(id)));
+        let hidden = self.hidden;
+        let late = |trip: &Trip| at.since(trip.seen) > hidden || at < trip.seen;
+        let (over, lost) = std::mem::take(&mut self.lost).into_iter().partition(late);
+        self.lost = lost;
+        let over: Vec<Trip> = over;
+        for trip in over {
+            self.count(&trip);
+        }
+        // One that stays in view beyond its last gate is through too; what it does next is another movement.
+        let mut through = Vec::new();
+        for trip in self.trips_by_track.values_mut() {
+            let is_done = trip.passed.last().is_some_and(|(_, when)| at.since(*when) >= DONE);
+            if trip.passed.len() >= 2 && is_done {
+                through.push(trip.clone());
+                trip.passed.clear();
+            }
+        }
+        for trip in through {
+            self.count(&trip);
+        }
+    }
+
+    fn count(&mut self, trip: &Trip) {
+        let [(from, _), .., (to, _)] = trip.passed[..] else { return };
+        let name = |i: usize| self.gates[i].name.clone();
+        *self.counts.entry((Way { from: name(from), to: name(to) }, trip.class)).or_default() += 1;
+    }
+
+    fn figures(&mut self, from: UtcMillis, out: &mut Vec<RuleEvent>) {
+        for ((way, class), n) in std::mem::take(&mut self.counts) {
+            let n = f64::from(n);
+            let what = if class.is_vehicle() { MeasureKind::Vehicles } else { MeasureKind::Persons };
+            out.push(RuleEvent {
+                way: Some(way),
+                class: Some(class),
+                measures: vec![what.of(n), MeasureKind::Pcu.of(n * self.pcu.of(class))],
+                ..RuleEvent::new(RULE, Phase::Figure, from)
+            });
+        }
+    }
+}
