@@ -3,6 +3,7 @@
 mod commands;
 mod config;
 mod models;
+mod profile;
 mod roll;
 mod usage;
 mod wiring;
@@ -27,6 +28,8 @@ enum Command {
     Detect(commands::detect::Args),
     /// Follows given detections (MOTChallenge) and prints tracks.
     Track(commands::track::Args),
+    /// Tools for detection networks.
+    Models(commands::models::Args),
     /// Tools for GPS trackers.
     Gps(commands::gps::Args),
 }
@@ -44,6 +47,7 @@ fn main() -> std::process::ExitCode {
         Command::Analyze(args) => commands::analyze::run(args),
         Command::Detect(args) => commands::detect::run(args),
         Command::Track(args) => commands::track::run(args),
+        Command::Models(args) => commands::models::run(args),
         Command::Gps(args) => commands::gps::run(args),
     };
     match done {

@@ -3,5 +3,6 @@
 pub mod analyze;
 pub mod detect;
 pub mod gps;
+pub mod models;
 pub mod run;
 pub mod track;
