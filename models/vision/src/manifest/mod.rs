@@ -209,7 +209,7 @@ mod tests {
     fn bad_manifests_are_refused() {
         check("min_score", "min_scorr", "unknown field `min_scorr`");
         check("file = \"nano", "file = \"../nano", "must be a plain file name");
-        check("sha256 = \"e", "sha256 = \"E", "is not 64 lower-case hexadecimal digits");
+        check("sha256 = \"", "sha256 = \"E", "is not 64 lower-case hexadecimal digits");
         check("width = 640", "width = 650", "input.width 650 is not a multiple of 32");
         check("layout = \"nanodet\"", "layout = \"nonodet\"", "\"nonodet\" is not known; known are nanodet");
         check("\"scores_8\", ", "", "layout nanodet has 6 of them, not 5");
