@@ -89,6 +89,11 @@ impl Audits {
 
     /// The ladder climbs by itself, and decodes from the key frame at `from` on.
     pub fn climbed(&mut self, at: UtcMillis, from: UtcMillis) {
+        if !self.is_running() {
+            // What it reaches back to was not only watched after all.
+            let reached = at.since(from + LEAD).0.max(0);
+            self.tally.watched.0 = (self.tally.watched.0 - reached).max(0);
+        }
         if let Some(audit) = &mut self.last {
             audit.is_over = true;
             audit.end = audit.end.min(at);

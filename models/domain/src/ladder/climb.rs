@@ -30,6 +30,8 @@ const UNSEEN: DurationMs = DurationMs(3_000);
 const NO_PICTURE: DurationMs = DurationMs(30_000);
 /// A road user that stands is looked at in key frames for so long, then it is furniture.
 const STANDING: DurationMs = DurationMs(180_000);
+/// By so many of the last pictures it is told who stands.
+const STANDING_PICTURES: usize = 8;
 /// The same where key frames are rarer than [`KEY_EVERY`] and everything must be decoded for it.
 const STANDING_FULL: DurationMs = DurationMs(20_000);
 const KEY_EVERY: DurationMs = DurationMs(4_000);
@@ -37,9 +39,9 @@ const KEY_EVERY: DurationMs = DurationMs(4_000);
 const BREAK: DurationMs = DurationMs(5_000);
 
 /// Thresholds, in spreads of the floor.
-const EASIEST: f64 = 2.5;
+const EASIEST: f64 = 2.0;
 const HARDEST: f64 = 20.0;
-const FIRST: f64 = 3.0;
+const FIRST: f64 = 2.5;
 /// A climb for nothing makes the next one this much harder.
 const HARDER: f64 = 1.25;
 /// Seconds that are decoded for such a climb, about: [`LOOK_BACK`] and [`HOLD_FOR_NOTHING`].
@@ -48,6 +50,8 @@ const FOR_NOTHING_S: f64 = 3.0;
 const EAGER_MAX: f64 = 8.0;
 /// Stirring that was looked at and found empty is no news; that is forgotten with this time constant.
 const EXCUSED_S: f64 = 20.0;
+/// Most that is excused, in spreads: what goes on is learned by the floor instead.
+const EXCUSED_MAX: f64 = 10.0;
 
 /// One camera's ladder.
 #[derive(Debug, Clone)]
@@ -65,8 +69,8 @@ pub struct Ladder {
     /// Newest picture that was analysed, and newest that showed something moving.
     looked: Option<UtcMillis>,
     moved: Option<UtcMillis>,
-    /// Most standing road users of the last pictures, and how many of them are furniture.
-    standing: (UtcMillis, usize),
+    /// Standing road users in each of the last pictures, and how many of them are furniture.
+    standing: VecDeque<usize>,
     furniture: usize,
     /// Spreads above the floor at which it climbs.
     threshold: f64,
@@ -111,7 +115,7 @@ impl Ladder {
             untaught: VecDeque::new(),
             looked: None,
             moved: None,
-            standing: (UtcMillis(0), 0),
+            standing: VecDeque::new(),
             furniture: 0,
             threshold: FIRST,
             eager: 1.0,
@@ -131,7 +135,9 @@ impl Ladder {
         if let Some(second) = self.stir.unit(unit, self.floor.slope()) {
             self.note(at, second);
             if self.floor.is_known() {
-                self.stirred(at, f64::from(self.floor.above(&second, self.stir.is_intra())));
+                // While pictures are looked at, what was a few seconds ago is known.
+                let spans = if self.is_down() { SPANS } else { 1 };
+                self.stirred(at, f64::from(self.floor.above(&second, spans, self.stir.is_intra())));
             }
         }
         self.come_down(at);
@@ -145,12 +151,14 @@ impl Ladder {
         }
         let looked = self.looked.map_or(at, |looked| looked.max(at));
         self.looked = Some(looked);
-        let standing = shown.tracks.saturating_sub(shown.moving);
-        if standing >= self.standing.1 || looked.since(self.standing.0) > HOLD {
-            self.standing = (looked, standing);
+        if self.standing.len() >= STANDING_PICTURES {
+            self.standing.pop_front();
         }
+        self.standing.push_back(shown.tracks.saturating_sub(shown.moving));
         if shown.moving > 0 {
             self.moved = Some(self.moved.map_or(at, |moved| moved.max(at)));
+            // What stirred before it was seen was no empty stirring.
+            self.excused = 0.0;
             match &mut self.state {
                 State::Up { for_nothing, .. } => *for_nothing = false,
                 State::Standing(_) => self.climb(looked),
@@ -215,7 +223,7 @@ impl Ladder {
         self.audits.abandon();
         self.untaught.clear();
         (self.now, self.key, self.looked, self.moved) = (Some(at), None, None, None);
-        self.standing.0 = at;
+        self.standing.clear();
         self.follows = false;
         self.state = match self.state {
             State::Up { for_nothing, .. } => State::Up { since: at, stirred: at, for_nothing },
@@ -258,7 +266,7 @@ impl Ladder {
                 && self.moved.is_none_or(|moved| looked.since(moved) > MOTION_AFTER)
         });
         if empty && self.rung() == Rung::Full && self.looked_since_climb() {
-            self.excused = self.excused.max(above);
+            self.excused = self.excused.max(above.min(EXCUSED_MAX));
         }
     }
 
@@ -283,7 +291,7 @@ impl Ladder {
         let still = self.looked.filter(|l| self.moved.is_none_or(|moved| l.since(moved) >= HOLD));
         match self.state {
             State::Learning if self.floor.is_known() && still.is_some() => {
-                self.furniture = self.standing.1;
+                self.furniture = self.standing_most();
                 self.state = State::Down;
             }
             State::Up { since, stirred, for_nothing } => {
@@ -294,21 +302,31 @@ impl Ladder {
                     if for_nothing && !blind {
                         self.threshold = (self.threshold * HARDER).min(HARDEST);
                     }
-                    let new = self.standing.1 > self.furniture;
-                    self.furniture = self.furniture.min(self.standing.1);
+                    // Seen all the time: one that comes and goes in the detector's eyes is furniture.
+                    let new = self.standing.iter().min().is_some_and(|least| *least > self.furniture);
+                    let most = self.standing_most();
+                    if most < self.furniture {
+                        // It may only be hidden: furniture goes piece by piece.
+                        self.furniture -= 1;
+                    }
+                    self.stir.forget();
                     self.state = if new { State::Standing(at) } else { State::Down };
                 }
             }
             State::Standing(since) => {
                 let long = if self.rung() == Rung::Full { STANDING_FULL } else { STANDING };
-                if self.standing.1 <= self.furniture || at.since(since) >= long {
-                    self.furniture = self.standing.1;
+                if self.standing_most() <= self.furniture || at.since(since) >= long {
+                    self.furniture = self.standing_most();
                     self.state = State::Down;
                 }
             }
             State::Learning | State::Down => {}
         }
         self.follows &= still.is_none() && self.looked.is_some();
+    }
+
+    fn standing_most(&self) -> usize {
+        self.standing.iter().max().copied().unwrap_or(0)
     }
 
     /// Keeps a second for the floor until it is known whether something moved in it.

@@ -10,7 +10,7 @@ use super::stir::{Cost, SPANS};
 
 /// Seconds that are remembered, and the fewest to know the floor.
 const SECONDS: usize = 120;
-const SECONDS_MIN: usize = 4;
+const SECONDS_MIN: usize = 8;
 /// H.264 §8.5.8, H.265 §8.6.3: the quantiser's step doubles every 6, and with it, roughly, the bytes halve.
 const SLOPE: f32 = std::f32::consts::LN_2 / 6.0;
 const SLOPE_MAX: f32 = 0.5;
@@ -64,10 +64,10 @@ impl Floor {
         self.slope
     }
 
-    /// How far a second is above the floor, in spreads, over the span where it is farthest; of intra pictures, whose size
-    /// tells what they show and not what moves, how far off.
-    pub fn above(&self, second: &[Cost; SPANS], intra: bool) -> f32 {
-        let off = (0..SPANS).map(|i| self.off(second, i));
+    /// How far above the floor a second is, in spreads, over the span where it is farthest of the first `spans`; of intra
+    /// pictures, whose size tells what they show and not what moves, how far off.
+    pub fn above(&self, second: &[Cost; SPANS], spans: usize, intra: bool) -> f32 {
+        let off = (0..spans.min(SPANS)).map(|i| self.off(second, i));
         off.map(|off| if intra { off.abs() } else { off }).fold(f32::MIN, f32::max)
     }
 
@@ -75,7 +75,7 @@ impl Floor {
     pub fn learn(&mut self, second: &[Cost; SPANS], quiet: Quiet, intra: bool) -> bool {
         let off = if self.is_known() { self.off(second, 0) } else { 0.0 };
         let before = self.far.last().map_or(off, |last| self.off(last, 0));
-        if off.abs() <= FAR || off * before <= 0.0 || (off > 0.0 && quiet == Quiet::Unseen) {
+        if off.abs() <= FAR || off * before <= 0.0 || quiet == Quiet::Unseen {
             self.far.clear();
         } else {
             self.far.push(*second);

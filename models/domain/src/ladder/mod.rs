@@ -1,7 +1,7 @@
 //! How much of a stream is decoded: watched only, key frames only, or everything.
 //!
 //! Pure: it is told of every access unit (its size and kind, nothing decoded) and of what was seen in the pictures that
-//! were decoded, and says on which rung the camera stands. It climbs when the stream stirs (`stir.rs`, above `floor.rs`) and comes down when
+//! were decoded, and says on which rung the camera stands. It climbs when the stream stirs (`stir.rs`, above its `floor.rs`) and comes down when
 //! nothing that moves is seen any more. Chance decodes some quiet spans in full (`audit.rs`); what they find is the estimate
 //! of what is missed (`miss.rs`).
 
@@ -90,6 +90,6 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { pinned: None, audit_share: 0.015, for_nothing_share: 0.02 }
+        Self { pinned: None, audit_share: 0.015, for_nothing_share: 0.03 }
     }
 }

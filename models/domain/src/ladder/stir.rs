@@ -82,6 +82,11 @@ impl Stir {
         Some(SPAN.map(|span| self.span(newest, span, slope)))
     }
 
+    /// What was so far has been looked at.
+    pub fn forget(&mut self) {
+        self.units.clear();
+    }
+
     /// Whether every picture of the stream is a key frame.
     pub fn is_intra(&self) -> bool {
         self.keys_in_a_row >= KEYS_ONLY
