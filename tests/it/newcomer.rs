@@ -59,11 +59,6 @@ fn rules_are_one_file_each() {
 }
 
 #[test]
-fn layouts_are_one_file_each() {
-    one_file_two_lines("models/vision/src/layouts/mod.rs", 6);
-}
-
-#[test]
 fn panels_are_one_folder_and_one_line() {
     let list = text("control-center/web/src/panels/list.ts");
     let mut panels: Vec<String> = files(&[".ts"])

@@ -197,12 +197,15 @@ pub(crate) fn run<'s>(
     session.run(ort::inputs![input.tensor.as_str() => tensor]).map_err(ran)
 }
 
-/// The manifest's output tensors: the shape that each has for one picture, and the numbers of all `count`.
+/// An output tensor: the shape that it has for one picture, and the numbers of all.
+pub(crate) type Output<'o> = (Vec<usize>, &'o [f32]);
+
+/// The manifest's output tensors of `count` pictures.
 pub(crate) fn outputs_of<'o>(
     manifest: &Manifest,
     outputs: &'o SessionOutputs<'_>,
     count: usize,
-) -> Result<Vec<(Vec<usize>, &'o [f32])>, InferError> {
+) -> Result<Vec<Output<'o>>, InferError> {
     let of = |name: &String| {
         let value =
             outputs.get(name).ok_or_else(|| failed(manifest, format!("it gave no tensor {name:?}")))?;

@@ -55,11 +55,8 @@ impl<T> Default for Schedule<T> {
 impl<T> Schedule<T> {
     /// Takes a picture in; the older one of that camera that was still waiting comes back, and is counted as shed.
     pub fn submit(&mut self, camera: &CameraId, priority: Priority, item: T, at: Duration) -> Option<T> {
-        if !self.cameras.contains_key(camera) {
-            let new = Camera { waiting: None, next: 0, served: Served::default() };
-            self.cameras.insert(camera.clone(), new);
-        }
-        let one = self.cameras.get_mut(camera)?;
+        let new = || Camera { waiting: None, next: 0, served: Served::default() };
+        let one = self.cameras.entry(camera.clone()).or_insert_with(new);
         match one.waiting.take() {
             // The newer one keeps the older one's place in the queue.
             Some(old) => {

@@ -1,6 +1,6 @@
 //! Many cameras, one scripted network: everybody is answered once, and a panic harms nobody else.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use hardware_ports::{FakeClock, SystemClock};
@@ -12,7 +12,7 @@ use super::*;
 struct Gate {
     words: Receiver<()>,
     /// The widths of the pictures of each batch.
-    batches: Sender<Vec<u32>>,
+    batches: SyncSender<Vec<u32>>,
 }
 
 impl Gate {
@@ -33,16 +33,16 @@ impl Gate {
 
 struct Bench {
     shared: Option<SharedOrt>,
-    go: Sender<()>,
+    go: SyncSender<()>,
     batches: Receiver<Vec<u32>>,
     answers: Receiver<(u32, String)>,
-    told: Sender<(u32, String)>,
+    told: SyncSender<(u32, String)>,
 }
 
 fn bench(sharing: Sharing, clock: Arc<dyn Clock>) -> Bench {
-    let (go, words) = channel();
-    let (batch, batches) = channel();
-    let (told, answers) = channel();
+    let (go, words) = sync_channel(64);
+    let (batch, batches) = sync_channel(64);
+    let (told, answers) = sync_channel(64);
     let gate = Gate { words, batches: batch };
     let shared = SharedOrt::start_with(vec![gate.look()], sharing, clock).unwrap();
     Bench { shared: Some(shared), go, batches, answers, told }

@@ -59,7 +59,7 @@ impl<T> Turns<T> {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
-    use std::sync::mpsc::channel;
+    use std::sync::mpsc::sync_channel;
     use std::thread;
 
     use super::*;
@@ -90,8 +90,8 @@ mod tests {
     #[test]
     fn so_many_work_side_by_side_as_there_are_values() {
         let turns = Turns::new(vec![1, 2]);
-        let (here, both) = channel();
-        let (go, wait) = channel::<()>();
+        let (here, both) = sync_channel(64);
+        let (go, wait) = sync_channel::<()>(64);
         let wait = Mutex::new(wait);
         thread::scope(|scope| {
             for _ in 0..2 {

@@ -112,7 +112,7 @@ fn a_batch_sees_what_each_sees_alone() {
         assert_eq!((networks[0].batch(), networks[0].provider()), (4, Provider::Cpu));
         let sharing = Sharing { batch: 3, wait: Duration::from_secs(60) };
         let shared = SharedOrt::start(networks, sharing, Arc::new(SystemClock::new())).unwrap();
-        let (told, answers) = std::sync::mpsc::channel();
+        let (told, answers) = std::sync::mpsc::sync_channel(8);
         for (i, picture) in pictures.iter().enumerate() {
             let told = told.clone();
             let camera = format!("camera-{i}").parse().unwrap();

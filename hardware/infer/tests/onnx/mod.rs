@@ -118,7 +118,7 @@ fn number(out: &mut Vec<u8>, field: u64, value: u64) {
 }
 
 fn bytes(out: &mut Vec<u8>, field: u64, value: &[u8]) {
-    varint(out, field << 3 | 2);
+    varint(out, (field << 3) | 2);
     varint(out, value.len() as u64);
     out.extend_from_slice(value);
 }

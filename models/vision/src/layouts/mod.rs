@@ -103,13 +103,13 @@ fn around(cx: f32, cy: f32, w: f32, h: f32) -> Option<BBox> {
 }
 
 /// The cells of all strides, as (stride, column, row), in the order in which anchor-free networks write them.
-fn cells(manifest: &Manifest, strides: &[u32]) -> impl Iterator<Item = (u32, u32, u32)> + use<> {
+fn cells(manifest: &Manifest, strides: &'static [u32]) -> impl Iterator<Item = (u32, u32, u32)> + use<> {
     let (width, height) = (manifest.input.width, manifest.input.height);
     let of = move |stride: u32| {
         let columns = width / stride;
         (0..height / stride).flat_map(move |row| (0..columns).map(move |column| (stride, column, row)))
     };
-    strides.to_vec().into_iter().flat_map(of)
+    strides.iter().copied().flat_map(of)
 }
 
 fn sigmoid(x: f32) -> f32 {
