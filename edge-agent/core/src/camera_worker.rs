@@ -169,7 +169,9 @@ impl CameraWorker {
             }
             chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let ran = self.doors.clock.elapsed().saturating_sub(began);
-            self.pause(backoff.next(ran, chance >> 32).min(PAUSE_MAX), stop).await;
+            // Cameras that went together do not come back in step, whatever the pause.
+            let most = PAUSE_MAX.mul_f64(1.0 - ((chance >> 40) % 256) as f64 / 1024.0);
+            self.pause(backoff.next(ran, chance >> 32).min(most), stop).await;
         }
         for (at, body) in self.eye.iter_mut().flat_map(Eye::finish) {
             self.reporter.found(at, body, None);

@@ -84,6 +84,7 @@ export const en: Dictionary = {
   "direction.left": "to the left",
   "direction.none": "direction unknown",
   "wall.fps": "{n} fps",
+  "wall.overloaded": "overloaded {n} %",
   "wall.age": "{age} ago",
   "wall.waiting": "Waiting for a picture…",
   "wall.frozen": "Frozen for {age}",

@@ -82,6 +82,7 @@ export const vi = {
   "direction.left": "sang trái",
   "direction.none": "không rõ hướng",
   "wall.fps": "{n} hình/giây",
+  "wall.overloaded": "quá tải {n} %",
   "wall.age": "{age} trước",
   "wall.waiting": "Đang chờ hình…",
   "wall.frozen": "Hình dừng {age}",

@@ -3,6 +3,7 @@ import { create } from "@bufbuild/protobuf";
 
 import { CountSchema, StoredEventSchema, type Count, type StoredEvent } from "../../src/gen/ngatu/v1/api_pb";
 import { Direction, Link, RoadUser } from "../../src/gen/ngatu/v1/event_pb";
+import { Priority, Rung, RungWhy } from "../../src/gen/ngatu/v1/gateway_pb";
 
 export const NASTY = `<img src=x onerror="window.hacked=1">`;
 
@@ -25,6 +26,8 @@ const junction = (id: string, name: string, lat: number, lon: number, groups: st
   activeAlarms: [] as object[],
 });
 
+const gets = (camera: { gateway: string; info: object }, effort: object) => ({ ...camera, info: { ...camera.info, effort } });
+
 const bus = (n: number, lat: number, lon: number, speedMps: number, courseDeg: number, ageMs = 4_000) => ({
   gateway: "tram-xe",
   fix: { vehicle: `29b-${15_000 + n * 137}`, fixMs: BigInt(Date.now() - ageMs), receivedMs: BigInt(Date.now()), lat, lon, speedMps, courseDeg, valid: true, protocol: n % 2 ? "gt06" : "jt808" },
@@ -42,8 +45,9 @@ export function snapshot() {
       { gateway: "tram-xe", alive: true, lastHeardMs: BigInt(Date.now()), waitingEvents: 0n },
     ],
     cameras: [
-      camera("trang-tien", "Tràng Tiền – Hàng Bài", 21.025, 105.8535),
-      camera("cua-nam", "Cửa Nam", 21.0289, 105.8422),
+      gets(camera("trang-tien", "Tràng Tiền – Hàng Bài", 21.025, 105.8535), { rung: Rung.WATCH, why: RungWhy.QUIET, priority: Priority.COUNTING, share: 1, shed: 0n,
+        missed: { share: 0.008, low: 0.003, high: 0.013, auditedMs: 900_000n, found: 2n } }),
+      gets(camera("cua-nam", "Cửa Nam", 21.0289, 105.8422), { rung: Rung.FULL, why: RungWhy.FOLLOWED, priority: Priority.INCIDENT, share: 0.56, shed: 1_234n }),
       camera("o-cho-dua", "Ô Chợ Dừa", 21.0196, 105.83, Link.DOWN, "rtsp://***@10.1.2.3/1: máy chủ từ chối mật khẩu (401); sửa mật khẩu trong cấu hình trạm"),
       camera("nasty", NASTY, 21.0165, 105.8027, Link.CONNECTING),
       camera("vong", "Ngã Tư Vọng", 20.9975, 105.841, Link.UP, "", "tram-2"),

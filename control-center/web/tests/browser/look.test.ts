@@ -48,6 +48,13 @@ test.skipIf(!folder)("pictures to look at", async () => {
         await page.screenshot({ path: shot(`phone-${tab}`) });
       }
     } else {
+      for (const camera of ["hang bai", "cua nam"]) {
+        await page.fill(".find input", camera);
+        await page.keyboard.press("Enter");
+        await page.waitForTimeout(1000);
+        await settled(page);
+        await page.screenshot({ path: shot(`${name}-camera-${camera.replace(" ", "-")}`) });
+      }
       await page.fill(".find input", "kim lien");
       await page.keyboard.press("Enter");
       await page.waitForTimeout(1500);

@@ -5,6 +5,8 @@ import { expect, test } from "vitest";
 import type { Camera } from "../../src/city";
 import { CountSchema, StoredEventSchema, type StoredEvent } from "../../src/gen/ngatu/v1/api_pb";
 import { Direction, Link, RoadUser } from "../../src/gen/ngatu/v1/event_pb";
+import { missedOf, priorityOf, rungOf, shedOf } from "../../src/effort";
+import { EffortSchema, Priority, Rung, RungWhy } from "../../src/gen/ngatu/v1/gateway_pb";
 import { fit } from "../../src/overlay";
 import { spanOf } from "../../src/panels/counts/counts";
 import { rowsOf, trendOf } from "../../src/panels/counts/table";
@@ -31,6 +33,14 @@ test.each([
 ])("an event in words: %o", (body, want) => {
   const d = describe(event(1, 1, body));
   expect(`${d.group} ${d.weight} ${d.what} | ${d.more} | ${d.still ? "still" : ""}`).toBe(want);
+});
+
+test.each([
+  [{ rung: Rung.WATCH, why: RungWhy.QUIET, priority: Priority.HEALTH, share: 1 }, "Chỉ theo dõi luồng · không có chuyển động | Tình trạng |  | "],
+  [{ rung: Rung.FULL, why: RungWhy.LOOKED_AT, priority: Priority.COUNTING, share: 0.56, missed: { share: 0.008, low: 0.003, high: 0.013 } }, "Toàn bộ · có người đang xem | Đếm xe | quá tải: phân tích 56 % | 0,8 % lượt qua vạch (0,3 đến 1,3)"],
+])("what a camera gets, in words: %o", (what, want) => {
+  const effort = create(EffortSchema, what);
+  expect([rungOf(effort), priorityOf(effort), shedOf(effort), missedOf(effort)].join(" | ")).toBe(want);
 });
 
 test("a filter by kind and camera", () => {
