@@ -1,9 +1,10 @@
 //! The inference door: ONNX Runtime for the network, OpenCV for the pixels around it.
 //!
 //! Suggested reading order: `shared` (all cameras) and `detector` (one caller at a time), then what they are made of:
-//! `schedule`, `network`, `provider`, `runtime`, `model_file`, `inspect`, `turns`, `tensor`, `pixels`; then pictures for people: `rgb`,
-//! `jpeg`, `draw`.
+//! `schedule`, `network`, `provider`, `runtime`, `model_file`, `inspect`, `turns`, `tensor`, `pixels`; then pictures for people:
+//! `rgb`, `jpeg`, `draw`; and what road users look like: `colour`.
 
+pub mod colour;
 pub mod detector;
 pub mod draw;
 pub mod inspect;
@@ -19,7 +20,12 @@ pub mod shared;
 mod tensor;
 mod turns;
 
+<<<<<<< HEAD
 pub use detector::OrtDetector;
+=======
+pub use colour::BoxColours;
+pub use detector::{Options, OrtDetector};
+>>>>>>> main
 pub use draw::{Drawing, Label, annotate};
 pub use inspect::{Inspected, Port};
 pub use jpeg::{JpegEncoder, read_picture};
