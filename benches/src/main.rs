@@ -6,6 +6,7 @@ mod accuracy;
 mod camera_density;
 mod decoding;
 mod idle;
+mod inference;
 mod latency;
 mod programs;
 mod reconnects;
@@ -33,6 +34,7 @@ const BENCHES: &[Bench] = &[
     camera_density::BENCH,
     decoding::BENCH,
     idle::BENCH,
+    inference::BENCH,
     latency::BENCH,
     reconnects::BENCH,
     tracker::BENCH,

@@ -1,12 +1,18 @@
 //! Finds the network that a command was told to use: manifest, model file, ONNX Runtime library.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use edge_agent_core::analysis::min_score;
-use hardware_infer::{Options, OrtDetector, Places, Runtime};
+use hardware_infer::{Network, Options, OrtDetector, Places, Runtime, SharedOrt};
+use hardware_ports::Clock;
+use hardware_ports::infer::Detector;
 use models_vision::manifest::{self, Manifest};
 use models_vision::post::{Riders, Wish};
+
+use crate::profile::Inference;
 
 /// Opens a network. `model` is the name of a shipped manifest, the name of a manifest `NAME.toml` in the models folder, or
 /// the path of a manifest ending in `.toml`; without one, the default network.
@@ -14,12 +20,17 @@ use models_vision::post::{Riders, Wish};
 /// # Errors
 /// When manifest, model file or library are missing or not what they should be; each says what to do.
 pub fn open(model: Option<&str>, options: &Options) -> anyhow::Result<OrtDetector> {
+    Ok(OrtDetector::of(open_network(model, options)?, Vec::new()))
+}
+
+/// As [`open`], for who works with the network itself.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_network(model: Option<&str>, options: &Options) -> anyhow::Result<Network> {
     let places = Places::of_this_process();
-    let (manifest, folder) = read_manifest(model.unwrap_or(manifest::DEFAULT), &places)?;
-    let file = model_file(&manifest, folder.as_deref(), &places)
-        .map_err(|why| anyhow::anyhow!("model {}: {why}", manifest.name))?;
-    let runtime = Runtime::load(&places)?;
-    Ok(OrtDetector::open(runtime, manifest, &file, options)?)
+    let (manifest, file) = find(model.unwrap_or(manifest::DEFAULT), &places)?;
+    Ok(Network::open(Runtime::load(&places)?, manifest, &file, options)?)
 }
 
 /// Opens a network for following road users: weak boxes too, which the tracker needs, and riders as one road user.
@@ -27,12 +38,60 @@ pub fn open(model: Option<&str>, options: &Options) -> anyhow::Result<OrtDetecto
 /// # Errors
 /// As [`open`].
 pub fn open_for_tracking(model: Option<&str>, threads: usize) -> anyhow::Result<OrtDetector> {
-    let wish = Wish { min_score: min_score(), riders: Riders::Merged };
-    open(model, &Options { threads, wish: Some(wish) })
+    open(model, &Options { threads, ..for_tracking() })
 }
 
-/// The manifest, and its folder when it was read from a file.
-fn read_manifest(model: &str, places: &Places) -> anyhow::Result<(Manifest, Option<PathBuf>)> {
+/// Opens the network of all cameras as the board's profile has it: several sessions side by side on a processor, batches
+/// elsewhere. `model` as in [`open`]; the profile's own when not said.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_for_cameras(
+    model: Option<&str>,
+    inference: &Inference,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<Arc<dyn Detector>> {
+    let Inference { provider, threads, sharing, .. } = *inference;
+    let options = Options { provider, threads, batch: sharing.batch, ..for_tracking() };
+    let places = Places::of_this_process();
+    let (manifest, file) = find(model.unwrap_or(&inference.model), &places)?;
+    let runtime = Runtime::load(&places)?;
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let open = || Network::open(runtime, manifest.clone(), &file, &options);
+    let first = open()?;
+    let others = (1..inference.lanes_on(cores)).map(|_| open()).collect::<Result<Vec<_>, _>>()?;
+    tracing::info!(
+        "model {} runs on {}: {} sessions side by side, {threads} threads each, batches of {}",
+        manifest.name,
+        first.provider(),
+        others.len() + 1,
+        first.batch(),
+    );
+    if first.batch() == 1 {
+        return Ok(Arc::new(OrtDetector::of(first, others)));
+    }
+    let networks = std::iter::once(first).chain(others).collect();
+    Ok(Arc::new(SharedOrt::start(networks, sharing, clock)?))
+}
+
+fn for_tracking() -> Options {
+    let wish = Wish { min_score: min_score(), riders: Riders::Merged };
+    Options { wish: Some(wish), ..Options::default() }
+}
+
+/// A manifest and its model file.
+fn find(model: &str, places: &Places) -> anyhow::Result<(Manifest, PathBuf)> {
+    let (manifest, folder) = read_manifest(model, places)?;
+    let file = model_file(&manifest, folder.as_deref(), places)
+        .map_err(|why| anyhow::anyhow!("model {}: {why}", manifest.name))?;
+    Ok((manifest, file))
+}
+
+/// The manifest, and its folder when it was read from a file. `model` as in [`open`].
+///
+/// # Errors
+/// When nothing of that name is there, or it is no manifest.
+pub fn read_manifest(model: &str, places: &Places) -> anyhow::Result<(Manifest, Option<PathBuf>)> {
     let path = Path::new(model);
     if path.extension().is_some_and(|e| e == "toml") {
         return read(path);
@@ -58,7 +117,10 @@ fn read(path: &Path) -> anyhow::Result<(Manifest, Option<PathBuf>)> {
 }
 
 /// Beside its manifest first, then in the models folders.
-fn model_file(manifest: &Manifest, folder: Option<&Path>, places: &Places) -> Result<PathBuf, String> {
+///
+/// # Errors
+/// A text that names every place looked at.
+pub fn model_file(manifest: &Manifest, folder: Option<&Path>, places: &Places) -> Result<PathBuf, String> {
     let beside = folder.map(|f| f.join(&manifest.file));
     let candidates: Vec<_> = beside.into_iter().chain(places.models(&manifest.file)).collect();
     Places::first_file(&manifest.file, &candidates)

@@ -80,6 +80,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let options = Options {
         threads: args.threads.map_or_else(cores, NonZeroUsize::get),
         wish: Some(Wish { min_score: args.min_score, riders }),
+        ..Options::default()
     };
     let detector = models::open(args.model.as_deref(), &options)?;
     let mut failed = 0_usize;

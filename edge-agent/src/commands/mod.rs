@@ -4,5 +4,6 @@ pub mod analyze;
 pub mod detect;
 pub mod gps;
 pub mod probe;
+pub mod models;
 pub mod run;
 pub mod track;

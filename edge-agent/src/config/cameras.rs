@@ -15,6 +15,8 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeValue, Deserializer};
 
+use crate::profile::{self, Lanes, Profile};
+
 use super::reader::Section;
 use super::{Camera, Cameras, one_of, position};
 
@@ -25,10 +27,20 @@ const EMPTY_SCENE: (u32, u32) = (1280, 720);
 
 pub fn read(root: &mut Section<'_, '_>, folder: &Path) -> Option<Cameras> {
     let mut model = None;
-    let mut threads = 1;
+    let mut profile: Option<Profile> = profile::DEFAULT.parse().ok();
     if let Some(mut detector) = root.section("detector") {
         model = detector.optional::<String>("model").map(|m| from_folder(folder, m.into_inner()));
-        threads = detector.number("threads", 1.0..=64.0, 1.0) as usize;
+        if let Some(named) = detector.optional::<Profile>("profile") {
+            profile = Some(named.into_inner());
+        }
+        if let Some(profile) = &mut profile {
+            // 0 leaves it to the profile.
+            let mut own = |key| detector.number(key, 1.0..=64.0, 0.0) as usize;
+            let (threads, lanes) = (own("threads"), own("lanes"));
+            let inference = &mut profile.inference;
+            inference.threads = if threads > 0 { threads } else { inference.threads };
+            inference.lanes = if lanes > 0 { Lanes::Fixed(lanes) } else { inference.lanes };
+        }
     }
     let mut section = root.section("cameras")?;
     let analyze_fps = section.number("analyze_fps", 0.1..=60.0, ANALYZE_FPS);
@@ -46,7 +58,7 @@ pub fn read(root: &mut Section<'_, '_>, folder: &Path) -> Option<Cameras> {
         }
         cameras.extend(camera(&mut one, id, folder, analyze_fps, crossings));
     }
-    Some(Cameras { model, threads, cameras })
+    Some(Cameras { model, inference: profile?.inference, cameras })
 }
 
 fn camera(

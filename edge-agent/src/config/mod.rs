@@ -21,6 +21,8 @@ use models_domain::{GatewayId, JunctionId};
 use toml::Spanned;
 use toml::de::DeTable;
 
+use crate::profile::Inference;
+
 use reader::{Problems, Section};
 
 #[derive(Debug, thiserror::Error)]
@@ -67,10 +69,10 @@ pub struct Hall {
 
 #[derive(Debug)]
 pub struct Cameras {
-    /// Name or path of a manifest; `None` is the default network.
+    /// Name or path of a manifest; `None` is the profile's own.
     pub model: Option<String>,
-    /// Threads that work on one picture.
-    pub threads: usize,
+    /// How networks are run here: the board's profile, with what the file says otherwise.
+    pub inference: Inference,
     pub cameras: Vec<Camera>,
 }
 

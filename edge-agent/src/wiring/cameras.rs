@@ -20,23 +20,25 @@ use tokio_util::sync::CancellationToken;
 use super::{Part, Pole};
 use crate::config::{Camera, Config};
 use crate::models;
+use crate::profile::Inference;
 
 /// The camera gateway, when its section is there.
 pub fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
     let (Some(cameras), Some(stills), Some(tracks)) = (&config.cameras, &pole.stills, &pole.tracks) else {
         return Vec::new();
     };
-    let (model, threads) = (cameras.model.clone(), cameras.threads);
+    let (model, inference) = (cameras.model.clone(), cameras.inference.clone());
     let tasks: Vec<CameraTask> = cameras.cameras.iter().map(task).collect();
     let (events, stills, tracks) = (pole.keeper.clone(), stills.clone(), tracks.clone());
     let (board, clock, stop) = (pole.board.clone(), pole.clock.clone(), stop.clone());
     let name = format!("[cameras] {} of them", tasks.len());
     let part = Part::new(name, move |begun| {
-        let (model, tasks, stop) = (model.clone(), tasks.clone(), stop.clone());
+        let (model, inference) = (model.clone(), inference.clone());
+        let (tasks, stop) = (tasks.clone(), stop.clone());
         let (events, stills, tracks) = (events.clone(), stills.clone(), tracks.clone());
         let (board, clock) = (board.clone(), clock.clone());
         async move {
-            let (driver, detector) = match open(model, threads, clock.clone()).await {
+            let (driver, detector) = match open(model, inference, clock.clone()).await {
                 Ok(opened) => opened,
                 Err(err) => {
                     tell_all(&board, &tasks, &chain(&*err));
@@ -72,10 +74,10 @@ pub fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part
 type Opened = (Arc<dyn UnitDriver>, Arc<dyn Detector>);
 
 /// Loading a network takes a second: not on one of the runtime's threads.
-async fn open(model: Option<String>, threads: usize, clock: Arc<dyn Clock>) -> Result<Opened, Failure> {
+async fn open(model: Option<String>, inference: Inference, clock: Arc<dyn Clock>) -> Result<Opened, Failure> {
     let opened = tokio::task::spawn_blocking(move || -> anyhow::Result<Opened> {
-        let detector = models::open_for_tracking(model.as_deref(), threads)?;
-        Ok((Arc::new(Cameras::new(clock)?), Arc::new(detector)))
+        let detector = models::open_for_cameras(model.as_deref(), &inference, clock.clone())?;
+        Ok((Arc::new(Cameras::new(clock)?), detector))
     });
     Ok(opened.await??)
 }

@@ -1,24 +1,35 @@
 //! The inference door: ONNX Runtime for the network, OpenCV for the pixels around it.
 //!
-//! Suggested reading order: `detector`, then what it is made of: `runtime`, `model_file`, `turns`, `tensor`, `pixels`;
-//! then pictures for people: `rgb`, `jpeg`, `draw`; what road users look like: `colour`; and small pictures for the watch
-//! over a camera's health: `meter`.
+//! Suggested reading order: `shared` (all cameras) and `detector` (one caller at a time), then what they are made of:
+//! `schedule`, `network`, `provider`, `runtime`, `model_file`, `inspect`, `turns`, `tensor`, `pixels`; then pictures for people:
+//! `rgb`, `jpeg`, `draw`; what road users look like: `colour`; and small pictures for the watch over a camera's health:
+//! `meter`.
 
 pub mod colour;
 pub mod detector;
 pub mod draw;
+pub mod inspect;
 pub mod jpeg;
 pub mod meter;
 mod model_file;
+pub mod network;
 mod pixels;
+pub mod provider;
 pub mod rgb;
 pub mod runtime;
+mod schedule;
+pub mod shared;
 mod tensor;
 mod turns;
 
+pub use detector::OrtDetector;
 pub use colour::BoxColours;
 pub use detector::{Options, OrtDetector};
 pub use draw::{Drawing, Label, annotate};
+pub use inspect::{Inspected, Port};
 pub use jpeg::{JpegEncoder, read_picture};
 pub use meter::Meter;
+pub use network::{Network, Options};
+pub use provider::Provider;
 pub use runtime::{Places, Runtime};
+pub use shared::{SharedOrt, Sharing};

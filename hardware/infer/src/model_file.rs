@@ -14,6 +14,23 @@ const MAX_BYTES: u64 = 1 << 30;
 /// # Errors
 /// A text that names the file, what was expected, what was found, and the remedy.
 pub fn read(path: &Path, sha256: &str) -> Result<Vec<u8>, String> {
+    let (bytes, found) = hashed(path)?;
+    if found == sha256 {
+        Ok(bytes)
+    } else {
+        let file = path.display();
+        Err(format!(
+            "{file} is not the file that the manifest describes: expected sha256 {sha256}, found {found}; \
+             run deploy/setup to make it anew"
+        ))
+    }
+}
+
+/// The file's bytes and their hash.
+///
+/// # Errors
+/// A text that names the file and the remedy.
+pub fn hashed(path: &Path) -> Result<(Vec<u8>, String), String> {
     let file = path.display();
     let mut bytes = Vec::new();
     let source = File::open(path).map_err(|err| format!("opening {file}: {err}; run deploy/setup"))?;
@@ -21,13 +38,6 @@ pub fn read(path: &Path, sha256: &str) -> Result<Vec<u8>, String> {
         .take(MAX_BYTES)
         .read_to_end(&mut bytes)
         .map_err(|err| format!("reading {file}: {err}; run deploy/setup"))?;
-    let found: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
-    if found == sha256 {
-        Ok(bytes)
-    } else {
-        Err(format!(
-            "{file} is not the file that the manifest describes: expected sha256 {sha256}, found {found}; \
-             run deploy/setup to make it anew"
-        ))
-    }
+    let hash = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+    Ok((bytes, hash))
 }

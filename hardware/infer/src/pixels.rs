@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use hardware_ports::camera::{Picture, PixelFormat};
 use hardware_ports::infer::InferError;
-use models_vision::letterbox::SIDES;
+use models_vision::letterbox::{Region, SIDES};
 use opencv::core::{Mat, MatTraitConst, Rect, Size, Vec2b, Vec3b};
 use opencv::imgproc;
 use opencv::prelude::MatTraitConstManual;
@@ -21,6 +21,8 @@ struct Rows<'a> {
     height: usize,
     /// Bytes a pixel: 1, 2 or 3.
     channels: usize,
+    /// The part that is looked at, in pixels of this plane.
+    part: Rect,
 }
 
 /// A picture resized plane by plane; memory is used again for the next one.
@@ -52,10 +54,15 @@ pub enum Row<'a> {
 /// # Errors
 /// [`InferError::Picture`] saying what is wrong with it.
 pub fn check(picture: &Picture) -> Result<(), InferError> {
-    layout(picture).map(|_| ())
+    layout(picture, &whole(picture)).map(|_| ())
 }
 
-fn layout(picture: &Picture) -> Result<Vec<Rows<'_>>, InferError> {
+/// All of a picture.
+pub fn whole(picture: &Picture) -> Region {
+    Region::whole((picture.width, picture.height))
+}
+
+fn layout<'a>(picture: &'a Picture, region: &Region) -> Result<Vec<Rows<'a>>, InferError> {
     let (w, h) = (picture.width, picture.height);
     if !SIDES.contains(&w) || !SIDES.contains(&h) {
         return Err(InferError::Picture(format!(
@@ -63,6 +70,11 @@ fn layout(picture: &Picture) -> Result<Vec<Rows<'_>>, InferError> {
             SIDES.start(),
             SIDES.end()
         )));
+    }
+    let inside = |from: u32, side: u32, all: u32| from.checked_add(side).is_some_and(|to| to <= all);
+    let fits = inside(region.x, region.width, w) && inside(region.y, region.height, h);
+    if !fits || region.width.min(region.height) == 0 {
+        return Err(InferError::Picture(format!("{region:?} is no part of {picture:?}")));
     }
     let (w, h) = (w as usize, h as usize);
     let half = (w.div_ceil(2), h.div_ceil(2));
@@ -78,7 +90,8 @@ fn layout(picture: &Picture) -> Result<Vec<Rows<'_>>, InferError> {
         let fits = (row..=MAX_STRIDE).contains(&plane.stride)
             && plane.data.len() >= (height - 1) * plane.stride + row;
         if fits {
-            Ok(Rows { data: plane.data, stride: plane.stride, width, height, channels })
+            let part = part(region, width < w);
+            Ok(Rows { data: plane.data, stride: plane.stride, width, height, channels, part })
         } else {
             Err(InferError::Picture(format!(
                 "plane {index} of {picture:?} has {} bytes in rows of {}, too few for {height} rows of {row}",
@@ -88,6 +101,13 @@ fn layout(picture: &Picture) -> Result<Vec<Rows<'_>>, InferError> {
         }
     };
     planes.iter().enumerate().map(of).collect()
+}
+
+/// The region in pixels of a plane; `halved` planes have one for each two by two.
+fn part(region: &Region, halved: bool) -> Rect {
+    let of = |v: u32| if halved { v.div_ceil(2) } else { v } as i32;
+    let from = |v: u32| if halved { v / 2 } else { v } as i32;
+    Rect::new(from(region.x), from(region.y), of(region.width), of(region.height))
 }
 
 impl Rows<'_> {
@@ -110,8 +130,8 @@ impl Rows<'_> {
             2 => Mat::new_rows_cols_with_bytes::<Vec2b>(rows, columns, &data)?,
             _ => Mat::new_rows_cols_with_bytes::<Vec3b>(rows, columns, &data)?,
         };
-        let seen = Mat::roi(&all, Rect::new(0, 0, self.width as i32, self.height as i32))?;
-        if (self.width, self.height) == (to.0 as usize, to.1 as usize) {
+        let seen = Mat::roi(&all, self.part)?;
+        if (self.part.width, self.part.height) == (to.0 as i32, to.1 as i32) {
             return seen.copy_to(out);
         }
         let size = Size::new(to.0 as i32, to.1 as i32);
@@ -120,13 +140,13 @@ impl Rows<'_> {
 }
 
 impl Resized {
-    /// Takes a picture at another size (chroma at half of it, rounded up).
+    /// Takes a part of a picture at another size (chroma at half of it, rounded up).
     ///
     /// # Errors
-    /// [`InferError::Picture`] when the planes are too short, or OpenCV refuses.
-    pub fn load(&mut self, picture: &Picture, to: (u32, u32)) -> Result<(), InferError> {
+    /// [`InferError::Picture`] when the planes are too short, the region is not inside, or OpenCV refuses.
+    pub fn load(&mut self, picture: &Picture, region: &Region, to: (u32, u32)) -> Result<(), InferError> {
         self.format = None;
-        let planes = layout(picture)?;
+        let planes = layout(picture, region)?;
         let half = (to.0.div_ceil(2), to.1.div_ceil(2));
         let [u, v] = &mut self.chroma;
         let places = [(to, &mut self.luma), (half, u), (half, v)];
@@ -228,7 +248,7 @@ mod tests {
     fn refused(picture: &Picture, want: &str) {
         let err = check(picture).unwrap_err().to_string();
         assert!(err.contains(want), "{err}");
-        assert!(Resized::default().load(picture, (64, 32)).is_err());
+        assert!(Resized::default().load(picture, &whole(picture), (64, 32)).is_err());
     }
 
     #[test]
@@ -249,7 +269,7 @@ mod tests {
     #[track_caller]
     fn grey(picture: &Picture, to: (u32, u32)) {
         let mut resized = Resized::default();
-        resized.load(picture, to).unwrap();
+        resized.load(picture, &whole(picture), to).unwrap();
         let mut rows = 0;
         let mut all_grey = true;
         resized
@@ -277,6 +297,34 @@ mod tests {
             grey(&picture(5, 5, I420, 40 + 12 + 11, &[(0, 8), (40, 4), (52, 4)]), to);
             grey(&picture(5, 5, Nv12, 25 + 18, &[(0, 5), (25, 6)]), to);
             grey(&picture(5, 5, Nv12, 25 + 20, &[(0, 5), (25, 7)]), to);
+        }
+    }
+
+    #[test]
+    fn a_part_is_read_and_nothing_beside_it() {
+        let (w, h) = (16_usize, 8_usize);
+        // Luma says where it is from; chroma too, at half.
+        let y = (0..w * h).map(|i| (i % w * 10 + i / w) as u8);
+        let half = |add: usize| (0..w * h / 4).map(move |i| (i % 8 * 10 + i / 8 + add) as u8);
+        let data: Vec<u8> = y.chain(half(100)).chain(half(150)).collect();
+        let planes = OwnedPlanes { data, planes: vec![(0, w), (w * h, w / 2), (w * h * 5 / 4, w / 2)] };
+        let picture = Picture { width: 16, height: 8, format: PixelFormat::I420, planes: Arc::new(planes) };
+        let region = Region { x: 4, y: 2, width: 6, height: 4 };
+        let mut resized = Resized::default();
+        resized.load(&picture, &region, (6, 4)).unwrap();
+        let mut first = None;
+        resized
+            .rows((6, 4), |i, row| {
+                if let (0, Row::Planar { y, u, v }) = (i, row) {
+                    first = Some((y.to_vec(), u.to_vec(), v.to_vec()));
+                }
+            })
+            .unwrap();
+        let want = (vec![42, 52, 62, 72, 82, 92], vec![121, 131, 141], vec![171, 181, 191]);
+        assert_eq!(first, Some(want));
+        for (x, width) in [(12, 6), (0, 0), (0, 17), (u32::MAX, 4)] {
+            let outside = Region { x, width, ..region };
+            assert!(resized.load(&picture, &outside, (6, 4)).is_err(), "{outside:?}");
         }
     }
 

@@ -4,7 +4,7 @@ use hardware_ports::camera::Picture;
 use hardware_ports::infer::InferError;
 use models_vision::letterbox::SIDES;
 
-use crate::pixels::{Resized, Row, check, rgb_of};
+use crate::pixels::{Resized, Row, check, rgb_of, whole};
 
 /// Rows of red, green, blue without padding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Rgb {
             )));
         }
         let mut resized = Resized::default();
-        resized.load(picture, size)?;
+        resized.load(picture, &whole(picture), size)?;
         let mut data = Vec::with_capacity(width as usize * height as usize * 3);
         resized.rows(size, |_, row| match row {
             Row::Rgb(rgb) => data.extend_from_slice(rgb),

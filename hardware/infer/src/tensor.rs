@@ -1,20 +1,21 @@
-//! A picture as a network wants it: letterboxed, normalised, one float plane a colour.
+//! Pictures as a network wants them: letterboxed, normalised, one float plane a colour, one after another in one batch.
 
 use hardware_ports::camera::Picture;
 use hardware_ports::infer::InferError;
 use models_vision::Letterbox;
+use models_vision::letterbox::Region;
 use models_vision::manifest::{Channels, Input};
 
 use crate::pixels::{Resized, Row, check, light_of, tint_of};
 
-/// Memory for one picture on its way into the network; used again and again.
+/// Memory for pictures on their way into the network; used again and again.
 #[derive(Default)]
 pub struct Scratch {
     resized: Resized,
-    /// `[1, 3, height, width]`.
-    pub tensor: Vec<f32>,
-    /// Whose margins the tensor holds.
-    filled: Option<Letterbox>,
+    /// `[slots, 3, height, width]`.
+    tensor: Vec<f32>,
+    /// Whose margins each slot holds.
+    filled: Vec<Option<Letterbox>>,
     /// What chroma adds to each pixel of two rows, by colour.
     tints: [Vec<f32>; 3],
 }
@@ -35,61 +36,93 @@ impl Scale {
 }
 
 impl Scratch {
-    /// Fills `tensor` with the picture and says where in it the picture lies.
+    /// `count` slots from `first` on, `[count, 3, height, width]`.
+    pub fn tensor(&self, first: usize, count: usize, input: &Input) -> &[f32] {
+        let one = 3 * area(input);
+        &self.tensor[first * one..(first + count) * one]
+    }
+
+    /// Fills slot number `slot` with a part of the picture and says where in it that lies.
     ///
     /// # Errors
-    /// [`InferError::Picture`] when the picture is not what it says.
-    pub fn prepare(&mut self, picture: &Picture, input: &Input) -> Result<Letterbox, InferError> {
+    /// [`InferError::Picture`] when the picture is not what it says, or has no such region.
+    pub fn prepare(
+        &mut self,
+        slot: usize,
+        picture: &Picture,
+        region: Region,
+        input: &Input,
+    ) -> Result<Letterbox, InferError> {
         check(picture)?;
-        let place = Letterbox::fit((picture.width, picture.height), (input.width, input.height))
-            .ok_or_else(|| InferError::Picture(format!("{picture:?} has an impossible size")))?;
-        self.resized.load(picture, place.content)?;
-        let area = input.width as usize * input.height as usize;
+        let place = Letterbox::fit(region, (input.width, input.height), input.fit).ok_or_else(|| {
+            InferError::Picture(format!("{region:?} of {picture:?} has an impossible size"))
+        })?;
+        self.resized.load(picture, &region, place.content)?;
+        let area = area(input);
         let scales: [Scale; 3] = std::array::from_fn(|c| Scale {
             factor: 1.0 / input.std[c],
             shift: -input.mean[c] / input.std[c],
         });
-        if self.filled != Some(place) {
-            self.tensor.resize(3 * area, 0.0);
-            for (plane, scale) in self.tensor.chunks_exact_mut(area).zip(scales) {
-                plane.fill(scale.of(0.0));
+        if self.filled.len() <= slot {
+            self.filled.resize(slot + 1, None);
+            self.tensor.resize((slot + 1) * 3 * area, 0.0);
+        }
+        let tensor = &mut self.tensor[slot * 3 * area..(slot + 1) * 3 * area];
+        // The margins are the same wherever in the picture the region lies.
+        let same = |held: Letterbox| (held.content, held.offset) == (place.content, place.offset);
+        if !self.filled[slot].is_some_and(same) {
+            for (plane, scale) in tensor.chunks_exact_mut(area).zip(scales) {
+                plane.fill(scale.of(input.pad));
             }
         }
         // Not whole again until every row is written.
-        self.filled = None;
-        let (first, rest) = self.tensor.split_at_mut(area);
+        self.filled[slot] = None;
+        let (first, rest) = tensor.split_at_mut(area);
         let (second, third) = rest.split_at_mut(area);
         // From here on in the order red, green, blue.
         let (planes, scales) = match input.channels {
             Channels::Rgb => ([first, second, third], scales),
             Channels::Bgr => ([third, second, first], [scales[2], scales[1], scales[0]]),
         };
-        let [red, green, blue] = planes;
-        let width = place.content.0 as usize;
-        let tints = &mut self.tints;
-        tints.iter_mut().for_each(|tint| tint.resize(width, 0.0));
-        self.resized.rows(place.content, |i, row| {
-            let at = (i + place.offset.1 as usize) * input.width as usize + place.offset.0 as usize;
-            let out = [&mut red[at..at + width], &mut green[at..at + width], &mut blue[at..at + width]];
-            match row {
-                Row::Rgb(rgb) => write_rgb(rgb, out, scales),
-                Row::Planar { y, u, v } => {
-                    if i % 2 == 0 {
-                        tint(tints, u.iter().zip(v).map(|(u, v)| (*u, *v)));
-                    }
-                    write_yuv(y, tints, out, scales);
-                }
-                Row::Interleaved { y, uv } => {
-                    if i % 2 == 0 {
-                        tint(tints, uv.chunks_exact(2).map(|uv| (uv[0], uv[1])));
-                    }
-                    write_yuv(y, tints, out, scales);
-                }
-            }
-        })?;
-        self.filled = Some(place);
+        write(&self.resized, &mut self.tints, &place, planes, scales)?;
+        self.filled[slot] = Some(place);
         Ok(place)
     }
+}
+
+fn area(input: &Input) -> usize {
+    input.width as usize * input.height as usize
+}
+
+/// Every pixel of the resized picture into its place in the three planes.
+fn write(
+    resized: &Resized,
+    tints: &mut [Vec<f32>; 3],
+    place: &Letterbox,
+    [red, green, blue]: [&mut [f32]; 3],
+    scales: [Scale; 3],
+) -> Result<(), InferError> {
+    let width = place.content.0 as usize;
+    tints.iter_mut().for_each(|tint| tint.resize(width, 0.0));
+    resized.rows(place.content, |i, row| {
+        let at = (i + place.offset.1 as usize) * place.input.0 as usize + place.offset.0 as usize;
+        let out = [&mut red[at..at + width], &mut green[at..at + width], &mut blue[at..at + width]];
+        match row {
+            Row::Rgb(rgb) => write_rgb(rgb, out, scales),
+            Row::Planar { y, u, v } => {
+                if i % 2 == 0 {
+                    tint(tints, u.iter().zip(v).map(|(u, v)| (*u, *v)));
+                }
+                write_yuv(y, tints, out, scales);
+            }
+            Row::Interleaved { y, uv } => {
+                if i % 2 == 0 {
+                    tint(tints, uv.chunks_exact(2).map(|uv| (uv[0], uv[1])));
+                }
+                write_yuv(y, tints, out, scales);
+            }
+        }
+    })
 }
 
 fn write_rgb(rgb: &[u8], [red, green, blue]: [&mut [f32]; 3], scales: [Scale; 3]) {
@@ -125,12 +158,17 @@ mod tests {
     use std::sync::Arc;
 
     use hardware_ports::camera::{OwnedPlanes, PixelFormat};
-    use models_vision::manifest::{DEFAULT, Manifest};
+    use models_vision::manifest::{DEFAULT, Fit, Manifest};
 
     use super::*;
 
     fn input() -> Input {
         Manifest::shipped(DEFAULT).unwrap().input
+    }
+
+    fn whole(scratch: &mut Scratch, picture: &Picture) -> Letterbox {
+        let region = Region::whole((picture.width, picture.height));
+        scratch.prepare(0, picture, region, &input()).unwrap()
     }
 
     /// The three colours (blue, green, red) at a place of the tensor, on 0..=255 again.
@@ -146,7 +184,7 @@ mod tests {
     fn an_rgb_picture_lies_in_the_middle_as_bgr() {
         let mut scratch = Scratch::default();
         let data = [200, 100, 50].repeat(768 * 576);
-        let place = scratch.prepare(&Picture::from_rgb(768, 576, data), &input()).unwrap();
+        let place = whole(&mut scratch, &Picture::from_rgb(768, 576, data));
         assert_eq!((place.content, place.offset), ((512, 384), (64, 0)));
         assert_eq!(at(&scratch, 64, 0), [50.0, 100.0, 200.0]);
         assert_eq!(at(&scratch, 575, 383), [50.0, 100.0, 200.0]);
@@ -155,9 +193,37 @@ mod tests {
         }
         // A picture of another shape leaves nothing of the one before.
         let wide = Picture::from_rgb(640, 64, vec![255; 640 * 64 * 3]);
-        scratch.prepare(&wide, &input()).unwrap();
+        whole(&mut scratch, &wide);
         assert_eq!(at(&scratch, 320, 100), [0.0, 0.0, 0.0]);
         assert_eq!(at(&scratch, 320, 192), [255.0, 255.0, 255.0]);
+    }
+
+    #[test]
+    fn slots_lie_one_after_another_and_parts_are_taken_from_their_place() {
+        let mut scratch = Scratch::default();
+        let row = [[10, 20, 30].repeat(320), [200, 100, 50].repeat(320)].concat();
+        let picture = Picture::from_rgb(640, 384, row.repeat(384));
+        let of = |x| Region { x, y: 0, width: 320, height: 192 };
+        for (slot, x) in [(1, 320), (0, 0)] {
+            scratch.prepare(slot, &picture, of(x), &input()).unwrap();
+        }
+        assert_eq!(scratch.tensor(0, 2, &input()).len(), 2 * 3 * 640 * 384);
+        assert_eq!(scratch.tensor(1, 1, &input()).len(), 3 * 640 * 384);
+        assert_eq!(at(&scratch, 320, 192), [30.0, 20.0, 10.0]);
+        scratch.tensor.drain(..3 * 640 * 384);
+        assert_eq!(at(&scratch, 320, 192), [50.0, 100.0, 200.0]);
+    }
+
+    #[test]
+    fn what_is_left_over_is_padded_as_the_network_was_taught() {
+        let grey = Input { pad: 114.0, fit: Fit::UpperLeft, ..input() };
+        let mut scratch = Scratch::default();
+        let picture = Picture::from_rgb(768, 576, [200, 100, 50].repeat(768 * 576));
+        let region = Region::whole((768, 576));
+        let place = scratch.prepare(0, &picture, region, &grey).unwrap();
+        assert_eq!((place.content, place.offset), ((512, 384), (0, 0)));
+        assert_eq!(at(&scratch, 511, 383), [50.0, 100.0, 200.0]);
+        assert_eq!(at(&scratch, 512, 0), [114.0, 114.0, 114.0]);
     }
 
     #[test]
@@ -178,7 +244,7 @@ mod tests {
             let planes = Arc::new(OwnedPlanes { data, planes });
             let picture = Picture { width: w as u32, height: h as u32, format, planes };
             let mut scratch = Scratch::default();
-            scratch.prepare(&picture, &input()).unwrap();
+            whole(&mut scratch, &picture);
             let near = |found: [f32; 3], want: [f32; 3]| {
                 assert!(found.iter().zip(want).all(|(a, b)| (a - b).abs() < 2.0), "{format:?}: {found:?}");
             };

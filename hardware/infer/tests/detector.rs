@@ -4,10 +4,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use hardware_infer::{Options, OrtDetector, Places, Runtime};
+use hardware_infer::{Network, Options, OrtDetector, Places, Provider, Runtime, SharedOrt, Sharing};
+use hardware_ports::SystemClock;
 use hardware_ports::camera::{OwnedPlanes, Picture, PixelFormat};
-use hardware_ports::infer::{Detector, InferError};
+use hardware_ports::infer::{Answer, Detector, InferError, Priority, SharedDetector};
 use models_vision::Manifest;
 use models_vision::manifest::DEFAULT;
 use models_vision::post::{Riders, Wish};
@@ -65,7 +67,7 @@ fn nothing_is_found_in_nothing() {
 #[test]
 fn cameras_that_share_it_get_their_own_answers() {
     let wish = Some(Wish { min_score: 0.02, riders: Riders::Merged });
-    let options = Options { threads: 1, wish };
+    let options = Options { wish, ..Options::default() };
     let detector = OrtDetector::open(runtime(), manifest(), &model(), &options).unwrap();
     let sizes = [(1280, 720), (640, 480), (352, 288), (640, 384)];
     let pictures = sizes.map(|(w, h)| noise(w, h));
@@ -91,6 +93,52 @@ fn cameras_that_share_it_get_their_own_answers() {
             });
         }
     });
+}
+
+#[test]
+fn a_batch_sees_what_each_sees_alone() {
+    for name in ["nanodet-g-640x384", "nanodet-g-640x384-int8"] {
+        let manifest = Manifest::shipped(name).unwrap();
+        let file = Places::first_file(name, &Places::of_this_process().models(&manifest.file)).unwrap();
+        let wish = Some(Wish { min_score: 0.05, riders: Riders::Apart });
+        let open = |batch| {
+            let options = Options { wish, batch, ..Options::default() };
+            Network::open(runtime(), manifest.clone(), &file, &options).unwrap()
+        };
+        let pictures = [(1280, 720), (640, 480), (352, 288)].map(|(w, h)| noise(w, h));
+        let alone = OrtDetector::of(open(1), Vec::new());
+        let alone = pictures.each_ref().map(|picture| alone.detect(picture).unwrap());
+        let networks = vec![open(4)];
+        assert_eq!((networks[0].batch(), networks[0].provider()), (4, Provider::Cpu));
+        let sharing = Sharing { batch: 3, wait: Duration::from_secs(60) };
+        let shared = SharedOrt::start(networks, sharing, Arc::new(SystemClock::new())).unwrap();
+        let (told, answers) = std::sync::mpsc::sync_channel(8);
+        for (i, picture) in pictures.iter().enumerate() {
+            let told = told.clone();
+            let camera = format!("camera-{i}").parse().unwrap();
+            let answer = Box::new(move |answer| told.send((i, answer)).unwrap());
+            shared.submit(&camera, Priority::Health, picture.clone(), answer);
+        }
+        for _ in 0..3 {
+            let (i, answer) = answers.recv().unwrap();
+            let Answer::Seen(found) = answer else { panic!("{answer:?}") };
+            // Sums are made in another order, so the last digits differ.
+            assert_eq!(found.len(), alone[i].len(), "{name}, picture {i}");
+            for (a, b) in found.iter().zip(&alone[i]) {
+                assert!((a.score - b.score).abs() < 1e-3 && a.bbox.iou(&b.bbox) > 0.99, "{a:?}, {b:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_the_library_was_built_without_is_done_by_the_processor() {
+    for provider in Provider::ALL {
+        let options = Options { provider, ..Options::default() };
+        let detector = OrtDetector::open(runtime(), manifest(), &model(), &options).unwrap();
+        assert!([provider, Provider::Cpu].contains(&detector.provider()));
+        assert!(detector.detect(&noise(320, 240)).is_ok());
+    }
 }
 
 #[test]

@@ -52,9 +52,19 @@ pub enum Answer {
     Failed(InferError),
 }
 
+/// What a camera got of a [`SharedDetector`] so far, in pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Served {
+    /// Looked at, or failed.
+    pub seen: u64,
+    /// [`Answer::Shed`].
+    pub shed: u64,
+}
+
 /// One network that serves all cameras in batches: the newest picture of each camera wins, and no camera waits for ever.
 pub trait SharedDetector: Send + Sync {
-    /// Hands a picture in and returns at once; `answer` is called exactly once, on a thread of the detector.
+    /// Hands a picture in and returns at once; `answer` is called exactly once, on a thread of the detector, or, for the
+    /// [`Answer::Shed`] of a picture whose place this one takes, before this returns: it must not wait for anything.
     fn submit(
         &self,
         camera: &CameraId,

@@ -6,6 +6,11 @@ use crate::manifest::Thresholds;
 /// More candidates than this are cut, weakest first: a network gone wrong must not cost quadratic time.
 pub const MAX_CANDIDATES: usize = 2000;
 
+/// Whether two boxes can be one road user: of one class, or both vehicles, since one vehicle often comes as car and as truck.
+pub fn comparable(a: &Candidate, b: &Candidate) -> bool {
+    a.class == b.class || (a.class.is_vehicle() && b.class.is_vehicle())
+}
+
 /// The boxes that stay, best first. Same class: above `same_class_iou` the weaker goes. Two vehicles of different classes:
 /// above `any_vehicle_iou` the weaker goes, since one vehicle often comes as car and as truck. A person never removes
 /// a vehicle nor a vehicle a person: riders sit on what they ride.
@@ -15,16 +20,11 @@ pub fn suppress(mut candidates: Vec<Candidate>, thresholds: &Thresholds) -> Vec<
     candidates.truncate(MAX_CANDIDATES);
     let mut kept: Vec<Candidate> = Vec::new();
     for new in candidates {
-        let limit = |old: &Candidate| {
-            if old.class == new.class {
-                Some(thresholds.same_class_iou)
-            } else if old.class.is_vehicle() && new.class.is_vehicle() {
-                Some(thresholds.any_vehicle_iou)
-            } else {
-                None
-            }
+        let limit = |old: &Candidate| match old.class == new.class {
+            true => thresholds.same_class_iou,
+            false => thresholds.any_vehicle_iou,
         };
-        if !kept.iter().any(|old| limit(old).is_some_and(|limit| old.bbox.iou(&new.bbox) > limit)) {
+        if !kept.iter().any(|old| comparable(old, &new) && old.bbox.iou(&new.bbox) > limit(old)) {
             kept.push(new);
         }
     }

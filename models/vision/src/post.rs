@@ -2,10 +2,10 @@
 
 use models_domain::Detection;
 
-use crate::layouts::{LayoutError, Tensor};
-use crate::letterbox::Letterbox;
+use crate::layouts::{Candidate, LayoutError, Tensor};
+use crate::letterbox::{Letterbox, Region};
 use crate::manifest::Manifest;
-use crate::{nms, riders};
+use crate::{riders, tiles};
 
 /// What is wanted of the boxes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,30 +30,44 @@ impl Wish {
     }
 }
 
-/// The road users of a picture, in its pixels, doubles removed, best first.
+/// The boxes of one region of a picture, in pixels of the picture.
+pub type PartFound = (Region, Vec<Candidate>);
+
+/// Reads what the network said of one region: `tensors` in the order of the manifest's, each of one picture: `[1, …]`.
 ///
 /// # Errors
 /// [`LayoutError`] when the tensors are not what the manifest's layout expects.
-pub fn detections(
+pub fn part(
     manifest: &Manifest,
     wish: &Wish,
     tensors: &[Tensor<'_>],
     place: &Letterbox,
-) -> Result<Vec<Detection>, LayoutError> {
+) -> Result<PartFound, LayoutError> {
     let mut candidates = Vec::new();
     (manifest.layout.decode)(manifest, tensors, wish.min_score, &mut candidates)?;
-    let mut kept = nms::suppress(candidates, &manifest.thresholds);
+    for candidate in &mut candidates {
+        candidate.bbox = place.to_picture(&candidate.bbox);
+    }
+    // What lies wholly in the letterbox's margin has no area in the picture.
+    candidates.retain(|c| c.bbox.area() > 0.0);
+    Ok((place.region, candidates))
+}
+
+/// The road users of a picture of that size, doubles removed, best first. One part for each of its
+/// [`crate::tiles::regions`].
+pub fn joined(
+    manifest: &Manifest,
+    wish: &Wish,
+    picture: (u32, u32),
+    parts: Vec<PartFound>,
+) -> Vec<Detection> {
+    let mut kept = tiles::join(parts, picture, &manifest.thresholds);
     if wish.riders == Riders::Merged {
         kept = riders::merge(&kept);
         kept.sort_by(|a, b| b.score.total_cmp(&a.score));
     }
-    let in_picture = kept.iter().map(|c| Detection {
-        class: c.class,
-        bbox: place.to_picture(&c.bbox),
-        score: c.score.clamp(0.0, 1.0),
-    });
-    // What lies wholly in the letterbox's margin has no area in the picture.
-    Ok(in_picture.filter(|d| d.bbox.area() > 0.0).collect())
+    let of = |c: &Candidate| Detection { class: c.class, bbox: c.bbox, score: c.score.clamp(0.0, 1.0) };
+    kept.iter().map(of).collect()
 }
 
 #[cfg(test)]
@@ -61,7 +75,7 @@ mod tests {
     use models_domain::{BBox, Class};
 
     use super::*;
-    use crate::manifest::DEFAULT;
+    use crate::manifest::{DEFAULT, Fit};
 
     /// Boxes planted into stride 16 as (class number, column, row, score, [left, top, right, bottom] in strides).
     #[track_caller]
@@ -80,9 +94,10 @@ mod tests {
         let owned: Vec<_> = tensors.iter().map(of).collect();
         let views: Vec<_> = owned.iter().map(|(shape, data)| Tensor { shape: shape.clone(), data }).collect();
         // Twice as large as the input's content, which stands 12 pixels below the upper edge.
-        let place = Letterbox::fit((1280, 720), (640, 384)).unwrap();
+        let picture = (1280, 720);
+        let place = Letterbox::fit(Region::whole(picture), (640, 384), Fit::Letterbox).unwrap();
         let wish = Wish { min_score: 0.15, riders };
-        let found = detections(&manifest, &wish, &views, &place).unwrap();
+        let found = joined(&manifest, &wish, picture, vec![part(&manifest, &wish, &views, &place).unwrap()]);
         let found: Vec<_> = found.iter().map(|d| (d.class, d.bbox)).collect();
         let want: Vec<_> = want.iter().map(|&(c, [x, y, w, h])| (c, BBox::new(x, y, w, h))).collect();
         assert_eq!(found, want);

@@ -1,13 +1,20 @@
 //! What networks' output tensors mean: one file per layout, one list.
 
+mod centernet;
+mod detr;
+mod guesses;
 mod nanodet;
+mod rtdetr;
+mod yolov8;
+mod yolox;
 
 use models_domain::{BBox, Class};
 
 use crate::manifest::Manifest;
 
 /// Every known layout; a manifest names one.
-pub const LAYOUTS: &[Layout] = &[nanodet::LAYOUT];
+pub const ALL: &[Layout] =
+    &[nanodet::LAYOUT, centernet::LAYOUT, yolox::LAYOUT, yolov8::LAYOUT, detr::LAYOUT, rtdetr::LAYOUT];
 
 /// One way in which detectors write boxes and scores.
 #[derive(Debug)]
@@ -15,6 +22,8 @@ pub struct Layout {
     pub name: &'static str,
     /// How many output tensors it reads.
     pub tensors: usize,
+    /// What they are, for people.
+    pub reads: &'static str,
     pub decode: Decode,
 }
 
@@ -47,9 +56,132 @@ pub struct LayoutError {
 }
 
 pub fn by_name(name: &str) -> Option<&'static Layout> {
-    LAYOUTS.iter().find(|l| l.name == name)
+    ALL.iter().find(|l| l.name == name)
 }
 
 pub fn names() -> String {
-    LAYOUTS.iter().map(|l| l.name).collect::<Vec<_>>().join(", ")
+    ALL.iter().map(|l| l.name).collect::<Vec<_>>().join(", ")
+}
+
+/// What is wrong with output tensor `index`.
+fn wrong(
+    layout: &Layout,
+    manifest: &Manifest,
+    tensors: &[Tensor<'_>],
+    index: usize,
+    expected: String,
+) -> LayoutError {
+    LayoutError {
+        layout: layout.name,
+        tensor: manifest.tensors.get(index).cloned().unwrap_or_default(),
+        found: tensors.get(index).map(|t| t.shape.clone()).unwrap_or_default(),
+        expected,
+    }
+}
+
+/// So many class numbers a network must know for the manifest's table.
+fn class_numbers(manifest: &Manifest) -> usize {
+    manifest.classes.iter().map(|(id, _)| id + 1).max().unwrap_or(0)
+}
+
+impl<'a> Tensor<'a> {
+    /// The two sizes of a `[1, a, b]` tensor whose data is complete.
+    fn plane(&self) -> Option<(usize, usize)> {
+        match self.shape[..] {
+            [1, a, b] if a > 0 && b > 0 && self.data.len() == a.checked_mul(b)? => Some((a, b)),
+            _ => None,
+        }
+    }
+}
+
+/// A box around its middle; `None` when it has no area, or one of the numbers is none.
+fn around(cx: f32, cy: f32, w: f32, h: f32) -> Option<BBox> {
+    let [cx, cy, w, h] = [cx, cy, w, h].map(f64::from);
+    let made = BBox::new(cx - w / 2.0, cy - h / 2.0, w, h);
+    let known = [made.x, made.y, made.area()].iter().all(|v| v.is_finite());
+    (known && w > 0.0 && h > 0.0).then_some(made)
+}
+
+/// The cells of all strides, as (stride, column, row), in the order in which anchor-free networks write them.
+fn cells(manifest: &Manifest, strides: &'static [u32]) -> impl Iterator<Item = (u32, u32, u32)> + use<> {
+    let (width, height) = (manifest.input.width, manifest.input.height);
+    let of = move |stride: u32| {
+        let columns = width / stride;
+        (0..height / stride).flat_map(move |row| (0..columns).map(move |column| (stride, column, row)))
+    };
+    strides.iter().copied().flat_map(of)
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{DEFAULT, Fit};
+
+    /// Whatever the tensors are, no layout panics, and what comes out is a box.
+    #[test]
+    fn no_tensor_makes_a_layout_panic() {
+        let mut manifest = Manifest::shipped(DEFAULT).unwrap();
+        (manifest.input.width, manifest.input.height) = (64, 64);
+        assert_eq!(manifest.input.fit, Fit::Letterbox);
+        let values = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN, -0.0, 0.5, 1e30, 100.0];
+        let mut state = 1_u32;
+        let mut chance = move |n: usize| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as usize % n
+        };
+        for layout in ALL {
+            manifest.tensors = vec!["t".to_owned(); layout.tensors];
+            let mut read = 0;
+            for _ in 0..600 {
+                let mut shapes = fitting(layout.name);
+                let broken = chance(3) == 0;
+                if broken {
+                    let shape = &mut shapes[chance(layout.tensors)];
+                    match chance(4) {
+                        0 => shape.clear(),
+                        1 => shape.push(1),
+                        2 => shape[0] = 0,
+                        _ => shape[1] = usize::MAX,
+                    }
+                }
+                let data: Vec<Vec<f32>> = shapes
+                    .iter()
+                    .map(|shape| {
+                        let n = shape.iter().try_fold(1_usize, |n, side| n.checked_mul(*side)).unwrap_or(7);
+                        (0..n.min(20_000)).map(|_| values[chance(values.len())]).collect()
+                    })
+                    .collect();
+                let tensors: Vec<_> =
+                    shapes.into_iter().zip(&data).map(|(shape, data)| Tensor { shape, data }).collect();
+                let few = if chance(20) == 0 { chance(layout.tensors) } else { layout.tensors };
+                let mut out = Vec::new();
+                if (layout.decode)(&manifest, &tensors[..few], 0.3, &mut out).is_ok() {
+                    read += 1;
+                }
+                assert!(out.iter().all(|c| c.bbox.area() > 0.0 && c.score >= 0.3), "{}", layout.name);
+            }
+            assert!(read > 200, "{}: only {read} of 600 were read", layout.name);
+        }
+    }
+
+    /// Shapes of a 64 x 64 input and 10 classes.
+    fn fitting(layout: &str) -> Vec<Vec<usize>> {
+        match layout {
+            "nanodet" => [64, 16, 4]
+                .iter()
+                .map(|c| vec![1, *c, 10])
+                .chain([64, 16, 4].iter().map(|c| vec![1, *c, 44]))
+                .collect(),
+            "centernet" => vec![vec![1, 10, 16, 16], vec![1, 4, 16, 16]],
+            "yolox" => vec![vec![1, 84, 15]],
+            "yolov8" => vec![vec![1, 14, 84]],
+            "detr" => vec![vec![1, 20, 11], vec![1, 20, 4]],
+            "rtdetr" => vec![vec![1, 20, 10], vec![1, 20, 4]],
+            other => panic!("no shapes for {other}: add them here"),
+        }
+    }
 }

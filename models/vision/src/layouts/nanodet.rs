@@ -3,10 +3,15 @@
 
 use models_domain::BBox;
 
-use super::{Candidate, Layout, LayoutError, Tensor};
+use super::{Candidate, Layout, LayoutError, Tensor, class_numbers, wrong};
 use crate::manifest::Manifest;
 
-pub const LAYOUT: Layout = Layout { name: "nanodet", tensors: 6, decode };
+pub const LAYOUT: Layout = Layout {
+    name: "nanodet",
+    tensors: 6,
+    reads: "scores [1, cells, classes] of strides 8, 16, 32, then sides [1, cells, 44] of the same",
+    decode,
+};
 
 const STRIDES: [u32; 3] = [8, 16, 32];
 const BINS: usize = 11;
@@ -18,26 +23,19 @@ fn decode(
     min_score: f32,
     out: &mut Vec<Candidate>,
 ) -> Result<(), LayoutError> {
-    let most = manifest.classes.iter().map(|(id, _)| id + 1).max().unwrap_or(0);
-    let named = |i: usize| manifest.tensors.get(i).cloned().unwrap_or_default();
-    let empty = Tensor { shape: Vec::new(), data: &[] };
+    let most = class_numbers(manifest);
+    let plane = |i: usize| tensors.get(i).and_then(|t| Some((t, t.plane()?)));
     for (i, stride) in STRIDES.into_iter().enumerate() {
         let columns = (manifest.input.width / stride) as usize;
         let cells = columns * (manifest.input.height / stride) as usize;
-        let scores = tensors.get(i).unwrap_or(&empty);
-        let classes = rows(scores, cells).filter(|n| *n >= most).ok_or_else(|| LayoutError {
-            layout: LAYOUT.name,
-            tensor: named(i),
-            found: scores.shape.clone(),
-            expected: format!("[1, {cells}, {most} or more]"),
-        })?;
-        let sides = tensors.get(i + STRIDES.len()).unwrap_or(&empty);
-        rows(sides, cells).filter(|n| *n == 4 * BINS).ok_or_else(|| LayoutError {
-            layout: LAYOUT.name,
-            tensor: named(i + STRIDES.len()),
-            found: sides.shape.clone(),
-            expected: format!("[1, {cells}, {}]", 4 * BINS),
-        })?;
+        let (scores, (_, classes)) = plane(i)
+            .filter(|(_, (c, n))| *c == cells && *n >= most)
+            .ok_or_else(|| wrong(&LAYOUT, manifest, tensors, i, format!("[1, {cells}, {most} or more]")))?;
+        let (sides, _) =
+            plane(i + STRIDES.len()).filter(|(_, shape)| *shape == (cells, 4 * BINS)).ok_or_else(|| {
+                let expected = format!("[1, {cells}, {}]", 4 * BINS);
+                wrong(&LAYOUT, manifest, tensors, i + STRIDES.len(), expected)
+            })?;
         let each = scores.data.chunks_exact(classes).zip(sides.data.chunks_exact(4 * BINS));
         for (cell, (scores, sides)) in each.enumerate() {
             for &(id, class) in &manifest.classes {
@@ -52,14 +50,6 @@ fn decode(
         }
     }
     Ok(())
-}
-
-/// Numbers in a row of a `[1, cells, n]` tensor whose data is complete.
-fn rows(tensor: &Tensor<'_>, cells: usize) -> Option<usize> {
-    match tensor.shape[..] {
-        [1, c, n] if c == cells && n > 0 && tensor.data.len() == cells.checked_mul(n)? => Some(n),
-        _ => None,
-    }
 }
 
 fn bbox(column: usize, row: usize, stride: u32, sides: &[f32]) -> Option<BBox> {

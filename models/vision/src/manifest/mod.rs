@@ -1,5 +1,7 @@
 //! A network's manifest: where it comes from, what goes in, what comes out, how good it was measured to be.
 
+mod parts;
+
 use std::collections::BTreeMap;
 
 use models_domain::Class;
@@ -7,12 +9,17 @@ use serde::Deserialize;
 
 use crate::layouts::{self, Layout};
 
+pub use parts::{Channels, Fit, Input, Measured, Quantized, Registry, Source, Thresholds, Tiles};
+
 /// Shipped manifests by name. A new network: its .toml in `models/manifests/` and one line here.
-pub const SHIPPED: &[(&str, &str)] =
-    &[("nanodet-g-640x384", include_str!("../../manifests/nanodet-g-640x384.toml"))];
+pub const SHIPPED: &[(&str, &str)] = &[
+    ("nanodet-g-640x384", include_str!("../../../manifests/nanodet-g-640x384.toml")),
+    ("nanodet-g-640x384-int8", include_str!("../../../manifests/nanodet-g-640x384-int8.toml")),
+    ("centernet-mobilenetv3-640x384", include_str!("../../../manifests/centernet-mobilenetv3-640x384.toml")),
+];
 
 /// The network that is used when nobody names one.
-pub const DEFAULT: &str = "nanodet-g-640x384";
+pub const DEFAULT: &str = "nanodet-g-640x384-int8";
 
 /// A network that can be run as its manifest says.
 #[derive(Debug, Clone)]
@@ -24,7 +31,11 @@ pub struct Manifest {
     pub sha256: String,
     pub licence: String,
     pub source: Source,
+    /// `None` for a float network.
+    pub quantized: Option<Quantized>,
     pub input: Input,
+    /// `None` looks at the whole picture only.
+    pub tiles: Option<Tiles>,
     /// Output tensors in the order that `layout` expects.
     pub tensors: Vec<String>,
     pub layout: &'static Layout,
@@ -32,78 +43,6 @@ pub struct Manifest {
     pub classes: Vec<(usize, Class)>,
     pub thresholds: Thresholds,
     pub measured: Vec<Measured>,
-}
-
-/// The registry package that the model is made of; read by `models/convert/fetch-model`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Source {
-    pub registry: Registry,
-    pub package: String,
-    pub version: String,
-    /// Path of the graph inside the package.
-    pub graph: String,
-    pub weights: String,
-    pub weights_sha256: String,
-    /// Name in the ONNX model to name in the source.
-    #[serde(default)]
-    pub outputs: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Registry {
-    Npm,
-    Pypi,
-}
-
-/// One float tensor `[1, 3, height, width]` of `(channel - mean) / std`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Input {
-    pub tensor: String,
-    /// Pixels.
-    pub width: u32,
-    /// Pixels.
-    pub height: u32,
-    pub channels: Channels,
-    pub fit: Fit,
-    /// In the order of `channels`, on 0..=255.
-    pub mean: [f32; 3],
-    /// In the order of `channels`, on 0..=255.
-    pub std: [f32; 3],
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Channels {
-    Bgr,
-    Rgb,
-}
-
-/// How a picture of another shape is brought to the input's size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fit {
-    /// Shape kept, in the middle, the rest 0 before mean and std.
-    Letterbox,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Thresholds {
-    pub min_score: f32,
-    pub same_class_iou: f64,
-    pub any_vehicle_iou: f64,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Measured {
-    pub data: String,
-    pub metric: String,
-    pub value: f64,
-    pub how: String,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -126,7 +65,9 @@ struct RawManifest {
     sha256: String,
     licence: String,
     source: Source,
+    quantized: Option<Quantized>,
     input: Input,
+    tiles: Option<Tiles>,
     output: RawOutput,
     classes: BTreeMap<String, Class>,
     thresholds: Thresholds,
@@ -177,6 +118,8 @@ impl RawManifest {
         }
         problems.extend(self.input.problems());
         problems.extend(self.thresholds.problems());
+        problems.extend(self.tiles.iter().flat_map(Tiles::problems));
+        problems.extend(self.quantized.iter().flat_map(Quantized::problems));
         let layout = layouts::by_name(&self.output.layout);
         match layout {
             None => problems.push(format!(
@@ -211,7 +154,9 @@ impl RawManifest {
                 sha256: self.sha256,
                 licence: self.licence,
                 source: self.source,
+                quantized: self.quantized,
                 input: self.input,
+                tiles: self.tiles,
                 tensors: self.output.tensors,
                 layout,
                 classes: read,
@@ -220,33 +165,6 @@ impl RawManifest {
             }),
             Some(_) | None => Err(problems),
         }
-    }
-}
-
-impl Input {
-    fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        for (key, side) in [("width", self.width), ("height", self.height)] {
-            if !(32..=4096).contains(&side) || side % 32 != 0 {
-                problems.push(format!("input.{key} {side} is not a multiple of 32 up to 4096"));
-            }
-        }
-        if self.std.iter().any(|s| !s.is_finite() || *s <= 0.0) || self.mean.iter().any(|m| !m.is_finite()) {
-            problems.push("input.mean and input.std must be numbers, std above 0".to_owned());
-        }
-        problems
-    }
-}
-
-impl Thresholds {
-    fn problems(&self) -> Vec<String> {
-        let of = [
-            ("min_score", f64::from(self.min_score)),
-            ("same_class_iou", self.same_class_iou),
-            ("any_vehicle_iou", self.any_vehicle_iou),
-        ];
-        let bad = of.into_iter().filter(|(_, value)| !(*value > 0.0 && *value <= 1.0));
-        bad.map(|(key, value)| format!("thresholds.{key} {value} is outside 0..=1")).collect()
     }
 }
 
@@ -291,7 +209,7 @@ mod tests {
     fn bad_manifests_are_refused() {
         check("min_score", "min_scorr", "unknown field `min_scorr`");
         check("file = \"nano", "file = \"../nano", "must be a plain file name");
-        check("sha256 = \"e", "sha256 = \"E", "is not 64 lower-case hexadecimal digits");
+        check("sha256 = \"", "sha256 = \"E", "is not 64 lower-case hexadecimal digits");
         check("width = 640", "width = 650", "input.width 650 is not a multiple of 32");
         check("layout = \"nanodet\"", "layout = \"nonodet\"", "\"nonodet\" is not known; known are nanodet");
         check("\"scores_8\", ", "", "layout nanodet has 6 of them, not 5");
@@ -299,5 +217,21 @@ mod tests {
         check("5 = \"bus\"", "x = \"bus\"", "\"x\" is not a class number");
         check("min_score = 0.15", "min_score = 3", "thresholds.min_score 3 is outside 0..=1");
         check("57.375", "0.0", "std above 0");
+        check(
+            "[thresholds]",
+            "[tiles]\ncolumns = 9\ntop = 0.6\nbottom = 0.5\noverlap = 2.0\n[thresholds]",
+            "tiles.columns 9",
+        );
+        check(
+            "[thresholds]",
+            "[tiles]\ncolumns = 2\ntop = 0.6\nbottom = 0.5\noverlap = 0.1\n[thresholds]",
+            "tiles from 0.6 to 0.5",
+        );
+        check(
+            "[thresholds]",
+            "[quantized]\nof = \"a\"\nranges = \"../b\"\n[thresholds]",
+            "quantized.ranges \"../b\"",
+        );
+        check("fit = \"letterbox\"", "fit = \"letterbox\"\npad = 300.0", "input.pad 300 is outside");
     }
 }

@@ -1,0 +1,48 @@
+//! What DETR and its kin have in common: a set of guesses, each with numbers for the classes and a box.
+
+use super::{Candidate, Layout, LayoutError, Tensor, around, class_numbers, wrong};
+use crate::manifest::Manifest;
+
+/// One guess: its logits, and its box as x, y, width, height.
+pub type Guess<'a> = (&'a [f32], &'a [f32]);
+
+/// The guesses of a network whose logits have `others` more numbers than there are classes.
+///
+/// # Errors
+/// [`LayoutError`] when the tensors are not logits and boxes.
+pub fn read<'a>(
+    layout: &Layout,
+    manifest: &Manifest,
+    tensors: &[Tensor<'a>],
+    others: usize,
+) -> Result<impl Iterator<Item = Guess<'a>> + use<'a>, LayoutError> {
+    let most = class_numbers(manifest) + others;
+    let plane = |i: usize| tensors.get(i).and_then(|t| Some((t.data, t.plane()?)));
+    let (logits, (count, row)) = plane(0)
+        .filter(|(_, (_, n))| *n >= most)
+        .ok_or_else(|| wrong(layout, manifest, tensors, 0, format!("[1, guesses, {most} or more]")))?;
+    let (boxes, _) = plane(1)
+        .filter(|(_, shape)| *shape == (count, 4))
+        .ok_or_else(|| wrong(layout, manifest, tensors, 1, format!("[1, {count}, 4]")))?;
+    Ok(logits.chunks_exact(row).zip(boxes.chunks_exact(4)))
+}
+
+/// Adds a guess for every class of ours that it is sure enough of.
+pub fn add(
+    manifest: &Manifest,
+    score: impl Fn(usize) -> f32,
+    sides: &[f32],
+    min_score: f32,
+    out: &mut Vec<Candidate>,
+) {
+    let (width, height) = (manifest.input.width as f32, manifest.input.height as f32);
+    for &(id, class) in &manifest.classes {
+        let score = score(id);
+        if score >= min_score
+            && let [x, y, w, h] = *sides
+            && let Some(bbox) = around(x * width, y * height, w * width, h * height)
+        {
+            out.push(Candidate { class, bbox, score });
+        }
+    }
+}

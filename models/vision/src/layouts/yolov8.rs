@@ -1,0 +1,85 @@
+//! YOLOv8 and what writes its output like it (YOLOv9, YOLO11): one tensor, middles and sizes in pixels of the input, one score
+//! a class, one column a cell of strides 8, 16, 32.
+
+use super::{Candidate, Layout, LayoutError, Tensor, around, cells, class_numbers, wrong};
+use crate::manifest::Manifest;
+
+pub const LAYOUT: Layout = Layout {
+    name: "yolov8",
+    tensors: 1,
+    reads: "[1, 4 + classes, cells of strides 8, 16, 32]: x, y, width, height in pixels, then scores as 0..=1",
+    decode,
+};
+
+const STRIDES: [u32; 3] = [8, 16, 32];
+
+fn decode(
+    manifest: &Manifest,
+    tensors: &[Tensor<'_>],
+    min_score: f32,
+    out: &mut Vec<Candidate>,
+) -> Result<(), LayoutError> {
+    let most = class_numbers(manifest);
+    let count = cells(manifest, &STRIDES).count();
+    let fits = |t: &&Tensor<'_>| t.plane().is_some_and(|(n, c)| c == count && n >= 4 + most);
+    let tensor = tensors
+        .first()
+        .filter(fits)
+        .ok_or_else(|| wrong(&LAYOUT, manifest, tensors, 0, format!("[1, {} or more, {count}]", 4 + most)))?;
+    let line = |i: usize| &tensor.data[i * count..(i + 1) * count];
+    let [x, y, w, h] = [0, 1, 2, 3].map(line);
+    for &(id, class) in &manifest.classes {
+        for (cell, &score) in line(4 + id).iter().enumerate() {
+            if score >= min_score
+                && let Some(bbox) = around(x[cell], y[cell], w[cell], h[cell])
+            {
+                out.push(Candidate { class, bbox, score });
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use models_domain::{BBox, Class};
+
+    use super::*;
+    use crate::manifest::DEFAULT;
+
+    const CELLS: usize = 5040;
+
+    fn run(data: &[f32], shape: [usize; 3]) -> Result<Vec<Candidate>, LayoutError> {
+        let mut manifest = Manifest::shipped(DEFAULT).unwrap();
+        manifest.tensors = vec!["output0".into()];
+        let mut out = Vec::new();
+        decode(&manifest, &[Tensor { shape: shape.to_vec(), data }], 0.3, &mut out)?;
+        Ok(out)
+    }
+
+    #[test]
+    fn one_column_is_one_box() {
+        let mut data = vec![0.0; CELLS * 84];
+        assert_eq!(run(&data, [1, 84, CELLS]).unwrap(), []);
+        for (line, value) in [(0, 100.0), (1, 50.0), (2, 20.0), (3, 40.0), (4 + 3, 0.75), (4 + 9, 1.0)] {
+            data[line * CELLS + 4321] = value;
+        }
+        let found = run(&data, [1, 84, CELLS]).unwrap();
+        let bbox = BBox::new(90.0, 30.0, 20.0, 40.0);
+        assert_eq!(found, [Candidate { class: Class::Motorcycle, bbox, score: 0.75 }]);
+        for nonsense in [-20.0, 0.0, f32::NAN] {
+            data[2 * CELLS + 4321] = nonsense;
+            assert_eq!(run(&data, [1, 84, CELLS]).unwrap(), []);
+        }
+    }
+
+    #[test]
+    fn wrong_shapes_are_named() {
+        // Boxes and scores turned: rows where columns should be.
+        let err = run(&vec![0.0; CELLS * 84], [1, CELLS, 84]).unwrap_err().to_string();
+        assert_eq!(
+            err,
+            "output tensor \"output0\" has shape [1, 5040, 84], layout yolov8 expects [1, 12 or more, 5040]"
+        );
+    }
+}
