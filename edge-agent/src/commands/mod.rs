@@ -3,7 +3,7 @@
 pub mod analyze;
 pub mod detect;
 pub mod gps;
-pub mod probe;
 pub mod models;
+pub mod probe;
 pub mod run;
 pub mod track;
