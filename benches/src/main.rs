@@ -4,8 +4,12 @@
 
 mod accuracy;
 mod camera_density;
+mod decoding;
+mod idle;
 mod latency;
 mod programs;
+mod reconnects;
+mod street;
 mod tracker;
 mod usage;
 
@@ -24,7 +28,15 @@ struct Bench {
     run: fn(Vec<OsString>) -> anyhow::Result<serde_json::Value>,
 }
 
-const BENCHES: &[Bench] = &[accuracy::BENCH, camera_density::BENCH, latency::BENCH, tracker::BENCH];
+const BENCHES: &[Bench] = &[
+    accuracy::BENCH,
+    camera_density::BENCH,
+    decoding::BENCH,
+    idle::BENCH,
+    latency::BENCH,
+    reconnects::BENCH,
+    tracker::BENCH,
+];
 
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1).peekable();
