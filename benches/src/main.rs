@@ -4,9 +4,13 @@
 
 mod accuracy;
 mod camera_density;
+mod decoding;
+mod idle;
 mod inference;
 mod latency;
 mod programs;
+mod reconnects;
+mod street;
 mod tracker;
 mod usage;
 
@@ -25,8 +29,16 @@ struct Bench {
     run: fn(Vec<OsString>) -> anyhow::Result<serde_json::Value>,
 }
 
-const BENCHES: &[Bench] =
-    &[accuracy::BENCH, camera_density::BENCH, inference::BENCH, latency::BENCH, tracker::BENCH];
+const BENCHES: &[Bench] = &[
+    accuracy::BENCH,
+    camera_density::BENCH,
+    decoding::BENCH,
+    idle::BENCH,
+    inference::BENCH,
+    latency::BENCH,
+    reconnects::BENCH,
+    tracker::BENCH,
+];
 
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1).peekable();

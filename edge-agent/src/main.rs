@@ -38,8 +38,9 @@ fn main() -> std::process::ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| "info,zenoh=warn,zenoh::net::routing::hat::peer=error".into()),
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
+                "info,retina=warn,zenoh=warn,zenoh::net::routing::hat::peer=error".into()
+            }),
         )
         .init();
     let done = match Args::parse().command {

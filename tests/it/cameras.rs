@@ -17,7 +17,7 @@ use ngatu_tests::programs::{Running, program, until};
 pub const LONG: Duration = Duration::from_secs(120);
 
 /// The clip that `deploy/clips` fetched, or none, said aloud.
-fn bikes() -> Option<PathBuf> {
+pub fn bikes() -> Option<PathBuf> {
     let var = |name| std::env::var_os(name).map(PathBuf::from);
     let cache = var("NGATU_CACHE").or_else(|| Some(var("HOME")?.join(".cache/ngatu")))?;
     let clip = cache.join("clips/bikes.mp4");

@@ -47,7 +47,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("deploy/xtask", &[]),
-    ("benches", &["hardware-bus", "hardware-ports", "models-domain", "models-vision", "models-wire"]),
+    (
+        "benches",
+        &[
+            "hardware-bus",
+            "hardware-camera",
+            "hardware-ports",
+            "models-domain",
+            "models-vision",
+            "models-wire",
+        ],
+    ),
     ("tests", &[]),
     // The street: outside clients of the public protocols, they share no code with what reads them.
     ("tests/simulators/camera", &[]),

@@ -6,6 +6,7 @@ mod cameras;
 mod city;
 mod kill_hall;
 mod layers;
+mod misbehave;
 mod newcomer;
 mod scenarios;
 mod signals;

@@ -43,8 +43,15 @@ pub struct FrameTime {
     ways: Ways,
     /// The camera's time of day minus its ticks.
     camera: Option<Us>,
-    /// Time of day minus presentation time, as last handed out.
-    offset: Option<Us>,
+    /// The two pictures shown last of those that came so far, the later one last.
+    shown: Option<[Shown; 2]>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    pts: Us,
+    /// Time of day minus presentation time.
+    offset: Us,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -97,22 +104,40 @@ impl FrameTime {
         let came_us = i64::try_from(came.elapsed.as_micros()).unwrap_or(i64::MAX / 4);
         let pts = self.pts(ticks, came_us);
         self.ways.note(came_us, came_us - pts);
-        let advance = self.last.map_or(0, |last| pts - last.pts).max(0);
         self.last = Some(Last { ticks, pts, came: came_us });
         // The time of day when this clock's elapsed time was 0.
         let epoch = came.now.0.saturating_mul(1000).saturating_sub(came_us);
         let (wanted, uncertainty) = self.wanted(epoch);
-        let offset = match self.offset {
-            Some(now) if wanted < now && now - wanted < CLOCK_STEP => wanted.max(now - advance / 2),
-            Some(_) | None => wanted,
-        };
-        self.offset = Some(offset);
+        let offset = self.offset(pts, wanted);
         let off = uncertainty + (offset - wanted).abs();
         Taken {
             at: UtcMillis((pts + offset).div_euclid(1000)),
             uncertainty: DurationMs(off / 1000 + 1),
             pts: DurationMs((pts + 500).div_euclid(1000)),
         }
+    }
+
+    /// What is added to a presentation time: follows what is wanted, but so that later pictures stay later. Pictures that
+    /// are shown before one that has come already get what lies between.
+    fn offset(&mut self, pts: Us, wanted: Us) -> Us {
+        let Some([before, now]) = self.shown else {
+            self.shown = Some([Shown { pts, offset: wanted }; 2]);
+            return wanted;
+        };
+        if pts > now.pts {
+            let back = now.offset - wanted;
+            let steps = back > 0 && back < CLOCK_STEP;
+            let offset = if steps { wanted.max(now.offset - (pts - now.pts) / 2) } else { wanted };
+            self.shown = Some([now, Shown { pts, offset }]);
+            return offset;
+        }
+        let (span, part) = (now.pts - before.pts, pts - before.pts);
+        if span <= 0 || part <= 0 {
+            return before.offset;
+        }
+        before.offset
+            + i64::try_from(i128::from(now.offset - before.offset) * i128::from(part) / i128::from(span))
+                .unwrap_or(0)
     }
 
     /// Time of day minus presentation time as the sources tell it now, and how far it may be off.
@@ -222,7 +247,7 @@ mod tests {
 
     #[test]
     fn pictures_in_decoding_order_keep_their_times() {
-        check(&[(0, 100), (120, 140), (40, 180), (80, 220)], &[(0, 100), (120, 200), (40, 140), (80, 180)]);
+        check(&[(0, 100), (120, 140), (40, 180), (80, 220)], &[(0, 100), (120, 160), (40, 120), (80, 140)]);
     }
 
     #[test]

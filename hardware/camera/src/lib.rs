@@ -15,5 +15,6 @@ mod problem;
 mod streams;
 mod writer;
 
-pub use drivers::{Cameras, clip_length};
+pub use drivers::Cameras;
+pub use streams::clip_length;
 pub use writer::{Mp4Writer, WriteError};

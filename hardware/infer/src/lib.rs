@@ -20,12 +20,8 @@ pub mod shared;
 mod tensor;
 mod turns;
 
-<<<<<<< HEAD
-pub use detector::OrtDetector;
-=======
 pub use colour::BoxColours;
-pub use detector::{Options, OrtDetector};
->>>>>>> main
+pub use detector::OrtDetector;
 pub use draw::{Drawing, Label, annotate};
 pub use inspect::{Inspected, Port};
 pub use jpeg::{JpegEncoder, read_picture};

@@ -179,7 +179,8 @@ impl Inspector {
         let Some(kind) = self.nal_type(nal) else { return Role::Other };
         match self.codec {
             NalCodec::H264 => match kind {
-                h264::SLICE..=h264::IDR => Role::Slice { key: kind == h264::IDR },
+                // Those of partitioned slices, which no camera sends, look like packets of H.265.
+                h264::SLICE | h264::IDR => Role::Slice { key: kind == h264::IDR },
                 h264::SEI => Role::Sei,
                 h264::SPS | h264::PPS => Role::Set,
                 _ => Role::Other,
@@ -195,8 +196,7 @@ impl Inspector {
     fn slice_qp(&self, nal: &[u8]) -> Option<i32> {
         match self.codec {
             NalCodec::H264 => {
-                let kind = nal.first()? & 31;
-                let id = (kind == h264::SLICE || kind == h264::IDR).then(|| h264::slice_pps(nal))??;
+                let id = h264::slice_pps(nal)?;
                 let pps = self.sets.iter().filter_map(Set::pps264).find(|pps| pps.id == id)?;
                 let sps = self.sets.iter().filter_map(Set::sps264).find(|sps| sps.id == pps.sps_id)?;
                 h264::slice_qp(nal, sps, pps)

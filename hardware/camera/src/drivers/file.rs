@@ -1,12 +1,11 @@
 //! Clips: whatever container GStreamer knows, one video track.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gst::prelude::*;
-use hardware_ports::camera::{CameraError, CameraSource, Pace, Transport};
-use models_domain::DurationMs;
+use hardware_ports::camera::{CameraError, CameraSource, Pace};
 
 use super::{Driver, Opening};
 use crate::decode::{self, Decoders, Found, make};
@@ -19,20 +18,6 @@ pub const DRIVER: Driver = Driver {
     connect: Duration::from_secs(30),
     first_picture: Duration::ZERO,
 };
-
-/// How long a clip may take to say its length: a progress bar is not worth more.
-const LENGTH_WAIT: Duration = Duration::from_secs(5);
-
-/// The length that the container states; `None` when it states none or cannot be read.
-pub fn clip_length(path: &Path) -> Option<DurationMs> {
-    gst::init().ok()?;
-    let source = CameraSource { url: path.to_str()?.to_owned(), transport: Transport::default() };
-    let running = build(&source, Pace::EveryFrame, Decoders::Software).ok()?;
-    running.play();
-    running.mailbox.wait_picture(LENGTH_WAIT);
-    let length = running.pipeline().query_duration::<gst::ClockTime>()?;
-    i64::try_from(length.mseconds()).ok().map(DurationMs)
-}
 
 fn prepare(opening: &Opening<'_>) -> Result<Running, CameraError> {
     build(opening.source, opening.pace, opening.decoders)
@@ -135,21 +120,4 @@ fn explain(named: &Named, err: &gst::message::Error, found: &Found, delivered: u
         _ if !found.video() => "there is no video in it".to_owned(),
         _ => text,
     }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(url: &str, want: Option<&str>) {
-        assert_eq!(path_of(url), want.map(PathBuf::from));
-    }
-
-    #[test]
-    fn paths() {
-        check("clips/a b.mp4", Some("clips/a b.mp4"));
-        check("file:///clips/a%20b.mp4", Some("/clips/a b.mp4"));
-        check("file://elsewhere/clip.mp4", None);
-    }
 }

@@ -15,8 +15,6 @@ use crate::mailbox::{Over, Progress};
 use crate::pipeline::Running;
 use crate::problem::Named;
 
-pub use file::clip_length;
-
 /// A way of reading cameras.
 struct Driver {
     /// Schemes of the addresses it reads; the empty one is a plain path.

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gst::prelude::*;
-use hardware_ports::camera::{CameraError, CameraSource};
+use hardware_ports::camera::{CameraError, CameraSource, Transport};
 use hardware_ports::units::UnitStream;
+use models_domain::DurationMs;
 
 use super::pipeline::{Pipeline, PipelineUnits, TakenAt};
 use super::queue::Over;
@@ -15,6 +16,8 @@ use crate::problem::{self, Named};
 
 /// How long a clip may take to give its first unit.
 const CONNECT: Duration = Duration::from_secs(30);
+/// How long a clip may take to say its length: a progress bar is not worth more.
+const LENGTH_WAIT: Duration = Duration::from_secs(5);
 
 /// # Errors
 /// [`CameraError`] naming the file and what is wrong with it.
@@ -32,11 +35,25 @@ pub async fn open(source: &CameraSource) -> Result<Box<dyn UnitStream>, CameraEr
     }
 }
 
+/// The length that the container states; `None` when it states none or cannot be read.
+pub fn clip_length(path: &Path) -> Option<DurationMs> {
+    gst::init().ok()?;
+    let source = CameraSource { url: path.to_str()?.to_owned(), transport: Transport::default() };
+    let pipeline = build(&Named::new(&source, Vec::new()), &source.url).ok()?;
+    pipeline.play();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().ok()?;
+    let started =
+        runtime.block_on(async { tokio::time::timeout(LENGTH_WAIT, pipeline.queue.started()).await });
+    started.ok()?;
+    let length = pipeline.pipeline.query_duration::<gst::ClockTime>()?;
+    i64::try_from(length.mseconds()).ok().map(DurationMs)
+}
+
 /// A pipeline that reads the file, not started.
 ///
 /// # Errors
 /// [`CameraError`] when the file cannot be opened or an element of GStreamer is missing.
-pub fn build(named: &Named, url: &str) -> Result<Pipeline, CameraError> {
+fn build(named: &Named, url: &str) -> Result<Pipeline, CameraError> {
     let path = path_of(url).ok_or_else(|| named.not_found("is not the path of a file"))?;
     // Opening it here gives the system's own reason, which GStreamer would hide.
     match std::fs::File::open(&path).and_then(|f| f.metadata()) {
@@ -97,7 +114,7 @@ fn link_container(
 }
 
 /// The path in `file://…` (percent-decoded) or a plain path.
-pub fn path_of(url: &str) -> Option<PathBuf> {
+fn path_of(url: &str) -> Option<PathBuf> {
     if url.contains("://") {
         url::Url::parse(url).ok()?.to_file_path().ok()
     } else {
@@ -122,4 +139,21 @@ fn explain(named: &Named, err: &gst::message::Error, video: bool, delivered: u64
         _ if !video => "there is no video in it".to_owned(),
         _ => text,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(url: &str, want: Option<&str>) {
+        assert_eq!(path_of(url), want.map(PathBuf::from));
+    }
+
+    #[test]
+    fn paths() {
+        check("clips/a b.mp4", Some("clips/a b.mp4"));
+        check("file:///clips/a%20b.mp4", Some("/clips/a b.mp4"));
+        check("file://elsewhere/clip.mp4", None);
+    }
 }

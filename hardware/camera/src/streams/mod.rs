@@ -18,6 +18,8 @@ use crate::decoder::UnitDecoder;
 use crate::drivers::Cameras;
 use crate::problem::Named;
 
+pub use file::clip_length;
+
 #[async_trait]
 impl UnitDriver for Cameras {
     async fn open(&self, source: &CameraSource) -> Result<Box<dyn UnitStream>, CameraError> {

@@ -16,6 +16,7 @@ use retina::client::{
     SetupOptions, TcpTransportOptions, Transport as Carrier, UdpTransportOptions,
 };
 use retina::codec::{CodecItem, FrameFormat, ParametersRef, VideoFrame, VideoParametersCodec};
+use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::unit::Coding;
@@ -114,7 +115,8 @@ async fn play(
     let play = PlayOptions::default().initial_seq(InitialSequenceNumberPolicy::Ignore);
     let demuxed = session.play(play).await.map_err(refused)?.demuxed().map_err(refused)?;
     let mut units = RtspUnits {
-        demuxed,
+        demuxed: Some(demuxed),
+        runtime: Handle::current(),
         stream,
         named: named.clone(),
         coding: Coding::new(codec, (0, 0), Vec::new()),
@@ -165,7 +167,9 @@ fn sentence(err: &retina::Error) -> String {
 
 /// A playing camera.
 struct RtspUnits {
-    demuxed: Demuxed,
+    /// There until it is dropped.
+    demuxed: Option<Demuxed>,
+    runtime: Handle,
     stream: usize,
     named: Named,
     coding: Coding,
@@ -185,7 +189,8 @@ struct RtspUnits {
 impl RtspUnits {
     /// Takes note of the parameter sets that the session description or the stream told.
     fn learn(&mut self) {
-        let parameters = self.demuxed.streams().get(self.stream).and_then(|s| s.parameters());
+        let streams = self.demuxed.as_ref().map_or(&[][..], |demuxed| demuxed.streams());
+        let parameters = streams.get(self.stream).and_then(|s| s.parameters());
         let Some(ParametersRef::Video(parameters)) = parameters else { return };
         match parameters.codec_params() {
             VideoParametersCodec::H264 { sps, pps } => self.coding.learn(&[sps, pps]),
@@ -194,17 +199,21 @@ impl RtspUnits {
         }
     }
 
-    fn unit(&mut self, frame: VideoFrame) -> NextUnit {
-        self.heard = self.clock.elapsed();
-        self.useless = 0;
+    /// `None` for a unit without a picture.
+    fn unit(&mut self, frame: VideoFrame) -> Result<Option<NextUnit>, CameraError> {
         if frame.has_new_parameters() {
             self.learn();
         }
         self.is_lost |= frame.loss() > 0;
         let stamp = frame.timestamp();
         let ticks = frame_time::micros(stamp.elapsed(), stamp.clock_rate().get());
-        let taken = self.time.unit(ticks, Came { now: self.clock.now(), elapsed: self.heard });
         let coded = self.coding.with_lengths(frame.into_data(), UnitKind::Key);
+        if coded.bytes == 0 {
+            return self.useless("units without a picture").map(|()| None);
+        }
+        self.heard = self.clock.elapsed();
+        self.useless = 0;
+        let taken = self.time.unit(ticks, Came { now: self.clock.now(), elapsed: self.heard });
         self.number += 1;
         if self.is_lost {
             self.number += 1;
@@ -219,26 +228,29 @@ impl RtspUnits {
         };
         if std::mem::take(&mut self.is_lost) {
             self.held = Some(unit);
-            return NextUnit::Lost;
+            return Ok(Some(NextUnit::Lost));
         }
-        NextUnit::Unit(unit)
+        Ok(Some(NextUnit::Unit(unit)))
     }
 
-    /// A packet that cannot be used costs its picture; many in a row cost the session.
-    fn useless(&mut self, err: &retina::Error) -> Result<(), CameraError> {
+    fn broken(&mut self, err: &retina::Error) -> Result<(), CameraError> {
         let text = sentence(err);
-        // Only errors about packets name the source that sent them.
-        let is_packet = err.to_string().contains("\nstream: ") && !text.contains("receiving UDP");
+        // Only errors about packets name the stream that they came by.
+        if err.to_string().contains("\nstream: ") && !text.contains("receiving UDP") {
+            return self.useless(&text);
+        }
+        Err(self.named.stream(&format!("the stream broke: {text}")))
+    }
+
+    /// What cannot be used costs its picture; much of it in a row costs the session.
+    fn useless(&mut self, what: &str) -> Result<(), CameraError> {
         self.useless += 1;
-        if is_packet && self.useless <= USELESS_MAX {
-            tracing::debug!(camera = %self.named.camera, "a packet is left out: {text}");
-            self.is_lost = true;
+        self.is_lost = true;
+        tracing::debug!(camera = %self.named.camera, "left out: {what}");
+        if self.useless <= USELESS_MAX {
             return Ok(());
         }
-        Err(self.named.stream(&match is_packet {
-            true => format!("it sends something else than it said, or began anew: {text}"),
-            false => format!("the stream broke: {text}"),
-        }))
+        Err(self.named.stream(&format!("it sends something else than it said, or began anew: {what}")))
     }
 
     fn report(&mut self, packet: &retina::rtcp::ReceivedCompoundPacket) {
@@ -256,6 +268,14 @@ impl RtspUnits {
     }
 }
 
+impl Drop for RtspUnits {
+    fn drop(&mut self) {
+        // The camera is told in the background, also by a thread that knows no runtime.
+        let _runtime = self.runtime.enter();
+        drop(self.demuxed.take());
+    }
+}
+
 #[async_trait]
 impl UnitStream for RtspUnits {
     async fn next(&mut self) -> Result<NextUnit, CameraError> {
@@ -263,13 +283,16 @@ impl UnitStream for RtspUnits {
             return Ok(NextUnit::Unit(unit));
         }
         loop {
+            let Some(demuxed) = self.demuxed.as_mut() else { return Ok(NextUnit::End) };
             tokio::select! {
                 biased;
-                item = self.demuxed.next() => match item {
-                    Some(Ok(CodecItem::VideoFrame(frame))) => return Ok(self.unit(frame)),
+                item = demuxed.next() => match item {
+                    Some(Ok(CodecItem::VideoFrame(frame))) => if let Some(next) = self.unit(frame)? {
+                        return Ok(next);
+                    },
                     Some(Ok(CodecItem::Rtcp(packet))) => self.report(&packet),
                     Some(Ok(_)) => {}
-                    Some(Err(err)) => self.useless(&err)?,
+                    Some(Err(err)) => self.broken(&err)?,
                     None => return Ok(NextUnit::End),
                 },
                 () = &mut self.silence => {

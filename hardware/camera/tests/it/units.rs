@@ -231,3 +231,37 @@ fn decoders_have_no_threads() {
     let after = threads();
     assert!(after < before + 40, "{before} threads became {after}");
 }
+
+/// H.265 with open groups of pictures: key frames are CRA pictures, and pictures shown before them lean on what was before.
+#[test]
+fn decoding_begins_at_any_clean_random_access_picture() {
+    let dir = tempfile::tempdir().unwrap();
+    let encoder = "x265enc key-int-max=10 log-level=none option-string=open-gop=1:bframes=3:keyint=10:min-keyint=10:scenecut=0 ! h265parse";
+    let all = units(&clip(dir.path(), 60, encoder, "matroskamux")).unwrap();
+    let cra = |data: &[u8]| data.windows(4).any(|w| w[..3] == [0, 0, 1] && w[3] >> 1 == 21);
+    let keys: Vec<usize> = (0..all.len()).filter(|&n| all[n].facts.kind == UnitKind::Key).collect();
+    assert!(keys.len() >= 5 && keys[1..].iter().all(|&n| cra(&all[n].data)), "{keys:?}");
+    let whole = decoded(&all);
+    assert_eq!(whole.len(), 60);
+    for &key in &keys[1..] {
+        let frames = decoded(&all[key..]);
+        // Those shown before the key frame are left out.
+        assert_eq!(frames[0].pts, all[key].pts);
+        assert!(frames.len() >= all.len() - key - 3, "{} of {}", frames.len(), all.len() - key);
+        for frame in &frames {
+            let same = whole.iter().find(|w| w.pts == frame.pts).unwrap();
+            let (a, b) = (same.picture.planes.plane(0), frame.picture.planes.plane(0));
+            assert!(
+                (0..240).all(|y| a.data[y * a.stride..][..320] == b.data[y * b.stride..][..320]),
+                "{:?}",
+                frame.pts
+            );
+        }
+    }
+    // The same after a gap.
+    let gap: Vec<_> = all[..keys[1] + 4].iter().chain(&all[keys[3]..]).cloned().collect();
+    let frames = decoded(&gap);
+    let before = gap[..keys[1] + 4].iter().map(|unit| unit.pts).max().unwrap();
+    let guessed = |pts| pts > before && pts < all[keys[3]].pts;
+    assert!(frames.iter().all(|f| !guessed(f.pts)), "{frames:?}");
+}

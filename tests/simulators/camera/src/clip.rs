@@ -109,7 +109,8 @@ fn encode(path: &Path, codec: Codec, into: &Path) -> anyhow::Result<()> {
     }
 }
 
-fn load(path: &Path, codec: Codec) -> anyhow::Result<Clip> {
+/// A clip that is Matroska in this codec already.
+pub fn load(path: &Path, codec: Codec) -> anyhow::Result<Clip> {
     let name = codec.name();
     let launch = format!(
         "filesrc name=in ! matroskademux ! {name}parse config-interval=-1 ! \

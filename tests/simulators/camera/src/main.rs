@@ -3,10 +3,11 @@
 
 mod clip;
 mod config;
+mod plain;
 mod server;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
@@ -17,6 +18,7 @@ use clap::Parser;
 use gst::glib;
 
 use crate::config::{Camera, Codec};
+use crate::plain::Fault;
 use crate::server::Server;
 
 /// Street cameras over RTSP, out of clips that play for ever at their own speed.
@@ -51,6 +53,19 @@ struct Args {
     /// It goes away this often, for 3 s: 30s.
     #[arg(long, value_parser = config::seconds)]
     restart_every: Option<Duration>,
+    /// That camera misbehaves. It is then played by a small server of its own kind, as many times over as it is asked for,
+    /// without a password.
+    #[arg(long, value_enum, requires = "clip", conflicts_with_all = ["user", "restart_every"])]
+    fault: Option<Fault>,
+    /// The clip is Matroska in that codec already and is played as it is.
+    #[arg(long, requires = "fault")]
+    as_is: bool,
+    /// The clip that a camera plays which changes midway.
+    #[arg(long, value_name = "FILE", requires = "fault")]
+    other: Option<PathBuf>,
+    /// Its codec.
+    #[arg(long, value_enum, default_value = "h264")]
+    other_codec: Codec,
     /// Port of the first camera; each next one adds 1. 0 takes free ports. Wins over the configuration.
     #[arg(long)]
     port: Option<u16>,
@@ -68,6 +83,9 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> anyhow::Result<()> {
     gst::init().context("starting GStreamer")?;
+    if let (Some(fault), Some(clip)) = (args.fault, &args.clip) {
+        return plain(&args, fault, clip);
+    }
     let (cameras, port) = cameras(&args)?;
     let street = glib::MainLoop::new(None, false);
     end_on_signal(street.clone())?;
@@ -87,6 +105,29 @@ fn run(args: Args) -> anyhow::Result<()> {
         Some(err) => Err(err),
         None => Ok(()),
     }
+}
+
+/// One camera by the plain server, until the program is killed or interrupted.
+fn plain(args: &Args, fault: Fault, clip: &Path) -> anyhow::Result<()> {
+    let prepare = if args.as_is { clip::load } else { clip::prepare };
+    let first = prepare(clip, args.codec)?;
+    let other = args.other.as_deref().map(|other| clip::prepare(other, args.other_codec)).transpose()?;
+    let other = other.as_ref().map(|clip| (clip, args.other_codec));
+    let street = plain::Street::new(fault, (&first, args.codec), other);
+    let path = args.path.trim_matches('/').to_owned();
+    let ready = move |port| {
+        let line = serde_json::json!({"camera": path, "url": format!("rtsp://127.0.0.1:{port}/{path}")});
+        // Who does not read it has gone.
+        let _ = writeln!(std::io::stdout(), "{line}");
+    };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting tokio")?;
+    runtime.block_on(async {
+        tokio::select! {
+            served = plain::serve(street, args.port.unwrap_or(8554), ready) => served,
+            _ = tokio::signal::ctrl_c() => Ok(()),
+        }
+    })
 }
 
 fn cameras(args: &Args) -> anyhow::Result<(Vec<Camera>, u16)> {
