@@ -30,6 +30,8 @@ enum Command {
     Track(commands::track::Args),
     /// Tools for detection networks.
     Models(commands::models::Args),
+    /// Says what this machine has, how fast it is, and how many cameras it carries.
+    Probe(commands::probe::Args),
     /// Tools for GPS trackers.
     Gps(commands::gps::Args),
 }
@@ -49,6 +51,7 @@ fn main() -> std::process::ExitCode {
         Command::Detect(args) => commands::detect::run(args),
         Command::Track(args) => commands::track::run(args),
         Command::Models(args) => commands::models::run(args),
+        Command::Probe(args) => commands::probe::run(args),
         Command::Gps(args) => commands::gps::run(args),
     };
     match done {

@@ -4,5 +4,6 @@ pub mod analyze;
 pub mod detect;
 pub mod gps;
 pub mod models;
+pub mod probe;
 pub mod run;
 pub mod track;
