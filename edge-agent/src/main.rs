@@ -28,10 +28,10 @@ enum Command {
     Detect(commands::detect::Args),
     /// Follows given detections (MOTChallenge) and prints tracks.
     Track(commands::track::Args),
-    /// Says what this machine has, how fast it is, and how many cameras it carries.
-    Probe(commands::probe::Args),
     /// Tools for detection networks.
     Models(commands::models::Args),
+    /// Says what this machine has, how fast it is, and how many cameras it carries.
+    Probe(commands::probe::Args),
     /// Tools for GPS trackers.
     Gps(commands::gps::Args),
 }
@@ -50,8 +50,8 @@ fn main() -> std::process::ExitCode {
         Command::Analyze(args) => commands::analyze::run(args),
         Command::Detect(args) => commands::detect::run(args),
         Command::Track(args) => commands::track::run(args),
-        Command::Probe(args) => commands::probe::run(args),
         Command::Models(args) => commands::models::run(args),
+        Command::Probe(args) => commands::probe::run(args),
         Command::Gps(args) => commands::gps::run(args),
     };
     match done {
