@@ -14,7 +14,7 @@ use crate::hall::Hall;
 
 /// What a list shows unless it is told otherwise: all but the masses.
 const LISTED: [&str; 5] = ["line_crossing", "rule", "camera_state", "signal_alarm", "signal_state"];
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 10] = [
     "line_crossing",
     "counts",
     "rule",
