@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use control_center_store::Store;
+use hardware_bus::ZenohBus;
 use hardware_ports::Clock;
 use hardware_ports::bus::Bus;
 use tokio::sync::Semaphore;
@@ -11,12 +12,16 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::passwords::Passwords;
 use crate::auth::sessions::Sessions;
 use crate::city_view::CityView;
+use crate::gateways::Gateways;
 use crate::pictures::Pictures;
 
 pub struct Hall {
     pub clock: Arc<dyn Clock>,
     pub store: Arc<Store>,
     pub bus: Arc<dyn Bus>,
+    /// The same bus, to change who may speak on it.
+    pub router: Arc<ZenohBus>,
+    pub gateways: Gateways,
     pub view: CityView,
     pub pictures: Pictures,
     pub sessions: Sessions,

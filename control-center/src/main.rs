@@ -9,6 +9,7 @@ mod city_view;
 mod commands;
 mod config;
 mod convert;
+mod gateways;
 mod hall;
 mod headers;
 mod page;
@@ -34,6 +35,8 @@ enum Command {
     Serve(commands::serve::Args),
     /// Enrols a gateway: writes the certificate that lets it onto the bus.
     GatewayCertificate(commands::gateway_certificate::Args),
+    /// A gateway may not speak any more: a running hall cuts it off.
+    RevokeGateway(commands::revoke_gateway::Args),
     /// Prints totals of what is stored, as one line of JSON.
     Figures(commands::figures::Args),
     /// Prints who looked at what, when and why, as lines of JSON.
@@ -54,6 +57,7 @@ fn main() -> std::process::ExitCode {
     let done = match Args::parse().command {
         Command::Serve(args) => commands::serve::run(&args),
         Command::GatewayCertificate(args) => commands::gateway_certificate::run(&args),
+        Command::RevokeGateway(args) => commands::revoke_gateway::run(&args),
         Command::Figures(args) => commands::figures::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::ResetPassword(args) => commands::reset_password::run(&args),

@@ -27,6 +27,8 @@ enum Command {
     Detect(commands::detect::Args),
     /// Follows given detections (MOTChallenge) and prints tracks.
     Track(commands::track::Args),
+    /// Says what this machine has, how fast it is, and how many cameras it carries.
+    Probe(commands::probe::Args),
     /// Tools for GPS trackers.
     Gps(commands::gps::Args),
 }
@@ -45,6 +47,7 @@ fn main() -> std::process::ExitCode {
         Command::Analyze(args) => commands::analyze::run(args),
         Command::Detect(args) => commands::detect::run(args),
         Command::Track(args) => commands::track::run(args),
+        Command::Probe(args) => commands::probe::run(args),
         Command::Gps(args) => commands::gps::run(args),
     };
     match done {

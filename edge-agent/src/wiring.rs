@@ -27,6 +27,8 @@ use hardware_ports::bus::Bus;
 use hardware_ports::{Clock, SystemClock};
 use hardware_signal::controllers;
 use hardware_signal::server::{SignalServer, SignalServerSettings};
+use models_domain::GatewayId;
+use models_wire::certificates;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, GpsListener, Hall, Known, Signals};
@@ -125,6 +127,7 @@ pub fn uplink(config: &Config, pole: &Pole, stop: &CancellationToken) -> Part {
         let (keeper, board, pictures) = (keeper.clone(), board.clone(), pictures.clone());
         let (stills, tracks, site, clock) = (stills.clone(), tracks.clone(), site.clone(), clock.clone());
         async move {
+            own_certificate(&settings.tls, &gateway)?;
             let bus: Arc<dyn Bus> = Arc::new(ZenohBus::open(settings).await?);
             begun.well();
             let bus_too = bus.clone();
@@ -156,6 +159,7 @@ fn buses(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
         let settings = GpsServerSettings {
             listeners: vec![gps_listener(listener)],
             zone_by_device: zones.clone(),
+            devices: buses.devices.clone(),
             limits: hardware_gps::server::Limits::default(),
         };
         let (sink, clock, stop) = (sink.clone(), pole.clock.clone(), stop.clone());
@@ -218,6 +222,21 @@ fn signal_settings(signals: &Signals) -> SignalServerSettings {
 fn bus_settings(hall: &Hall) -> BusSettings {
     let tls = TlsFiles { ca: hall.ca.clone(), certificate: hall.certificate.clone(), key: hall.key.clone() };
     BusSettings { role: Role::Pole { connect: hall.connect.clone() }, tls }
+}
+
+/// The hall lets each certificate use its own gateway's keys only, and refuses all others without a word.
+fn own_certificate(tls: &TlsFiles, gateway: &GatewayId) -> Result<(), Failure> {
+    let name = hardware_bus::common_name(&tls.certificate)?;
+    if certificates::is_of(&name, gateway) {
+        return Ok(());
+    }
+    let file = tls.certificate.display();
+    Err(format!(
+        "{file} was made for gateway {}, and this one is {gateway}; make one with control-center gateway-certificate \
+         --gateway {gateway}, or correct gateway.id",
+        name.split('.').next().unwrap_or_default()
+    )
+    .into())
 }
 
 fn site(config: &Config) -> Site {

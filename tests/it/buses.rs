@@ -50,7 +50,12 @@ impl Adapter {
             zone: None,
         };
         let listeners = ["gt06", "jt808"].into_iter().zip(addresses).map(listener).collect();
-        let settings = GpsServerSettings { listeners, zone_by_device: [].into(), limits: Limits::default() };
+        let settings = GpsServerSettings {
+            listeners,
+            zone_by_device: [].into(),
+            devices: None,
+            limits: Limits::default(),
+        };
         let server = GpsServer::bind(settings).await.expect("free ports");
         let (addresses, stop) = (server.addresses().to_vec(), CancellationToken::new());
         let task = tokio::spawn(server.run(recorder, Arc::new(SystemClock::new()), stop.clone()));

@@ -14,7 +14,7 @@ use edge_agent_core::site::{CameraSite, Site};
 use edge_agent_core::spool::SpoolSettings;
 use edge_agent_core::stills::{Stills, StillsSettings};
 use edge_agent_core::uplink::Uplink;
-use hardware_bus::{BusSettings, Role, TlsFiles, ZenohBus};
+use hardware_bus::{Access, BusSettings, Role, TlsFiles, ZenohBus};
 use hardware_ports::bus::{Bus, Delivery, Message};
 use hardware_ports::camera::{Frame, Picture};
 use hardware_ports::infer::{InferError, PictureEncoder};
@@ -141,7 +141,9 @@ fn keep(uplink: &Uplink, frames: u64) -> EventId {
 async fn nothing_is_lost_or_doubled_when_the_hall_restarts() {
     let dir = tempfile::tempdir().expect("a folder");
     certificates(dir.path());
-    let hall = open(dir.path(), "hall", Role::Hall { listen: "127.0.0.1:0".into() }).await;
+    let hall =
+        open(dir.path(), "hall", Role::Hall { listen: "127.0.0.1:0".into(), access: Access::Everybody })
+            .await;
     let address = hall.listening().await.expect("it listens").to_string();
     let bus = Arc::new(open(dir.path(), "pole", Role::Pole { connect: vec![address.clone()] }).await);
     let (board, stop) = (Arc::new(Board::default()), CancellationToken::new());
@@ -158,7 +160,7 @@ async fn nothing_is_lost_or_doubled_when_the_hall_restarts() {
     (EVENTS / 3 + 1..=EVENTS * 2 / 3).for_each(|n| _ = keep(&uplink, n));
     assert!(uplink.keeper.waiting() > EVENTS / 3);
 
-    let hall = open(dir.path(), "hall", Role::Hall { listen: address }).await;
+    let hall = open(dir.path(), "hall", Role::Hall { listen: address, access: Access::Everybody }).await;
     (EVENTS * 2 / 3 + 1..=EVENTS).for_each(|n| _ = keep(&uplink, n));
     store.serve(&hall, EVENTS as usize).await;
     assert_eq!(store.frames, (1..=EVENTS).collect::<Vec<_>>());

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, bail};
-use hardware_bus::{BusSettings, Role, TlsFiles, ZenohBus};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use hardware_bus::{Access, BusSettings, Role, TlsFiles, ZenohBus};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair};
 
 use crate::programs;
 
@@ -24,7 +24,7 @@ pub async fn hall(folder: &Path) -> anyhow::Result<(ZenohBus, String)> {
     certificates(folder)?;
     let at = |file: &str| folder.join(file);
     let tls = TlsFiles { ca: at("ca.pem"), certificate: at("hall.pem"), key: at("hall.key") };
-    let role = Role::Hall { listen: "127.0.0.1:0".to_owned() };
+    let role = Role::Hall { listen: "127.0.0.1:0".to_owned(), access: Access::Everybody };
     let hall = ZenohBus::open(BusSettings { role, tls }).await?;
     let address = hall.listening().await.context("the bus listens nowhere")?.to_string();
     Ok((hall, address))
@@ -38,9 +38,12 @@ fn certificates(folder: &Path) -> anyhow::Result<()> {
         std::fs::write(folder.join(&name), text).with_context(|| format!("writing {name}"))
     };
     write("ca.pem".to_owned(), ca.pem())?;
-    for name in ["hall", "pole"] {
+    for (name, common_name) in [("hall", "hall"), ("pole", GATEWAY)] {
         let key = KeyPair::generate()?;
-        let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()])?.signed_by(&key, &ca)?;
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()])?;
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, common_name);
+        let certificate = params.signed_by(&key, &ca)?;
         write(format!("{name}.pem"), certificate.pem())?;
         write(format!("{name}.key"), key.serialize_pem())?;
     }

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod figures;
 pub mod gateway_certificate;
 pub mod reset_password;
+pub mod revoke_gateway;
 pub mod serve;
 
 use std::io::Write;

@@ -10,7 +10,7 @@ use anyhow::Context;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use control_center_store::Store;
-use hardware_bus::{BusSettings, Role, TlsFiles, ZenohBus};
+use hardware_bus::{Access, BusSettings, Role, TlsFiles, ZenohBus};
 use hardware_ports::{Clock, SystemClock};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
@@ -20,6 +20,7 @@ use crate::auth::passwords::{self, Passwords};
 use crate::auth::sessions::Sessions;
 use crate::city_view::CityView;
 use crate::config::Config;
+use crate::gateways::{self, Gateways};
 use crate::hall::Hall;
 use crate::pictures::Pictures;
 use crate::tls::{Authority, Files};
@@ -61,7 +62,8 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
     let files = Authority::open(&config.data_dir, clock.now())?.hall(&names(config), clock.now())?;
     let store = Arc::new(Store::open(&config.database()).await?);
     let listener = listen("hall.listen", http_address(config, insecure_http))?;
-    let bus = open_bus(config, &files).await?;
+    let admitted = gateways::read(&store).await?;
+    let bus = Arc::new(open_bus(config, &files, gateways::access(&admitted)).await?);
     let bus_address = bus.listening().await.unwrap_or(config.bus_listen);
     first_user(&store, clock.as_ref()).await?;
     let hall = Arc::new(Hall {
@@ -72,7 +74,9 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
         searches: Semaphore::new(api::SEARCHES),
         tls: !insecure_http,
         stop: stop.clone(),
-        bus: Arc::new(bus),
+        bus: bus.clone(),
+        router: bus,
+        gateways: Gateways::new(admitted),
         clock,
         store,
     });
@@ -167,9 +171,9 @@ fn listen(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     Ok(listener)
 }
 
-async fn open_bus(config: &Config, files: &Files) -> anyhow::Result<ZenohBus> {
+async fn open_bus(config: &Config, files: &Files, access: Access) -> anyhow::Result<ZenohBus> {
     let Files { ca, certificate, key } = files.clone();
-    let role = Role::Hall { listen: config.bus_listen.to_string() };
+    let role = Role::Hall { listen: config.bus_listen.to_string(), access };
     let bus = ZenohBus::open(BusSettings { role, tls: TlsFiles { ca, certificate, key } });
     bus.await.with_context(|| {
         format!(

@@ -68,7 +68,9 @@ async fn gather(
     let mut next = Some(first);
     while let Some(message) = next {
         match read(&message) {
-            Ok(batch) => offer(hall, ingest, batch, &mut commit),
+            Ok(batch) if hall.gateways.admit(&batch.run.gateway) => offer(hall, ingest, batch, &mut commit),
+            // Told once; nothing is confirmed.
+            Ok(_) => {}
             Err(err) => {
                 tracing::warn!(key = message.key, "a batch that cannot be read is left to its pole: {err:#}")
             }

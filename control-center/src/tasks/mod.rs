@@ -1,5 +1,6 @@
 //! What the hall does by itself: one file per task, one list, one supervisor.
 
+mod enrolment;
 mod housekeeping;
 mod ingest;
 mod presence;
@@ -23,6 +24,7 @@ pub struct Task {
 
 /// Every task of the hall. Add a file, its `mod` and its line.
 static ALL: &[Task] = &[
+    Task { name: "enrolment", run: |hall| Box::pin(enrolment::run(hall)) },
     Task { name: "presence", run: |hall| Box::pin(presence::run(hall)) },
     Task { name: "state", run: |hall| Box::pin(state::run(hall)) },
     Task { name: "ingest", run: |hall| Box::pin(ingest::run(hall)) },

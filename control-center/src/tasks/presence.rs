@@ -17,6 +17,10 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
             tracing::warn!(key = presence.key, "a presence on a key that is not ours");
             continue;
         };
+        // Going is always believed.
+        if presence.alive && !hall.gateways.admit(&gateway) {
+            continue;
+        }
         tracing::info!(%gateway, alive = presence.alive, "gateway");
         let now = hall.clock.now();
         hall.view.change(now, |city| city.presence(&gateway, presence.alive, now));

@@ -31,6 +31,7 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
     let mut written = Written::new();
     while let Some(message) = arriving.recv().await {
         match read(&message) {
+            Ok((gateway, _)) if !hall.gateways.admit(&gateway) => {}
             Ok((gateway, state)) => take(&hall, &mut written, gateway, state, &message.payload).await,
             Err(err) => tracing::warn!(key = message.key, "a state that cannot be read: {err:#}"),
         }

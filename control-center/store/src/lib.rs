@@ -1,9 +1,10 @@
 //! The only crate with SQL. Today SQLite in one file; PostgreSQL comes behind the same [`Store`].
 //!
 //! Suggested reading order: `open`, `ingest` (the one writer of events), `minutes` (sums),
-//! `read` (lists), `gateways`, `people`, `audit`, `stills`.
+//! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `audit`, `stills`.
 
 mod audit;
+mod enrolled;
 mod errs;
 mod gateways;
 mod ingest;
@@ -16,6 +17,7 @@ mod rows;
 mod stills;
 
 pub use audit::AuditLine;
+pub use enrolled::EnrolledRow;
 pub use errs::{Kind, StoreError};
 pub use gateways::{SavedState, StateRow};
 pub use ingest::{Commit, Gap, NewEvent};

@@ -119,6 +119,16 @@ impl Hall {
         String::from_utf8_lossy(&out.stdout).into_owned()
     }
 
+    /// What a command that must fail says.
+    pub fn fail(&self, args: &[&str]) -> String {
+        let mut command = Command::new(PROGRAM);
+        let out =
+            command.arg(args[0]).arg("--config").arg(self.dir.path().join("hall.toml")).args(&args[1..]);
+        let out = out.output().unwrap();
+        assert!(!out.status.success(), "it must fail: {args:?}");
+        String::from_utf8_lossy(&out.stderr).into_owned()
+    }
+
     pub async fn channel(&self) -> Channel {
         let ca = Certificate::from_pem(fs::read(self.ca()).unwrap());
         let tls = ClientTlsConfig::new().ca_certificate(ca);

@@ -1,6 +1,7 @@
 //! The running hall from outside: the real program, real TLS, a real bus.
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod access;
 mod closed;
 mod harness;
 mod sign_in;

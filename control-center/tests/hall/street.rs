@@ -17,35 +17,43 @@ use tonic::transport::Channel;
 
 use crate::harness::{Hall, with};
 
-const BOOT: u64 = 1_700_000_000_000;
-const SOON: Duration = Duration::from_secs(20);
+pub const BOOT: u64 = 1_700_000_000_000;
+pub const SOON: Duration = Duration::from_secs(20);
 
-/// A gateway `pole-1`, enrolled and connected.
-struct Pole {
-    bus: ZenohBus,
-    stored: Receiver<BusMessage>,
+/// A gateway, enrolled and connected.
+pub struct Pole {
+    id: String,
+    pub bus: ZenohBus,
+    pub stored: Receiver<BusMessage>,
 }
 
 impl Pole {
-    async fn join(hall: &Hall) -> Self {
-        let out = hall.dir.path().join("pole-1");
-        hall.run(&["gateway-certificate", "--gateway", "pole-1", "--out", out.to_str().unwrap()]);
+    pub async fn join(hall: &Hall) -> Self {
+        Self::join_as(hall, "pole-1").await
+    }
+
+    /// Enrols the gateway, with a new certificate if it was before, and connects.
+    pub async fn join_as(hall: &Hall, id: &str) -> Self {
+        // A folder of its own each time: a session that dials again reads its files again.
+        let mut folders = (1..).map(|n| hall.dir.path().join(format!("{id}-{n}")));
+        let out = folders.find(|folder| !folder.exists()).unwrap();
+        hall.run(&["gateway-certificate", "--gateway", id, "--out", out.to_str().unwrap()]);
         let file = |name: &str| Path::new(&out).join(name);
         let tls = TlsFiles { ca: file("ca.pem"), certificate: file("cert.pem"), key: file("key.pem") };
         let role = Role::Pole { connect: vec![hall.bus.to_string()] };
         let bus = ZenohBus::open(BusSettings { role, tls }).await.unwrap();
-        let stored = bus.subscribe("city/v1/pole-1/stored", 100).await.unwrap();
-        bus.announce("city/v1/pole-1/alive").await.unwrap();
-        Self { bus, stored }
+        let stored = bus.subscribe(&format!("city/v1/{id}/stored"), 100).await.unwrap();
+        bus.announce(&format!("city/v1/{id}/alive")).await.unwrap();
+        Self { id: id.to_owned(), bus, stored }
     }
 
-    async fn put(&self, what: &str, message: &impl Message) {
-        let key = format!("city/v1/pole-1/{what}");
+    pub async fn put(&self, what: &str, message: &impl Message) {
+        let key = format!("city/v1/{}/{what}", self.id);
         self.bus.publish(&key, message.encode_to_vec(), Delivery::Wait).await.unwrap();
     }
 
     /// Sends the batch, again and again, until the hall says how far it is; that.
-    async fn send(&mut self, oldest_kept: u64, events: &[v1::Event]) -> u64 {
+    pub async fn send(&mut self, oldest_kept: u64, events: &[v1::Event]) -> u64 {
         while self.stored.try_recv().is_ok() {}
         let batch = v1::EventBatch { boot: BOOT, oldest_kept, events: events.to_vec() };
         let told = async {
@@ -62,7 +70,7 @@ impl Pole {
         tokio::time::timeout(SOON, told).await.expect("the hall answers")
     }
 
-    async fn tell_state(&self) {
+    pub async fn tell_state(&self) {
         let up = v1::Link::Up.into();
         let camera =
             v1::CameraInfo { camera: "c-1".into(), width: 1280, height: 720, link: up, ..Default::default() };
@@ -122,11 +130,11 @@ fn street(seq: u64) -> v1::Event {
     v1::Event { seq, at_ms, body: Some(body) }
 }
 
-fn streets(seqs: std::ops::RangeInclusive<u64>) -> Vec<v1::Event> {
+pub fn streets(seqs: std::ops::RangeInclusive<u64>) -> Vec<v1::Event> {
     seqs.map(street).collect()
 }
 
-async fn client(hall: &Hall) -> (CityServiceClient<Channel>, String) {
+pub async fn client(hall: &Hall) -> (CityServiceClient<Channel>, String) {
     (CityServiceClient::new(hall.channel().await), hall.token().await)
 }
 

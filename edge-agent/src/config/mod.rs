@@ -91,6 +91,8 @@ pub struct Buses {
     pub listen: Vec<GpsListener>,
     /// Zone of single devices' clocks, by what the device calls itself.
     pub zone_by_device: BTreeMap<String, String>,
+    /// The devices that are taken, by what they call themselves; `None` takes every one.
+    pub devices: Option<BTreeSet<String>>,
 }
 
 #[derive(Debug)]
@@ -236,8 +238,20 @@ fn buses(mut section: Section<'_, '_>, known: &Known) -> Buses {
             zone: own_zone.or_else(|| otherwise.clone()),
         });
     }
+    let devices = devices(&mut section);
     let zones = section.section("zones").map(|mut s| s.pairs(zone)).unwrap_or_default();
-    Buses { listen, zone_by_device: zones.into_iter().collect() }
+    Buses { listen, zone_by_device: zones.into_iter().collect(), devices }
+}
+
+fn devices(section: &mut Section<'_, '_>) -> Option<BTreeSet<String>> {
+    if !section.has("devices") {
+        return None;
+    }
+    let devices: BTreeSet<String> = section.list("devices").into_iter().collect();
+    if devices.is_empty() {
+        section.problem(&section.span(), "devices", "names no device; leave it out to take every one");
+    }
+    Some(devices)
 }
 
 fn signals(mut section: Section<'_, '_>, gateway: &str, known: &Known) -> Option<Signals> {

@@ -52,6 +52,10 @@ impl<'p, 't> Section<'p, 't> {
         self.span.clone()
     }
 
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     pub fn problem(&self, at: &Range<usize>, key: &str, what: impl std::fmt::Display) {
         self.problems.add(at, format!("{}: {what}", self.named(key)));
     }

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use hardware_ports::bus::BusError;
 
+use crate::access::Access;
+use crate::tls;
+
 /// How one program takes part in the bus.
 #[derive(Debug, Clone)]
 pub struct BusSettings {
@@ -14,7 +17,7 @@ pub struct BusSettings {
 #[derive(Debug, Clone)]
 pub enum Role {
     /// A whole router in this process: every pole dials it. `listen` is HOST:PORT; port 0 takes a free one.
-    Hall { listen: String },
+    Hall { listen: String, access: Access },
     /// Dials every HOST:PORT of `connect` for ever, also when nobody is there yet, and listens to nobody.
     Pole { connect: Vec<String> },
 }
@@ -29,6 +32,8 @@ pub struct TlsFiles {
 
 /// zenoh closes the oldest sessions beyond this: one per gateway (700 in the city) with room for growth.
 const MAX_SESSIONS: usize = 4_000;
+/// A pole dials again soon after it lost the hall, which may only have changed its rules, and never less than every 4 s.
+const RETRY: &str = "{ period_init_ms: 250, period_max_ms: 4000, period_increase_factor: 2 }";
 
 impl BusSettings {
     /// zenoh's own configuration. No multicast, no gossip: nobody is found, everybody is configured.
@@ -47,9 +52,12 @@ impl BusSettings {
         set("transport/shared_memory/enabled", "false".into())?;
         set("transport/unicast/max_sessions", MAX_SESSIONS.to_string())?;
         match &self.role {
-            Role::Hall { listen } => {
+            Role::Hall { listen, access } => {
                 set("mode", text("router"))?;
                 set("listen/endpoints", list(std::slice::from_ref(listen)))?;
+                if let Some(rules) = access.to_zenoh(&tls::common_name(&self.tls.certificate)?)? {
+                    set("access_control", rules.to_string())?;
+                }
             }
             Role::Pole { connect } => {
                 // A peer that only dials: unlike a client it may start before the router is there.
@@ -58,6 +66,7 @@ impl BusSettings {
                 set("connect/endpoints", list(connect))?;
                 set("connect/timeout_ms", "-1".into())?;
                 set("connect/exit_on_failure", "false".into())?;
+                set("connect/retry", RETRY.into())?;
                 set("open/return_conditions/connect_scouted", "false".into())?;
                 set("open/return_conditions/declares", "false".into())?;
             }

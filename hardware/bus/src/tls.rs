@@ -9,6 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::settings::TlsFiles;
 
@@ -41,6 +42,23 @@ pub(crate) fn client_config(files: &TlsFiles) -> Result<ClientConfig, BusError> 
         .with_root_certificates(roots)
         .with_client_auth_cert(chain, key)
         .map_err(|e| bad("the certificate", &files.certificate, &e))
+}
+
+/// The common name of the certificate in `file`, by which access is granted.
+///
+/// # Errors
+/// [`BusError::Open`] naming the file when it is no certificate, or one without a name.
+pub fn common_name(file: &Path) -> Result<String, BusError> {
+    let all = certificates("the certificate", file)?;
+    let first = all.first().ok_or_else(|| bad("the certificate", file, &"it holds no certificate"))?;
+    let (_, parsed) = X509Certificate::from_der(first).map_err(|e| bad("the certificate", file, &e))?;
+    let name = parsed.subject().iter_common_name().next().and_then(|name| name.as_str().ok());
+    name.map(str::to_owned).ok_or_else(|| {
+        BusError::Open(format!(
+            "the certificate {} has no common name, by which access is granted",
+            file.display()
+        ))
+    })
 }
 
 fn certificates(what: &str, file: &Path) -> Result<Vec<CertificateDer<'static>>, BusError> {

@@ -1,5 +1,7 @@
 //! A camera's address taken apart: where it is, and the credentials, which travel separately.
 
+use hardware_ports::secrets::{self, percent_decoded};
+
 /// The parts of `rtsp://user:password@host:554/path`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
@@ -14,7 +16,7 @@ pub struct Address {
 impl Address {
     /// What must never be seen in a text: the password as written is struck out by its place, this is for its copies.
     pub fn secrets(&self) -> Vec<String> {
-        self.password.iter().cloned().collect()
+        self.password.iter().cloned().chain(secrets::secrets(&self.url)).collect()
     }
 }
 
@@ -28,32 +30,15 @@ pub fn parse(url: &str) -> Address {
         return Address { url: url.to_owned(), user: None, password: None, tls };
     };
     let (user, password) = match rest[..at].split_once(':') {
-        Some((user, password)) => (user, Some(decoded(password))),
+        Some((user, password)) => (user, Some(percent_decoded(password))),
         None => (&rest[..at], None),
     };
-    Address { url: format!("{scheme}://{}", &rest[at + 1..]), user: Some(decoded(user)), password, tls }
-}
-
-/// Percent-decoded; a `%` without two hexadecimal digits behind it stands for itself.
-fn decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut i = 0;
-    while i < bytes.len() {
-        let digits = bytes.get(i + 1..i + 3).filter(|d| d.iter().all(u8::is_ascii_hexdigit));
-        let byte = digits.and_then(|d| u8::from_str_radix(std::str::from_utf8(d).ok()?, 16).ok());
-        match byte {
-            Some(byte) if bytes[i] == b'%' => {
-                out.push(byte);
-                i += 3;
-            }
-            _ => {
-                out.push(bytes[i]);
-                i += 1;
-            }
-        }
+    Address {
+        url: format!("{scheme}://{}", &rest[at + 1..]),
+        user: Some(percent_decoded(user)),
+        password,
+        tls,
     }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]
@@ -75,6 +60,14 @@ mod tests {
         check("rtsp://u:p@ss:w@cam", "rtsp://cam", Some("u"), Some("p@ss:w"));
         check("rtsp://u:a%2Fb%@cam/", "rtsp://cam/", Some("u"), Some("a/b%"));
         check("rtsp://u:%zz%4@cam/", "rtsp://cam/", Some("u"), Some("%zz%4"));
+        check("rtsp://cam/x?password=a@b", "rtsp://cam/x?password=a@b", None, None);
         check("RTSPS://u:@[::1]:322/x", "RTSPS://[::1]:322/x", Some("u"), Some(""));
+    }
+
+    #[test]
+    fn every_secret_of_an_address_is_known() {
+        let secrets = |url: &str| parse(url).secrets();
+        assert_eq!(secrets("rtsp://u:p%40ss@cam/x?token=abcd"), ["p@ss", "abcd"]);
+        assert_eq!(secrets("rtsp://cam/user=u_password=tlJwpbo6_channel=1"), ["tlJwpbo6"]);
     }
 }

@@ -1,6 +1,7 @@
 //! GStreamer's troubles in the words of [`CameraError`]: what failed, with which camera, and what to do.
 
 use hardware_ports::camera::{CameraError, CameraSource};
+use hardware_ports::secrets::without_pairs;
 
 /// The camera as it is named to people, and the words that must never be seen in a text about it.
 #[derive(Debug, Clone)]
@@ -36,7 +37,7 @@ impl Named {
 
     /// GStreamer's texts may repeat a URL or a header.
     fn strike(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
+        self.secrets.iter().fold(without_pairs(text), |text, secret| text.replace(secret.as_str(), "***"))
     }
 }
 

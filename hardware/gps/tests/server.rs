@@ -46,6 +46,11 @@ struct Running {
 }
 
 async fn start(limits: Limits) -> Running {
+    start_for(limits, None).await
+}
+
+/// Takes these devices only.
+async fn start_for(limits: Limits, devices: Option<&[&str]>) -> Running {
     let listener = |protocol: &str, transport| Listener {
         protocol: protocol.to_owned(),
         address: "127.0.0.1:0".parse().expect("an address"),
@@ -57,7 +62,8 @@ async fn start(limits: Limits) -> Running {
         listener("jt808", Transport::Tcp),
         listener("gt06", Transport::Udp),
     ];
-    let settings = GpsServerSettings { listeners, zone_by_device: [].into(), limits };
+    let devices = devices.map(|all| all.iter().map(ToString::to_string).collect());
+    let settings = GpsServerSettings { listeners, zone_by_device: [].into(), devices, limits };
     let server = GpsServer::bind(settings).await.expect("free ports");
     let recorder = Arc::new(Recorder::default());
     let (addresses, counters) = (server.addresses().to_vec(), server.counters());
@@ -226,6 +232,24 @@ fn jt808_report() -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn only_listed_devices_are_kept_and_answered() {
+    let running = start_for(Limits::default(), Some(&["864717003283581"])).await;
+    let mut stranger = running.connect(1).await;
+    stranger.write_all(&jt808_report()).await.expect("written");
+    let mut said = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(10), stranger.read_to_end(&mut said)).await;
+    let _ = read.expect("closed in time");
+    assert!(said.is_empty(), "{said:02x?}");
+    assert_eq!((running.fixes().len(), running.counters.now().unlisted), (0, 1));
+
+    let mut ours = running.connect(0).await;
+    ours.write_all(&[unhex(LOGIN), unhex(POSITION), heartbeat()].concat()).await.expect("written");
+    answer(&mut ours, 20).await;
+    assert_eq!((running.fixes().len(), running.counters.now().unlisted), (1, 1));
+    running.end().await;
+}
+
+#[tokio::test]
 async fn a_position_without_a_name_ends_the_connection() {
     let running = start(Limits::default()).await;
     let mut stream = running.connect(0).await;
@@ -261,6 +285,7 @@ async fn listeners_that_cannot_be_opened_say_why() {
         let settings = GpsServerSettings {
             listeners: vec![listener],
             zone_by_device: [].into(),
+            devices: None,
             limits: Limits::default(),
         };
         let err = GpsServer::bind(settings).await.err().expect("refused").to_string();

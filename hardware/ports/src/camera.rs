@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use models_domain::{DurationMs, UtcMillis};
 
+pub use crate::secrets::without_password;
+
 /// Where a picture's bytes lie in one plane: row `y` starts at `data[y * stride]`.
 #[derive(Debug, Clone, Copy)]
 pub struct Plane<'a> {
@@ -133,21 +135,6 @@ impl fmt::Debug for CameraSource {
     }
 }
 
-/// The URL with its password struck out, for people and logs.
-pub fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    // The last '@' ends the credentials: passwords with an unescaped '@' are common in cameras' manuals.
-    // A password with an unescaped '/' ends later still; then rather hide a piece of the path than show one of the password.
-    let Some(at) = rest[..authority_end].rfind('@').or_else(|| rest.rfind('@')) else {
-        return url.to_owned();
-    };
-    match rest[..at].split_once(':') {
-        Some((user, _)) => format!("{scheme}://{user}:***{}", &rest[at..]),
-        None => url.to_owned(),
-    }
-}
-
 /// Why a camera gives no pictures; the text says what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CameraError {
@@ -184,24 +171,4 @@ pub trait CameraDriver: Send + Sync {
     /// # Errors
     /// [`CameraError`] naming the camera without its password.
     fn open(&self, source: &CameraSource, pace: Pace) -> Result<Box<dyn CameraStream>, CameraError>;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(url: &str, want: &str) {
-        assert_eq!(without_password(url), want);
-    }
-
-    #[test]
-    fn passwords_are_struck_out() {
-        check("rtsp://admin:s3cret@10.0.0.9:554/a?b=c@d", "rtsp://admin:***@10.0.0.9:554/a?b=c@d");
-        check("rtsp://admin:p@ss@cam/x", "rtsp://admin:***@cam/x");
-        check("rtsp://admin@cam/x", "rtsp://admin@cam/x");
-        check("rtsp://cam/x", "rtsp://cam/x");
-        check("rtsp://admin:a/b@cam/x", "rtsp://admin:***@cam/x");
-        check("/clips/a:b@c.mp4", "/clips/a:b@c.mp4");
-    }
 }

@@ -21,6 +21,9 @@ const WRITE_MAX: Duration = Duration::from_secs(10);
 /// Longest wait for the sink; the site gives up on its acknowledgement after 30 s.
 const KEEP_MAX: Duration = Duration::from_secs(15);
 
+/// After the sink refused that a link is down: nothing else comes from this site.
+const TELL_AGAIN: Duration = Duration::from_secs(1);
+
 const READ_BYTES: usize = 16 * 1024;
 
 pub(crate) struct Connection {
@@ -61,8 +64,17 @@ impl Connection {
             return;
         };
         info!(site, reason, "a site's connection ended");
-        if let Err(err) = self.tell(&site, Link::Down, reason).await {
-            warn!(site, %err, "the state of the link was lost");
+        let down = LinkState { link: Link::Down, reason };
+        // A newer connection of the site ends this: what it tells is the state then.
+        let mut told = false;
+        while let Err(err) = self.tell(&site, down.clone()).await {
+            if !std::mem::replace(&mut told, true) {
+                warn!(site, %err, "the state of the link is not kept yet; tried again");
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return warn!(site, "the state of the link was lost"),
+                () = tokio::time::sleep(TELL_AGAIN) => {}
+            }
         }
     }
 
@@ -119,7 +131,7 @@ impl Connection {
                     } else {
                         warn!(site, remark, "a site's link is up, but");
                     }
-                    self.tell(&site, Link::Up, remark).await.map_err(not_kept)?;
+                    self.tell(&site, LinkState { link: Link::Up, reason: remark }).await.map_err(not_kept)?;
                 }
             }
             Action::Warn(text) => warn!(site = self.site.as_deref().unwrap_or("unknown"), "{text}"),
@@ -147,8 +159,7 @@ impl Connection {
         }
     }
 
-    async fn tell(&self, site: &str, link: Link, reason: String) -> Result<(), NotKept> {
-        let state = LinkState { link, reason };
+    async fn tell(&self, site: &str, state: LinkState) -> Result<(), NotKept> {
         self.shared
             .links
             .tell(site, self.number, self.shared.clock.now(), state, self.shared.sink.as_ref())

@@ -50,10 +50,10 @@ impl Links {
         true
     }
 
-    /// Keeps the link's state, if `connection` still speaks for the site.
+    /// Keeps the link's state, if `connection` still speaks for the site; that it is down is the last thing it tells.
     ///
     /// # Errors
-    /// [`NotKept`] when the sink refuses.
+    /// [`NotKept`] when the sink refuses; it may be told again.
     pub async fn tell(
         &self,
         site: &str,
@@ -67,10 +67,12 @@ impl Links {
         if holder.as_ref().is_none_or(|holder| holder.connection != connection) {
             return Ok(());
         }
-        if state.link == Link::Down {
+        let down = state.link == Link::Down;
+        sink.accept(SignalReport::Link { junction: slot.junction.clone(), at, state }).await?;
+        if down {
             *holder = None;
         }
-        sink.accept(SignalReport::Link { junction: slot.junction.clone(), at, state }).await
+        Ok(())
     }
 }
 

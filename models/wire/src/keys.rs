@@ -36,6 +36,15 @@ pub const ALL_STATES: &str = "city/v1/*/state";
 /// Liveliness of all gateways.
 pub const ALL_ALIVE: &str = "city/v1/*/alive";
 
+/// Whatever the hall subscribes to over all gateways: access control tells gateways of nothing else, and what they are not
+/// told of they do not send.
+pub const HALL_HEARS: &[&str] = &[ALL_EVENTS, ALL_STATES];
+
+/// What all keys of one gateway begin with: below it, and nowhere else, it may speak.
+pub fn own_keys(gateway: &GatewayId) -> String {
+    format!("city/v1/{gateway}")
+}
+
 /// Every picture of one gateway, to answer on.
 pub fn all_pictures(gateway: &GatewayId) -> String {
     format!("city/v1/{gateway}/picture/*")
@@ -106,6 +115,19 @@ mod tests {
         ] {
             assert_eq!(Key::parse(key).map(|k| k.to_string()).as_deref(), Some(key));
         }
+    }
+
+    #[test]
+    fn no_id_reaches_another_gateways_keys() {
+        for id in ["*", "**", "po$*", "a/b", "a/../b", "@a", "a?b", "a#b", "a b", "a.b", "", "A"] {
+            assert!(id.parse::<GatewayId>().is_err(), "{id:?}");
+            assert_eq!(Key::parse(&format!("city/v1/{id}/events")), None, "{id:?}");
+        }
+        let gateway = "pole-17".parse().unwrap();
+        assert_eq!(own_keys(&gateway), "city/v1/pole-17");
+        let own = format!("{}/", own_keys(&gateway));
+        assert!(Key::new(&gateway, What::Events).to_string().starts_with(&own));
+        assert!(all_pictures(&gateway).starts_with(&own) && all_stills(&gateway).starts_with(&own));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The contract that poles, hall and page meet at, owned by neither: messages, their conversion, and every bus key.
 
+pub mod certificates;
 pub mod convert;
 pub mod keys;
 pub mod raw;

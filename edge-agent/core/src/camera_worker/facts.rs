@@ -48,7 +48,14 @@ impl Facts {
         }
     }
 
+    /// When there is no room, one state of the camera replaces the one before: a camera may come and go for as long as the
+    /// disk is full.
     pub fn push(&mut self, at: UtcMillis, body: EventBody, picture: Option<Picture>) {
+        let is_state = |body: &EventBody| matches!(body, EventBody::CameraState { .. });
+        if self.is_full() && is_state(&body) && self.waiting.back().is_some_and(|(_, last, _)| is_state(last))
+        {
+            self.waiting.pop_back();
+        }
         let room = self.waiting.len() < PICTURES_MAX;
         self.waiting.push_back((at, body, picture.filter(|_| room)));
     }
@@ -141,5 +148,27 @@ impl Facts {
         let stats = CameraStats { span, ..std::mem::take(&mut self.stats) };
         self.stats_since = now;
         self.push(clock.now(), EventBody::CameraStats { camera: camera.clone(), stats }, None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use models_domain::event::Link;
+
+    use super::*;
+
+    #[test]
+    fn a_camera_that_comes_and_goes_on_a_full_disk_takes_no_memory() {
+        let camera: CameraId = "c".parse().unwrap();
+        let mut facts = Facts::new(Duration::ZERO);
+        for n in 0..10 * WAITING_MAX {
+            let link = if n % 2 == 0 { Link::Up } else { Link::Down };
+            let state = LinkState { link, reason: n.to_string() };
+            facts.push(UtcMillis(0), EventBody::CameraState { camera: camera.clone(), state }, None);
+        }
+        assert_eq!(facts.waiting(), WAITING_MAX);
+        let last = facts.waiting.back().map(|(_, body, _)| body.clone());
+        let state = LinkState { link: Link::Down, reason: (10 * WAITING_MAX - 1).to_string() };
+        assert_eq!(last, Some(EventBody::CameraState { camera, state }), "the newest is told in the end");
     }
 }

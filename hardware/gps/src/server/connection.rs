@@ -28,6 +28,8 @@ enum End {
     TooBad(u32),
     #[error("a device that has not said who it is sent a position")]
     Nameless,
+    #[error("{0} is not among the devices that are taken; add it to buses.devices if it is one of yours")]
+    Unlisted(String),
     #[error("{0}")]
     NotKept(NotKept),
     #[error("{0}")]
@@ -48,7 +50,7 @@ pub(super) async fn serve(shared: &Shared, stream: TcpStream, peer: SocketAddr) 
             shared.counters.too_slow();
             tracing::info!(protocol = shared.protocol.name, %peer, device = name, "connection ended: {end}");
         }
-        End::TooLong(_) | End::TooBad(_) | End::Nameless | End::NotKept(_) => {
+        End::TooLong(_) | End::TooBad(_) | End::Nameless | End::Unlisted(_) | End::NotKept(_) => {
             tracing::warn!(protocol = shared.protocol.name, %peer, device = name, "connection ended: {end}");
         }
     }
@@ -137,6 +139,9 @@ impl Device<'_> {
         };
         self.shared.counters.message();
         self.bad_in_a_row = 0;
+        if let Err(end) = self.listed(&message) {
+            return Step::End(end);
+        }
         let used = message.used.clamp(1, bytes.len());
         match self.keep(message, now).await {
             Ok(reply) => Step::Used(used, reply),
@@ -155,6 +160,19 @@ impl Device<'_> {
             return Step::End(End::TooBad(self.bad_in_a_row));
         }
         Step::Used(used, Vec::new())
+    }
+
+    /// Neither kept nor answered: a stranger learns nothing, and a device of ours keeps what it has until it is listed.
+    fn listed(&self, message: &Message) -> Result<(), End> {
+        let Some(devices) = &self.shared.devices else { return Ok(()) };
+        let named = message.fixes.iter().filter_map(|fix| fix.device.as_ref()).chain(&self.session.device);
+        match named.into_iter().find(|device| !devices.contains(*device)) {
+            Some(stranger) => {
+                self.shared.counters.unlisted();
+                Err(End::Unlisted(stranger.clone()))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Hands the fixes to the sink; only then may the device be answered.

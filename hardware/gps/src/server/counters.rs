@@ -12,6 +12,7 @@ pub struct Counters {
     fixes: AtomicU64,
     bad: AtomicU64,
     nameless: AtomicU64,
+    unlisted: AtomicU64,
     not_kept: AtomicU64,
     too_slow: AtomicU64,
 }
@@ -32,6 +33,8 @@ pub struct Counts {
     pub bad: u64,
     /// Fixes of devices that had not said who they are, or not in letters and digits.
     pub nameless: u64,
+    /// Messages of devices that are not among those that are taken.
+    pub unlisted: u64,
     /// Fixes that the sink could not keep; their devices were not answered.
     pub not_kept: u64,
     /// Connections ended because nothing, or not a whole message, came in time.
@@ -49,6 +52,7 @@ impl Counters {
             fixes: read(&self.fixes),
             bad: read(&self.bad),
             nameless: read(&self.nameless),
+            unlisted: read(&self.unlisted),
             not_kept: read(&self.not_kept),
             too_slow: read(&self.too_slow),
         }
@@ -77,6 +81,10 @@ impl Counters {
 
     pub(super) fn bad(&self) {
         self.bad.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn unlisted(&self) {
+        self.unlisted.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn nameless(&self) {

@@ -7,7 +7,7 @@ mod connection;
 mod counters;
 mod datagrams;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +28,8 @@ pub struct GpsServerSettings {
     pub listeners: Vec<Listener>,
     /// Zones of single devices' clocks, by what the device calls itself: IMEI or phone number without leading zeros.
     pub zone_by_device: BTreeMap<String, Zone>,
+    /// The devices that are taken, by what they call themselves; `None` takes every one.
+    pub devices: Option<BTreeSet<String>>,
     pub limits: Limits,
 }
 
@@ -94,6 +96,7 @@ pub enum GpsServerError {
 pub struct GpsServer {
     sockets: Vec<(&'static Protocol, Zones, Socket)>,
     addresses: Vec<SocketAddr>,
+    devices: Option<Arc<BTreeSet<String>>>,
     limits: Limits,
     counters: Arc<Counters>,
 }
@@ -137,7 +140,8 @@ impl GpsServer {
             sockets.push((protocol, zones, socket));
             addresses.push(bound);
         }
-        Ok(Self { sockets, addresses, limits: settings.limits, counters: Arc::default() })
+        let devices = settings.devices.map(Arc::new);
+        Ok(Self { sockets, addresses, devices, limits: settings.limits, counters: Arc::default() })
     }
 
     /// Where it listens, in the order of the settings' listeners.
@@ -158,6 +162,7 @@ impl GpsServer {
             let shared = Shared {
                 protocol,
                 zones,
+                devices: self.devices.clone(),
                 limits: self.limits.clone(),
                 counters: self.counters.clone(),
                 sink: sink.clone(),
@@ -193,6 +198,7 @@ async fn open(transport: Transport, address: SocketAddr) -> std::io::Result<(Soc
 struct Shared {
     protocol: &'static Protocol,
     zones: Zones,
+    devices: Option<Arc<BTreeSet<String>>>,
     limits: Limits,
     counters: Arc<Counters>,
     sink: Arc<dyn Sink<GpsReport>>,

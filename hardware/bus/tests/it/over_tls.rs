@@ -1,76 +1,12 @@
-//! The bus over real TCP and TLS on 127.0.0.1, with certificates made for each test.
-#![allow(clippy::unwrap_used, reason = "a test file; helpers outside of test functions too")]
+//! The bus over real TCP and TLS: messages, questions, presence, a hall that goes and comes back, errors.
 
 use std::path::Path;
 use std::time::Duration;
 
-use hardware_bus::{BusSettings, Role, TlsFiles, ZenohBus};
+use hardware_bus::{Access, BusSettings, Role, TlsFiles, ZenohBus};
 use hardware_ports::bus::{Bus, Delivery, Message, Presence};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use tempfile::TempDir;
-use tokio::sync::mpsc::Receiver;
 
-/// Long enough for a busy machine; every wait ends as soon as its condition holds.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// One city's certificates in a folder: `ca.pem`, and `<name>.pem` with `<name>.key` for each name.
-struct City(TempDir);
-
-impl City {
-    fn new(names: &[&str]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        std::fs::write(dir.path().join("ca.pem"), ca.pem()).unwrap();
-        for name in names {
-            let key = KeyPair::generate().unwrap();
-            let params = CertificateParams::new(vec!["127.0.0.1".into(), "localhost".into()]).unwrap();
-            let certificate = params.signed_by(&key, &ca).unwrap();
-            std::fs::write(dir.path().join(format!("{name}.pem")), certificate.pem()).unwrap();
-            std::fs::write(dir.path().join(format!("{name}.key")), key.serialize_pem()).unwrap();
-        }
-        Self(dir)
-    }
-
-    fn files(&self, name: &str) -> TlsFiles {
-        let at = |file: String| self.0.path().join(file);
-        TlsFiles {
-            ca: at("ca.pem".into()),
-            certificate: at(format!("{name}.pem")),
-            key: at(format!("{name}.key")),
-        }
-    }
-
-    async fn hall(&self, listen: &str) -> ZenohBus {
-        let role = Role::Hall { listen: listen.into() };
-        ZenohBus::open(BusSettings { role, tls: self.files("hall") }).await.unwrap()
-    }
-
-    async fn pole(&self, connect: &str) -> ZenohBus {
-        let role = Role::Pole { connect: vec![connect.into()] };
-        ZenohBus::open(BusSettings { role, tls: self.files("pole") }).await.unwrap()
-    }
-}
-
-async fn next<T>(receiver: &mut Receiver<T>) -> T {
-    tokio::time::timeout(PATIENCE, receiver.recv()).await.expect("something comes").expect("the bus is open")
-}
-
-/// Publishes again and again until the far side has heard: as the outbox does.
-async fn publish_until_heard(from: &ZenohBus, to: &mut Receiver<Message>, key: &str, payload: &[u8]) {
-    let send = async {
-        loop {
-            from.publish(key, payload.to_vec(), Delivery::Wait).await.unwrap();
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    let hear = async { while next(to).await != (Message { key: key.into(), payload: payload.to_vec() }) {} };
-    tokio::select! {
-        () = hear => {}
-        () = send => {}
-    }
-}
+use crate::city::{City, PATIENCE, next, publish_until_heard};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_questions_and_presence() {
@@ -182,7 +118,8 @@ fn check_open_error(result: Result<ZenohBus, hardware_ports::bus::BusError>, wan
 }
 
 async fn open(listen: &str, tls: TlsFiles) -> Result<ZenohBus, hardware_ports::bus::BusError> {
-    ZenohBus::open(BusSettings { role: Role::Hall { listen: listen.into() }, tls }).await
+    ZenohBus::open(BusSettings { role: Role::Hall { listen: listen.into(), access: Access::Everybody }, tls })
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
