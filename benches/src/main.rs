@@ -3,6 +3,7 @@
 //! One file per measurement and one list. Ratios are taken within one run. The last line is one JSON object.
 
 mod camera_density;
+mod ladder;
 mod latency;
 mod programs;
 mod usage;
@@ -22,7 +23,7 @@ struct Bench {
     run: fn(Vec<OsString>) -> anyhow::Result<serde_json::Value>,
 }
 
-const BENCHES: &[Bench] = &[camera_density::BENCH, latency::BENCH];
+const BENCHES: &[Bench] = &[camera_density::BENCH, ladder::BENCH, latency::BENCH];
 
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1).peekable();
