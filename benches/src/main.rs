@@ -2,10 +2,12 @@
 //!
 //! One file per measurement and one list. Ratios are taken within one run. The last line is one JSON object.
 
+mod accuracy;
 mod camera_density;
 mod ladder;
 mod latency;
 mod programs;
+mod tracker;
 mod usage;
 
 use std::ffi::OsString;
@@ -23,7 +25,8 @@ struct Bench {
     run: fn(Vec<OsString>) -> anyhow::Result<serde_json::Value>,
 }
 
-const BENCHES: &[Bench] = &[camera_density::BENCH, ladder::BENCH, latency::BENCH];
+const BENCHES: &[Bench] =
+    &[accuracy::BENCH, camera_density::BENCH, ladder::BENCH, latency::BENCH, tracker::BENCH];
 
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1).peekable();

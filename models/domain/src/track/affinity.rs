@@ -30,13 +30,24 @@ pub struct Gate {
 #[derive(Debug, Clone, Copy)]
 pub struct Seen {
     pub detection: Detection,
-    center: Point,
+    pub center: Point,
     size: f64,
 }
 
 impl Seen {
     pub fn new(detection: Detection) -> Self {
         Self { detection, center: detection.bbox.center(), size: size_of(&detection.bbox) }
+    }
+
+    pub fn overlaps(&self, other: &Seen) -> bool {
+        let (a, b) = (&self.detection.bbox, &other.detection.bbox);
+        a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h
+    }
+
+    /// The same elsewhere in the picture.
+    pub fn shifted(&self, dx: f64, dy: f64) -> Self {
+        let bbox = self.detection.bbox;
+        Self::new(Detection { bbox: BBox { x: bbox.x + dx, y: bbox.y + dy, ..bbox }, ..self.detection })
     }
 }
 
@@ -59,6 +70,10 @@ impl Search {
         Self { class, bbox, center: bbox.center(), size: motion.size(), allowed, iou: gate.iou }
     }
 
+    pub fn iou(&self, seen: &Seen) -> f64 {
+        self.bbox.iou(&seen.detection.bbox)
+    }
+
     /// 0 (the same) .. [`FORBIDDEN`] (must not be).
     pub fn cost(&self, seen: &Seen) -> f64 {
         let size = (self.size + seen.size) / 2.0;
@@ -68,7 +83,7 @@ impl Search {
         if !(dx < reach && dy < reach) {
             return FORBIDDEN;
         }
-        let iou = self.bbox.iou(&seen.detection.bbox);
+        let iou = self.iou(seen);
         let strange = match strangeness(self.class, seen.detection.class) {
             Some(strange) => strange,
             // Of weak boxes the place is more to be trusted than the class.
@@ -82,7 +97,7 @@ impl Search {
         }
         // Overlap tells large slow boxes apart; distance is all there is for small fast ones.
         let apart = 1.0 - iou;
-        let fit = 0.45 * apart + 0.4 * distance / self.allowed + 0.1 * (ratio - 1.0) / (SIZE_RATIO_MAX - 1.0);
+        let fit = 0.45 * apart + 0.6 * distance / self.allowed + 0.1 * (ratio - 1.0) / (SIZE_RATIO_MAX - 1.0);
         (fit + strange).min(FORBIDDEN)
     }
 }

@@ -3,6 +3,7 @@
 use super::motion::Motion;
 use super::{Settings, Track, Trail};
 use crate::detection::{BBox, Class, Detection};
+use crate::geo::Point;
 use crate::ids::TrackId;
 use crate::units::{DurationMs, UtcMillis};
 
@@ -10,10 +11,70 @@ use crate::units::{DurationMs, UtcMillis};
 const RIDER_VOTES: f32 = 0.3;
 /// Below this speed, in sizes of the box a second, a road user stands.
 const STANDING: f64 = 0.25;
-/// Part of its way that a weak track must have made good.
-const STRAIGHT: f64 = 0.4;
+/// How far off its straight course a weak track's boxes may lie, as a share of the course's length.
+const OFF_COURSE: f64 = 0.2;
+/// Of the time between two pictures no more than this counts as not having been seen: while nothing is decoded nobody looks.
+const BLIND: DurationMs = DurationMs(400);
+/// A moving road user that was not seen for so long is over, however few pictures there were.
+const MEMORY_MAX: DurationMs = DurationMs(6_000);
+/// A speed is a road user's own when its sigma is below this, in sizes a second.
+const KNOWN_SPEED: f64 = 0.8;
+/// Seen in one of the last pictures.
+const OF_LATE: DurationMs = DurationMs(600);
+/// Share of the newest score in the usual one.
+const USUAL_SHARE: f32 = 0.2;
 /// A track must be this old before it can be said to stand.
 const STANDING_AGE: DurationMs = DurationMs(1_000);
+
+/// A straight line through all boxes of a track, over time: sums for least squares.
+#[derive(Debug, Clone, Copy, Default)]
+struct Course {
+    from: Point,
+    n: f64,
+    t: f64,
+    tt: f64,
+    x: f64,
+    y: f64,
+    xt: f64,
+    yt: f64,
+    squares: f64,
+    end: f64,
+}
+
+impl Course {
+    fn new(first: &BBox) -> Self {
+        let mut course = Self { from: first.center(), ..Self::default() };
+        course.push(0.0, first);
+        course
+    }
+
+    fn push(&mut self, t: f64, bbox: &BBox) {
+        let (x, y) = (bbox.center().x - self.from.x, bbox.center().y - self.from.y);
+        self.n += 1.0;
+        self.t += t;
+        self.tt += t * t;
+        self.x += x;
+        self.y += y;
+        self.xt += x * t;
+        self.yt += y * t;
+        self.squares += x * x + y * y;
+        self.end = t;
+    }
+
+    /// Length of the line, and how far the boxes lie off it (root mean square), in pixels.
+    fn steady(&self) -> (f64, f64) {
+        let n = self.n;
+        let spread = self.tt - self.t * self.t / n;
+        if spread <= 0.0 {
+            return (0.0, f64::INFINITY);
+        }
+        let (cx, cy) = (self.xt - self.x * self.t / n, self.yt - self.y * self.t / n);
+        let (vx, vy) = (cx / spread, cy / spread);
+        let all = self.squares - (self.x * self.x + self.y * self.y) / n;
+        let off = (all - (cx * cx + cy * cy) / spread).max(0.0);
+        (vx.hypot(vy) * self.end, (off / n).sqrt())
+    }
+}
 
 /// What the tracker keeps of one road user.
 #[derive(Debug, Clone)]
@@ -22,13 +83,17 @@ pub struct Life {
     pub motion: Motion,
     /// Time since the last detection, by the tracker's own clock that never runs backwards.
     pub unseen: DurationMs,
+    /// Scores it had of late, smoothed.
+    pub usual: f32,
+    /// The same without the time in which no picture was looked at.
+    missed: DurationMs,
     age: DurationMs,
     hits: u32,
     confirmed: bool,
     votes: [f32; Class::ALL.len()],
     score: f32,
-    /// Length of its way with all its turns and shakes, in pixels.
-    way: f64,
+    /// Whether it goes steadily on.
+    course: Course,
     /// Best score of all its detections.
     best: f32,
     began: UtcMillis,
@@ -47,13 +112,15 @@ impl Life {
             id,
             motion: Motion::new(&first.bbox),
             unseen: DurationMs(0),
+            missed: DurationMs(0),
             age: DurationMs(0),
             hits: 1,
             confirmed: false,
             votes,
             score: first.score,
+            usual: first.score,
             best: first.score,
-            way: 0.0,
+            course: Course::new(&first.bbox),
             began: at,
             began_bbox: first.bbox,
             seen: at,
@@ -62,24 +129,23 @@ impl Life {
     }
 
     pub fn predict(&mut self, step: DurationMs) {
-        let (vx, vy) = self.motion.velocity();
-        self.way += vx.hypot(vy) * step.seconds();
         self.motion.predict(step.seconds());
         self.unseen.0 += step.0;
+        self.missed.0 += step.0.min(BLIND.0);
         self.age.0 += step.0;
     }
 
     pub fn update(&mut self, at: UtcMillis, seen: &Detection, settings: &Settings) {
-        let before = self.motion.bbox().center();
         self.motion.update(&seen.bbox, seen.score);
+        self.course.push(self.age.seconds(), &seen.bbox);
         self.trail.push(at, &seen.bbox);
-        let after = self.motion.bbox().center();
-        self.way += (after.x - before.x).hypot(after.y - before.y);
         self.votes[index(seen.class)] += seen.score;
         self.score = seen.score;
+        self.usual += USUAL_SHARE * (seen.score - self.usual);
         self.hits = self.hits.saturating_add(1);
         self.seen = at;
         self.unseen = DurationMs(0);
+        self.missed = DurationMs(0);
         self.best = self.best.max(seen.score);
         self.confirmed |= self.is_credible(settings);
     }
@@ -90,15 +156,24 @@ impl Life {
         if self.hits < settings.confirm_hits || self.age < settings.confirm_after {
             return false;
         }
-        let (from, to) = (self.began_bbox.center(), self.motion.bbox().center());
-        let gone = (to.x - from.x).hypot(to.y - from.y);
-        let moved = gone / self.motion.size();
+        let (moved, off) = self.course.steady();
         self.best >= settings.sure
             || (self.hits >= 2 * settings.confirm_hits - 1
                 && self.age.0 >= 2 * settings.confirm_after.0
-                && moved >= settings.confirm_moved
-                && gone >= STRAIGHT * self.way
+                && self.votes.iter().sum::<f32>() >= settings.confirm_votes
+                && moved >= settings.confirm_moved * self.motion.size()
+                && off <= OFF_COURSE * moved
                 && self.motion.relative_speed() >= STANDING)
+    }
+
+    /// Seen so often that its velocity is its own.
+    pub fn is_well_known(&self) -> bool {
+        self.hits >= 4 && self.motion.speed_spread() < KNOWN_SPEED
+    }
+
+    /// In one of the last pictures.
+    pub fn was_seen_of_late(&self) -> bool {
+        self.unseen <= OF_LATE
     }
 
     pub fn is_confirmed(&self) -> bool {
@@ -117,7 +192,7 @@ impl Life {
         } else {
             settings.moving_memory
         };
-        self.unseen > memory
+        self.missed > memory || self.unseen > memory.max(MEMORY_MAX)
     }
 
     /// Never seen clearly.

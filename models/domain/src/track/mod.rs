@@ -6,8 +6,10 @@
 
 mod affinity;
 mod assign;
+mod flow;
 mod life;
 mod motion;
+mod shake;
 mod trail;
 
 #[cfg(test)]
@@ -21,6 +23,7 @@ use crate::ids::TrackId;
 use crate::units::{DurationMs, UtcMillis};
 use affinity::{Gate, Search, Seen};
 use assign::{Costs, FORBIDDEN, cheapest_pairs};
+use flow::Flow;
 use life::Life;
 
 /// One road user as the tracker believes it to be at the time of a step.
@@ -63,8 +66,10 @@ pub struct Settings {
     pub birth: f32,
     /// A track that had a box of this score is believed; others only when they move on steadily.
     pub sure: f32,
-    /// How far such a weak one must have moved, in sizes of its box.
+    /// How far such a weak one must have moved, in sizes of its box ...
     pub confirm_moved: f64,
+    /// ... and what the scores of its boxes must sum up to: the weaker they are, the more of them it takes.
+    pub confirm_votes: f32,
     /// A track counts from so many detections on ...
     pub confirm_hits: u32,
     /// ... and not before this age.
@@ -85,6 +90,7 @@ impl Default for Settings {
             birth: 0.18,
             sure: 0.4,
             confirm_moved: 0.6,
+            confirm_votes: 1.0,
             confirm_hits: 3,
             confirm_after: DurationMs(200),
             tentative_memory: DurationMs(450),
@@ -101,9 +107,22 @@ const SAME_IOU: f64 = 0.5;
 /// Two tracks that agree this much are one road user.
 const DOUBLE_IOU: f64 = 0.8;
 
-const SURE: Gate = Gate { near: 0.35, sigmas: 2.5, far: 1.4, iou: 0.0 };
+const SURE: Gate = Gate { near: 0.35, sigmas: 2.0, far: 1.4, iou: 0.0 };
 const NEW: Gate = Gate { near: 0.35, sigmas: 2.0, far: 2.2, iou: 0.0 };
 const DOUBTFUL: Gate = Gate { near: 0.3, sigmas: 1.5, far: 0.8, iou: 0.15 };
+/// A road user that is seen well as a rule goes on by a doubtful box only when it was lost no longer than this ...
+const LOST: DurationMs = DurationMs(300);
+/// ... and by one of less than this share of its usual score only where it overlaps this much: what hides it or what it
+/// leaves behind would lead it astray.
+const MUCH_WEAKER: f32 = 0.5;
+const MUCH_WEAKER_IOU: f64 = 0.5;
+/// Boxes of one picture that overlap more are one road user, whatever their classes ...
+const TWICE_IOU: f64 = 0.7;
+/// ... and this much when one is doubtful and clearly weaker than the other.
+const TWICE_WEAK_IOU: f64 = 0.5;
+const CLEARLY_WEAKER: f32 = 0.8;
+/// A camera that was moved for good is believed to be after about this time.
+const MOVED_FOR_GOOD_S: f64 = 5.0;
 /// Cost of each second that a track was not seen: who was seen just now goes first.
 const UNSEEN_COST: f64 = 0.1;
 
@@ -112,13 +131,21 @@ pub struct Tracker {
     settings: Settings,
     lives: Vec<Life>,
     tracks: Vec<Track>,
+    flow: Flow,
     last: Option<UtcMillis>,
     next_id: u64,
 }
 
 impl Tracker {
     pub fn new(settings: Settings) -> Self {
-        Self { settings, lives: Vec::new(), tracks: Vec::new(), last: None, next_id: 1 }
+        Self {
+            settings,
+            lives: Vec::new(),
+            tracks: Vec::new(),
+            flow: Flow::default(),
+            last: None,
+            next_id: 1,
+        }
     }
 
     /// Takes in what was seen at `at` and returns all confirmed tracks, the coasting ones too.
@@ -132,14 +159,26 @@ impl Tracker {
         }
         self.lives.retain(|life| !life.is_over(&self.settings));
 
-        let seen = self.usable(detections);
-        let split = seen.partition_point(|d| d.score >= self.settings.high);
-        let mut free: Vec<Option<&Detection>> = seen.iter().map(Some).collect();
+        let mut seen = self.usable(detections);
+        if let Some(moved) = shake::moved(&self.lives, &seen) {
+            // Tracks stay where they would be under a camera at rest, and follow slowly.
+            seen = seen.iter().map(|s| s.shifted(-moved.0, -moved.1)).collect();
+            let share = 1.0 - (-step.seconds() / MOVED_FOR_GOOD_S).exp();
+            for life in &mut self.lives {
+                life.motion.shift(moved.0 * share, moved.1 * share);
+            }
+        }
+        let split = seen.partition_point(|s| s.detection.score >= self.settings.high);
+        let mut free: Vec<Option<&Seen>> = seen.iter().map(Some).collect();
         let mut fed = vec![false; self.lives.len()];
+        let high = self.settings.high;
         self.pair(at, &mut free[..split], &mut fed, &SURE, |life| life.is_confirmed());
         self.pair(at, &mut free[..split], &mut fed, &NEW, |life| !life.is_confirmed());
-        self.pair(at, &mut free, &mut fed, &DOUBTFUL, |_| true);
-        self.begin(at, free.iter().flatten().copied());
+        self.pair(at, &mut free, &mut fed, &DOUBTFUL, |life| life.usual < high || life.unseen <= LOST);
+        for life in self.lives.iter().filter(|l| l.is_confirmed() && l.unseen.0 == 0 && l.is_well_known()) {
+            self.flow.learn(&life.motion.bbox(), life.class(), life.motion.velocity());
+        }
+        self.begin(at, free.iter().flatten().map(|s| &s.detection));
         self.drop_doubles();
         self.tracks.clear();
         self.tracks.extend(self.lives.iter().filter(|l| l.is_confirmed()).map(Life::track));
@@ -147,7 +186,7 @@ impl Tracker {
     }
 
     /// Sound boxes, best first.
-    fn usable(&self, detections: &[Detection]) -> Vec<Detection> {
+    fn usable(&self, detections: &[Detection]) -> Vec<Seen> {
         let sound = |d: &&Detection| {
             let BBox { x, y, w, h } = d.bbox;
             [x, y, w, h].iter().all(|v| v.is_finite() && v.abs() < 1e6)
@@ -160,27 +199,50 @@ impl Tracker {
             detections.iter().filter(|d| d.score >= low).filter(sound).copied().collect();
         seen.sort_by(|a, b| b.score.total_cmp(&a.score));
         seen.truncate(MOST);
-        seen
+        let mut kept: Vec<Seen> = Vec::with_capacity(seen.len());
+        for new in seen.into_iter().map(Seen::new) {
+            if !kept.iter().any(|old| self.is_double(old, &new)) {
+                kept.push(new);
+            }
+        }
+        kept
+    }
+
+    /// Whether the weaker box shows what the stronger one shows.
+    fn is_double(&self, old: &Seen, new: &Seen) -> bool {
+        if !old.overlaps(new) {
+            return false;
+        }
+        let (a, b) = (&old.detection, &new.detection);
+        let iou = a.bbox.iou(&b.bbox);
+        let weak = b.score < self.settings.high && b.score < CLEARLY_WEAKER * a.score;
+        let part = || affinity::is_part(&a.bbox, a.class, &b.bbox, b.class);
+        iou > TWICE_IOU || (weak && (iou > TWICE_WEAK_IOU || part()))
     }
 
     /// Feeds the tracks that `who` picks and nobody fed yet from the boxes that are still free.
     fn pair(
         &mut self,
         at: UtcMillis,
-        free: &mut [Option<&Detection>],
+        free: &mut [Option<&Seen>],
         fed: &mut [bool],
         gate: &Gate,
         who: impl Fn(&Life) -> bool,
     ) {
         let rows: Vec<usize> = (0..self.lives.len()).filter(|&i| !fed[i] && who(&self.lives[i])).collect();
         let cols: Vec<(usize, Seen)> =
-            free.iter().enumerate().filter_map(|(j, d)| d.map(|d| (j, Seen::new(*d)))).collect();
+            free.iter().enumerate().filter_map(|(j, s)| s.map(|s| (j, *s))).collect();
         let mut costs = Costs::new(rows.len(), cols.len());
         for (r, &i) in rows.iter().enumerate() {
             let life = &self.lives[i];
             let search = Search::new(&life.motion, life.class(), gate);
             let unseen = UNSEEN_COST * life.unseen.seconds();
             for (c, (_, seen)) in cols.iter().enumerate() {
+                let score = seen.detection.score;
+                let much_weaker = score < self.settings.high && score < MUCH_WEAKER * life.usual;
+                if much_weaker && search.iou(seen) < MUCH_WEAKER_IOU {
+                    continue;
+                }
                 let cost = search.cost(seen);
                 if cost < FORBIDDEN {
                     costs.allow(r, c, (cost + unseen).min(0.99));
@@ -204,7 +266,11 @@ impl Tracker {
                     || (weak && affinity::is_part(&bbox, life.class(), &detection.bbox, detection.class))
             });
             if !known && self.lives.len() < MOST {
-                self.lives.push(Life::new(TrackId(self.next_id), at, detection));
+                let mut life = Life::new(TrackId(self.next_id), at, detection);
+                if let Some(usual) = self.flow.usual(&detection.bbox, detection.class) {
+                    life.motion.expect(usual.velocity, usual.spread);
+                }
+                self.lives.push(life);
                 self.next_id += 1;
             }
         }

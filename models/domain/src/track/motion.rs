@@ -9,8 +9,15 @@ use crate::detection::BBox;
 pub const JITTER: f64 = 0.06;
 /// Speed that a road user may have when first seen, one sigma, in sizes a second: a motorcycle at 50 km/h does seven.
 const FIRST_SPEED: f64 = 4.0;
-/// Changes of speed, in sizes per second and root second.
+/// Changes of speed of one that stands, in sizes per second and root second; so much more for each size a second that it
+/// goes; and never more than this, which also holds for one whose speed is not known yet.
+const STARTS: f64 = 0.3;
+const PER_SPEED: f64 = 0.3;
 const ACCELERATION: f64 = 1.6;
+/// The speed is not known while its sigma is larger, in sizes a second.
+const UNKNOWN: f64 = 1.0;
+/// How far a road user may differ from those that went before it, one sigma in sizes a second.
+const USUAL: f64 = 1.2;
 /// Growth and shrinking of a box, in sizes per root second.
 const GROWTH: f64 = 0.35;
 /// Sides below this, in pixels, are taken as this.
@@ -32,8 +39,8 @@ impl Axis {
         Self { at, speed: 0.0, var_at, covar: 0.0, var_speed }
     }
 
-    fn predict(&mut self, dt: f64, size: f64) {
-        let q = (ACCELERATION * size).powi(2);
+    fn predict(&mut self, dt: f64, size: f64, acceleration: f64) {
+        let q = (acceleration * size).powi(2);
         self.at += self.speed * dt;
         self.var_at += dt * (2.0 * self.covar + dt * self.var_speed) + q * dt.powi(3) / 3.0;
         self.covar += dt * self.var_speed + q * dt.powi(2) / 2.0;
@@ -103,8 +110,9 @@ impl Motion {
             return;
         }
         let size = self.size();
-        self.x.predict(dt, size);
-        self.y.predict(dt, size);
+        let acceleration = self.acceleration();
+        self.x.predict(dt, size, acceleration);
+        self.y.predict(dt, size, acceleration);
         self.w.predict(dt);
         self.h.predict(dt);
     }
@@ -118,6 +126,29 @@ impl Motion {
         self.y.update(c.y, var);
         self.w.update(seen.w, spread);
         self.h.update(seen.h, spread);
+    }
+
+    /// The camera moved: everything lies elsewhere.
+    pub fn shift(&mut self, dx: f64, dy: f64) {
+        self.x.at += dx;
+        self.y.at += dy;
+    }
+
+    /// What is known of a velocity before it was seen: pixels a second, with one sigma.
+    pub fn expect(&mut self, velocity: (f64, f64), spread: f64) {
+        let size = self.size();
+        let var = spread.powi(2) + (USUAL * size).powi(2);
+        if var < self.x.var_speed {
+            (self.x.speed, self.y.speed) = velocity;
+            (self.x.var_speed, self.y.var_speed) = (var, var);
+        }
+    }
+
+    fn acceleration(&self) -> f64 {
+        if self.speed_spread() > UNKNOWN {
+            return ACCELERATION;
+        }
+        (STARTS + PER_SPEED * self.relative_speed()).min(ACCELERATION)
     }
 
     pub fn bbox(&self) -> BBox {
@@ -136,6 +167,11 @@ impl Motion {
     /// Speed in sizes of the box a second.
     pub fn relative_speed(&self) -> f64 {
         self.x.speed.hypot(self.y.speed) / self.size()
+    }
+
+    /// One sigma of the speed, in sizes of the box a second.
+    pub fn speed_spread(&self) -> f64 {
+        self.x.var_speed.max(self.y.var_speed).sqrt() / self.size()
     }
 
     /// How unsure the position is: one sigma, in sizes of the box.
