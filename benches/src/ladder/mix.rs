@@ -25,8 +25,6 @@ pub struct Weather {
 pub struct Mix<'a> {
     clip: &'a Clip,
     plan: Vec<Shot>,
-    /// Spells that are busy, in seconds.
-    pub busy_s: Vec<(f64, f64)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +36,7 @@ enum Shot {
 impl<'a> Mix<'a> {
     /// `seconds` of the clip's street; it begins quiet.
     pub fn new(clip: &'a Clip, seconds: f64) -> Self {
-        let (mut plan, mut busy_s) = (Vec::new(), Vec::new());
+        let mut plan = Vec::new();
         let frames = |s: f64| (s * clip.fps as f64).round() as usize;
         let total = frames(seconds);
         // A short mix has shorter spells of the same share.
@@ -48,18 +46,15 @@ impl<'a> Mix<'a> {
         while plan.len() < total {
             // The busy spell stands in the middle of its quiet.
             fill_quiet(clip, quiet / 2, turn, &mut plan);
-            let from = plan.len();
             for _ in 0..busy {
                 plan.push(Shot::Picture(next % clip.len()));
                 next += 1;
             }
-            busy_s.push((from as f64 / clip.fps as f64, plan.len() as f64 / clip.fps as f64));
             fill_quiet(clip, quiet - quiet / 2, turn + 1, &mut plan);
             turn += 2;
         }
         plan.truncate(total);
-        busy_s.retain(|(from, _)| *from < seconds);
-        Self { clip, plan, busy_s }
+        Self { clip, plan }
     }
 
     /// Hands every picture to `take`, in order.
