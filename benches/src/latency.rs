@@ -43,7 +43,7 @@ struct Args {
     /// How many cameras; may be given more than once. 4 and 16 when left out.
     #[arg(long = "streams", value_name = "N")]
     streams: Vec<usize>,
-    /// Pictures of each camera analysed a second.
+    /// Pictures of each camera analysed a second; below 3 the tracker believes in nobody, and no event comes.
     #[arg(long, default_value_t = 6.0)]
     fps: f64,
     /// What the cameras show; a street with people on it.
@@ -97,17 +97,20 @@ async fn measure(args: &Args, clip: &std::path::Path, streams: usize) -> anyhow:
     let mut heard = Heard::default();
     let mut stored_by_boot = BTreeMap::new();
     let mut begins: Option<Duration> = None;
+    let mut last = clock.elapsed();
     loop {
         let patience = if begins.is_some() { SILENT } else { FIRST };
+        if clock.elapsed().saturating_sub(last) > patience {
+            bail!("no event of the rule for {patience:?}: {}", street.said());
+        }
         let message = tokio::select! {
-            message = timeout(patience, events.recv()) => message,
+            message = timeout(patience, events.recv()) => message.context("the agent sends nothing")?,
             state = states.recv() => {
                 let state = state.context("the bus was closed")?;
                 heard.state = Some(v1::GatewayState::decode(&state.payload[..]).context("a state")?);
                 continue;
             }
         };
-        let message = message.with_context(|| format!("no event for {patience:?}: {}", street.said()))?;
         let message = message.context("the bus was closed")?;
         let (arrived, now) = (clock.now(), clock.elapsed());
         let batch = v1::EventBatch::decode(&message.payload[..]).context("a batch of events")?;
@@ -118,6 +121,7 @@ async fn measure(args: &Args, clip: &std::path::Path, streams: usize) -> anyhow:
         if new.is_empty() {
             continue;
         }
+        last = now;
         let began = *begins.get_or_insert(now + Duration::from_secs(args.warm_up));
         if now < began {
             heard.shed_before = shed(heard.state.as_ref());

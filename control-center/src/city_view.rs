@@ -1,5 +1,6 @@
 //! The city as viewers see it: one picture in memory, one bounded line of changes that every viewer reads at its own pace.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use control_center_core::city::{Change, City};
@@ -73,6 +74,14 @@ impl CityView {
 
     pub fn gateway_of(&self, camera: &CameraId) -> Option<GatewayId> {
         self.lock().city.cameras.get(camera).map(|camera| camera.gateway.clone())
+    }
+
+    /// Every gateway that has cameras, and whether it is alive.
+    pub fn camera_gateways(&self) -> Vec<(GatewayId, bool)> {
+        let inner = self.lock();
+        let ids: BTreeSet<&GatewayId> = inner.city.cameras.values().map(|camera| &camera.gateway).collect();
+        let alive = |id: &GatewayId| inner.city.gateways.get(id).is_some_and(|gateway| gateway.alive);
+        ids.into_iter().map(|id| (id.clone(), alive(id))).collect()
     }
 
     pub fn is_alive(&self, gateway: &GatewayId) -> bool {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use control_center_store::Store;
 use hardware_ports::Clock;
 use hardware_ports::bus::Bus;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::passwords::Passwords;
@@ -20,6 +21,8 @@ pub struct Hall {
     pub pictures: Pictures,
     pub sessions: Sessions,
     pub passwords: Passwords,
+    /// Turns for searching tracks.
+    pub searches: Semaphore,
     /// Whether callers come over TLS; else cookies must travel without.
     pub tls: bool,
     pub stop: CancellationToken,

@@ -36,6 +36,8 @@ enum Command {
     GatewayCertificate(commands::gateway_certificate::Args),
     /// Prints totals of what is stored, as one line of JSON.
     Figures(commands::figures::Args),
+    /// Prints who looked at what, when and why, as lines of JSON.
+    Audit(commands::audit::Args),
     /// Gives a user a new random password and prints it once.
     ResetPassword(commands::reset_password::Args),
 }
@@ -53,6 +55,7 @@ fn main() -> std::process::ExitCode {
         Command::Serve(args) => commands::serve::run(&args),
         Command::GatewayCertificate(args) => commands::gateway_certificate::run(&args),
         Command::Figures(args) => commands::figures::run(&args),
+        Command::Audit(args) => commands::audit::run(&args),
         Command::ResetPassword(args) => commands::reset_password::run(&args),
     };
     match done {

@@ -17,6 +17,7 @@ use edge_agent_core::site::Site;
 use edge_agent_core::spool::SpoolSettings;
 use edge_agent_core::stills::{Stills, StillsSettings};
 use edge_agent_core::supervise::Failure;
+use edge_agent_core::track_log::{TrackLog, TrackLogSettings};
 use edge_agent_core::uplink::Uplink;
 use hardware_bus::{BusSettings, Role, TlsFiles, ZenohBus};
 use hardware_gps::protocols::{self, Framing, Zone};
@@ -58,6 +59,8 @@ pub struct Pole {
     pub pictures: Arc<Pictures>,
     /// `None` where there are no cameras.
     pub stills: Option<Arc<Stills>>,
+    /// `None` where there are no cameras.
+    pub tracks: Option<Arc<TrackLog>>,
 }
 
 impl Pole {
@@ -80,12 +83,22 @@ impl Pole {
             }
             None => None,
         };
+        let tracks = match &config.cameras {
+            Some(_) => {
+                let mut settings = TrackLogSettings::new(dir.join("tracks"));
+                settings.max_bytes = config.gateway.tracks_max_bytes;
+                let opened = TrackLog::open(&settings);
+                Some(Arc::new(opened.with_context(|| format!("opening {}/tracks", dir.display()))?))
+            }
+            None => None,
+        };
         Ok(Self {
             keeper: Arc::new(keeper),
             pictures: Arc::new(Pictures::new(board.clone(), Arc::new(JpegEncoder))),
             site: Arc::new(site(config)),
             board,
             stills,
+            tracks,
             clock,
         })
     }
@@ -105,16 +118,18 @@ pub fn known() -> Known {
 pub fn uplink(config: &Config, pole: &Pole, stop: &CancellationToken) -> Part {
     let settings = bus_settings(&config.hall);
     let (gateway, keeper, board) = (config.gateway.id.clone(), pole.keeper.clone(), pole.board.clone());
-    let (pictures, stills) = (pole.pictures.clone(), pole.stills.clone());
+    let (pictures, stills, tracks) = (pole.pictures.clone(), pole.stills.clone(), pole.tracks.clone());
     let (site, clock, stop) = (pole.site.clone(), pole.clock.clone(), stop.clone());
     Part::new("[hall]", move |begun| {
         let (settings, stop, gateway) = (settings.clone(), stop.clone(), gateway.clone());
         let (keeper, board, pictures) = (keeper.clone(), board.clone(), pictures.clone());
-        let (stills, site, clock) = (stills.clone(), site.clone(), clock.clone());
+        let (stills, tracks, site, clock) = (stills.clone(), tracks.clone(), site.clone(), clock.clone());
         async move {
             let bus: Arc<dyn Bus> = Arc::new(ZenohBus::open(settings).await?);
             begun.well();
-            let uplink = Uplink { gateway, bus: bus.clone(), keeper, board, pictures, stills, site, clock };
+            let bus_too = bus.clone();
+            let uplink =
+                Uplink { gateway, bus: bus_too, keeper, board, pictures, stills, tracks, site, clock };
             let ran = uplink.run_once(&stop).await;
             bus.close().await?;
             Ok(ran?)

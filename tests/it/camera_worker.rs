@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use edge_agent_core::board::Board;
 use edge_agent_core::camera_worker::eye::Decoders;
-use edge_agent_core::camera_worker::{CameraTask, CameraWorker, Doors};
-use edge_agent_core::keep::{KeepEvents, KeepStills};
+use edge_agent_core::camera_worker::{CameraTask, CameraWorker, Crossings, Doors};
+use edge_agent_core::keep::{KeepEvents, KeepStills, KeepTracks};
 use edge_agent_core::lanes::Lanes;
 use hardware_camera::Cameras;
+use hardware_infer::BoxColours;
 use hardware_ports::camera::{CameraSource, Picture, Transport};
 use hardware_ports::infer::{Detector, InferError, Priority};
 use hardware_ports::sink::NotKept;
 use hardware_ports::{Clock, SystemClock};
+use models_domain::archive::TrackRecord;
 use models_domain::event::{Link, LinkState};
 use models_domain::ladder::Rung;
 use models_domain::scene::Scene;
@@ -40,6 +42,10 @@ impl KeepEvents for Told {
 
 impl KeepStills for Told {
     fn keep_still(&self, _: EventId, _: &Picture) {}
+}
+
+impl KeepTracks for Told {
+    fn keep_track(&self, _: TrackRecord) {}
 }
 
 /// Sees nobody, and counts the pictures.
@@ -70,6 +76,8 @@ fn work(url: &str, rung: Rung, enough: impl Fn(&Street) -> bool) -> Street {
         decoders: Arc::new(Decoders::new(2)),
         events: street.told.clone(),
         stills: street.told.clone(),
+        tracks: street.told.clone(),
+        colours: Arc::new(BoxColours),
         board: street.board.clone(),
         clock,
     };
@@ -80,6 +88,7 @@ fn work(url: &str, rung: Rung, enough: impl Fn(&Street) -> bool) -> Street {
         analyze_fps: 25.0,
         pinned: Some(rung),
         priority: Priority::Counting,
+        crossings: Crossings::Each,
         seed: 3,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

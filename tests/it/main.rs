@@ -12,4 +12,5 @@ mod signals;
 mod source;
 mod streams;
 mod tidy;
+mod tracks;
 mod uplink;

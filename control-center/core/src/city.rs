@@ -180,7 +180,10 @@ impl City {
                 link_told(&mut camera.link_at, &mut camera.info.state, state, at)
                     .then(|| Change::Camera(camera.clone()))
             }
-            EventBody::LineCrossing { .. } | EventBody::Rule { .. } | EventBody::CameraStats { .. } => None,
+            EventBody::LineCrossing { .. }
+            | EventBody::Counts { .. }
+            | EventBody::Rule { .. }
+            | EventBody::CameraStats { .. } => None,
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tonic::{Request, Response, Status};
 
 use super::streams::{Live, while_signed_in};
-use super::{counts, events};
+use super::{counts, events, tracks};
 use crate::auth::guard;
 use crate::city_view::Changes;
 use crate::hall::Hall;
@@ -81,6 +81,14 @@ impl CityService for City {
         request: Request<v1::GetFiguresRequest>,
     ) -> Result<Response<v1::GetFiguresResponse>, Status> {
         counts::figures(&self.hall, UtcMillis(request.into_inner().since_ms)).await.map(Response::new)
+    }
+
+    async fn search_tracks(
+        &self,
+        request: Request<v1::SearchTracksRequest>,
+    ) -> Result<Response<v1::SearchTracksResponse>, Status> {
+        let session = guard::session(&request)?;
+        tracks::search(&self.hall, &session.user, request.into_inner()).await.map(Response::new)
     }
 }
 

@@ -14,8 +14,9 @@ use crate::hall::Hall;
 
 /// What a list shows unless it is told otherwise: all but the masses.
 const LISTED: [&str; 5] = ["line_crossing", "rule", "camera_state", "signal_alarm", "signal_state"];
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 9] = [
     "line_crossing",
+    "counts",
     "rule",
     "camera_stats",
     "camera_state",

@@ -5,6 +5,7 @@ mod counts;
 mod events;
 mod session;
 mod streams;
+mod tracks;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use tonic_web::GrpcWebLayer;
 use tower::Layer;
 
 pub use events::is_listed;
+pub use tracks::SEARCHES;
 
 use crate::auth::guard;
 use crate::hall::Hall;

@@ -13,12 +13,12 @@ use crate::config::Config;
 
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  control-center figures --config control-center.toml --minutes 60\n\
-    The hall may run meanwhile. Prints {\"frames\":…,\"detections\":…,\"crossings\":…,\"events\":…,\"fixes\":…,\"signal_changes\":…}.")]
+    The hall may run meanwhile. Crossings are counted by whole minutes, told when these are over. Prints {\"frames\":…,\"detections\":…,\"crossings\":…,\"events\":…,\"fixes\":…,\"signal_changes\":…}.")]
 pub struct Args {
     /// The hall's configuration file.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Only what happened in the last N minutes; 0 means all.
+    /// Only what happened in the last N minutes and the running one; 0 means all.
     #[arg(long, value_name = "N", default_value_t = 0)]
     minutes: u32,
 }

@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+pub mod audit;
 pub mod figures;
 pub mod gateway_certificate;
 pub mod reset_password;

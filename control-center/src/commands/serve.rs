@@ -13,6 +13,7 @@ use control_center_store::Store;
 use hardware_bus::{BusSettings, Role, TlsFiles, ZenohBus};
 use hardware_ports::{Clock, SystemClock};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::passwords::{self, Passwords};
@@ -68,6 +69,7 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
         pictures: Pictures::default(),
         sessions: Sessions::new(store.clone(), clock.clone(), config.session_hours),
         passwords: Passwords::new()?,
+        searches: Semaphore::new(api::SEARCHES),
         tls: !insecure_http,
         stop: stop.clone(),
         bus: Arc::new(bus),

@@ -5,6 +5,7 @@ use models_domain::{Event, EventBody, GatewayId, UtcMillis};
 use sqlx::{Acquire, QueryBuilder, Sqlite, SqliteConnection};
 
 use crate::errs::StoreError;
+use crate::minutes;
 use crate::open::Store;
 use crate::rows::{clamp, stats, subject};
 
@@ -85,6 +86,7 @@ async fn write(connection: &mut SqliteConnection, commit: &Commit) -> sqlx::Resu
         fixes(&mut tx, rows).await?;
         signals(&mut tx, rows).await?;
     }
+    minutes::write(&mut tx, &commit.events).await?;
     progress(&mut tx, &commit.events).await?;
     for gap in &commit.gaps {
         sqlx::query(

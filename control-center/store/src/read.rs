@@ -1,4 +1,4 @@
-//! Lists and sums, from readers that never wait for the writer.
+//! Lists, from readers that never wait for the writer.
 
 use models_domain::UtcMillis;
 use sqlx::{QueryBuilder, Row, Sqlite};
@@ -36,39 +36,6 @@ pub struct EventRow {
     pub payload: Vec<u8>,
 }
 
-/// Half-open: `from` belongs to it, `to` does not.
-#[derive(Debug, Clone, Copy)]
-pub struct Span {
-    pub from: UtcMillis,
-    pub to: UtcMillis,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CountRow {
-    pub camera: String,
-    pub line: String,
-    pub road_user: String,
-    pub direction: String,
-    /// Begin of the bucket.
-    pub from: UtcMillis,
-    pub crossings: u64,
-}
-
-/// Totals of what is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Figures {
-    pub frames: u64,
-    pub detections: u64,
-    pub crossings: u64,
-    pub rule_events: u64,
-    pub fixes: u64,
-    pub signal_changes: u64,
-    pub cameras_up: u64,
-    pub junctions_up: u64,
-}
-
-const COUNTS_MAX: i64 = 100_000;
-
 impl Store {
     /// # Errors
     /// [`StoreError`].
@@ -94,73 +61,6 @@ impl Store {
         found.sort_by_key(|row| std::cmp::Reverse(row.key));
         found.truncate(usize::try_from(filter.limit).unwrap_or(usize::MAX));
         Ok(found)
-    }
-
-    /// Crossings by camera, line, class and direction in buckets of `bucket_ms`, the first begins at `span.from`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn counts(
-        &self,
-        camera: Option<&str>,
-        span: Span,
-        bucket_ms: i64,
-    ) -> Result<Vec<CountRow>, StoreError> {
-        let bucket = bucket_ms.max(1);
-        let mut sql = QueryBuilder::<Sqlite>::new("SELECT camera, line, road_user, direction, (at_ms - ");
-        sql.push_bind(span.from.0).push(") / ").push_bind(bucket);
-        sql.push(" AS bucket, count(*) AS crossings FROM line_crossing WHERE at_ms >= ");
-        sql.push_bind(span.from.0).push(" AND at_ms < ").push_bind(span.to.0);
-        if let Some(camera) = camera {
-            sql.push(" AND camera = ").push_bind(camera);
-        }
-        sql.push(" GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5 LIMIT ").push_bind(COUNTS_MAX);
-        let rows = sql.build().fetch_all(self.readers()).await.map_err(self.failed("adding up crossings"))?;
-        let row = |row: &sqlx::sqlite::SqliteRow| -> sqlx::Result<CountRow> {
-            let bucket_no: i64 = row.try_get("bucket")?;
-            Ok(CountRow {
-                camera: row.try_get("camera")?,
-                line: row.try_get("line")?,
-                road_user: row.try_get("road_user")?,
-                direction: row.try_get("direction")?,
-                from: UtcMillis(span.from.0.saturating_add(bucket_no.saturating_mul(bucket))),
-                crossings: row.try_get::<i64, _>("crossings")?.cast_unsigned(),
-            })
-        };
-        rows.iter().map(row).collect::<sqlx::Result<_>>().map_err(self.failed("reading crossings"))
-    }
-
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn figures(&self, since: UtcMillis) -> Result<Figures, StoreError> {
-        let row = sqlx::query(
-            "SELECT (SELECT coalesce(sum(frames), 0) FROM camera_stats WHERE at_ms >= ?1) AS frames, \
-             (SELECT coalesce(sum(detections), 0) FROM camera_stats WHERE at_ms >= ?1) AS detections, \
-             (SELECT count(*) FROM line_crossing WHERE at_ms >= ?1) AS crossings, \
-             (SELECT count(*) FROM event WHERE kind = 'rule' AND at_ms >= ?1) AS rule_events, \
-             (SELECT count(*) FROM fix WHERE received_ms >= ?1) AS fixes, \
-             (SELECT count(*) FROM signal WHERE at_ms >= ?1) AS signal_changes, \
-             (SELECT coalesce(sum(cameras_up), 0) FROM gateway_state WHERE alive) AS cameras_up, \
-             (SELECT coalesce(sum(junctions_up), 0) FROM gateway_state WHERE alive) AS junctions_up",
-        )
-        .bind(since.0)
-        .fetch_one(self.readers())
-        .await
-        .map_err(self.failed("adding up the figures"))?;
-        let number = |name: &str| row.try_get::<i64, _>(name).map(i64::cast_unsigned);
-        let figures = || -> sqlx::Result<Figures> {
-            Ok(Figures {
-                frames: number("frames")?,
-                detections: number("detections")?,
-                crossings: number("crossings")?,
-                rule_events: number("rule_events")?,
-                fixes: number("fixes")?,
-                signal_changes: number("signal_changes")?,
-                cameras_up: number("cameras_up")?,
-                junctions_up: number("junctions_up")?,
-            })
-        };
-        figures().map_err(self.failed("reading the figures"))
     }
 
     /// Whether this event is stored.

@@ -7,6 +7,7 @@ use models_domain::event::CameraStats;
 pub(crate) fn subject(body: &EventBody) -> &str {
     match body {
         EventBody::LineCrossing { camera, .. }
+        | EventBody::Counts { camera, .. }
         | EventBody::Rule { camera, .. }
         | EventBody::CameraStats { camera, .. }
         | EventBody::CameraState { camera, .. } => camera.as_str(),

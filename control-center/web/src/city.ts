@@ -151,6 +151,7 @@ export class City {
     switch (body?.case) {
       case "lineCrossing":
       case "rule":
+      case "minuteCounts":
       case "cameraStats":
       case "cameraState":
         return this.cameras.get(body.value.camera)?.name || body.value.camera;

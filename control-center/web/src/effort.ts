@@ -41,7 +41,12 @@ export function missedOf(effort: EffortPb): string {
   return t("effort.missed", { n: percent(missed.share), low: percent(missed.low), high: percent(missed.high) });
 }
 
+/** Whether fewer pictures are analysed than wanted, because the gateway is overloaded. */
+export function isShed(effort: EffortPb): boolean {
+  return effort.share < 0.995;
+}
+
 /** What the load costs this camera; empty when nothing. */
 export function shedOf(effort: EffortPb): string {
-  return effort.share < 0.995 ? t("effort.share", { n: integer(Math.round(effort.share * 100)) }) : "";
+  return isShed(effort) ? t("effort.share", { n: integer(Math.round(effort.share * 100)) }) : "";
 }

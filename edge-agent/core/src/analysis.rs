@@ -9,6 +9,8 @@ use models_domain::track::{Settings, Track};
 use models_domain::watch::Watch;
 use models_domain::{BBox, CameraId, Detection, EventBody, UtcMillis};
 
+use crate::witness::Witness;
+
 /// Weakest box that the tracker has a use for: a detector that feeds an [`Analysis`] must not leave it out.
 pub fn min_score() -> f32 {
     Settings::default().low
@@ -19,6 +21,7 @@ pub struct Analysis {
     detector: Arc<dyn Detector>,
     watch: Watch,
     size: (u32, u32),
+    witness: Option<Witness>,
 }
 
 /// What one picture told.
@@ -37,7 +40,12 @@ impl Analysis {
     /// Every rule of the scene that is unknown or has a wrong key.
     pub fn new(camera: CameraId, scene: &Scene, detector: Arc<dyn Detector>) -> Result<Self, Vec<String>> {
         let watch = Watch::new(camera, scene, Settings::default())?;
-        Ok(Self { detector, watch, size: scene.size })
+        Ok(Self { detector, watch, size: scene.size, witness: None })
+    }
+
+    /// Remembers tracks from now on.
+    pub fn remember(&mut self, witness: Witness) {
+        self.witness = Some(witness);
     }
 
     /// Width, height of the scene: what the tracks' boxes are pixels of.
@@ -52,6 +60,9 @@ impl Analysis {
         to_scene(&mut seen, &frame.picture, self.size);
         let mut events = Vec::new();
         let tracks = self.watch.step(frame.at, &seen, &mut events);
+        if let Some(witness) = &mut self.witness {
+            witness.picture(frame, tracks, &events);
+        }
         Ok(Analysed { tracks, detections: seen.len(), events })
     }
 
@@ -59,6 +70,9 @@ impl Analysis {
     pub fn finish(&mut self) -> Vec<(UtcMillis, EventBody)> {
         let mut events = Vec::new();
         self.watch.finish(&mut events);
+        if let Some(witness) = &mut self.witness {
+            witness.finish();
+        }
         events
     }
 }

@@ -8,6 +8,7 @@
 pub mod climb;
 pub mod eye;
 mod facts;
+mod job;
 mod onlookers;
 pub mod pace;
 mod real_time;
@@ -16,12 +17,12 @@ mod reporter;
 #[cfg(test)]
 mod tests;
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hardware_ports::Clock;
 use hardware_ports::camera::{CameraError, CameraSource};
+use hardware_ports::colour::ColourReader;
 use hardware_ports::infer::{Detector, Priority};
 use hardware_ports::units::{AccessUnit, NextUnit, UnitDriver, UnitStream};
 use models_domain::effort::Effort;
@@ -33,15 +34,18 @@ use tokio_util::sync::CancellationToken;
 
 use self::climb::Climb;
 use self::eye::{Decoders, Eye, Look, Seen};
+use self::job::{Done, Later, done};
 use self::onlookers::Onlookers;
 use self::pace::{AnalyzePace, Rate};
 use self::real_time::InRealTime;
+pub use self::reporter::Crossings;
 use self::reporter::Reporter;
 use crate::analysis::Analysis;
 use crate::board::{self, Board};
-use crate::keep::{KeepEvents, KeepStills};
+use crate::keep::{KeepEvents, KeepStills, KeepTracks};
 use crate::lanes::Lanes;
 use crate::supervise::Backoff;
+use crate::witness::Witness;
 
 /// What is due from time to time is looked at this often, units or not.
 const TICK: Duration = Duration::from_secs(1);
@@ -65,6 +69,8 @@ pub struct CameraTask {
     /// Never less than this is decoded.
     pub pinned: Option<Rung>,
     pub priority: Priority,
+    /// Whether each crossing is told, or only how many there were in each minute.
+    pub crossings: Crossings,
     /// Spreads the pauses between two tries, so that many cameras do not come back in step.
     pub seed: u64,
 }
@@ -78,13 +84,11 @@ pub struct Doors {
     pub decoders: Arc<Decoders>,
     pub events: Arc<dyn KeepEvents>,
     pub stills: Arc<dyn KeepStills>,
+    pub tracks: Arc<dyn KeepTracks>,
+    pub colours: Arc<dyn ColourReader>,
     pub board: Arc<Board>,
     pub clock: Arc<dyn Clock>,
 }
-
-/// What a lane gives back.
-type Done = Box<(Eye, Seen)>;
-type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// The work of one camera.
 pub struct CameraWorker {
@@ -124,7 +128,9 @@ impl CameraWorker {
     /// # Errors
     /// Every rule of the scene that is unknown or has a wrong key.
     pub fn new(task: CameraTask, doors: Doors) -> Result<Self, Vec<String>> {
-        let analysis = Analysis::new(task.id.clone(), &task.scene, Arc::clone(&doors.detector))?;
+        let mut analysis = Analysis::new(task.id.clone(), &task.scene, Arc::clone(&doors.detector))?;
+        let (tracks, colours) = (Arc::clone(&doors.tracks), Arc::clone(&doors.colours));
+        analysis.remember(Witness::new(task.id.clone(), &task.scene, tracks, colours));
         let size = analysis.size();
         let (driver, decoders) = (Arc::clone(&doors.driver), Arc::clone(&doors.decoders));
         let pace = AnalyzePace::new(task.analyze_fps);
@@ -138,7 +144,7 @@ impl CameraWorker {
             eye: Some(eye),
             job: None,
             size,
-            reporter: Reporter::new(task.id.clone(), events, stills, board, clock),
+            reporter: Reporter::new(task.id.clone(), task.crossings, events, stills, board, clock),
             rate: Rate::default(),
             ticked: now,
             onlookers: Onlookers::default(),
@@ -169,7 +175,9 @@ impl CameraWorker {
             }
             chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let ran = self.doors.clock.elapsed().saturating_sub(began);
-            self.pause(backoff.next(ran, chance >> 32).min(PAUSE_MAX), stop).await;
+            // Cameras that went together do not come back in step, whatever the pause.
+            let most = PAUSE_MAX.mul_f64(1.0 - ((chance >> 40) % 256) as f64 / 1024.0);
+            self.pause(backoff.next(ran, chance >> 32).min(most), stop).await;
         }
         for (at, body) in self.eye.iter_mut().flat_map(Eye::finish) {
             self.reporter.found(at, body, None);
@@ -257,6 +265,7 @@ impl CameraWorker {
             self.day = time.since(unit.facts.at);
         }
         unit.facts.at.0 += self.day.0;
+        self.reporter.minutes.watched(unit.facts.at);
         let rung = self.onlookers.rung(self.ladder.unit(&unit.facts), now);
         self.climb.unit(unit, rung, now);
         self.reporter.facts.dropped(self.climb.take_dropped());
@@ -332,6 +341,7 @@ impl CameraWorker {
     fn looked(&mut self, look: Look) {
         let Look { frame, tracks, detections, events, shown } = look;
         self.ladder.shown(frame.at, &shown);
+        self.reporter.minutes.analysed(frame.at);
         self.reporter.facts.analysed(detections);
         for (at, body) in events {
             self.reporter.found(at, body, Some(frame.picture.clone()));
@@ -382,17 +392,5 @@ impl CameraWorker {
                 () = nap => {}
             }
         }
-    }
-}
-
-/// Waits for the job to be done and takes it away; for ever when there is none.
-async fn done(job: &mut Option<Later<Done>>) -> Done {
-    match job {
-        Some(running) => {
-            let done = running.await;
-            *job = None;
-            done
-        }
-        None => std::future::pending().await,
     }
 }

@@ -2,6 +2,7 @@
 
 use hardware_ports::camera::Picture;
 use hardware_ports::sink::NotKept;
+use models_domain::archive::TrackRecord;
 use models_domain::{EventBody, EventId, UtcMillis};
 
 /// Takes facts and never loses one: numbered, on disk, and sent until the hall says "stored up to".
@@ -17,4 +18,10 @@ pub trait KeepEvents: Send + Sync {
 pub trait KeepStills: Send + Sync {
     /// Returns at once; a still that cannot be kept is counted and logged, never an error of the camera.
     fn keep_still(&self, id: EventId, picture: &Picture);
+}
+
+/// Keeps the records of tracks that are over, so that they can be searched. Bounded: the oldest go first.
+pub trait KeepTracks: Send + Sync {
+    /// Returns at once; a record that cannot be kept is counted and logged, never an error of the camera.
+    fn keep_track(&self, record: TrackRecord);
 }

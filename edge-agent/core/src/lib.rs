@@ -16,4 +16,6 @@ pub mod site;
 pub mod spool;
 pub mod stills;
 pub mod supervise;
+pub mod track_log;
 pub mod uplink;
+pub mod witness;

@@ -160,6 +160,7 @@ mod tests {
                 EventBody::SignalAlarm { alarm, .. } => format!("{} {}", alarm.code, alarm.active),
                 EventBody::SignalState { state, .. } => format!("{:?}", state.link),
                 other @ (EventBody::LineCrossing { .. }
+                | EventBody::Counts { .. }
                 | EventBody::Rule { .. }
                 | EventBody::CameraStats { .. }
                 | EventBody::CameraState { .. }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use edge_agent_core::camera_worker::Crossings;
 use edge_agent_core::site::CameraSite;
 use hardware_ports::camera::{CameraSource, Transport};
 use hardware_ports::infer::Priority;
@@ -33,6 +34,7 @@ pub fn read(root: &mut Section<'_, '_>, folder: &Path) -> Option<Cameras> {
     let analyze_fps = section.number("analyze_fps", 0.1..=60.0, ANALYZE_FPS);
     let mut seen = BTreeSet::new();
     let mut cameras = Vec::new();
+    let crossings = crossings(&mut section, Crossings::Each);
     let found = section.sections("camera");
     if found.is_empty() {
         section.problem(&section.span(), "camera", "is missing: at least one is needed");
@@ -42,7 +44,7 @@ pub fn read(root: &mut Section<'_, '_>, folder: &Path) -> Option<Cameras> {
         if let Some(id) = id.as_ref().filter(|id| !seen.insert(id.get_ref().clone())) {
             one.problem(&id.span(), "id", format!("{} is used twice", id.get_ref()));
         }
-        cameras.extend(camera(&mut one, id, folder, analyze_fps));
+        cameras.extend(camera(&mut one, id, folder, analyze_fps, crossings));
     }
     Some(Cameras { model, threads, cameras })
 }
@@ -52,6 +54,7 @@ fn camera(
     id: Option<Spanned<CameraId>>,
     folder: &Path,
     analyze_fps: f64,
+    otherwise: Crossings,
 ) -> Option<Camera> {
     let name = one.optional::<String>("name").map(Spanned::into_inner);
     let url = url(one, folder);
@@ -61,6 +64,7 @@ fn camera(
     };
     let position = position(one);
     let analyze_fps = one.number("analyze_fps", 0.1..=60.0, analyze_fps);
+    let crossings = crossings(one, otherwise);
     let rung = one.optional_with("rung", |t| one_of(t, &["auto", "watch", "key_frames", "full"]));
     let pinned = match rung.as_ref().map(|r| r.get_ref().as_str()) {
         Some("watch") => Some(Rung::Watch),
@@ -79,7 +83,22 @@ fn camera(
     let id = id?.into_inner();
     let name = name.unwrap_or_else(|| id.to_string());
     let site = CameraSite { id, name, position, scene };
-    Some(Camera { site, source: CameraSource { url: url?, transport }, analyze_fps, pinned, priority })
+    Some(Camera {
+        site,
+        source: CameraSource { url: url?, transport },
+        analyze_fps,
+        pinned,
+        priority,
+        crossings,
+    })
+}
+
+fn crossings(section: &mut Section<'_, '_>, otherwise: Crossings) -> Crossings {
+    match section.optional_with("crossings", |text| one_of(text, &["each", "counted"])) {
+        Some(text) if text.get_ref() == "counted" => Crossings::Counted,
+        Some(_) => Crossings::Each,
+        None => otherwise,
+    }
 }
 
 /// Whoever counts is served first, then whoever looks for incidents.

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use edge_agent_core::camera_worker::Crossings;
 use edge_agent_core::site::{CameraSite, JunctionSite};
 use hardware_ports::camera::CameraSource;
 use hardware_ports::infer::Priority;
@@ -47,10 +48,11 @@ pub struct Config {
 #[derive(Debug)]
 pub struct Gateway {
     pub id: GatewayId,
-    /// Spool and stills.
+    /// Spool, stills and tracks.
     pub data_dir: PathBuf,
     pub spool_max_bytes: u64,
     pub stills_max_bytes: u64,
+    pub tracks_max_bytes: u64,
 }
 
 /// Where the hall is, and the certificate this gateway was enrolled with.
@@ -81,6 +83,7 @@ pub struct Camera {
     /// Never less than this is decoded; `None` leaves it to the stream.
     pub pinned: Option<Rung>,
     pub priority: Priority,
+    pub crossings: Crossings,
 }
 
 #[derive(Debug)]
@@ -192,11 +195,13 @@ fn gateway(mut section: Section<'_, '_>, folder: &Path) -> Option<Gateway> {
     let data_dir = section.required::<PathBuf>("data_dir");
     let spool = section.number("spool_max_mib", 1.0..=1_048_576.0, 1_024.0);
     let stills = section.number("stills_max_mib", 1.0..=1_048_576.0, 1_024.0);
+    let tracks = section.number("tracks_max_mib", 1.0..=1_048_576.0, 1_024.0);
     Some(Gateway {
         id: id?.into_inner(),
         data_dir: folder.join(data_dir?.into_inner()),
         spool_max_bytes: spool as u64 * (1 << 20),
         stills_max_bytes: stills as u64 * (1 << 20),
+        tracks_max_bytes: tracks as u64 * (1 << 20),
     })
 }
 

@@ -9,6 +9,7 @@ use edge_agent_core::camera_worker::{CameraTask, CameraWorker, Doors};
 use edge_agent_core::lanes::Lanes;
 use edge_agent_core::supervise::{Failure, chain, forever};
 use hardware_camera::Cameras;
+use hardware_infer::BoxColours;
 use hardware_ports::Clock;
 use hardware_ports::infer::Detector;
 use hardware_ports::units::UnitDriver;
@@ -22,15 +23,17 @@ use crate::models;
 
 /// The camera gateway, when its section is there.
 pub fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
-    let (Some(cameras), Some(stills)) = (&config.cameras, &pole.stills) else { return Vec::new() };
+    let (Some(cameras), Some(stills), Some(tracks)) = (&config.cameras, &pole.stills, &pole.tracks) else {
+        return Vec::new();
+    };
     let (model, threads) = (cameras.model.clone(), cameras.threads);
     let tasks: Vec<CameraTask> = cameras.cameras.iter().map(task).collect();
-    let (events, stills) = (pole.keeper.clone(), stills.clone());
+    let (events, stills, tracks) = (pole.keeper.clone(), stills.clone(), tracks.clone());
     let (board, clock, stop) = (pole.board.clone(), pole.clock.clone(), stop.clone());
     let name = format!("[cameras] {} of them", tasks.len());
     let part = Part::new(name, move |begun| {
         let (model, tasks, stop) = (model.clone(), tasks.clone(), stop.clone());
-        let (events, stills) = (events.clone(), stills.clone());
+        let (events, stills, tracks) = (events.clone(), stills.clone(), tracks.clone());
         let (board, clock) = (board.clone(), clock.clone());
         async move {
             let (driver, detector) = match open(model, threads, clock.clone()).await {
@@ -44,7 +47,9 @@ pub fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part
             let lanes = std::thread::available_parallelism().map_or(1, usize::from);
             let decoders = Arc::new(Decoders::new(lanes));
             let lanes = Lanes::new(lanes, clock.clone());
-            let doors = Doors { driver, detector, lanes, decoders, events, stills, board, clock };
+            let colours = Arc::new(BoxColours);
+            let doors =
+                Doors { driver, detector, lanes, decoders, events, stills, tracks, colours, board, clock };
             run_all(tasks, doors, stop).await;
             Ok(())
         }
@@ -94,6 +99,7 @@ fn task(camera: &Camera) -> CameraTask {
         analyze_fps: camera.analyze_fps,
         pinned: camera.pinned,
         priority: camera.priority,
+        crossings: camera.crossings,
         seed: hasher.finish(),
     }
 }

@@ -3,6 +3,7 @@
 pub mod bus;
 pub mod camera;
 pub mod clock;
+pub mod colour;
 pub mod fake;
 pub mod infer;
 pub mod sink;

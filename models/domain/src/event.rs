@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::count::LineCrossing;
+use crate::count::{LineCrossing, MinuteCounts};
 use crate::detection::{BBox, Class};
 use crate::ids::{CameraId, EventId, JunctionId, TrackId, ZoneId};
 use crate::signal::{GroupStates, SignalAlarm};
@@ -19,14 +19,40 @@ pub struct Event {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum EventBody {
-    LineCrossing { camera: CameraId, crossing: LineCrossing },
-    Rule { camera: CameraId, event: RuleEvent },
-    CameraStats { camera: CameraId, stats: CameraStats },
-    CameraState { camera: CameraId, state: LinkState },
+    LineCrossing {
+        camera: CameraId,
+        crossing: LineCrossing,
+    },
+    /// `Event::at` is the end of the minute.
+    Counts {
+        camera: CameraId,
+        counts: MinuteCounts,
+    },
+    Rule {
+        camera: CameraId,
+        event: RuleEvent,
+    },
+    CameraStats {
+        camera: CameraId,
+        stats: CameraStats,
+    },
+    CameraState {
+        camera: CameraId,
+        state: LinkState,
+    },
     Fix(Fix),
-    Signal { junction: JunctionId, groups: GroupStates },
-    SignalAlarm { junction: JunctionId, alarm: SignalAlarm },
-    SignalState { junction: JunctionId, state: LinkState },
+    Signal {
+        junction: JunctionId,
+        groups: GroupStates,
+    },
+    SignalAlarm {
+        junction: JunctionId,
+        alarm: SignalAlarm,
+    },
+    SignalState {
+        junction: JunctionId,
+        state: LinkState,
+    },
 }
 
 /// Something a rule found worth telling. `Event::at` is the moment it became true.
@@ -77,6 +103,7 @@ impl EventBody {
     pub fn kind(&self) -> &'static str {
         match self {
             EventBody::LineCrossing { .. } => "line_crossing",
+            EventBody::Counts { .. } => "counts",
             EventBody::Rule { .. } => "rule",
             EventBody::CameraStats { .. } => "camera_stats",
             EventBody::CameraState { .. } => "camera_state",

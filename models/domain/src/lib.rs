@@ -1,8 +1,9 @@
 //! The words and the rules of the city: pure values in, pure values out. No sockets, no files, no clock, no threads.
 //!
 //! Suggested reading order: the words (`ids`, `units`, `geo`, `detection`, `event`), then what is made of them
-//! (`track`, `count`, `rules`, joined in `watch`; `ladder`, `effort`; `transit`, `signal`).
+//! (`track`, `count`, `rules`, joined in `watch`; `archive`; `ladder`, `effort`; `transit`, `signal`).
 
+pub mod archive;
 pub mod count;
 pub mod detection;
 pub mod effort;

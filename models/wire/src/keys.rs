@@ -25,6 +25,8 @@ pub enum What {
     Picture(CameraId),
     /// Query: nothing -> `Still`.
     Still(EventId),
+    /// Query: `TrackQuery` -> `TrackRows`.
+    Tracks,
 }
 
 /// Events of all gateways.
@@ -59,6 +61,7 @@ impl Key {
             [gateway, "state"] => (gateway, What::State),
             [gateway, "alive"] => (gateway, What::Alive),
             [gateway, "picture", camera] => (gateway, What::Picture(camera.parse().ok()?)),
+            [gateway, "tracks"] => (gateway, What::Tracks),
             [gateway, "still", id] => (gateway, What::Still(event_id(id)?)),
             _ => return None,
         };
@@ -76,6 +79,7 @@ impl fmt::Display for Key {
             What::Alive => f.write_str("alive"),
             What::Picture(camera) => write!(f, "picture/{camera}"),
             What::Still(id) => write!(f, "still/{id}"),
+            What::Tracks => f.write_str("tracks"),
         }
     }
 }
@@ -98,6 +102,7 @@ mod tests {
             "city/v1/pole-17/alive",
             "city/v1/pole-17/picture/north",
             "city/v1/pole-17/still/1700000000000-12",
+            "city/v1/pole-17/tracks",
         ] {
             assert_eq!(Key::parse(key).map(|k| k.to_string()).as_deref(), Some(key));
         }

@@ -2,11 +2,12 @@
 
 mod failures;
 mod kill;
+mod minutes;
 mod reading;
 
 use std::path::Path;
 
-use models_domain::count::{Direction, LineCrossing};
+use models_domain::count::{Direction, LineCrossing, MinuteCount, MinuteCounts};
 use models_domain::event::{CameraStats, RuleEvent};
 use models_domain::geo::LatLon;
 use models_domain::transit::Fix;
@@ -41,6 +42,23 @@ pub fn crossing(camera: &str, class: Class) -> EventBody {
         track: TrackId(1),
     };
     EventBody::LineCrossing { camera: camera.parse().unwrap(), crossing }
+}
+
+/// What `camera` counted to the left in minute `minute`; watched all of it.
+pub fn counts(camera: &str, minute: i64, crossings: &[(Class, u32)]) -> EventBody {
+    let count = |(class, crossings): &(Class, u32)| MinuteCount {
+        line: "north".parse().unwrap(),
+        class: *class,
+        direction: Direction::ToLeft,
+        crossings: *crossings,
+    };
+    let counts = MinuteCounts {
+        minute: UtcMillis(minute * 60_000),
+        watched: DurationMs(60_000),
+        analysed: DurationMs(6_000),
+        crossings: crossings.iter().map(count).collect(),
+    };
+    EventBody::Counts { camera: camera.parse().unwrap(), counts }
 }
 
 pub fn rule(camera: &str) -> EventBody {

@@ -3,7 +3,7 @@
 use models_domain::{Class, UtcMillis};
 
 use super::{commit, crossing, fix, new, open, rule, stats};
-use crate::{Figures, Gap, ListFilter, NewEvent, PageKey, Span, StateRow, Store};
+use crate::{Gap, ListFilter, NewEvent, PageKey, StateRow, Store};
 
 const NOW: PageKey = PageKey { at: UtcMillis(i64::MAX), id: i64::MAX };
 
@@ -38,31 +38,6 @@ async fn lists_are_newest_first_by_pages_and_kinds() {
     assert_eq!(pages(&store, &["fix"], None, 9).await, [vec![5]]);
     assert!(store.has_event("pole-1", 1, 5).await.unwrap());
     assert!(!store.has_event("pole-1", 1, 6).await.unwrap());
-}
-
-#[tokio::test]
-async fn sums_come_from_columns() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path()).await;
-    let events = vec![
-        new(1, 1, 0, crossing("c-1", Class::Car)),
-        new(1, 2, 59_999, crossing("c-1", Class::Car)),
-        new(1, 3, 60_000, crossing("c-1", Class::Bus)),
-        new(1, 4, 60_000, stats(100)),
-        new(1, 5, 60_000, fix("bus-1", 60_000)),
-        new(1, 6, 60_000, rule("c-1")),
-    ];
-    store.store(&commit(events)).await.unwrap();
-    let span = Span { from: UtcMillis(0), to: UtcMillis(60_001) };
-    let counts = store.counts(Some("c-1"), span, 60_000).await.unwrap();
-    let counts: Vec<_> = counts.iter().map(|c| (c.road_user.as_str(), c.from.0, c.crossings)).collect();
-    assert_eq!(counts, [("bus", 60_000, 1), ("car", 0, 2)]);
-    assert!(store.counts(Some("c-9"), span, 60_000).await.unwrap().is_empty());
-    let want =
-        Figures { frames: 100, detections: 7, crossings: 3, rule_events: 1, fixes: 1, ..Figures::default() };
-    assert_eq!(store.figures(UtcMillis(0)).await.unwrap(), want);
-    let since = store.figures(UtcMillis(60_000)).await.unwrap();
-    assert_eq!((since.crossings, since.frames), (1, 100));
 }
 
 #[tokio::test]

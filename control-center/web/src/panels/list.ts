@@ -7,4 +7,5 @@ export const PANELS: readonly (() => Promise<{ panel: Panel }>)[] = [
   () => import("./wall/wall"),
   () => import("./events/events"),
   () => import("./counts/counts"),
+  () => import("./tracks/tracks"),
 ];

@@ -1,8 +1,9 @@
 // A small Hanoi for tests of the page: every state that an operator can meet.
 import { create } from "@bufbuild/protobuf";
 
-import { CountSchema, StoredEventSchema, type Count, type StoredEvent } from "../../src/gen/ngatu/v1/api_pb";
+import { CountSchema, FoundTrackSchema, StoredEventSchema, WatchedSchema, type Count, type FoundTrack, type StoredEvent, type Watched } from "../../src/gen/ngatu/v1/api_pb";
 import { Direction, Link, RoadUser } from "../../src/gen/ngatu/v1/event_pb";
+import { Priority, Rung, RungWhy } from "../../src/gen/ngatu/v1/gateway_pb";
 
 export const NASTY = `<img src=x onerror="window.hacked=1">`;
 
@@ -25,6 +26,8 @@ const junction = (id: string, name: string, lat: number, lon: number, groups: st
   activeAlarms: [] as object[],
 });
 
+const gets = (camera: { gateway: string; info: object }, effort: object) => ({ ...camera, info: { ...camera.info, effort } });
+
 const bus = (n: number, lat: number, lon: number, speedMps: number, courseDeg: number, ageMs = 4_000) => ({
   gateway: "tram-xe",
   fix: { vehicle: `29b-${15_000 + n * 137}`, fixMs: BigInt(Date.now() - ageMs), receivedMs: BigInt(Date.now()), lat, lon, speedMps, courseDeg, valid: true, protocol: n % 2 ? "gt06" : "jt808" },
@@ -42,8 +45,9 @@ export function snapshot() {
       { gateway: "tram-xe", alive: true, lastHeardMs: BigInt(Date.now()), waitingEvents: 0n },
     ],
     cameras: [
-      camera("trang-tien", "Tràng Tiền – Hàng Bài", 21.025, 105.8535),
-      camera("cua-nam", "Cửa Nam", 21.0289, 105.8422),
+      gets(camera("trang-tien", "Tràng Tiền – Hàng Bài", 21.025, 105.8535), { rung: Rung.WATCH, why: RungWhy.QUIET, priority: Priority.COUNTING, share: 1, shed: 0n,
+        missed: { share: 0.008, low: 0.003, high: 0.013, auditedMs: 900_000n, found: 2n } }),
+      gets(camera("cua-nam", "Cửa Nam", 21.0289, 105.8422), { rung: Rung.FULL, why: RungWhy.FOLLOWED, priority: Priority.INCIDENT, share: 0.56, shed: 1_234n }),
       camera("o-cho-dua", "Ô Chợ Dừa", 21.0196, 105.83, Link.DOWN, "rtsp://***@10.1.2.3/1: máy chủ từ chối mật khẩu (401); sửa mật khẩu trong cấu hình trạm"),
       camera("nasty", NASTY, 21.0165, 105.8027, Link.CONNECTING),
       camera("vong", "Ngã Tư Vọng", 20.9975, 105.841, Link.UP, "", "tram-2"),
@@ -106,14 +110,57 @@ export function history(n: number, nowMs: number): StoredEvent[] {
   });
 }
 
+/** The last fifteen minutes, whole ones, as a hall has them. */
+const minutes = (nowMs: number): number[] => {
+  const toMs = Math.floor((nowMs - 15_000) / 60_000) * 60_000;
+  return Array.from({ length: 15 }, (_, i) => toMs - (15 - i) * 60_000);
+};
+
+/** One camera all the time, one not in its first five minutes, one without any traffic. */
+export function watched(nowMs: number): Watched[] {
+  const all = (camera: string, from: number) =>
+    minutes(nowMs).slice(from).map((ms) => create(WatchedSchema, { camera, fromMs: BigInt(ms), watchedMs: 60_000n, analysedMs: 21_000n }));
+  return [...all("trang-tien", 0), ...all("cua-nam", 5), ...all("o-cho-dua", 0)];
+}
+
+/** `n` tracks, newest first, half a minute apart. */
+export function tracks(n: number, nowMs: number): FoundTrack[] {
+  return Array.from({ length: n }, (_, i) => {
+    const bestMs = nowMs - 20_000 - i * 29_000;
+    const roadUser = [RoadUser.MOTORCYCLE, RoadUser.CAR, RoadUser.MOTORCYCLE, RoadUser.BUS][i % 4] ?? RoadUser.CAR;
+    return create(FoundTrackSchema, {
+      gateway: "tram-1",
+      track: {
+        number: BigInt(9_000 - i),
+        camera: i % 3 ? "trang-tien" : "cua-nam",
+        track: 17n,
+        roadUser,
+        beganMs: BigInt(bestMs - 2_600),
+        endedMs: BigInt(bestMs + 3_000),
+        pathMs: [0, 1_000, 1_600, 3_000],
+        pathX: [90, 260, 220, 520],
+        pathY: [430, 10, 30, 120],
+        lines: i % 2 ? [{ line: "bắc", direction: Direction.TO_LEFT, afterMs: 2_000 }] : [],
+        zones: i % 5 ? [] : [{ zone: "vỉa hè", fromMs: 0, toMs: 900 }],
+        bestMs: BigInt(bestMs),
+        bestBox: { x: 420, y: 300, w: 220, h: 150 },
+        bestScore: 0.8,
+        colour: i % 6 === 5 ? 0 : 1 + (i % 10),
+        ...(i % 2 ? { meanSpeedMps: 8.3 } : {}),
+      },
+    });
+  });
+}
+
 export function counts(nowMs: number): Count[] {
   const all: Count[] = [];
-  for (const [camera, line] of [["trang-tien", "bắc"], ["cua-nam", "đông"]] as const) {
+  for (const [camera, line] of [["trang-tien", "bắc"], ["cua-nam", "bắc"]] as const) {
     for (const [roadUser, many] of [[RoadUser.MOTORCYCLE, 31], [RoadUser.CAR, 11], [RoadUser.BUS, 2]] as const) {
       for (const direction of [Direction.TO_RIGHT, Direction.TO_LEFT]) {
-        for (let i = 0; i < 15; i++) {
+        for (const [i, ms] of minutes(nowMs).entries()) {
+          if (camera === "cua-nam" && i < 5) continue;
           const crossings = BigInt(Math.round(many * (1 + 0.4 * Math.sin(i / 2 + direction + many))));
-          all.push(create(CountSchema, { camera, line, roadUser, direction, crossings, fromMs: BigInt(nowMs - (14 - i) * 60_000) }));
+          all.push(create(CountSchema, { camera, line, roadUser, direction, crossings, fromMs: BigInt(ms) }));
         }
       }
     }

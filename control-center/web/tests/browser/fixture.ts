@@ -8,7 +8,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 
-import { CityService, CityUpdateSchema, SessionService, type CityUpdate, type StoredEvent, type Count } from "../../src/gen/ngatu/v1/api_pb";
+import { CityService, CityUpdateSchema, SessionService, type CityUpdate, type StoredEvent, type Count, type FoundTrack, type MissingGateway, type SearchTracksRequest, type Watched } from "../../src/gen/ngatu/v1/api_pb";
 import type { PictureSchema } from "../../src/gen/ngatu/v1/gateway_pb";
 
 export const PASSWORD = "đúng-mật-khẩu";
@@ -28,6 +28,12 @@ export class FixtureHall {
   /** Newest first. */
   events: StoredEvent[] = [];
   counts: Count[] = [];
+  watched: Watched[] = [];
+  /** Newest first. */
+  tracks: FoundTrack[] = [];
+  missing: MissingGateway[] = [];
+  /** Every search that was asked. */
+  searches: SearchTracksRequest[] = [];
   picture: (camera: string) => MessageInitShape<typeof PictureSchema> | undefined = () => undefined;
   still: (seq: bigint) => Uint8Array = () => {
     throw new ConnectError("the pole keeps no such picture", Code.NotFound);
@@ -97,7 +103,15 @@ export class FixtureHall {
         return { events: all.slice(from, to), nextPageToken: to < all.length ? String(to) : "" };
       },
       getStill: ({ seq }, context) => (guard(context), { jpeg: this.still(seq) }),
-      getCounts: (_, context) => (guard(context), { counts: this.counts }),
+      getCounts: (_, context) => (guard(context), { counts: this.counts, watched: this.watched }),
+      searchTracks: (asked, context) => {
+        guard(context);
+        this.searches.push(asked);
+        const { roadUsers = [], colours = [], limit = 100 } = asked.query ?? {};
+        const all = this.tracks.filter(({ track }) => track && (roadUsers.length === 0 || roadUsers.includes(track.roadUser)) && (colours.length === 0 || colours.includes(track.colour)));
+        const from = Number(asked.pageToken || 0);
+        return { tracks: all.slice(from, from + limit), nextPageToken: from + limit < all.length ? String(from + limit) : "", gateways: 2, missing: this.missing };
+      },
       getFigures: (_, context) => (guard(context), { events: 42n, crossings: 12_345n, camerasUp: 3n, junctionsUp: 3n }),
     });
   }

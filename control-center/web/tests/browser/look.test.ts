@@ -1,11 +1,13 @@
 // Pictures of the page for people to look at: `LOOK=folder npm run test:browser`.
 import { join } from "node:path";
 
+import { create } from "@bufbuild/protobuf";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { MissingGatewaySchema } from "../../src/gen/ngatu/v1/api_pb";
 import { launch, LAPTOP, PHONE, WIDE } from "./browser";
-import { counts, history, rule, snapshot } from "./city";
+import { counts, history, rule, snapshot, tracks, watched } from "./city";
 import { FixtureHall, PASSWORD } from "./fixture";
 import { drawJpeg, openPage, settled } from "./steps";
 
@@ -20,6 +22,9 @@ beforeAll(async () => {
   hall.snapshot = snapshot;
   hall.events = history(240, Date.now() - 5_000);
   hall.counts = counts(Date.now());
+  hall.watched = watched(Date.now());
+  hall.tracks = tracks(130, Date.now());
+  hall.missing = [create(MissingGatewaySchema, { gateway: "tram-2", why: "cannot be reached now" })];
   hall.still = () => jpeg;
   hall.picture = (camera) => ({ camera, atMs: BigInt(Date.now() - 180), jpeg, width: 1280, height: 720,
     tracks: [
@@ -42,12 +47,19 @@ test.skipIf(!folder)("pictures to look at", async () => {
     await settled(page);
     await page.screenshot({ path: shot(name) });
     if (name === "phone-vi") {
-      for (const tab of ["wall", "events", "counts"]) {
+      for (const tab of ["wall", "events", "counts", "tracks"]) {
         await page.click(`.bar [aria-controls=panel-${tab}]`);
         await page.waitForTimeout(1500);
         await page.screenshot({ path: shot(`phone-${tab}`) });
       }
     } else {
+      for (const camera of ["hang bai", "cua nam"]) {
+        await page.fill(".find input", camera);
+        await page.keyboard.press("Enter");
+        await page.waitForTimeout(1000);
+        await settled(page);
+        await page.screenshot({ path: shot(`${name}-camera-${camera.replace(" ", "-")}`) });
+      }
       await page.fill(".find input", "kim lien");
       await page.keyboard.press("Enter");
       await page.waitForTimeout(1500);
@@ -55,6 +67,16 @@ test.skipIf(!folder)("pictures to look at", async () => {
       await page.click(".tabs [aria-controls=panel-counts]");
       await page.waitForTimeout(800);
       await page.screenshot({ path: shot(`${name}-junction-counts`) });
+      await page.click(".tabs [aria-controls=panel-tracks]");
+      await page.fill(".search [name=purpose]", language === "vi" ? "va chạm ở Cửa Nam" : "collision at Cửa Nam");
+      await page.click(".search .go");
+      await page.waitForSelector(".results .rows li");
+      await page.screenshot({ path: shot(`${name}-tracks`) });
+      await page.click(".results .rows li:nth-child(2) button");
+      await page.waitForSelector(".moment[open]");
+      await page.waitForTimeout(600);
+      await page.screenshot({ path: shot(`${name}-track`) });
+      await page.keyboard.press("Escape");
       await page.click(".tabs [aria-controls=panel-events]");
       hall.send({ case: "event", value: rule(Date.now(), Date.now(), { rule: "wrong_way" }) });
       hall.send({ case: "hall", value: { problem: "đĩa còn 1 %; xóa bớt hoặc thêm đĩa cho /var/lib/ngatu" } });

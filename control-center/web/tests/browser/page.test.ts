@@ -1,9 +1,11 @@
 // The built page in a real browser against a scripted hall.
+import { create } from "@bufbuild/protobuf";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 
+import { MissingGatewaySchema } from "../../src/gen/ngatu/v1/api_pb";
 import { axe, launch, LAPTOP, PHONE, WIDE } from "./browser";
-import { counts, history, NASTY, rule, snapshot } from "./city";
+import { counts, history, NASTY, rule, snapshot, tracks, watched } from "./city";
 import { FixtureHall, PASSWORD } from "./fixture";
 import { drawJpeg, openPage, settled } from "./steps";
 
@@ -23,6 +25,8 @@ beforeEach(async () => {
   hall.snapshot = snapshot;
   hall.events = history(500, Date.now() - 5_000);
   hall.counts = counts(Date.now());
+  hall.watched = watched(Date.now());
+  hall.tracks = tracks(130, Date.now());
   hall.still = () => jpeg;
   hall.picture = (camera) => ({ camera, atMs: BigInt(Date.now()), jpeg, width: 1280, height: 720, tracks: [{ track: 17n, roadUser: 4, box: { x: 420, y: 300, w: 220, h: 150 }, score: 0.8 }] });
   await hall.start();
@@ -123,12 +127,57 @@ test("events: filtered by kind and camera, and a still that is gone says so", as
   await expect.poll(() => text(p, ".still .notice")).toBe("Trạm không còn giữ ảnh của sự kiện này.");
 });
 
-test("counts by line, class and direction", async () => {
+test("counts by line, class and direction, with what was watched", async () => {
   const p = await open();
   await p.click(".tabs [aria-controls=panel-counts]");
-  await p.waitForSelector(".panel-counts tbody tr");
-  expect(await text(p, ".panel-counts tbody th")).toBe("Cửa Nam · đông");
-  expect(await p.locator(".panel-counts thead th").allInnerTexts()).toEqual(["Camera · vạch", "Hướng", "Xe máy", "Ô tô", "Xe buýt", "Tổng", "Diễn biến"]);
+  await p.waitForSelector(".panel-counts .scroll tbody tr");
+  expect(await text(p, ".panel-counts .scroll tbody th")).toBe("Cửa Nam · bắc");
+  expect(await p.locator(".panel-counts .scroll thead th").allInnerTexts()).toEqual(["Camera · vạch", "Hướng", "Xe máy", "Ô tô", "Xe buýt", "Tổng", "Theo dõi", "Diễn biến"]);
+  // Cửa Nam was watched ten minutes of fifteen; at Ô Chợ Dừa all the time, and nobody came.
+  const cells = (row: number) => p.locator(`.panel-counts .scroll tbody tr:nth-child(${row}) td`).allInnerTexts();
+  await expect.poll(async () => (await cells(1)).at(-2)).toBe("66 %");
+  const quiet = await p.locator(".panel-counts .scroll tbody tr", { hasText: "Ô Chợ Dừa" }).locator("td").allInnerTexts();
+  expect([quiet[0], quiet.at(-3), quiet.at(-2)]).toEqual(["–", "0", "100 %"]);
+  await p.waitForSelector(".panel-counts .chart canvas");
+  expect(await text(p, ".panel-counts .chart .u-legend")).toContain("Lượt qua vạch");
+  hall.counts = hall.watched = [];
+  await p.click('.panel-counts .chip:text-is("1 giờ")');
+  await expect.poll(() => text(p, ".panel-counts .notice")).toContain("Không camera nào được theo dõi");
+});
+
+test("track search: a purpose first, then what was found, what is missing, and the moment opened", async () => {
+  hall.missing = [create(MissingGatewaySchema, { gateway: "tram-2", why: "cannot be reached now" })];
+  const p = await open(WIDE);
+  await p.click(".tabs [aria-controls=panel-tracks]");
+  await p.click(".search .go");
+  expect(await text(p, ".search .problem")).toBe("Hãy ghi mục đích tìm kiếm, ít nhất 3 ký tự.");
+  expect(hall.searches).toEqual([]);
+  await p.fill(".search [name=purpose]", "va chạm ở Cửa Nam");
+  await p.click('.search .chip:text-is("Xe máy")');
+  await p.selectOption(".search [name=direction]", "2");
+  await p.click(".search .go");
+  await expect.poll(() => p.locator(".results .rows li").count()).toBe(65);
+  const asked = hall.searches[0];
+  expect([asked?.purpose, asked?.query?.roadUsers, asked?.query?.direction, asked?.query?.cameras]).toEqual(["va chạm ở Cửa Nam", [3], 2, []]);
+  expect(Number((asked?.query?.toMs ?? 0n) - (asked?.query?.fromMs ?? 0n))).toBeGreaterThanOrEqual(60 * 60_000);
+  expect(await text(p, ".results .partial")).toBe("Chưa đầy đủ: thiếu 1/2 trạm: tram-2 (cannot be reached now)");
+  expect(await text(p, ".results .found")).toBe("Tìm thấy: 65");
+  // Everything, by pages; whole again.
+  hall.missing = [];
+  await p.click('.search .chip:text-is("Xe máy")');
+  await p.click(".search .go");
+  await expect.poll(() => p.locator(".results .rows li").count()).toBe(100);
+  await p.waitForSelector(".results .partial", { state: "hidden" });
+  await p.click(".results .older");
+  await expect.poll(() => p.locator(".results .rows li").count()).toBe(130);
+  // The still of the event that this track was part of.
+  await p.click(".results .rows li:nth-child(2) button");
+  await p.waitForSelector(".moment[open]");
+  expect(await text(p, "#moment-title")).toBe("Ô tô · xám");
+  expect(await text(p, ".panel-details h2")).toBe("Tràng Tiền – Hàng Bài");
+  await expect.poll(() => text(p, ".moment .notice")).toBe("");
+  await p.click(".moment .actions button");
+  await expect.poll(() => p.locator(".tile").count()).toBe(1);
 });
 
 test("a lost hall is said at once, nothing looks live, and the page comes back by itself", async () => {
@@ -184,12 +233,21 @@ test.each([["wide", WIDE, "vi"], ["laptop", LAPTOP, "en"], ["phone", PHONE, "vi"
     await p.click(".tabs [aria-controls=panel-counts]");
     await p.waitForSelector(".panel-counts tbody tr");
     found.push(...(await axe(p)));
+    await p.click(".tabs [aria-controls=panel-tracks]");
+    await p.fill(".search [name=purpose]", "va chạm");
+    await p.click(".search .go");
+    await p.waitForSelector(".results .rows li");
+    found.push(...(await axe(p)));
+    await p.click(".results .rows li:nth-child(2) button");
+    await p.waitForSelector(".moment[open]");
+    found.push(...(await axe(p)));
+    await p.keyboard.press("Escape");
     await p.click(".tabs [aria-controls=panel-events]");
     await p.click(".rows li:first-child button");
     await p.waitForSelector(".still canvas:not([hidden])");
     found.push(...(await axe(p)));
   } else {
-    for (const tab of ["wall", "events", "counts"]) {
+    for (const tab of ["wall", "events", "counts", "tracks"]) {
       await p.click(`.bar [aria-controls=panel-${tab}]`);
       await p.waitForSelector(`#panel-${tab}:not([hidden])`);
       found.push(...(await axe(p)));

@@ -3,11 +3,13 @@ import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 
 import type { Camera } from "../../src/city";
-import { CountSchema, StoredEventSchema, type StoredEvent } from "../../src/gen/ngatu/v1/api_pb";
+import { CountSchema, StoredEventSchema, WatchedSchema, type StoredEvent } from "../../src/gen/ngatu/v1/api_pb";
 import { Direction, Link, RoadUser } from "../../src/gen/ngatu/v1/event_pb";
+import { missedOf, priorityOf, rungOf, shedOf } from "../../src/effort";
+import { EffortSchema, Priority, Rung, RungWhy } from "../../src/gen/ngatu/v1/gateway_pb";
 import { fit } from "../../src/overlay";
 import { spanOf } from "../../src/panels/counts/counts";
-import { rowsOf, trendOf } from "../../src/panels/counts/table";
+import { courseOf, rowsOf } from "../../src/panels/counts/table";
 import { describe, wanted, type Group } from "../../src/panels/events/describe";
 import { EventList } from "../../src/panels/events/list";
 import { at, metres, onFix } from "../../src/panels/map/motion";
@@ -31,6 +33,14 @@ test.each([
 ])("an event in words: %o", (body, want) => {
   const d = describe(event(1, 1, body));
   expect(`${d.group} ${d.weight} ${d.what} | ${d.more} | ${d.still ? "still" : ""}`).toBe(want);
+});
+
+test.each([
+  [{ rung: Rung.WATCH, why: RungWhy.QUIET, priority: Priority.HEALTH, share: 1 }, "Chỉ theo dõi luồng · không có chuyển động | Tình trạng |  | "],
+  [{ rung: Rung.FULL, why: RungWhy.LOOKED_AT, priority: Priority.COUNTING, share: 0.56, missed: { share: 0.008, low: 0.003, high: 0.013 } }, "Toàn bộ · có người đang xem | Đếm xe | quá tải: phân tích 56 % | 0,8 % lượt qua vạch (0,3 đến 1,3)"],
+])("what a camera gets, in words: %o", (what, want) => {
+  const effort = create(EffortSchema, what);
+  expect([rungOf(effort), priorityOf(effort), shedOf(effort), missedOf(effort)].join(" | ")).toBe(want);
 });
 
 test("a filter by kind and camera", () => {
@@ -89,23 +99,34 @@ test("a bus glides from where it is drawn to its new fix, and never lags by more
 test("counts fall into rows and buckets; what lies outside the span is left out", () => {
   const count = (roadUser: RoadUser, direction: Direction, fromMs: number, crossings: bigint) =>
     create(CountSchema, { camera: "c1", line: "n", roadUser, direction, fromMs: BigInt(fromMs), crossings });
+  const saw = (camera: string, fromMs: number, watchedMs: number) => create(WatchedSchema, { camera, fromMs: BigInt(fromMs), watchedMs: BigInt(watchedMs) });
   const span = { fromMs: 600_000, toMs: 780_000, bucketMs: 60_000 };
+  const watched = [saw("c1", 600_000, 60_000), saw("c1", 660_000, 60_000), saw("c2", 600_000, 30_000), saw("c3", 540_000, 60_000)];
   const rows = rowsOf([
     count(RoadUser.CAR, Direction.TO_LEFT, 600_000, 2n),
     count(RoadUser.BUS, Direction.TO_LEFT, 720_000, 1n),
     count(RoadUser.CAR, Direction.TO_RIGHT, 660_000, 5n),
     count(RoadUser.CAR, Direction.TO_RIGHT, 540_000, 99n),
-  ], span);
-  expect(rows.map((r) => `${r.direction} ${r.total} ${r.trend}`)).toEqual(["1 5 0,5,0", "2 3 2,0,1"]);
-  expect(trendOf(rows, span)).toEqual([2, 5, 1]);
+  ], watched, (camera) => [camera === "c1" ? "n" : "m"], span);
+  // c2 was watched and nobody crossed; c3 was not watched in the span.
+  expect(rows.map((r) => `${r.camera} ${r.line} ${r.direction} ${r.total} ${r.trend} ${r.watched.toFixed(2)}`)).toEqual([
+    "c1 n 1 5 0,5,0 0.67", "c1 n 2 3 2,0,1 0.67", "c2 m 0 0 0,0,0 0.17",
+  ]);
+  const course = courseOf(rows, watched, span);
+  expect([course.crossings, course.watched]).toEqual([[2, 5, 1], [0.75, 0.5, 0]]);
 });
 
-test("today starts at midnight in Hanoi", () => {
-  const now = Date.parse("2026-11-22T01:30:00+07:00");
-  expect(new Date(spanOf("today", now).fromMs).toISOString()).toBe("2026-11-21T17:00:00.000Z");
+test("spans are whole minutes that have been told; today starts at midnight in Hanoi", () => {
+  const now = Date.parse("2026-11-22T01:30:10+07:00");
+  const text = (ms: number) => new Date(ms).toISOString();
+  const today = spanOf("today", now);
+  expect([text(today.fromMs), text(today.toMs)]).toEqual(["2026-11-21T17:00:00.000Z", "2026-11-21T18:29:00.000Z"]);
   const quarter = spanOf("15m", now);
-  expect(quarter.toMs - quarter.fromMs).toBe(15 * 60_000);
-  expect(quarter.toMs).toBeGreaterThan(now);
+  expect([text(quarter.fromMs), text(quarter.toMs)]).toEqual(["2026-11-21T18:14:00.000Z", "2026-11-21T18:29:00.000Z"]);
+  const hour = spanOf("1h", now);
+  expect([text(hour.fromMs), text(hour.toMs)]).toEqual(["2026-11-21T17:25:00.000Z", "2026-11-21T18:29:00.000Z"]);
+  const midnight = spanOf("today", Date.parse("2026-11-22T00:00:05+07:00"));
+  expect(midnight.toMs - midnight.fromMs).toBe(60_000);
 });
 
 test("RSMP group states", () => {

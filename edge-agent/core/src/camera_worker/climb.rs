@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use hardware_ports::units::AccessUnit;
-use models_domain::DurationMs;
 use models_domain::ladder::{LOOK_BACK, Rung, UnitKind};
+use models_domain::{DurationMs, UtcMillis};
 
 /// Most that is kept of a stream. A camera whose groups of pictures are larger is seen from its next key frame on.
 const KEPT_BYTES: usize = 6 << 20;
@@ -21,6 +21,8 @@ const BEHIND: Duration = Duration::from_secs(3);
 pub struct Climb {
     /// The first one is a key frame.
     kept: VecDeque<Kept>,
+    /// Number and time of the key frames among them.
+    keys: VecDeque<(u64, UtcMillis)>,
     bytes: usize,
     todo: VecDeque<Queued>,
     /// Number of the unit to come: another one means that units are missing.
@@ -186,20 +188,21 @@ impl Climb {
     }
 
     fn keep(&mut self, number: u64, unit: &AccessUnit) {
-        self.bytes += unit.data.len();
-        let newest = unit.facts.at;
-        if unit.facts.kind == UnitKind::Delta && self.kept.is_empty() {
-            self.bytes = 0;
+        let (is_key, at) = (unit.facts.kind == UnitKind::Key, unit.facts.at);
+        if !is_key && self.kept.is_empty() {
             return;
         }
+        if is_key {
+            self.keys.push_back((number, at));
+        }
+        self.bytes += unit.data.len();
         self.kept.push_back(Kept { number, unit: unit.clone() });
         loop {
-            let second = self.kept.iter().skip(1).find(|k| k.unit.facts.kind == UnitKind::Key);
             let full = self.bytes > KEPT_BYTES;
-            match second {
-                Some(second) if full || newest.since(second.unit.facts.at) >= LOOK_BACK => {
-                    let upto = second.number;
-                    while let Some(first) = self.kept.pop_front_if(|k| k.number < upto) {
+            match self.keys.get(1).copied() {
+                Some((second, began)) if full || at.since(began) >= LOOK_BACK => {
+                    self.keys.pop_front();
+                    while let Some(first) = self.kept.pop_front_if(|kept| kept.number < second) {
                         self.bytes -= first.unit.data.len();
                     }
                 }
@@ -218,6 +221,7 @@ impl Climb {
 
     fn forget(&mut self) {
         self.kept.clear();
+        self.keys.clear();
         self.bytes = 0;
     }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use hardware_ports::units::{Codec, StreamFormat};
-use models_domain::UtcMillis;
 use models_domain::ladder::UnitFacts;
 
 use super::*;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use hardware_ports::Clock;
 use hardware_ports::camera::Picture;
+use models_domain::count::minutes::MINUTE;
+use models_domain::count::{MinuteCounts, Tally};
 use models_domain::event::{Link, LinkState};
 use models_domain::{CameraId, EventBody, UtcMillis};
 
@@ -12,10 +14,21 @@ use super::facts::Facts;
 use crate::board::{Board, CameraNow};
 use crate::keep::{KeepEvents, KeepStills};
 
+/// Whether every single crossing goes to the hall beside the counts of its minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crossings {
+    /// Each is an event with its picture: for lines where each one matters, and for a few cameras.
+    Each,
+    /// Only the counts; each crossing stays at the gateway in the record of its track.
+    Counted,
+}
+
 /// Nothing said here is lost: what the outbox refuses waits and is tried again.
 pub struct Reporter {
     pub camera: CameraId,
     pub facts: Facts,
+    pub minutes: Tally,
+    crossings: Crossings,
     events: Arc<dyn KeepEvents>,
     stills: Arc<dyn KeepStills>,
     board: Arc<Board>,
@@ -25,16 +38,24 @@ pub struct Reporter {
 impl Reporter {
     pub fn new(
         camera: CameraId,
+        crossings: Crossings,
         events: Arc<dyn KeepEvents>,
         stills: Arc<dyn KeepStills>,
         board: Arc<Board>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { camera, facts: Facts::new(clock.elapsed()), events, stills, board, clock }
+        let (facts, minutes) = (Facts::new(clock.elapsed()), Tally::default());
+        Self { camera, facts, minutes, crossings, events, stills, board, clock }
     }
 
     /// An event, and the picture it was found in.
     pub fn found(&mut self, at: UtcMillis, body: EventBody, picture: Option<Picture>) {
+        if let EventBody::LineCrossing { crossing, .. } = &body {
+            self.minutes.crossing(at, crossing);
+            if self.crossings == Crossings::Counted {
+                return;
+            }
+        }
         self.facts.push(at, body, picture);
     }
 
@@ -47,10 +68,20 @@ impl Reporter {
         self.board.asked(&self.camera)
     }
 
-    /// Figures when they are due, and whatever waits.
+    /// Minutes and figures when they are due, and whatever waits.
     pub fn tick(&mut self) {
+        let mut over = Vec::new();
+        self.minutes.tick(self.clock.now(), &mut over);
+        self.counted(over);
         self.facts.push_due_stats(&self.camera, self.clock.as_ref());
         self.hand_over(self.clock.elapsed());
+    }
+
+    fn counted(&mut self, minutes: Vec<MinuteCounts>) {
+        for counts in minutes {
+            let at = counts.minute + MINUTE;
+            self.facts.push(at, EventBody::Counts { camera: self.camera.clone(), counts }, None);
+        }
     }
 
     /// Hands what waits to the outbox, oldest first, and the picture of each event to the stills.
@@ -95,6 +126,9 @@ impl Reporter {
 
     /// The last words before the end.
     pub fn close(&mut self) {
+        let mut over = Vec::new();
+        self.minutes.finish(&mut over);
+        self.counted(over);
         self.facts.push_stats(&self.camera, self.clock.as_ref());
         self.hand_over(self.clock.elapsed());
         let lost = self.facts.waiting();

@@ -7,6 +7,7 @@ use hardware_ports::camera::{CameraError, Picture, Transport};
 use hardware_ports::fake::{Decoded, ScriptedCamera, ScriptedDetector, Step, number_of};
 use hardware_ports::infer::InferError;
 use hardware_ports::sink::NotKept;
+use models_domain::archive::{Colour, ColourVotes, TrackRecord};
 use models_domain::{BBox, Class, Detection, EventBody, EventId, Seq, UtcMillis};
 
 use super::*;
@@ -18,6 +19,7 @@ struct Shelf {
     refuse: Mutex<u32>,
     kept: Mutex<Vec<(UtcMillis, EventBody)>>,
     stills: Mutex<Vec<EventId>>,
+    tracks: Mutex<Vec<TrackRecord>>,
 }
 
 impl KeepEvents for Shelf {
@@ -42,12 +44,36 @@ impl KeepStills for Shelf {
     }
 }
 
+impl KeepTracks for Shelf {
+    fn keep_track(&self, record: TrackRecord) {
+        self.tracks.lock().unwrap().push(record);
+    }
+}
+
+/// Every box is blue.
+struct Blue;
+
+impl ColourReader for Blue {
+    fn colours(&self, picture: &Picture, bbox: &BBox, _: Class) -> Result<Option<ColourVotes>, InferError> {
+        assert!(bbox.x <= f64::from(picture.width), "{bbox:?} is in pixels of the picture");
+        let mut votes = ColourVotes::default();
+        votes.vote(Colour::Blue);
+        Ok(Some(votes))
+    }
+}
+
 fn text(body: &EventBody) -> String {
     if let EventBody::CameraState { state, .. } = body {
         return format!("{:?} {}", state.link, state.reason).trim_end().to_owned();
     }
     if let EventBody::CameraStats { stats: s, .. } = body {
         return format!("stats {} ms: {} frames, {} inferred", s.span.0, s.frames, s.inferred);
+    }
+    if let EventBody::Counts { counts: m, .. } = body {
+        let crossings: Vec<String> =
+            m.crossings.iter().map(|c| format!("{} {} {}", c.crossings, c.class, c.direction)).collect();
+        let (watched, analysed) = (m.watched.seconds(), m.analysed.seconds());
+        return format!("counts {watched}/{analysed} s {}", crossings.join(", "));
     }
     if let EventBody::LineCrossing { crossing, .. } = body {
         return format!("{} {} {}", crossing.line, crossing.class, crossing.direction);
@@ -59,6 +85,7 @@ struct Ran {
     /// Seconds since the start, and what was told.
     told: Vec<String>,
     stills: Vec<u64>,
+    tracks: Vec<TrackRecord>,
     now: crate::board::CameraNow,
     decoded: Decoded,
 }
@@ -76,6 +103,16 @@ async fn run_on(pinned: Option<Rung>, opens: Opens, pictures: Pictures, refuse: 
 }
 
 async fn run_with(pinned: Option<Rung>, opens: Opens, detector: Arc<dyn Detector>, refuse: u32) -> Ran {
+    run_telling(Crossings::Each, pinned, opens, detector, refuse).await
+}
+
+async fn run_telling(
+    crossings: Crossings,
+    pinned: Option<Rung>,
+    opens: Opens,
+    detector: Arc<dyn Detector>,
+    refuse: u32,
+) -> Ran {
     let start = UtcMillis(1_700_000_000_000);
     let clock = Arc::new(FakeClock::at(start));
     let stop = CancellationToken::new();
@@ -84,6 +121,7 @@ async fn run_with(pinned: Option<Rung>, opens: Opens, detector: Arc<dyn Detector
         refuse: Mutex::new(refuse),
         kept: Mutex::default(),
         stills: Mutex::default(),
+        tracks: Mutex::default(),
     });
     let board = Arc::new(Board::default());
     let scene = "size = [640, 360]\n[[line]]\nid = \"n\"\na = [320, 360]\nb = [320, 0]\n";
@@ -94,6 +132,7 @@ async fn run_with(pinned: Option<Rung>, opens: Opens, detector: Arc<dyn Detector
         analyze_fps: 10.0,
         pinned,
         priority: Priority::Counting,
+        crossings,
         seed: 7,
     };
     let camera = Arc::new(ScriptedCamera::new(Arc::clone(&clock), opens));
@@ -104,6 +143,8 @@ async fn run_with(pinned: Option<Rung>, opens: Opens, detector: Arc<dyn Detector
         detector,
         events: shelf.clone(),
         stills: shelf.clone(),
+        tracks: shelf.clone(),
+        colours: Arc::new(Blue),
         board: Arc::clone(&board),
         clock: clock.clone(),
     };
@@ -122,7 +163,8 @@ async fn run_with(pinned: Option<Rung>, opens: Opens, detector: Arc<dyn Detector
     let told = kept.iter().map(|(at, b)| format!("{:.1} {}", at.since(start).seconds(), text(b))).collect();
     let stills = shelf.stills.lock().unwrap().iter().map(|id| id.seq.0).collect();
     let now = board.camera(&CameraId::new("c").unwrap()).unwrap();
-    Ran { told, stills, now, decoded: camera.decoded() }
+    let tracks = shelf.tracks.lock().unwrap().clone();
+    Ran { told, stills, tracks, now, decoded: camera.decoded() }
 }
 
 /// A car from left to right through 640x360, one step each 100 ms; boxes in pixels of the 16 x 16 test picture.
@@ -143,7 +185,7 @@ fn pictures(n: usize) -> Vec<Step> {
 }
 
 fn without_stats(told: &[String]) -> Vec<&str> {
-    told.iter().map(String::as_str).filter(|t| !t.contains("stats")).collect()
+    told.iter().map(String::as_str).filter(|t| !t.contains("stats") && !t.contains("counts")).collect()
 }
 
 const GONE: &str = "Down rtsp://u:***@cam/x: cannot be reached: the script is over; \
@@ -292,4 +334,20 @@ async fn the_ladder_saves_decoding_and_loses_no_car() {
     let quiet = ran.decoded.units.iter().filter(|number| **number < QUIET).count() as u64;
     assert!(quiet < QUIET / 3, "{quiet} of {QUIET} quiet pictures were decoded");
     assert_eq!(ran.decoded.open, 0);
+}
+
+#[tokio::test]
+async fn minutes_are_told_with_what_crossed_and_the_track_is_kept() {
+    // The script begins 20 s into a minute; the car crosses at its second 22.
+    let detector = Arc::new(ScriptedDetector::new(car(40)));
+    let opens = vec![Ok(pictures(550))];
+    let ran = run_telling(Crossings::Counted, Some(Rung::Full), opens, detector, 0).await;
+    let counts: Vec<&String> = ran.told.iter().filter(|t| t.contains("counts")).collect();
+    assert_eq!(counts, ["40.0 counts 39.9/39.9 s 1 car to_right", "100.0 counts 15/15 s "]);
+    assert!(!ran.told.iter().any(|t| t.contains(" n car")), "not told one by one: {:#?}", ran.told);
+    assert!(ran.stills.is_empty());
+    let [track] = &ran.tracks[..] else { panic!("{:#?}", ran.tracks) };
+    assert_eq!((track.class, track.colour), (Class::Car, Some(Colour::Blue)));
+    assert_eq!(track.lines.iter().map(|l| l.line.as_str()).collect::<Vec<_>>(), ["n"]);
+    assert!(track.path[0].p.x < 100.0 && track.path.last().unwrap().p.x > 500.0, "{:?}", track.path);
 }

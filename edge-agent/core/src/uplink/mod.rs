@@ -1,4 +1,4 @@
-//! The pole's side of the bus: events up until stored, state every few seconds, pictures and stills when asked.
+//! The pole's side of the bus: events up until stored, state every few seconds, pictures, stills and tracks when asked.
 
 mod state;
 
@@ -8,6 +8,7 @@ use std::time::Duration;
 use hardware_ports::Clock;
 use hardware_ports::bus::{Bus, BusError, Delivery, Message, Question};
 use models_domain::GatewayId;
+use models_wire::convert::tracks::query_from_wire;
 use models_wire::keys::{Key, What, all_pictures, all_stills};
 use models_wire::v1;
 use prost::Message as _;
@@ -20,6 +21,7 @@ use crate::pictures::Pictures;
 use crate::site::Site;
 use crate::stills::Stills;
 use crate::supervise::chain;
+use crate::track_log::TrackLog;
 use state::gateway_state;
 
 const STATE_EVERY: Duration = Duration::from_secs(5);
@@ -32,6 +34,10 @@ const CONFIRMATIONS: usize = 256;
 /// Questions that may wait, and that are answered at the same time.
 const QUESTIONS: usize = 64;
 const ANSWERING: usize = 8;
+/// Searches read the disk and one core: one after the other, each for a while only, so that cameras do not notice.
+const SEARCHES: usize = 8;
+const SEARCHING: usize = 1;
+const SEARCH_MAX: Duration = Duration::from_secs(2);
 
 /// Everything the uplink speaks of. Cheap to clone.
 #[derive(Clone)]
@@ -43,6 +49,8 @@ pub struct Uplink {
     pub pictures: Arc<Pictures>,
     /// `None` where there are no cameras.
     pub stills: Option<Arc<Stills>>,
+    /// `None` where there are no cameras.
+    pub tracks: Option<Arc<TrackLog>>,
     pub site: Arc<Site>,
     pub clock: Arc<dyn Clock>,
 }
@@ -57,6 +65,7 @@ impl Uplink {
         let mut stored = self.bus.subscribe(&key(What::Stored), CONFIRMATIONS).await?;
         let pictures = self.bus.answer(&all_pictures(&self.gateway), QUESTIONS).await?;
         let stills = self.bus.answer(&all_stills(&self.gateway), QUESTIONS).await?;
+        let tracks = self.bus.answer(&key(What::Tracks), SEARCHES).await?;
         self.bus.announce(&key(What::Alive)).await?;
         let (events, state) = (key(What::Events), key(What::State));
         // One sending for both phases: broken off and begun anew, it would lose what it has in hand for a while.
@@ -64,8 +73,9 @@ impl Uplink {
         tokio::select! {
             () = &mut sending => return Err(closed(&events)),
             () = self.tell_state(&state) => {}
-            () = self.answer_all(pictures) => return Err(closed("pictures")),
-            () = self.answer_all(stills) => return Err(closed("stills")),
+            () = self.answer_all(pictures, ANSWERING) => return Err(closed("pictures")),
+            () = self.answer_all(stills, ANSWERING) => return Err(closed("stills")),
+            () = self.answer_all(tracks, SEARCHING) => return Err(closed("tracks")),
             () = stop.cancelled() => {}
         }
         let flushed = async {
@@ -146,8 +156,8 @@ impl Uplink {
     }
 
     /// Answers until the bus is closed; a bounded number at a time, so that nobody's questions fill the memory.
-    async fn answer_all(&self, mut questions: mpsc::Receiver<Question>) {
-        let answering = Arc::new(Semaphore::new(ANSWERING));
+    async fn answer_all(&self, mut questions: mpsc::Receiver<Question>, at_once: usize) {
+        let answering = Arc::new(Semaphore::new(at_once));
         while let Some(question) = questions.recv().await {
             let Ok(turn) = answering.clone().acquire_owned().await else { return };
             let this = self.clone();
@@ -180,11 +190,38 @@ impl Uplink {
                     Ok(None) | Err(_) => return,
                 }
             }
+            What::Tracks => self.search(&question.payload).await.encode_to_vec(),
             What::Events | What::Stored | What::State | What::Alive => return,
         };
         // The asker may be gone by now.
         let _ = question.reply.send(Message { key: question.key, payload });
     }
+
+    /// Says what is wrong with a question that cannot be answered: silence would look like a gateway that is away.
+    async fn search(&self, question: &[u8]) -> v1::TrackRows {
+        let Some(tracks) = self.tracks.clone() else { return v1::TrackRows::default() };
+        let query = v1::TrackQuery::decode(question).map_err(|e| e.to_string());
+        let query = match query.and_then(|q| query_from_wire(q).map_err(|e| e.to_string())) {
+            Ok(query) => query,
+            Err(why) => return partial(format!("the question cannot be understood: {why}")),
+        };
+        let clock = self.clock.clone();
+        let search = move || {
+            let until = clock.elapsed() + SEARCH_MAX;
+            tracks.search(&query, || clock.elapsed() >= until)
+        };
+        match tokio::task::spawn_blocking(search).await {
+            Ok(rows) => rows,
+            Err(broken) => {
+                tracing::error!("searching tracks: {broken}");
+                partial("the search broke off; the gateway's log says why")
+            }
+        }
+    }
+}
+
+fn partial(problem: impl Into<String>) -> v1::TrackRows {
+    v1::TrackRows { partial: true, problem: problem.into(), ..Default::default() }
 }
 
 fn closed(key: &str) -> BusError {

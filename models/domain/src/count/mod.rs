@@ -1,11 +1,13 @@
-//! Counting: which way a track crossed a line.
+//! Counting: which way a track crossed a line, added up by the minute.
 
 mod line;
+pub mod minutes;
 
 #[cfg(test)]
 mod line_tests;
 
 pub use line::LineCounter;
+pub use minutes::{MinuteCount, MinuteCounts, Tally};
 
 use std::fmt;
 

@@ -11,6 +11,7 @@ use models_domain::{
 };
 
 use super::BadMessage;
+use super::counts::{counts_from_wire, counts_to_wire};
 use crate::v1;
 use v1::event::Body;
 
@@ -39,6 +40,7 @@ fn body_to_wire(body: &EventBody) -> Body {
             direction: direction_to_wire(crossing.direction).into(),
             track: crossing.track.0,
         }),
+        EventBody::Counts { camera, counts } => Body::MinuteCounts(counts_to_wire(camera, counts)),
         EventBody::Rule { camera, event } => Body::Rule(v1::RuleEvent {
             camera: camera.to_string(),
             rule: event.rule.clone(),
@@ -92,6 +94,10 @@ fn body_from_wire(body: Body) -> Result<EventBody, BadMessage> {
                 track: TrackId(m.track),
             },
         },
+        Body::MinuteCounts(m) => {
+            let (camera, counts) = counts_from_wire(m)?;
+            EventBody::Counts { camera, counts }
+        }
         Body::Rule(m) => EventBody::Rule {
             camera: id("rule.camera", m.camera)?,
             event: RuleEvent {
@@ -226,11 +232,13 @@ pub fn box_to_wire(b: &BBox) -> v1::Box {
     v1::Box { x: b.x as f32, y: b.y as f32, w: b.w as f32, h: b.h as f32 }
 }
 
-fn box_from_wire(b: &v1::Box) -> BBox {
+pub fn box_from_wire(b: &v1::Box) -> BBox {
     BBox::new(f64::from(b.x), f64::from(b.y), f64::from(b.w), f64::from(b.h))
 }
 
-fn class_from_wire(field: &'static str, value: i32) -> Result<Class, BadMessage> {
+/// # Errors
+/// [`BadMessage`] naming the field.
+pub fn class_from_wire(field: &'static str, value: i32) -> Result<Class, BadMessage> {
     match v1::RoadUser::try_from(value) {
         Ok(v1::RoadUser::Person) => Ok(Class::Person),
         Ok(v1::RoadUser::Bicycle) => Ok(Class::Bicycle),
@@ -244,7 +252,9 @@ fn class_from_wire(field: &'static str, value: i32) -> Result<Class, BadMessage>
     }
 }
 
-fn direction_from_wire(field: &'static str, value: i32) -> Result<Direction, BadMessage> {
+/// # Errors
+/// [`BadMessage`] naming the field.
+pub fn direction_from_wire(field: &'static str, value: i32) -> Result<Direction, BadMessage> {
     match v1::Direction::try_from(value) {
         Ok(v1::Direction::ToRight) => Ok(Direction::ToRight),
         Ok(v1::Direction::ToLeft) => Ok(Direction::ToLeft),
@@ -263,7 +273,9 @@ pub fn link_from_wire(field: &'static str, value: i32) -> Result<Link, BadMessag
     }
 }
 
-fn id<T: TryFrom<String>>(field: &'static str, text: String) -> Result<T, BadMessage>
+/// # Errors
+/// [`BadMessage`] naming the field.
+pub fn id<T: TryFrom<String>>(field: &'static str, text: String) -> Result<T, BadMessage>
 where
     T::Error: ToString,
 {

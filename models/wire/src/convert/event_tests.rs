@@ -2,7 +2,27 @@
 
 use prost::Message;
 
+use models_domain::count::{MinuteCount, MinuteCounts};
+
 use super::*;
+
+fn counts() -> MinuteCounts {
+    let count = |class, direction, crossings| MinuteCount {
+        line: "north".parse().unwrap(),
+        class,
+        direction,
+        crossings,
+    };
+    MinuteCounts {
+        minute: UtcMillis(1_700_000_040_000),
+        watched: DurationMs(60_000),
+        analysed: DurationMs(12_345),
+        crossings: vec![
+            count(Class::Car, Direction::ToLeft, 3),
+            count(Class::Motorcycle, Direction::ToRight, 70),
+        ],
+    }
+}
 
 fn bodies() -> Vec<EventBody> {
     let camera = || "cam-1".parse().unwrap();
@@ -52,6 +72,7 @@ fn bodies() -> Vec<EventBody> {
     };
     vec![
         EventBody::LineCrossing { camera: camera(), crossing },
+        EventBody::Counts { camera: camera(), counts: counts() },
         EventBody::Rule { camera: camera(), event: rule },
         EventBody::CameraStats { camera: camera(), stats },
         EventBody::CameraState { camera: camera(), state: state(Link::Down) },
@@ -96,6 +117,22 @@ fn foreign_values_are_refused_by_name() {
             }
         },
         "line_crossing.road_user: 99 is not known",
+    );
+    refused(
+        |m| {
+            if let Some(Body::MinuteCounts(c)) = &mut m.body {
+                c.minute_ms += 1;
+            }
+        },
+        "minute_counts.minute_ms: 1700000040001 is not the begin of a minute",
+    );
+    refused(
+        |m| {
+            if let Some(Body::MinuteCounts(c)) = &mut m.body {
+                c.watched_ms = 60_001;
+            }
+        },
+        "minute_counts.watched_ms: 60001 is not within 0 and 60000",
     );
     refused(
         |m| {

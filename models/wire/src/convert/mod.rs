@@ -1,9 +1,11 @@
 //! Domain <-> protobuf, round-trip tested. What cannot be understood is refused with the field's name.
 
 pub mod batch;
+pub mod counts;
 pub mod effort;
 pub mod event;
 pub mod gateway;
+pub mod tracks;
 
 /// A message that is valid protobuf but not of this contract.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

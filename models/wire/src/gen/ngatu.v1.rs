@@ -26,7 +26,7 @@ pub struct Event {
     /// When it happened in the street, UTC milliseconds.
     #[prost(int64, tag = "2")]
     pub at_ms: i64,
-    #[prost(oneof = "event::Body", tags = "10, 11, 12, 13, 14, 15, 16, 17")]
+    #[prost(oneof = "event::Body", tags = "10, 11, 12, 13, 14, 15, 16, 17, 18")]
     pub body: ::core::option::Option<event::Body>,
 }
 /// Nested message and enum types in `Event`.
@@ -49,6 +49,8 @@ pub mod event {
         SignalAlarm(super::SignalAlarm),
         #[prost(message, tag = "17")]
         SignalState(super::SignalState),
+        #[prost(message, tag = "18")]
+        MinuteCounts(super::MinuteCounts),
     }
 }
 /// Pixels of the scene; x, y is the upper left corner.
@@ -188,6 +190,36 @@ pub struct SignalState {
     pub link: i32,
     #[prost(string, tag = "3")]
     pub reason: ::prost::alloc::string::String,
+}
+/// What one camera counted in one minute of the street; at_ms is the minute's end. Told once the minute is over. What becomes
+/// certain later comes as another message of the same minute: add them up. A minute of which nothing is told was not watched.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct MinuteCounts {
+    #[prost(string, tag = "1")]
+    pub camera: ::prost::alloc::string::String,
+    /// Begin of the minute, a multiple of 60,000.
+    #[prost(int64, tag = "2")]
+    pub minute_ms: i64,
+    /// How much of it the stream was there and judged, decoded or not.
+    #[prost(int64, tag = "3")]
+    pub watched_ms: i64,
+    /// How much of it pictures went through the network.
+    #[prost(int64, tag = "4")]
+    pub analysed_ms: i64,
+    /// Only what is above zero.
+    #[prost(message, repeated, tag = "5")]
+    pub counts: ::prost::alloc::vec::Vec<MinuteCount>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MinuteCount {
+    #[prost(string, tag = "1")]
+    pub line: ::prost::alloc::string::String,
+    #[prost(enumeration = "RoadUser", tag = "2")]
+    pub road_user: i32,
+    #[prost(enumeration = "Direction", tag = "3")]
+    pub direction: i32,
+    #[prost(uint32, tag = "4")]
+    pub crossings: u32,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -458,6 +490,124 @@ pub struct Still {
     #[prost(bytes = "vec", tag = "1")]
     pub jpeg: ::prost::alloc::vec::Vec<u8>,
 }
+/// Question on city/v1/<gateway>/tracks: which road users passed. Everything that is given must hold.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TrackQuery {
+    /// The track was there at some moment from from_ms on and before to_ms.
+    #[prost(int64, tag = "1")]
+    pub from_ms: i64,
+    #[prost(int64, tag = "2")]
+    pub to_ms: i64,
+    /// Empty means all.
+    #[prost(string, repeated, tag = "3")]
+    pub cameras: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(enumeration = "RoadUser", repeated, tag = "4")]
+    pub road_users: ::prost::alloc::vec::Vec<i32>,
+    /// A track whose colour is not known answers no question about colour.
+    #[prost(enumeration = "Colour", repeated, tag = "5")]
+    pub colours: ::prost::alloc::vec::Vec<i32>,
+    #[prost(string, optional, tag = "6")]
+    pub line: ::core::option::Option<::prost::alloc::string::String>,
+    /// Over `line`, or over any line.
+    #[prost(enumeration = "Direction", optional, tag = "7")]
+    pub direction: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "8")]
+    pub zone: ::core::option::Option<::prost::alloc::string::String>,
+    /// Height of the box when it was seen best, in pixels of the scene; both included.
+    #[prost(uint32, optional, tag = "9")]
+    pub height_min: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "10")]
+    pub height_max: ::core::option::Option<u32>,
+    /// Only what comes after this place in the list.
+    #[prost(message, optional, tag = "11")]
+    pub after: ::core::option::Option<TrackPlace>,
+    /// 1 to 500.
+    #[prost(uint32, tag = "12")]
+    pub limit: u32,
+}
+/// A place in a gateway's list: by the end of the track, then by its number, newest first.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TrackPlace {
+    #[prost(int64, tag = "1")]
+    pub ended_ms: i64,
+    #[prost(uint64, tag = "2")]
+    pub number: u64,
+}
+/// Answer to a TrackQuery, newest first.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TrackRows {
+    #[prost(message, repeated, tag = "1")]
+    pub rows: ::prost::alloc::vec::Vec<TrackRow>,
+    /// There are more after the last row.
+    #[prost(bool, tag = "2")]
+    pub more: bool,
+    /// Not everything was looked through, because it took too long or cannot be read; `problem` says why.
+    #[prost(bool, tag = "3")]
+    pub partial: bool,
+    #[prost(string, tag = "4")]
+    pub problem: ::prost::alloc::string::String,
+}
+/// One road user that one camera followed.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TrackRow {
+    /// Number of the record at its gateway; grows for ever.
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    #[prost(string, tag = "2")]
+    pub camera: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub track: u64,
+    #[prost(enumeration = "RoadUser", tag = "4")]
+    pub road_user: i32,
+    #[prost(int64, tag = "5")]
+    pub began_ms: i64,
+    #[prost(int64, tag = "6")]
+    pub ended_ms: i64,
+    /// Where it touched the ground: milliseconds after began_ms, x and y in pixels of the scene; each less the one before.
+    #[prost(sint32, repeated, tag = "7")]
+    pub path_ms: ::prost::alloc::vec::Vec<i32>,
+    #[prost(sint32, repeated, tag = "8")]
+    pub path_x: ::prost::alloc::vec::Vec<i32>,
+    #[prost(sint32, repeated, tag = "9")]
+    pub path_y: ::prost::alloc::vec::Vec<i32>,
+    #[prost(message, repeated, tag = "10")]
+    pub lines: ::prost::alloc::vec::Vec<TrackLine>,
+    #[prost(message, repeated, tag = "11")]
+    pub zones: ::prost::alloc::vec::Vec<TrackZone>,
+    /// When it was seen best.
+    #[prost(int64, tag = "12")]
+    pub best_ms: i64,
+    #[prost(message, optional, tag = "13")]
+    pub best_box: ::core::option::Option<Box>,
+    #[prost(float, tag = "14")]
+    pub best_score: f32,
+    /// Unspecified at night, in infrared, or when none stands out.
+    #[prost(enumeration = "Colour", tag = "15")]
+    pub colour: i32,
+    /// Where the camera's geometry is known.
+    #[prost(float, optional, tag = "16")]
+    pub mean_speed_mps: ::core::option::Option<f32>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TrackLine {
+    #[prost(string, tag = "1")]
+    pub line: ::prost::alloc::string::String,
+    #[prost(enumeration = "Direction", tag = "2")]
+    pub direction: i32,
+    /// Milliseconds after began_ms.
+    #[prost(sint32, tag = "3")]
+    pub after_ms: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TrackZone {
+    #[prost(string, tag = "1")]
+    pub zone: ::prost::alloc::string::String,
+    /// Milliseconds after began_ms.
+    #[prost(sint32, tag = "2")]
+    pub from_ms: i32,
+    #[prost(sint32, tag = "3")]
+    pub to_ms: i32,
+}
 /// How much of a stream is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -565,6 +715,59 @@ impl Priority {
             "PRIORITY_HEALTH" => Some(Self::Health),
             "PRIORITY_INCIDENT" => Some(Self::Incident),
             "PRIORITY_COUNTING" => Some(Self::Counting),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Colour {
+    Unspecified = 0,
+    White = 1,
+    Grey = 2,
+    Black = 3,
+    Red = 4,
+    Orange = 5,
+    Yellow = 6,
+    Green = 7,
+    Blue = 8,
+    Purple = 9,
+    Brown = 10,
+}
+impl Colour {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "COLOUR_UNSPECIFIED",
+            Self::White => "COLOUR_WHITE",
+            Self::Grey => "COLOUR_GREY",
+            Self::Black => "COLOUR_BLACK",
+            Self::Red => "COLOUR_RED",
+            Self::Orange => "COLOUR_ORANGE",
+            Self::Yellow => "COLOUR_YELLOW",
+            Self::Green => "COLOUR_GREEN",
+            Self::Blue => "COLOUR_BLUE",
+            Self::Purple => "COLOUR_PURPLE",
+            Self::Brown => "COLOUR_BROWN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "COLOUR_UNSPECIFIED" => Some(Self::Unspecified),
+            "COLOUR_WHITE" => Some(Self::White),
+            "COLOUR_GREY" => Some(Self::Grey),
+            "COLOUR_BLACK" => Some(Self::Black),
+            "COLOUR_RED" => Some(Self::Red),
+            "COLOUR_ORANGE" => Some(Self::Orange),
+            "COLOUR_YELLOW" => Some(Self::Yellow),
+            "COLOUR_GREEN" => Some(Self::Green),
+            "COLOUR_BLUE" => Some(Self::Blue),
+            "COLOUR_PURPLE" => Some(Self::Purple),
+            "COLOUR_BROWN" => Some(Self::Brown),
             _ => None,
         }
     }
@@ -746,7 +949,7 @@ pub struct GetCountsRequest {
     /// Exclusive; 0 means now.
     #[prost(int64, tag = "3")]
     pub to_ms: i64,
-    /// Length of a bucket in milliseconds, at least 60,000; 0 means one bucket for the whole span.
+    /// Length of a bucket in milliseconds, a multiple of 60,000; 0 means one bucket for the whole span. Buckets begin at from_ms.
     #[prost(int64, tag = "4")]
     pub bucket_ms: i64,
 }
@@ -754,6 +957,21 @@ pub struct GetCountsRequest {
 pub struct GetCountsResponse {
     #[prost(message, repeated, tag = "1")]
     pub counts: ::prost::alloc::vec::Vec<Count>,
+    /// Buckets in which a camera was watched at all; one that is not here was not, and its counts say nothing.
+    #[prost(message, repeated, tag = "2")]
+    pub watched: ::prost::alloc::vec::Vec<Watched>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Watched {
+    #[prost(string, tag = "1")]
+    pub camera: ::prost::alloc::string::String,
+    #[prost(int64, tag = "2")]
+    pub from_ms: i64,
+    /// At most the length of the bucket.
+    #[prost(int64, tag = "3")]
+    pub watched_ms: i64,
+    #[prost(int64, tag = "4")]
+    pub analysed_ms: i64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Count {
@@ -806,6 +1024,47 @@ pub struct GetFiguresResponse {
     pub cameras_up: u64,
     #[prost(uint64, tag = "8")]
     pub junctions_up: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SearchTracksRequest {
+    /// What the search is for, in the searcher's words; written down with who and when. 3 to 200 characters.
+    #[prost(string, tag = "1")]
+    pub purpose: ::prost::alloc::string::String,
+    /// `after` stays empty; limit 0 means 100.
+    #[prost(message, optional, tag = "2")]
+    pub query: ::core::option::Option<TrackQuery>,
+    /// Goes on after the last row of an earlier answer to the same question.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SearchTracksResponse {
+    /// Newest first, by the end of the track.
+    #[prost(message, repeated, tag = "1")]
+    pub tracks: ::prost::alloc::vec::Vec<FoundTrack>,
+    /// Empty when there are no more.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// Gateways that were to be asked.
+    #[prost(uint32, tag = "3")]
+    pub gateways: u32,
+    /// Those that did not answer, or not for all they keep: the list is not whole.
+    #[prost(message, repeated, tag = "4")]
+    pub missing: ::prost::alloc::vec::Vec<MissingGateway>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FoundTrack {
+    #[prost(string, tag = "1")]
+    pub gateway: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub track: ::core::option::Option<TrackRow>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MissingGateway {
+    #[prost(string, tag = "1")]
+    pub gateway: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub why: ::prost::alloc::string::String,
 }
 /// Generated client implementations.
 #[cfg(feature = "grpc")]
@@ -1414,7 +1673,7 @@ pub mod city_service_client {
                 .insert(GrpcMethod::new("ngatu.v1.CityService", "GetStill"));
             self.inner.unary(req, path, codec).await
         }
-        /// Crossings by camera, line, class and direction.
+        /// Crossings by camera, line, class and direction, and how much of the time was watched. Whole minutes, as gateways tell them.
         pub async fn get_counts(
             &mut self,
             request: impl tonic::IntoRequest<super::GetCountsRequest>,
@@ -1489,6 +1748,32 @@ pub mod city_service_client {
                 .insert(GrpcMethod::new("ngatu.v1.CityService", "GetFigures"));
             self.inner.unary(req, path, codec).await
         }
+        /// Road users that passed, asked of the gateways that keep them. Every search is written down with its purpose before it is
+        /// answered. Gateways that did not answer in time are named: the list is then not whole.
+        pub async fn search_tracks(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SearchTracksRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SearchTracksResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.CityService/SearchTracks",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.CityService", "SearchTracks"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1532,7 +1817,7 @@ pub mod city_service_server {
             tonic::Response<super::GetStillResponse>,
             tonic::Status,
         >;
-        /// Crossings by camera, line, class and direction.
+        /// Crossings by camera, line, class and direction, and how much of the time was watched. Whole minutes, as gateways tell them.
         async fn get_counts(
             &self,
             request: tonic::Request<super::GetCountsRequest>,
@@ -1560,6 +1845,15 @@ pub mod city_service_server {
             request: tonic::Request<super::GetFiguresRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetFiguresResponse>,
+            tonic::Status,
+        >;
+        /// Road users that passed, asked of the gateways that keep them. Every search is written down with its purpose before it is
+        /// answered. Gateways that did not answer in time are named: the list is then not whole.
+        async fn search_tracks(
+            &self,
+            request: tonic::Request<super::SearchTracksRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SearchTracksResponse>,
             tonic::Status,
         >;
     }
@@ -1896,6 +2190,51 @@ pub mod city_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetFiguresSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.CityService/SearchTracks" => {
+                    #[allow(non_camel_case_types)]
+                    struct SearchTracksSvc<T: CityService>(pub Arc<T>);
+                    impl<
+                        T: CityService,
+                    > tonic::server::UnaryService<super::SearchTracksRequest>
+                    for SearchTracksSvc<T> {
+                        type Response = super::SearchTracksResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SearchTracksRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CityService>::search_tracks(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SearchTracksSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -1,12 +1,14 @@
-// Counts: what crossed each line, by class and direction, with its course over the span.
+// Counts: what crossed each line, by class and direction, with its course over the span and how much of it was watched.
 import "./counts.css";
 import { explain, signedOut } from "../../api";
 import { el, setText } from "../../dom";
-import { dayStart, integer, minuteOf, timeOf } from "../../format";
+import { dayStart, integer, timeOf } from "../../format";
+import { Direction } from "../../gen/ngatu/v1/event_pb";
 import { t } from "../../i18n";
 import { directionName, ROAD_USERS, userName } from "../../road_users";
 import type { Mounted, Page, Panel } from "../panel";
-import { rowsOf, trendOf, type Row, type Span } from "./table";
+import { Chart } from "./chart";
+import { courseOf, rowsOf, type Course, type Row, type Span } from "./table";
 
 const SPANS = ["15m", "1h", "today"] as const;
 type SpanName = (typeof SPANS)[number];
@@ -15,12 +17,16 @@ const REFRESH_MS = 10_000;
 
 export const panel: Panel = { id: "counts", title: "panel.counts", place: "right-bottom", mount: (host, page) => new Counts(host, page) };
 
-/** The span as whole buckets, the last one still running. */
+/** A minute is told when it is over and a little later; until then it would look like one that nobody watched. */
+const TOLD_AFTER_MS = 15_000;
+
+/** Whole minutes that have been told by now, in buckets; the last bucket of an hour or a day may be running. */
 export function spanOf(name: SpanName, nowMs: number): Span {
-  const bucketMs = { "15m": MINUTE, "1h": 5 * MINUTE, today: 60 * MINUTE }[name];
-  const toMs = Math.ceil((nowMs + 1) / bucketMs) * bucketMs;
-  if (name === "today") return { fromMs: dayStart(nowMs), toMs, bucketMs };
-  return { fromMs: toMs - (name === "15m" ? 15 : 60) * MINUTE, toMs, bucketMs };
+  const toldMs = Math.floor((nowMs - TOLD_AFTER_MS) / MINUTE) * MINUTE;
+  if (name === "15m") return { fromMs: toldMs - 15 * MINUTE, toMs: toldMs, bucketMs: MINUTE };
+  const bucketMs = { "1h": 5 * MINUTE, today: 60 * MINUTE }[name];
+  const fromMs = name === "today" ? dayStart(nowMs) : Math.floor((toldMs - 60 * MINUTE) / bucketMs) * bucketMs;
+  return { fromMs, toMs: Math.max(toldMs, fromMs + MINUTE), bucketMs };
 }
 
 class Counts implements Mounted {
@@ -30,7 +36,8 @@ class Counts implements Mounted {
   #loading: AbortController | undefined;
   #body = el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("panel.counts") });
   #asOf = el("span", { class: "as-of", role: "status" });
-  #chart = el("div", { class: "chart", role: "img", "aria-label": t("counts.chart") });
+  #chartHost = el("div", { class: "chart", role: "img", "aria-label": t("counts.chart") });
+  #chart = new Chart(this.#chartHost);
 
   constructor(
     host: HTMLElement,
@@ -49,7 +56,7 @@ class Counts implements Mounted {
       });
       group.append(chip);
     }
-    host.append(el("div", { class: "toolbar" }, group, el("span", { class: "grow" }), this.#asOf), this.#chart, this.#body);
+    host.append(el("div", { class: "toolbar" }, group, el("span", { class: "grow" }), this.#asOf), this.#chartHost, this.#body);
   }
 
   shown(visible: boolean): void {
@@ -75,7 +82,9 @@ class Counts implements Mounted {
       const request = { fromMs: BigInt(span.fromMs), toMs: BigInt(span.toMs), bucketMs: BigInt(span.bucketMs) };
       const answer = await this.page.hall.getCounts(request, { signal: loading.signal, timeoutMs: 15_000 });
       if (loading.signal.aborted) return;
-      this.#render(rowsOf(answer.counts, span), span);
+      const linesOf = (camera: string) => (this.page.city.cameras.get(camera)?.lines ?? []).map((l) => l.line);
+      const rows = rowsOf(answer.counts, answer.watched, linesOf, span);
+      this.#render(rows, courseOf(rows, answer.watched, span), answer.watched.length > 0);
       setText(this.#asOf, t("counts.as-of", { time: timeOf(now) }));
     } catch (error) {
       if (loading.signal.aborted || signedOut(error)) return;
@@ -85,44 +94,31 @@ class Counts implements Mounted {
     }
   }
 
-  #render(rows: Row[], span: Span): void {
+  #render(rows: Row[], course: Course, watched: boolean): void {
     const scroll = this.#body.scrollTop;
-    this.#chart.hidden = rows.length === 0;
+    this.#chartHost.hidden = rows.length === 0;
     if (rows.length === 0) {
-      this.#body.replaceChildren(el("p", { class: "notice" }, t("counts.none")));
+      this.#body.replaceChildren(el("p", { class: "notice" }, t(watched ? "counts.none" : "counts.nobody")));
       return;
     }
-    this.#chart.replaceChildren(...bars(trendOf(rows, span), span));
+    this.#chart.show(course);
     const users = ROAD_USERS.filter((u) => rows.some((r) => r.byUser.has(u)));
     const head = el("tr", {}, el("th", { scope: "col" }, t("counts.line")), el("th", { scope: "col" }, t("field.direction")));
     for (const user of users) head.append(el("th", { scope: "col", class: "n" }, userName(user)));
-    head.append(el("th", { scope: "col", class: "n" }, t("counts.total")), el("th", { scope: "col" }, t("counts.trend")));
+    head.append(el("th", { scope: "col", class: "n" }, t("counts.total")), el("th", { scope: "col", class: "n" }, t("counts.watched")), el("th", { scope: "col" }, t("counts.trend")));
     const body = el("tbody");
     let before = "";
     for (const row of rows) {
       const name = `${this.page.city.cameras.get(row.camera)?.name ?? row.camera} · ${row.line}`;
-      const tr = el("tr", name === before ? {} : { class: "first" }, el("th", { scope: "row" }, name === before ? el("span", { class: "same" }, name) : name), el("td", {}, directionName(row.direction)));
+      const tr = el("tr", name === before ? {} : { class: "first" }, el("th", { scope: "row" }, name === before ? el("span", { class: "same" }, name) : name), el("td", {}, row.direction === Direction.UNSPECIFIED ? "–" : directionName(row.direction)));
       for (const user of users) tr.append(el("td", { class: "n" }, integer(row.byUser.get(user) ?? 0)));
-      tr.append(el("td", { class: "n total" }, integer(row.total)), el("td", {}, spark(row.trend)));
+      tr.append(el("td", { class: "n total" }, integer(row.total)), el("td", { class: row.watched < 0.95 ? "n short" : "n" }, `${Math.floor(row.watched * 100)} %`), el("td", {}, spark(row.trend)));
       body.append(tr);
       before = name;
     }
     this.#body.replaceChildren(el("table", {}, el("caption", {}, t("counts.caption")), el("thead", {}, head), body));
     this.#body.scrollTop = scroll;
   }
-}
-
-function bars(trend: number[], span: Span): HTMLElement[] {
-  const most = Math.max(1, ...trend);
-  return trend.map((n, i) => {
-    const from = span.fromMs + i * span.bucketMs;
-    const every = Math.ceil(trend.length / 6);
-    const label = i % every === 0 ? minuteOf(from) : "";
-    const bar = el("span", { class: i === trend.length - 1 ? "bar-box running" : "bar-box", title: `${minuteOf(from)}: ${integer(n)}` },
-      el("i", {}, n ? integer(n) : ""), el("b"), el("small", {}, label));
-    bar.style.setProperty("--part", String(n / most));
-    return bar;
-  });
 }
 
 const SVG = "http://www.w3.org/2000/svg";

@@ -69,6 +69,7 @@ export function describe(stored: StoredEvent): Described {
     }
     case "signal":
       return { ...none, group: undefined, weight: "low", what: t("event.other"), more: body.value.groups, junction: body.value.junction };
+    case "minuteCounts":
     case "cameraStats":
       return { ...none, group: undefined, weight: "low", what: t("event.other"), more: "", camera: body.value.camera };
     case "fix":
@@ -107,6 +108,7 @@ export function fields(e: StoredEvent, city: City): [Key, string][] {
       rows.push(["field.description", body.value.description], ["field.component", body.value.component]);
       break;
     case "signal":
+    case "minuteCounts":
     case "cameraStats":
     case "fix":
     case undefined:

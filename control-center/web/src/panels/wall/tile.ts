@@ -2,7 +2,7 @@
 import type { Hall } from "../../api";
 import { STATE_SIGNS, type Camera, type State } from "../../city";
 import { el, icon, setText } from "../../dom";
-import { shedOf } from "../../effort";
+import { isShed } from "../../effort";
 import { ageOf, integer, oneDecimal } from "../../format";
 import type { Picture } from "../../gen/ngatu/v1/gateway_pb";
 import { t } from "../../i18n";
@@ -108,8 +108,9 @@ export class Tile {
       if (!trouble) facts.push(t("wall.fps", { n: oneDecimal(this.#arrivals.length / (RATE_OVER_MS / 1000)) }));
       facts.push(ageMs < 950 && !trouble ? `${integer(Math.max(0, Math.round(ageMs / 50) * 50))} ms` : t("wall.age", { age: ageOf(ageMs) }));
     }
-    const shed = this.camera.effort && !trouble ? shedOf(this.camera.effort) : "";
-    if (shed) facts.push(shed);
+    // First: what is cut off at the end must not be this.
+    const { effort } = this.camera;
+    if (effort && !trouble && isShed(effort)) facts.unshift(t("wall.overloaded", { n: integer(Math.round(effort.share * 100)) }));
     setText(this.#users, this.#picture && !trouble ? t("wall.road-users", { n: integer(this.#picture.tracks.length) }) : "");
     setText(this.#facts, facts.join(" · "));
   }
