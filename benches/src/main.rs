@@ -7,6 +7,7 @@ mod camera_density;
 mod decoding;
 mod idle;
 mod inference;
+mod ladder;
 mod latency;
 mod programs;
 mod reconnects;
@@ -35,6 +36,7 @@ const BENCHES: &[Bench] = &[
     decoding::BENCH,
     idle::BENCH,
     inference::BENCH,
+    ladder::BENCH,
     latency::BENCH,
     reconnects::BENCH,
     tracker::BENCH,

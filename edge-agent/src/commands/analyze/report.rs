@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use models_domain::count::{Direction, LineCrossing};
 use models_domain::event::{Phase, RuleEvent};
-use models_domain::ladder::{MissEstimate, Rung};
+use models_domain::ladder::{MissEstimate, Rung, Tally};
 use models_domain::scene::Scene;
 use models_domain::track::Track;
 use models_domain::{Class, EventBody, LineId, UtcMillis};
@@ -68,6 +68,8 @@ struct Summary<'a> {
     rungs: BTreeMap<&'static str, u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     missed: Option<MissEstimate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tally: Option<Tally>,
 }
 
 #[derive(Serialize)]
@@ -141,7 +143,7 @@ impl Report {
     }
 
     /// Closes the files and prints the summary on standard output.
-    pub fn finish(mut self, missed: Option<MissEstimate>, cpu_s: f64, wall_s: f64) -> anyhow::Result<()> {
+    pub fn finish(mut self, tally: Option<Tally>, cpu_s: f64, wall_s: f64) -> anyhow::Result<()> {
         for out in [self.events.take(), self.tracks.take()].into_iter().flatten() {
             out.close()?;
         }
@@ -165,7 +167,8 @@ impl Report {
             counts,
             events: &self.events_by_rule,
             rungs: self.frames_by_rung.iter().map(|(rung, frames)| (name(*rung), *frames)).collect(),
-            missed,
+            missed: tally.and_then(|tally| tally.estimate()),
+            tally,
         };
         let mut out = std::io::stdout().lock();
         serde_json::to_writer(&mut out, &summary).context("writing the result to standard output")?;

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::units::DurationMs;
 
@@ -15,7 +15,7 @@ use crate::units::DurationMs;
 pub const CONFIDENCE: f64 = 0.95;
 
 /// What the estimate is made of; times in ms. Sums: those of several cameras, or of several days, may be added up.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Tally {
     /// Crossings and events that were found, those left out that only an audit found.
     pub caught: u64,

@@ -1,0 +1,182 @@
+//! `ladder`: what the decode ladder saves and what it misses, against decoding everything, on the same streams.
+//!
+//! A street that is busy for four minutes in twenty is built from real clips and encoded as cameras do, one kind of stream
+//! after the other, each of the next clip. The agent analyses each twice, in full and with the ladder, both at the same
+//! time, so that what else the machine does weighs on both.
+
+mod clip;
+mod flavour;
+mod mix;
+mod score;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, ensure};
+use clap::Parser;
+use serde_json::Value;
+
+use self::clip::Clip;
+use self::flavour::Flavour;
+use self::mix::Mix;
+use self::score::{Found, Score};
+use crate::{Bench, programs};
+
+pub const BENCH: Bench = Bench {
+    name: "ladder",
+    about: "CPU time and recall of the decode ladder beside decoding everything",
+    run,
+};
+
+/// Prints {"cpu_ratio","crossings_recall","events_recall","estimated_miss","true_miss","idle_streams_per_core"} over all
+/// streams, and the same of each under "streams". A share of the crossings and events is missed; the estimate is the
+/// agent's own, from its audits, with the ends of its interval.
+#[derive(Parser)]
+#[command(name = "ladder")]
+struct Args {
+    /// Folder of clips (.mp4 .avi .mkv .mov), each with NAME.truth.json beside it where its lines and quiet stretches are
+    /// known; those of ../shared/field/video and of deploy/clips when left out.
+    #[arg(long, value_name = "DIR")]
+    clips: Option<PathBuf>,
+    /// Length of each stream; a fifth of it is busy.
+    #[arg(long, value_name = "MINUTES", default_value_t = 20.0, value_parser = minutes)]
+    minutes: f64,
+    /// Only these kinds of stream.
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',', value_parser = flavour::named)]
+    flavours: Vec<&'static Flavour>,
+    /// Leave streams, scenes and events there.
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// A shipped network.
+    #[arg(long)]
+    model: Option<String>,
+    /// Watched streams per core, as `benches/run idle` measured them; it is run when left out. 0: neither.
+    #[arg(long, value_name = "N")]
+    idle: Option<f64>,
+}
+
+fn minutes(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(minutes) if (2.0..=600.0).contains(&minutes) => Ok(minutes),
+        Ok(_) | Err(_) => Err("2 to 600: the ladder must learn the stream first".to_owned()),
+    }
+}
+
+fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
+    let args = Args::parse_from(words);
+    let clips = clips(args.clips.as_deref())?;
+    let scratch = tempfile::tempdir().context("making a folder")?;
+    let work = args.keep.clone().unwrap_or_else(|| scratch.path().to_owned());
+    std::fs::create_dir_all(&work).with_context(|| format!("making the folder {}", work.display()))?;
+    let flavours =
+        if args.flavours.is_empty() { flavour::ALL.iter().collect() } else { args.flavours.clone() };
+    let (mut total, mut streams) = (Score::default(), Vec::new());
+    for (number, flavour) in flavours.into_iter().enumerate() {
+        let clip = clip::read(&clips[number % clips.len()], flavour.fps)?;
+        let score = measure(&args, flavour, &clip, &work)?;
+        let mut told = score.json();
+        told["flavour"] = flavour.name.into();
+        told["clip"] = clip.name.as_str().into();
+        eprintln!("{told}");
+        total.add(&score);
+        streams.push(told);
+    }
+    let mut told = total.json();
+    told["idle_streams_per_core"] = idle(args.idle)?.into();
+    told["streams"] = streams.into();
+    Ok(told)
+}
+
+fn clips(folder: Option<&Path>) -> anyhow::Result<Vec<PathBuf>> {
+    let folders = match folder {
+        Some(folder) => vec![folder.to_owned()],
+        None => vec![PathBuf::from("../shared/field/video"), programs::cache().join("clips")],
+    };
+    let mut clips = Vec::new();
+    for folder in folders.iter().filter(|f| f.is_dir()) {
+        clips.extend(clip::find(folder)?);
+    }
+    let looked = folders.iter().map(|f| f.display().to_string()).collect::<Vec<_>>().join(", ");
+    ensure!(!clips.is_empty(), "no clip in {looked}; deploy/setup test fetches two");
+    Ok(clips)
+}
+
+fn measure(args: &Args, flavour: &Flavour, clip: &Clip, work: &Path) -> anyhow::Result<Score> {
+    let mix = Mix::new(clip, args.minutes * 60.0);
+    let named = |what: &str| work.join(format!("{}-{}{what}", flavour.name, clip.name));
+    let (stream, scene) = (named(".mkv"), named(".toml"));
+    flavour.encode(clip, &mix, &stream)?;
+    std::fs::write(&scene, scene_of(clip)).with_context(|| format!("writing {}", scene.display()))?;
+    let agent = programs::beside("edge-agent")?;
+    let start = |extra: &[&str], events: &Path| -> anyhow::Result<Child> {
+        let mut command = Command::new(&agent);
+        command
+            .arg("analyze")
+            .arg(&stream)
+            .arg("--scene")
+            .arg(&scene)
+            .arg("--events")
+            .arg(events)
+            .args(extra);
+        if let Some(model) = &args.model {
+            command.args(["--model", model]);
+        }
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().with_context(|| format!("starting {}", agent.display()))
+    };
+    let (full_events, ladder_events) = (named("-full.jsonl"), named("-ladder.jsonl"));
+    let full = start(&[], &full_events)?;
+    let ladder = start(&["--ladder"], &ladder_events)?;
+    let (full, ladder) = (summary(full), summary(ladder));
+    Score::new(&Found::read(full?, &full_events)?, &Found::read(ladder?, &ladder_events)?)
+}
+
+/// The JSON object that a program of ours prints last.
+fn summary(child: Child) -> anyhow::Result<Value> {
+    let out = child.wait_with_output().context("waiting for a program")?;
+    let said = String::from_utf8_lossy(&out.stderr);
+    ensure!(out.status.success(), "{}: {}", out.status, said.trim());
+    let text = String::from_utf8_lossy(&out.stdout);
+    let last = text.lines().rev().find(|l| l.starts_with('{')).context("a program printed no result")?;
+    serde_json::from_str(last).with_context(|| format!("a program printed {last}"))
+}
+
+/// The clip's lines, and a rule over the whole picture.
+fn scene_of(clip: &Clip) -> String {
+    let (w, h) = (clip.width, clip.height);
+    format!(
+        "size = [{w}, {h}]\n{}[[zone]]\nid = \"all\"\npolygon = [[0, 0], [{w}, 0], [{w}, {h}], [0, {h}]]\n\
+         [[rule]]\nkind = \"stopped_vehicle\"\nzone = \"all\"\nfor_ms = 5000\n",
+        clip.lines
+    )
+}
+
+/// Watched streams per core, as this program's own `idle` measures them.
+fn idle(told: Option<f64>) -> anyhow::Result<Option<f64>> {
+    if let Some(told) = told {
+        return Ok((told > 0.0).then_some(told));
+    }
+    let here = std::env::current_exe().context("finding this program")?;
+    let mut command = Command::new(here);
+    command.arg("idle").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().context("starting idle")?;
+    let told = summary(child).context("idle; --idle 0 leaves it out")?;
+    Ok(told["streams_per_core"].as_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_refused_with_what_would_do() {
+        let refused = |words: &[&str]| {
+            let words = ["ladder"].iter().chain(words).map(OsString::from);
+            Args::try_parse_from(words).err().map(|e| e.to_string()).unwrap_or_default()
+        };
+        assert!(refused(&["--minutes", "0"]).contains("2 to 600"));
+        assert!(refused(&["--flavours", "h266"]).contains("h264-vbr"));
+        assert_eq!(refused(&["--flavours", "h264-vbr,h265-cbr-night", "--minutes", "5"]), "");
+    }
+}

@@ -1,0 +1,238 @@
+//! What the ladder found of what decoding everything found, at what cost, and whether its own estimate was right.
+
+use std::path::Path;
+
+use anyhow::Context;
+use models_domain::ladder::Tally;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// Both runs see one crossing at about the same time; their trackers began at different pictures.
+const SAME_CROSSING_S: f64 = 1.5;
+/// A rule's event needs its time to become certain, in key frames a little longer.
+const SAME_EVENT_S: f64 = 6.0;
+
+/// One run's result.
+pub struct Found {
+    summary: Value,
+    rows: Vec<Row>,
+}
+
+/// A crossing or an event of a rule, as `edge-agent analyze --events` writes it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct Row {
+    kind: String,
+    t_s: f64,
+    #[serde(default)]
+    line: Option<String>,
+    #[serde(default)]
+    direction: Option<String>,
+    #[serde(default)]
+    zone: Option<String>,
+    #[serde(default)]
+    bbox: Option<[f64; 4]>,
+}
+
+/// Sums over streams.
+#[derive(Debug, Clone, Default)]
+pub struct Score {
+    full_cpu_s: f64,
+    ladder_cpu_s: f64,
+    crossings: Matched,
+    events: Matched,
+    tally: Tally,
+    watch: f64,
+    key_frames: f64,
+    full: f64,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Matched {
+    /// What decoding everything found, what of it the ladder found too, and what only the ladder found.
+    full: usize,
+    both: usize,
+    ladder_only: usize,
+}
+
+impl Found {
+    /// `summary`: the JSON object that `analyze` printed.
+    ///
+    /// # Errors
+    /// When `events` cannot be read, naming the line that is wrong.
+    pub fn read(summary: Value, events: &Path) -> anyhow::Result<Self> {
+        let text =
+            std::fs::read_to_string(events).with_context(|| format!("reading {}", events.display()))?;
+        let row =
+            |line: &str| serde_json::from_str(line).with_context(|| format!("{}: {line}", events.display()));
+        Ok(Self { summary, rows: text.lines().map(row).collect::<anyhow::Result<_>>()? })
+    }
+
+    fn number(&self, path: &str) -> anyhow::Result<f64> {
+        let value = self.summary.pointer(path).and_then(Value::as_f64);
+        value.with_context(|| format!("edge-agent analyze did not print {path}: {}", self.summary))
+    }
+
+    /// What the agent's own estimate is made of.
+    fn tally(&self) -> anyhow::Result<Tally> {
+        let told =
+            self.summary.get("tally").context("edge-agent analyze --ladder did not print its tally")?;
+        Tally::deserialize(told).context("the tally that edge-agent analyze printed")
+    }
+
+    fn rows(&self, crossings: bool) -> Vec<&Row> {
+        let mut rows: Vec<&Row> = self.rows.iter().filter(|r| r.line.is_some() == crossings).collect();
+        rows.sort_by(|a, b| a.t_s.total_cmp(&b.t_s));
+        rows
+    }
+}
+
+impl Score {
+    /// # Errors
+    /// When a figure is missing in what the agent printed.
+    pub fn new(full: &Found, ladder: &Found) -> anyhow::Result<Self> {
+        Ok(Self {
+            full_cpu_s: full.number("/cpu_s")?,
+            ladder_cpu_s: ladder.number("/cpu_s")?,
+            crossings: matched(&full.rows(true), &ladder.rows(true)),
+            events: matched(&full.rows(false), &ladder.rows(false)),
+            tally: ladder.tally()?,
+            watch: ladder.number("/rungs/watch").unwrap_or(0.0),
+            key_frames: ladder.number("/rungs/key_frames").unwrap_or(0.0),
+            full: ladder.number("/rungs/full").unwrap_or(0.0),
+        })
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        self.full_cpu_s += other.full_cpu_s;
+        self.ladder_cpu_s += other.ladder_cpu_s;
+        self.crossings.add(other.crossings);
+        self.events.add(other.events);
+        self.tally.add(&other.tally);
+        self.watch += other.watch;
+        self.key_frames += other.key_frames;
+        self.full += other.full;
+    }
+
+    pub fn json(&self) -> Value {
+        let units = (self.watch + self.key_frames + self.full).max(1.0);
+        let (lost, all) =
+            (self.crossings.lost() + self.events.lost(), self.crossings.full + self.events.full);
+        let estimate = self.tally.estimate();
+        let true_miss = lost as f64 / all.max(1) as f64;
+        json!({
+            "cpu_ratio": rounded(self.ladder_cpu_s / self.full_cpu_s.max(1e-9)),
+            "crossings_recall": self.crossings.recall().map(rounded),
+            "events_recall": self.events.recall().map(rounded),
+            "estimated_miss": estimate.map(|e| json!({
+                "share": rounded(e.share), "low": rounded(e.low), "high": rounded(e.high),
+                "found": e.found, "audited_s": rounded(e.audited.seconds()),
+            })),
+            "true_miss": rounded(true_miss),
+            "estimate_contains_truth": estimate.map(|e| e.low <= true_miss && true_miss <= e.high),
+            "rungs": {
+                "watch": rounded(self.watch / units),
+                "key_frames": rounded(self.key_frames / units),
+                "full": rounded(self.full / units),
+            },
+            "crossings": self.crossings.json(),
+            "events": self.events.json(),
+            "full_cpu_s": rounded(self.full_cpu_s),
+            "ladder_cpu_s": rounded(self.ladder_cpu_s),
+        })
+    }
+}
+
+impl Matched {
+    fn lost(&self) -> usize {
+        self.full - self.both
+    }
+
+    /// `None` where there was nothing to find.
+    fn recall(&self) -> Option<f64> {
+        (self.full > 0).then(|| self.both as f64 / self.full as f64)
+    }
+
+    fn add(&mut self, other: Self) {
+        self.full += other.full;
+        self.both += other.both;
+        self.ladder_only += other.ladder_only;
+    }
+
+    fn json(&self) -> Value {
+        json!({ "full": self.full, "both": self.both, "ladder_only": self.ladder_only })
+    }
+}
+
+/// Pairs what is the same, the nearest in time first.
+fn matched(full: &[&Row], ladder: &[&Row]) -> Matched {
+    let mut pairs: Vec<(f64, usize, usize)> = Vec::new();
+    for (i, a) in full.iter().enumerate() {
+        for (j, b) in ladder.iter().enumerate() {
+            let apart = (a.t_s - b.t_s).abs();
+            if is_same(a, b, apart) {
+                pairs.push((apart, i, j));
+            }
+        }
+    }
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut taken_full, mut taken_ladder) = (vec![false; full.len()], vec![false; ladder.len()]);
+    let mut both = 0;
+    for (_, i, j) in pairs {
+        if !taken_full[i] && !taken_ladder[j] {
+            (taken_full[i], taken_ladder[j]) = (true, true);
+            both += 1;
+        }
+    }
+    Matched { full: full.len(), both, ladder_only: ladder.len() - both }
+}
+
+fn is_same(a: &Row, b: &Row, apart_s: f64) -> bool {
+    let within = if a.line.is_some() { SAME_CROSSING_S } else { SAME_EVENT_S };
+    let place = match (a.bbox, b.bbox) {
+        (Some(a), Some(b)) => overlaps(a, b),
+        (None, _) | (_, None) => true,
+    };
+    (&a.kind, &a.line, &a.direction, &a.zone) == (&b.kind, &b.line, &b.direction, &b.zone)
+        && apart_s <= within
+        && place
+}
+
+/// `[x, y, w, h]`.
+fn overlaps(a: [f64; 4], b: [f64; 4]) -> bool {
+    let along = |i: usize| (a[i] + a[i + 2]).min(b[i] + b[i + 2]) - a[i].max(b[i]);
+    along(0) > 0.0 && along(1) > 0.0
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(text: &str) -> Row {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn each_is_paired_once_with_the_nearest() {
+        let at = |t: f64| {
+            row(&format!(r#"{{"kind":"line_crossing","t_s":{t},"line":"a","direction":"to_left"}}"#))
+        };
+        let (full, ladder) = ([at(1.0), at(2.0), at(9.0)], [at(1.9), at(2.1), at(20.0)]);
+        let got = matched(&full.iter().collect::<Vec<_>>(), &ladder.iter().collect::<Vec<_>>());
+        assert_eq!((got.full, got.both, got.ladder_only), (3, 2, 1));
+        let other = row(r#"{"kind":"line_crossing","t_s":1.0,"line":"a","direction":"to_right"}"#);
+        assert_eq!(matched(&[&full[0]], &[&other]).both, 0);
+    }
+
+    #[test]
+    fn an_event_elsewhere_is_another_one() {
+        let at = |x: f64| {
+            row(&format!(r#"{{"kind":"stopped_vehicle","t_s":1.0,"zone":"z","bbox":[{x},0,10,10]}}"#))
+        };
+        assert_eq!(matched(&[&at(0.0)], &[&at(5.0)]).both, 1);
+        assert_eq!(matched(&[&at(0.0)], &[&at(50.0)]).both, 0);
+    }
+}
