@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use models_domain::count::minutes::{MINUTE, minute_of};
 use models_domain::count::{MinuteCount, MinuteCounts};
+use models_domain::event::Phase;
 use models_domain::{CameraId, EventBody, UtcMillis};
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
@@ -104,7 +105,8 @@ fn figures(at: UtcMillis, body: &EventBody) -> (UtcMillis, [i64; 6]) {
             let crossings = counts.crossings.iter().map(crossings).sum();
             (counts.minute, [0, 0, crossings, 0, 0, 0])
         }
-        EventBody::Rule { .. } => (at, [0, 0, 0, 1, 0, 0]),
+        // The minute's own figures are no event.
+        EventBody::Rule { event, .. } => (at, [0, 0, 0, i64::from(event.phase != Phase::Figure), 0, 0]),
         EventBody::Fix(fix) => (fix.received, [0, 0, 0, 0, 1, 0]),
         EventBody::Signal { .. } => (at, [0, 0, 0, 0, 0, 1]),
         EventBody::LineCrossing { .. }

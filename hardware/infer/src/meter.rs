@@ -149,9 +149,12 @@ mod tests {
     fn what_is_soft_has_less_fine_detail() {
         let stripes = |soft: usize| {
             picture(1280, 720, move |x, _| {
-                let on = |x: usize| u32::from((x / 16).is_multiple_of(2));
+                // Broad stripes with a fine pattern on them.
+                let on = |x: usize| {
+                    140 * u32::from((x / 25).is_multiple_of(2)) + 60 * u32::from((x / 3).is_multiple_of(2))
+                };
                 let n = 2 * soft + 1;
-                (20 + 200 * (0..n).map(|i| on(x + i)).sum::<u32>() / n as u32) as u8
+                (20 + (0..n).map(|i| on(x + i)).sum::<u32>() / n as u32) as u8
             })
         };
         let ratio = |p: &Picture| {
