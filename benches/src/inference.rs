@@ -28,7 +28,7 @@ const WHEEL: &str = include_str!("../python/inference_turns.py");
 #[derive(Parser)]
 #[command(name = "inference")]
 struct Args {
-    /// Shipped networks; all when left out.
+    /// Shipped networks; all that are made at set-up when left out.
     #[arg(long = "model", value_name = "NAME")]
     models: Vec<String>,
     /// Turns that each takes; the more, the steadier.
@@ -45,7 +45,8 @@ struct Turn {
 fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
     let args = Args::parse_from(words);
     let models = if args.models.is_empty() {
-        SHIPPED.iter().map(|(name, _)| (*name).to_owned()).collect()
+        let at_set_up = |name: &&str| Manifest::shipped(name).is_ok_and(|m| !m.source.on_request);
+        SHIPPED.iter().map(|(name, _)| *name).filter(at_set_up).map(str::to_owned).collect()
     } else {
         args.models
     };

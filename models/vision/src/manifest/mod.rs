@@ -19,7 +19,7 @@ pub const SHIPPED: &[(&str, &str)] = &[
 ];
 
 /// The network that is used when nobody names one.
-pub const DEFAULT: &str = "nanodet-g-640x384-int8";
+pub const DEFAULT: &str = "nanodet-g-640x384";
 
 /// A network that can be run as its manifest says.
 #[derive(Debug, Clone)]
