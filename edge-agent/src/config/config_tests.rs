@@ -91,7 +91,7 @@ fn every_problem_at_once_with_its_line() {
          [signals]\nlisten = \"0.0.0.0:1\"\n",
         "line 1: gateway.data_dir: is missing\n\
          line 2: gateway.id: gateway id \"Pole 1\" is not an id: 1 to 64 of a-z, 0-9, '_' and '-'\n\
-         line 3: gateway.data-dir: is not known here; known are id, data_dir, spool_max_mib, stills_max_mib\n\
+         line 3: gateway.data-dir: is not known here; known are id, data_dir, spool_max_mib, stills_max_mib, tracks_max_mib\n\
          line 5: hall.connect: \"h\" is not HOST:PORT, such as \"hall.example.org:7447\"\n\
          line 11: buses.listen.protocol: \"gt07\" is not known; known are gt06, jt808\n\
          line 12: buses.listen.address: invalid socket address syntax\n\

@@ -15,6 +15,11 @@ pub const FPS: u32 = 25;
 /// How long GStreamer may take for one step of a clip that is being made or decoded.
 const STEP_MAX: gst::ClockTime = gst::ClockTime::from_seconds(60);
 
+/// Coded pictures that wait before the decoder.
+const WAITING_MAX: u64 = 4;
+/// How long it is waited for room among them before looking again.
+const LOOK: gst::ClockTime = gst::ClockTime::from_mseconds(1);
+
 /// A decoder that is installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecoderFound {
@@ -134,7 +139,7 @@ pub fn decode(
     goes_on: &mut dyn FnMut(u64) -> bool,
 ) -> Result<Picture, String> {
     let pipeline = launch(&format!(
-        "appsrc name=in format=time max-buffers=4 block=true ! {decoder} name=decoder ! videoconvert ! \
+        "appsrc name=in format=time ! {decoder} name=decoder ! videoconvert ! \
          video/x-raw,format=(string){{ I420, NV12 }} ! appsink name=out sync=false max-buffers=2"
     ))?;
     let input = pipeline.by_name("in").and_then(|e| e.downcast::<gst_app::AppSrc>().ok());
@@ -167,8 +172,8 @@ pub fn decode(
         let buffer = unit.make_mut();
         buffer.set_pts(frame * n);
         buffer.set_dts(frame * n);
+        failed = room(&input, &pipeline);
         fed = input.push_buffer(unit);
-        failed = failure(&pipeline);
         if fed.is_err() || failed.is_some() || !goes_on(pictures.load(Ordering::Relaxed)) {
             break;
         }
@@ -222,6 +227,26 @@ fn start(pipeline: &gst::Pipeline) -> Result<(), String> {
         return Err(why);
     }
     Ok(())
+}
+
+/// Waits until few pictures wait before the decoder; what went wrong meanwhile. appsrc itself would wait for ever in front of a
+/// decoder that has failed.
+fn room(input: &gst_app::AppSrc, pipeline: &gst::Pipeline) -> Option<String> {
+    let mut left = STEP_MAX;
+    loop {
+        let waits = input.current_level_buffers() >= WAITING_MAX;
+        let patience = if waits { LOOK } else { gst::ClockTime::ZERO };
+        if let Some(message) = pipeline.bus()?.timed_pop_filtered(patience, &[gst::MessageType::Error]) {
+            return error(&message);
+        }
+        if !waits {
+            return None;
+        }
+        left = match left.checked_sub(LOOK) {
+            Some(left) => left,
+            None => return Some(format!("it took no picture for {} s", STEP_MAX.seconds())),
+        };
+    }
 }
 
 /// The first error on the pipeline's bus, when there is one.

@@ -37,7 +37,8 @@ async fn rate(city: &City, access: Access) -> f64 {
         next(&mut events).await;
     }
     let rate = MESSAGES as f64 / began.elapsed().as_secs_f64();
-    flooding.await.unwrap();
+    // Only now: closing throws away what has not been sent yet.
+    flooding.await.unwrap().close().await.unwrap();
     pole.close().await.unwrap();
     hall.close().await.unwrap();
     rate
@@ -62,7 +63,7 @@ async fn raw_pole(city: &City, address: &str) -> zenoh::Session {
     zenoh::open(config).await.unwrap()
 }
 
-fn flood(session: zenoh::Session) -> tokio::task::JoinHandle<()> {
+fn flood(session: zenoh::Session) -> tokio::task::JoinHandle<zenoh::Session> {
     use zenoh::Wait;
     tokio::task::spawn_blocking(move || {
         let publisher = session.declare_publisher("city/v1/a/events");
@@ -74,7 +75,7 @@ fn flood(session: zenoh::Session) -> tokio::task::JoinHandle<()> {
             publisher.put([7; 200]).wait().unwrap();
         }
         drop(publisher);
-        session.close().wait().unwrap();
+        session
     })
 }
 
