@@ -78,14 +78,15 @@ fn camera(
     let analyze_fps = one.number("analyze_fps", 0.1..=60.0, analyze_fps);
     let crossings = crossings(one, otherwise);
     let rung = one.optional_with("rung", |t| one_of(t, &["auto", "watch", "key_frames", "full"]));
+    let priority = one.optional_with("priority", |t| one_of(t, &["counting", "incident", "health"]));
+    let scene = scene(one, folder).unwrap_or_else(|| Scene::empty(EMPTY_SCENE));
     let pinned = match rung.as_ref().map(|r| r.get_ref().as_str()) {
         Some("watch") => Some(Rung::Watch),
         Some("key_frames") => Some(Rung::KeyFrames),
         Some("full") => Some(Rung::Full),
-        Some(_) | None => None,
+        Some(_) => None,
+        None => usual_rung(&scene),
     };
-    let priority = one.optional_with("priority", |t| one_of(t, &["counting", "incident", "health"]));
-    let scene = scene(one, folder).unwrap_or_else(|| Scene::empty(EMPTY_SCENE));
     let priority = match priority.as_ref().map(|p| p.get_ref().as_str()) {
         Some("counting") => Priority::Counting,
         Some("incident") => Priority::Incident,
@@ -111,6 +112,11 @@ fn crossings(section: &mut Section<'_, '_>, otherwise: Crossings) -> Crossings {
         Some(_) => Crossings::Each,
         None => otherwise,
     }
+}
+
+/// Whoever counts sees everything unless the configuration trusts the ladder with it: what the ladder misses is not counted.
+fn usual_rung(scene: &Scene) -> Option<Rung> {
+    (!scene.lines.is_empty()).then_some(Rung::Full)
 }
 
 /// Whoever counts is served first, then whoever looks for incidents.

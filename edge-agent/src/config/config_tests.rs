@@ -51,7 +51,7 @@ fn a_small_one_reads() {
     assert_eq!(config.hall.certificate, Path::new("/x/c.pem"));
     let camera = &config.cameras.unwrap().cameras[0];
     assert_eq!((camera.analyze_fps, camera.site.scene.lines.len()), (4.0, 1));
-    assert_eq!((camera.pinned, camera.priority), (None, Priority::Counting));
+    assert_eq!((camera.pinned, camera.priority), (Some(Rung::Full), Priority::Counting));
     assert_eq!(camera.site.name, "a");
     let buses = config.buses.unwrap();
     assert_eq!(buses.listen[0].zone.as_deref(), Some("+07:00"));
@@ -74,6 +74,9 @@ fn how_much_a_camera_gets_is_said_per_camera() {
     check("rung = \"full\"\npriority = \"counting\"", (Some(Rung::Full), Priority::Counting));
     check("rung = \"key_frames\"", (Some(Rung::KeyFrames), Priority::Health));
     check("rung = \"watch\"", (Some(Rung::Watch), Priority::Health));
+    let lines = "[cameras.camera.scene]\nsize = [64, 64]\nline = [{ id = \"n\", a = [0, 9], b = [9, 9] }]";
+    check(lines, (Some(Rung::Full), Priority::Counting));
+    check(&format!("rung = \"auto\"\n{lines}"), (None, Priority::Counting));
     let problems = camera("rung = \"half\"").unwrap_err().join("\n");
     assert_eq!(
         problems,
