@@ -1,6 +1,8 @@
 //! The camera door: pictures out of files and streams, read in place out of GStreamer's memory; clips written for people.
 //!
-//! Suggested reading order: `drivers` (one file per way of reading), `pipeline` (what they share), `decode`, `mailbox`; `probe` measures this machine.
+//! Suggested reading order: `streams` (access units, one file per way of reading), `bitstream` (what they say undecoded),
+//! `frame_time`, `decoder` (units into pictures, on the thread that asks); `probe` measures this machine. `drivers`, `pipeline`
+//! and `mailbox` give whole pictures out of a running pipeline: only tests still read cameras that way.
 
 mod address;
 mod bitstream;
