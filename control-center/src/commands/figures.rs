@@ -13,7 +13,7 @@ use crate::config::Config;
 
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  control-center figures --config control-center.toml --minutes 60\n\
-    The hall may run meanwhile. Crossings are counted by whole minutes, told when these are over. Prints {\"frames\":…,\"detections\":…,\"crossings\":…,\"events\":…,\"fixes\":…,\"signal_changes\":…}.")]
+    The hall may run meanwhile. A crossing is told within about 15 s. Prints {\"frames\":…,\"detections\":…,\"crossings\":…,\"events\":…,\"fixes\":…,\"signal_changes\":…}.")]
 pub struct Args {
     /// The hall's configuration file.
     #[arg(long, value_name = "FILE")]

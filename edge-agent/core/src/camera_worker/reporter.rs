@@ -80,7 +80,7 @@ impl Reporter {
 
     fn counted(&mut self, minutes: Vec<MinuteCounts>) {
         for counts in minutes {
-            let at = counts.minute + MINUTE;
+            let at = self.clock.now().min(counts.minute + MINUTE);
             self.facts.push(at, EventBody::Counts { camera: self.camera.clone(), counts }, None);
         }
     }

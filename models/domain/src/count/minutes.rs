@@ -1,8 +1,9 @@
 //! Crossings added up by the minute of the street, with how much of that minute was really looked at.
 //!
-//! A minute is told once it is over and a little later; a crossing that becomes certain after that is told as a second,
-//! small [`MinuteCounts`] of the same minute: whoever keeps them adds them up. A minute that was watched is told even if
-//! nothing crossed, so that "no traffic" and "nobody looked" are two different things.
+//! A minute is told once it is over and a little later. Crossings do not wait for that longer than [`PART`], and one that
+//! becomes certain late is told late: each as one more [`MinuteCounts`] of the same minute, and whoever keeps them adds
+//! them up. A minute that was watched is told even if nothing crossed, so that "no traffic" and "nobody looked" are two
+//! different things.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,8 @@ use crate::units::{DurationMs, UtcMillis};
 pub const MINUTE: DurationMs = DurationMs(60_000);
 /// A minute is told this long after its end: crossings become certain a little after they happened.
 const GRACE: DurationMs = DurationMs(10_000);
+/// A crossing is told this long after it happened, though its minute still runs.
+const PART: DurationMs = DurationMs(15_000);
 /// Between two signs of life of a stream that are farther apart, nobody was looking.
 const WATCHED_GAP: DurationMs = DurationMs(5_000);
 /// The same between two analysed pictures; key frames come every two seconds.
@@ -58,6 +61,8 @@ struct Open {
     watched: i64,
     analysed: i64,
     crossings: BTreeMap<(LineId, Class, Direction), u32>,
+    /// When the first of `crossings` was told of, by the street's time.
+    crossed: Option<UtcMillis>,
 }
 
 impl Tally {
@@ -78,11 +83,14 @@ impl Tally {
 
     pub fn crossing(&mut self, at: UtcMillis, crossing: &LineCrossing) {
         let key = (crossing.line.clone(), crossing.class, crossing.direction);
-        let n = self.open(at).crossings.entry(key).or_default();
+        let watched = self.watched.unwrap_or(at);
+        let open = self.open(at);
+        open.crossed.get_or_insert(watched);
+        let n = open.crossings.entry(key).or_default();
         *n = n.saturating_add(1);
     }
 
-    /// Appends the minutes that are over by now, oldest first. `now` is the gateway's time: while the camera is silent the
+    /// Appends what is to be told by now of each minute, oldest first. `now` is the gateway's time: while the camera is silent the
     /// street's time goes on with it.
     pub fn tick(&mut self, now: UtcMillis, out: &mut Vec<MinuteCounts>) {
         if let Some(street) = self.watched.filter(|_| self.news) {
@@ -94,8 +102,12 @@ impl Tally {
         let is_over = |minute: UtcMillis| {
             street.since(minute).0 >= MINUTE.0 + GRACE.0 || minute.since(street).0 > GRACE.0
         };
-        let over: Vec<UtcMillis> = self.open_by_minute.keys().copied().filter(|m| is_over(*m)).collect();
-        out.extend(over.into_iter().filter_map(|minute| self.close(minute)));
+        let waits = |open: &Open| {
+            open.crossed.is_some_and(|at| street.since(at).0.unsigned_abs() >= PART.0.unsigned_abs())
+        };
+        let due = |(minute, open): (&UtcMillis, &Open)| (is_over(*minute) || waits(open)).then_some(*minute);
+        let due: Vec<UtcMillis> = self.open_by_minute.iter().filter_map(due).collect();
+        out.extend(due.into_iter().filter_map(|minute| self.close(minute)));
         while self.open_by_minute.len() > OPEN_MAX {
             let oldest = self.open_by_minute.keys().next().copied();
             out.extend(oldest.and_then(|minute| self.close(minute)));

@@ -57,12 +57,31 @@ fn text(m: &MinuteCounts, now: i64) -> String {
 #[test]
 fn a_minute_is_told_once_and_a_little_after_its_end() {
     let mut street = Street::default();
-    street.goes_on(0, 30, 0);
-    street.crosses(29, Class::Car, Direction::ToLeft);
-    street.crosses(30, Class::Car, Direction::ToLeft);
-    street.crosses(30, Class::Bus, Direction::ToRight);
-    street.goes_on(30, 75, 0);
+    street.goes_on(0, 60, 0);
+    street.crosses(59, Class::Car, Direction::ToLeft);
+    street.crosses(58, Class::Car, Direction::ToLeft);
+    street.crosses(58, Class::Bus, Direction::ToRight);
+    street.goes_on(60, 75, 0);
     street.check(&["70: minute 0 60/60 s, 2 car n to_left, 1 bus n to_right", "-1: minute 1 15/15 s"]);
+}
+
+#[test]
+fn crossings_do_not_wait_for_the_end_of_their_minute() {
+    let mut street = Street::default();
+    street.goes_on(0, 10, 0);
+    street.crosses(9, Class::Car, Direction::ToLeft);
+    street.goes_on(10, 20, 0);
+    street.crosses(19, Class::Car, Direction::ToLeft);
+    street.crosses(20, Class::Bus, Direction::ToLeft);
+    street.goes_on(20, 40, 0);
+    street.crosses(40, Class::Bus, Direction::ToLeft);
+    street.goes_on(40, 75, 0);
+    street.check(&[
+        "25: minute 0 25/25 s, 2 car n to_left, 1 bus n to_left",
+        "55: minute 0 30/30 s, 1 bus n to_left",
+        "70: minute 0 5/5 s",
+        "-1: minute 1 15/15 s",
+    ]);
 }
 
 #[test]

@@ -208,8 +208,9 @@ pub struct SignalState {
     #[prost(string, tag = "3")]
     pub reason: ::prost::alloc::string::String,
 }
-/// What one camera counted in one minute of the street; at_ms is the minute's end. Told once the minute is over. What becomes
-/// certain later comes as another message of the same minute: add them up. A minute of which nothing is told was not watched.
+/// What one camera counted in one minute of the street; at_ms is the minute's end, or when this was told if that is earlier.
+/// A minute comes in one message or more (crossings do not wait for its end): add them up. A minute of which nothing is told
+/// was not watched.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct MinuteCounts {
     #[prost(string, tag = "1")]
