@@ -5,6 +5,7 @@ mod detr;
 mod guesses;
 mod nanodet;
 mod rtdetr;
+mod yolo;
 mod yolov8;
 mod yolox;
 

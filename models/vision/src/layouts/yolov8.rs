@@ -1,7 +1,8 @@
 //! YOLOv8 and what writes its output like it (YOLOv9, YOLO11): one tensor, middles and sizes in pixels of the input, one score
 //! a class, one column a cell of strides 8, 16, 32.
 
-use super::{Candidate, Layout, LayoutError, Tensor, around, cells, class_numbers, wrong};
+use super::yolo::{Lie, STRIDES, one_tensor};
+use super::{Candidate, Layout, LayoutError, Tensor, around, cells};
 use crate::manifest::Manifest;
 
 pub const LAYOUT: Layout = Layout {
@@ -11,22 +12,15 @@ pub const LAYOUT: Layout = Layout {
     decode,
 };
 
-const STRIDES: [u32; 3] = [8, 16, 32];
-
 fn decode(
     manifest: &Manifest,
     tensors: &[Tensor<'_>],
     min_score: f32,
     out: &mut Vec<Candidate>,
 ) -> Result<(), LayoutError> {
-    let most = class_numbers(manifest);
+    let data = one_tensor(&LAYOUT, manifest, tensors, Lie::Columns, 4)?;
     let count = cells(manifest, &STRIDES).count();
-    let fits = |t: &&Tensor<'_>| t.plane().is_some_and(|(n, c)| c == count && n >= 4 + most);
-    let tensor = tensors
-        .first()
-        .filter(fits)
-        .ok_or_else(|| wrong(&LAYOUT, manifest, tensors, 0, format!("[1, {} or more, {count}]", 4 + most)))?;
-    let line = |i: usize| &tensor.data[i * count..(i + 1) * count];
+    let line = |i: usize| &data[i * count..(i + 1) * count];
     let [x, y, w, h] = [0, 1, 2, 3].map(line);
     for &(id, class) in &manifest.classes {
         for (cell, &score) in line(4 + id).iter().enumerate() {

@@ -1,7 +1,8 @@
 //! YOLOX (Ge et al. 2021, arXiv:2107.08430) as its export gives it: for each cell of strides 8, 16, 32 the middle and the size
 //! of a box relative to the cell, how sure it is that something is there, and of what class.
 
-use super::{Candidate, Layout, LayoutError, Tensor, around, cells, class_numbers, wrong};
+use super::yolo::{Lie, STRIDES, one_tensor};
+use super::{Candidate, Layout, LayoutError, Tensor, around, cells};
 use crate::manifest::Manifest;
 
 pub const LAYOUT: Layout = Layout {
@@ -11,8 +12,6 @@ pub const LAYOUT: Layout = Layout {
     decode,
 };
 
-const STRIDES: [u32; 3] = [8, 16, 32];
-
 /// Middle = (number + cell) * stride, size = exp(number) * stride, score = objectness * class.
 fn decode(
     manifest: &Manifest,
@@ -20,15 +19,9 @@ fn decode(
     min_score: f32,
     out: &mut Vec<Candidate>,
 ) -> Result<(), LayoutError> {
-    let most = class_numbers(manifest);
-    let count = cells(manifest, &STRIDES).count();
-    let fits = |t: &&Tensor<'_>| t.plane().is_some_and(|(c, n)| c == count && n >= 5 + most);
-    let tensor = tensors
-        .first()
-        .filter(fits)
-        .ok_or_else(|| wrong(&LAYOUT, manifest, tensors, 0, format!("[1, {count}, {} or more]", 5 + most)))?;
-    let row = tensor.data.len() / count.max(1);
-    for ((stride, column, line), row) in cells(manifest, &STRIDES).zip(tensor.data.chunks_exact(row)) {
+    let data = one_tensor(&LAYOUT, manifest, tensors, Lie::Rows, 5)?;
+    let row = data.len() / cells(manifest, &STRIDES).count().max(1);
+    for ((stride, column, line), row) in cells(manifest, &STRIDES).zip(data.chunks_exact(row)) {
         let (s, sure) = (stride as f32, row[4]);
         let (x, y) = ((row[0] + column as f32) * s, (row[1] + line as f32) * s);
         for &(id, class) in &manifest.classes {
