@@ -37,7 +37,7 @@ fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
     let name = args.codec.name();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting tokio")?;
-    let cameras = Cameras::new(Arc::new(SystemClock::new()))?;
+    let cameras = Cameras::new(Arc::new(SystemClock::new()), &[])?;
     let source = CameraSource { url: clip.display().to_string(), transport: Transport::Tcp };
     let (mut ours, mut plain, mut pictures) = (Vec::new(), Vec::new(), 0);
     for _ in 0..args.runs {

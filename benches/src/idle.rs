@@ -68,7 +68,7 @@ fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
 
 async fn measure(args: &Args, url: &str) -> anyhow::Result<Value> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let cameras = Arc::new(Cameras::new(Arc::clone(&clock))?);
+    let cameras = Arc::new(Cameras::new(Arc::clone(&clock), &[])?);
     let (counted, stop) = (Arc::new(Counted::default()), CancellationToken::new());
     let doors = Arc::new(Semaphore::new(OPENING));
     let empty = own()?;

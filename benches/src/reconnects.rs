@@ -30,7 +30,7 @@ fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
     let street = Street::play(&full_hd(Codec::H264)?, Codec::H264)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting tokio")?;
-    let cameras = Cameras::new(Arc::new(SystemClock::new()))?;
+    let cameras = Cameras::new(Arc::new(SystemClock::new()), &[])?;
     let source = CameraSource { url: street.url.clone(), transport: Transport::Tcp };
     let once = async || -> anyhow::Result<()> {
         let mut stream = UnitDriver::open(&cameras, &source).await?;

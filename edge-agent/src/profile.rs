@@ -4,8 +4,11 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
+use hardware_camera::DecoderKind;
 use hardware_infer::{Provider, Sharing};
-use serde::Deserialize;
+use toml::Spanned;
+
+use crate::config::reader::{self, Section};
 
 /// Shipped profiles by name. A new board: its .toml in `hardware/profiles/` and one line here.
 pub const SHIPPED: &[(&str, &str)] = &[
@@ -25,22 +28,9 @@ pub struct Profile {
     pub name: String,
     /// For people.
     pub board: String,
-    /// Decoders by preference.
-    pub decoders: Vec<Decoder>,
+    /// Decoders by preference; software comes last.
+    pub decoders: Vec<DecoderKind>,
     pub inference: Inference,
-}
-
-/// Where pictures are decoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Decoder {
-    Software,
-    /// VA-API: Intel's and AMD's graphics.
-    Va,
-    /// Video4Linux memory-to-memory: Arm boards.
-    V4l2,
-    /// NVIDIA.
-    Nvdec,
 }
 
 /// How networks are run on it.
@@ -63,42 +53,66 @@ pub enum Lanes {
     ShareOfCores(f64),
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Raw {
-    board: String,
-    decoder: RawDecoder,
-    inference: RawInference,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawDecoder {
-    prefer: Vec<Decoder>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawInference {
-    provider: String,
-    model: String,
-    cores: Option<f64>,
-    lanes: Option<usize>,
-    threads: usize,
-    batch: usize,
-    wait_ms: u64,
-}
-
 impl Profile {
     fn parse(name: &str, text: &str) -> Result<Self, String> {
-        let of = |why: String| format!("profile {name}: {why}");
-        let raw: Raw = toml::from_str(text).map_err(|err| of(err.to_string()))?;
-        let inference = raw.inference.read().map_err(of)?;
-        if raw.decoder.prefer.last() != Some(&Decoder::Software) {
-            return Err(of("decoder.prefer must end with \"software\", which is always there".into()));
-        }
-        Ok(Self { name: name.to_owned(), board: raw.board, decoders: raw.decoder.prefer, inference })
+        let of = |problems: Vec<String>| format!("profile {name}: {}", problems.join("; "));
+        reader::read(text, |mut root| {
+            let board = root.required::<String>("board");
+            let decoders = required(&mut root, "decoder").and_then(decoders);
+            let inference = required(&mut root, "inference").and_then(inference);
+            let (board, name) = (board?.into_inner(), name.to_owned());
+            Some(Self { name, board, decoders: decoders?, inference: inference? })
+        })
+        .map_err(of)
     }
+}
+
+fn required<'p, 't>(root: &mut Section<'p, 't>, key: &'static str) -> Option<Section<'p, 't>> {
+    if !root.has(key) {
+        root.problem(&root.span(), key, "the section is missing");
+    }
+    root.section(key)
+}
+
+fn decoders(mut section: Section<'_, '_>) -> Option<Vec<DecoderKind>> {
+    let prefer = section.list::<DecoderKind>("prefer");
+    if prefer.last() == Some(&DecoderKind::Software) {
+        return Some(prefer);
+    }
+    section.problem(&section.span(), "prefer", "must end with \"software\", which is always there");
+    None
+}
+
+fn inference(mut section: Section<'_, '_>) -> Option<Inference> {
+    let provider = section.required::<Provider>("provider");
+    let model = section.required::<String>("model");
+    let lanes = lanes(&mut section);
+    let mut whole = |key, most: usize| {
+        section.required_with(key, |text| match text.parse::<usize>() {
+            Ok(number) if (1..=most).contains(&number) => Ok(number),
+            Ok(_) | Err(_) => Err(format!("{text} is outside 1..={most}")),
+        })
+    };
+    let (threads, batch) = (whole("threads", 64), whole("batch", 256));
+    let wait_ms = section.number("wait_ms", 0.0..=1_000.0, 0.0);
+    let sharing = Sharing { batch: batch?.into_inner(), wait: Duration::from_millis(wait_ms as u64) };
+    let (provider, model) = (provider?.into_inner(), model?.into_inner());
+    Some(Inference { provider, model, lanes: lanes?, threads: threads?.into_inner(), sharing })
+}
+
+fn lanes(section: &mut Section<'_, '_>) -> Option<Lanes> {
+    if section.has("lanes") == section.has("cores") {
+        section.problem(&section.span(), "cores, lanes", "there must be one of both");
+    }
+    let lanes = section.optional_with("lanes", |text| match text.parse::<usize>() {
+        Ok(lanes) if (1..=64).contains(&lanes) => Ok(Lanes::Fixed(lanes)),
+        Ok(_) | Err(_) => Err(format!("{text} is outside 1..=64")),
+    });
+    let share = section.optional_with("cores", |text| match text.parse::<f64>() {
+        Ok(share) if share > 0.0 && share <= 1.0 => Ok(Lanes::ShareOfCores(share)),
+        Ok(_) | Err(_) => Err(format!("{text} is no share, such as 0.75")),
+    });
+    lanes.or(share).map(Spanned::into_inner)
 }
 
 impl FromStr for Profile {
@@ -116,31 +130,6 @@ impl FromStr for Profile {
     }
 }
 
-impl RawInference {
-    fn read(self) -> Result<Inference, String> {
-        let provider = self.provider.parse().map_err(|err| format!("inference.provider {err}"))?;
-        let lanes = match (self.lanes, self.cores) {
-            (Some(lanes), None) if (1..=64).contains(&lanes) => Lanes::Fixed(lanes),
-            (None, Some(share)) if share > 0.0 && share <= 1.0 => Lanes::ShareOfCores(share),
-            (Some(_), Some(_)) | (None, None) => {
-                return Err("inference must have either cores or lanes".into());
-            }
-            (Some(lanes), None) => return Err(format!("inference.lanes {lanes} is outside 1..=64")),
-            (None, Some(share)) => return Err(format!("inference.cores {share} is no share, such as 0.75")),
-        };
-        for (key, value, most) in [("threads", self.threads, 64), ("batch", self.batch, 256)] {
-            if !(1..=most).contains(&value) {
-                return Err(format!("inference.{key} {value} is outside 1..={most}"));
-            }
-        }
-        if self.wait_ms > 1_000 {
-            return Err(format!("inference.wait_ms {} is longer than a second", self.wait_ms));
-        }
-        let sharing = Sharing { batch: self.batch, wait: Duration::from_millis(self.wait_ms) };
-        Ok(Inference { provider, model: self.model, lanes, threads: self.threads, sharing })
-    }
-}
-
 impl Inference {
     /// How many networks work side by side on a machine with so many cores.
     pub fn lanes_on(&self, cores: NonZeroUsize) -> usize {
@@ -150,6 +139,15 @@ impl Inference {
                 let threads = (cores.get() as f64 * share).floor() as usize;
                 (threads / self.threads).max(1)
             }
+        }
+    }
+
+    /// How many cameras are worked at side by side, each from its decoder to its events without a pause: one a core, and as
+    /// many more as may wait for an accelerator, which takes no core meanwhile.
+    pub fn cameras_at_once(&self, cores: NonZeroUsize) -> usize {
+        match self.sharing.batch {
+            0 | 1 => cores.get(),
+            batch => cores.get() + self.lanes_on(cores) * batch,
         }
     }
 }
@@ -199,14 +197,22 @@ mod tests {
 
     #[test]
     fn bad_profiles_are_refused() {
-        check("provider = \"cpu\"", "provider = \"npu\"", "profile x: inference.provider \"npu\" is no");
-        check("cores = 0.75", "cores = 75", "inference.cores 75 is no share");
-        check("cores = 0.75", "cores = 0.5\nlanes = 2", "either cores or lanes");
-        check("cores = 0.75", "lanes = 0", "inference.lanes 0 is outside");
-        check("batch = 1", "batch = 0", "inference.batch 0 is outside 1..=256");
-        check("wait_ms = 0", "wait_ms = 5000", "longer than a second");
+        check("provider = \"cpu\"", "provider = \"npu\"", "inference.provider: \"npu\" is no");
+        check("cores = 0.75", "cores = 75", "inference.cores: 75 is no share");
+        check("cores = 0.75", "cores = 0.5\nlanes = 2", "inference.cores, lanes: there must be one of both");
+        check("cores = 0.75", "lanes = 0", "inference.lanes: 0 is outside");
+        check("batch = 1", "batch = 0", "inference.batch: 0 is outside 1..=256");
+        check("wait_ms = 0", "wait_ms = 5000", "inference.wait_ms: 5000 is not within 0 to 1000");
         check("\"software\"", "\"nvdec\"", "must end with \"software\"");
-        check("board", "borad", "unknown field `borad`");
+        check("\"va\"", "\"vaa\"", "decoder.prefer: \"vaa\" is no kind of decoder; known are nvdec, va");
+        check("board", "borad", "borad: is not known here");
+        let both =
+            SHIPPED[0].1.replacen("batch = 1", "batch = 0", 1).replacen("threads = 1", "threads = 0", 1);
+        let err = Profile::parse("x", &both).unwrap_err();
+        assert!(
+            err.starts_with("profile x: line ") && err.contains("threads") && err.contains("batch"),
+            "{err}"
+        );
         let err = "pi".parse::<Profile>().unwrap_err();
         assert!(err.contains("\"pi\" is no profile; known are x86-64, arm64"), "{err}");
     }

@@ -3,19 +3,19 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod clips;
+
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Arc;
-use std::time::Duration;
 
-use hardware_camera::Cameras;
 use hardware_infer::{JpegEncoder, Places};
-use hardware_ports::SystemClock;
-use hardware_ports::camera::{CameraDriver, CameraSource, Next, Pace, Transport};
 use hardware_ports::infer::PictureEncoder;
 use models_domain::BBox;
 use models_vision::manifest::{DEFAULT, Manifest};
 use serde::Deserialize;
+
+use clips::each_picture;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,19 +30,14 @@ struct Row {
 fn square(folder: &Path) -> PathBuf {
     let clip = Places::of_this_process().cache.unwrap().join("clips/vtest.avi");
     assert!(clip.is_file(), "{} is not there; run deploy/setup test", clip.display());
-    let cameras = Cameras::new(Arc::new(SystemClock::new())).unwrap();
-    let source = CameraSource { url: clip.display().to_string(), transport: Transport::Tcp };
-    let mut stream = cameras.open(&source, Pace::EveryFrame).unwrap();
-    let mut seen = 0;
-    let picture = loop {
-        match stream.next(Duration::from_secs(10)).unwrap() {
-            Next::Frame(frame) if seen == 100 => break frame.picture,
-            Next::Frame(_) => seen += 1,
-            other @ (Next::Idle | Next::End) => panic!("after {seen} pictures: {other:?}"),
-        }
-    };
+    let mut seen = Vec::new();
+    each_picture(&clip, |picture| {
+        seen.push(picture);
+        if seen.len() > 100 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let picture = &seen[100];
     let out = folder.join("square.jpg");
-    std::fs::write(&out, JpegEncoder.jpeg(&picture, 768, 95).unwrap()).unwrap();
+    std::fs::write(&out, JpegEncoder.jpeg(picture, 768, 95).unwrap()).unwrap();
     out
 }
 

@@ -4,20 +4,21 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod clips;
+
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use hardware_camera::Cameras;
 use hardware_infer::{Meter, Places};
-use hardware_ports::camera::{
-    CameraDriver, CameraSource, Next, OwnedPlanes, Pace, Picture, PixelFormat, Transport,
-};
+use hardware_ports::camera::{OwnedPlanes, Picture, PixelFormat};
 use hardware_ports::infer::PictureMeter;
 use hardware_ports::{Clock, SystemClock};
 use models_domain::UtcMillis;
 use models_domain::health::{PictureHealth, Signs};
 use models_domain::scene::Scene;
+
+use clips::each_picture;
 
 /// Looks at a clip, and how many pictures lie between two.
 const LOOKS: usize = 24;
@@ -45,22 +46,14 @@ fn field(name: &str) -> Option<PathBuf> {
 
 /// Every `every`th picture, [`LOOKS`] at most.
 fn pictures(path: &std::path::Path, every: usize) -> Vec<Grey> {
-    let cameras = Cameras::new(Arc::new(SystemClock::new())).unwrap();
-    let source = CameraSource { url: path.display().to_string(), transport: Transport::Tcp };
-    let mut stream = cameras.open(&source, Pace::EveryFrame).unwrap();
     let (mut seen, mut out) = (0, Vec::new());
-    while out.len() < LOOKS {
-        match stream.next(Duration::from_secs(30)).unwrap() {
-            Next::Frame(frame) => {
-                if seen % every == 0 {
-                    out.push(grey(&frame.picture));
-                }
-                seen += 1;
-            }
-            Next::End => break,
-            Next::Idle => panic!("{}: nothing came after {seen} pictures", path.display()),
+    each_picture(path, |picture| {
+        if seen % every == 0 {
+            out.push(grey(&picture));
         }
-    }
+        seen += 1;
+        if out.len() < LOOKS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
     out
 }
 

@@ -70,7 +70,7 @@ fn work(url: &str, rung: Rung, enough: impl Fn(&Street) -> bool) -> Street {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let street = Street { told: Arc::default(), pictures: Arc::default(), board: Arc::default() };
     let doors = Doors {
-        driver: Arc::new(Cameras::new(clock.clone()).unwrap()),
+        driver: Arc::new(Cameras::new(clock.clone(), &[]).unwrap()),
         detector: street.pictures.clone(),
         meter: None,
         lanes: Lanes::new(2, clock.clone()),

@@ -13,7 +13,7 @@ use models_domain::ladder::UnitKind;
 use crate::cameras::{LONG, camera};
 
 pub fn cameras() -> Cameras {
-    Cameras::new(Arc::new(SystemClock::new())).unwrap()
+    Cameras::new(Arc::new(SystemClock::new()), &[]).unwrap()
 }
 
 /// Runs a future on a runtime of its own.

@@ -125,7 +125,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let source = CameraSource { url: args.input.clone(), transport: Transport::Tcp };
     let bar = progress(&source);
     let stop = stop_on_ctrl_c()?;
-    let driver: Arc<dyn UnitDriver> = Arc::new(Cameras::new(Arc::clone(&clock))?);
+    let driver: Arc<dyn UnitDriver> = Arc::new(Cameras::new(Arc::clone(&clock), &[])?);
     let decoders = Arc::new(Decoders::new(1));
     let pace = args.analyze_fps.map(AnalyzePace::new);
     let eye = Eye::new(Arc::clone(&driver), source.clone(), decoders, analysis, pace);

@@ -98,7 +98,7 @@ fn clip(
         decoders.extend(probe::decoders(&clip).into_iter().map(Decoder::from));
     }
     let codec = report::name(codec);
-    let best = decoders.iter().find(|d| d.codec == codec && d.fails.is_none() && d.rank > 0);
+    let best = decoders.iter().find(|d| d.codec == codec && d.fails.is_none() && (d.hardware || d.rank > 0));
     match best {
         Some(best) => Ok((clip, best.name.clone())),
         None => Err(format!("no decoder for {codec} works; install the Debian package gstreamer1.0-libav")),

@@ -58,7 +58,8 @@ pub fn read(root: &mut Section<'_, '_>, folder: &Path) -> Option<Cameras> {
         }
         cameras.extend(camera(&mut one, id, folder, analyze_fps, crossings));
     }
-    Some(Cameras { model, inference: profile?.inference, cameras })
+    let Profile { decoders, inference, .. } = profile?;
+    Some(Cameras { decoders, model, inference, cameras })
 }
 
 fn camera(

@@ -5,7 +5,7 @@
 )]
 
 mod cameras;
-mod reader;
+pub mod reader;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -13,17 +13,17 @@ use std::path::{Path, PathBuf};
 
 use edge_agent_core::camera_worker::Crossings;
 use edge_agent_core::site::{CameraSite, JunctionSite};
+use hardware_camera::DecoderKind;
 use hardware_ports::camera::CameraSource;
 use hardware_ports::infer::Priority;
 use models_domain::geo::LatLon;
 use models_domain::ladder::Rung;
 use models_domain::{GatewayId, JunctionId};
 use toml::Spanned;
-use toml::de::DeTable;
 
 use crate::profile::Inference;
 
-use reader::{Problems, Section};
+use reader::Section;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -69,6 +69,8 @@ pub struct Hall {
 
 #[derive(Debug)]
 pub struct Cameras {
+    /// Kinds of decoders by preference.
+    pub decoders: Vec<DecoderKind>,
     /// Name or path of a manifest; `None` is the profile's own.
     pub model: Option<String>,
     /// How networks are run here: the board's profile, with what the file says otherwise.
@@ -144,17 +146,7 @@ impl Config {
     }
 
     fn parse(text: &str, folder: &Path, known: &Known) -> Result<Self, Vec<String>> {
-        let problems = Problems::new(text);
-        let (table, errors) = DeTable::parse_recoverable(text);
-        for err in errors {
-            problems.add(&err.span().unwrap_or(0..0), err.message());
-        }
-        let config = read(Section::root(table, &problems), folder, known);
-        let problems = problems.into_texts();
-        match config {
-            Some(config) if problems.is_empty() => Ok(config),
-            Some(_) | None => Err(problems),
-        }
+        reader::read(text, |root| read(root, folder, known))
     }
 }
 

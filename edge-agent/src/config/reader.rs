@@ -7,6 +7,27 @@ use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+/// What `read` makes of a text: it gives `None` only where it told a problem.
+///
+/// # Errors
+/// Every problem of the text at once, as `line 7: cameras.camera.url: …`.
+pub fn read<'t, T>(
+    text: &'t str,
+    read: impl for<'p> FnOnce(Section<'p, 't>) -> Option<T>,
+) -> Result<T, Vec<String>> {
+    let problems = Problems::new(text);
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for err in errors {
+        problems.add(&err.span().unwrap_or(0..0), err.message());
+    }
+    let made = read(Section::root(table, &problems));
+    let problems = problems.into_texts();
+    match made {
+        Some(made) if problems.is_empty() => Ok(made),
+        Some(_) | None => Err(problems),
+    }
+}
+
 /// Everything wrong with one file, in the order of its lines.
 pub struct Problems<'t> {
     text: &'t str,
@@ -14,7 +35,7 @@ pub struct Problems<'t> {
 }
 
 impl<'t> Problems<'t> {
-    pub fn new(text: &'t str) -> Self {
+    fn new(text: &'t str) -> Self {
         Self { text, found: RefCell::default() }
     }
 
@@ -24,8 +45,8 @@ impl<'t> Problems<'t> {
         self.found.borrow_mut().push((line, what.into()));
     }
 
-    /// `line 7: cameras.camera.url: …`, sorted.
-    pub fn into_texts(self) -> Vec<String> {
+    /// Sorted by line.
+    fn into_texts(self) -> Vec<String> {
         let mut found = self.found.into_inner();
         found.sort_by_key(|(line, _)| *line);
         found.into_iter().map(|(line, what)| format!("line {line}: {what}")).collect()
@@ -43,7 +64,7 @@ pub struct Section<'p, 't> {
 }
 
 impl<'p, 't> Section<'p, 't> {
-    pub fn root(table: Spanned<DeTable<'t>>, problems: &'p Problems<'t>) -> Self {
+    fn root(table: Spanned<DeTable<'t>>, problems: &'p Problems<'t>) -> Self {
         Self { path: String::new(), span: 0..0, table: table.into_inner(), problems, known: Vec::new() }
     }
 

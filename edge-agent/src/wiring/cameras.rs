@@ -1,6 +1,7 @@
 //! The camera gateway: one network and as many lanes as cores for all cameras, one task for each camera.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use edge_agent_core::board::Board;
@@ -8,7 +9,7 @@ use edge_agent_core::camera_worker::eye::Decoders;
 use edge_agent_core::camera_worker::{CameraTask, CameraWorker, Doors};
 use edge_agent_core::lanes::Lanes;
 use edge_agent_core::supervise::{Failure, chain, forever};
-use hardware_camera::Cameras;
+use hardware_camera::{Cameras, DecoderKind};
 use hardware_infer::{BoxColours, Meter};
 use hardware_ports::Clock;
 use hardware_ports::infer::{Detector, PictureMeter};
@@ -27,18 +28,21 @@ pub fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part
     let (Some(cameras), Some(stills), Some(tracks)) = (&config.cameras, &pole.stills, &pole.tracks) else {
         return Vec::new();
     };
-    let (model, inference) = (cameras.model.clone(), cameras.inference.clone());
+    let (model, inference, kinds) =
+        (cameras.model.clone(), cameras.inference.clone(), cameras.decoders.clone());
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let at_once = inference.cameras_at_once(cores);
     let tasks: Vec<CameraTask> = cameras.cameras.iter().map(task).collect();
     let (events, stills, tracks) = (pole.keeper.clone(), stills.clone(), tracks.clone());
     let (board, clock, stop) = (pole.board.clone(), pole.clock.clone(), stop.clone());
     let name = format!("[cameras] {} of them", tasks.len());
     let part = Part::new(name, move |begun| {
-        let (model, inference) = (model.clone(), inference.clone());
+        let (model, inference, kinds) = (model.clone(), inference.clone(), kinds.clone());
         let (tasks, stop) = (tasks.clone(), stop.clone());
         let (events, stills, tracks) = (events.clone(), stills.clone(), tracks.clone());
         let (board, clock) = (board.clone(), clock.clone());
         async move {
-            let (driver, detector) = match open(model, inference, clock.clone()).await {
+            let (driver, detector) = match open(model, inference, kinds, clock.clone()).await {
                 Ok(opened) => opened,
                 Err(err) => {
                     tell_all(&board, &tasks, &chain(&*err));
@@ -46,9 +50,8 @@ pub fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part
                 }
             };
             begun.well();
-            let lanes = std::thread::available_parallelism().map_or(1, usize::from);
-            let decoders = Arc::new(Decoders::new(lanes));
-            let lanes = Lanes::new(lanes, clock.clone());
+            let decoders = Arc::new(Decoders::new(at_once));
+            let lanes = Lanes::new(at_once, clock.clone());
             let meter: Option<Arc<dyn PictureMeter>> = Some(Arc::new(Meter));
             let colours = Arc::new(BoxColours);
             let doors = Doors {
@@ -74,10 +77,15 @@ pub fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part
 type Opened = (Arc<dyn UnitDriver>, Arc<dyn Detector>);
 
 /// Loading a network takes a second: not on one of the runtime's threads.
-async fn open(model: Option<String>, inference: Inference, clock: Arc<dyn Clock>) -> Result<Opened, Failure> {
+async fn open(
+    model: Option<String>,
+    inference: Inference,
+    decoders: Vec<DecoderKind>,
+    clock: Arc<dyn Clock>,
+) -> Result<Opened, Failure> {
     let opened = tokio::task::spawn_blocking(move || -> anyhow::Result<Opened> {
         let detector = models::open_for_cameras(model.as_deref(), &inference, clock.clone())?;
-        Ok((Arc::new(Cameras::new(clock)?), detector))
+        Ok((Arc::new(Cameras::new(clock, &decoders)?), detector))
     });
     Ok(opened.await??)
 }

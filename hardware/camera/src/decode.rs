@@ -1,81 +1,115 @@
-//! From a container or RTP packets to pictures: parser, the best decoder this machine has, and the sink.
+//! GStreamer's decoders: which of them this machine has, in which order they are tried, and how they are set.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gst::prelude::*;
 
-use crate::picture::FORMATS;
 use crate::problem;
 
-/// Which decoders may be tried.
+/// Where pictures are decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decoders {
-    /// By GStreamer's rank: hardware before software where its plug-in is installed.
-    Any,
-    /// After hardware has failed once.
+pub enum DecoderKind {
     Software,
+    /// VA-API: Intel's and AMD's graphics.
+    Va,
+    /// Video4Linux memory-to-memory: Arm boards.
+    V4l2,
+    /// NVIDIA.
+    Nvdec,
 }
 
-/// What was found out while a pipeline was being built, on GStreamer's threads.
-#[derive(Clone, Default)]
-pub struct Found {
-    /// A decoder in hardware is in use.
-    pub hardware: Arc<AtomicBool>,
-    video: Arc<AtomicBool>,
-    refused: Arc<Mutex<Option<String>>>,
-}
+impl DecoderKind {
+    pub const ALL: [Self; 4] = [Self::Nvdec, Self::Va, Self::V4l2, Self::Software];
 
-impl Found {
-    /// Why a stream could not be decoded, in plainer words than GStreamer's.
-    pub fn refused(&self) -> Option<String> {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// A video track was seen.
-    pub fn video(&self) -> bool {
-        self.video.load(Ordering::Relaxed)
-    }
-
-    fn refuse(&self, why: String) {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
-    }
-}
-
-/// Adds parser, decoder and `sink` to the pipeline; returns the parser, to which the source is linked. The first video
-/// track is decoded; sound and everything else is never touched.
-///
-/// # Errors
-/// A text for people when an element of GStreamer is missing.
-pub fn add(
-    pipeline: &gst::Pipeline,
-    sink: &gst_app::AppSink,
-    decoders: Decoders,
-    found: &Found,
-) -> Result<gst::Element, String> {
-    let parser = make("parsebin")?;
-    let convert = make("videoconvert")?;
-    pipeline.add_many([&parser, &convert, sink.upcast_ref()]).map_err(|e| e.to_string())?;
-    convert.link(sink).map_err(|e| e.to_string())?;
-    sink.set_caps(Some(
-        &gst_video::VideoCapsBuilder::new().format_list(FORMATS.map(|(theirs, _)| theirs)).build(),
-    ));
-    accept_padded_rows(sink);
-
-    pipeline.connect_deep_element_added(|_, _, element| tune(element));
-    let (weak, tail, state) = (pipeline.downgrade(), convert.downgrade(), found.clone());
-    parser.connect_pad_added(move |parser, pad| {
-        let (Some(pipeline), Some(tail)) = (weak.upgrade(), tail.upgrade()) else { return };
-        let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
-        if !is_video(&caps) || state.video.swap(true, Ordering::Relaxed) {
-            return;
+    /// As it is written in profiles.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Software => "software",
+            Self::Va => "va",
+            Self::V4l2 => "v4l2",
+            Self::Nvdec => "nvdec",
         }
-        if let Err(why) = attach(&pipeline, pad, &caps, &tail, decoders, &state) {
-            state.refuse(why.clone());
-            gst::element_error!(parser, gst::StreamError::CodecNotFound, ("{}", why));
+    }
+
+    /// By the first letters of an element's name, which their makers keep apart: vah264dec, vaapih264dec, v4l2slh264dec,
+    /// nvh264dec, nvv4l2decoder. `None`: hardware of another kind.
+    fn of(factory: &gst::ElementFactory) -> Option<Self> {
+        let name = factory.name();
+        let starts = |first: &str| name.starts_with(first);
+        match () {
+            () if starts("va") => Some(Self::Va),
+            () if starts("v4l2") => Some(Self::V4l2),
+            () if starts("nv") => Some(Self::Nvdec),
+            () if factory.metadata("klass").is_some_and(|klass| klass.contains("Hardware")) => None,
+            () => Some(Self::Software),
         }
-    });
-    Ok(parser)
+    }
+}
+
+impl FromStr for DecoderKind {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
+            let known = Self::ALL.map(Self::name).join(", ");
+            format!("{text:?} is no kind of decoder; known are {known}")
+        })
+    }
+}
+
+/// The kinds that may be tried, in this order. Shared by all streams of the program: a kind that has failed once is not
+/// tried again until the program starts anew.
+#[derive(Clone)]
+pub struct Preference {
+    left: Arc<Mutex<Vec<DecoderKind>>>,
+}
+
+impl Preference {
+    /// Software is what is left in the end, named or not.
+    pub fn new(kinds: &[DecoderKind]) -> Self {
+        let mut left = kinds.to_vec();
+        if !left.contains(&DecoderKind::Software) {
+            left.push(DecoderKind::Software);
+        }
+        Self { left: Arc::new(Mutex::new(left)) }
+    }
+
+    /// The decoder for `caps` of the kind that comes first, of the highest rank in its kind.
+    pub fn choose(&self, caps: &gst::Caps) -> Option<(DecoderKind, gst::ElementFactory)> {
+        let kinds = self.held().clone();
+        let class = gst::ElementFactoryType::DECODER | gst::ElementFactoryType::MEDIA_VIDEO;
+        // Plug-ins for hardware have no rank in some versions, lest somebody use them unasked; here they are asked for.
+        let found = gst::ElementFactory::factories_with_type(class, gst::Rank::NONE).into_iter();
+        let candidates = found.filter_map(|factory| {
+            let kind = DecoderKind::of(&factory)?;
+            let place = kinds.iter().position(|k| *k == kind)?;
+            let takes = match kind {
+                DecoderKind::Software => {
+                    factory.rank() >= gst::Rank::MARGINAL && factory.can_sink_all_caps(caps)
+                }
+                // They name sizes and profiles that only their parser will find out.
+                DecoderKind::Va | DecoderKind::V4l2 | DecoderKind::Nvdec => factory.can_sink_any_caps(caps),
+            };
+            takes.then_some((place, kind, factory))
+        });
+        let best = candidates.max_by_key(|(place, _, factory)| (std::cmp::Reverse(*place), factory.rank()));
+        best.map(|(_, kind, factory)| (kind, factory))
+    }
+
+    /// Not again; says so in one line, once. Software is never given up.
+    pub fn give_up(&self, kind: DecoderKind, why: &dyn std::fmt::Display) {
+        let mut left = self.held();
+        let before = left.len();
+        left.retain(|k| *k != kind || *k == DecoderKind::Software);
+        if left.len() < before {
+            let next: Vec<&str> = left.iter().map(|kind| kind.name()).collect();
+            tracing::warn!("decoding by {} failed; {} from now on: {why}", kind.name(), next.join(", "));
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Vec<DecoderKind>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// An element by its factory name.
@@ -86,52 +120,12 @@ pub fn make(factory: &str) -> Result<gst::Element, String> {
     gst::ElementFactory::make(factory).build().map_err(|_| problem::missing_element(factory))
 }
 
-/// Puts the best decoder between the parsed stream and `tail`.
-fn attach(
-    pipeline: &gst::Pipeline,
-    pad: &gst::Pad,
-    caps: &gst::Caps,
-    tail: &gst::Element,
-    decoders: Decoders,
-    found: &Found,
-) -> Result<(), String> {
-    let into = tail.static_pad("sink").ok_or("videoconvert has no input")?;
-    if caps.structure(0).is_some_and(|s| s.name() == "video/x-raw") {
-        return pad.link(&into).map(drop).map_err(|e| e.to_string());
-    }
-    let factory = choose(caps, decoders).ok_or_else(|| problem::missing_decoder(caps))?;
-    found.hardware.store(is_hardware(&factory), Ordering::Relaxed);
-    tracing::debug!(decoder = %factory.name(), "decoder chosen");
-    let decoder = factory.create().build().map_err(|e| e.to_string())?;
-    pipeline.add(&decoder).map_err(|e| e.to_string())?;
-    decoder.link(tail).map_err(|e| e.to_string())?;
-    let input = decoder.static_pad("sink").ok_or("the decoder has no input")?;
-    wait_for_key_frame(&input);
-    pad.link(&input).map_err(|e| e.to_string())?;
-    decoder.sync_state_with_parent().map_err(|e| e.to_string())
-}
-
-/// The decoder of highest rank that takes `caps`.
-pub fn choose(caps: &gst::Caps, decoders: Decoders) -> Option<gst::ElementFactory> {
-    let kind = gst::ElementFactoryType::DECODER | gst::ElementFactoryType::MEDIA_VIDEO;
-    gst::ElementFactory::factories_with_type(kind, gst::Rank::MARGINAL)
-        .into_iter()
-        .filter(|f| decoders == Decoders::Any || !is_hardware(f))
-        // Decoders in hardware name sizes and profiles that only their parser will find out.
-        .filter(|f| if is_hardware(f) { f.can_sink_any_caps(caps) } else { f.can_sink_all_caps(caps) })
-        .max_by_key(|f| f.rank())
-}
-
-pub fn is_hardware(factory: &gst::ElementFactory) -> bool {
-    factory.metadata("klass").is_some_and(|klass| klass.contains("Hardware"))
-}
-
 /// A video track, compressed or not.
 pub fn is_video(caps: &gst::Caps) -> bool {
     caps.structure(0).is_some_and(|s| s.name().starts_with("video/") || s.name() == "image/jpeg")
 }
 
-/// Settings of elements that GStreamer itself put in, where they have them.
+/// Settings of decoders, where they have them.
 pub fn tune(element: &gst::Element) {
     // One thread a decoder: many cameras share the machine, and threads of one stream multiply memory and waiting.
     set(element, "max-threads", 1i32);
@@ -146,31 +140,4 @@ fn set(element: &gst::Element, property: &str, value: impl Into<gst::glib::Value
     if element.find_property(property).is_some_and(|p| p.value_type() == value.type_()) {
         element.set_property(property, value);
     }
-}
-
-/// Keeps everything before the first key frame from the decoder: it could only guess pictures out of it.
-fn wait_for_key_frame(pad: &gst::Pad) {
-    let seen = AtomicBool::new(false);
-    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-        let delta = info.buffer().is_some_and(|b| b.flags().contains(gst::BufferFlags::DELTA_UNIT));
-        if delta && !seen.load(Ordering::Relaxed) {
-            return gst::PadProbeReturn::Handled;
-        }
-        seen.store(true, Ordering::Relaxed);
-        gst::PadProbeReturn::Remove
-    });
-}
-
-/// Tells the decoder that rows may be padded, so that it needs no copy to close the gaps between them.
-fn accept_padded_rows(sink: &gst_app::AppSink) {
-    let Some(pad) = sink.static_pad("sink") else { return };
-    pad.add_probe(gst::PadProbeType::QUERY_DOWNSTREAM, |_, info| {
-        if let Some(query) = info.query_mut()
-            && let gst::QueryViewMut::Allocation(allocation) = query.view_mut()
-        {
-            allocation.add_allocation_meta::<gst_video::VideoMeta>(None);
-            return gst::PadProbeReturn::Handled;
-        }
-        gst::PadProbeReturn::Ok
-    });
 }

@@ -2,7 +2,6 @@
 //! two pads of ours; what is pushed into the first comes out of the second before the push returns, or later.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gst::prelude::*;
@@ -12,7 +11,7 @@ use hardware_ports::units::{AccessUnit, Codec, PictureDecoder, StreamFormat};
 use models_domain::ladder::UnitKind;
 use models_domain::{DurationMs, UtcMillis};
 
-use crate::decode::{self, Decoders, make};
+use crate::decode::{self, DecoderKind, Preference, make};
 use crate::picture::{self, FORMATS};
 use crate::problem::{self, Named};
 
@@ -26,8 +25,7 @@ pub struct UnitDecoder {
     codec: Codec,
     caps: gst::Caps,
     chain: Chain,
-    /// Shared by all decoders of the program: hardware is tried until it has failed once.
-    hardware_failed: Arc<AtomicBool>,
+    prefer: Preference,
     /// The delta unit that may come next.
     next: Option<u64>,
     /// Units whose picture has not come yet.
@@ -46,47 +44,25 @@ struct Unit {
 impl UnitDecoder {
     /// # Errors
     /// [`CameraError::Undecodable`] naming what must be installed.
-    pub fn new(
-        named: Named,
-        format: &StreamFormat,
-        hardware_failed: &Arc<AtomicBool>,
-    ) -> Result<Self, CameraError> {
+    pub fn new(named: Named, format: &StreamFormat, prefer: &Preference) -> Result<Self, CameraError> {
         let caps = caps_of(format).map_err(|why| named.undecodable(&why))?;
-        let (codec, hardware_failed) = (format.codec, Arc::clone(hardware_failed));
-        let failed = hardware_failed.load(Ordering::Relaxed);
-        let chain = match Chain::new(&caps, if failed { Decoders::Software } else { Decoders::Any }) {
-            Err(why) if why.hardware => {
-                software_from_now_on(&hardware_failed, &named.undecodable(&why.text));
-                Chain::new(&caps, Decoders::Software)
-            }
-            chain => chain,
-        };
-        let chain = chain.map_err(|why| named.undecodable(&why.text))?;
-        Ok(Self {
-            named,
-            codec,
-            caps,
-            chain,
-            hardware_failed,
-            next: None,
-            waiting: VecDeque::new(),
-            last: None,
-        })
+        let (codec, prefer) = (format.codec, prefer.clone());
+        let chain = start(&named, &caps, &prefer)?;
+        Ok(Self { named, codec, caps, chain, prefer, next: None, waiting: VecDeque::new(), last: None })
     }
 
     fn push(&mut self, unit: &AccessUnit) -> Result<(), CameraError> {
-        if let Err(why) = self.chain.push(unit) {
-            if !self.chain.hardware {
-                return Err(self.named.undecodable(&why));
+        while let Err(why) = self.chain.push(unit) {
+            let err = self.named.undecodable(&why);
+            if self.chain.kind == DecoderKind::Software {
+                return Err(err);
             }
-            software_from_now_on(&self.hardware_failed, &self.named.undecodable(&why));
-            self.chain = Chain::new(&self.caps, Decoders::Software)
-                .map_err(|why| self.named.undecodable(&why.text))?;
+            self.prefer.give_up(self.chain.kind, &err);
+            self.chain = start(&self.named, &self.caps, &self.prefer)?;
             if unit.facts.kind == UnitKind::Delta {
                 self.next = None;
                 return Ok(());
             }
-            self.chain.push(unit).map_err(|why| self.named.undecodable(&why))?;
         }
         Ok(())
     }
@@ -166,9 +142,14 @@ impl PictureDecoder for UnitDecoder {
     }
 }
 
-fn software_from_now_on(failed: &AtomicBool, err: &CameraError) {
-    if !failed.swap(true, Ordering::Relaxed) {
-        tracing::warn!(%err, "decoding in hardware failed; software from now on");
+/// The first chain that starts, in the order of preference.
+fn start(named: &Named, caps: &gst::Caps, prefer: &Preference) -> Result<Chain, CameraError> {
+    loop {
+        match Chain::new(caps, prefer) {
+            Ok(chain) => return Ok(chain),
+            Err(NoChain { text, kind: DecoderKind::Software }) => return Err(named.undecodable(&text)),
+            Err(NoChain { text, kind }) => prefer.give_up(kind, &named.undecodable(&text)),
+        }
     }
 }
 
@@ -194,7 +175,7 @@ struct Chain {
     elements: Vec<gst::Element>,
     output: gst::Pad,
     found: Arc<Mutex<Found>>,
-    hardware: bool,
+    kind: DecoderKind,
 }
 
 /// What came out of the chain, and what went wrong in it.
@@ -211,31 +192,30 @@ type Came = (Option<gst::ClockTime>, Result<Picture, String>);
 /// Why there is no chain.
 struct NoChain {
     text: String,
-    /// A decoder in hardware was to blame.
-    hardware: bool,
+    /// Whose fault it is.
+    kind: DecoderKind,
 }
 
 impl Chain {
-    fn new(caps: &gst::Caps, decoders: Decoders) -> Result<Self, NoChain> {
-        let soft = |text: String| NoChain { text, hardware: false };
+    fn new(caps: &gst::Caps, prefer: &Preference) -> Result<Self, NoChain> {
+        let soft = |text: String| NoChain { text, kind: DecoderKind::Software };
         let raw = caps.structure(0).is_some_and(|s| s.name() == "video/x-raw");
         let mut elements = Vec::new();
-        let mut hardware = false;
+        let mut kind = DecoderKind::Software;
         if !raw {
-            let factory =
-                decode::choose(caps, decoders).ok_or_else(|| soft(problem::missing_decoder(caps)))?;
-            hardware = decode::is_hardware(&factory);
-            tracing::debug!(decoder = %factory.name(), "decoder chosen");
-            if let Some(parser) = parser(caps).filter(|_| hardware) {
+            let chosen = prefer.choose(caps).ok_or_else(|| soft(problem::missing_decoder(caps)))?;
+            kind = chosen.0;
+            tracing::debug!(decoder = %chosen.1.name(), "decoder chosen");
+            if let Some(parser) = parser(caps).filter(|_| kind != DecoderKind::Software) {
                 elements.push(make(parser).map_err(soft)?);
             }
-            let blame = |err: gst::glib::BoolError| NoChain { text: err.to_string(), hardware };
-            elements.push(factory.create().build().map_err(blame)?);
+            let blame = |err: gst::glib::BoolError| NoChain { text: err.to_string(), kind };
+            elements.push(chosen.1.create().build().map_err(blame)?);
         }
         elements.push(make("videoconvert").map_err(soft)?);
         let found = Arc::new(Mutex::new(Found::default()));
-        let chain = Self { input: input_pad(), output: output_pad(&found), elements, found, hardware };
-        chain.start(caps).map_err(|text| NoChain { text, hardware })?;
+        let chain = Self { input: input_pad(), output: output_pad(&found), elements, found, kind };
+        chain.start(caps).map_err(|text| NoChain { text, kind })?;
         Ok(chain)
     }
 

@@ -9,16 +9,6 @@ use hardware_ports::camera::{Picture, PixelFormat, Plane, Planes};
 pub const FORMATS: [(VideoFormat, PixelFormat); 2] =
     [(VideoFormat::I420, PixelFormat::I420), (VideoFormat::Nv12, PixelFormat::Nv12)];
 
-/// The picture in `sample`, as [`picture`].
-///
-/// # Errors
-/// A text for people when the sample is not a picture of one of [`FORMATS`].
-pub fn of_sample(sample: &gst::Sample) -> Result<Picture, String> {
-    let caps = sample.caps().ok_or("a picture came without a description")?;
-    let info = VideoInfo::from_caps(caps).map_err(|_| format!("{caps} does not describe a picture"))?;
-    picture(sample.buffer_owned().ok_or("a picture came without its pixels")?, &info)
-}
-
 /// The picture in `buffer`; keeps the decoder's buffer mapped until its last reader is gone, and copies no pixel.
 /// Rows may be padded: strides and offsets are those of the buffer's video meta.
 ///

@@ -1,4 +1,4 @@
-//! What this machine decodes and how fast: its decoders by rank, each hardware one tried once, and clips made on the spot.
+//! What this machine decodes and how fast: its decoders, each hardware one tried once, and clips made on the spot.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -108,7 +108,7 @@ pub fn clip(codec: Codec, size: (u32, u32), seconds: u32) -> Result<Clip, String
     }
 }
 
-/// Every decoder for the clip's codec, highest rank first; hardware ones are tried on the clip.
+/// Every decoder for the clip's codec: first those in hardware that work on the clip, then by rank.
 pub fn decoders(clip: &Clip) -> Vec<DecoderFound> {
     let kind = gst::ElementFactoryType::DECODER | gst::ElementFactoryType::MEDIA_VIDEO;
     let all = gst::ElementFactory::factories_with_type(kind, gst::Rank::NONE);
@@ -123,7 +123,7 @@ pub fn decoders(clip: &Clip) -> Vec<DecoderFound> {
             DecoderFound { codec: clip.codec, rank: i32::from(factory.rank()), hardware, fails, name }
         })
         .collect();
-    found.sort_by_key(|decoder| std::cmp::Reverse(decoder.rank));
+    found.sort_by_key(|d| std::cmp::Reverse((d.hardware && d.fails.is_none(), d.rank)));
     found
 }
 

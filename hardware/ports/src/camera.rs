@@ -1,8 +1,7 @@
-//! The camera door: pictures out of a stream or a file.
+//! What the camera door speaks of: pictures, where they come from, and why there are none. `units` opens it.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use models_domain::{DurationMs, UtcMillis};
 
@@ -82,25 +81,6 @@ pub struct Frame {
     pub picture: Picture,
 }
 
-/// What [`CameraStream::next`] found.
-#[derive(Debug)]
-pub enum Next {
-    Frame(Frame),
-    /// Nothing came within the wait; the stream may still be alive.
-    Idle,
-    /// The file is over, or the server ended the stream.
-    End,
-}
-
-/// How a stream is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
-    /// As the street moves: pictures that nobody took in time are thrown away and counted.
-    NewestWins,
-    /// Every picture, as fast as it is taken.
-    EveryFrame,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Transport {
     #[default]
@@ -150,25 +130,4 @@ pub enum CameraError {
     Undecodable { camera: String, why: String },
     #[error("{camera}: {why}")]
     Stream { camera: String, why: String },
-}
-
-/// An open stream. Blocking: lives on a thread of its own.
-pub trait CameraStream: Send {
-    /// Waits at most `wait` for the next picture.
-    ///
-    /// # Errors
-    /// [`CameraError`] when the stream broke; open it anew after a pause.
-    fn next(&mut self, wait: Duration) -> Result<Next, CameraError>;
-
-    /// Pictures thrown away since the last call because newer ones were there.
-    fn take_dropped(&mut self) -> u64;
-}
-
-/// Opens streams. One driver per way of reading.
-pub trait CameraDriver: Send + Sync {
-    /// Connects and waits until the first picture can be asked for.
-    ///
-    /// # Errors
-    /// [`CameraError`] naming the camera without its password.
-    fn open(&self, source: &CameraSource, pace: Pace) -> Result<Box<dyn CameraStream>, CameraError>;
 }

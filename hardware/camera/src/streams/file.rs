@@ -10,7 +10,6 @@ use hardware_ports::units::UnitStream;
 use models_domain::DurationMs;
 
 use super::pipeline::{Pipeline, PipelineUnits, TakenAt};
-use super::queue::Over;
 use crate::decode::{self, make};
 use crate::problem::{self, Named};
 
@@ -25,14 +24,8 @@ pub async fn open(source: &CameraSource) -> Result<Box<dyn UnitStream>, CameraEr
     let named = Named::new(source, Vec::new());
     let pipeline = build(&named, &source.url)?;
     pipeline.play();
-    if tokio::time::timeout(CONNECT, pipeline.queue.started()).await.is_err() {
-        return Err(named.unreachable(&format!("no answer within {} s", CONNECT.as_secs())));
-    }
-    match pipeline.queue.failed_at_once() {
-        Some(Over::End) => Err(named.undecodable("it ended before the first whole picture")),
-        Some(Over::Failed(err)) => Err(err),
-        None => Ok(Box::new(PipelineUnits::new(pipeline, TakenAt::Pts))),
-    }
+    pipeline.started(CONNECT).await?;
+    Ok(Box::new(PipelineUnits::new(pipeline, TakenAt::Pts)))
 }
 
 /// The length that the container states; `None` when it states none or cannot be read.

@@ -10,15 +10,37 @@ mod unit;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use hardware_ports::Clock;
 use hardware_ports::camera::{CameraError, CameraSource};
 use hardware_ports::units::{PictureDecoder, StreamFormat, UnitDriver, UnitStream};
 
 use crate::address;
+use crate::decode::{DecoderKind, Preference};
 use crate::decoder::UnitDecoder;
-use crate::drivers::Cameras;
 use crate::problem::Named;
 
 pub use file::clip_length;
+
+/// Opens every kind of camera address that this house reads, and decodes what comes.
+pub struct Cameras {
+    clock: Arc<dyn Clock>,
+    prefer: Preference,
+}
+
+impl Cameras {
+    /// `clock` gives live pictures their time. Decoders are tried in the order of `prefer`, each kind until it has failed
+    /// once; software is what is left.
+    ///
+    /// # Errors
+    /// [`CameraError::Stream`] when GStreamer cannot be started.
+    pub fn new(clock: Arc<dyn Clock>, prefer: &[DecoderKind]) -> Result<Self, CameraError> {
+        gst::init().map_err(|err| CameraError::Stream {
+            camera: "GStreamer".to_owned(),
+            why: format!("cannot be started: {err}; install the Debian package gstreamer1.0-plugins-base"),
+        })?;
+        Ok(Self { clock, prefer: Preference::new(prefer) })
+    }
+}
 
 #[async_trait]
 impl UnitDriver for Cameras {
@@ -43,6 +65,6 @@ impl UnitDriver for Cameras {
         format: &Arc<StreamFormat>,
     ) -> Result<Box<dyn PictureDecoder>, CameraError> {
         let named = Named::new(source, address::parse(&source.url).secrets());
-        Ok(Box::new(UnitDecoder::new(named, format, &self.hardware_failed)?))
+        Ok(Box::new(UnitDecoder::new(named, format, &self.prefer)?))
     }
 }

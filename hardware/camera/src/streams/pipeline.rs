@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use gst::prelude::*;
@@ -91,6 +92,21 @@ impl Pipeline {
         if self.start().is_err() {
             // Where there was a message on the bus, it has been handled before this and says it better.
             self.queue.over(Over::Failed(self.named.stream("GStreamer did not start")));
+        }
+    }
+
+    /// Waits until the source plays or gives its first unit.
+    ///
+    /// # Errors
+    /// [`CameraError`] when it fails, is over at once, or says nothing for so long.
+    pub async fn started(&self, within: Duration) -> Result<(), CameraError> {
+        if tokio::time::timeout(within, self.queue.started()).await.is_err() {
+            return Err(self.named.unreachable(&format!("no answer within {} s", within.as_secs())));
+        }
+        match self.queue.failed_at_once() {
+            Some(Over::End) => Err(self.named.undecodable("it ended before the first whole picture")),
+            Some(Over::Failed(err)) => Err(err),
+            None => Ok(()),
         }
     }
 

@@ -10,7 +10,6 @@ use hardware_ports::camera::{CameraError, CameraSource, Transport};
 use hardware_ports::units::UnitStream;
 
 use super::pipeline::{Pipeline, PipelineUnits, TakenAt};
-use super::queue::Over;
 use crate::address;
 use crate::decode::make;
 use crate::frame_time::FrameTime;
@@ -59,17 +58,9 @@ pub async fn open(
     link_video(&rtsp, &pipeline.parser);
     pipeline.add_live(&rtsp)?;
     pipeline.play();
-    if tokio::time::timeout(CONNECT, pipeline.queue.started()).await.is_err() {
-        return Err(named.unreachable(&format!("no answer within {} s", CONNECT.as_secs())));
-    }
-    match pipeline.queue.failed_at_once() {
-        Some(Over::End) => Err(named.undecodable("it ended before the first whole picture")),
-        Some(Over::Failed(err)) => Err(err),
-        None => {
-            let time = TakenAt::Arrival(FrameTime::default(), Arc::clone(clock));
-            Ok(Box::new(PipelineUnits::new(pipeline, time)))
-        }
-    }
+    pipeline.started(CONNECT).await?;
+    let time = TakenAt::Arrival(FrameTime::default(), Arc::clone(clock));
+    Ok(Box::new(PipelineUnits::new(pipeline, time)))
 }
 
 fn link_video(rtsp: &gst::Element, parser: &gst::Element) {

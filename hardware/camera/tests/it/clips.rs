@@ -7,37 +7,14 @@ use std::time::Duration;
 use gst::prelude::*;
 use hardware_camera::Cameras;
 use hardware_ports::SystemClock;
-use hardware_ports::camera::{
-    CameraDriver, CameraError, CameraSource, CameraStream, Frame, Next, Pace, Transport,
-};
+use hardware_ports::camera::{CameraError, CameraSource, Frame, Transport};
 use hardware_ports::units::{AccessUnit, NextUnit, PictureDecoder, StreamFormat, UnitDriver};
 
 /// Long enough for a busy machine; reached only by a test that fails.
 pub const LONG: Duration = Duration::from_secs(60);
 
 pub fn cameras() -> Cameras {
-    Cameras::new(Arc::new(SystemClock::new())).unwrap()
-}
-
-pub fn open(clip: &Path) -> Result<Box<dyn CameraStream>, CameraError> {
-    open_url(&clip.display().to_string(), Pace::EveryFrame)
-}
-
-pub fn open_url(url: &str, pace: Pace) -> Result<Box<dyn CameraStream>, CameraError> {
-    let source = CameraSource { url: url.to_owned(), transport: Transport::Tcp };
-    CameraDriver::open(&cameras(), &source, pace)
-}
-
-/// Every picture until the end.
-pub fn all(stream: &mut dyn CameraStream) -> Vec<Frame> {
-    let mut frames = Vec::new();
-    loop {
-        match stream.next(LONG).unwrap() {
-            Next::Frame(frame) => frames.push(frame),
-            Next::End => return frames,
-            Next::Idle => panic!("nothing came after {} pictures", frames.len()),
-        }
-    }
+    Cameras::new(Arc::new(SystemClock::new()), &[]).unwrap()
 }
 
 /// Runs a gst-launch description to its end.
@@ -90,8 +67,13 @@ pub fn wait<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(async { tokio::time::timeout(LONG, future).await }).unwrap()
 }
 
-fn source(clip: &Path) -> CameraSource {
+pub fn source(clip: &Path) -> CameraSource {
     CameraSource { url: clip.display().to_string(), transport: Transport::Tcp }
+}
+
+/// Every picture until the end.
+pub fn pictures(clip: &Path) -> Vec<Frame> {
+    decoded(&units(clip).unwrap())
 }
 
 /// Every unit until the end.

@@ -1,11 +1,12 @@
-//! Clips through the door: every picture, its time, its pixels, and what a bad file says.
+//! Clips through the door as pictures: colours, times, what is damaged, and what is left behind.
 
 use std::path::Path;
 
-use hardware_ports::camera::{CameraError, Next, Pace, Picture, PixelFormat};
+use hardware_ports::camera::{Picture, PixelFormat};
+use hardware_ports::units::{NextUnit, UnitDriver};
 use models_domain::DurationMs;
 
-use crate::clips::{self, all, cached, field, launch, make, open, open_url};
+use crate::clips::{cameras, launch, make, new_decoder, pictures, source, wait};
 
 /// Mean of a plane over a block of 8 x 8 around a place given in parts of the whole.
 fn mean(picture: &Picture, plane: usize, x: f64, y: f64) -> u8 {
@@ -25,7 +26,7 @@ fn colours_and_rows_are_right_whatever_the_width() {
     for size in [(640, 272), (350, 194), (706, 530)] {
         let clip = dir.path().join(format!("{}.mp4", size.0));
         make(&clip, 5, size, "mp4mux");
-        let frames = all(&mut *open(&clip).unwrap());
+        let frames = pictures(&clip);
         assert_eq!(frames.len(), 5);
         let picture = &frames[4].picture;
         assert_eq!((picture.width, picture.height, picture.format), (size.0, size.1, PixelFormat::I420));
@@ -55,7 +56,7 @@ fn colours_and_rows_are_right_whatever_the_width() {
 
 #[track_caller]
 fn check_times(clip: &Path, count: usize, first: &[i64], last: i64) {
-    let frames = all(&mut *open(clip).unwrap());
+    let frames = pictures(clip);
     assert_eq!(frames.len(), count);
     let times: Vec<i64> = frames.iter().map(|f| f.pts.0).collect();
     assert_eq!(&times[..first.len()], first);
@@ -75,26 +76,6 @@ fn an_edit_list_is_followed() {
         clip.display()
     ));
     check_times(&clip, 30, &[0, 100, 200], 2900);
-}
-
-#[test]
-fn real_clips() {
-    if let Some(clip) = cached("vtest.avi") {
-        check_times(&clip, 795, &[0, 100, 200], 79_400);
-    }
-    if let Some(clip) = cached("bikes.mp4") {
-        check_times(&clip, 250, &[0, 40, 80], 9_960);
-    }
-    if let Some(clip) = field("junction.mp4") {
-        check_times(&clip, 499, &[0, 50, 100], 24_900);
-    }
-    if let Some(clip) = field("car_park_lane.mp4") {
-        check_times(&clip, 377, &[0, 80, 160], 30_080);
-    }
-    // Variable rate; its first 19 access units need a key frame that is not there.
-    if let Some(clip) = field("quiet_street.mp4") {
-        check_times(&clip, 734, &[1_860, 1_979, 2_058, 2_176], 75_007);
-    }
 }
 
 #[test]
@@ -121,51 +102,9 @@ fn a_clip_cut_short_gives_what_is_there() {
     for mux in ["mp4mux faststart=true", "avimux", "mpegtsmux", "matroskamux"] {
         make(&whole, 100, (320, 240), mux);
         cut(&whole, &half);
-        let frames = all(&mut *open(&half).unwrap());
+        let frames = pictures(&half);
         assert!((20..80).contains(&frames.len()), "{mux}: {}", frames.len());
     }
-}
-
-#[track_caller]
-fn check_refused(url: &str, want: &str) {
-    let Err(err) = open_url(url, Pace::EveryFrame) else { panic!("{url} opened") };
-    let said = err.to_string();
-    assert!(said.contains(want), "{said:?} does not say {want:?}");
-    assert!(said.starts_with(url), "{said:?} does not name {url:?}");
-}
-
-#[test]
-fn bad_files_say_what_is_wrong() {
-    let dir = tempfile::tempdir().unwrap();
-    let at = |name: &str| dir.path().join(name);
-    check_refused(&at("none.mp4").display().to_string(), "cannot be opened: No such file or directory");
-    check_refused(&dir.path().display().to_string(), "is a folder, not a clip");
-    std::fs::write(at("empty.mp4"), "").unwrap();
-    check_refused(&at("empty.mp4").display().to_string(), "the file is empty");
-    std::fs::write(at("notes.txt"), "this is no clip\n".repeat(100)).unwrap();
-    check_refused(&at("notes.txt").display().to_string(), "it is not a video");
-    make(&at("whole.mp4"), 100, (320, 240), "mp4mux");
-    cut(&at("whole.mp4"), &at("half.mp4"));
-    check_refused(&at("half.mp4").display().to_string(), "broken or cut short");
-    launch(&format!(
-        "audiotestsrc num-buffers=50 ! audioconvert ! wavenc ! filesink location={}",
-        at("sound.wav").display()
-    ));
-    check_refused(&at("sound.wav").display().to_string(), "no video in it");
-    check_refused("gopher://camera/1", "known are file");
-}
-
-#[test]
-fn a_change_of_size_gives_pictures_of_the_new_size() {
-    let dir = tempfile::tempdir().unwrap();
-    let (a, b, both) = (dir.path().join("a"), dir.path().join("b"), dir.path().join("both.h264"));
-    make(&a, 20, (320, 240), "h264parse ! video/x-h264,stream-format=byte-stream");
-    make(&b, 20, (640, 360), "h264parse ! video/x-h264,stream-format=byte-stream");
-    std::fs::write(&both, [std::fs::read(&a).unwrap(), std::fs::read(&b).unwrap()].concat()).unwrap();
-    let frames = all(&mut *open(&both).unwrap());
-    let sizes: Vec<u32> = frames.iter().map(|f| f.picture.width).collect();
-    assert_eq!(sizes, [vec![320; 20], vec![640; 20]].concat());
-    assert!(frames.is_sorted_by(|a, b| a.pts < b.pts), "{frames:?}");
 }
 
 /// A damaged group of pictures is left out, the next one is whole again.
@@ -180,7 +119,7 @@ fn damaged_bytes_give_no_damaged_pictures() {
         *byte ^= 0x5a;
     }
     std::fs::write(&clip, bytes).unwrap();
-    let frames = all(&mut *open(&clip).unwrap());
+    let frames = pictures(&clip);
     assert!((30..=60).contains(&frames.len()), "{}", frames.len());
 }
 
@@ -193,12 +132,16 @@ fn a_dropped_stream_leaves_no_thread_behind() {
     let dir = tempfile::tempdir().unwrap();
     let clip = dir.path().join("clip.mp4");
     make(&clip, 50, (160, 120), "mp4mux");
-    let cameras = clips::cameras();
+    let cameras = cameras();
     let open = || {
-        use hardware_ports::camera::{CameraDriver, CameraSource, Transport};
-        let source = CameraSource { url: clip.display().to_string(), transport: Transport::Tcp };
-        let mut stream = CameraDriver::open(&cameras, &source, Pace::EveryFrame).unwrap();
-        assert!(matches!(stream.next(clips::LONG), Ok(Next::Frame(_))));
+        wait(async {
+            let mut stream = cameras.open(&source(&clip)).await.unwrap();
+            let NextUnit::Unit(unit) = stream.next().await.unwrap() else { panic!("no unit") };
+            let (mut decoder, mut frames) = (new_decoder(&cameras, &unit), Vec::new());
+            decoder.decode(&unit, &mut frames).unwrap();
+            decoder.drain(&mut frames).unwrap();
+            assert_eq!(frames.len(), 1);
+        });
     };
     open();
     // Other tests run beside this one and end: what must not happen is 50 more.
@@ -209,19 +152,11 @@ fn a_dropped_stream_leaves_no_thread_behind() {
 }
 
 #[test]
-fn a_picture_outlives_its_stream() {
+fn a_picture_outlives_its_stream_and_its_decoder() {
     let dir = tempfile::tempdir().unwrap();
     let clip = dir.path().join("clip.mp4");
     make(&clip, 3, (160, 120), "mp4mux");
-    let mut stream = open(&clip).unwrap();
-    let Ok(Next::Frame(frame)) = stream.next(clips::LONG) else { panic!("no picture") };
-    drop(stream);
+    let frame = pictures(&clip).pop().unwrap();
     assert_eq!(frame.picture.planes.plane(0).data.len(), 160 * 120);
     assert!(frame.picture.planes.plane(3).data.is_empty());
-}
-
-#[test]
-fn a_missing_file_is_not_found_and_a_broken_one_is_undecodable() {
-    assert!(matches!(open(Path::new("/nowhere.mp4")), Err(CameraError::NotFound { .. })));
-    assert!(matches!(open(Path::new("/etc/hostname")), Err(CameraError::Undecodable { .. })));
 }

@@ -2,15 +2,18 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::path::Path;
 use std::time::Duration;
 
-use hardware_ports::camera::{CameraError, Pace};
+use hardware_ports::camera::CameraError;
+use hardware_ports::units::UnitDriver;
 
-use crate::clips::open_url;
+use crate::clips::{cameras, source, wait};
 
 #[track_caller]
 fn refused(url: &str) -> CameraError {
-    let Err(err) = open_url(url, Pace::NewestWins) else { panic!("{url} opened") };
+    let cameras = cameras();
+    let Err(err) = wait(cameras.open(&source(Path::new(url)))) else { panic!("{url} opened") };
     let said = format!("{err} {err:?}");
     assert!(!said.contains("s3cret"), "{said}");
     assert!(said.starts_with("rtsp://admin:***@127.0.0.1"), "{said}");
@@ -61,12 +64,11 @@ fn a_web_server_is_no_camera() {
 #[test]
 #[ignore = "needs a camera"]
 fn by_hand() {
-    use hardware_ports::camera::Next;
-    let mut stream = open_url(&std::env::var("CAMERA_URL").unwrap(), Pace::NewestWins).unwrap();
-    for _ in 0..10 {
-        match stream.next(Duration::from_secs(5)) {
-            Ok(Next::Frame(frame)) => eprintln!("{frame:?}"),
-            other => panic!("{other:?}"),
+    let (url, cameras) = (std::env::var("CAMERA_URL").unwrap(), cameras());
+    wait(async {
+        let mut stream = cameras.open(&source(Path::new(&url))).await.unwrap();
+        for _ in 0..10 {
+            eprintln!("{:?}", stream.next().await.unwrap());
         }
-    }
+    });
 }

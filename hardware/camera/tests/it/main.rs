@@ -3,6 +3,7 @@
 
 mod clips;
 mod files;
+mod hardware;
 mod live;
 mod units;
 mod written;

@@ -6,7 +6,7 @@ use hardware_camera::{Mp4Writer, WriteError};
 use hardware_ports::camera::Picture;
 use models_domain::DurationMs;
 
-use crate::clips::{all, open};
+use crate::clips::pictures;
 
 /// Red on the left, blue on the right.
 fn two_colours(width: u32, height: u32) -> Picture {
@@ -28,7 +28,7 @@ fn a_written_clip_reads_back() {
         }
         assert!(!clip.exists());
         writer.close().unwrap();
-        let frames = all(&mut *open(&clip).unwrap());
+        let frames = pictures(&clip);
         assert_eq!(frames.iter().map(|f| f.pts.0).collect::<Vec<_>>(), times);
         let picture = &frames[4].picture;
         assert_eq!((picture.width, picture.height), (width, height & !1));
