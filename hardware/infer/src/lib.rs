@@ -1,7 +1,7 @@
 //! The inference door: ONNX Runtime for the network, OpenCV for the pixels around it.
 //!
-//! Suggested reading order: `shared` (all cameras) and `detector` (one caller at a time), then what they are made of:
-//! `schedule`, `network`, `provider`, `runtime`, `model_file`, `inspect`, `turns`, `tensor`, `pixels`; then pictures for people:
+//! Suggested reading order: `detector` (all cameras, on a processor) and `shared` (on an accelerator), then what they are made
+//! of: `network`, `provider`, `runtime`, `model_file`, `inspect`, `turns`, `tensor`, `pixels`; then pictures for people:
 //! `rgb`, `jpeg`, `draw`; what road users look like: `colour`; and small pictures for the watch over a camera's health:
 //! `meter`.
 
@@ -17,7 +17,6 @@ mod pixels;
 pub mod provider;
 pub mod rgb;
 pub mod runtime;
-mod schedule;
 pub mod shared;
 mod tensor;
 mod turns;

@@ -1,19 +1,20 @@
-//! One network for all cameras: their newest pictures, in batches, by priority.
+//! One accelerator for all cameras: the pictures of those who wait for it go in together, first come, first served.
+//!
+//! A processor has no use for this: a batch costs a picture as much as one alone does there (`detector`).
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use hardware_ports::Clock;
 use hardware_ports::camera::Picture;
-use hardware_ports::infer::{Answer, Detector, InferError, Priority, Served, SharedDetector};
-use models_domain::{CameraId, Detection};
+use hardware_ports::infer::{Detector, InferError};
+use models_domain::Detection;
 
 use crate::network::{Network, prepare};
-use crate::schedule::Schedule;
 use crate::tensor::Scratch;
 
 /// How pictures are gathered.
@@ -32,10 +33,12 @@ impl Default for Sharing {
     }
 }
 
-/// Looks at several pictures; one answer each, in their order.
-pub type Look = Box<dyn FnMut(&[Picture]) -> Vec<Result<Vec<Detection>, InferError>> + Send>;
+type Found = Result<Vec<Detection>, InferError>;
 
-/// Threads that take pictures as they get to them. Ends, and sheds what still waits, when dropped.
+/// Looks at several pictures; one answer each, in their order.
+pub type Look = Box<dyn FnMut(&[Picture]) -> Vec<Found> + Send>;
+
+/// Threads that take pictures as they get to them. When dropped, whoever still waits is told.
 pub struct SharedOrt {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -48,42 +51,21 @@ struct Shared {
     sharing: Sharing,
 }
 
+/// Bounded by the callers: each waits for its answer.
 #[derive(Default)]
 struct State {
-    schedule: Schedule<Job>,
+    jobs: VecDeque<Job>,
     stopped: bool,
 }
 
 struct Job {
     picture: Picture,
-    reply: Reply,
-}
-
-/// Is answered exactly once, whatever becomes of it.
-struct Reply(Option<Box<dyn FnOnce(Answer) + Send>>);
-
-impl Reply {
-    fn give(mut self, answer: Answer) {
-        self.now(answer);
-    }
-
-    fn now(&mut self, answer: Answer) {
-        if let Some(reply) = self.0.take()
-            && catch_unwind(AssertUnwindSafe(|| reply(answer))).is_err()
-        {
-            tracing::error!("a camera's worker panicked over an answer; the detector goes on");
-        }
-    }
-}
-
-impl Drop for Reply {
-    fn drop(&mut self) {
-        self.now(Answer::Shed);
-    }
+    since: Duration,
+    reply: SyncSender<Found>,
 }
 
 impl SharedOrt {
-    /// One thread for each network; several of them, with one thread each, do more pictures a second than one with several.
+    /// One thread for each network: while one prepares pictures, the other's are on the card.
     ///
     /// # Errors
     /// [`InferError::Model`] when there is none, or the system gives no thread.
@@ -109,9 +91,8 @@ impl SharedOrt {
     /// # Errors
     /// As [`SharedOrt::start`].
     pub fn start_with(lanes: Vec<Look>, sharing: Sharing, clock: Arc<dyn Clock>) -> Result<Self, InferError> {
-        let failed = |why: String| InferError::Model { model: "shared".into(), why };
         if lanes.is_empty() {
-            return Err(failed("no network was given to it".into()));
+            return Err(failed("no network was given to it"));
         }
         let sharing = Sharing { batch: sharing.batch.max(1), ..sharing };
         let shared = Arc::new(Shared { waiting: Mutex::default(), moved: Condvar::new(), clock, sharing });
@@ -120,52 +101,21 @@ impl SharedOrt {
             let shared = made.shared.clone();
             let thread = std::thread::Builder::new().name(format!("infer-{number}"));
             let thread = thread.spawn(move || shared.run(look));
-            made.threads.push(thread.map_err(|err| failed(format!("starting its thread {number}: {err}")))?);
+            let started = |err| failed(&format!("starting its thread {number}: {err}"));
+            made.threads.push(thread.map_err(started)?);
         }
         Ok(made)
     }
-
-    /// What each camera got so far.
-    pub fn served(&self) -> BTreeMap<CameraId, Served> {
-        self.shared.state().schedule.served()
-    }
 }
 
-impl SharedDetector for SharedOrt {
-    fn submit(
-        &self,
-        camera: &CameraId,
-        priority: Priority,
-        picture: Picture,
-        answer: Box<dyn FnOnce(Answer) + Send>,
-    ) {
-        let job = Job { picture, reply: Reply(Some(answer)) };
-        let old = self.shared.state().schedule.submit(camera, priority, job, self.shared.clock.elapsed());
-        self.shared.moved.notify_one();
-        // Answered when nothing is locked any more: whoever is told may submit again.
-        drop(old);
-    }
-}
-
-/// For callers that wait for their answer: they are gathered into batches all the same.
 impl Detector for SharedOrt {
-    fn detect(&self, picture: &Picture) -> Result<Vec<Detection>, InferError> {
-        let failed = |why: String| InferError::Model { model: "shared".into(), why };
-        // A camera of its own for each caller, of which no picture can take another's place: it waits for the one it has.
-        let caller = format!("caller-{:?}", std::thread::current().id()).to_ascii_lowercase();
-        let caller: String = caller.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-        let caller = caller.parse::<CameraId>().map_err(|err| failed(err.to_string()))?;
-        let (told, answer) = sync_channel(1);
-        let tell = move |answer| {
-            // Nobody waits any more when the caller's thread is gone.
-            let _ = told.send(answer);
-        };
-        self.submit(&caller, Priority::Counting, picture.clone(), Box::new(tell));
-        match answer.recv() {
-            Ok(Answer::Seen(seen)) => Ok(seen),
-            Ok(Answer::Failed(err)) => Err(err),
-            Ok(Answer::Shed) | Err(_) => Err(failed("it ends".into())),
-        }
+    fn detect(&self, picture: &Picture) -> Found {
+        let (reply, answer) = sync_channel(1);
+        let since = self.shared.clock.elapsed();
+        self.shared.state().jobs.push_back(Job { picture: picture.clone(), since, reply });
+        self.shared.moved.notify_one();
+        // Nobody answers any more only when it ends.
+        answer.recv().unwrap_or_else(|_| Err(failed("it ends")))
     }
 }
 
@@ -174,7 +124,7 @@ impl Drop for SharedOrt {
         let left = {
             let mut state = self.shared.state();
             state.stopped = true;
-            state.schedule.clear()
+            std::mem::take(&mut state.jobs)
         };
         self.shared.moved.notify_all();
         drop(left);
@@ -196,14 +146,11 @@ impl Shared {
                 jobs.into_iter().map(|job| (job.picture, job.reply)).unzip();
             let found = catch_unwind(AssertUnwindSafe(|| look(&pictures)));
             drop(pictures);
-            let failed = |why: &str| InferError::Model { model: "shared".into(), why: why.into() };
             let mut found = found.unwrap_or_else(|_| Vec::new()).into_iter();
             for reply in replies {
-                reply.give(match found.next() {
-                    Some(Ok(seen)) => Answer::Seen(seen),
-                    Some(Err(err)) => Answer::Failed(err),
-                    None => Answer::Failed(failed("it gave no answer; a panic stands in the log")),
-                });
+                let none = || Err(failed("it gave no answer; a panic stands in the log"));
+                // Nobody waits any more when the caller's thread is gone.
+                let _ = reply.send(found.next().unwrap_or_else(none));
             }
         }
     }
@@ -216,15 +163,15 @@ impl Shared {
             if state.stopped {
                 return None;
             }
-            let (count, since) = state.schedule.waiting();
-            let until = since.map(|since| since + wait);
+            let until = state.jobs.front().map(|job| job.since + wait);
             let left = until.map(|until| until.saturating_sub(self.clock.elapsed()));
             match left {
                 None => state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(left) if count >= batch || left.is_zero() => {
-                    let jobs = state.schedule.take(batch);
+                Some(left) if state.jobs.len() >= batch || left.is_zero() => {
+                    let many = batch.min(state.jobs.len());
+                    let jobs = state.jobs.drain(..many).collect();
                     // What does not fit into this batch is another thread's.
-                    if count > jobs.len() {
+                    if !state.jobs.is_empty() {
                         self.moved.notify_one();
                     }
                     return Some(jobs);
@@ -236,6 +183,10 @@ impl Shared {
             }
         }
     }
+}
+
+fn failed(why: &str) -> InferError {
+    InferError::Model { model: "shared".into(), why: why.into() }
 }
 
 #[cfg(test)]

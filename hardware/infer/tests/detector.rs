@@ -9,7 +9,7 @@ use std::time::Duration;
 use hardware_infer::{Network, Options, OrtDetector, Places, Provider, Runtime, SharedOrt, Sharing};
 use hardware_ports::SystemClock;
 use hardware_ports::camera::{OwnedPlanes, Picture, PixelFormat};
-use hardware_ports::infer::{Answer, Detector, InferError, Priority, SharedDetector};
+use hardware_ports::infer::{Detector, InferError};
 use models_vision::Manifest;
 use models_vision::manifest::DEFAULT;
 use models_vision::post::{Riders, Wish};
@@ -112,22 +112,22 @@ fn a_batch_sees_what_each_sees_alone() {
         assert_eq!((networks[0].batch(), networks[0].provider()), (4, Provider::Cpu));
         let sharing = Sharing { batch: 3, wait: Duration::from_secs(60) };
         let shared = SharedOrt::start(networks, sharing, Arc::new(SystemClock::new())).unwrap();
-        let (told, answers) = std::sync::mpsc::sync_channel(8);
-        for (i, picture) in pictures.iter().enumerate() {
-            let told = told.clone();
-            let camera = format!("camera-{i}").parse().unwrap();
-            let answer = Box::new(move |answer| told.send((i, answer)).unwrap());
-            shared.submit(&camera, Priority::Health, picture.clone(), answer);
-        }
-        for _ in 0..3 {
-            let (i, answer) = answers.recv().unwrap();
-            let Answer::Seen(found) = answer else { panic!("{answer:?}") };
-            // Sums are made in another order, so the last digits differ.
-            assert_eq!(found.len(), alone[i].len(), "{name}, picture {i}");
-            for (a, b) in found.iter().zip(&alone[i]) {
-                assert!((a.score - b.score).abs() < 1e-3 && a.bbox.iou(&b.bbox) > 0.99, "{a:?}, {b:?}");
+        std::thread::scope(|scope| {
+            for (i, (picture, alone)) in pictures.iter().zip(&alone).enumerate() {
+                let shared = &shared;
+                scope.spawn(move || {
+                    let found = shared.detect(picture).unwrap();
+                    // Sums are made in another order, so the last digits differ.
+                    assert_eq!(found.len(), alone.len(), "{name}, picture {i}");
+                    for (a, b) in found.iter().zip(alone) {
+                        assert!(
+                            (a.score - b.score).abs() < 1e-3 && a.bbox.iou(&b.bbox) > 0.99,
+                            "{a:?}, {b:?}"
+                        );
+                    }
+                });
             }
-        }
+        });
     }
 }
 

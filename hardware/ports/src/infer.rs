@@ -1,8 +1,8 @@
 //! The inference door: road users out of pictures, and pictures for people.
 
+use models_domain::Detection;
 pub use models_domain::effort::Priority;
 use models_domain::health::Thumb;
-use models_domain::{CameraId, Detection};
 
 use crate::camera::Picture;
 
@@ -40,36 +40,4 @@ pub trait PictureMeter: Send + Sync {
     /// # Errors
     /// [`InferError::Picture`] when the planes are too short for the size.
     fn thumb(&self, picture: &Picture) -> Result<Thumb, InferError>;
-}
-
-/// What came of a picture that was handed to a [`SharedDetector`].
-#[derive(Debug)]
-pub enum Answer {
-    /// As [`Detector::detect`].
-    Seen(Vec<Detection>),
-    /// A newer picture of the same camera took its place before its turn came, or the machine is overloaded.
-    Shed,
-    Failed(InferError),
-}
-
-/// What a camera got of a [`SharedDetector`] so far, in pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Served {
-    /// Looked at, or failed.
-    pub seen: u64,
-    /// [`Answer::Shed`].
-    pub shed: u64,
-}
-
-/// One network that serves all cameras in batches: the newest picture of each camera wins, and no camera waits for ever.
-pub trait SharedDetector: Send + Sync {
-    /// Hands a picture in and returns at once; `answer` is called exactly once, on a thread of the detector, or, for the
-    /// [`Answer::Shed`] of a picture whose place this one takes, before this returns: it must not wait for anything.
-    fn submit(
-        &self,
-        camera: &CameraId,
-        priority: Priority,
-        picture: Picture,
-        answer: Box<dyn FnOnce(Answer) + Send>,
-    );
 }
