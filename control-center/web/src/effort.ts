@@ -48,5 +48,6 @@ export function isShed(effort: EffortPb): boolean {
 
 /** What the load costs this camera; empty when nothing. */
 export function shedOf(effort: EffortPb): string {
+  if (effort.share === 0) return t("effort.rests");
   return isShed(effort) ? t("effort.share", { n: integer(Math.round(effort.share * 100)) }) : "";
 }

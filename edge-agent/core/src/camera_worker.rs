@@ -5,11 +5,11 @@
 //! (detect, track, count, rules: `analysis.rs`). What was found goes to the outbox and the latest picture to the board.
 //! Nothing found is lost: what the outbox refuses is tried again. A stream that breaks is opened anew.
 
+mod claim;
 pub mod climb;
 pub mod eye;
 mod facts;
 mod job;
-mod onlookers;
 pub mod pace;
 mod real_time;
 mod reporter;
@@ -32,10 +32,10 @@ use models_domain::scene::Scene;
 use models_domain::{CameraId, DurationMs};
 use tokio_util::sync::CancellationToken;
 
+use self::claim::Claim;
 use self::climb::Climb;
 use self::eye::{Decoders, Eye, Look, Seen};
 use self::job::{Done, Later, done};
-use self::onlookers::Onlookers;
 use self::pace::{AnalyzePace, Rate};
 use self::real_time::InRealTime;
 pub use self::reporter::Crossings;
@@ -104,7 +104,7 @@ pub struct CameraWorker {
     reporter: Reporter,
     rate: Rate,
     ticked: Duration,
-    onlookers: Onlookers,
+    claim: Claim,
     /// What must be added to the stream's times so that they are times of day.
     day: DurationMs,
     /// Waits for that long.
@@ -149,7 +149,7 @@ impl CameraWorker {
             reporter: Reporter::new(task.id.clone(), task.crossings, events, stills, board, clock),
             rate: Rate::default(),
             ticked: now,
-            onlookers: Onlookers::default(),
+            claim: Claim::new(doors.lanes.seat(task.priority, task.analyze_fps)),
             day: DurationMs(0),
             sleep: Box::new(|pause| Box::pin(tokio::time::sleep(pause))),
             task,
@@ -267,8 +267,12 @@ impl CameraWorker {
             self.day = time.since(unit.facts.at);
         }
         unit.facts.at.0 += self.day.0;
-        self.reporter.minutes.watched(unit.facts.at);
-        let rung = self.onlookers.rung(self.ladder.unit(&unit.facts), now);
+        let least = self.ladder.unit(&unit.facts);
+        let rung = self.claim.rung(least, now);
+        // While others have its turn nobody looks: to say that there was no traffic would be a lie.
+        if rung >= least {
+            self.reporter.minutes.watched(unit.facts.at);
+        }
         self.climb.unit(unit, rung, now);
         self.reporter.facts.dropped(self.climb.take_dropped());
         self.reporter.tell_up();
@@ -282,7 +286,6 @@ impl CameraWorker {
         }
         let Some(mut eye) = self.eye.take() else { return };
         let now = self.doors.clock.elapsed();
-        let priority = self.task.priority;
         let mut works = Vec::with_capacity(IN_A_TURN);
         let mut since = None;
         while works.len() < IN_A_TURN {
@@ -290,22 +293,18 @@ impl CameraWorker {
             since.get_or_insert(now.saturating_sub(waited));
             works.push(work);
         }
-        let (lanes, clock, stop) = (self.doors.lanes.clone(), self.doors.clock.clone(), stop.clone());
+        let (seat, share, stop) = (self.claim.seat(), self.claim.share_of_decoded(), stop.clone());
         self.job = Some(Box::pin(async move {
-            let of_work = Arc::clone(&lanes);
-            lanes
-                .work(priority, move || {
-                    let wait = clock.elapsed().saturating_sub(since.unwrap_or(now));
-                    of_work.waited(priority, wait);
-                    let (share, mut seen) = (of_work.share(priority), Seen::default());
-                    for work in works {
-                        if !stop.is_cancelled() {
-                            eye.work(work, share, &mut seen);
-                        }
+            let work = move || {
+                let mut seen = Seen::default();
+                for work in works {
+                    if !stop.is_cancelled() {
+                        eye.work(work, share, &mut seen);
                     }
-                    Box::new((eye, seen))
-                })
-                .await
+                }
+                Box::new((eye, seen))
+            };
+            seat.work(since.unwrap_or(now), work).await
         }));
     }
 
@@ -362,13 +361,14 @@ impl CameraWorker {
         }
         self.ticked = now;
         self.reporter.tick();
-        self.onlookers.asked(self.reporter.asked(), now);
-        let (least, rung) = (self.ladder.rung(), self.onlookers.rung(self.ladder.rung(), now));
+        self.claim.asked(self.reporter.asked(), now);
+        let least = self.ladder.rung();
+        let rung = self.claim.rung(least, now);
         let effort = Effort {
             rung,
-            why: (least == rung).then(|| self.ladder.why()),
+            why: (rung <= least).then(|| self.ladder.why()),
             priority: self.task.priority,
-            share: self.doors.lanes.share(self.task.priority) as f32,
+            share: self.claim.share() as f32,
             shed: self.reporter.facts.shed(),
             missed: self.ladder.miss(),
         };

@@ -1,7 +1,7 @@
 //! Lanes: so many cameras decode and analyse at the same time as there are cores, the important ones first.
 //!
 //! A camera waits for its turn, works on a blocking thread, and gives the lane back. How long work waits says how far the
-//! machine is behind, and [`Shedding`] turns that into the share of pictures that each class still gets.
+//! machine is behind, and `shedding` turns that into what each camera still gets.
 
 mod shedding;
 
@@ -13,7 +13,8 @@ use hardware_ports::Clock;
 use hardware_ports::infer::Priority;
 use tokio::sync::oneshot;
 
-pub use shedding::Shedding;
+pub use shedding::Grant;
+use shedding::Shedding;
 
 /// Who has waited this long counts as one class higher: nobody waits for ever.
 const PROMOTED: Duration = Duration::from_secs(1);
@@ -37,6 +38,7 @@ struct State {
     /// By class, first come first served.
     waiting: [VecDeque<Waiting>; CLASSES],
     shedding: Shedding,
+    seats: u64,
 }
 
 struct Waiting {
@@ -99,12 +101,21 @@ impl Lanes {
     }
 
     fn made(free: usize, clock: Arc<dyn Clock>, place: Place) -> Arc<Self> {
-        let state = State { free, waiting: Default::default(), shedding: Shedding::new(clock.elapsed()) };
+        let shedding = Shedding::new(clock.elapsed());
+        let state = State { free, waiting: Default::default(), shedding, seats: 0 };
         Arc::new(Self { state: Mutex::new(state), clock, place })
     }
 
-    /// Waits for a turn, then works on a thread where blocking is allowed. A panic of the work goes on in the caller.
-    pub async fn work<T: Send + 'static>(
+    /// A camera's place, which wants so many pictures a second.
+    pub fn seat(self: &Arc<Self>, priority: Priority, fps: f64) -> Seat {
+        let mut state = self.held();
+        state.seats += 1;
+        let number = state.seats;
+        state.shedding.join(priority, number, fps);
+        Seat { lanes: Arc::clone(self), priority, number }
+    }
+
+    async fn work<T: Send + 'static>(
         self: &Arc<Self>,
         priority: Priority,
         work: impl FnOnce() -> T + Send + 'static,
@@ -124,17 +135,6 @@ impl Lanes {
             // The runtime is going down and takes this task with it.
             Err(_) => std::future::pending().await,
         }
-    }
-
-    /// The part (0..=1) of its pictures that a camera of this class gets now.
-    pub fn share(&self, priority: Priority) -> f64 {
-        self.held().shedding.share(priority)
-    }
-
-    /// Work of a camera of this class began after it had waited so long.
-    pub fn waited(&self, priority: Priority, wait: Duration) {
-        let now = self.clock.elapsed();
-        self.held().shedding.waited(now, priority, wait);
     }
 
     async fn turn(self: &Arc<Self>, priority: Priority) -> Turn {
@@ -164,6 +164,42 @@ impl Lanes {
 
     fn held(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One camera's place among those that share the lanes, until dropped.
+pub struct Seat {
+    lanes: Arc<Lanes>,
+    priority: Priority,
+    number: u64,
+}
+
+impl Seat {
+    /// Waits for a turn, then works on a thread where blocking is allowed. `since`: when the work became due, by the
+    /// monotonic clock. A panic of the work goes on in the caller.
+    pub async fn work<T: Send + 'static>(
+        &self,
+        since: Duration,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        let (lanes, priority) = (Arc::clone(&self.lanes), self.priority);
+        let told = move || {
+            let now = lanes.clock.elapsed();
+            lanes.held().shedding.waited(now, priority, now.saturating_sub(since));
+            work()
+        };
+        self.lanes.work(self.priority, told).await
+    }
+
+    /// What the camera gets now.
+    pub fn grant(&self) -> Grant {
+        self.lanes.held().shedding.grant(self.priority, self.number)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.lanes.held().shedding.leave(self.priority, self.number);
     }
 }
 

@@ -20,7 +20,8 @@ pub struct Effort {
     /// `None` while somebody looks at the live picture, for whom it is decoded.
     pub why: Option<Why>,
     pub priority: Priority,
-    /// The part (0..=1) of the pictures whose turn it is that is analysed; below 1 the machine is overloaded.
+    /// The part (0..=1) of the pictures whose turn it is that is analysed; below 1 the machine is overloaded, at 0 the camera
+    /// rests while others are served.
     pub share: f32,
     /// Pictures left unseen because of the load, since the gateway started.
     pub shed: u64,

@@ -181,6 +181,7 @@ export const en: Dictionary = {
   "priority.incident": "Incidents",
   "priority.counting": "Counts",
   "effort.share": "overloaded: {n} % analysed",
+  "effort.rests": "overloaded: rests while other cameras are looked at",
   "effort.shed": "{n} pictures left out",
   "effort.missed": "{n} % of crossings ({low} to {high})",
   "field.groups": "Signal groups",

@@ -180,6 +180,7 @@ export const vi = {
   "priority.incident": "Sự cố",
   "priority.counting": "Đếm xe",
   "effort.share": "quá tải: phân tích {n} %",
+  "effort.rests": "quá tải: tạm nghỉ để phân tích camera khác",
   "effort.shed": "bỏ qua {n} hình",
   "effort.missed": "{n} % lượt qua vạch ({low} đến {high})",
   "field.groups": "Nhóm đèn",

@@ -1,8 +1,19 @@
-//! How much each class of cameras gets when the machine cannot serve all. Pure: it is told how long work waited.
+//! How much each camera gets when the machine cannot serve all. Pure: it is told how long work waited.
+//!
+//! The lowest class gives first: each of its cameras is analysed less often, down to [`USEFUL_FPS`]. Below that following
+//! road users is in vain, so from there on fewer cameras are served at that rate and the others rest; who is served goes
+//! round, one camera at a time. Then it is the next class's turn.
+
+mod class;
 
 use std::time::Duration;
 
 use hardware_ports::infer::Priority;
+
+use self::class::Class;
+
+/// Pictures a second below which the tracker confirms nobody: a camera gets at least so many, or none.
+const USEFUL_FPS: f64 = 3.0;
 
 /// From the lowest class on.
 const CLASSES: [Priority; 3] = [Priority::Health, Priority::Incident, Priority::Counting];
@@ -12,115 +23,75 @@ const PERIOD: Duration = Duration::from_millis(500);
 /// waits while the one before it is looked at: that alone must not keep a share down that was cut once.
 const BEHIND: Duration = Duration::from_millis(250);
 const AT_EASE: Duration = Duration::from_millis(150);
-const CUT: f64 = 0.75;
-const RAISE: f64 = 0.1;
-/// Whatever happens, each camera gets so much of its pictures.
-const LEAST: f64 = 0.1;
 
-/// The lowest class is cut first, and the highest raised first.
+/// What a camera gets.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Grant {
+    /// The part (above 0, at most 1) of its pictures that is analysed.
+    Share(f64),
+    /// Nothing: it is others' turn.
+    Rest,
+}
+
 #[derive(Debug, Clone)]
 pub struct Shedding {
     since: Duration,
     worst: Duration,
-    shares: [Share; 3],
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Share {
-    of: Priority,
-    share: f64,
-    /// Cameras of this class worked lately.
-    busy: bool,
+    classes: [(Priority, Class); 3],
 }
 
 impl Shedding {
     pub fn new(now: Duration) -> Self {
-        let shares = CLASSES.map(|of| Share { of, share: 1.0, busy: false });
-        Self { since: now, worst: Duration::ZERO, shares }
+        let classes = CLASSES.map(|of| (of, Class::new(now)));
+        Self { since: now, worst: Duration::ZERO, classes }
+    }
+
+    /// A camera that wants so many pictures a second; `seat` names it.
+    pub fn join(&mut self, class: Priority, seat: u64, fps: f64) {
+        self.class_mut(class).join(seat, fps);
+    }
+
+    pub fn leave(&mut self, class: Priority, seat: u64) {
+        self.class_mut(class).leave(seat);
     }
 
     /// Work of a camera of this class began at `now` after it had waited so long.
     pub fn waited(&mut self, now: Duration, class: Priority, wait: Duration) {
         self.worst = self.worst.max(wait);
-        self.shares.iter_mut().filter(|s| s.of == class).for_each(|s| s.busy = true);
+        self.class_mut(class).busy = true;
         if now.saturating_sub(self.since) >= PERIOD {
-            self.decide();
+            self.decide(now);
             self.since = now;
             self.worst = Duration::ZERO;
-            self.shares.iter_mut().for_each(|s| s.busy = false);
+            self.classes.iter_mut().for_each(|(_, class)| class.busy = false);
         }
     }
 
-    pub fn share(&self, class: Priority) -> f64 {
-        self.shares.iter().find(|s| s.of == class).map_or(1.0, |s| s.share)
+    pub fn grant(&self, class: Priority, seat: u64) -> Grant {
+        let found = self.classes.iter().find(|(of, _)| *of == class);
+        found.map_or(Grant::Share(1.0), |(_, class)| class.grant(seat))
     }
 
-    fn decide(&mut self) {
+    fn decide(&mut self, now: Duration) {
+        self.classes.iter_mut().for_each(|(_, class)| class.go_round(now));
+        let mut classes = self.classes.iter_mut().map(|(_, class)| class);
         if self.worst > BEHIND {
-            if let Some(lowest) = self.shares.iter_mut().find(|s| s.busy && s.share > LEAST) {
-                lowest.share = (lowest.share * CUT).max(LEAST);
+            if let Some(lowest) = classes.find(|class| class.busy && class.can_give()) {
+                lowest.cut(now);
             }
         } else if self.worst < AT_EASE
-            && let Some(highest) = self.shares.iter_mut().rev().find(|s| s.share < 1.0)
+            && let Some(highest) = classes.rev().find(|class| class.lacks())
         {
-            highest.share = (highest.share + RAISE).min(1.0);
+            highest.raise(now);
         }
+    }
+
+    fn class_mut(&mut self, class: Priority) -> &mut Class {
+        let place = self.classes.iter().position(|(of, _)| *of == class).unwrap_or(0);
+        &mut self.classes[place].1
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use Priority::{Counting, Health, Incident};
-
-    use super::*;
-
-    /// `seconds` of work of all `classes` that waits `wait_ms`.
-    fn pass(shedding: &mut Shedding, classes: &[Priority], seconds: u64, wait_ms: u64) {
-        let start = shedding.since;
-        for i in 1..=seconds * 10 {
-            let now = start + Duration::from_millis(i * 100);
-            for class in classes {
-                shedding.waited(now, *class, Duration::from_millis(wait_ms));
-            }
-        }
-    }
-
-    #[track_caller]
-    fn check(shedding: &Shedding, want: [f64; 3]) {
-        let shares = [Health, Incident, Counting].map(|c| (shedding.share(c) * 100.0).round() / 100.0);
-        assert_eq!(shares, want);
-    }
-
-    #[test]
-    fn the_lowest_class_is_shed_first_and_comes_back_last() {
-        let mut shedding = Shedding::new(Duration::ZERO);
-        let all = [Health, Incident, Counting];
-        pass(&mut shedding, &all, 5, 100);
-        check(&shedding, [1.0, 1.0, 1.0]);
-        pass(&mut shedding, &all, 1, 300);
-        check(&shedding, [0.56, 1.0, 1.0]);
-        pass(&mut shedding, &all, 4, 300);
-        check(&shedding, [0.1, 0.75, 1.0]);
-        pass(&mut shedding, &all, 60, 300);
-        check(&shedding, [0.1, 0.1, 0.1]);
-        pass(&mut shedding, &all, 4, 10);
-        check(&shedding, [0.1, 0.1, 0.8]);
-        pass(&mut shedding, &all, 60, 10);
-        check(&shedding, [1.0, 1.0, 1.0]);
-    }
-
-    #[test]
-    fn waiting_for_the_picture_before_keeps_no_share_down() {
-        let mut shedding = Shedding::new(Duration::ZERO);
-        pass(&mut shedding, &[Counting], 3, 300);
-        pass(&mut shedding, &[Counting], 10, 120);
-        check(&shedding, [1.0, 1.0, 1.0]);
-    }
-
-    #[test]
-    fn a_class_without_cameras_is_not_cut_in_vain() {
-        let mut shedding = Shedding::new(Duration::ZERO);
-        pass(&mut shedding, &[Counting], 1, 300);
-        check(&shedding, [1.0, 1.0, 0.56]);
-    }
-}
+#[path = "shedding/shedding_tests.rs"]
+mod tests;

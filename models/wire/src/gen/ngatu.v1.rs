@@ -507,7 +507,8 @@ pub struct Effort {
     pub why: i32,
     #[prost(enumeration = "Priority", tag = "3")]
     pub priority: i32,
-    /// Part (0 to 1) of the pictures whose turn it is that is analysed; below 1 the gateway is overloaded.
+    /// Part (0 to 1) of the pictures whose turn it is that is analysed; below 1 the gateway is overloaded, at 0 the camera
+    /// rests while others are served.
     #[prost(float, tag = "4")]
     pub share: f32,
     /// Pictures left unseen because of the load, since the gateway started.
