@@ -52,6 +52,9 @@ struct Args {
     /// A shipped network; the agent's own when left out.
     #[arg(long)]
     model: Option<String>,
+    /// Sessions of the network side by side; the profile's own when left out.
+    #[arg(long)]
+    lanes: Option<usize>,
     /// Seconds that are measured.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
@@ -92,7 +95,7 @@ async fn measure(args: &Args, clip: &std::path::Path, streams: usize) -> anyhow:
     let (hall, address) = street::hall(folder.path()).await?;
     let mut events = hall.subscribe(ALL_EVENTS, 4096).await?;
     let mut states = hall.subscribe(ALL_STATES, 64).await?;
-    let street = Street::start(folder.path(), clip, streams, args.fps, args.model.as_deref(), &address)?;
+    let street = Street::start(folder.path(), clip, streams, &detector(args), args.fps, &address)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let mut heard = Heard::default();
     let mut stored_by_boot = BTreeMap::new();
@@ -135,6 +138,13 @@ async fn measure(args: &Args, clip: &std::path::Path, streams: usize) -> anyhow:
     street.stop()?;
     hall.close().await?;
     told(streams, heard)
+}
+
+/// The section of the agent's file.
+fn detector(args: &Args) -> String {
+    let model = args.model.iter().map(|model| format!("model = {model:?}\n"));
+    let lanes = args.lanes.iter().map(|lanes| format!("lanes = {lanes}\n"));
+    std::iter::once("[detector]\n".to_owned()).chain(model).chain(lanes).collect()
 }
 
 /// Events that were not heard before: what is not confirmed in time is sent again.

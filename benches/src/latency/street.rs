@@ -64,8 +64,8 @@ impl Street {
         folder: &Path,
         clip: &Path,
         streams: usize,
+        detector: &str,
         fps: f64,
-        model: Option<&str>,
         hall: &str,
     ) -> anyhow::Result<Self> {
         let mut text = "port = 0\n".to_owned();
@@ -80,7 +80,7 @@ impl Street {
         let mut street = Self { simulator, agent: None, log };
         let urls = street.urls(streams)?;
         let config = folder.join("agent.toml");
-        std::fs::write(&config, agent(&urls, fps, model, hall)?).context("writing the agent's file")?;
+        std::fs::write(&config, agent(&urls, detector, fps, hall)?).context("writing the agent's file")?;
         let said = File::create(&street.log).context("making the agent's log")?;
         let mut agent = Command::new(programs::beside("edge-agent")?);
         agent.arg("run").arg("--config").arg(&config).stdout(Stdio::null()).stderr(said);
@@ -130,15 +130,12 @@ impl Drop for Street {
 }
 
 /// Everything is decoded, and whoever comes into a picture is told of.
-fn agent(urls: &[String], fps: f64, model: Option<&str>, hall: &str) -> anyhow::Result<String> {
+fn agent(urls: &[String], detector: &str, fps: f64, hall: &str) -> anyhow::Result<String> {
     let mut text = format!(
         "[gateway]\nid = \"{GATEWAY}\"\ndata_dir = \"data\"\n\
          [hall]\nconnect = \"{hall}\"\nca = \"ca.pem\"\ncertificate = \"pole.pem\"\nkey = \"pole.key\"\n"
     );
-    if let Some(model) = model {
-        writeln!(text, "[detector]\nmodel = \"{model}\"")?;
-    }
-    writeln!(text, "[cameras]\nanalyze_fps = {fps:?}")?;
+    writeln!(text, "{detector}[cameras]\nanalyze_fps = {fps:?}")?;
     for (n, url) in urls.iter().enumerate() {
         writeln!(
             text,
