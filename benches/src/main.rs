@@ -11,6 +11,7 @@ mod ladder;
 mod latency;
 mod programs;
 mod reconnects;
+mod signal_sumo;
 mod street;
 mod tracker;
 mod usage;
@@ -39,6 +40,7 @@ const BENCHES: &[Bench] = &[
     ladder::BENCH,
     latency::BENCH,
     reconnects::BENCH,
+    signal_sumo::BENCH,
     tracker::BENCH,
 ];
 

@@ -1,4 +1,19 @@
-//! Traffic signals: what a controller shows.
+//! Traffic signals: what a controller shows, and what it may be asked to show.
+//!
+//! Suggested reading order: `plan` (what a junction may show), `safety` (what stands before every change), `lights`
+//! (how a change goes), `keeper` (one junction at the pole), `adaptive` (whose wishes the keeper takes).
+
+pub mod adaptive;
+mod group_set;
+pub mod keeper;
+pub mod lights;
+pub mod plan;
+pub mod safety;
+
+#[cfg(test)]
+mod safety_tests;
+
+pub use group_set::{GROUPS_MAX, GroupSet};
 
 use crate::units::UtcMillis;
 
