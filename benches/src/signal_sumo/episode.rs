@@ -152,8 +152,11 @@ fn drive(
             }
         }
         vehicles = traci.step()?;
-        let standing = vehicles.iter().map(|vehicle| vehicle.waiting_s);
-        outcome.longest_wait_s = standing.fold(outcome.longest_wait_s, f64::max);
+        let waits_for_us =
+            |lane: &str| steered.iter().any(|steered| steered.junction.reach.contains_key(lane));
+        let standing = vehicles.iter().filter(|vehicle| waits_for_us(&vehicle.lane));
+        let longest_s = standing.map(|vehicle| vehicle.waiting_s).fold(0.0, f64::max);
+        outcome.longest_wait_s = outcome.longest_wait_s.max(longest_s);
     }
     traci.close()?;
     outcome.violations = steered.iter().map(|steered| steered.watch.violations).sum();

@@ -1,5 +1,6 @@
 //! One connection of a controller: moves bytes between its socket and its session, reports to the sink.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +9,12 @@ use hardware_ports::sink::{NotKept, SignalReport};
 use models_domain::event::{Link, LinkState};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::controllers::{Action, At, Session};
-use crate::links::{ConnectionNumber, Seat};
+use crate::controllers::{Action, Answer, At, Order, Session};
+use crate::links::{Asking, ConnectionNumber, Seat};
 use crate::server::Shared;
 
 /// A site that does not read its acknowledgements for so long is gone.
@@ -23,6 +25,9 @@ const KEEP_MAX: Duration = Duration::from_secs(15);
 
 /// After the sink refused that a link is down: nothing else comes from this site.
 const TELL_AGAIN: Duration = Duration::from_secs(1);
+
+/// Orders that wait to be handed to the session; more are refused.
+const ORDERS_MAX: usize = 32;
 
 const READ_BYTES: usize = 16 * 1024;
 
@@ -36,6 +41,11 @@ pub(crate) struct Connection {
     stop: CancellationToken,
     /// A newer connection speaks for the site.
     replaced: CancellationToken,
+    orders: mpsc::Receiver<Asking>,
+    /// Given to whoever may ask something of the site.
+    desk: mpsc::Sender<Asking>,
+    orders_taken: u64,
+    replies_by_order: BTreeMap<u64, oneshot::Sender<Answer>>,
 }
 
 /// Why a connection ends; for people.
@@ -49,7 +59,20 @@ impl Connection {
         shared: Arc<Shared>,
         stop: CancellationToken,
     ) -> Self {
-        Self { number, peer, seat: Some(seat), site: None, shared, stop, replaced: CancellationToken::new() }
+        let (desk, orders) = mpsc::channel(ORDERS_MAX);
+        Self {
+            number,
+            peer,
+            seat: Some(seat),
+            site: None,
+            shared,
+            stop,
+            replaced: CancellationToken::new(),
+            orders,
+            desk,
+            orders_taken: 0,
+            replies_by_order: BTreeMap::new(),
+        }
     }
 
     pub async fn run(mut self, mut stream: TcpStream) {
@@ -89,6 +112,11 @@ impl Connection {
                 biased;
                 () = self.stop.cancelled() => return End("the adapter was stopped".to_owned()),
                 () = self.replaced.cancelled() => return End("a newer connection took over".to_owned()),
+                Some(asking) = self.orders.recv() => {
+                    self.orders_taken += 1;
+                    self.replies_by_order.insert(self.orders_taken, asking.reply);
+                    session.order(Order { number: self.orders_taken, what: asking.what });
+                }
                 () = tokio::time::sleep(wait) => session.handle_timeout(self.at()),
                 read = stream.read(&mut buffer) => match read {
                     Ok(0) => return End("the site closed the connection".to_owned()),
@@ -134,6 +162,12 @@ impl Connection {
                     self.tell(&site, LinkState { link: Link::Up, reason: remark }).await.map_err(not_kept)?;
                 }
             }
+            Action::Answered { number, answer } => {
+                if let Some(reply) = self.replies_by_order.remove(&number) {
+                    // Whoever asked may have gone.
+                    let _ = reply.send(answer);
+                }
+            }
             Action::Warn(text) => warn!(site = self.site.as_deref().unwrap_or("unknown"), "{text}"),
             Action::Close { reason } => return Err(End(reason)),
         }
@@ -146,7 +180,7 @@ impl Connection {
             warn!(site, "refused: the address is not among the site's allow_from");
             return Err(End(format!("site {site} may not dial from {}", self.peer.ip())));
         }
-        self.shared.links.take(&site, self.number, self.replaced.clone()).await;
+        self.shared.links.take(&site, self.number, self.replaced.clone(), self.desk.clone()).await;
         self.site = Some(site);
         self.seat = None;
         Ok(())

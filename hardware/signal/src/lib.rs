@@ -8,4 +8,4 @@ pub mod controllers;
 mod links;
 pub mod server;
 
-pub use server::{ServeError, SignalServer, SignalServerSettings, Site, serve};
+pub use server::{OrderDesk, ServeError, SignalServer, SignalServerSettings, Site, serve};

@@ -8,7 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hardware_ports::sink::{NotKept, SignalReport, Sink};
 use models_domain::event::{Link, LinkState};
 use models_domain::{JunctionId, UtcMillis};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+
+use crate::controllers::{Answer, Asked};
 
 /// Number of a connection, unique within one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +30,13 @@ struct Slot {
 struct Holder {
     connection: ConnectionNumber,
     replaced: CancellationToken,
+    orders: mpsc::Sender<Asking>,
+}
+
+/// An order, and who waits for its answer.
+pub struct Asking {
+    pub what: Asked,
+    pub reply: oneshot::Sender<Answer>,
 }
 
 impl Links {
@@ -41,13 +51,37 @@ impl Links {
     }
 
     /// `connection` speaks for `site` from now on; the one before is told by its token. `false` when no such site.
-    pub async fn take(&self, site: &str, connection: ConnectionNumber, replaced: CancellationToken) -> bool {
+    pub async fn take(
+        &self,
+        site: &str,
+        connection: ConnectionNumber,
+        replaced: CancellationToken,
+        orders: mpsc::Sender<Asking>,
+    ) -> bool {
         let Some(slot) = self.slots_by_site.get(site) else { return false };
-        let before = slot.holder.lock().await.replace(Holder { connection, replaced });
+        let before = slot.holder.lock().await.replace(Holder { connection, replaced, orders });
         if let Some(before) = before {
             before.replaced.cancel();
         }
         true
+    }
+
+    /// Asks something of the controller of `junction`, and waits for what became of it.
+    pub async fn ask(&self, junction: &JunctionId, what: Asked) -> Answer {
+        let not_up = || Answer::Refused("the link to the controller is not up".to_owned());
+        let Some(slot) = self.slots_by_site.values().find(|slot| slot.junction == *junction) else {
+            return Answer::Refused(format!("junction {junction} has no controller here"));
+        };
+        let orders = slot.holder.lock().await.as_ref().map(|holder| holder.orders.clone());
+        let Some(orders) = orders else { return not_up() };
+        let (reply, answer) = oneshot::channel();
+        match orders.try_send(Asking { what, reply }) {
+            Ok(()) => answer.await.unwrap_or(Answer::None),
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                Answer::Refused("too many orders wait already".to_owned())
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => not_up(),
+        }
     }
 
     /// Keeps the link's state, if `connection` still speaks for the site; that it is down is the last thing it tells.

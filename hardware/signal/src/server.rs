@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span, warn};
 
 use crate::connection::Connection;
-use crate::controllers::{Controller, KnownSite, SessionSettings, Timing};
+use crate::controllers::{Answer, Asked, Controller, KnownSite, SessionSettings, Timing};
 use crate::links::{ConnectionNumber, Links, WaitingRoom};
 
 /// Connections that have not introduced themselves: in all, and from one address (many sites may share one behind NAT).
@@ -110,6 +110,17 @@ pub struct SignalServer {
     shared: Arc<Shared>,
 }
 
+/// Takes orders for controllers. Whoever hands one in has checked it: rights and `safety` come before this door.
+#[derive(Clone)]
+pub struct OrderDesk(Arc<Shared>);
+
+impl OrderDesk {
+    /// Waits for what became of it, at most as long as the controller may take to answer.
+    pub async fn ask(&self, junction: &JunctionId, what: Asked) -> Answer {
+        self.0.links.ask(junction, what).await
+    }
+}
+
 /// Binds and serves until `stop`.
 ///
 /// # Errors
@@ -162,6 +173,11 @@ impl SignalServer {
     /// Where sites can dial, with the port that was taken.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where orders for its controllers are handed in, for as long as it runs.
+    pub fn desk(&self) -> OrderDesk {
+        OrderDesk(Arc::clone(&self.shared))
     }
 
     /// Serves until `stop`; then every connection ends, within a few seconds.

@@ -165,7 +165,10 @@ fn play(
                     outcome.old += usize::from(groups.old);
                 }
                 Action::Keep(SignalReport::Alarm { .. }) => outcome.alarms += 1,
-                Action::Keep(SignalReport::Link { .. }) | Action::Identified { .. } | Action::Warn(_) => {}
+                Action::Keep(SignalReport::Link { .. })
+                | Action::Identified { .. }
+                | Action::Answered { .. }
+                | Action::Warn(_) => {}
                 Action::Up { remark } => assert_eq!(remark, ""),
                 Action::Close { reason } => panic!("closed after {line}: {reason}"),
             }

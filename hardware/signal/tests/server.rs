@@ -9,8 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hardware_ports::SystemClock;
 use hardware_ports::sink::{NotKept, SignalReport, Sink};
-use hardware_signal::controllers::Timing;
-use hardware_signal::{ServeError, SignalServer, SignalServerSettings, Site};
+use hardware_signal::controllers::{Answer, Asked, Timing, Value as Typed};
+use hardware_signal::{OrderDesk, ServeError, SignalServer, SignalServerSettings, Site};
 use models_domain::JunctionId;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -50,6 +50,7 @@ impl Sink<SignalReport> for Kept {
 struct House {
     address: SocketAddr,
     kept: Arc<Kept>,
+    desk: OrderDesk,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -75,9 +76,9 @@ impl House {
         let kept = Arc::new(Kept { lines: watch::Sender::new(vec![]), refused: Mutex::new(None) });
         let sink: Arc<dyn Sink<SignalReport>> = kept.clone();
         let server = SignalServer::bind(settings, sink, Arc::new(SystemClock::new())).await.unwrap();
-        let (address, stop) = (server.address(), CancellationToken::new());
+        let (address, desk, stop) = (server.address(), server.desk(), CancellationToken::new());
         let task = tokio::spawn(server.run(stop.clone()));
-        Self { address, kept, stop, task }
+        Self { address, kept, desk, stop, task }
     }
 
     /// Waits until a line contains `part`.
@@ -343,4 +344,56 @@ async fn bind(settings: SignalServerSettings) -> String {
         Ok(_) => panic!("accepted"),
         Err(err) => err.to_string(),
     }
+}
+
+/// What an operator's plan change comes to, with the site's answer to it.
+async fn order_plan(answered: Option<&str>) -> Answer {
+    let house = House::open(settings(&["kim-ma"])).await;
+    let mut site = Client::site(&house, "kim-ma").await;
+    let (desk, junction) = (house.desk.clone(), JunctionId::new("kim-ma").unwrap());
+    let values = [
+        ("status".to_owned(), Typed::Boolean(true)),
+        ("securityCode".to_owned(), Typed::Text("2222".into())),
+        ("timeplan".to_owned(), Typed::Integer(4)),
+    ];
+    let asked = Asked::Command { code: "M0002".into(), component: None, values: values.into() };
+    let asking = tokio::spawn(async move { desk.ask(&junction, asked).await });
+    let mut request = site.next().await.unwrap();
+    while request["type"] != "CommandRequest" {
+        if request["mId"].is_string() {
+            site.acknowledge(&request).await;
+        }
+        request = site.next().await.unwrap();
+    }
+    site.acknowledge(&request).await;
+    match answered {
+        None => drop(site),
+        Some(plan) => {
+            let value =
+                |name: &str, value: &str| json!({ "cCI": "M0002", "n": name, "v": value, "age": "recent" });
+            let values = [value("status", "True"), value("securityCode", "2222"), value("timeplan", plan)];
+            let response = json!({
+                "type": "CommandResponse", "mId": "r", "cId": "TC", "cTS": "2026-01-01T00:00:00.000Z", "rvs": values,
+            });
+            site.send(response).await;
+        }
+    }
+    let answer = tokio::time::timeout(WAIT_MAX, asking).await.unwrap().unwrap();
+    house.close().await;
+    answer
+}
+
+#[tokio::test]
+async fn an_order_is_answered_by_what_the_controller_shows() {
+    assert_eq!(order_plan(Some("4")).await, Answer::Done);
+    assert_eq!(order_plan(Some("1")).await, Answer::Otherwise(r#"timeplan is "1", not "4""#.into()));
+    assert_eq!(order_plan(None).await, Answer::None);
+    let house = House::open(settings(&["kim-ma"])).await;
+    let ask = |name: &str| {
+        let (desk, junction) = (house.desk.clone(), JunctionId::new(name).unwrap());
+        async move { desk.ask(&junction, Asked::AggregatedStatus).await }
+    };
+    assert_eq!(ask("kim-ma").await, Answer::Refused("the link to the controller is not up".into()));
+    assert_eq!(ask("elsewhere").await, Answer::Refused("junction elsewhere has no controller here".into()));
+    house.close().await;
 }

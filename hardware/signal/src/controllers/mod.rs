@@ -9,6 +9,8 @@ use std::time::Duration;
 use hardware_ports::sink::SignalReport;
 use models_domain::{JunctionId, UtcMillis};
 
+pub use rsmp::{AlarmStep, Value};
+
 /// Every kind the server can speak to, by the name that configurations use.
 pub const ALL: &[Controller] = &[rsmp::CONTROLLER];
 
@@ -79,6 +81,55 @@ impl Default for Timing {
     }
 }
 
+/// Something that is asked of one controller, with a number to answer by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Order {
+    pub number: u64,
+    pub what: Asked,
+}
+
+/// In the words of the RSMP signal exchange list; controllers of other kinds translate.
+#[derive(Clone, PartialEq)]
+pub enum Asked {
+    /// Such as M0002, with its arguments. `component`: the controller itself when left out.
+    Command {
+        code: String,
+        component: Option<String>,
+        values: Vec<(String, Value)>,
+    },
+    Alarm {
+        component: String,
+        code: String,
+        /// The maker's own text, as the alarm had it.
+        external: String,
+        step: AlarmStep,
+    },
+    AggregatedStatus,
+}
+
+/// Security codes among the arguments are nobody's to read.
+impl std::fmt::Debug for Asked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Asked::Command { code, component, .. } => write!(f, "Command({code}, {component:?})"),
+            Asked::Alarm { component, code, step, .. } => write!(f, "Alarm({code}, {component}, {step:?})"),
+            Asked::AggregatedStatus => f.write_str("AggregatedStatus"),
+        }
+    }
+}
+
+/// What became of an order, as the controller tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Read back: the controller shows what was asked for.
+    Done,
+    /// It answers, but something else is in force.
+    Otherwise(String),
+    Refused(String),
+    /// Nothing came in time.
+    None,
+}
+
 /// What the shell must do next, in this order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
@@ -93,6 +144,11 @@ pub enum Action {
     /// Keep the report. If that fails, close, and do none of the actions that follow: the site must send it again.
     Keep(SignalReport),
     Send(Vec<u8>),
+    /// What became of an order.
+    Answered {
+        number: u64,
+        answer: Answer,
+    },
     /// Something a technician should see, for the log.
     Warn(String),
     /// Send what was to be sent before, then close. The text is for people.
@@ -110,6 +166,9 @@ pub trait Session: Send {
     fn poll_timeout(&self) -> Duration;
 
     fn handle_timeout(&mut self, at: At);
+
+    /// Asks something of the controller; `Action::Answered` says what became of it.
+    fn order(&mut self, order: Order);
 
     fn poll(&mut self) -> Option<Action>;
 }

@@ -4,7 +4,7 @@ use hardware_ports::sink::SignalReport;
 use models_domain::signal::{GroupStates, SignalAlarm};
 use models_domain::{JunctionId, UtcMillis};
 
-use super::message::{Alarm, Quality, Status, StatusValue};
+use super::message::{Alarm, Quality, Scalar, Status, StatusValue};
 
 /// "Signal group status".
 pub const GROUPS_CODE: &str = "S0001";
@@ -33,14 +33,15 @@ pub fn groups(junction: &JunctionId, now: UtcMillis, status: &Status) -> Result<
     let value = |name: &str| -> Option<&StatusValue> {
         status.values.iter().find(|value| value.code == GROUPS_CODE && value.name == name)
     };
-    let number = |name: &str| value(name).and_then(|value| value.value.0.as_deref()?.trim().parse().ok());
+    let text = |value: &StatusValue| Scalar::from(value.value.clone()).0;
+    let number = |name: &str| value(name).and_then(|value| text(value)?.trim().parse().ok());
     let Some(found) = value("signalgroupstatus") else { return Ok(Groups::None) };
     let old = match found.quality {
         Quality::Recent => false,
         Quality::Old => true,
         Quality::Undefined | Quality::Unknown => return Ok(Groups::Unavailable(found.quality)),
     };
-    let Some(text) = found.value.0.clone() else {
+    let Some(text) = text(found) else {
         return Err(format!("{GROUPS_CODE} signalgroupstatus must be a string"));
     };
     if text.len() > GROUPS_MAX || !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {

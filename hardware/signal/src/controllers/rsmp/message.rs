@@ -35,6 +35,7 @@ pub enum Body {
     Alarm(Alarm),
     /// `StatusResponse` and `StatusUpdate`: the same content, asked for or subscribed to.
     Status(Status),
+    CommandResponse(CommandAnswer),
     /// Known, and nothing to do but to acknowledge.
     Other(&'static str),
     /// Messages that only a supervisor sends.
@@ -129,7 +130,7 @@ pub struct AlarmValue {
     pub value: Scalar,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Status {
     #[serde(rename = "cId")]
     pub component: String,
@@ -139,16 +140,45 @@ pub struct Status {
     pub values: Vec<StatusValue>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct StatusValue {
     #[serde(rename = "sCI")]
     pub code: String,
     #[serde(rename = "n")]
     pub name: String,
-    #[serde(rename = "s")]
-    pub value: Scalar,
+    #[serde(default, rename = "s")]
+    pub value: serde_json::Value,
     #[serde(rename = "q")]
     pub quality: Quality,
+}
+
+/// `CommandResponse`: the values in force after a command.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct CommandAnswer {
+    #[serde(rename = "cId")]
+    pub component: String,
+    #[serde(rename = "rvs")]
+    pub values: Vec<CommandValue>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct CommandValue {
+    #[serde(rename = "cCI")]
+    pub code: String,
+    #[serde(rename = "n")]
+    pub name: String,
+    #[serde(default, rename = "v")]
+    pub value: serde_json::Value,
+    /// `recent`, `old`, `undefined` or `unknown`.
+    #[serde(default)]
+    pub age: String,
+}
+
+impl CommandValue {
+    /// The site has such a component and such a command.
+    pub fn is_known(&self) -> bool {
+        !matches!(self.age.as_str(), "undefined" | "unknown")
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -160,6 +190,16 @@ pub enum Quality {
     /// The component does not exist.
     Undefined,
     Unknown,
+}
+
+impl Quality {
+    /// Whether there is a value at all.
+    pub fn is_told(self) -> bool {
+        match self {
+            Quality::Recent | Quality::Old => true,
+            Quality::Undefined | Quality::Unknown => false,
+        }
+    }
 }
 
 /// A value as text; numbers of equipment that forgets the quotes are taken too, lists are not looked into.
@@ -242,7 +282,7 @@ fn body(kind: &str, value: serde_json::Value) -> Result<Body, String> {
         "AggregatedStatus" => Body::AggregatedStatus(read(kind, value)?),
         "Alarm" => Body::Alarm(read(kind, value)?),
         "StatusResponse" | "StatusUpdate" => Body::Status(read(kind, value)?),
-        "CommandResponse" => Body::Other("CommandResponse"),
+        "CommandResponse" => Body::CommandResponse(read(kind, value)?),
         "ComponentList" => Body::Other("ComponentList"),
         "AggregatedStatusRequest" => Body::NotForUs("AggregatedStatusRequest"),
         "StatusRequest" => Body::NotForUs("StatusRequest"),

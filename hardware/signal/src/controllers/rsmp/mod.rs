@@ -6,16 +6,24 @@
 mod content;
 mod frame;
 mod message;
+mod order;
+mod orders;
 mod outgoing;
 mod phase;
 mod supervisor;
+mod sxl;
 mod version;
 mod wishes;
 
 #[cfg(test)]
 mod content_tests;
 #[cfg(test)]
+mod order_tests;
+#[cfg(test)]
 mod supervisor_tests;
+
+pub use order::AlarmStep;
+pub use sxl::Value;
 
 use super::{At, Controller, Session, SessionSettings};
 

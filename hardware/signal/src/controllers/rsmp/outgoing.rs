@@ -73,6 +73,63 @@ pub enum Outgoing {
         #[serde(rename = "sS")]
         what: Vec<Subscription>,
     },
+    StatusUnsubscribe {
+        #[serde(rename = "mId")]
+        id: String,
+        #[serde(flatten)]
+        about: About,
+        #[serde(rename = "sS")]
+        what: Vec<StatusName>,
+    },
+    CommandRequest {
+        #[serde(rename = "mId")]
+        id: String,
+        #[serde(flatten)]
+        about: About,
+        #[serde(rename = "arg")]
+        arguments: Vec<CommandArgument>,
+    },
+    Alarm {
+        #[serde(rename = "mId")]
+        id: String,
+        #[serde(flatten)]
+        about: About,
+        #[serde(flatten)]
+        alarm: AlarmName,
+    },
+    /// From core 3.1.4 on.
+    AggregatedStatusRequest {
+        #[serde(rename = "mId")]
+        id: String,
+        #[serde(flatten)]
+        about: About,
+    },
+}
+
+/// One argument of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CommandArgument {
+    #[serde(rename = "cCI")]
+    pub code: &'static str,
+    #[serde(rename = "cO")]
+    pub command: &'static str,
+    #[serde(rename = "n")]
+    pub name: &'static str,
+    #[serde(rename = "v")]
+    pub value: serde_json::Value,
+}
+
+/// An alarm, and what is to be done with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AlarmName {
+    #[serde(rename = "aCId")]
+    pub code: String,
+    #[serde(rename = "xACId")]
+    pub external: String,
+    #[serde(rename = "aSp")]
+    pub step: &'static str,
+    #[serde(rename = "aTs", skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
 }
 
 /// The component a request is about.
@@ -121,7 +178,11 @@ impl Outgoing {
             | Outgoing::VersionResponse { id, .. }
             | Outgoing::Watchdog { id, .. }
             | Outgoing::StatusRequest { id, .. }
-            | Outgoing::StatusSubscribe { id, .. } => Some(id),
+            | Outgoing::StatusSubscribe { id, .. }
+            | Outgoing::StatusUnsubscribe { id, .. }
+            | Outgoing::CommandRequest { id, .. }
+            | Outgoing::Alarm { id, .. }
+            | Outgoing::AggregatedStatusRequest { id, .. } => Some(id),
         }
     }
 
@@ -134,6 +195,10 @@ impl Outgoing {
             Outgoing::Watchdog { .. } => "Watchdog",
             Outgoing::StatusRequest { .. } => "StatusRequest",
             Outgoing::StatusSubscribe { .. } => "StatusSubscribe",
+            Outgoing::StatusUnsubscribe { .. } => "StatusUnsubscribe",
+            Outgoing::CommandRequest { .. } => "CommandRequest",
+            Outgoing::Alarm { .. } => "Alarm",
+            Outgoing::AggregatedStatusRequest { .. } => "AggregatedStatusRequest",
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::sxl::SxlVersion;
 use super::version::Core;
 use crate::controllers::KnownSite;
 
@@ -29,6 +30,7 @@ pub enum Phase {
 pub struct Site {
     pub known: KnownSite,
     pub core: Core,
+    pub sxl: SxlVersion,
 }
 
 /// A link that is up, by `At::elapsed`.

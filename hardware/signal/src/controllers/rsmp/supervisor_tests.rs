@@ -71,6 +71,7 @@ fn told(action: Action) -> String {
             alarm.description,
         ),
         Action::Keep(SignalReport::Link { .. }) => "keep link".into(),
+        Action::Answered { number, answer } => format!("answered {number}: {answer:?}"),
         Action::Warn(text) => format!("warn {text}"),
         Action::Close { reason } => format!("close: {reason}"),
     }

@@ -3,20 +3,24 @@
 //! Site Version -> our Version -> Watchdogs both ways -> aggregated status, alarms, buffered messages -> our
 //! subscription ("Communication establishment between sites and supervision system").
 
+mod session;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use hardware_ports::sink::SignalReport;
 use models_domain::DurationMs;
 
-use super::content::{self, Groups};
-use super::frame::{Frames, wrap};
-use super::message::{self, Body, Incoming, Malformed, Quality, Status, VersionRequest};
-use super::outgoing::{Outgoing, timestamp};
-use super::phase::{Established, Phase, Site, Unacknowledged};
-use super::version;
-use super::wishes::Wish;
-use crate::controllers::{Action, At, Session, SessionSettings};
+use crate::controllers::rsmp::content::{self, Groups};
+use crate::controllers::rsmp::frame::{Frames, wrap};
+use crate::controllers::rsmp::message::{self, Body, Incoming, Malformed, Quality, Status, VersionRequest};
+use crate::controllers::rsmp::orders::Orders;
+use crate::controllers::rsmp::outgoing::{Outgoing, timestamp};
+use crate::controllers::rsmp::phase::{Established, Phase, Site, Unacknowledged};
+use crate::controllers::rsmp::sxl::{Code, SxlVersion};
+use crate::controllers::rsmp::version;
+use crate::controllers::rsmp::wishes::Wish;
+use crate::controllers::{Action, At, SessionSettings};
 
 /// Packets without a readable number, which cannot be refused by one; after so many it is no RSMP site.
 const UNREADABLE_MAX: u32 = 20;
@@ -38,6 +42,7 @@ pub struct Supervisor {
     unacknowledged: BTreeMap<String, Unacknowledged>,
     /// Requests of ours, sent one by one.
     wishes: VecDeque<Wish>,
+    orders: Orders,
     /// Not before this moment is the next wish sent.
     wish_at: Duration,
     unreadable: u32,
@@ -55,6 +60,7 @@ impl Supervisor {
             phase: Phase::Introduction { until },
             unacknowledged: BTreeMap::new(),
             wishes: VecDeque::new(),
+            orders: Orders::default(),
             wish_at: Duration::ZERO,
             unreadable: 0,
             warnings: 0,
@@ -69,13 +75,17 @@ impl Supervisor {
             Err(malformed) => return self.refuse_malformed(malformed),
         };
         match message.body {
-            Body::Ack(ack) => drop(self.unacknowledged.remove(&ack.id)),
+            Body::Ack(ack) => {
+                self.unacknowledged.remove(&ack.id);
+                self.actions.extend(self.orders.acknowledged(&ack.id));
+            }
             Body::NotAck(refusal) => self.refused(&refusal.id, refusal.reason.unwrap_or_default()),
             body @ (Body::Version(_)
             | Body::Watchdog(_)
             | Body::AggregatedStatus(_)
             | Body::Alarm(_)
             | Body::Status(_)
+            | Body::CommandResponse(_)
             | Body::Other(_)
             | Body::NotForUs(_)) => self.message(at, Incoming { id: message.id, body }),
         }
@@ -117,12 +127,12 @@ impl Supervisor {
         };
         self.actions.push_back(Action::Identified { site: site_id.clone() });
         self.answer(Outgoing::MessageAck { id });
-        let core = common.core;
+        let (core, sxl) = (common.core, SxlVersion::parse(&common.sxl.version));
         let answer =
             common.answer((self.settings.new_message_id)(), self.settings.supervisor_id.clone(), site_id);
         self.request(at, answer);
         let until = at.elapsed + self.settings.timing.acknowledgement;
-        self.phase = Phase::FirstWatchdog { until, site: Site { known, core } };
+        self.phase = Phase::FirstWatchdog { until, site: Site { known, core, sxl } };
     }
 
     fn establish(&mut self, at: At, site: Site) {
@@ -157,6 +167,10 @@ impl Supervisor {
                 })
             }
             Body::Status(status) => self.status(at, &status),
+            Body::CommandResponse(answer) => {
+                self.actions.extend(self.orders.answered(&answer));
+                Ok(())
+            }
             Body::Other(_) => Ok(()),
             Body::NotForUs(kind) => Err(format!("{kind} is for sites; this is a supervisor")),
             Body::Version(_) => Err("Version was exchanged already".to_owned()),
@@ -208,6 +222,14 @@ impl Supervisor {
         if main.is_some_and(|main| main != status.component) {
             return Ok(());
         }
+        for value in &status.values {
+            let known = Code::status(&value.code).and_then(|code| code.argument(&value.name));
+            let odd =
+                known.filter(|_| value.quality.is_told()).and_then(|known| known.read(&value.value).err());
+            if let Some(odd) = odd {
+                self.warn(format!("{}: {odd}", value.code));
+            }
+        }
         match self.junction(|junction| content::groups(junction, at.utc, status))? {
             Groups::Reported(report) => {
                 if matches!(&report, SignalReport::Groups { groups, .. } if groups.old) {
@@ -248,6 +270,9 @@ impl Supervisor {
 
     fn refused(&mut self, id: &str, reason: String) {
         let Some(refused) = self.unacknowledged.remove(id) else { return };
+        if let Some(answer) = self.orders.refused(id, &reason) {
+            return self.actions.push_back(answer);
+        }
         let text = format!(
             "the site refused our {}: {}",
             refused.kind,
@@ -319,6 +344,25 @@ impl Supervisor {
         (established && self.unacknowledged.is_empty() && !self.wishes.is_empty()).then_some(self.wish_at)
     }
 
+    /// An order goes as soon as nothing of ours is unacknowledged: somebody waits for it.
+    fn order_due(&self) -> Option<Duration> {
+        let established = matches!(self.phase, Phase::Established(_));
+        (established && self.unacknowledged.is_empty() && self.orders.wait()).then_some(Duration::ZERO)
+    }
+
+    fn send_order(&mut self, at: At) {
+        let Phase::Established(established) = &self.phase else { return };
+        if self.order_due().is_none() {
+            return;
+        }
+        let main = established.site.known.main_component.clone();
+        let id = (self.settings.new_message_id)();
+        let until = at.elapsed + self.settings.timing.acknowledgement;
+        if let Some(message) = self.orders.next(at.utc, id, main, until) {
+            self.request(at, message);
+        }
+    }
+
     fn send_wish(&mut self, at: At) {
         let Phase::Established(established) = &mut self.phase else { return };
         let Some(wish) = self.wishes.pop_front() else { return };
@@ -327,68 +371,5 @@ impl Supervisor {
         let id = (self.settings.new_message_id)();
         let message = wish.message(id, established.site.core, established.site.known.main_component.clone());
         self.request(at, message);
-    }
-}
-
-impl Session for Supervisor {
-    fn receive(&mut self, at: At, bytes: &[u8]) {
-        let packets = match self.frames.push(bytes) {
-            Ok(packets) => packets,
-            Err(too_long) => return self.close(too_long.to_string()),
-        };
-        for packet in packets {
-            if self.closed {
-                return;
-            }
-            self.packet(at, &packet);
-        }
-    }
-
-    fn poll_timeout(&self) -> Duration {
-        let phase = match &self.phase {
-            Phase::Introduction { until } | Phase::FirstWatchdog { until, .. } => *until,
-            Phase::Established(established) => established
-                .watchdog_next
-                .min(established.watchdog_heard + self.settings.timing.watchdog_timeout),
-        };
-        let unacknowledged = self.unacknowledged.values().map(|one| one.until);
-        unacknowledged.chain(self.wish_due()).fold(phase, Duration::min)
-    }
-
-    fn handle_timeout(&mut self, at: At) {
-        if self.closed {
-            return;
-        }
-        if let Some(late) = self.unacknowledged.values().find(|one| one.until <= at.elapsed) {
-            let text = format!("the site did not acknowledge our {} in time", late.kind);
-            return self.close(text);
-        }
-        let timing = self.settings.timing;
-        match &mut self.phase {
-            Phase::Introduction { until } if *until <= at.elapsed => {
-                self.close("no RSMP Version came in time".to_owned());
-            }
-            Phase::FirstWatchdog { until, .. } if *until <= at.elapsed => {
-                self.close("no Watchdog came after the Version".to_owned());
-            }
-            Phase::Introduction { .. } | Phase::FirstWatchdog { .. } => {}
-            Phase::Established(established) => {
-                if established.watchdog_heard + timing.watchdog_timeout <= at.elapsed {
-                    return self.close("the site's Watchdog is missing".to_owned());
-                }
-                if established.watchdog_next <= at.elapsed {
-                    established.watchdog_next = at.elapsed + timing.watchdog_interval;
-                    let id = (self.settings.new_message_id)();
-                    self.request(at, Outgoing::Watchdog { id, at: timestamp(at.utc) });
-                }
-                if self.wish_due().is_some_and(|due| due <= at.elapsed) {
-                    self.send_wish(at);
-                }
-            }
-        }
-    }
-
-    fn poll(&mut self) -> Option<Action> {
-        self.actions.pop_front()
     }
 }

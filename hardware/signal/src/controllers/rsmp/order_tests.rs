@@ -1,0 +1,190 @@
+//! Orders from the desk to the wire and back, as tables.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use models_domain::{JunctionId, UtcMillis};
+use serde_json::{Value as Json, json};
+
+use super::CONTROLLER;
+use super::order::AlarmStep;
+use super::sxl::Value;
+use crate::controllers::{Action, Answer, Asked, At, KnownSite, Order, Session, SessionSettings, Timing};
+
+const ID: &str = "00000000-0000-4000-8000-000000000000";
+
+fn at(second: u64) -> At {
+    At { utc: UtcMillis(1_800_000_000_000 + second as i64 * 1000), elapsed: Duration::from_secs(second) }
+}
+
+/// A session that is up, of a site with this version of the list; its own requests are sent and acknowledged.
+fn session(sxl: &str) -> Box<dyn Session> {
+    let known = KnownSite { junction: JunctionId::new("kim-ma").unwrap(), main_component: "TC".into() };
+    let settings = SessionSettings {
+        sites: Arc::new([("HN".to_owned(), known)].into()),
+        supervisor_id: "hanoi".into(),
+        timing: Timing { pace: Duration::ZERO, ..Timing::default() },
+        new_message_id: || ID.to_owned(),
+    };
+    let mut session = (CONTROLLER.open)(at(0), settings);
+    let version = json!({ "type": "Version", "mId": ID, "RSMP": [{ "vers": "3.2.2" }], "siteId": [{ "sId": "HN" }], "SXL": sxl });
+    let watchdog = json!({ "type": "Watchdog", "mId": ID, "wTs": "2027-01-15T08:00:00.000Z" });
+    for message in [version, ack(), watchdog] {
+        hear(session.as_mut(), 0, message);
+    }
+    for _ in 0..4 {
+        session.handle_timeout(at(1));
+        hear(session.as_mut(), 1, ack());
+    }
+    session
+}
+
+fn ack() -> Json {
+    json!({ "type": "MessageAck", "oMId": ID })
+}
+
+/// What the session does when the site says this.
+fn hear(session: &mut dyn Session, second: u64, mut message: Json) -> Vec<String> {
+    message["mType"] = json!("rSMsg");
+    session.receive(at(second), format!("{message}\u{c}").as_bytes());
+    drain(session)
+}
+
+fn order(session: &mut dyn Session, second: u64, what: Asked) -> Vec<String> {
+    session.order(Order { number: 7, what });
+    let told = drain(session);
+    if !told.is_empty() {
+        return told;
+    }
+    assert!(session.poll_timeout() <= at(second).elapsed, "an order goes at once");
+    session.handle_timeout(at(second));
+    drain(session)
+}
+
+/// Orders and answers; acknowledgements of ours are left out.
+fn drain(session: &mut dyn Session) -> Vec<String> {
+    let told = |action| match action {
+        Action::Answered { number, answer } => Some(format!("{number} {answer:?}")),
+        Action::Send(bytes) => {
+            let message: Json = serde_json::from_slice(&bytes[..bytes.len() - 1]).unwrap();
+            let kind = message["type"].as_str().unwrap().to_owned();
+            let told = match kind.as_str() {
+                "CommandRequest" => message["arg"].to_string(),
+                "Alarm" => format!("{} {} {}", message["aSp"], message["aCId"], message["cId"]),
+                "AggregatedStatusRequest" => message["cId"].to_string(),
+                _ => return None,
+            };
+            Some(format!("{kind} {told}"))
+        }
+        Action::Warn(text) => Some(format!("warn {text}")),
+        Action::Close { reason } => Some(format!("close {reason}")),
+        Action::Identified { .. } | Action::Up { .. } | Action::Keep(_) => None,
+    };
+    std::iter::from_fn(|| session.poll()).filter_map(told).collect()
+}
+
+fn plan(number: i64) -> Asked {
+    let values = [
+        ("status", Value::Boolean(true)),
+        ("securityCode", Value::Text("1111".into())),
+        ("timeplan", Value::Integer(number)),
+    ];
+    command("M0002", &values)
+}
+
+fn command(code: &str, values: &[(&str, Value)]) -> Asked {
+    let values = values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    Asked::Command { code: code.into(), component: None, values }
+}
+
+/// The site's answer to `plan`, with this plan and this age.
+fn answer(number: &str, age: &str) -> Json {
+    let value = |name: &str, value: &str| json!({ "cCI": "M0002", "n": name, "v": value, "age": age });
+    let values = [value("status", "true"), value("securityCode", ""), value("timeplan", number)];
+    json!({ "type": "CommandResponse", "mId": ID, "cId": "TC", "cTS": "2027-01-15T08:00:02.000Z", "rvs": values })
+}
+
+#[test]
+fn a_command_is_sent_and_read_back() {
+    let mut session = session("1.2.1");
+    assert_eq!(
+        order(session.as_mut(), 2, plan(3)),
+        [
+            r#"CommandRequest [{"cCI":"M0002","cO":"setPlan","n":"status","v":"True"},{"cCI":"M0002","cO":"setPlan","n":"securityCode","v":"1111"},{"cCI":"M0002","cO":"setPlan","n":"timeplan","v":"3"}]"#
+        ]
+    );
+    assert_eq!(hear(session.as_mut(), 2, ack()), Vec::<String>::new());
+    assert_eq!(hear(session.as_mut(), 3, answer("3", "recent")), ["7 Done"]);
+    assert_eq!(hear(session.as_mut(), 3, answer("3", "recent")), Vec::<String>::new());
+}
+
+#[test]
+fn what_else_may_become_of_a_command() {
+    #[track_caller]
+    fn check(said: Json, want: &str) {
+        let mut session = session("1.2.1");
+        order(session.as_mut(), 2, plan(3));
+        assert_eq!(hear(session.as_mut(), 3, said), [want]);
+    }
+    check(answer("2", "recent"), r#"7 Otherwise("timeplan is \"2\", not \"3\"")"#);
+    check(answer("3", "undefined"), r#"7 Refused("the controller has no such component or command")"#);
+    let refusal = json!({ "type": "MessageNotAck", "oMId": ID, "rea": "wrong security code" });
+    check(refusal, r#"7 Refused("wrong security code")"#);
+    let mut session = session("1.2.1");
+    order(session.as_mut(), 2, plan(3));
+    hear(session.as_mut(), 2, ack());
+    session.handle_timeout(at(31));
+    session.handle_timeout(at(32));
+    assert_eq!(drain(session.as_mut()), ["7 None"]);
+}
+
+#[test]
+fn what_the_sites_list_does_not_allow_is_never_sent() {
+    #[track_caller]
+    fn check(sxl: &str, asked: Asked, want: &str) {
+        assert_eq!(order(session(sxl).as_mut(), 2, asked), [format!("7 Refused({want:?})")]);
+    }
+    check("1.2.1", plan(0), "M0002: timeplan must be a whole number from 1 to 255, not \"0\"");
+    check("1.2.1", command("M0999", &[]), "there is no command \"M0999\"");
+    check("1.0.15", command("M0023", &[]), "command M0023 is not in the site's signal exchange list");
+    check(
+        "1.1",
+        command("M0004", &[("x", Value::Boolean(true))]),
+        "M0004 has no argument \"x\" in the site's signal exchange list; M0004: status is missing; M0004: securityCode is missing",
+    );
+    let secret = [("status", Value::Boolean(true)), ("securityCode", Value::Integer(1234))];
+    check("1.1", command("M0004", &secret), "M0004: securityCode cannot be sent");
+}
+
+#[test]
+fn alarms_and_the_aggregated_status() {
+    let mut session = session("1.2.1");
+    for (step, name) in [
+        (AlarmStep::Acknowledge, "Acknowledge"),
+        (AlarmStep::Suspend, "Suspend"),
+        (AlarmStep::Resume, "Resume"),
+        (AlarmStep::Request, "Request"),
+    ] {
+        let asked =
+            Asked::Alarm { component: "DL1".into(), code: "A0302".into(), external: String::new(), step };
+        assert_eq!(order(session.as_mut(), 2, asked), [format!("Alarm \"{name}\" \"A0302\" \"DL1\"")]);
+        assert_eq!(hear(session.as_mut(), 2, ack()), ["7 Done"]);
+    }
+    assert_eq!(order(session.as_mut(), 3, Asked::AggregatedStatus), ["AggregatedStatusRequest \"TC\""]);
+    assert_eq!(hear(session.as_mut(), 3, ack()), ["7 Done"]);
+}
+
+#[test]
+fn nothing_is_sent_before_the_link_is_up_and_no_code_is_printed() {
+    let settings = SessionSettings {
+        sites: Arc::default(),
+        supervisor_id: "hanoi".into(),
+        timing: Timing::default(),
+        new_message_id: || ID.to_owned(),
+    };
+    let mut session = (CONTROLLER.open)(at(0), settings);
+    session.order(Order { number: 1, what: plan(1) });
+    let refused = Answer::Refused("the link to the controller is not up".into());
+    assert_eq!(session.poll(), Some(Action::Answered { number: 1, answer: refused }));
+    assert!(!format!("{:?}", plan(1)).contains("1111"));
+}

@@ -1,0 +1,135 @@
+//! Orders on their way: waiting, sent, and what became of them. Pure.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use models_domain::UtcMillis;
+
+use super::message::CommandAnswer;
+use super::order::{AlarmStep, Command, Outcome};
+use super::outgoing::{About, Outgoing};
+use super::sxl::{SxlVersion, Value};
+use crate::controllers::{Action, Answer, Asked, Order};
+
+/// More than this waiting at once are refused: somebody leans on a button.
+const WAITING_MAX: usize = 32;
+
+#[derive(Default)]
+pub struct Orders {
+    waiting: VecDeque<(u64, Ready)>,
+    sent: Vec<Sent>,
+}
+
+/// An order that the site's signal exchange list allows.
+enum Ready {
+    Command { component: Option<String>, command: Command },
+    Alarm { component: String, code: String, external: String, step: AlarmStep },
+    AggregatedStatus,
+}
+
+struct Sent {
+    number: u64,
+    id: String,
+    until: Duration,
+    /// Waits for its own answer; without one, the acknowledgement is all there will be.
+    command: Option<(String, Command)>,
+}
+
+impl Orders {
+    /// `version`: of the site's list, once the link is up.
+    pub fn take(&mut self, order: Order, version: Option<SxlVersion>) -> Option<Action> {
+        let number = order.number;
+        let refuse = |reason: String| Some(Action::Answered { number, answer: Answer::Refused(reason) });
+        let Some(version) = version else { return refuse("the link to the controller is not up".to_owned()) };
+        if self.waiting.len() >= WAITING_MAX {
+            return refuse(format!("{WAITING_MAX} orders wait already"));
+        }
+        let ready = match order.what {
+            Asked::Command { code, component, values } => {
+                let values: Vec<(&str, Value)> =
+                    values.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+                match Command::new(&code, version, &values) {
+                    Ok(command) => Ready::Command { component, command },
+                    Err(problems) => return refuse(problems.join("; ")),
+                }
+            }
+            Asked::Alarm { component, code, external, step } => {
+                Ready::Alarm { component, code, external, step }
+            }
+            Asked::AggregatedStatus => Ready::AggregatedStatus,
+        };
+        self.waiting.push_back((number, ready));
+        None
+    }
+
+    pub fn wait(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// The next message; it is to be answered until `until`.
+    pub fn next(
+        &mut self,
+        at: UtcMillis,
+        id: String,
+        main_component: String,
+        until: Duration,
+    ) -> Option<Outgoing> {
+        let (number, ready) = self.waiting.pop_front()?;
+        let mut sent = Sent { number, id: id.clone(), until, command: None };
+        let message = match ready {
+            Ready::Command { component, command } => {
+                let component = component.unwrap_or(main_component);
+                let message = command.message(id, component.clone());
+                sent.command = Some((component, command));
+                message
+            }
+            Ready::Alarm { component, code, external, step } => {
+                step.message(at, id, component, code, external)
+            }
+            Ready::AggregatedStatus => {
+                Outgoing::AggregatedStatusRequest { id, about: About::component(main_component) }
+            }
+        };
+        self.sent.push(sent);
+        Some(message)
+    }
+
+    pub fn acknowledged(&mut self, id: &str) -> Option<Action> {
+        let index = self.sent.iter().position(|sent| sent.id == id && sent.command.is_none())?;
+        Some(Action::Answered { number: self.sent.remove(index).number, answer: Answer::Done })
+    }
+
+    pub fn refused(&mut self, id: &str, reason: &str) -> Option<Action> {
+        let index = self.sent.iter().position(|sent| sent.id == id)?;
+        let reason = reason.chars().filter(|c| !c.is_control()).take(200).collect();
+        Some(Action::Answered { number: self.sent.remove(index).number, answer: Answer::Refused(reason) })
+    }
+
+    pub fn answered(&mut self, answer: &CommandAnswer) -> Option<Action> {
+        let outcome = |sent: &Sent| {
+            let (component, command) = sent.command.as_ref()?;
+            command.is_answered_by(component, answer).then(|| command.outcome(answer))
+        };
+        let (index, outcome) =
+            self.sent.iter().enumerate().find_map(|(index, sent)| Some((index, outcome(sent)?)))?;
+        let answer = match outcome {
+            Outcome::Done => Answer::Done,
+            Outcome::Otherwise(what) => Answer::Otherwise(what),
+            Outcome::Unknown => Answer::Refused("the controller has no such component or command".to_owned()),
+        };
+        Some(Action::Answered { number: self.sent.remove(index).number, answer })
+    }
+
+    /// When the first answer is overdue.
+    pub fn answer_due(&self) -> Option<Duration> {
+        self.sent.iter().map(|sent| sent.until).min()
+    }
+
+    /// Those that were not answered in time.
+    pub fn give_up(&mut self, now: Duration) -> Vec<Action> {
+        let (late, rest): (Vec<Sent>, Vec<Sent>) =
+            std::mem::take(&mut self.sent).into_iter().partition(|sent| sent.until <= now);
+        self.sent = rest;
+        late.into_iter().map(|sent| Action::Answered { number: sent.number, answer: Answer::None }).collect()
+    }
+}
