@@ -22,6 +22,9 @@ pub enum Chooser {
 /// Max-pressure chooses anew after so long.
 const PRESSURE_EVERY: DurationMs = DurationMs(10_000);
 
+/// Slower than this, a vehicle stands.
+const STANDS_MPS: f64 = 2.0;
+
 /// Weights and faults of one run.
 #[derive(Debug, Clone, Copy)]
 pub struct Street {
@@ -81,6 +84,8 @@ impl Steered {
             }
             Chooser::MaxPressure => self.max_pressure(at, &seen, vehicles),
         };
+        let within = vehicles.iter().filter(|vehicle| vehicle.lane.starts_with(&self.junction.inside));
+        self.keeper.occupy(within.into_iter().any(|vehicle| vehicle.speed_mps < STANDS_MPS));
         let step = self.keeper.step(at, &waiting, wish.as_ref());
         self.rescues += u64::from(step.source == Source::LongestWait);
         let state = self.state();

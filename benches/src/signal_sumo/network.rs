@@ -32,6 +32,8 @@ pub struct Junction {
     pub reach: BTreeMap<String, Vec<(usize, f64)>>,
     /// By lane within the junction that begins at a stop line: the lane of `lanes` before it.
     pub within: BTreeMap<String, usize>,
+    /// How the lanes within the junction begin.
+    pub inside: String,
     /// By outgoing lane: the groups that lead into it, and its length.
     pub exits: BTreeMap<String, (GroupSet, f64)>,
     /// By stage: the state as SUMO's own program writes it.
@@ -215,6 +217,7 @@ fn places(
         lanes: Vec::new(),
         reach: BTreeMap::new(),
         within: BTreeMap::new(),
+        inside: inside(links),
         exits,
         states: Vec::new(),
     };
@@ -232,6 +235,14 @@ fn places(
         junction.within.extend(begins.filter_map(|connection| Some((connection.get(2)?.clone(), index))));
     }
     Ok(junction)
+}
+
+/// `:JUNCTION_` of `:JUNCTION_LINK_LANE`.
+fn inside(links: &[Vec<Vec<String>>]) -> String {
+    let first =
+        links.iter().flatten().filter_map(|connection| connection.get(2)).find(|via| via.starts_with(':'));
+    let junction = first.and_then(|via| via.rsplitn(3, '_').nth(2));
+    junction.map_or_else(|| ":none".to_owned(), |junction| format!("{junction}_"))
 }
 
 /// Stop lines too short to hold a queue each, and fed by the same lanes, empty as one: whoever waits in one of them keeps

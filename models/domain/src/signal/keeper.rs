@@ -93,6 +93,11 @@ impl Keeper {
         Step { source: Source::OwnPlan, refusals }
     }
 
+    /// Whether cameras see somebody stand within the junction.
+    pub fn occupy(&mut self, occupied: bool) {
+        self.lights.occupy(occupied);
+    }
+
     /// Serves the group whose longest wait is about to be exceeded.
     fn rescue(&mut self, at: UtcMillis) -> bool {
         let Some((group, _)) = safety::overdue(&self.layout, &self.lights, at, self.lights.wanted()) else {

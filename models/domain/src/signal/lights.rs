@@ -31,13 +31,23 @@ pub struct Lights {
     wanted: GroupSet,
     /// When the stage was changed, within the layout's window.
     changes: VecDeque<UtcMillis>,
+    /// Somebody stands within the junction.
+    occupied: bool,
 }
+
+/// So much longer than its clearance times a junction is left to those who stand within it.
+pub const OCCUPIED_MAX: DurationMs = DurationMs(5_000);
 
 impl Lights {
     /// All red, and nothing known of what was before: every clearance time counts from `at`.
     pub fn all_red(layout: &Layout, at: UtcMillis) -> Self {
         let lamp = Lamp { light: Light::Red, since: at, green_ended: Some(at), waiting_since: None };
-        Self { lamps: vec![lamp; layout.groups.len()], wanted: GroupSet::EMPTY, changes: VecDeque::new() }
+        Self {
+            lamps: vec![lamp; layout.groups.len()],
+            wanted: GroupSet::EMPTY,
+            changes: VecDeque::new(),
+            occupied: false,
+        }
     }
 
     /// Taken over from a controller that shows `greens` since `at`, everything else red.
@@ -93,6 +103,12 @@ impl Lights {
         }
     }
 
+    /// Whether somebody stands within the junction, such as those who turn left and could not leave: conflicting traffic
+    /// starts up to `OCCUPIED_MAX` later then.
+    pub fn occupy(&mut self, occupied: bool) {
+        self.occupied = occupied;
+    }
+
     /// Begins a change. Only `safety` calls it, after its checks.
     pub(super) fn begin(&mut self, layout: &Layout, at: UtcMillis, wanted: &GroupSet) {
         if self.wanted == *wanted {
@@ -120,10 +136,11 @@ impl Lights {
                 lamp.since = at;
             }
         }
+        let extra = if self.occupied { OCCUPIED_MAX } else { DurationMs(0) };
         for group in self.wanted.iter() {
             let red = self.lamp(group).is_some_and(|lamp| lamp.light == Light::Red);
             if red
-                && self.clear_at(layout, group) <= at
+                && self.clear_at(layout, group) + extra <= at
                 && let Some(lamp) = self.lamps.get_mut(usize::from(group))
             {
                 lamp.light = Light::Green;

@@ -348,3 +348,18 @@ fn a_wish_that_starves_others_is_overruled() {
     }
     assert!((DurationMs(50_000)..=DurationMs(60_000)).contains(&waited_max), "{waited_max:?}");
 }
+
+#[test]
+fn conflicting_traffic_waits_for_those_within_the_junction_but_not_for_ever() {
+    let green_after_ms = |occupied_until_ms: i64| {
+        let layout = layout();
+        let mut lights = Lights::showing(&layout, UtcMillis(0), &set(&[0, 1]));
+        steer(&layout, &mut lights, UtcMillis(5_000), &wish(set(&[2]), UtcMillis(5_000))).unwrap();
+        (5_000..).step_by(500).find(|at| {
+            lights.occupy(*at < occupied_until_ms);
+            lights.tick(&layout, UtcMillis(*at));
+            lights.greens().contains(2)
+        })
+    };
+    assert_eq!([0, 12_000, 60_000].map(green_after_ms), [Some(10_000), Some(12_000), Some(15_000)]);
+}
