@@ -4,10 +4,12 @@
 //! (how a change goes), `keeper` (one junction at the pole), `adaptive` (whose wishes the keeper takes).
 
 pub mod adaptive;
+pub mod calendar;
 mod group_set;
 pub mod keeper;
 pub mod lights;
 pub mod plan;
+pub mod red_light;
 pub mod safety;
 
 #[cfg(test)]
