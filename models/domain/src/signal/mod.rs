@@ -5,6 +5,7 @@
 
 pub mod adaptive;
 pub mod calendar;
+pub mod detector;
 mod group_set;
 pub mod keeper;
 pub mod lights;
