@@ -115,6 +115,8 @@ fn report(network: &Network, results: &[(u32, Seed)]) -> Value {
             "unfinished": ours.unfinished,
             "bus_s": round(ours.bus_delay_s),
             "others_s": round(ours.other_delay_s),
+            "fixed_bus_s": fixed.map(|outcome| round(outcome.bus_delay_s)),
+            "fixed_others_s": fixed.map(|outcome| round(outcome.other_delay_s)),
             "violations": ours.violations,
         })
     });

@@ -1,8 +1,11 @@
-//! The outgoing communication buffer of a site: first in, first out, kept until acknowledged. Pure.
+//! The outgoing communication buffer of a site: first in, first out, kept until acknowledged; on disk too,
+//! when it has a journal.
 
 use std::collections::VecDeque;
 
 use serde_json::Value;
+
+use crate::keep::Journal;
 
 /// "The internal communication buffer of the device must at a minimum be sized to be able to store 10000 messages."
 const BUFFER_MAX: usize = 10_000;
@@ -14,6 +17,7 @@ const WINDOW: usize = 32;
 #[derive(Debug, Clone)]
 pub struct Entry {
     pub message: Value,
+    number: u64,
     /// The link went down before it was acknowledged: it is sent as `q = old`.
     pub old: bool,
     /// The number it was sent under on this connection.
@@ -25,15 +29,48 @@ pub struct Buffer {
     entries: VecDeque<Entry>,
     /// Thrown away because the buffer was full.
     pub lost: u64,
+    next_number: u64,
+    journal: Option<Journal>,
 }
 
 impl Buffer {
-    pub fn push(&mut self, message: Value, link_up: bool) {
-        if self.entries.len() >= BUFFER_MAX {
-            self.entries.pop_front();
-            self.lost += 1;
+    /// A buffer that goes on where `waiting` of its journal left off: all of that is old.
+    pub fn kept(journal: Journal, waiting: Vec<(u64, Value)>) -> Self {
+        let next_number = waiting.last().map_or(0, |(number, _)| number + 1);
+        let entry = |(number, message)| Entry { message, number, old: true, sent_as: None };
+        Self {
+            entries: waiting.into_iter().map(entry).collect(),
+            lost: 0,
+            next_number,
+            journal: Some(journal),
         }
-        self.entries.push_back(Entry { message, old: !link_up, sent_as: None });
+    }
+
+    pub fn push(&mut self, message: Value, link_up: bool) {
+        if self.entries.len() >= BUFFER_MAX
+            && let Some(oldest) = self.entries.pop_front()
+        {
+            self.lost += 1;
+            self.note(|journal| journal.done(oldest.number));
+        }
+        let number = self.next_number;
+        self.next_number += 1;
+        self.note(|journal| journal.push(number, &message));
+        self.entries.push_back(Entry { message, number, old: !link_up, sent_as: None });
+        if let Some(journal) = &mut self.journal
+            && let Err(err) = journal.shorten(self.entries.iter().map(|entry| (entry.number, &entry.message)))
+        {
+            eprintln!("signal-simulator: {err:#}");
+        }
+    }
+
+    /// Without a disk the controller goes on, as a real one would.
+    fn note(&mut self, write: impl FnOnce(&mut Journal) -> anyhow::Result<()>) {
+        if let Some(journal) = &mut self.journal
+            && let Err(err) = write(journal)
+        {
+            eprintln!("signal-simulator: {err:#}");
+        }
     }
 
     /// What is still here belongs to the past, and is to be sent again.
@@ -47,7 +84,11 @@ impl Buffer {
     /// "Any buffered alarm events that contains the exact same alarm event and timestamp as sent when sending all alarms
     /// should not be sent again."
     pub fn told_already(&mut self, messages: &[Value]) {
-        self.entries.retain(|entry| !messages.contains(&entry.message));
+        let (told, rest) = std::mem::take(&mut self.entries)
+            .into_iter()
+            .partition::<VecDeque<Entry>, _>(|entry| messages.contains(&entry.message));
+        self.entries = rest;
+        told.iter().for_each(|entry| self.note(|journal| journal.done(entry.number)));
     }
 
     /// The next message to send, numbered `id` from now on.
@@ -62,7 +103,9 @@ impl Buffer {
         let Some(index) = self.entries.iter().position(|entry| entry.sent_as.as_deref() == Some(id)) else {
             return false;
         };
-        self.entries.remove(index);
+        if let Some(entry) = self.entries.remove(index) {
+            self.note(|journal| journal.done(entry.number));
+        }
         true
     }
 
@@ -102,5 +145,39 @@ mod tests {
         }
         assert_eq!((buffer.lost, buffer.len()), (5, BUFFER_MAX));
         assert_eq!(buffer.next("a").unwrap().message, Value::from(5));
+    }
+    /// Ten thousand messages, a power cut between any two steps, and the rest comes as old and in order.
+    #[test]
+    fn ten_thousand_messages_survive_a_power_cut() {
+        let folder = std::env::temp_dir().join(format!("signal-simulator-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("site.jsonl");
+        let open = || {
+            let (journal, waiting) = Journal::open(&path, crate::keep::Sync::Never).unwrap();
+            Buffer::kept(journal, waiting)
+        };
+        let mut buffer = open();
+        for n in 0..BUFFER_MAX + 3 {
+            buffer.push(Value::from(n), false);
+        }
+        for n in 0..2 {
+            buffer.next(&format!("a{n}")).unwrap();
+        }
+        assert!(buffer.acknowledged("a1"));
+        // The power goes: nothing is closed or said.
+        std::mem::forget(buffer);
+        let mut buffer = open();
+        assert_eq!(buffer.len(), BUFFER_MAX - 1);
+        let mut got = Vec::new();
+        while let Some(entry) = buffer.next("x") {
+            assert!(entry.old);
+            got.push(entry.message.as_u64().unwrap());
+            assert!(buffer.acknowledged("x"));
+        }
+        let want: Vec<u64> = (3..BUFFER_MAX as u64 + 3).filter(|n| *n != 4).collect();
+        assert_eq!(got, want);
+        drop(buffer);
+        assert_eq!(open().len(), 0);
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -4,20 +4,24 @@
 mod buffer;
 mod clock;
 mod config;
+mod keep;
 mod link;
 mod plan;
 mod rsmp;
 mod street;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::buffer::Buffer;
+use crate::keep::{Journal, Sync};
 use crate::street::{Controller, Counts};
 
 /// Traffic light controllers of a street, as RSMP sites.
@@ -32,6 +36,9 @@ struct Args {
     /// The supervisor to dial.
     #[arg(long, value_name = "HOST:PORT")]
     connect: String,
+    /// Folder for what is not acknowledged yet, so that it outlives a power cut; in memory alone when left out.
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
 }
 
 /// One JSON object at the end.
@@ -65,7 +72,8 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let mut tasks = JoinSet::new();
     let mut controllers = Vec::new();
     for site in config.sites.clone() {
-        let controller = Controller::new(config.clone(), site);
+        let buffer = buffer(args.keep.as_deref(), &site.site_id)?;
+        let controller = Controller::new(config.clone(), site, buffer);
         controllers.push(controller.clone());
         let (street, link) = (controller.clone(), controller);
         let stopped = stop.clone();
@@ -91,6 +99,15 @@ async fn run(args: Args) -> anyhow::Result<()> {
         total.lost += state.buffer.lost;
     }
     say(&serde_json::to_value(&total)?)
+}
+
+/// What the site had not told when it last ran.
+fn buffer(folder: Option<&Path>, site_id: &str) -> anyhow::Result<Buffer> {
+    let Some(folder) = folder else { return Ok(Buffer::default()) };
+    std::fs::create_dir_all(folder).with_context(|| format!("making the folder {}", folder.display()))?;
+    let name: String = site_id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let (journal, waiting) = Journal::open(&folder.join(name).with_extension("jsonl"), Sync::Each)?;
+    Ok(Buffer::kept(journal, waiting))
 }
 
 /// One line of JSON on standard output, at once.

@@ -53,11 +53,11 @@ pub struct Counts {
 }
 
 impl Controller {
-    pub fn new(config: Config, site: Site) -> Arc<Self> {
+    pub fn new(config: Config, site: Site, buffer: Buffer) -> Arc<Self> {
         let shown = shown(&site, 0);
         let alarms = Fault::ALL.map(|fault| rsmp::alarm(&site, fault, false, utc_ms())).into();
         let state = State {
-            buffer: Buffer::default(),
+            buffer,
             shown,
             plan_s: 0,
             subscribed: None,
