@@ -14,6 +14,7 @@ mod reconnects;
 mod signal_sumo;
 mod street;
 mod tracker;
+mod transit;
 mod usage;
 
 use std::ffi::OsString;
@@ -42,6 +43,7 @@ const BENCHES: &[Bench] = &[
     reconnects::BENCH,
     signal_sumo::BENCH,
     tracker::BENCH,
+    transit::BENCH,
 ];
 
 fn main() -> ExitCode {
