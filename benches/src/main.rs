@@ -15,6 +15,7 @@ mod signal_sumo;
 mod street;
 mod tracker;
 mod transit;
+mod transit_feed;
 mod usage;
 
 use std::ffi::OsString;
@@ -44,6 +45,7 @@ const BENCHES: &[Bench] = &[
     signal_sumo::BENCH,
     tracker::BENCH,
     transit::BENCH,
+    transit_feed::BENCH,
 ];
 
 fn main() -> ExitCode {

@@ -72,9 +72,8 @@ impl Source {
             },
             Self::Zip(archive) => {
                 let suffix = format!("/{name}");
-                let path =
-                    archive.file_names().filter_map(Result::ok).find(|n| *n == name || n.ends_with(&suffix));
-                let path = path.map(std::borrow::Cow::into_owned);
+                let path = archive.file_names().find(|n| *n == name || n.ends_with(&suffix));
+                let path = path.map(str::to_owned);
                 let Some(path) = path else { return Ok(None) };
                 let entry = archive.by_name(&path).map_err(|e| fail(std::io::Error::other(e)))?;
                 let mut bytes = Vec::new();

@@ -42,6 +42,11 @@ pub const TERMINAL: Meters = Meters(120.0);
 const WAITS_MS_MAX: i64 = 20 * 60_000;
 const EARLY_MS_MAX: i64 = 30 * 60_000;
 const LATE_MS_MAX: i64 = 90 * 60_000;
+/// Half of the fixes of a bus on its line lie within this; beyond, it counts less and less how far.
+const AWAY_M: f64 = 25.0;
+/// By how much a run must lead before nobody's word is needed: over those of other ways, and of its own way.
+const LEAD_OTHER: f64 = 1.0;
+const LEAD_SAME: f64 = 0.2;
 const SIGNED_TRIP: f64 = 4.0;
 const SIGNED_BLOCK: f64 = 3.0;
 const SIGNED_ROUTE: f64 = 1.5;
@@ -97,6 +102,16 @@ pub fn candidates(
     found.into_iter().map(|(candidate, _)| candidate).collect()
 }
 
+/// Whether the first of `list` (best first) leads clearly enough to be believed.
+pub fn is_clear(list: &[Candidate]) -> bool {
+    let pattern = |c: &Candidate| (c.plan.feed.clone(), c.plan.timetable.trip(&c.plan.runs[c.run]).pattern);
+    let Some(best) = list.first() else { return false };
+    list[1..].iter().all(|other| {
+        let lead = if pattern(other) == pattern(best) { LEAD_SAME } else { LEAD_OTHER };
+        best.score - other.score >= lead
+    })
+}
+
 struct Fit {
     score: f64,
     along: Meters,
@@ -117,7 +132,7 @@ fn fit(plan: &DayPlan, pattern: usize, recent: &[Seen]) -> Option<Fit> {
         last = matcher.step(shape, seen, reach);
         match last {
             Some(m) => {
-                away += (m.away.0 / (reach.0 / 2.0)).powi(2);
+                away += (1.0 + (m.away.0 / AWAY_M).powi(2)).ln();
                 let place = shape.nearest(seen.position, Meters(m.along.0 - 1.0), Meters(m.along.0 + 1.0));
                 let turned = place.zip(seen.course).map(|(p, c)| super::shape::turn(p.course, c).0);
                 against += if seen.speed.0 > 2.0 && turned.is_some_and(|t| t > 100.0) { 1.0 } else { 0.0 };
@@ -131,7 +146,7 @@ fn fit(plan: &DayPlan, pattern: usize, recent: &[Seen]) -> Option<Fit> {
     let progress_m = last.along.0 - trace[0].1.0 - last.behind.0;
     let behind = if last.behind.0 > 100.0 { 6.0 } else { 0.0 };
     let unsure = if last.sure { 0.0 } else { 1.0 };
-    let mut score = -0.5 * away / count - 6.0 * against / count - behind - unsure;
+    let mut score = -away / count - 6.0 * against / count - behind - unsure;
     score -= 6.0 * f64::from(missed) / recent.len() as f64;
     score += (progress_m / 200.0).clamp(0.0, 3.0);
     Some(Fit { score, along: last.along, matcher, trace })

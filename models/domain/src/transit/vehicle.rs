@@ -72,6 +72,8 @@ pub struct Vehicle {
     pub held: Held,
     recent: VecDeque<Seen>,
     next: Option<(FeedId, RunKey)>,
+    /// When other runs were last thought of.
+    asked: Option<UtcMillis>,
     /// Metres of timetabled way that were run.
     pub service_m: f64,
 }
@@ -85,6 +87,9 @@ pub struct Found {
     pub events: Vec<TransitEvent>,
 }
 
+/// Other runs are thought of so often.
+const CALM_MS: i64 = 60_000;
+const UNCERTAIN_MS: i64 = 10_000;
 const RECENT_MAX: usize = 12;
 const RECENT_MS: i64 = 10 * 60_000;
 /// Best of the others must lead by this before it counts, and twice in a row.
@@ -111,6 +116,7 @@ impl Vehicle {
             held: Held::default(),
             recent: VecDeque::new(),
             next: None,
+            asked: None,
             service_m: 0.0,
         }
     }
@@ -178,6 +184,10 @@ impl Vehicle {
         if let Some(front) = self.doing().filter(|_| turned).map(|d| d.front) {
             self.recent.retain(|s| s.at > front);
         }
+        if !turned && !self.is_time(at) {
+            return;
+        }
+        self.asked = Some(at);
         let doing = self.doing().map(Doing::key);
         let recent: Vec<Seen> = self.recent.iter().cloned().collect();
         let signed = observed.signed.as_ref();
@@ -191,9 +201,10 @@ impl Vehicle {
         let least = if turned { SCORE_MIN_TURNED } else { SCORE_MIN };
         let own = own.filter(|_| !turned);
         let current = |c: &Candidate| doing == Some((c.plan.feed.clone(), c.plan.key(c.run)));
+        let clear = assign::is_clear(&list);
         let best = list.into_iter().find(|c| !turned || !current(c)).filter(|c| c.score >= least);
         let (Work::Running(d) | Work::Waiting(d)) = &mut self.work else {
-            if let Some(best) = best.filter(Candidate::is_begun) {
+            if let Some(best) = best.filter(|b| clear && b.is_begun()) {
                 self.adopt(best, found);
             }
             return;
@@ -214,6 +225,15 @@ impl Vehicle {
             self.work = Work::Unknown;
             self.next = None;
         }
+    }
+
+    /// Whether to think of other runs: seldom while all goes well, for it is most of the work.
+    fn is_time(&self, at: UtcMillis) -> bool {
+        let every_ms = match &self.work {
+            Work::Running(doing) if doing.off_since.is_none() && doing.doubts == 0 => CALM_MS,
+            Work::Running(_) | Work::Unknown | Work::Waiting(_) | Work::Finished { .. } => UNCERTAIN_MS,
+        };
+        self.asked.is_none_or(|asked| at.since(asked).0 >= every_ms)
     }
 
     fn adopt(&mut self, best: Candidate, found: &mut Found) {
