@@ -16,6 +16,7 @@ mod page;
 mod pictures;
 mod tasks;
 mod tls;
+mod transit;
 
 use std::io::IsTerminal;
 

@@ -58,6 +58,12 @@ impl Zone {
         self.civil(at).strftime("%Y-%m-%dT%H:%M:%S").to_string()
     }
 
+    /// Local time with its offset, as `2026-03-31T08:15:00+07:00`.
+    pub fn iso(&self, at: UtcMillis) -> String {
+        let there = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default().to_zoned(self.0.clone());
+        there.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    }
+
     /// Reads local time such as `2026-03-31 08:15:00`; `None` if it is none.
     pub fn parse_local(&self, text: &str) -> Option<UtcMillis> {
         let civil: civil::DateTime = text.parse().ok()?;

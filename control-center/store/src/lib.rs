@@ -7,6 +7,7 @@
 mod audit;
 mod enrolled;
 mod errs;
+mod fixes;
 mod gateways;
 mod ingest;
 mod measures;

@@ -54,6 +54,9 @@ pub struct StopTimeUpdate {
     pub departure: Option<StopTimeEvent>,
     #[prost(string, optional, tag = "4")]
     pub stop_id: Option<String>,
+    /// 0: as in the timetable.
+    #[prost(int32, optional, tag = "5")]
+    pub schedule_relationship: Option<i32>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -126,8 +129,6 @@ pub struct VehicleDescriptor {
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Alert {
-    #[prost(message, repeated, tag = "1")]
-    pub active_period: Vec<TimeRange>,
     #[prost(message, repeated, tag = "5")]
     pub informed_entity: Vec<EntitySelector>,
     /// 1: unknown.
@@ -138,14 +139,6 @@ pub struct Alert {
     pub effect: Option<i32>,
     #[prost(message, optional, tag = "10")]
     pub header_text: Option<TranslatedString>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct TimeRange {
-    #[prost(uint64, optional, tag = "1")]
-    pub start: Option<u64>,
-    #[prost(uint64, optional, tag = "2")]
-    pub end: Option<u64>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -10,7 +10,7 @@ use models_domain::{UtcMillis, VehicleId};
 
 use crate::gtfs_realtime::{
     Alert, EntitySelector, FeedEntity, FeedHeader, FeedMessage, Position, StopTimeEvent, StopTimeUpdate,
-    TimeRange, TranslatedString, Translation, TripDescriptor, TripUpdate, VehicleDescriptor, VehiclePosition,
+    TranslatedString, Translation, TripDescriptor, TripUpdate, VehicleDescriptor, VehiclePosition,
 };
 
 /// A bus within this way of its next stop is coming in.
@@ -45,6 +45,7 @@ pub fn trip_updates(
                 arrival: Some(event(arrive_s)),
                 departure: Some(event(depart_s)),
                 stop_id: Some(a.stop.0.clone()),
+                schedule_relationship: Some(0),
             });
         }
         let trip = descriptor(&outlook.plan, run);
@@ -141,7 +142,6 @@ pub fn alerts<'a>(
         Some(FeedEntity {
             id: format!("a-{}-{}", event.finding.name(), entity_id(key)),
             alert: Some(Alert {
-                active_period: vec![TimeRange { start: Some(seconds(event.began)), end: None }],
                 informed_entity: vec![EntitySelector {
                     trip: Some(descriptor(plan, &plan.runs[run])),
                     ..EntitySelector::default()
