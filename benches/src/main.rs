@@ -14,6 +14,8 @@ mod reconnects;
 mod signal_sumo;
 mod street;
 mod tracker;
+mod transit;
+mod transit_feed;
 mod usage;
 
 use std::ffi::OsString;
@@ -42,6 +44,8 @@ const BENCHES: &[Bench] = &[
     reconnects::BENCH,
     signal_sumo::BENCH,
     tracker::BENCH,
+    transit::BENCH,
+    transit_feed::BENCH,
 ];
 
 fn main() -> ExitCode {

@@ -14,6 +14,7 @@ use crate::auth::sessions::Sessions;
 use crate::city_view::CityView;
 use crate::gateways::Gateways;
 use crate::pictures::Pictures;
+use crate::transit::Transit;
 
 pub struct Hall {
     pub clock: Arc<dyn Clock>,
@@ -24,6 +25,8 @@ pub struct Hall {
     pub gateways: Gateways,
     pub view: CityView,
     pub pictures: Pictures,
+    /// The buses: who does what, and what passengers are told.
+    pub transit: Transit,
     pub sessions: Sessions,
     pub passwords: Passwords,
     /// Turns for searching tracks.

@@ -16,6 +16,7 @@ mod page;
 mod pictures;
 mod tasks;
 mod tls;
+mod transit;
 
 use std::io::IsTerminal;
 
@@ -37,6 +38,9 @@ enum Command {
     GatewayCertificate(commands::gateway_certificate::Args),
     /// A gateway may not speak any more: a running hall cuts it off.
     RevokeGateway(commands::revoke_gateway::Args),
+    /// Checks an operator's timetable, or takes it in.
+    #[command(subcommand)]
+    Gtfs(commands::gtfs::Command),
     /// Prints totals of what is stored, as one line of JSON.
     Figures(commands::figures::Args),
     /// Prints who looked at what, when and why, as lines of JSON.
@@ -58,6 +62,7 @@ fn main() -> std::process::ExitCode {
         Command::Serve(args) => commands::serve::run(&args),
         Command::GatewayCertificate(args) => commands::gateway_certificate::run(&args),
         Command::RevokeGateway(args) => commands::revoke_gateway::run(&args),
+        Command::Gtfs(command) => commands::gtfs::run(&command),
         Command::Figures(args) => commands::figures::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::ResetPassword(args) => commands::reset_password::run(&args),

@@ -34,11 +34,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("control-center/core", &["models-domain"]),
+    ("control-center/gtfs", &["models-domain"]),
     ("control-center/store", &["models-domain"]),
     (
         "control-center",
         &[
             "control-center-core",
+            "control-center-gtfs",
             "control-center-store",
             "hardware-bus",
             "hardware-ports",
@@ -50,6 +52,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "benches",
         &[
+            "control-center-gtfs",
             "hardware-bus",
             "hardware-camera",
             "hardware-ports",
@@ -78,6 +81,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("image", &["models/vision", "hardware/infer"]),
     ("zenoh", &["hardware/bus"]),
     ("sqlx", &["control-center/store"]),
+    ("zip", &["control-center/gtfs"]),
+    ("jiff", &["control-center/gtfs"]),
     ("tonic", &["models/wire", "control-center"]),
     ("tonic-web", &["control-center"]),
     ("tonic-health", &["control-center"]),

@@ -53,6 +53,7 @@ pub async fn router(hall: &Arc<Hall>) -> anyhow::Result<Router> {
     let pages = Router::new().fallback(page::serve);
     Ok(Router::new()
         .route_service("/{service}/{method}", by_content(calls, pages.clone()))
+        .merge(crate::transit::web::router(hall))
         .fallback_service(pages)
         .layer(axum::middleware::from_fn_with_state(hall.clone(), guard::guard))
         .layer(axum::middleware::from_fn_with_state(hall.clone(), headers::add)))

@@ -52,7 +52,7 @@ pub async fn guard(State(hall): State<Arc<Hall>>, mut request: Request, next: Ne
     }
 }
 
-/// What needs no session: signing in, and the files that the sign-in page is made of.
+/// What needs no session: signing in, the files that the sign-in page is made of, and what passengers are told of buses.
 fn is_open(method: &Method, path: &str) -> bool {
     if path == SIGN_IN_CALL {
         return method == Method::POST;
@@ -62,7 +62,7 @@ fn is_open(method: &Method, path: &str) -> bool {
         || path.starts_with("/sign-in/")
         || path.starts_with("/assets/sign-in-")
         || path.starts_with("/assets/shared-");
-    read && file
+    read && (file || crate::transit::web::is_open(path))
 }
 
 /// Signing in must be a call too: a foreign page could otherwise sign its victim in as somebody else.

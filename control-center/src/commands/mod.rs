@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod figures;
 pub mod gateway_certificate;
+pub mod gtfs;
 pub mod reset_password;
 pub mod revoke_gateway;
 pub mod serve;

@@ -24,6 +24,7 @@ use crate::gateways::{self, Gateways};
 use crate::hall::Hall;
 use crate::pictures::Pictures;
 use crate::tls::{Authority, Files};
+use crate::transit::Transit;
 use crate::{api, tasks};
 
 #[derive(clap::Args)]
@@ -69,6 +70,7 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
     let hall = Arc::new(Hall {
         view: CityView::new(),
         pictures: Pictures::default(),
+        transit: Transit::new(salt()?),
         sessions: Sessions::new(store.clone(), clock.clone(), config.session_hours),
         passwords: Passwords::new()?,
         searches: Semaphore::new(api::SEARCHES),
@@ -117,6 +119,12 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
     drop(tokio::time::timeout(BUS_ENDS, hall.bus.close()).await);
     hall.store.close().await;
     ended
+}
+
+fn salt() -> anyhow::Result<[u8; 16]> {
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).map_err(|e| anyhow::anyhow!("asking the system for random bytes: {e}"))?;
+    Ok(salt)
 }
 
 async fn no_calls(handle: &Handle<SocketAddr>) {

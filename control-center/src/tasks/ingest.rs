@@ -8,7 +8,7 @@ use anyhow::Context;
 use control_center_core::ingest::{Batch, Ingest, Run};
 use control_center_store::{Commit, Gap, Kind, NewEvent, StoreError};
 use hardware_ports::bus::{Delivery, Message};
-use models_domain::{Event, GatewayId, Seq, UtcMillis};
+use models_domain::{Event, EventBody, GatewayId, Seq, UtcMillis};
 use models_wire::convert::event::from_wire;
 use models_wire::keys::{ALL_EVENTS, Key, What};
 use models_wire::raw::RawEventBatch;
@@ -152,6 +152,17 @@ async fn confirm(hall: &Hall, ingest: &mut Ingest) {
 /// Shows viewers what is stored now.
 fn show(hall: &Hall, commit: Commit) {
     let now = commit.at;
+    hall.transit.offer(commit.events.iter().filter_map(|new| match &new.event.as_ref()?.body {
+        EventBody::Fix(fix) => Some(fix.clone()),
+        EventBody::LineCrossing { .. }
+        | EventBody::Counts { .. }
+        | EventBody::Rule { .. }
+        | EventBody::CameraStats { .. }
+        | EventBody::CameraState { .. }
+        | EventBody::Signal { .. }
+        | EventBody::SignalAlarm { .. }
+        | EventBody::SignalState { .. } => None,
+    }));
     let mut listed: VecDeque<v1::StoredEvent> = VecDeque::new();
     hall.view.change(now, |city| {
         let mut changes = Vec::new();

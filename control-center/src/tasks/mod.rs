@@ -5,6 +5,7 @@ mod housekeeping;
 mod ingest;
 mod presence;
 pub mod state;
+mod transit;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ static ALL: &[Task] = &[
     Task { name: "presence", run: |hall| Box::pin(presence::run(hall)) },
     Task { name: "state", run: |hall| Box::pin(state::run(hall)) },
     Task { name: "ingest", run: |hall| Box::pin(ingest::run(hall)) },
+    Task { name: "transit", run: |hall| Box::pin(transit::run(hall)) },
     Task { name: "housekeeping", run: |hall| Box::pin(housekeeping::run(hall)) },
 ];
 

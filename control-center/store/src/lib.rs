@@ -1,11 +1,13 @@
 //! The only crate with SQL. Today SQLite in one file; PostgreSQL comes behind the same [`Store`].
 //!
 //! Suggested reading order: `open`, `ingest` (the one writer of events), `minutes` (sums),
-//! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `audit`, `stills`.
+//! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `audit`, `stills`,
+//! `timetables`.
 
 mod audit;
 mod enrolled;
 mod errs;
+mod fixes;
 mod gateways;
 mod ingest;
 mod measures;
@@ -15,6 +17,7 @@ mod people;
 mod read;
 mod rows;
 mod stills;
+mod timetables;
 
 pub use audit::AuditLine;
 pub use enrolled::EnrolledRow;
@@ -26,6 +29,7 @@ pub use minutes::{CountRow, Figures, Span, WatchedRow};
 pub use open::Store;
 pub use people::SessionRow;
 pub use read::{EventRow, ListFilter, PageKey};
+pub use timetables::TimetableRow;
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod access;
+mod buses;
 mod closed;
 mod harness;
 mod sign_in;

@@ -2,6 +2,7 @@
 
 pub mod certificates;
 pub mod convert;
+pub mod gtfs_realtime;
 pub mod keys;
 pub mod raw;
 

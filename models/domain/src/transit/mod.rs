@@ -1,4 +1,24 @@
-//! Public transport: where a vehicle is.
+//! Public transport: where a vehicle is, and what that means for the timetable.
+//!
+//! Suggested reading order: `timetable` (what is to be), `shape` and `matching` (where on its way a bus is), `assign` (which
+//! run it does), `vehicle` and `day` (all of that for one bus, with `passing`s and `finding`s), `headway`, `pace`, `eta`, `hold`; `fleet` (all buses), `accuracy`.
+
+pub mod accuracy;
+pub mod assign;
+pub mod day;
+pub mod eta;
+pub mod finding;
+pub mod fleet;
+pub mod headway;
+pub mod hold;
+mod judge;
+pub mod matching;
+pub mod pace;
+pub mod passing;
+pub mod plan;
+pub mod shape;
+pub mod timetable;
+pub mod vehicle;
 
 use crate::geo::LatLon;
 use crate::ids::VehicleId;

@@ -5,6 +5,7 @@ pub mod counts;
 pub mod effort;
 pub mod event;
 pub mod gateway;
+pub mod gtfs_realtime;
 pub mod rule;
 pub mod tracks;
 

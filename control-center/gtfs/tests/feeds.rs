@@ -1,0 +1,210 @@
+//! Whole feeds: a small one that is right, ones that are wrong in one place each, and the field's if it is there.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use control_center_gtfs::feeds::{Feeds, Version};
+use control_center_gtfs::report::{Report, Weight};
+use control_center_gtfs::{Feed, Source, Zone, read};
+use models_domain::UtcMillis;
+use models_domain::transit::timetable::FeedId;
+use time::macros::date;
+
+type Files = BTreeMap<&'static str, String>;
+
+fn small() -> Files {
+    BTreeMap::from([
+        ("agency.txt", "agency_id,agency_name,agency_url,agency_timezone\na,Xe,http://x.vn,Asia/Ho_Chi_Minh\n"),
+        ("routes.txt", "route_id,agency_id,route_short_name,route_long_name,route_type\nr1,a,1,Một,3\n"),
+        (
+            "stops.txt",
+            "stop_id,stop_name,stop_lat,stop_lon\ns1,Một,21.0,105.80\ns2,\"Hai, đông\",21.0,105.81\ns3,Ba,21.0,105.82\n",
+        ),
+        ("trips.txt", "route_id,service_id,trip_id,block_id,shape_id\nr1,w,t1,b1,\nr1,w,t2,b1,\n"),
+        (
+            "stop_times.txt",
+            "trip_id,arrival_time,departure_time,stop_id,stop_sequence\n\
+             t1,08:00:00,08:00:00,s1,1\nt1,,,s2,2\nt1,08:10:00,08:10:00,s3,3\n\
+             t2,25:00:00,25:00:00,s3,1\nt2,25:04:00,25:05:00,s2,2\nt2,25:10:00,25:10:00,s1,9\n",
+        ),
+        (
+            "calendar.txt",
+            "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\n\
+             w,1,1,1,1,1,0,0,20260101,20261231\n",
+        ),
+    ])
+    .into_iter()
+    .map(|(name, text)| (name, text.to_owned()))
+    .collect()
+}
+
+fn import(files: &Files, zone: Option<&str>) -> (Option<Feed>, Report) {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    }
+    read(&mut Source::open(folder.path()).expect("a folder"), zone).expect("readable")
+}
+
+#[test]
+fn a_right_feed_has_no_problem() {
+    let (feed, report) = import(&small(), None);
+    assert_eq!(report.problems, []);
+    let table = feed.unwrap().timetable;
+    assert_eq!((table.trips.len(), table.patterns.len()), (2, 2));
+    // The stop without a time is half way.
+    assert_eq!(table.trips[0].calls[1].arrive_s, 8 * 3600 + 300);
+    assert_eq!(table.stops[1].name, "Hai, đông");
+}
+
+#[test]
+fn a_trip_after_midnight_belongs_to_the_day_before() {
+    let (feed, _) = import(&small(), None);
+    let mut feeds = Feeds::default();
+    let id = FeedId::from("xe");
+    feeds.add(id, Version { takes_effect: date!(2026 - 01 - 01), feed: Arc::new(feed.unwrap()) });
+    // Saturday 2026-03-07 01:06 in Hanoi: nothing runs on a Saturday, but Friday's last trip is under way.
+    let at = UtcMillis(1_772_820_360_000);
+    let plans = feeds.plans(at);
+    let runs: Vec<(String, usize)> = plans.iter().map(|p| (p.day.date.to_string(), p.runs.len())).collect();
+    assert_eq!(runs, [("2026-03-06".to_owned(), 2), ("2026-03-07".to_owned(), 0)]);
+    let (table, late) = (&plans[0].timetable, &plans[0].runs[1]);
+    assert!(table.departs(late, 0) < at && at < table.ends(late));
+}
+
+#[test]
+fn versions_take_effect_at_their_date() {
+    let (old, _) = import(&small(), None);
+    let mut files = small();
+    files.insert(
+        "frequencies.txt",
+        "trip_id,start_time,end_time,headway_secs\nt1,06:00:00,07:00:00,900\n".to_owned(),
+    );
+    let (new, report) = import(&files, None);
+    assert_eq!(report.problems, []);
+    let (id, mut feeds) = (FeedId::from("xe"), Feeds::default());
+    feeds.add(id.clone(), Version { takes_effect: date!(2026 - 01 - 01), feed: Arc::new(old.unwrap()) });
+    feeds.add(id.clone(), Version { takes_effect: date!(2026 - 03 - 10), feed: Arc::new(new.unwrap()) });
+    let runs = |date| feeds.plan(&id, date).map(|p| p.runs.len());
+    assert_eq!(runs(date!(2025 - 12 - 31)), None);
+    assert_eq!(runs(date!(2026 - 03 - 09)), Some(2));
+    assert_eq!(runs(date!(2026 - 03 - 10)), Some(5));
+    let plan = feeds.plan(&id, date!(2026 - 03 - 10)).unwrap();
+    let table = &plan.timetable;
+    let second = &plan.runs[1];
+    assert_eq!(second.start_s, Some(6 * 3600 + 900));
+    let zone = Zone::new("Asia/Ho_Chi_Minh").unwrap();
+    assert_eq!(zone.local(table.ends(second)), "2026-03-10T06:25:00");
+}
+
+/// Each line: file, what is replaced by what, the first line of the report that follows.
+const WRONG: &[(&str, &str, &str, &str)] = &[
+    (
+        "stop_times.txt",
+        "t2,25:04:00",
+        "t2,25:64:00",
+        "left out: stop_times.txt:6: arrival_time: \"25:64:00\" is not a time like 25:10:00",
+    ),
+    (
+        "stop_times.txt",
+        "t2,25:04:00",
+        "t2,24:04:00",
+        "left out: stop_times.txt:6: arrival_time: trip t2: the bus would be there before it left the stop before",
+    ),
+    (
+        "stop_times.txt",
+        ",s2,2",
+        ",s9,2",
+        "left out: stop_times.txt:3: stop_id: no usable stop s9; trip t1 is left out",
+    ),
+    (
+        "stop_times.txt",
+        "s2,2\nt2,25:10:00,25:10:00,s1,9",
+        "s2,2\nt2,25:10:00,25:10:00,s1,2",
+        "left out: stop_times.txt:7: stop_sequence: trip t2: number 2 is there already, in line 6",
+    ),
+    ("stops.txt", "105.81\n", "1o5.81\n", "left out: stops.txt:3: stop_lon: \"1o5.81\" is not such a number"),
+    (
+        "stops.txt",
+        "s3,Ba,21.0,105.82",
+        "s3,Ba,0,0",
+        "left out: stops.txt:4: stop_lat: 0,0 is nowhere: the position was not known",
+    ),
+    ("trips.txt", "r1,w,t2", "r1,x,t2", "left out: trips.txt:3: service_id: service x is in no calendar"),
+    ("trips.txt", "r1,w,t2", "r2,w,t2", "left out: trips.txt:3: route_id: no usable route r2"),
+    (
+        "trips.txt",
+        "t2,b1,",
+        "t2,b1,g",
+        "warning: trips.txt:3: shape_id: shape g has no line: the stops make one",
+    ),
+    ("trips.txt", "t1,b1,\n", "t1,b1,,,,,\n", "left out: trips.txt:2: 9 values for 5 columns"),
+    (
+        "calendar.txt",
+        "20261231",
+        "20261331",
+        "left out: calendar.txt:2: end_date: \"20261331\" is not a date like 20260331",
+    ),
+    (
+        "agency.txt",
+        "Asia/Ho_Chi_Minh",
+        "Hanoi",
+        "fatal: agency.txt: zone \"Hanoi\" is not in the tz database; it is written like Asia/Ho_Chi_Minh",
+    ),
+    (
+        "agency.txt",
+        "Asia/Ho_Chi_Minh",
+        "UTC",
+        "warning: agency.txt:2: agency_timezone: agency_timezone UTC is 7 hours off the sun at longitude 105.80: every \
+         time would be wrong by that; set the feed's zone in the configuration, or with --zone",
+    ),
+    (
+        "routes.txt",
+        "route_id,",
+        "id,",
+        "fatal: routes.txt:1: route_id: has no column route_id; it has id, agency_id, route_short_name, route_long_name, route_type",
+    ),
+];
+
+#[test]
+fn what_is_wrong_is_named() {
+    for (file, from, to, want) in WRONG {
+        let mut files = small();
+        let text = files[file].replacen(from, to, 1);
+        assert_ne!(text, files[file], "{file} has no {from:?}");
+        files.insert(file, text);
+        let (feed, report) = import(&files, None);
+        let got = report.to_string();
+        assert_eq!(got.lines().next().unwrap(), *want);
+        assert_eq!(feed.is_none(), want.starts_with("fatal"), "{got}");
+    }
+    let mut files = small();
+    files.remove("stops.txt");
+    assert!(import(&files, None).1.to_string().starts_with("fatal: stops.txt: the feed has no such file"));
+}
+
+#[test]
+fn a_configured_zone_wins() {
+    let mut files = small();
+    files.insert("agency.txt", files["agency.txt"].replace("Asia/Ho_Chi_Minh", "UTC"));
+    let (feed, report) = import(&files, Some("Asia/Ho_Chi_Minh"));
+    assert_eq!(report.problems, []);
+    let feed = feed.unwrap();
+    let day = feed.zone.service_day(date!(2026 - 03 - 06));
+    assert_eq!(feed.zone.local(day.start), "2026-03-06T00:00:00");
+}
+
+#[test]
+fn the_fields_feed_of_hanoi() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = here.ancestors().map(|p| p.join("shared/field/gtfs/hanoi_subset.zip")).find(|p| p.exists());
+    let Some(path) = path else {
+        println!("skipped: no field material here");
+        return;
+    };
+    let (feed, report) = read(&mut Source::open(&path).unwrap(), Some("Asia/Ho_Chi_Minh")).unwrap();
+    assert_eq!((report.routes, report.stops, report.trips), (63, 372, 2447), "{report}");
+    assert_eq!(report.count(Weight::LeftOut), 0, "{report}");
+    assert_eq!(feed.unwrap().timetable.patterns.len(), 63);
+}

@@ -1,0 +1,165 @@
+//! What the outside is told of the buses, made once every few seconds: feeds as bytes, next buses by stop.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use control_center_gtfs::Zone;
+use models_domain::geo::LatLon;
+use models_domain::transit::fleet::{Fleet, Outlook};
+use models_domain::transit::plan::DayPlan;
+use models_domain::transit::timetable::{FeedId, StopId};
+use models_domain::{Degrees, DurationMs, UtcMillis, VehicleId};
+use models_wire::convert::gtfs_realtime::{alerts, trip_updates, vehicle_positions};
+use prost::Message;
+use sha2::Digest;
+
+/// Next buses that are told of one stop.
+const BUSES_MAX: usize = 20;
+
+/// A file with its entity tag.
+#[derive(Debug, Clone, Default)]
+pub struct Tagged {
+    pub bytes: Bytes,
+    pub tag: String,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct FeedFiles {
+    pub trip_updates: Tagged,
+    pub vehicle_positions: Tagged,
+    pub alerts: Tagged,
+}
+
+#[derive(Debug, Clone)]
+pub struct ShownStop {
+    pub code: String,
+    pub name: String,
+    pub buses: Vec<NextBus>,
+}
+
+#[derive(Debug, Clone)]
+pub struct NextBus {
+    pub route: String,
+    pub route_id: String,
+    pub direction: Option<u8>,
+    pub headsign: String,
+    pub trip: String,
+    pub date: time::Date,
+    pub due: UtcMillis,
+    pub at: UtcMillis,
+    /// Of a bus that is seen: its public name. `None`: from the timetable.
+    pub vehicle: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct ShownBus {
+    pub feed: FeedId,
+    pub name: String,
+    pub at: UtcMillis,
+    pub position: LatLon,
+    pub course: Option<Degrees>,
+    pub route_id: String,
+    pub direction: Option<u8>,
+    pub trip: String,
+    pub date: time::Date,
+    pub late: DurationMs,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Shown {
+    pub at: UtcMillis,
+    pub files_by_feed: BTreeMap<FeedId, FeedFiles>,
+    pub stops: BTreeMap<(FeedId, StopId), ShownStop>,
+    pub buses: Vec<ShownBus>,
+    pub zone_by_feed: BTreeMap<FeedId, Zone>,
+}
+
+impl Shown {
+    pub fn new(
+        fleet: &Fleet,
+        plans: &[Arc<DayPlan>],
+        outlooks: &[Outlook],
+        zone_by_feed: &BTreeMap<FeedId, Zone>,
+        now: UtcMillis,
+        name: impl Fn(&VehicleId) -> String,
+    ) -> Self {
+        let working = fleet.working(now);
+        let mut files_by_feed = BTreeMap::new();
+        for feed in zone_by_feed.keys() {
+            let files = FeedFiles {
+                trip_updates: tagged(&trip_updates(outlooks, feed, now, &name)),
+                vehicle_positions: tagged(&vehicle_positions(&working, feed, now, &name)),
+                alerts: tagged(&alerts(fleet.events(), plans, feed, now)),
+            };
+            files_by_feed.insert(feed.clone(), files);
+        }
+        let buses = working.iter().filter_map(|bus| {
+            let (doing, seen) = (bus.doing()?, &bus.last.as_ref()?.seen);
+            let (table, run) = (&doing.plan.timetable, &doing.plan.runs[doing.run]);
+            Some(ShownBus {
+                feed: doing.plan.feed.clone(),
+                name: name(&bus.id),
+                at: seen.at,
+                position: seen.position,
+                course: seen.course,
+                route_id: table.route(run).id.0.clone(),
+                direction: table.pattern(run).direction,
+                trip: table.trip(run).id.0.clone(),
+                date: run.date,
+                late: doing.late(),
+            })
+        });
+        let buses = buses.collect();
+        let stops = stops(plans, outlooks, now, name);
+        Self { at: now, files_by_feed, stops, buses, zone_by_feed: zone_by_feed.clone() }
+    }
+}
+
+fn stops(
+    plans: &[Arc<DayPlan>],
+    outlooks: &[Outlook],
+    now: UtcMillis,
+    name: impl Fn(&VehicleId) -> String,
+) -> BTreeMap<(FeedId, StopId), ShownStop> {
+    let mut stops: BTreeMap<(FeedId, StopId), ShownStop> = BTreeMap::new();
+    for plan in plans {
+        for stop in &plan.timetable.stops {
+            let (code, name) = (stop.code.clone(), stop.name.clone());
+            let shown = ShownStop { code, name, buses: Vec::new() };
+            stops.entry((plan.feed.clone(), stop.id.clone())).or_insert(shown);
+        }
+    }
+    for outlook in outlooks {
+        let (table, run) = (&outlook.plan.timetable, &outlook.plan.runs[outlook.run]);
+        let (trip, route, last) = (table.trip(run), table.route(run), table.trip(run).calls.len() - 1);
+        let vehicle = outlook.vehicle.as_ref().map(&name);
+        // Where a run ends nobody waits for it.
+        for a in outlook.arrivals.iter().filter(|a| a.call < last && a.at >= now) {
+            let Some(stop) = stops.get_mut(&(outlook.plan.feed.clone(), a.stop.clone())) else { continue };
+            let title = if route.short_name.is_empty() { &route.long_name } else { &route.short_name };
+            stop.buses.push(NextBus {
+                route: title.clone(),
+                route_id: route.id.0.clone(),
+                direction: table.pattern(run).direction,
+                headsign: trip.headsign.clone(),
+                trip: trip.id.0.clone(),
+                date: run.date,
+                due: a.due,
+                at: a.at,
+                vehicle: vehicle.clone(),
+            });
+        }
+    }
+    for stop in stops.values_mut() {
+        stop.buses.sort_by_key(|b| b.at);
+        stop.buses.truncate(BUSES_MAX);
+    }
+    stops
+}
+
+fn tagged(message: &impl Message) -> Tagged {
+    let bytes = Bytes::from(message.encode_to_vec());
+    let tag = format!("\"{}\"", hex::encode(&sha2::Sha256::digest(&bytes)[..12]));
+    Tagged { bytes, tag }
+}

@@ -1,0 +1,146 @@
+//! What supervisors want to be told: each finding begins when it has held for long enough, and ends.
+
+use std::collections::BTreeMap;
+
+use super::timetable::{FeedId, RunKey, StopId};
+use crate::event::Phase;
+use crate::geo::LatLon;
+use crate::ids::VehicleId;
+use crate::units::{DurationMs, MetersPerSecond, UtcMillis};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Finding {
+    OffRoute,
+    Overspeed,
+    StopSkipped,
+    DoorsOpenMoving,
+    EngineOnLayover,
+    Sos,
+    Early,
+    Late,
+    ShortTurn,
+    /// The driver signed on to something else than the bus does.
+    WrongSignOn,
+    Bunching,
+    /// No bus came for a run.
+    RunMissing,
+}
+
+/// A finding of one bus, or of one run; the place is where the bus was then.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TransitEvent {
+    pub finding: Finding,
+    pub phase: Phase,
+    pub began: UtcMillis,
+    pub at: UtcMillis,
+    pub vehicle: Option<VehicleId>,
+    pub place: Option<LatLon>,
+    pub run: Option<(FeedId, RunKey)>,
+    pub stop: Option<StopId>,
+    /// Overspeed: km/h. Early and late: seconds behind the timetable. Bunching: seconds behind the bus ahead.
+    pub value: Option<f64>,
+}
+
+/// Limits that findings are judged by: data of the city and its operators.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limits {
+    pub speed: MetersPerSecond,
+    pub speed_tolerance: MetersPerSecond,
+    /// Roads with another limit, as corners of an area; the last that holds the place counts.
+    pub speed_areas: Vec<(Vec<LatLon>, MetersPerSecond)>,
+    pub early: DurationMs,
+    pub late: DurationMs,
+    pub layover_engine: DurationMs,
+}
+
+impl Default for Limits {
+    /// 50 km/h as in Vietnamese built-up areas (31/2019/TT-BGTVT, article 6); one minute early and five late as most operators.
+    fn default() -> Self {
+        Self {
+            speed: MetersPerSecond(50.0 / 3.6),
+            speed_tolerance: MetersPerSecond(5.0 / 3.6),
+            speed_areas: Vec::new(),
+            early: DurationMs(60_000),
+            late: DurationMs(300_000),
+            layover_engine: DurationMs(300_000),
+        }
+    }
+}
+
+impl Limits {
+    pub fn speed_at(&self, place: LatLon) -> MetersPerSecond {
+        let flat = |p: &LatLon| crate::geo::Point::new(p.lon.0, p.lat.0);
+        let holds = |area: &[LatLon]| {
+            let corners: Vec<_> = area.iter().map(flat).collect();
+            crate::geo::inside(&corners, flat(&place))
+        };
+        let own = self.speed_areas.iter().rev().find(|(area, _)| holds(area));
+        own.map_or(self.speed, |(_, limit)| *limit)
+    }
+}
+
+impl Finding {
+    /// Short stable name for JSON, tables and the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Finding::OffRoute => "off_route",
+            Finding::Overspeed => "overspeed",
+            Finding::StopSkipped => "stop_skipped",
+            Finding::DoorsOpenMoving => "doors_open_moving",
+            Finding::EngineOnLayover => "engine_on_layover",
+            Finding::Sos => "sos",
+            Finding::Early => "early",
+            Finding::Late => "late",
+            Finding::ShortTurn => "short_turn",
+            Finding::WrongSignOn => "wrong_sign_on",
+            Finding::Bunching => "bunching",
+            Finding::RunMissing => "run_missing",
+        }
+    }
+}
+
+/// Findings that hold, and those that may begin to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Held {
+    by_finding: BTreeMap<Finding, Open>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Open {
+    since: UtcMillis,
+    begun: Option<TransitEvent>,
+}
+
+impl Held {
+    /// Tells whether `event.finding` holds now; it begins when that was so for `after`, and ends when it is no more.
+    /// `None`: cannot be told from this fix.
+    pub fn judge(
+        &mut self,
+        holds: Option<bool>,
+        after: DurationMs,
+        event: TransitEvent,
+        out: &mut Vec<TransitEvent>,
+    ) {
+        match holds {
+            None => {}
+            Some(true) => {
+                let open =
+                    self.by_finding.entry(event.finding).or_insert(Open { since: event.at, begun: None });
+                if open.begun.is_none() && event.at.since(open.since).0 >= after.0 {
+                    let begun = TransitEvent { phase: Phase::Begun, began: open.since, ..event };
+                    open.begun = Some(begun.clone());
+                    out.push(begun);
+                }
+            }
+            Some(false) => {
+                if let Some(begun) = self.by_finding.remove(&event.finding).and_then(|open| open.begun) {
+                    out.push(TransitEvent { phase: Phase::Ended, at: event.at, place: event.place, ..begun });
+                }
+            }
+        }
+    }
+
+    pub fn begun(&self) -> impl Iterator<Item = &TransitEvent> {
+        self.by_finding.values().filter_map(|open| open.begun.as_ref())
+    }
+}

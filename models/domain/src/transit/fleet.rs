@@ -1,0 +1,205 @@
+//! All buses of the city now: who does which run, when every stop ahead is reached, and what has been learned.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::accuracy::Accuracy;
+use super::assign::settle;
+use super::day::{Absorbed, BusDay};
+use super::eta::{Arrival, Known, carried_over, predict};
+use super::finding::{Finding, Limits, TransitEvent};
+use super::headway::{Rung, ladder};
+use super::pace::{Habit, Pace, traversal};
+use super::passing::Passing;
+use super::plan::DayPlan;
+use super::timetable::{FeedId, RunKey};
+use super::vehicle::{Observed, Vehicle};
+use crate::event::Phase;
+use crate::ids::VehicleId;
+use crate::units::{DurationMs, UtcMillis};
+
+/// A bus that has not reported for so long is not under way any more, as far as anybody can tell.
+pub const SILENT: DurationMs = DurationMs(5 * 60_000);
+/// A run may start so late before it is missed.
+const MISSED_MS: i64 = 5 * 60_000;
+
+#[derive(Debug, Clone, Default)]
+pub struct Fleet {
+    pub limits: Limits,
+    pub pace: Pace,
+    pub accuracy: Accuracy,
+    days: BTreeMap<VehicleId, BusDay>,
+    missed: BTreeMap<(FeedId, RunKey), TransitEvent>,
+}
+
+/// A run with what is expected of it.
+#[derive(Debug, Clone)]
+pub struct Outlook {
+    pub plan: Arc<DayPlan>,
+    /// Index into the plan's runs.
+    pub run: usize,
+    /// `None` when no bus is known to do it.
+    pub vehicle: Option<VehicleId>,
+    pub arrivals: Vec<Arrival>,
+}
+
+/// What a batch of reports brought that was not known before.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct News {
+    pub passings: Vec<Passing>,
+    pub events: Vec<TransitEvent>,
+}
+
+impl Fleet {
+    /// Takes reports of one bus, in any order. After a late report everything of its day is told again.
+    pub fn absorb(
+        &mut self,
+        plans: &[Arc<DayPlan>],
+        vehicle: &VehicleId,
+        batch: &[Observed],
+        habit: impl Fn(&FeedId, UtcMillis) -> Habit,
+    ) -> News {
+        let day = self.days.entry(vehicle.clone()).or_insert_with(|| BusDay::new(vehicle.clone()));
+        let (passings, events) = match day.absorb(plans, batch, &self.limits) {
+            Absorbed::Nothing => return News::default(),
+            Absorbed::Appended { passings, events } => (passings, events),
+            Absorbed::Rewritten => {
+                return News { passings: day.passings.clone(), events: day.events.clone() };
+            }
+        };
+        for i in passings..day.passings.len() {
+            let passing = &day.passings[i];
+            self.accuracy.came(passing);
+            let before = i.checked_sub(1).map(|j| &day.passings[j]);
+            let learned = before.and_then(|b| traversal(b, passing, habit(&passing.feed, passing.at)));
+            learned.iter().for_each(|t| self.pace.learn(t));
+        }
+        News { passings: day.passings[passings..].to_vec(), events: day.events[events..].to_vec() }
+    }
+
+    /// Begins a new day: what was learned stays.
+    pub fn new_day(&mut self) {
+        self.days.clear();
+        self.missed.clear();
+    }
+
+    pub fn buses(&self) -> impl Iterator<Item = &Vehicle> {
+        self.days.values().map(|day| &day.bus)
+    }
+
+    pub fn day(&self, vehicle: &VehicleId) -> Option<&BusDay> {
+        self.days.get(vehicle)
+    }
+
+    pub fn passings(&self) -> impl Iterator<Item = &Passing> {
+        self.days.values().flat_map(|day| &day.passings)
+    }
+
+    pub fn events(&self) -> impl Iterator<Item = &TransitEvent> {
+        self.days.values().flat_map(|day| &day.events).chain(self.missed.values())
+    }
+
+    /// Buses heard of lately whose run no other bus does better.
+    pub fn working(&self, now: UtcMillis) -> Vec<&Vehicle> {
+        let heard = |bus: &&Vehicle| bus.last.as_ref().is_some_and(|o| now.since(o.seen.at).0 <= SILENT.0);
+        let doing: Vec<&Vehicle> = self.buses().filter(heard).filter(|b| b.doing().is_some()).collect();
+        let own = |bus: &&Vehicle| {
+            let key = bus.doing().map(super::vehicle::Doing::key);
+            let score =
+                bus.claims.iter().find(|(f, r, _)| key.as_ref().is_some_and(|k| k.0 == *f && k.1 == *r));
+            let score = score.map_or(0.0, |(_, _, score)| *score);
+            key.map(|(feed, run)| vec![(feed, run, score)]).unwrap_or_default()
+        };
+        let settled = settle(&doing.iter().map(own).collect::<Vec<_>>());
+        doing.into_iter().zip(settled).filter(|(_, won)| won.is_some()).map(|(bus, _)| bus).collect()
+    }
+
+    pub fn ladder(&self, now: UtcMillis) -> Vec<Rung> {
+        ladder(self.working(now).into_iter(), now)
+    }
+
+    /// Everything expected until `until`: runs with a bus, what these buses do next, and runs that nobody was seen on yet.
+    pub fn outlook(
+        &self,
+        plans: &[Arc<DayPlan>],
+        now: UtcMillis,
+        until: UtcMillis,
+        habit: impl Fn(&FeedId, UtcMillis) -> Habit,
+    ) -> Vec<Outlook> {
+        let mut all: Vec<Outlook> = Vec::new();
+        let mut late_by_run: BTreeMap<(FeedId, RunKey), (VehicleId, DurationMs)> = BTreeMap::new();
+        let mut taken: BTreeSet<(FeedId, RunKey)> = BTreeSet::new();
+        for bus in self.working(now) {
+            let Some(doing) = bus.doing() else { continue };
+            let (plan, run) = (&doing.plan, doing.run);
+            let arrivals = predict(plan, run, Known::Bus(doing), now, &self.pace, |t| habit(&plan.feed, t));
+            taken.insert(doing.key());
+            if let (Some(last), Some(next)) = (arrivals.last(), plan.next_of_block(run)) {
+                let departs = plan.timetable.departs(&plan.runs[next], 0);
+                let late = carried_over(last.due, last.at.since(last.due), departs);
+                late_by_run.insert((plan.feed.clone(), plan.key(next)), (bus.id.clone(), late));
+            }
+            all.push(Outlook { plan: plan.clone(), run, vehicle: Some(bus.id.clone()), arrivals });
+        }
+        for plan in plans {
+            for (run, r) in plan.runs.iter().enumerate() {
+                let departs = plan.timetable.departs(r, 0);
+                if departs > until || departs.0 + MISSED_MS < now.0 {
+                    continue;
+                }
+                let key = (plan.feed.clone(), plan.key(run));
+                if taken.contains(&key) {
+                    continue;
+                }
+                let carried = late_by_run.get(&key);
+                let late = carried.map_or(DurationMs(0), |(_, late)| *late);
+                let known = Known::Timetable { late };
+                let arrivals = predict(plan, run, known, now, &self.pace, |t| habit(&plan.feed, t));
+                let vehicle = carried.map(|(vehicle, _)| vehicle.clone());
+                all.push(Outlook { plan: plan.clone(), run, vehicle, arrivals });
+            }
+        }
+        all
+    }
+
+    /// Runs that no bus came for, begun or ended since last asked.
+    pub fn look_for_missing(&mut self, plans: &[Arc<DayPlan>], now: UtcMillis) -> Vec<TransitEvent> {
+        let mut covered: BTreeSet<(FeedId, RunKey)> =
+            self.passings().map(|p| (p.feed.clone(), p.run.clone())).collect();
+        covered.extend(self.buses().filter_map(|b| b.doing().map(super::vehicle::Doing::key)));
+        let mut news = Vec::new();
+        for plan in plans {
+            let missing =
+                plan.missing(now, MISSED_MS, |key| covered.contains(&(plan.feed.clone(), key.clone())));
+            for run in missing {
+                let key = (plan.feed.clone(), plan.key(run));
+                if self.missed.contains_key(&key) {
+                    continue;
+                }
+                let (table, r) = (&plan.timetable, &plan.runs[run]);
+                let first = &table.stops[table.pattern(r).stops[0].stop];
+                let event = TransitEvent {
+                    finding: Finding::RunMissing,
+                    phase: Phase::Begun,
+                    began: table.departs(r, 0),
+                    at: now,
+                    vehicle: None,
+                    place: Some(first.position),
+                    run: Some(key.clone()),
+                    stop: Some(first.id.clone()),
+                    value: None,
+                };
+                self.missed.insert(key, event.clone());
+                news.push(event);
+            }
+        }
+        self.missed.retain(|key, event| {
+            let found = covered.contains(key);
+            if found {
+                news.push(TransitEvent { phase: Phase::Ended, at: now, ..event.clone() });
+            }
+            !found
+        });
+        news
+    }
+}

@@ -1,0 +1,183 @@
+//! Time between buses: at stops that were passed, and between buses under way; how regular it was.
+
+use std::collections::BTreeMap;
+
+use super::passing::Passing;
+use super::timetable::{FeedId, RouteId, RunKey, StopId};
+use super::vehicle::{Doing, Vehicle, Work};
+use crate::ids::VehicleId;
+use crate::units::{DurationMs, Meters, UtcMillis};
+
+/// A way that people wait for: a route in one direction.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Line {
+    pub feed: FeedId,
+    pub route: RouteId,
+    pub direction: Option<u8>,
+}
+
+/// A bus came to a stop so long after the one before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Headway {
+    pub line: Line,
+    pub stop: StopId,
+    pub at: UtcMillis,
+    pub behind: DurationMs,
+    /// What the timetable has between the two.
+    pub timetabled: DurationMs,
+}
+
+/// A bus on the ladder of its line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rung {
+    pub vehicle: VehicleId,
+    pub line: Line,
+    pub run: RunKey,
+    pub pattern: usize,
+    pub along: Meters,
+    pub late: DurationMs,
+    /// Since when the bus ahead has left the place where this one is now.
+    pub ahead: Option<DurationMs>,
+    /// What the timetable has between the two.
+    pub ahead_timetabled: Option<DurationMs>,
+}
+
+/// How regular a line ran.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Regularity {
+    pub headways: usize,
+    pub mean_s: f64,
+    /// Standard deviation over mean: 0 is even, 1 is as if by chance.
+    pub variation: f64,
+    /// What a passenger who comes at any time waits more than the timetable promises, in seconds.
+    pub excess_wait_s: f64,
+}
+
+type Buses<'a> = Vec<(&'a VehicleId, &'a Doing)>;
+
+/// Buses nearer than this share of their timetabled headway run as one.
+pub const BUNCHED: f64 = 0.25;
+
+impl Passing {
+    pub fn line(&self) -> Line {
+        Line { feed: self.feed.clone(), route: self.route.clone(), direction: self.direction }
+    }
+}
+
+/// Headways at every stop, from passings in any order. Where a stop comes twice in a trip, each time counts apart.
+pub fn headways(passings: &[Passing]) -> Vec<Headway> {
+    let mut by_stop: BTreeMap<(Line, StopId), Vec<&Passing>> = BTreeMap::new();
+    for p in passings {
+        by_stop.entry((p.line(), p.stop.clone())).or_default().push(p);
+    }
+    let mut all = Vec::new();
+    for ((line, stop), mut list) in by_stop {
+        list.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.run.cmp(&b.run)));
+        for pair in list.windows(2).filter(|pair| pair[0].run != pair[1].run) {
+            all.push(Headway {
+                line: line.clone(),
+                stop: stop.clone(),
+                at: pair[1].at,
+                behind: pair[1].at.since(pair[0].at),
+                timetabled: DurationMs(pair[1].due.since(pair[0].due).0.abs()),
+            });
+        }
+    }
+    all
+}
+
+/// Mean waiting time is half the mean square of the headways over their mean (Osuna and Newell 1972).
+pub fn regularity(headways: &[Headway]) -> Regularity {
+    let waits = |of: &dyn Fn(&Headway) -> f64| {
+        let (sum, squares) = headways.iter().map(of).fold((0.0, 0.0), |(s, q), h| (s + h, q + h * h));
+        (sum, squares, if sum > 0.0 { squares / sum / 2.0 } else { 0.0 })
+    };
+    let (sum, squares, wait) = waits(&|h| h.behind.seconds());
+    let (.., promised) = waits(&|h| h.timetabled.seconds());
+    if headways.is_empty() || sum <= 0.0 {
+        return Regularity::default();
+    }
+    let count = headways.len() as f64;
+    let mean_s = sum / count;
+    let variation = (squares / count - mean_s * mean_s).max(0.0).sqrt() / mean_s;
+    Regularity { headways: headways.len(), mean_s, variation, excess_wait_s: wait - promised }
+}
+
+/// The buses under way of every line, foremost first, each with the time to the bus ahead.
+pub fn ladder<'a>(buses: impl Iterator<Item = &'a Vehicle>, at: UtcMillis) -> Vec<Rung> {
+    let running = buses.filter_map(|bus| match &bus.work {
+        Work::Running(doing) => Some((&bus.id, &**doing)),
+        Work::Unknown | Work::Waiting(_) | Work::Finished { .. } => None,
+    });
+    // By feed, timetable (two days may have two) and pattern.
+    let mut by_pattern: BTreeMap<(FeedId, usize, usize), Buses<'_>> = BTreeMap::new();
+    for (id, doing) in running {
+        let pattern = doing.plan.timetable.trip(&doing.plan.runs[doing.run]).pattern;
+        let table = std::sync::Arc::as_ptr(&doing.plan.timetable) as usize;
+        by_pattern.entry((doing.plan.feed.clone(), table, pattern)).or_default().push((id, doing));
+    }
+    let mut rungs = Vec::new();
+    for ((feed, _, pattern), mut buses) in by_pattern {
+        buses.sort_by(|(a, x), (b, y)| y.along.0.total_cmp(&x.along.0).then_with(|| a.cmp(b)));
+        for (i, (id, doing)) in buses.iter().enumerate() {
+            let ahead = i.checked_sub(1).map(|j| buses[j].1);
+            let (table, run) = (&doing.plan.timetable, &doing.plan.runs[doing.run]);
+            let p = table.pattern(run);
+            let (route, direction) = (table.route(run).id.clone(), p.direction);
+            rungs.push(Rung {
+                vehicle: (*id).clone(),
+                line: Line { feed: feed.clone(), route, direction },
+                run: table.key(run),
+                pattern,
+                along: doing.along,
+                late: doing.late(),
+                ahead: ahead.and_then(|a| a.when(doing.along)).map(|then| at.min(doing.at).since(then)),
+                ahead_timetabled: ahead.map(|a| {
+                    let departs = |d: &Doing| table.departs(&d.plan.runs[d.run], 0);
+                    DurationMs(departs(doing).since(departs(a)).0.abs())
+                }),
+            });
+        }
+    }
+    rungs
+}
+
+impl Rung {
+    /// It runs as one with the bus ahead; `None` when there is none, or nothing is known of it.
+    pub fn is_bunched(&self) -> Option<bool> {
+        let (ahead, wanted) = (self.ahead?, self.ahead_timetabled?);
+        Some(ahead.seconds() < BUNCHED * wanted.seconds())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line() -> Line {
+        Line { feed: "f".into(), route: "r".into(), direction: Some(0) }
+    }
+
+    fn every(seconds: &[i64]) -> Vec<Headway> {
+        let one = |s: &i64| Headway {
+            line: line(),
+            stop: "s".into(),
+            at: UtcMillis(0),
+            behind: DurationMs(s * 1000),
+            timetabled: DurationMs(600_000),
+        };
+        seconds.iter().map(one).collect()
+    }
+
+    #[test]
+    fn even_buses_make_nobody_wait_longer() {
+        let even = regularity(&every(&[600, 600, 600]));
+        assert!(even.variation < 1e-9 && even.excess_wait_s.abs() < 1e-9);
+        // Pairs of buses: the same number of buses, and 300 s of mean waiting become 600 s.
+        let pairs = regularity(&every(&[1200, 0, 1200, 0]));
+        assert!(
+            (pairs.variation - 1.0).abs() < 1e-9 && (pairs.excess_wait_s - 300.0).abs() < 1e-9,
+            "{pairs:?}"
+        );
+    }
+}

@@ -1,0 +1,123 @@
+//! Findings about one bus, from its report and from what it does.
+
+use super::assign::{Candidate, SignOn};
+use super::finding::{Finding, Limits, TransitEvent};
+use super::vehicle::{Doing, Found, Observed, Vehicle, Work};
+use crate::event::Phase;
+use crate::units::{DurationMs, MetersPerSecond, UtcMillis};
+
+/// Below this a bus stands, or creeps at a stop.
+const WALK: MetersPerSecond = MetersPerSecond(5.0 / 3.6);
+/// Passing a stop faster than this, nobody gets on.
+const PASSES: MetersPerSecond = MetersPerSecond(20.0 / 3.6);
+/// With fixes farther apart than this nobody knows whether a bus halted.
+const DENSE_MS: i64 = 10_000;
+
+pub fn judge(bus: &mut Vehicle, observed: &Observed, on_line: bool, limits: &Limits, found: &mut Found) {
+    let seen = &observed.seen;
+    let doing = bus.doing();
+    let run = doing.map(Doing::key);
+    let running = matches!(bus.work, Work::Running(_));
+    let late = doing.filter(|_| on_line).map(Doing::late);
+    let limit = limits.speed_at(seen.position);
+    let stands = seen.speed.0 < WALK.0;
+    let waits = stands && matches!(bus.work, Work::Waiting(_) | Work::Finished { .. });
+    let doors = observed.doors_open.map(|open| open && !stands);
+    let engine = if waits { observed.engine_on } else { Some(false) };
+    let wrong = observed.signed.as_ref().zip(doing).filter(|_| running).map(|(s, d)| !agrees(s, d));
+    let seconds = late.map(DurationMs::seconds);
+    let off = (running && doing.is_some()).then_some(!on_line);
+    let too_fast = seen.speed.0 > limit.0 + limits.speed_tolerance.0;
+    let early = late.filter(|_| running).map(|l| l.0 < -limits.early.0);
+    let tardy = late.filter(|_| running).map(|l| l.0 > limits.late.0);
+    let judged = [
+        (Finding::OffRoute, off.or(Some(false)), 30_000, None),
+        (Finding::Overspeed, Some(too_fast), 10_000, Some(seen.speed.kmh())),
+        (Finding::DoorsOpenMoving, doors, 0, Some(seen.speed.kmh())),
+        (Finding::EngineOnLayover, engine, limits.layover_engine.0, None),
+        (Finding::Sos, Some(observed.sos), 0, None),
+        (Finding::Early, early.or((!running).then_some(false)), 60_000, seconds),
+        (Finding::Late, tardy.or((!running).then_some(false)), 60_000, seconds),
+        (Finding::WrongSignOn, wrong, 120_000, None),
+    ];
+    let skipped = skipped(bus, observed, found);
+    for (finding, holds, after_ms, value) in judged {
+        let event = event(bus, observed, finding, run.clone(), value);
+        bus.held.judge(holds, DurationMs(after_ms), event, &mut found.events);
+    }
+    found.events.extend(skipped);
+}
+
+/// The run ends here although stops are left: the bus turned round and does another one.
+pub fn short_turn(bus: &Vehicle, other: &Candidate, at: UtcMillis, found: &mut Found) {
+    let Some(doing) = bus.doing().filter(|_| matches!(bus.work, Work::Running(_))) else { return };
+    let (old, new) = (&doing.plan.timetable, &other.plan.timetable);
+    let (from, to) = (old.pattern(&doing.plan.runs[doing.run]), new.pattern(&other.plan.runs[other.run]));
+    // To be put onto another run of the same way is our mistake made good, not the driver's.
+    let same_way =
+        doing.plan.feed == other.plan.feed && from.route == to.route && from.direction == to.direction;
+    let left = from.stops.len() - doing.next_call;
+    if same_way || left < 2 || doing.along.0 - doing.watched_from().0 < 500.0 {
+        return;
+    }
+    found.events.push(TransitEvent {
+        finding: Finding::ShortTurn,
+        phase: Phase::Moment,
+        began: doing.at,
+        at,
+        vehicle: Some(bus.id.clone()),
+        place: Some(from.shape.at(doing.along)),
+        run: Some(doing.key()),
+        stop: Some(old.stops[from.stops[doing.next_call].stop].id.clone()),
+        value: Some(left as f64),
+    });
+}
+
+fn agrees(signed: &SignOn, doing: &Doing) -> bool {
+    let trip = doing.plan.timetable.trip(&doing.plan.runs[doing.run]);
+    let route = &doing.plan.timetable.route(&doing.plan.runs[doing.run]).id;
+    let trip_fits = signed.trip.as_ref().is_none_or(|t| *t == trip.id);
+    let block_fits = signed.block.as_ref().is_none_or(|b| trip.block.as_ref() == Some(b));
+    trip_fits && block_fits && signed.route.as_ref().is_none_or(|r| r == route)
+}
+
+/// Stops that were passed at speed, or around which the bus drove while it was off its line.
+fn skipped(bus: &Vehicle, observed: &Observed, found: &Found) -> Vec<TransitEvent> {
+    let Some(last) = &bus.last else { return Vec::new() };
+    let Some(doing) = bus.doing() else { return Vec::new() };
+    let ends = doing.plan.timetable.trip(&doing.plan.runs[doing.run]).calls.len() - 1;
+    let stayed_shut = last.doors_open != Some(true) && observed.doors_open != Some(true);
+    let fast = last.seen.speed.0 > PASSES.0 && observed.seen.speed.0 > PASSES.0 && stayed_shut;
+    let now = found.passings.iter().filter(|p| p.at > last.seen.at && p.at <= observed.seen.at);
+    let hurried = now.filter(|p| p.call > 0 && p.call < ends && fast && p.gap.0 <= DENSE_MS);
+    hurried
+        .chain(&found.around)
+        .map(|p| {
+            let mut event =
+                event(bus, observed, Finding::StopSkipped, Some((p.feed.clone(), p.run.clone())), None);
+            let stop = doing.plan.timetable.stops.iter().find(|s| s.id == p.stop);
+            (event.began, event.stop, event.place) = (p.at, Some(p.stop.clone()), stop.map(|s| s.position));
+            event
+        })
+        .collect()
+}
+
+fn event(
+    bus: &Vehicle,
+    observed: &Observed,
+    finding: Finding,
+    run: Option<(super::timetable::FeedId, super::timetable::RunKey)>,
+    value: Option<f64>,
+) -> TransitEvent {
+    TransitEvent {
+        finding,
+        phase: Phase::Moment,
+        began: observed.seen.at,
+        at: observed.seen.at,
+        vehicle: Some(bus.id.clone()),
+        place: Some(observed.seen.position),
+        run,
+        stop: None,
+        value,
+    }
+}

@@ -1,0 +1,83 @@
+//! The runs of one operator on one service day, with an index of which could be where a bus is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::timetable::{BlockId, FeedId, Pattern, Run, RunKey, ServiceDay, Timetable};
+use crate::geo::LatLon;
+use crate::units::UtcMillis;
+
+/// About 500 m: how far outside the box around a pattern a bus may be and still be looked for on it.
+const MARGIN_DEGREES: f64 = 0.005;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct DayPlan {
+    pub feed: FeedId,
+    pub timetable: Arc<Timetable>,
+    pub day: ServiceDay,
+    /// In the order of their starts.
+    pub runs: Vec<Run>,
+    runs_by_pattern: BTreeMap<usize, Vec<usize>>,
+    runs_by_block: BTreeMap<BlockId, Vec<usize>>,
+    box_by_pattern: BTreeMap<usize, [f64; 4]>,
+}
+
+impl DayPlan {
+    pub fn new(feed: FeedId, timetable: Arc<Timetable>, day: ServiceDay) -> Self {
+        let runs = timetable.runs(day);
+        let mut runs_by_pattern: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        let mut runs_by_block: BTreeMap<BlockId, Vec<usize>> = BTreeMap::new();
+        for (i, run) in runs.iter().enumerate() {
+            let trip = timetable.trip(run);
+            runs_by_pattern.entry(trip.pattern).or_default().push(i);
+            if let Some(block) = &trip.block {
+                runs_by_block.entry(block.clone()).or_default().push(i);
+            }
+        }
+        let bounds = |p: &usize| (*p, around(&timetable.patterns[*p]));
+        let box_by_pattern = runs_by_pattern.keys().map(bounds).collect();
+        Self { feed, timetable, day, runs, runs_by_pattern, runs_by_block, box_by_pattern }
+    }
+
+    /// Patterns that run this day and whose surroundings hold `position`.
+    pub fn patterns_near(&self, position: LatLon) -> impl Iterator<Item = usize> {
+        let (lat, lon) = (position.lat.0, position.lon.0);
+        let near = move |b: &[f64; 4]| (b[0]..=b[1]).contains(&lat) && (b[2]..=b[3]).contains(&lon);
+        self.box_by_pattern.iter().filter(move |(_, b)| near(b)).map(|(p, _)| *p)
+    }
+
+    /// Runs of a pattern, in the order of their starts, as indices into `runs`.
+    pub fn runs_of(&self, pattern: usize) -> &[usize] {
+        self.runs_by_pattern.get(&pattern).map_or(&[], Vec::as_slice)
+    }
+
+    /// The run that the same bus does after this one.
+    pub fn next_of_block(&self, run: usize) -> Option<usize> {
+        let block = self.timetable.trip(&self.runs[run]).block.as_ref()?;
+        let runs = self.runs_by_block.get(block)?;
+        let ends = self.timetable.ends(&self.runs[run]);
+        runs.iter().copied().find(|next| *next != run && self.timetable.departs(&self.runs[*next], 0) >= ends)
+    }
+
+    pub fn key(&self, run: usize) -> RunKey {
+        self.timetable.key(&self.runs[run])
+    }
+
+    pub fn find(&self, key: &RunKey) -> Option<usize> {
+        (key.date == self.day.date).then(|| self.runs.iter().position(|r| self.timetable.key(r) == *key))?
+    }
+
+    /// Runs that should have started more than `grace_ms` ago, are not over, and that no bus in `covered` does.
+    pub fn missing(&self, at: UtcMillis, grace_ms: i64, covered: impl Fn(&RunKey) -> bool) -> Vec<usize> {
+        let due = self.runs.partition_point(|r| self.timetable.departs(r, 0).0 + grace_ms < at.0);
+        (0..due).filter(|i| self.timetable.ends(&self.runs[*i]) > at && !covered(&self.key(*i))).collect()
+    }
+}
+
+fn around(pattern: &Pattern) -> [f64; 4] {
+    let mut b = [f64::MAX, f64::MIN, f64::MAX, f64::MIN];
+    for p in pattern.shape.points() {
+        b = [b[0].min(p.lat.0), b[1].max(p.lat.0), b[2].min(p.lon.0), b[3].max(p.lon.0)];
+    }
+    [b[0] - MARGIN_DEGREES, b[1] + MARGIN_DEGREES, b[2] - MARGIN_DEGREES, b[3] + MARGIN_DEGREES]
+}
