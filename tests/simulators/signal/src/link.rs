@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{now, utc_ms};
+use crate::orders::alarm_step;
 use crate::rsmp;
 use crate::street::Controller;
 
@@ -159,7 +160,29 @@ impl<'a> Link<'a> {
                 self.reply(rsmp::ack(&id)).await?;
                 self.aggregated().await
             }
+            "CommandRequest" => {
+                let done = {
+                    let site = &self.controller.site;
+                    self.controller.state().ordered.command(site, utc_ms(), message)
+                };
+                self.done(&id, done).await
+            }
+            "Alarm" => {
+                let done = alarm_step(&mut self.controller.state().alarms, utc_ms(), message);
+                self.done(&id, done).await
+            }
             _ => self.reply(rsmp::not_ack(&id, &format!("{kind} is not supported"))).await,
+        }
+    }
+
+    /// Acknowledges and answers what was asked, or says why not.
+    async fn done(&mut self, id: &str, done: Result<Value, String>) -> anyhow::Result<()> {
+        match done {
+            Ok(answer) => {
+                self.reply(rsmp::ack(id)).await?;
+                self.send(answer, false).await
+            }
+            Err(reason) => self.reply(rsmp::not_ack(id, &reason)).await,
         }
     }
 
@@ -187,7 +210,11 @@ impl<'a> Link<'a> {
     async fn requested(&mut self, id: &str, message: &Value, answer: &str) -> anyhow::Result<()> {
         let site = &self.controller.site;
         let Some(names) = rsmp::s0001_names(site, message) else {
-            let reason = format!("only S0001 of component {} is supported", site.component);
+            if answer == "StatusResponse" && message["cId"] == site.component.as_str() {
+                let told = rsmp::statuses(site, utc_ms(), &self.controller.state().ordered, message);
+                return self.done(id, Ok(told)).await;
+            }
+            let reason = format!("only S0001 of component {} can be subscribed to", site.component);
             return self.reply(rsmp::not_ack(id, &reason)).await;
         };
         self.reply(rsmp::ack(id)).await?;

@@ -6,6 +6,7 @@ mod clock;
 mod config;
 mod keep;
 mod link;
+mod orders;
 mod plan;
 mod rsmp;
 mod street;

@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use crate::config::Site;
+use crate::orders::Ordered;
 use crate::plan::Shown;
 
 /// Core versions of this site, oldest first.
@@ -78,6 +79,22 @@ pub fn groups(site: &Site, kind: &str, utc_ms: i64, shown: &Shown, names: &[Stri
     let values: Vec<Value> = names.iter().map(value).collect();
     json!({
         "mType": "rSMsg", "type": kind, "ntsOId": site.component, "xNId": "", "cId": site.component,
+        "sTs": timestamp(utc_ms), "sS": values,
+    })
+}
+
+/// The answer to a StatusRequest about other statuses than S0001.
+pub fn statuses(site: &Site, utc_ms: i64, ordered: &Ordered, asked: &Value) -> Value {
+    let value = |asked: &Value| {
+        let (code, name) =
+            (asked["sCI"].as_str().unwrap_or_default(), asked["n"].as_str().unwrap_or_default());
+        let text = ordered.status(code, name);
+        let quality = if text.is_some() { "recent" } else { "undefined" };
+        json!({ "sCI": code, "n": name, "s": text, "q": quality })
+    };
+    let values: Vec<Value> = asked["sS"].as_array().into_iter().flatten().map(value).collect();
+    json!({
+        "mType": "rSMsg", "type": "StatusResponse", "ntsOId": site.component, "xNId": "", "cId": site.component,
         "sTs": timestamp(utc_ms), "sS": values,
     })
 }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::buffer::Buffer;
 use crate::clock::utc_ms;
 use crate::config::{Config, Site};
+use crate::orders::Ordered;
 use crate::plan::{Shown, shown};
 use crate::rsmp::{self, Fault};
 
@@ -35,6 +36,7 @@ pub struct State {
     pub plan_s: u64,
     /// Names of the S0001 values somebody subscribed to; outlives the link.
     pub subscribed: Option<Vec<String>>,
+    pub ordered: Ordered,
     pub link_up: bool,
     /// The last word about each fault.
     pub alarms: Vec<Value>,
@@ -61,6 +63,7 @@ impl Controller {
             shown,
             plan_s: 0,
             subscribed: None,
+            ordered: Ordered::default(),
             link_up: false,
             alarms,
             counts: Counts::default(),
@@ -87,6 +90,7 @@ impl Controller {
     fn tick(&self, utc_ms: i64) {
         let plan_s = self.plan_s(utc_ms);
         let mut state = self.state();
+        state.ordered.tick(utc_ms);
         // Every second in its turn, also when this program was late: no state of the plan is left out.
         let late = plan_s.saturating_sub(state.plan_s);
         let first = if (1..=CATCH_UP_MAX_PLAN_S).contains(&late) { state.plan_s + 1 } else { plan_s };
@@ -108,7 +112,7 @@ impl Controller {
     }
 
     fn change(&self, state: &mut State, plan_s: u64) {
-        let now = shown(&self.site, plan_s);
+        let now = state.ordered.over(shown(&self.site, plan_s));
         let changed = state.shown.groups != now.groups;
         state.shown = now;
         if let Some(names) = state.subscribed.clone().filter(|_| changed) {
