@@ -188,14 +188,13 @@ mod tests {
         }
         let mut schemas = Schemas::new();
         let mut compiler = Compiler::new();
-        let mut compile = |path: &str| {
-            compiler
-                .compile(folder.join(path).canonicalize().unwrap().to_str().unwrap(), &mut schemas)
-                .unwrap()
+        let mut compile = |schemas: &mut Schemas, path: &str| {
+            compiler.compile(folder.join(path).canonicalize().unwrap().to_str().unwrap(), schemas).unwrap()
         };
-        let core = compile("core/3.2.2/rsmp.json");
-        let s0001 = compile("tlc/1.2.1/statuses/S0001.json");
-        let alarm_values = [compile("tlc/1.2.1/alarms/A0302.json"), compile("tlc/1.2.1/alarms/A0202.json")];
+        let core = compile(&mut schemas, "core/3.2.2/rsmp.json");
+        let s0001 = compile(&mut schemas, "tlc/1.2.1/statuses/S0001.json");
+        let alarm_values =
+            ["A0302", "A0202"].map(|code| compile(&mut schemas, &format!("tlc/1.2.1/alarms/{code}.json")));
         let names = ["signalgroupstatus", "stage", "cyclecounter", "basecyclecounter"].map(str::to_owned);
         for site in Config::parse(STREET).unwrap().sites {
             let shown = crate::plan::shown(&site, 7);
@@ -209,6 +208,30 @@ mod tests {
                     schemas.validate(value, schema).unwrap_or_else(|err| panic!("{value}\n{err}"));
                 }
             }
+            let asked = json!({ "sS": [
+                { "sCI": "S0014", "n": "status" }, { "sCI": "S0014", "n": "source" }, { "sCI": "S0011", "n": "status" },
+                { "sCI": "S0007", "n": "intersection" }, { "sCI": "S0003", "n": "inputstatus" }, { "sCI": "S0020", "n": "controlmode" },
+                { "sCI": "S0208", "n": "MC" },
+            ] });
+            let told = statuses(&site, 1, &Ordered::default(), &asked);
+            for value in told["sS"].as_array().unwrap() {
+                let code = value["sCI"].as_str().unwrap();
+                let schema = compile(&mut schemas, &format!("tlc/1.2.1/statuses/{code}.json"));
+                schemas.validate(value, schema).unwrap_or_else(|err| panic!("{value}\n{err}"));
+            }
+            let command = json!({ "cId": site.component, "arg": [
+                { "cCI": "M0002", "cO": "setPlan", "n": "status", "v": "True" },
+                { "cCI": "M0002", "cO": "setPlan", "n": "timeplan", "v": "3" },
+                { "cCI": "M0002", "cO": "setPlan", "n": "securityCode", "v": crate::orders::SECURITY_CODE },
+            ] });
+            let answered = Ordered::default().command(&site, 1, &command).unwrap();
+            let mut known = Fault::ALL.map(|fault| alarm(&site, fault, true, 1));
+            let name = known[0].clone();
+            let stepped = ["Acknowledge", "Suspend", "Resume"].map(|step| {
+                let mut message = name.clone();
+                message["aSp"] = step.into();
+                crate::orders::alarm_step(&mut known, 2, &message).unwrap()
+            });
             let messages = [
                 version(&site),
                 watchdog(0),
@@ -217,8 +240,12 @@ mod tests {
                 aggregated_status(&site, 1, true),
                 groups(&site, "StatusResponse", 1, &shown, &["nothing".to_owned()]),
                 update,
+                told,
+                answered,
             ];
-            for (message, old) in messages.into_iter().chain(alarms).zip([false, true].into_iter().cycle()) {
+            for (message, old) in
+                messages.into_iter().chain(alarms).chain(stepped).zip([false, true].into_iter().cycle())
+            {
                 let message = numbered(message, ID, old);
                 schemas.validate(&message, core).unwrap_or_else(|err| panic!("{message}\n{err}"));
             }
