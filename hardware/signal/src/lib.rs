@@ -6,6 +6,7 @@
 mod connection;
 pub mod controllers;
 mod links;
+mod order;
 pub mod server;
 
 pub use server::{OrderDesk, ServeError, SignalServer, SignalServerSettings, Site, serve};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hardware_ports::sink::SignalReport;
 use models_domain::{JunctionId, UtcMillis};
 
-pub use rsmp::{AlarmStep, Value};
+pub use crate::order::{AlarmStep, Answer, Asked, Order, Value};
 
 /// Every kind the server can speak to, by the name that configurations use.
 pub const ALL: &[Controller] = &[rsmp::CONTROLLER];
@@ -79,55 +79,6 @@ impl Default for Timing {
             pace: Duration::from_secs(1),
         }
     }
-}
-
-/// Something that is asked of one controller, with a number to answer by.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Order {
-    pub number: u64,
-    pub what: Asked,
-}
-
-/// In the words of the RSMP signal exchange list; controllers of other kinds translate.
-#[derive(Clone, PartialEq)]
-pub enum Asked {
-    /// Such as M0002, with its arguments. `component`: the controller itself when left out.
-    Command {
-        code: String,
-        component: Option<String>,
-        values: Vec<(String, Value)>,
-    },
-    Alarm {
-        component: String,
-        code: String,
-        /// The maker's own text, as the alarm had it.
-        external: String,
-        step: AlarmStep,
-    },
-    AggregatedStatus,
-}
-
-/// Security codes among the arguments are nobody's to read.
-impl std::fmt::Debug for Asked {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Asked::Command { code, component, .. } => write!(f, "Command({code}, {component:?})"),
-            Asked::Alarm { component, code, step, .. } => write!(f, "Alarm({code}, {component}, {step:?})"),
-            Asked::AggregatedStatus => f.write_str("AggregatedStatus"),
-        }
-    }
-}
-
-/// What became of an order, as the controller tells it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// Read back: the controller shows what was asked for.
-    Done,
-    /// It answers, but something else is in force.
-    Otherwise(String),
-    Refused(String),
-    /// Nothing came in time.
-    None,
 }
 
 /// What the shell must do next, in this order.

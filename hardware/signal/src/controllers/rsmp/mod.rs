@@ -22,9 +22,6 @@ mod order_tests;
 #[cfg(test)]
 mod supervisor_tests;
 
-pub use order::AlarmStep;
-pub use sxl::Value;
-
 use super::{At, Controller, Session, SessionSettings};
 
 pub const CONTROLLER: Controller = Controller { name: "rsmp", open };

@@ -6,7 +6,8 @@ use serde_json::Value as Json;
 
 use super::message::{CommandAnswer, CommandValue};
 use super::outgoing::{About, AlarmName, CommandArgument, Outgoing, timestamp};
-use super::sxl::{Code, SxlVersion, Value};
+use super::sxl::{Code, SxlVersion};
+use crate::order::{AlarmStep, Value};
 
 /// A command with all its arguments, as the list has them.
 #[derive(Clone, PartialEq)]
@@ -114,16 +115,6 @@ impl Command {
 
 fn is_secret(name: &str) -> bool {
     name.to_ascii_lowercase().contains("securitycode")
-}
-
-/// What can be done with an alarm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AlarmStep {
-    Acknowledge,
-    Suspend,
-    Resume,
-    /// Tell it again.
-    Request,
 }
 
 impl AlarmStep {

@@ -7,9 +7,8 @@ use models_domain::{JunctionId, UtcMillis};
 use serde_json::{Value as Json, json};
 
 use super::CONTROLLER;
-use super::order::AlarmStep;
-use super::sxl::Value;
 use crate::controllers::{Action, Answer, Asked, At, KnownSite, Order, Session, SessionSettings, Timing};
+use crate::order::{AlarmStep, Value};
 
 const ID: &str = "00000000-0000-4000-8000-000000000000";
 

@@ -6,10 +6,11 @@ use std::time::Duration;
 use models_domain::UtcMillis;
 
 use super::message::CommandAnswer;
-use super::order::{AlarmStep, Command, Outcome};
+use super::order::{Command, Outcome};
 use super::outgoing::{About, Outgoing};
-use super::sxl::{SxlVersion, Value};
-use crate::controllers::{Action, Answer, Asked, Order};
+use super::sxl::SxlVersion;
+use crate::controllers::Action;
+use crate::order::{AlarmStep, Answer, Asked, Order, Value};
 
 /// More than this waiting at once are refused: somebody leans on a button.
 const WAITING_MAX: usize = 32;

@@ -9,7 +9,6 @@ mod tests;
 
 use std::fmt;
 
-use models_domain::UtcMillis;
 use serde_json::Value as Json;
 
 pub use commands::COMMANDS;
@@ -17,6 +16,7 @@ pub use statuses::STATUSES;
 
 use super::message::Timestamp;
 use super::outgoing::timestamp;
+use crate::order::Value;
 
 /// A version of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,19 +93,6 @@ pub struct Code {
     pub command: &'static str,
     pub component: Component,
     pub arguments: &'static [Argument],
-}
-
-/// A value with its meaning.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Value {
-    Text(String),
-    Integer(i64),
-    Boolean(bool),
-    Texts(Vec<String>),
-    Integers(Vec<i64>),
-    Booleans(Vec<bool>),
-    Time(UtcMillis),
-    Array(Vec<Json>),
 }
 
 impl Code {

@@ -1,5 +1,6 @@
 //! The tables as a whole, and values both ways.
 
+use models_domain::UtcMillis;
 use serde_json::json;
 
 use super::*;

@@ -1,0 +1,75 @@
+//! What may be asked of a controller, and what becomes of it: values, whatever kind the controller is.
+
+use models_domain::UtcMillis;
+
+/// Something that is asked of one controller, with a number to answer by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Order {
+    pub number: u64,
+    pub what: Asked,
+}
+
+/// In the words of the RSMP signal exchange list; controllers of other kinds translate.
+#[derive(Clone, PartialEq)]
+pub enum Asked {
+    /// Such as M0002, with its arguments. `component`: the controller itself when left out.
+    Command {
+        code: String,
+        component: Option<String>,
+        values: Vec<(String, Value)>,
+    },
+    Alarm {
+        component: String,
+        code: String,
+        /// The maker's own text, as the alarm had it.
+        external: String,
+        step: AlarmStep,
+    },
+    AggregatedStatus,
+}
+
+/// Security codes among the arguments are nobody's to read.
+impl std::fmt::Debug for Asked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Asked::Command { code, component, .. } => write!(f, "Command({code}, {component:?})"),
+            Asked::Alarm { component, code, step, .. } => write!(f, "Alarm({code}, {component}, {step:?})"),
+            Asked::AggregatedStatus => f.write_str("AggregatedStatus"),
+        }
+    }
+}
+
+/// What became of an order, as the controller tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Read back: the controller shows what was asked for.
+    Done,
+    /// It answers, but something else is in force.
+    Otherwise(String),
+    Refused(String),
+    /// Nothing came in time.
+    None,
+}
+
+/// What can be done with an alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlarmStep {
+    Acknowledge,
+    Suspend,
+    Resume,
+    /// Tell it again.
+    Request,
+}
+
+/// A value with its meaning.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    Text(String),
+    Integer(i64),
+    Boolean(bool),
+    Texts(Vec<String>),
+    Integers(Vec<i64>),
+    Booleans(Vec<bool>),
+    Time(UtcMillis),
+    Array(Vec<serde_json::Value>),
+}
