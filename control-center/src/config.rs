@@ -40,6 +40,8 @@ struct RawHall {
     names: Vec<String>,
     #[serde(default = "one_shift")]
     session_hours: u32,
+    #[serde(default = "one_year")]
+    keep_events_days: u32,
     #[serde(default)]
     insecure_http_beyond_loopback: bool,
 }
@@ -54,6 +56,10 @@ fn one_shift() -> u32 {
     10
 }
 
+fn one_year() -> u32 {
+    365
+}
+
 /// A configuration that can be run as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -64,6 +70,8 @@ pub struct Config {
     /// Names and addresses that people and poles reach this machine by, besides localhost: they go into the certificate.
     pub names: Vec<String>,
     pub session_hours: u32,
+    /// Events that were stored longer ago are forgotten, but for those whose picture somebody fetched.
+    pub keep_events_days: u32,
     /// Whether `--insecure-http` may serve other machines too.
     pub insecure_http_beyond_loopback: bool,
     /// Where poles dial in.
@@ -120,6 +128,10 @@ impl RawConfig {
         if !(1..=24).contains(&self.hall.session_hours) {
             problems.push(format!("hall.session_hours {} is outside 1..=24", self.hall.session_hours));
         }
+        if !(1..=36_500).contains(&self.hall.keep_events_days) {
+            problems
+                .push(format!("hall.keep_events_days {} is outside 1..=36500", self.hall.keep_events_days));
+        }
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -128,6 +140,7 @@ impl RawConfig {
             listen,
             names: self.hall.names,
             session_hours: self.hall.session_hours,
+            keep_events_days: self.hall.keep_events_days,
             insecure_http_beyond_loopback: self.hall.insecure_http_beyond_loopback,
             bus_listen,
         })

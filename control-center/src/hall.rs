@@ -31,6 +31,7 @@ pub struct Hall {
     pub passwords: Passwords,
     /// Turns for searching tracks.
     pub searches: Semaphore,
+    pub keep_events_days: u32,
     /// Whether callers come over TLS; else cookies must travel without.
     pub tls: bool,
     pub stop: CancellationToken,

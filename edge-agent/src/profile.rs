@@ -179,12 +179,21 @@ mod tests {
     }
 
     #[test]
-    fn decoding_keeps_cores() {
+    fn on_a_processor_nobody_waits_for_a_network() {
         let profile: Profile = "x86-64".parse().unwrap();
-        let lanes = |cores| profile.inference.lanes_on(NonZeroUsize::new(cores).unwrap());
-        assert_eq!([1, 2, 4, 8, 16].map(lanes), [1, 1, 3, 6, 12]);
+        let cores = |cores| NonZeroUsize::new(cores).unwrap();
+        for count in [1, 2, 4, 16] {
+            let (lanes, inference) = (cores(count), &profile.inference);
+            assert_eq!((inference.lanes_on(lanes), inference.cameras_at_once(lanes)), (count, count));
+        }
         let two = Inference { threads: 2, ..profile.inference.clone() };
-        assert_eq!(two.lanes_on(NonZeroUsize::new(8).unwrap()), 3);
+        assert_eq!(two.lanes_on(cores(8)), 4);
+        let card: Profile = "nvidia-server".parse().unwrap();
+        assert_eq!(
+            card.inference.cameras_at_once(cores(8)),
+            8 + 2 * 8,
+            "two batches of eight may wait for it"
+        );
     }
 
     #[track_caller]
@@ -198,9 +207,9 @@ mod tests {
     #[test]
     fn bad_profiles_are_refused() {
         check("provider = \"cpu\"", "provider = \"npu\"", "inference.provider: \"npu\" is no");
-        check("cores = 0.75", "cores = 75", "inference.cores: 75 is no share");
-        check("cores = 0.75", "cores = 0.5\nlanes = 2", "inference.cores, lanes: there must be one of both");
-        check("cores = 0.75", "lanes = 0", "inference.lanes: 0 is outside");
+        check("cores = 1.0", "cores = 75", "inference.cores: 75 is no share");
+        check("cores = 1.0", "cores = 0.5\nlanes = 2", "inference.cores, lanes: there must be one of both");
+        check("cores = 1.0", "lanes = 0", "inference.lanes: 0 is outside");
         check("batch = 1", "batch = 0", "inference.batch: 0 is outside 1..=256");
         check("wait_ms = 0", "wait_ms = 5000", "inference.wait_ms: 5000 is not within 0 to 1000");
         check("\"software\"", "\"nvdec\"", "must end with \"software\"");

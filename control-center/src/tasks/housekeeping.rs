@@ -1,11 +1,17 @@
-//! Forgets what is over: expired sessions.
+//! Forgets what is over: expired sessions, and events that were kept as long as the configuration says.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use control_center_store::AuditLine;
+use models_domain::DurationMs;
+
 use crate::hall::Hall;
 
 const EVERY: Duration = Duration::from_secs(600);
+const DAY_MS: i64 = 86_400_000;
+/// Between two parts of the work, so that events that arrive find their turn.
+const PAUSE: Duration = Duration::from_millis(20);
 
 pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
     loop {
@@ -13,6 +19,32 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
         if forgotten > 0 {
             tracing::info!(forgotten, "expired sessions");
         }
+        forget_events(&hall).await?;
         tokio::time::sleep(EVERY).await;
     }
+}
+
+/// What was forgotten is written down where people's actions are.
+async fn forget_events(hall: &Hall) -> anyhow::Result<()> {
+    let days = hall.keep_events_days;
+    let now = hall.clock.now();
+    let before = now - DurationMs(i64::from(days) * DAY_MS);
+    let (mut from, mut events) = (Some(0), 0);
+    while let Some(at) = from {
+        let done = hall.store.forget_events(before, at).await?;
+        (from, events) = (done.next, events + done.events);
+        tokio::time::sleep(PAUSE).await;
+    }
+    if events > 0 {
+        tracing::info!(events, days, "events kept long enough are forgotten");
+        let line = AuditLine {
+            at: now,
+            user: "the hall".to_owned(),
+            action: "forget_events".to_owned(),
+            purpose: format!("keep_events_days = {days}"),
+            what: format!("{events} events stored before {} ms UTC", before.0),
+        };
+        hall.store.keep_audit(&line).await?;
+    }
+    Ok(())
 }

@@ -15,6 +15,7 @@ mod minutes;
 mod open;
 mod people;
 mod read;
+mod retention;
 mod rows;
 mod stills;
 mod timetables;
@@ -29,6 +30,7 @@ pub use minutes::{CountRow, Figures, Span, WatchedRow};
 pub use open::Store;
 pub use people::SessionRow;
 pub use read::{EventRow, ListFilter, PageKey};
+pub use retention::Forgotten;
 pub use timetables::TimetableRow;
 
 #[cfg(test)]

@@ -89,6 +89,21 @@ impl Analysis {
         Ok(())
     }
 
+    /// A picture of a stream that is only watched: whether the camera shows what it should. True when another one should
+    /// be looked at soon.
+    ///
+    /// # Errors
+    /// [`InferError`] when the picture is not what it says.
+    pub fn glance(
+        &mut self,
+        frame: &Frame,
+        events: &mut Vec<(UtcMillis, EventBody)>,
+    ) -> Result<bool, InferError> {
+        let Some(meter) = &self.meter else { return Ok(false) };
+        self.looked = Some(frame.at);
+        Ok(self.watch.glance(frame.at, &meter.thumb(&frame.picture)?, events))
+    }
+
     /// The stream is over: decides what was still open.
     pub fn finish(&mut self) -> Vec<(UtcMillis, EventBody)> {
         let mut events = Vec::new();

@@ -9,6 +9,7 @@ mod claim;
 pub mod climb;
 pub mod eye;
 mod facts;
+mod glances;
 mod job;
 pub mod pace;
 mod real_time;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hardware_ports::Clock;
-use hardware_ports::camera::{CameraError, CameraSource};
+use hardware_ports::camera::CameraSource;
 use hardware_ports::colour::ColourReader;
 use hardware_ports::infer::{Detector, PictureMeter, Priority};
 use hardware_ports::units::{AccessUnit, NextUnit, UnitDriver, UnitStream};
@@ -35,7 +36,8 @@ use tokio_util::sync::CancellationToken;
 use self::claim::Claim;
 use self::climb::Climb;
 use self::eye::{Decoders, Eye, Look, Seen};
-use self::job::{Done, Later, done};
+use self::glances::Glances;
+use self::job::{Done, Later, Over, Woken, done, work_through};
 use self::pace::{AnalyzePace, Rate};
 use self::real_time::InRealTime;
 pub use self::reporter::Crossings;
@@ -105,24 +107,11 @@ pub struct CameraWorker {
     rate: Rate,
     ticked: Duration,
     claim: Claim,
+    glances: Glances,
     /// What must be added to the stream's times so that they are times of day.
     day: DurationMs,
     /// Waits for that long.
     sleep: Box<dyn Fn(Duration) -> Later<()> + Send>,
-}
-
-/// Why a session with the camera is over.
-enum Over {
-    Stopped,
-    Broken(String),
-}
-
-/// What a worker woke up for.
-enum Woken {
-    Stop,
-    Worked(Done),
-    Unit(Result<NextUnit, CameraError>),
-    Tick,
 }
 
 impl CameraWorker {
@@ -138,6 +127,7 @@ impl CameraWorker {
         let pace = AnalyzePace::new(task.analyze_fps);
         let eye = Eye::new(driver, task.source.clone(), decoders, analysis, Some(pace));
         let now = doors.clock.elapsed();
+        let glances = doors.meter.as_ref().map_or_else(Glances::none, |_| Glances::from(now, task.seed));
         let (events, stills) = (Arc::clone(&doors.events), Arc::clone(&doors.stills));
         let (board, clock) = (Arc::clone(&doors.board), Arc::clone(&doors.clock));
         Ok(Self {
@@ -149,6 +139,7 @@ impl CameraWorker {
             reporter: Reporter::new(task.id.clone(), task.crossings, events, stills, board, clock),
             rate: Rate::default(),
             ticked: now,
+            glances,
             claim: Claim::new(doors.lanes.seat(task.priority, task.analyze_fps)),
             day: DurationMs(0),
             sleep: Box::new(|pause| Box::pin(tokio::time::sleep(pause))),
@@ -273,7 +264,14 @@ impl CameraWorker {
         if rung >= least {
             self.reporter.minutes.watched(unit.facts.at);
         }
+        let glanced = self.glances.unit(&unit.facts, rung, now).then(|| unit.clone());
         self.climb.unit(unit, rung, now);
+        if rung < least {
+            self.climb.leave_behind();
+        }
+        if let Some(unit) = glanced {
+            self.climb.glance(unit, now);
+        }
         self.reporter.facts.dropped(self.climb.take_dropped());
         self.reporter.tell_up();
     }
@@ -284,7 +282,7 @@ impl CameraWorker {
         if !self.climb.has_work() || self.reporter.facts.is_full() {
             return;
         }
-        let Some(mut eye) = self.eye.take() else { return };
+        let Some(eye) = self.eye.take() else { return };
         let now = self.doors.clock.elapsed();
         let mut works = Vec::with_capacity(IN_A_TURN);
         let mut since = None;
@@ -295,15 +293,7 @@ impl CameraWorker {
         }
         let (seat, share, stop) = (self.claim.seat(), self.claim.share_of_decoded(), stop.clone());
         self.job = Some(Box::pin(async move {
-            let work = move || {
-                let mut seen = Seen::default();
-                for work in works {
-                    if !stop.is_cancelled() {
-                        eye.work(work, share, &mut seen);
-                    }
-                }
-                Box::new((eye, seen))
-            };
+            let work = move || work_through(eye, works, share, &stop);
             seat.work(since.unwrap_or(now), work).await
         }));
     }
@@ -328,6 +318,12 @@ impl CameraWorker {
         self.reporter.facts.decoded(seen.decoded, seen.shed);
         for look in seen.looks {
             self.looked(look);
+        }
+        for (at, body, picture) in seen.glanced {
+            self.reporter.found(at, body, Some(picture));
+        }
+        if seen.unsure {
+            self.glances.soon(self.doors.clock.elapsed());
         }
         if let Some(why) = seen.trouble {
             self.reporter.facts.not_analysed(why);

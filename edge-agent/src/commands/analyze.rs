@@ -60,6 +60,14 @@ A scene file, in pixels of a picture of `size`:
   kind = \"stopped_vehicle\"   # the others are listed below
   zone = \"box\"
   for_ms = 10000
+  [[ground]]                   # four or more places on the road: speeds in km/h, lengths in metres
+  picture = [310, 320]
+  meters = [0.0, 12.5]         # x to the right, y away from the camera; or lat_lon = [21.0245, 105.8576]
+  [lens]                       # OpenCV's numbers, where straight kerbs are bent in the picture
+  fx = 900
+  k1 = -0.21                   # fy, cx, cy, k2, k3, p1, p2 may be left out
+  [pcu]                        # weights of mixed traffic, a car being 1
+  motorcycle = 0.3
 
 A clip is read at full speed, every picture; a stream as it comes, until it ends or Ctrl-C. At the end one JSON object is
 printed: frames (in the stream), decoded, inferred, dropped, cpu_s, wall_s, counts by line and class, events by kind, and

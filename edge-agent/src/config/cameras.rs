@@ -1,6 +1,6 @@
 //! The sections `[detector]` and `[cameras]`: addresses, passwords that stand elsewhere, scenes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use edge_agent_core::camera_worker::Crossings;
@@ -9,6 +9,7 @@ use hardware_ports::camera::{CameraSource, Transport};
 use hardware_ports::infer::Priority;
 use models_domain::CameraId;
 use models_domain::ladder::Rung;
+use models_domain::pcu::PcuTable;
 use models_domain::rules::make_all;
 use models_domain::scene::Scene;
 use serde::Deserialize;
@@ -46,7 +47,11 @@ pub fn read(root: &mut Section<'_, '_>, folder: &Path) -> Option<Cameras> {
     let analyze_fps = section.number("analyze_fps", 0.1..=60.0, ANALYZE_FPS);
     let mut seen = BTreeSet::new();
     let mut cameras = Vec::new();
-    let crossings = crossings(&mut section, Crossings::Each);
+    let otherwise = Otherwise {
+        analyze_fps,
+        crossings: crossings(&mut section, Crossings::Each),
+        pcu: pcu(&mut section),
+    };
     let found = section.sections("camera");
     if found.is_empty() {
         section.problem(&section.span(), "camera", "is missing: at least one is needed");
@@ -56,18 +61,38 @@ pub fn read(root: &mut Section<'_, '_>, folder: &Path) -> Option<Cameras> {
         if let Some(id) = id.as_ref().filter(|id| !seen.insert(id.get_ref().clone())) {
             one.problem(&id.span(), "id", format!("{} is used twice", id.get_ref()));
         }
-        cameras.extend(camera(&mut one, id, folder, analyze_fps, crossings));
+        cameras.extend(camera(&mut one, id, folder, &otherwise));
     }
     let Profile { decoders, inference, .. } = profile?;
     Some(Cameras { decoders, model, inference, cameras })
+}
+
+/// What holds for every camera that says nothing else.
+struct Otherwise {
+    analyze_fps: f64,
+    crossings: Crossings,
+    pcu: PcuTable,
+}
+
+/// `[cameras.pcu]`: the city's own weights of classes.
+fn pcu(section: &mut Section<'_, '_>) -> PcuTable {
+    let at = section.span();
+    let Some(mut own) = section.section("pcu") else { return PcuTable::default() };
+    let number =
+        |text: &str| text.parse::<f64>().map_err(|_| format!("{text:?} is not a number, such as 0.3"));
+    let weights: BTreeMap<String, f64> = own.pairs(number).into_iter().collect();
+    drop(own);
+    PcuTable::default().with(&weights).unwrap_or_else(|problems| {
+        problems.iter().for_each(|problem| section.problem(&at, "pcu", problem));
+        PcuTable::default()
+    })
 }
 
 fn camera(
     one: &mut Section<'_, '_>,
     id: Option<Spanned<CameraId>>,
     folder: &Path,
-    analyze_fps: f64,
-    otherwise: Crossings,
+    otherwise: &Otherwise,
 ) -> Option<Camera> {
     let name = one.optional::<String>("name").map(Spanned::into_inner);
     let url = url(one, folder);
@@ -76,11 +101,11 @@ fn camera(
         Some(_) | None => Transport::Tcp,
     };
     let position = position(one);
-    let analyze_fps = one.number("analyze_fps", 0.1..=60.0, analyze_fps);
-    let crossings = crossings(one, otherwise);
+    let analyze_fps = one.number("analyze_fps", 0.1..=60.0, otherwise.analyze_fps);
+    let crossings = crossings(one, otherwise.crossings);
     let rung = one.optional_with("rung", |t| one_of(t, &["auto", "watch", "key_frames", "full"]));
     let priority = one.optional_with("priority", |t| one_of(t, &["counting", "incident", "health"]));
-    let scene = scene(one, folder).unwrap_or_else(|| Scene::empty(EMPTY_SCENE));
+    let scene = scene(one, folder, otherwise.pcu).unwrap_or_else(|| Scene::empty(EMPTY_SCENE));
     let pinned = match rung.as_ref().map(|r| r.get_ref().as_str()) {
         Some("watch") => Some(Rung::Watch),
         Some("key_frames") => Some(Rung::KeyFrames),
@@ -181,7 +206,7 @@ fn with_password(url: &str, password: &str) -> Option<String> {
 }
 
 /// A file's name, or the scene itself.
-fn scene(one: &mut Section<'_, '_>, folder: &Path) -> Option<Scene> {
+fn scene(one: &mut Section<'_, '_>, folder: &Path, pcu: PcuTable) -> Option<Scene> {
     let value = one.take("scene")?;
     let span = value.span();
     let read = match value.into_inner() {
@@ -196,7 +221,7 @@ fn scene(one: &mut Section<'_, '_>, folder: &Path) -> Option<Scene> {
         other => Err(format!("must be a file's name or a table, not a {}", other.type_str())),
     };
     let parsed = read.and_then(|text| {
-        let scene = Scene::parse(&text).map_err(|e| format!("{:#}", anyhow::Error::from(e)))?;
+        let scene = Scene::parse_with(&text, pcu).map_err(|e| format!("{:#}", anyhow::Error::from(e)))?;
         make_all(&scene).map_err(|problems| problems.join("; "))?;
         Ok(scene)
     });

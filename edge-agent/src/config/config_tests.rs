@@ -1,5 +1,6 @@
 //! Shipped configurations are good; bad ones are refused with every problem, its line and its key.
 
+use models_domain::Class;
 use models_domain::rules::{self, make_all};
 use models_domain::scene::Scene;
 
@@ -41,9 +42,9 @@ fn the_scene_of_every_rule_is_good() {
 #[test]
 fn a_small_one_reads() {
     let text = format!(
-        "{HEAD}[cameras]\nanalyze_fps = 4\n[[cameras.camera]]\nid = \"a\"\nurl = \"rtsp://c/x\"\nposition = [21.0, 105]\n\
+        "{HEAD}[cameras]\nanalyze_fps = 4\n[cameras.pcu]\nmotorcycle = 0.4\ntruck = 2\n[[cameras.camera]]\nid = \"a\"\nurl = \"rtsp://c/x\"\nposition = [21.0, 105]\n\
          [cameras.camera.scene]\nsize = [640, 360]\nline = [{{ id = \"n\", a = [0, 180], b = [640, 180] }}]\n\
-         [buses]\nzone = \"+07:00\"\n[[buses.listen]]\nprotocol = \"gt06\"\naddress = \"0.0.0.0:5023\"\n[buses.zones]\n\"868120\" = \"+00:00\"\n"
+         pcu = {{ truck = 3 }}\n[buses]\nzone = \"+07:00\"\n[[buses.listen]]\nprotocol = \"gt06\"\naddress = \"0.0.0.0:5023\"\n[buses.zones]\n\"868120\" = \"+00:00\"\n"
     );
     let config = Config::parse(&text, Path::new("/etc/ngatu"), &known()).unwrap();
     assert_eq!(config.gateway.data_dir, Path::new("/etc/ngatu/d"));
@@ -53,6 +54,8 @@ fn a_small_one_reads() {
     assert_eq!((camera.analyze_fps, camera.site.scene.lines.len()), (4.0, 1));
     assert_eq!((camera.pinned, camera.priority), (Some(Rung::Full), Priority::Counting));
     assert_eq!(camera.site.name, "a");
+    let weights = [Class::Motorcycle, Class::Truck, Class::Car].map(|class| camera.site.scene.pcu.of(class));
+    assert_eq!(weights, [0.4, 3.0, 1.0], "the city's, the scene's own, the house's");
     let buses = config.buses.unwrap();
     assert_eq!(buses.listen[0].zone.as_deref(), Some("+07:00"));
     assert_eq!(buses.zone_by_device["868120"], "+00:00");

@@ -36,14 +36,10 @@ impl DecoderKind {
     /// nvh264dec, nvv4l2decoder. `None`: hardware of another kind.
     fn of(factory: &gst::ElementFactory) -> Option<Self> {
         let name = factory.name();
-        let starts = |first: &str| name.starts_with(first);
-        match () {
-            () if starts("va") => Some(Self::Va),
-            () if starts("v4l2") => Some(Self::V4l2),
-            () if starts("nv") => Some(Self::Nvdec),
-            () if factory.metadata("klass").is_some_and(|klass| klass.contains("Hardware")) => None,
-            () => Some(Self::Software),
-        }
+        let makers = [("va", Self::Va), ("v4l2", Self::V4l2), ("nv", Self::Nvdec)];
+        let hardware = factory.metadata("klass").is_some_and(|klass| klass.contains("Hardware"));
+        let by_name = makers.iter().find(|(first, _)| name.starts_with(first)).map(|(_, kind)| *kind);
+        by_name.or((!hardware).then_some(Self::Software))
     }
 }
 

@@ -36,33 +36,31 @@ fn fake(sharing: Sharing) -> Bench {
     bench(sharing, Arc::new(FakeClock::at(UtcMillis(0))))
 }
 
-impl Bench {
-    /// What somebody is told who waits for a picture `width` pixels wide.
-    fn ask(&self, width: u32) -> String {
-        match self.shared.detect(&Picture::from_rgb(width, 2, Vec::new())) {
-            Ok(found) => format!("seen {}", found[0].bbox.w),
-            Err(err) => err.to_string(),
-        }
+/// What somebody is told who waits for a picture `width` pixels wide.
+fn ask(shared: &SharedOrt, width: u32) -> String {
+    match shared.detect(&Picture::from_rgb(width, 2, Vec::new())) {
+        Ok(found) => format!("seen {}", found[0].bbox.w),
+        Err(err) => err.to_string(),
     }
+}
 
-    fn until_waiting(&self, count: usize) {
-        while self.shared.shared.state().jobs.len() < count {
-            std::thread::yield_now();
-        }
+fn until_waiting(shared: &SharedOrt, count: usize) {
+    while shared.shared.state().jobs.len() < count {
+        std::thread::yield_now();
     }
 }
 
 #[test]
 fn who_came_first_is_served_first_in_batches() {
     let bench = fake(Sharing { batch: 2, wait: Duration::ZERO });
+    let shared = &bench.shared;
     std::thread::scope(|scope| {
-        scope.spawn(|| assert_eq!(bench.ask(1), "seen 1"));
+        scope.spawn(move || assert_eq!(ask(shared, 1), "seen 1"));
         assert_eq!(bench.batches.recv().unwrap(), [1]);
         // The network is busy meanwhile.
         for (n, width) in [2, 3, 4].into_iter().enumerate() {
-            let bench = &bench;
-            scope.spawn(move || assert_eq!(bench.ask(width), format!("seen {width}")));
-            bench.until_waiting(n + 1);
+            scope.spawn(move || assert_eq!(ask(shared, width), format!("seen {width}")));
+            until_waiting(shared, n + 1);
         }
         (0..3).for_each(|_| bench.go.send(()).unwrap());
         assert_eq!(bench.batches.recv().unwrap(), [2, 3]);
@@ -75,10 +73,10 @@ fn a_batch_waits_until_it_is_full() {
     // The clock stands still, so the wait never ends by itself.
     let bench = fake(Sharing { batch: 3, wait: Duration::from_millis(1) });
     bench.go.send(()).unwrap();
+    let shared = &bench.shared;
     std::thread::scope(|scope| {
         for width in [10, 20, 30] {
-            let bench = &bench;
-            scope.spawn(move || assert_eq!(bench.ask(width), format!("seen {width}")));
+            scope.spawn(move || assert_eq!(ask(shared, width), format!("seen {width}")));
         }
         let mut batch = bench.batches.recv().unwrap();
         batch.sort();
@@ -91,7 +89,7 @@ fn a_batch_that_is_not_full_goes_when_its_time_is_over() {
     let sharing = Sharing { batch: 8, wait: Duration::from_millis(5) };
     let bench = bench(sharing, Arc::new(SystemClock::new()));
     bench.go.send(()).unwrap();
-    assert_eq!(bench.ask(1), "seen 1");
+    assert_eq!(ask(&bench.shared, 1), "seen 1");
     assert_eq!(bench.batches.recv().unwrap(), [1]);
 }
 
@@ -99,7 +97,7 @@ fn a_batch_that_is_not_full_goes_when_its_time_is_over() {
 fn a_panic_of_the_network_harms_nobody_else() {
     let bench = fake(Sharing::default());
     (0..3).for_each(|_| bench.go.send(()).unwrap());
-    assert_eq!(bench.ask(1), "seen 1");
-    assert_eq!(bench.ask(666), "model shared: it gave no answer; a panic stands in the log");
-    assert_eq!(bench.ask(2), "seen 2");
+    assert_eq!(ask(&bench.shared, 1), "seen 1");
+    assert_eq!(ask(&bench.shared, 666), "model shared: it gave no answer; a panic stands in the log");
+    assert_eq!(ask(&bench.shared, 2), "seen 2");
 }

@@ -41,12 +41,12 @@ impl PcuTable {
         classes.into_iter().fold(0.0, |sum, class| sum + self.of(class))
     }
 
-    /// The defaults with some classes weighed anew, by name.
+    /// This table with some classes weighed anew, by name.
     ///
     /// # Errors
     /// Every name that is no class and every weight outside 0 to 20.
-    pub fn with(weights: &BTreeMap<String, f64>) -> Result<Self, Vec<String>> {
-        let mut table = Self::default();
+    pub fn with(self, weights: &BTreeMap<String, f64>) -> Result<Self, Vec<String>> {
+        let mut table = self;
         let mut problems = Vec::new();
         for (name, &weight) in weights {
             let Some(i) = Class::ALL.iter().position(|c| c.name() == name) else {
@@ -79,10 +79,10 @@ mod tests {
 
     #[test]
     fn a_scene_may_weigh_anew() {
-        let table = PcuTable::with(&BTreeMap::from([("truck".to_owned(), 2.0)])).unwrap();
+        let table = PcuTable::default().with(&BTreeMap::from([("truck".to_owned(), 2.0)])).unwrap();
         assert_eq!((table.of(Class::Truck), table.of(Class::Car)), (2.0, 1.0));
         let wrong = BTreeMap::from([("van".to_owned(), 1.0), ("bus".to_owned(), -1.0)]);
-        let problems = PcuTable::with(&wrong).unwrap_err().join("; ");
+        let problems = PcuTable::default().with(&wrong).unwrap_err().join("; ");
         assert_eq!(
             problems,
             "pcu: bus = -1 is not within 0 and 20; a car is 1; \

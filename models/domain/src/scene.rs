@@ -89,8 +89,16 @@ impl Scene {
     /// # Errors
     /// [`SceneError`] with every problem at once. The rules' own keys are checked by [`crate::rules::make_all`].
     pub fn parse(text: &str) -> Result<Self, SceneError> {
+        Self::parse_with(text, PcuTable::default())
+    }
+
+    /// The same where classes weigh as in `pcu`, but for those that the scene itself weighs.
+    ///
+    /// # Errors
+    /// As [`Scene::parse`].
+    pub fn parse_with(text: &str, pcu: PcuTable) -> Result<Self, SceneError> {
         let raw: RawScene = toml::from_str(text).map_err(SceneError::Parse)?;
-        raw.check().map_err(SceneError::Invalid)
+        raw.check(pcu).map_err(SceneError::Invalid)
     }
 
     pub fn zone(&self, id: &ZoneId) -> Option<&Zone> {
@@ -99,7 +107,7 @@ impl Scene {
 }
 
 impl RawScene {
-    fn check(self) -> Result<Scene, Vec<String>> {
+    fn check(self, weights: PcuTable) -> Result<Scene, Vec<String>> {
         let mut problems = Vec::new();
         let (w, h) = self.size;
         if !(16..=16_384).contains(&w) || !(16..=16_384).contains(&h) {
@@ -130,9 +138,9 @@ impl RawScene {
                 None => problems.push(format!("rule {}: kind is missing", i + 1)),
             }
         }
-        let pcu = PcuTable::with(&self.pcu).unwrap_or_else(|wrong| {
+        let pcu = weights.with(&self.pcu).unwrap_or_else(|wrong| {
             problems.extend(wrong);
-            PcuTable::default()
+            weights
         });
         let health = self.health.check().unwrap_or_else(|wrong| {
             problems.extend(wrong);

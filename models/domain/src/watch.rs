@@ -65,6 +65,15 @@ impl Watch {
         tell(&self.camera, at, found, out);
     }
 
+    /// Looks at a picture of a stream that nobody follows: only whether the camera shows what it should. True when the next
+    /// one should be looked at soon, lest it takes long to be sure.
+    pub fn glance(&mut self, at: UtcMillis, thumb: &Thumb, out: &mut Vec<(UtcMillis, EventBody)>) -> bool {
+        let mut found = Vec::new();
+        self.health.look(at, thumb, &mut found);
+        tell(&self.camera, at, found, out);
+        self.health.is_unsure()
+    }
+
     /// The same as [`Watch::step`] for tracks that come from elsewhere.
     pub fn step_tracks(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<(UtcMillis, EventBody)>) {
         self.last = at;

@@ -4,6 +4,7 @@ mod failures;
 mod kill;
 mod minutes;
 mod reading;
+mod retention;
 
 use std::path::Path;
 

@@ -118,7 +118,14 @@ test("counts fall into rows and buckets; what lies outside the span is left out"
     "c1 n 1 5 0,5,0 0.67", "c1 n 2 3 2,0,1 0.67", "c2 m 0 0 0,0,0 0.17",
   ]);
   const course = courseOf(rows, watched, span);
-  expect([course.crossings, course.watched]).toEqual([[2, 5, 1], [0.75, 0.5, 0]]);
+  expect([course.crossings, course.watched]).toEqual([[2, 5, 1], [0.75, 0.5, undefined]]);
+});
+
+test("of a bucket that is still running the part that is over is the whole", () => {
+  const span = { fromMs: 0, toMs: 420_000, bucketMs: 300_000 };
+  const watched = [0, 1, 2, 3, 4, 5, 6].map((n) => create(WatchedSchema, { camera: "c", fromMs: BigInt(n * 60_000), watchedMs: 60_000n }));
+  expect(courseOf([], watched, span).watched).toEqual([1, 1]);
+  expect(courseOf([], watched.slice(0, 5), span).watched).toEqual([1, undefined]);
 });
 
 test("spans are whole minutes that have been told; today starts at midnight in Hanoi", () => {

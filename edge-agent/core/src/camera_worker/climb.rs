@@ -53,6 +53,8 @@ struct Queued {
 pub enum Work {
     /// Decode this key frame by itself and look at it.
     Alone(AccessUnit),
+    /// Decode this key frame by itself, and look only at whether the camera shows what it should.
+    Glance(AccessUnit),
     /// Go on with it in the stream's own decoder, which a key frame begins anew, and look at the picture.
     Look(AccessUnit),
     /// The same for a picture that need not be looked at: others are made of it.
@@ -64,7 +66,7 @@ pub enum Work {
 impl Work {
     fn is_begin(&self) -> bool {
         match self {
-            Work::Alone(_) => true,
+            Work::Alone(_) | Work::Glance(_) => true,
             Work::Look(unit) | Work::Pass(unit) => unit.facts.kind == UnitKind::Key,
             Work::Close => false,
         }
@@ -103,6 +105,18 @@ impl Climb {
             Rung::Full => self.full(number, unit, now),
         }
         self.catch_up(now);
+    }
+
+    /// Nobody is to come back to what was told of so far, if its time comes again: it was others' turn.
+    pub fn leave_behind(&mut self) {
+        self.seen_to = self.next.map(|next| next - 1);
+    }
+
+    /// A glance at a key frame that was just told of and is not decoded otherwise.
+    pub fn glance(&mut self, unit: AccessUnit, now: Duration) {
+        if !self.blind {
+            self.push(Work::Glance(unit), now);
+        }
     }
 
     /// Packets are missing: what follows cannot be decoded before the next key frame.
@@ -238,7 +252,7 @@ impl Climb {
         for queued in left {
             match queued.work {
                 Work::Alone(_) | Work::Look(_) => pictures += 1,
-                Work::Pass(_) => {}
+                Work::Pass(_) | Work::Glance(_) => {}
                 Work::Close => closed = true,
             }
         }

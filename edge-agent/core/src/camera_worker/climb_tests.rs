@@ -7,9 +7,9 @@ use models_domain::ladder::UnitFacts;
 
 use super::*;
 
-/// One unit every 100 ms: a letter for the rung (w, k, f), upper case for a key frame; `!` for lost packets.
-/// What comes out: numbers that are looked at, in brackets when only decoded, `*` for a key frame by itself, `|` for a
-/// decoder that is closed.
+/// One unit every 100 ms: a letter for the rung (w, k, f; r for others' turn, g for a glance), upper case for a key frame;
+/// `!` for lost packets. What comes out: numbers that are looked at, in brackets when only decoded, `*` for a key frame by
+/// itself, `?` for a glance, `|` for a decoder that is closed.
 #[track_caller]
 fn check(stream: &str, want: &str) {
     check_sized(stream, 100, 100, want);
@@ -31,7 +31,7 @@ fn check_sized(stream: &str, every_ms: i64, bytes: usize, want: &str) {
         let kind = if letter.is_uppercase() { UnitKind::Key } else { UnitKind::Delta };
         let at = UtcMillis(i as i64 * every_ms);
         let rung = match letter.to_ascii_lowercase() {
-            'w' => Rung::Watch,
+            'w' | 'r' | 'g' => Rung::Watch,
             'k' => Rung::KeyFrames,
             _ => Rung::Full,
         };
@@ -43,7 +43,12 @@ fn check_sized(stream: &str, every_ms: i64, bytes: usize, want: &str) {
             format: Arc::clone(&format),
             data: vec![0; bytes].into(),
         };
-        climb.unit(unit, rung, Duration::ZERO);
+        climb.unit(unit.clone(), rung, Duration::ZERO);
+        match letter.to_ascii_lowercase() {
+            'r' => climb.leave_behind(),
+            'g' => climb.glance(unit, Duration::ZERO),
+            _ => {}
+        }
         found.extend(std::iter::from_fn(|| climb.take(Duration::ZERO)).map(|(work, _)| text(&work)));
         assert!(climb.bytes <= KEPT_BYTES + bytes, "{} bytes kept", climb.bytes);
         assert_eq!(climb.bytes, climb.kept.iter().map(|k| k.unit.data.len()).sum::<usize>());
@@ -54,6 +59,7 @@ fn check_sized(stream: &str, every_ms: i64, bytes: usize, want: &str) {
 fn text(work: &Work) -> String {
     match work {
         Work::Alone(unit) => format!("{}*", unit.pts.0),
+        Work::Glance(unit) => format!("{}?", unit.pts.0),
         Work::Look(unit) => unit.pts.0.to_string(),
         Work::Pass(unit) => format!("({})", unit.pts.0),
         Work::Close => "|".to_owned(),
@@ -68,6 +74,18 @@ fn a_watched_stream_is_not_decoded() {
 #[test]
 fn key_frames_are_decoded_by_themselves() {
     check("KkkkKkkkK", "0* 4* 8*");
+}
+
+#[test]
+fn a_glance_is_a_key_frame_by_itself() {
+    check("GwwwGwww!gWG", "0? 4? 10?");
+}
+
+/// When its turn comes again, only the pictures from then on are looked at.
+#[test]
+fn what_was_others_turn_is_left_behind() {
+    check("RrrrrffF", "(0) (1) (2) (3) (4) 5 6 7");
+    check("FfrrRrff", "0 1 | (4) (5) 6 7");
 }
 
 #[test]

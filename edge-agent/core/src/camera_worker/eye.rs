@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hardware_ports::camera::{CameraError, CameraSource, Frame};
+use hardware_ports::camera::{CameraError, CameraSource, Frame, Picture};
 use hardware_ports::units::{AccessUnit, Codec, PictureDecoder, StreamFormat, UnitDriver};
 use models_domain::ladder::{Shown, UnitKind};
 use models_domain::track::{Track, size_of};
@@ -48,6 +48,10 @@ pub struct Seen {
     /// Pictures left out because of the load.
     pub shed: u64,
     pub looks: Vec<Look>,
+    /// What glances told, each with its picture.
+    pub glanced: Vec<(UtcMillis, EventBody, Picture)>,
+    /// A glance was not sure: another one should come soon.
+    pub unsure: bool,
     /// Why a picture could not be decoded or analysed.
     pub trouble: Option<String>,
 }
@@ -81,8 +85,9 @@ impl Eye {
 
     /// Does one piece of work. `share`: this part of the pictures whose turn it is are analysed, the others shed.
     pub fn work(&mut self, work: Work, share: f64, seen: &mut Seen) {
+        let glance = matches!(work, Work::Glance(_));
         let decoded = match work {
-            Work::Alone(unit) => self.alone(&unit),
+            Work::Alone(unit) | Work::Glance(unit) => self.alone(&unit),
             Work::Look(unit) => self.decode(&unit),
             Work::Pass(unit) => {
                 if self.pass.len() == HELD_BACK {
@@ -101,7 +106,9 @@ impl Eye {
         let mut frames = std::mem::take(&mut self.frames);
         for frame in frames.drain(..) {
             seen.decoded += 1;
-            if let Some(passed) = self.pass.iter().position(|pts| *pts == frame.pts) {
+            if glance {
+                self.glance(&frame, seen);
+            } else if let Some(passed) = self.pass.iter().position(|pts| *pts == frame.pts) {
                 self.pass.remove(passed);
             } else {
                 self.look(frame, share, seen);
@@ -113,6 +120,15 @@ impl Eye {
     /// The stream is over: decides what was still open.
     pub fn finish(&mut self) -> Vec<(UtcMillis, EventBody)> {
         self.analysis.finish()
+    }
+
+    fn glance(&mut self, frame: &Frame, seen: &mut Seen) {
+        let mut events = Vec::new();
+        match self.analysis.glance(frame, &mut events) {
+            Ok(unsure) => seen.unsure |= unsure,
+            Err(err) => seen.trouble = Some(format!("its pictures cannot be looked at: {err}")),
+        }
+        seen.glanced.extend(events.into_iter().map(|(at, body)| (at, body, frame.picture.clone())));
     }
 
     fn look(&mut self, frame: Frame, share: f64, seen: &mut Seen) {

@@ -9,8 +9,9 @@ use hardware_ports::sink::NotKept;
 use models_domain::event::{CameraStats, Link, LinkState};
 use models_domain::{CameraId, DurationMs, EventBody, UtcMillis};
 
-/// Figures are told this often.
-const STATS_EVERY: Duration = Duration::from_secs(5);
+/// Figures are told this often, the first ones soon: what is live goes to the hall by the gateway's state, these are kept.
+const STATS_EVERY: Duration = Duration::from_secs(60);
+const STATS_FIRST: Duration = Duration::from_secs(5);
 /// An event that was refused is tried again after this.
 const RETRY: Duration = Duration::from_secs(1);
 /// Events that may wait; from then on no more pictures are analysed, so that none is lost.
@@ -31,6 +32,7 @@ pub struct Facts {
     told: Option<LinkState>,
     stats: CameraStats,
     stats_since: Duration,
+    stats_every: Duration,
     shed: u64,
 }
 
@@ -44,6 +46,7 @@ impl Facts {
             told: None,
             stats: CameraStats::default(),
             stats_since: now,
+            stats_every: STATS_FIRST,
             shed: 0,
         }
     }
@@ -131,9 +134,12 @@ impl Facts {
         self.told.as_ref().is_some_and(|told| told.link == Link::Up)
     }
 
+    /// Of a stream of which nothing was decoded there is nothing to tell.
     pub fn push_due_stats(&mut self, camera: &CameraId, clock: &dyn Clock) {
-        if clock.elapsed().saturating_sub(self.stats_since) >= STATS_EVERY {
+        let is_due = clock.elapsed().saturating_sub(self.stats_since) >= self.stats_every;
+        if is_due && self.stats != CameraStats::default() {
             self.push_stats(camera, clock);
+            self.stats_every = STATS_EVERY;
         }
     }
 

@@ -23,6 +23,10 @@ const PERIOD: Duration = Duration::from_millis(500);
 /// waits while the one before it is looked at: that alone must not keep a share down that was cut once.
 const BEHIND: Duration = Duration::from_millis(250);
 const AT_EASE: Duration = Duration::from_millis(150);
+/// A single late one is a hiccup: the machine is behind when this part of the work was late, and has room when less than
+/// that part waited at all.
+const MANY: f64 = 0.25;
+const FEW: f64 = 0.1;
 
 /// What a camera gets.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,14 +40,19 @@ pub enum Grant {
 #[derive(Debug, Clone)]
 pub struct Shedding {
     since: Duration,
-    worst: Duration,
+    /// Work begun since then, what of it was late, and what of it waited too long to speak of room.
+    begun: u32,
+    late: u32,
+    waited: u32,
+    /// Since when the machine is behind without a break.
+    behind_since: Option<Duration>,
     classes: [(Priority, Class); 3],
 }
 
 impl Shedding {
     pub fn new(now: Duration) -> Self {
         let classes = CLASSES.map(|of| (of, Class::new(now)));
-        Self { since: now, worst: Duration::ZERO, classes }
+        Self { since: now, begun: 0, late: 0, waited: 0, behind_since: None, classes }
     }
 
     /// A camera that wants so many pictures a second; `seat` names it.
@@ -57,12 +66,13 @@ impl Shedding {
 
     /// Work of a camera of this class began at `now` after it had waited so long.
     pub fn waited(&mut self, now: Duration, class: Priority, wait: Duration) {
-        self.worst = self.worst.max(wait);
+        self.begun += 1;
+        self.late += u32::from(wait > BEHIND);
+        self.waited += u32::from(wait >= AT_EASE);
         self.class_mut(class).busy = true;
         if now.saturating_sub(self.since) >= PERIOD {
             self.decide(now);
-            self.since = now;
-            self.worst = Duration::ZERO;
+            (self.since, self.begun, self.late, self.waited) = (now, 0, 0, 0);
             self.classes.iter_mut().for_each(|(_, class)| class.busy = false);
         }
     }
@@ -75,11 +85,16 @@ impl Shedding {
     fn decide(&mut self, now: Duration) {
         self.classes.iter_mut().for_each(|(_, class)| class.go_round(now));
         let mut classes = self.classes.iter_mut().map(|(_, class)| class);
-        if self.worst > BEHIND {
+        let part = |of: u32| f64::from(of) / f64::from(self.begun.max(1));
+        if part(self.late) >= MANY {
+            let behind_for = now.saturating_sub(*self.behind_since.get_or_insert(self.since));
             if let Some(lowest) = classes.find(|class| class.busy && class.can_give()) {
-                lowest.cut(now);
+                lowest.cut(now, behind_for);
             }
-        } else if self.worst < AT_EASE
+            return;
+        }
+        self.behind_since = None;
+        if part(self.waited) < FEW
             && let Some(highest) = classes.rev().find(|class| class.lacks())
         {
             highest.raise(now);

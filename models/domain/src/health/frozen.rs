@@ -19,6 +19,11 @@ pub struct Frozen {
 }
 
 impl Frozen {
+    /// Whether the last looks agreed, too few of them to say so.
+    pub fn is_unsure(&self) -> bool {
+        (1..LOOKS).contains(&self.still)
+    }
+
     /// Whether it stands still; `None` while that is not known yet.
     pub fn step(&mut self, at: UtcMillis, thumb: &Thumb) -> Option<bool> {
         let Some((before, last)) = &self.last else {

@@ -87,6 +87,9 @@ impl RawSettings {
     }
 }
 
+/// After so many looks it is known what the camera usually shows.
+const LEARNED: u32 = 10;
+
 const DARK: usize = 0;
 const FROZEN: usize = 1;
 const COVERED: usize = 2;
@@ -111,6 +114,7 @@ pub struct PictureHealth {
     textures: Textures,
     view: View,
     last: Option<UtcMillis>,
+    looks: u32,
 }
 
 /// What one look says of each trouble; `None` where another trouble hides it.
@@ -135,7 +139,7 @@ impl PictureHealth {
             Held::new(DurationMs(times * settings.lasting.0), OVER)
         });
         let (frozen, textures, view) = (Frozen::default(), Textures::default(), View::default());
-        Self { settings, held, frozen, textures, view, last: None }
+        Self { settings, held, frozen, textures, view, last: None, looks: 0 }
     }
 
     /// Looks at one picture; feed it about one a second, in time order. Appends the troubles that began or ended.
@@ -143,6 +147,7 @@ impl PictureHealth {
         if !thumb.is_sound() {
             return;
         }
+        self.looks = self.looks.saturating_add(1);
         let signs = self.signs(at, thumb);
         for (i, name) in names().into_iter().enumerate() {
             if !self.settings.on[i] {
@@ -155,6 +160,11 @@ impl PictureHealth {
             };
             out.push(RuleEvent { measures: signs.measures(i), ..RuleEvent::new(name, phase, began) });
         }
+    }
+
+    /// Whether the next look must come soon: what should be seen is not learned yet, or something else begins to be seen.
+    pub fn is_unsure(&self) -> bool {
+        self.looks < LEARNED || self.frozen.is_unsure() || self.held.iter().any(Held::is_turning)
     }
 
     /// What this picture says, and what is learned from it.

@@ -66,6 +66,11 @@ impl Held {
         self.on.is_some()
     }
 
+    /// Whether the pictures began to say something else than what is believed.
+    pub fn is_turning(&self) -> bool {
+        self.changing.is_some()
+    }
+
     /// Forgets the state without telling its end.
     pub fn reset(&mut self) {
         (self.on, self.changing) = (None, None);

@@ -24,7 +24,7 @@ export class Chart {
   show({ fromMs, bucketMs, crossings, watched }: Course): void {
     const x = crossings.map((_, i) => fromMs + i * bucketMs);
     const bars = crossings.map((n, i) => (n === 0 && (watched[i] ?? 0) === 0 ? null : n));
-    const data: uPlot.AlignedData = [x, bars, watched.map((part) => Math.round(part * 100))];
+    const data: uPlot.AlignedData = [x, bars, watched.map((part) => (part === undefined ? null : Math.round(part * 100)))];
     if (this.#plot && this.#bucketMs === bucketMs) {
       this.#plot.setData(data);
       return this.#fit();

@@ -25,7 +25,8 @@ export interface Course {
   fromMs: number;
   bucketMs: number;
   crossings: number[];
-  watched: number[];
+  /** The last one is undefined while no gateway has told of it: its minute is still open. */
+  watched: (number | undefined)[];
 }
 
 export const bucketsOf = ({ fromMs, toMs, bucketMs }: Span): number => Math.max(1, Math.ceil((toMs - fromMs) / bucketMs));
@@ -75,8 +76,14 @@ export function courseOf(rows: readonly Row[], watched: readonly Watched[], span
     cameras.add(w.camera);
     sums[bucket] = (sums[bucket] ?? 0) + Number(w.watchedMs);
   }
-  const whole = Math.max(1, cameras.size) * span.bucketMs;
-  return { fromMs: span.fromMs, bucketMs: span.bucketMs, crossings, watched: sums.map((ms) => Math.min(1, ms / whole)) };
+  const last = sums.length - 1;
+  const watchedIn = (ms: number, i: number): number | undefined => {
+    if (i === last && ms === 0) return undefined;
+    // The last bucket may still be running: the part of it that is over is the whole.
+    const overMs = Math.min(span.bucketMs, span.toMs - span.fromMs - i * span.bucketMs);
+    return Math.min(1, ms / (Math.max(1, cameras.size) * overMs));
+  };
+  return { fromMs: span.fromMs, bucketMs: span.bucketMs, crossings, watched: sums.map(watchedIn) };
 }
 
 /** Part of the span by camera; cameras that were not watched at all are missing. */

@@ -94,14 +94,15 @@ impl Class {
         self.share < 1.0 || self.served < self.cameras.len()
     }
 
-    pub fn cut(&mut self, now: Duration) {
+    /// `behind_for`: so long the machine is behind without a break. Who is served does not change for less than [`SETTLE`].
+    pub fn cut(&mut self, now: Duration, behind_for: Duration) {
         let floor = self.floor();
         if self.share > floor {
             self.share = (self.share * CUT).max(floor);
             return;
         }
         let since = now.saturating_sub(self.changed);
-        if since < SETTLE {
+        if since < SETTLE || behind_for < SETTLE {
             return;
         }
         // One more was too many: back to what went well, and longer until the next try.

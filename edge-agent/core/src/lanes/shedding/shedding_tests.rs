@@ -112,6 +112,22 @@ fn waiting_for_the_picture_before_keeps_no_share_down() {
 }
 
 #[test]
+fn a_hiccup_costs_nobody_his_turn() {
+    let mut shedding = street(0, 0, 8);
+    for second in 0..60 {
+        for tenth in 0..10 {
+            let now = Duration::from_millis(second * 1_000 + tenth * 100);
+            // One camera of eight is late; and once in ten seconds all are, for a second.
+            for camera in 0..8 {
+                let late = camera == 0 || (second % 10 == 5);
+                shedding.waited(now, Counting, Duration::from_millis(if late { 400 } else { 20 }));
+            }
+        }
+        assert_eq!(given(&shedding)[2].0, 8, "after {second} s");
+    }
+}
+
+#[test]
 fn a_class_without_work_is_not_cut_in_vain() {
     let mut shedding = street(3, 3, 3);
     pass(&mut shedding, &[Counting], 1, 300);
