@@ -1,0 +1,5 @@
+#![no_main]
+
+mod feed;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| feed::feed("osmand", data));
