@@ -1,3 +1,4 @@
+//! Fuzzes the decoder of gt06.
 #![no_main]
 
 mod feed;

@@ -1,3 +1,4 @@
+//! Fuzzes the decoder of h02.
 #![no_main]
 
 mod feed;

@@ -1,3 +1,4 @@
+//! Fuzzes the decoder of jt808.
 #![no_main]
 
 mod feed;

@@ -1,3 +1,4 @@
+//! Fuzzes the decoder of meitrack.
 #![no_main]
 
 mod feed;

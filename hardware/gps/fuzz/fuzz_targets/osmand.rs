@@ -1,3 +1,4 @@
+//! Fuzzes the decoder of osmand.
 #![no_main]
 
 mod feed;

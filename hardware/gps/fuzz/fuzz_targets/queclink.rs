@@ -1,3 +1,4 @@
+//! Fuzzes the decoder of queclink.
 #![no_main]
 
 mod feed;

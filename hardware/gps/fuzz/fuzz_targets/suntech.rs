@@ -1,3 +1,4 @@
+//! Fuzzes the decoder of suntech.
 #![no_main]
 
 mod feed;

@@ -1,3 +1,4 @@
+//! Fuzzes the decoder of t55_nmea.
 #![no_main]
 
 mod feed;

@@ -1,3 +1,4 @@
+//! Fuzzes the decoder of teltonika.
 #![no_main]
 
 mod feed;

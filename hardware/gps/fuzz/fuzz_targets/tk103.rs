@@ -1,3 +1,4 @@
+//! Fuzzes the decoder of tk103.
 #![no_main]
 
 mod feed;

@@ -1,3 +1,4 @@
+//! Fuzzes the decoder of ufms.
 #![no_main]
 
 mod feed;

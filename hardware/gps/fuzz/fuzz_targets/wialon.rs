@@ -1,3 +1,4 @@
+//! Fuzzes the decoder of wialon.
 #![no_main]
 
 mod feed;
