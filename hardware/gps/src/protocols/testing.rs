@@ -54,7 +54,9 @@ pub(super) fn survives(protocol: &Protocol, message: &[u8]) {
     if let Ok(folder) = std::env::var("NGATU_GPS_CORPUS") {
         let folder = std::path::Path::new(&folder).join(protocol.name);
         let name = format!("{:04x}-{}", super::bytes::crc16_arc(message), message.len());
-        std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(folder.join(name), message)).expect("written");
+        std::fs::create_dir_all(&folder)
+            .and_then(|()| std::fs::write(folder.join(name), message))
+            .expect("written");
     }
     for source in [Source::Live, Source::Datagram, Source::Recording] {
         let fed = |bytes: &[u8]| {
