@@ -4,6 +4,7 @@ mod failures;
 mod kill;
 mod minutes;
 mod reading;
+mod verdicts;
 
 use std::path::Path;
 

@@ -10,11 +10,13 @@ mod text;
 mod when;
 
 mod gt06;
+mod gtfs_rt;
 mod h02;
 mod jt808;
 mod meitrack;
 mod osmand;
 mod queclink;
+mod siri_vm;
 mod suntech;
 mod t55_nmea;
 mod teltonika;
@@ -35,6 +37,8 @@ pub static ALL: &[Protocol] = &[
     osmand::PROTOCOL,
     t55_nmea::PROTOCOL,
     wialon::PROTOCOL,
+    gtfs_rt::PROTOCOL,
+    siri_vm::PROTOCOL,
 ];
 
 use models_domain::geo::LatLon;
@@ -69,7 +73,7 @@ pub type Decode = fn(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decod
 pub enum Framing {
     /// The decoder, in a stream of bytes: TCP, or UDP with one or more messages a datagram.
     Stream,
-    /// The transport (AMQP): `buf` is exactly one message.
+    /// The transport (AMQP, HTTP): `buf` is exactly one message.
     Message,
 }
 

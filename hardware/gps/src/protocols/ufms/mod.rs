@@ -109,7 +109,7 @@ impl BaseMessage {
 }
 
 /// The positions of a message, in its order; tickets and registrations have none.
-fn fixes(message: &BaseMessage) -> Result<Vec<Fix>, String> {
+pub(crate) fn fixes(message: &BaseMessage) -> Result<Vec<Fix>, String> {
     match message.kind()? {
         Kind::WayPoint => message
             .way_point
