@@ -141,8 +141,12 @@ pub fn judge(reports: &[Report], limits: &Limits) -> Vec<Option<Reason>> {
         }
     }
     let believed: Vec<usize> = by_time.into_iter().filter(|&i| verdicts[i].is_none()).collect();
+    let suspects: Vec<bool> =
+        (0..believed.len()).map(|place| jumps(reports, &believed, place, None, limits)).collect();
     for (place, &i) in believed.iter().enumerate() {
-        if !reports[i].taken_back && jumps(reports, &believed, place, limits) {
+        // Two jumps around a sound report make it a suspect: among those that are none it has another hearing.
+        let heard_again = suspects[place] && jumps(reports, &believed, place, Some(&suspects), limits);
+        if heard_again && !reports[i].taken_back {
             verdicts[i] = Some(Reason::Jump);
         }
     }
@@ -168,17 +172,24 @@ fn better(one: &Report, other: &Report, limits: &Limits) -> Ordering {
     first_taken_back.then_with(|| is_bad(one).cmp(&is_bad(other))).then_with(by_numbers)
 }
 
-/// Whether most of its neighbours in time cannot have been reached from it.
-fn jumps(reports: &[Report], believed: &[usize], place: usize, limits: &Limits) -> bool {
-    let from = place.saturating_sub(NEIGHBOURS);
-    let to = (place + NEIGHBOURS + 1).min(believed.len());
-    let neighbours = (from..to).filter(|&other| other != place);
+/// Whether most of its neighbours in time cannot have been reached from it. Where `suspects` have no say and nobody else is
+/// there, it stays one.
+fn jumps(
+    reports: &[Report],
+    believed: &[usize],
+    place: usize,
+    suspects: Option<&[bool]>,
+    limits: &Limits,
+) -> bool {
+    let has_say = |other: &usize| suspects.is_none_or(|suspects| !suspects[*other]);
+    let before = (0..place).rev().filter(has_say).take(NEIGHBOURS);
+    let after = (place + 1..believed.len()).filter(has_say).take(NEIGHBOURS);
     let (mut all, mut far) = (0, 0);
-    for other in neighbours {
+    for other in before.chain(after) {
         all += 1;
         far += usize::from(!reachable(&reports[believed[place]].fix, &reports[believed[other]].fix, limits));
     }
-    2 * far > all
+    2 * far > all || (all == 0 && suspects.is_some())
 }
 
 fn reachable(one: &Fix, other: &Fix, limits: &Limits) -> bool {
