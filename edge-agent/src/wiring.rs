@@ -1,14 +1,13 @@
 //! Joins the work of a pole to real doors; the only file that knows both.
 
+mod buses;
 mod cameras;
 
-use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use anyhow::Context;
 use edge_agent_core::board::Board;
-use edge_agent_core::gps_worker::GpsWorker;
 use edge_agent_core::keeper::EventKeeper;
 use edge_agent_core::outbox::Limits;
 use edge_agent_core::pictures::Pictures;
@@ -21,7 +20,7 @@ use edge_agent_core::track_log::{TrackLog, TrackLogSettings};
 use edge_agent_core::uplink::Uplink;
 use hardware_bus::{BusSettings, Role, TlsFiles, ZenohBus};
 use hardware_gps::protocols::{self, Framing, Zone};
-use hardware_gps::server::{GpsServer, GpsServerSettings, Transport};
+use hardware_gps::server::ANY;
 use hardware_infer::JpegEncoder;
 use hardware_ports::bus::Bus;
 use hardware_ports::{Clock, SystemClock};
@@ -31,7 +30,7 @@ use models_domain::GatewayId;
 use models_wire::certificates;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, GpsListener, Hall, Known, Signals};
+use crate::config::{Config, Hall, Known, Signals};
 use crate::roll::Begun;
 
 pub type Work = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
@@ -108,9 +107,10 @@ impl Pole {
 
 /// What the doors of this build can do.
 pub fn known() -> Known {
-    let sockets = protocols::ALL.iter().filter(|p| p.framing == Framing::Stream);
+    let sockets = protocols::ALL.iter().filter(|p| p.framing == Framing::Stream).map(|p| p.name);
     Known {
-        gps_protocols: sockets.map(|p| p.name).collect(),
+        gps_protocols: std::iter::once(ANY).chain(sockets).collect(),
+        feed_protocols: hardware_gps::feeds::PROTOCOLS.to_vec(),
         controllers: controllers::ALL.iter().map(|c| c.name).collect(),
         zone: |text| text.parse::<Zone>().map(|_| ()).map_err(|e| e.to_string()),
     }
@@ -143,46 +143,9 @@ pub fn uplink(config: &Config, pole: &Pole, stop: &CancellationToken) -> Part {
 /// Everything that makes events.
 pub fn workers(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
     let mut parts = cameras::parts(config, pole, stop);
-    parts.extend(buses(config, pole, stop));
+    parts.extend(buses::parts(config, pole, stop));
     parts.extend(signals(config, pole, stop));
     parts
-}
-
-/// The bus adapter, when its section is there: a part for each listener, so that a taken port stops no other.
-fn buses(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
-    let Some(buses) = &config.buses else { return Vec::new() };
-    let zones = buses.zone_by_device.iter().filter_map(|(d, z)| Some((d.clone(), z.parse::<Zone>().ok()?)));
-    let zones: BTreeMap<String, Zone> = zones.collect();
-    let sink = Arc::new(GpsWorker::new(pole.keeper.clone()));
-    let part = |listener: &GpsListener| {
-        let name = format!("[buses] {} {}", listener.protocol, listener.address);
-        let settings = GpsServerSettings {
-            listeners: vec![gps_listener(listener)],
-            zone_by_device: zones.clone(),
-            devices: buses.devices.clone(),
-            limits: hardware_gps::server::Limits::default(),
-        };
-        let (sink, clock, stop) = (sink.clone(), pole.clock.clone(), stop.clone());
-        Part::new(name, move |begun| {
-            let (settings, sink, clock, stop) = (settings.clone(), sink.clone(), clock.clone(), stop.clone());
-            async move {
-                let server = GpsServer::bind(settings).await?;
-                begun.well();
-                server.run(sink, clock, stop).await;
-                Ok(())
-            }
-        })
-    };
-    buses.listen.iter().map(part).collect()
-}
-
-fn gps_listener(listener: &GpsListener) -> hardware_gps::server::Listener {
-    hardware_gps::server::Listener {
-        protocol: listener.protocol.clone(),
-        address: listener.address,
-        transport: if listener.udp { Transport::Udp } else { Transport::Tcp },
-        zone: listener.zone.as_deref().and_then(|z| z.parse().ok()),
-    }
 }
 
 /// The signal adapter, when its section is there.

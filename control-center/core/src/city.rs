@@ -6,14 +6,13 @@ use std::collections::BTreeMap;
 
 use models_domain::effort::Effort;
 use models_domain::event::{Link, LinkState};
+use models_domain::fix::{Limits, Recent};
 use models_domain::geo::LatLon;
 use models_domain::scene::{Line, Zone};
 use models_domain::signal::SignalAlarm;
 use models_domain::transit::Fix;
-use models_domain::{CameraId, DurationMs, Event, EventBody, GatewayId, JunctionId, UtcMillis, VehicleId};
+use models_domain::{CameraId, Event, EventBody, GatewayId, JunctionId, UtcMillis, VehicleId};
 
-/// A fix that is further ahead of its reception than this comes from a wrong clock and never becomes the present.
-pub const FUTURE_AT_MOST: DurationMs = DurationMs(60_000);
 /// Vehicles on the map at once: several times a large city's fleet.
 const VEHICLES_MAX: usize = 20_000;
 
@@ -110,6 +109,7 @@ pub struct City {
     pub cameras: BTreeMap<CameraId, Camera>,
     pub junctions: BTreeMap<JunctionId, Junction>,
     pub vehicles: BTreeMap<VehicleId, Vehicle>,
+    recent_by_vehicle: BTreeMap<VehicleId, Recent>,
 }
 
 impl City {
@@ -189,18 +189,32 @@ impl City {
 
     /// A fix as the present place of its vehicle, if it is.
     pub fn fix(&mut self, gateway: &GatewayId, fix: &Fix, now: UtcMillis) -> Option<Vehicle> {
-        let received = fix.received.min(now);
-        if !fix.valid || fix.at > received + FUTURE_AT_MOST {
+        let limits = Limits::default();
+        // A gateway's clock may be ahead of ours.
+        let told = Fix { received: fix.received.min(now), ..fix.clone() };
+        // What cannot be believed whatever else is known needs no room.
+        let recent = self.recent_by_vehicle.get_mut(&fix.vehicle);
+        let believed = match recent {
+            Some(recent) => recent.insert(&told, &limits)?,
+            None => {
+                let mut recent = Recent::default();
+                let believed = recent.insert(&told, &limits)?;
+                self.recent_by_vehicle.insert(fix.vehicle.clone(), recent);
+                believed
+            }
+        };
+        let here = |v: &Vehicle| v.fix.at == believed.at && v.fix.position == believed.position;
+        if self.vehicles.get(&fix.vehicle).is_some_and(here) {
             return None;
         }
-        if self.vehicles.get(&fix.vehicle).is_some_and(|v| v.fix.at >= fix.at) {
-            return None;
-        }
-        let vehicle = Vehicle { gateway: gateway.clone(), fix: fix.clone() };
+        let vehicle = Vehicle { gateway: gateway.clone(), fix: believed };
         // Trackers name themselves: a flood of made-up ones must not fill the memory. The longest silent goes first.
         if self.vehicles.len() >= VEHICLES_MAX && !self.vehicles.contains_key(&fix.vehicle) {
             let silent = self.vehicles.iter().min_by_key(|(_, v)| v.fix.received).map(|(id, _)| id.clone());
-            silent.and_then(|id| self.vehicles.remove(&id));
+            if let Some(id) = silent {
+                self.vehicles.remove(&id);
+                self.recent_by_vehicle.remove(&id);
+            }
         }
         self.vehicles.insert(fix.vehicle.clone(), vehicle.clone());
         Some(vehicle)

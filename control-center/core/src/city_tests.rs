@@ -141,3 +141,18 @@ fn a_gateway_brings_drops_and_changes() {
     assert!(matches!(&city.presence(&pole(), true, NOW)[..], [Change::Gateway(_)]));
     assert!(city.presence(&pole(), true, NOW).is_empty());
 }
+
+#[test]
+fn a_jump_is_no_place_until_it_is_confirmed() {
+    let mut city = City::default();
+    let mut places = Vec::new();
+    for (at, east) in [(1_000, 0.0), (6_000, 0.001), (11_000, 0.5), (16_000, 0.002), (21_000, -0.7)] {
+        let EventBody::Fix(mut f) = fix(at) else { panic!("a fix") };
+        f.position.lon.0 += east;
+        city.fix(&pole(), &f, NOW);
+        places.push(city.vehicles.values().next().map(|v| v.fix.at.0));
+    }
+    let at = |millis| Some(millis);
+    assert_eq!(places[..4], [at(1_000), at(6_000), at(6_000), at(16_000)]);
+    assert_eq!(places[4], at(16_000), "one report far away is not believed");
+}

@@ -13,14 +13,14 @@ const FIXES_MAX: i64 = 3_000_000;
 type Row = (i64, String, i64, f64, f64, f64, Option<f64>, Option<f64>, bool, String);
 
 impl Store {
-    /// Valid fixes since a moment, by fix time.
+    /// Believed fixes since a moment, by fix time.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn fixes_since(&self, since: UtcMillis) -> Result<Vec<Fix>, StoreError> {
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT at_ms, vehicle, received_ms, lat, lon, speed_mps, course_deg, altitude_m, valid, protocol \
-             FROM fix WHERE at_ms >= ? AND valid ORDER BY at_ms LIMIT ?",
+             FROM fix WHERE at_ms >= ? AND rejected IS NULL ORDER BY at_ms LIMIT ?",
         )
         .bind(since.0)
         .bind(FIXES_MAX)

@@ -84,6 +84,7 @@ async fn write(connection: &mut SqliteConnection, commit: &Commit) -> sqlx::Resu
         crossings(&mut tx, rows).await?;
         camera_stats(&mut tx, rows).await?;
         fixes(&mut tx, rows).await?;
+        crate::verdicts::judge_new(&mut tx, rows).await?;
         signals(&mut tx, rows).await?;
         crate::measures::insert(&mut tx, rows).await?;
     }

@@ -2,7 +2,7 @@
 //!
 //! Suggested reading order: `open`, `ingest` (the one writer of events), `minutes` (sums),
 //! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `audit`, `stills`,
-//! `timetables`.
+//! `timetables`, `verdicts` (which positions are believed).
 
 mod audit;
 mod enrolled;
@@ -19,6 +19,7 @@ mod retention;
 mod rows;
 mod stills;
 mod timetables;
+mod verdicts;
 
 pub use audit::AuditLine;
 pub use enrolled::EnrolledRow;
@@ -32,6 +33,7 @@ pub use people::SessionRow;
 pub use read::{EventRow, ListFilter, PageKey};
 pub use retention::Forgotten;
 pub use timetables::TimetableRow;
+pub use verdicts::RejectedFix;
 
 #[cfg(test)]
 mod tests;

@@ -77,14 +77,15 @@ impl Store {
             .map_err(self.failed("looking for an event"))
     }
 
-    /// The newest stored fix of each vehicle that was received since: (gateway, payload), oldest first.
+    /// The newest believed fix of each vehicle that was received since: (gateway, payload), oldest first.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn last_fixes(&self, since: UtcMillis) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         sqlx::query_as(
-            "SELECT e.gateway, e.payload FROM event e JOIN (SELECT max(event) AS id FROM fix \
-             WHERE received_ms >= ? AND valid GROUP BY vehicle) last ON last.id = e.id ORDER BY e.id",
+            // SQLite takes the other columns of the row that has the maximum.
+            "SELECT e.gateway, e.payload FROM event e JOIN (SELECT event AS id, max(at_ms) FROM fix \
+             WHERE received_ms >= ? AND rejected IS NULL GROUP BY vehicle) last ON last.id = e.id ORDER BY e.id",
         )
         .bind(since.0)
         .fetch_all(self.readers())

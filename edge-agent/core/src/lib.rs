@@ -14,6 +14,7 @@ pub mod pictures;
 pub mod signal_worker;
 pub mod site;
 pub mod spool;
+pub mod statements;
 pub mod stills;
 pub mod supervise;
 pub mod track_log;

@@ -99,7 +99,7 @@ fn every_problem_at_once_with_its_line() {
          line 2: gateway.id: gateway id \"Pole 1\" is not an id: 1 to 64 of a-z, 0-9, '_' and '-'\n\
          line 3: gateway.data-dir: is not known here; known are id, data_dir, spool_max_mib, stills_max_mib, tracks_max_mib\n\
          line 5: hall.connect: \"h\" is not HOST:PORT, such as \"hall.example.org:7447\"\n\
-         line 11: buses.listen.protocol: \"gt07\" is not known; known are gt06, jt808\n\
+         line 11: buses.listen.protocol: \"gt07\" is not known; known are any, gt06, jt808, teltonika, meitrack, tk103, h02, queclink, suntech, osmand, t55_nmea, wialon\n\
          line 12: buses.listen.address: invalid socket address syntax\n\
          line 13: busses: is not known here; known are gateway, hall, detector, cameras, buses, signals\n\
          line 14: signals.site: is missing: at least one is needed",
@@ -145,4 +145,26 @@ fn a_password_may_stand_elsewhere() {
 fn broken_toml_names_its_line() {
     let problems = Config::parse("[gateway\nid = 3\n", Path::new("."), &known()).unwrap_err();
     assert!(problems[0].starts_with("line 1: "), "{problems:?}");
+}
+
+#[test]
+fn buses_come_in_many_ways() {
+    let gateway = "[gateway]\nid = \"p\"\ndata_dir = \"d\"\n[hall]\nconnect = \"h:1\"\nca = \"c\"\ncertificate = \"c\"\nkey = \"k\"\n";
+    let parse = |text: &str| Config::parse(&format!("{gateway}{text}"), Path::new("/etc"), &known());
+    let buses = "[buses]\nconnections_max = 12000\n[[buses.feed]]\nprotocol = \"siri_vm\"\nurl = \"https://a/b?key=c\"\n\
+         headers = { K = \"v\" }\n[buses.ufms_from]\nurl = \"amqp://n:p@h/%2f\"\nqueue = \"q\"\n\
+         [buses.ufms_to]\nurl = \"amqps://n:p@h/%2f\"\nrouting_key = \"r\"\n[buses.ufms_to.plates]\n\"864\" = \"29B12345\"\n";
+    let buses = parse(buses).unwrap().buses.unwrap();
+    assert_eq!((buses.connections_max, buses.feeds[0].every.as_secs()), (12_000, 15));
+    assert_eq!(buses.feeds[0].headers, [("K".to_owned(), "v".to_owned())]);
+    assert_eq!(buses.ufms_from.unwrap().prefetch, 200);
+    assert_eq!(buses.ufms_to.unwrap().plate_by_device["864"], "29B12345");
+    let wrong = "[buses]\n[buses.ufms_to]\nurl = \"http://n:secret@h\"\nrouting_key = \"r\"\n";
+    let problems = parse(wrong).unwrap_err().join("\n");
+    assert_eq!(
+        problems,
+        "line 9: buses.listen, feed, ufms_from: is missing: at least one is needed\n\
+         line 10: buses.ufms_to.plates: names no vehicle: nothing would be sent\n\
+         line 11: buses.ufms_to.url: is not an address that begins with amqp:// or amqps://"
+    );
 }

@@ -4,10 +4,11 @@
     reason = "TOML's kinds of values, of which each place wants one or two"
 )]
 
+pub mod buses;
 mod cameras;
 pub mod reader;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,7 @@ use models_domain::ladder::Rung;
 use models_domain::{GatewayId, JunctionId};
 use toml::Spanned;
 
+use self::buses::Buses;
 use crate::profile::Inference;
 
 use reader::Section;
@@ -91,23 +93,6 @@ pub struct Camera {
 }
 
 #[derive(Debug)]
-pub struct Buses {
-    pub listen: Vec<GpsListener>,
-    /// Zone of single devices' clocks, by what the device calls itself.
-    pub zone_by_device: BTreeMap<String, String>,
-    /// The devices that are taken, by what they call themselves; `None` takes every one.
-    pub devices: Option<BTreeSet<String>>,
-}
-
-#[derive(Debug)]
-pub struct GpsListener {
-    pub protocol: String,
-    pub address: SocketAddr,
-    pub udp: bool,
-    pub zone: Option<String>,
-}
-
-#[derive(Debug)]
 pub struct Signals {
     pub listen: SocketAddr,
     pub controller: String,
@@ -127,6 +112,8 @@ pub struct SignalSite {
 /// What the doors can do: the configuration is checked against it, so that a wrong name is told with its line.
 pub struct Known {
     pub gps_protocols: Vec<&'static str>,
+    /// Those of operators' servers.
+    pub feed_protocols: Vec<&'static str>,
     pub controllers: Vec<&'static str>,
     /// Whether a text is a zone, such as `+07:00`.
     pub zone: fn(&str) -> Result<(), String>,
@@ -168,7 +155,7 @@ fn read(mut root: Section<'_, '_>, folder: &Path, known: &Known) -> Option<Confi
         }
     };
     let cameras = cameras::read(&mut root, folder);
-    let buses = root.section("buses").map(|s| buses(s, known));
+    let buses = root.section("buses").map(|s| buses::read(s, known));
     let id = gateway.as_ref().map(|g: &Gateway| g.id.to_string()).unwrap_or_default();
     let signals = root.section("signals").map(|s| signals(s, &id, known));
     if cameras.is_none() && buses.is_none() && signals.is_none() {
@@ -209,43 +196,6 @@ fn hall(mut section: Section<'_, '_>, folder: &Path) -> Option<Hall> {
     let mut file = |key| section.required::<PathBuf>(key).map(|p| folder.join(p.into_inner()));
     let (ca, certificate, key) = (file("ca"), file("certificate"), file("key"));
     Some(Hall { connect: vec![connect?.into_inner()], ca: ca?, certificate: certificate?, key: key? })
-}
-
-fn buses(mut section: Section<'_, '_>, known: &Known) -> Buses {
-    let zone = |text: &str| (known.zone)(text).map(|()| text.to_owned());
-    let otherwise = section.optional_with("zone", zone).map(Spanned::into_inner);
-    let mut listen = Vec::new();
-    let found = section.sections("listen");
-    if found.is_empty() {
-        section.problem(&section.span(), "listen", "is missing: at least one is needed");
-    }
-    for mut one in found {
-        let protocol = one.required_with("protocol", |text| one_of(text, &known.gps_protocols));
-        let address = one.required::<SocketAddr>("address");
-        let transport = one.optional_with("transport", |text| one_of(text, &["tcp", "udp"]));
-        let own_zone = one.optional_with("zone", zone).map(Spanned::into_inner);
-        let (Some(protocol), Some(address)) = (protocol, address) else { continue };
-        listen.push(GpsListener {
-            protocol: protocol.into_inner(),
-            address: address.into_inner(),
-            udp: transport.is_some_and(|t| t.get_ref() == "udp"),
-            zone: own_zone.or_else(|| otherwise.clone()),
-        });
-    }
-    let devices = devices(&mut section);
-    let zones = section.section("zones").map(|mut s| s.pairs(zone)).unwrap_or_default();
-    Buses { listen, zone_by_device: zones.into_iter().collect(), devices }
-}
-
-fn devices(section: &mut Section<'_, '_>) -> Option<BTreeSet<String>> {
-    if !section.has("devices") {
-        return None;
-    }
-    let devices: BTreeSet<String> = section.list("devices").into_iter().collect();
-    if devices.is_empty() {
-        section.problem(&section.span(), "devices", "names no device; leave it out to take every one");
-    }
-    Some(devices)
 }
 
 fn signals(mut section: Section<'_, '_>, gateway: &str, known: &Known) -> Option<Signals> {

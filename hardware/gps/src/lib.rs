@@ -1,5 +1,9 @@
-//! The GPS door: trackers of buses speak, fixes come out. `protocols` is pure, `server` is the one loop for all of them.
+//! The GPS door: trackers of buses speak, fixes come out. `protocols` is pure, `server` is the one loop for those that
+//! come over sockets, `broker` takes and gives UFMS over AMQP, `feeds` asks
+//! operators' servers.
 
+pub mod broker;
+pub mod feeds;
 pub mod protocols;
 pub mod server;
 

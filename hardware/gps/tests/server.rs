@@ -6,10 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hardware_gps::server::Counters;
+use hardware_gps::protocols::Order;
+use hardware_gps::server::orders::State;
+use hardware_gps::server::{Counters, Orders};
 use hardware_gps::{GpsServer, GpsServerSettings, Limits, Listener, Transport};
 use hardware_ports::SystemClock;
 use hardware_ports::sink::{GpsReport, NotKept, Sink};
+use models_domain::UtcMillis;
 use models_domain::transit::Fix;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
@@ -41,6 +44,7 @@ struct Running {
     addresses: Vec<SocketAddr>,
     recorder: Arc<Recorder>,
     counters: Arc<Counters>,
+    orders: Arc<Orders>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -61,15 +65,18 @@ async fn start_for(limits: Limits, devices: Option<&[&str]>) -> Running {
         listener("gt06", Transport::Tcp),
         listener("jt808", Transport::Tcp),
         listener("gt06", Transport::Udp),
+        listener("any", Transport::Tcp),
+        listener("any", Transport::Udp),
     ];
     let devices = devices.map(|all| all.iter().map(ToString::to_string).collect());
     let settings = GpsServerSettings { listeners, zone_by_device: [].into(), devices, limits };
     let server = GpsServer::bind(settings).await.expect("free ports");
     let recorder = Arc::new(Recorder::default());
     let (addresses, counters) = (server.addresses().to_vec(), server.counters());
+    let orders = server.orders();
     let stop = CancellationToken::new();
     let task = tokio::spawn(server.run(recorder.clone(), Arc::new(SystemClock::new()), stop.clone()));
-    Running { addresses, recorder, counters, stop, task }
+    Running { addresses, recorder, counters, orders, stop, task }
 }
 
 impl Running {
@@ -110,7 +117,11 @@ async fn closed(stream: &mut TcpStream) {
 
 /// A position is not answered: a heartbeat behind it is, and so tells that it was taken.
 fn heartbeat() -> Vec<u8> {
-    let mut frame = unhex("78780a134604040001000f");
+    sealed(unhex("78780a134604040001000f"))
+}
+
+/// With its checksum and its end.
+fn sealed(mut frame: Vec<u8>) -> Vec<u8> {
     let crc = frame[2..].iter().fold(0xffff_u16, |crc, &byte| {
         (0..8).fold(crc ^ u16::from(byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0x8408 } else { crc >> 1 })
     });
@@ -291,4 +302,94 @@ async fn listeners_that_cannot_be_opened_say_why() {
         let err = GpsServer::bind(settings).await.err().expect("refused").to_string();
         assert!(err.contains(want), "{err}");
     }
+}
+
+const H02: &str = "*HQ,2705171109,V1,141238,A,2101.6800,N,10551.1200,E,010.00,090,140525,FFFFFBFF#";
+const TK103: &str = "(027044702512BR00250514A2101.6800N10551.1200E036.0141238090.0001000000L00000000)";
+const WIALON: &str = "#L#352093081452251;NA\r\n#SD#140525;141238;2101.68;N;10551.12;E;36;90;12;7\r\n";
+const NMEA: &str = "$IMEI=355797031609284\r\n$GPRMC,141238,A,2101.68,N,10551.12,E,19.4,90.0,140525,,\r\n";
+
+/// Waits until so many fixes are kept.
+async fn kept(running: &Running, count: usize) -> Vec<Fix> {
+    let waiting = async {
+        while running.fixes().len() < count {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("kept in time");
+    running.fixes()
+}
+
+#[tokio::test]
+async fn several_protocols_share_a_port() {
+    let running = start(Limits::default()).await;
+    let said = [
+        ("gt06", [unhex(LOGIN), unhex(POSITION)].concat()),
+        ("jt808", jt808_report()),
+        ("h02", H02.as_bytes().to_vec()),
+        ("tk103", TK103.as_bytes().to_vec()),
+        ("wialon", WIALON.as_bytes().to_vec()),
+        ("t55_nmea", NMEA.as_bytes().to_vec()),
+    ];
+    for (count, (protocol, bytes)) in said.iter().enumerate() {
+        let mut stream = running.connect(3).await;
+        // The first byte alone: it does not tell enough.
+        stream.write_all(&bytes[..1]).await.expect("written");
+        stream.flush().await.expect("flushed");
+        stream.write_all(&bytes[1..]).await.expect("written");
+        let fixes = kept(&running, count + 1).await;
+        assert_eq!(fixes.last().map(|fix| fix.protocol.as_str()), Some(*protocol));
+    }
+    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
+    socket.send_to(H02.as_bytes(), running.addresses[4]).await.expect("sent");
+    assert_eq!(kept(&running, said.len() + 1).await[said.len()].protocol, "h02");
+    let mut stranger = running.connect(3).await;
+    stranger.write_all(b"\x16\x03\x01\x02\x00\x01\x00 and more than enough to tell").await.expect("written");
+    closed(&mut stranger).await;
+    running.end().await;
+}
+
+#[tokio::test]
+async fn orders_wait_for_the_device_and_its_answer_is_kept() {
+    let running = start(Limits::default()).await;
+    let never = UtcMillis(i64::MAX);
+    let tag =
+        running.orders.submit("864717003283581", Order::Text("STATUS#".to_owned()), never).expect("room");
+    let mut stream = running.connect(0).await;
+    stream.write_all(&unhex(LOGIN)).await.expect("written");
+    // The answer to the login, then the order: 78 78, length, 80, length of the text, tag, text, serial, sum, 0d 0a.
+    let said = answer(&mut stream, 10 + 22).await;
+    assert_eq!(&said[13..16], [0x80, 11, 0]);
+    assert_eq!((&said[18..19], &said[19..26]), (&tag.to_be_bytes()[1..], &b"STATUS#"[..]));
+    assert!(matches!(running.orders.of("864717003283581")[0].state, State::Sent { times: 1, .. }));
+    stream.write_all(&gt06_answer(tag, b"Battery:4.1V")).await.expect("written");
+    stream.write_all(&heartbeat()).await.expect("written");
+    answer(&mut stream, 10).await;
+    let state = running.orders.of("864717003283581")[0].state.clone();
+    assert!(matches!(&state, State::Answered { text, .. } if text == "Battery:4.1V"), "{state:?}");
+
+    // A device that is there hears it at once; one that can be asked nothing says so.
+    running.orders.submit("864717003283581", Order::Locate, never).expect("room");
+    assert_eq!(answer(&mut stream, 21).await[3], 0x80);
+    running.orders.submit("2705171109", Order::Locate, never).expect("room");
+    let mut mute = running.connect(3).await;
+    mute.write_all(H02.as_bytes()).await.expect("written");
+    let failed = async {
+        while running.orders.of("2705171109")[0].state == State::Waiting {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), failed).await.expect("told in time");
+    let state = running.orders.of("2705171109")[0].state.clone();
+    assert!(matches!(&state, State::Failed { why } if why.contains("h02")), "{state:?}");
+    running.end().await;
+}
+
+fn gt06_answer(tag: u16, text: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(text.len()).expect("short");
+    let mut frame = vec![0x78, 0x78, length + 12, 0x15, length + 4, 0, 0];
+    frame.extend(tag.to_be_bytes());
+    frame.extend(text);
+    frame.extend([0, 2, 0, 9]);
+    sealed(frame)
 }

@@ -23,6 +23,16 @@ pub enum GpsReport {
     Fix(Fix),
 }
 
+/// What an operator's system tells beside positions: who drives which bus, which tickets were sold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    pub received: UtcMillis,
+    /// Such as `RegVehicle`.
+    pub kind: &'static str,
+    /// Names and values, in the order of the message.
+    pub facts: Vec<(&'static str, String)>,
+}
+
 /// What the signal adapter hears from controllers. `at` is when it happened in the street.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SignalReport {

@@ -8,6 +8,7 @@ pub mod count;
 pub mod detection;
 pub mod effort;
 pub mod event;
+pub mod fix;
 pub mod geo;
 pub mod ground;
 pub mod health;

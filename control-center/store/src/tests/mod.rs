@@ -5,6 +5,7 @@ mod kill;
 mod minutes;
 mod reading;
 mod retention;
+mod verdicts;
 
 use std::path::Path;
 

@@ -51,6 +51,23 @@ impl<'a> Reader<'a> {
         self.array().map(u32::from_be_bytes)
     }
 
+    /// Little-endian, as are the two below.
+    pub fn u16_le(&mut self) -> Result<u16, Short> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    pub fn u32_le(&mut self) -> Result<u32, Short> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    pub fn i32_le(&mut self) -> Result<i32, Short> {
+        self.array().map(i32::from_le_bytes)
+    }
+
+    pub fn u64(&mut self) -> Result<u64, Short> {
+        self.array().map(u64::from_be_bytes)
+    }
+
     pub fn i16(&mut self) -> Result<i16, Short> {
         self.array().map(i16::from_be_bytes)
     }
@@ -72,4 +89,19 @@ pub(super) fn bcd(byte: u8) -> Result<u8, String> {
 /// Lower-case hexadecimal digits; of packed BCD, its decimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// CRC-16/ARC: reflected 0x8005, start 0. Teltonika calls it CRC-16-IBM.
+pub(super) fn crc16_arc(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0, |crc: u16, &byte| {
+        (0..8).fold(crc ^ u16::from(byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0xa001 } else { crc >> 1 })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn checksum_of_the_catalogues() {
+        assert_eq!(super::crc16_arc(b"123456789"), 0xbb3d);
+    }
 }

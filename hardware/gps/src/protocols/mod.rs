@@ -3,18 +3,48 @@
 //! A new protocol is one file here and the two lines below: `mod name;` and `name::PROTOCOL`.
 
 mod bytes;
+pub mod detect;
+mod order;
 mod session;
+mod text;
 mod when;
 
 mod gt06;
+mod gtfs_rt;
+mod h02;
 mod jt808;
+mod meitrack;
+mod osmand;
+mod queclink;
+mod siri_vm;
+mod suntech;
+mod t55_nmea;
+mod teltonika;
+mod tk103;
 pub mod ufms;
-/// Every protocol this build speaks.
-pub static ALL: &[Protocol] = &[gt06::PROTOCOL, jt808::PROTOCOL, ufms::PROTOCOL];
+mod wialon;
+/// Every protocol this build speaks. Where the first bytes fit several, the earlier one is taken.
+pub static ALL: &[Protocol] = &[
+    gt06::PROTOCOL,
+    jt808::PROTOCOL,
+    ufms::PROTOCOL,
+    teltonika::PROTOCOL,
+    meitrack::PROTOCOL,
+    tk103::PROTOCOL,
+    h02::PROTOCOL,
+    queclink::PROTOCOL,
+    suntech::PROTOCOL,
+    osmand::PROTOCOL,
+    t55_nmea::PROTOCOL,
+    wialon::PROTOCOL,
+    gtfs_rt::PROTOCOL,
+    siri_vm::PROTOCOL,
+];
 
 use models_domain::geo::LatLon;
 use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis};
 
+pub use order::{Answer, Encode, Order};
 pub use session::{Session, Source, Zones};
 pub use when::{BadZone, Zone};
 
@@ -27,6 +57,10 @@ pub struct Protocol {
     /// The zone of the device's clock where nobody configured another.
     pub zone: Zone,
     pub decode: Decode,
+    /// Whether a connection that begins with these bytes speaks it.
+    pub detect: detect::Detect,
+    /// Writes what a device is asked to do; `None` where nothing can be asked.
+    pub encode: Option<Encode>,
 }
 
 /// Reads the front of `buf`. `now` is when its last byte was received; only replies that tell a device the time use it.
@@ -39,7 +73,7 @@ pub type Decode = fn(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decod
 pub enum Framing {
     /// The decoder, in a stream of bytes: TCP, or UDP with one or more messages a datagram.
     Stream,
-    /// The transport (AMQP): `buf` is exactly one message.
+    /// The transport (AMQP, HTTP): `buf` is exactly one message.
     Message,
 }
 
@@ -57,7 +91,7 @@ pub enum Decoded {
 }
 
 /// One whole message.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Message {
     /// Bytes of the buffer that it took.
     pub used: usize,
@@ -69,6 +103,25 @@ pub struct Message {
     pub note: &'static str,
     /// What is wrong with it although it could be read: only with [`Source::Recording`].
     pub warning: Option<String>,
+    /// What the device says to an earlier [`Order`].
+    pub answer: Option<Answer>,
+}
+
+impl Decoded {
+    /// What was read from `used` bytes.
+    fn of(used: usize, read: Result<Message, String>) -> Self {
+        match read {
+            Ok(message) => Self::Message(Message { used, ..message }),
+            Err(why) => Self::Bad { used, why },
+        }
+    }
+}
+
+impl Message {
+    /// Without fixes and without an answer.
+    fn note(note: &'static str) -> Self {
+        Self { note, ..Self::default() }
+    }
 }
 
 /// A position as the device reported it.
@@ -105,6 +158,19 @@ fn known() -> String {
 }
 
 impl Fix {
+    /// A position at rest that the device trusts; the protocols add what else they are told.
+    fn at(at: UtcMillis, lat: f64, lon: f64) -> Result<Self, String> {
+        Ok(Self {
+            device: None,
+            at,
+            position: Self::on_earth(LatLon::new(lat, lon))?,
+            speed: MetersPerSecond(0.0),
+            course: None,
+            altitude: None,
+            valid: true,
+        })
+    }
+
     /// A position on the earth, or why it cannot be one.
     fn on_earth(position: LatLon) -> Result<LatLon, String> {
         if position.is_sane() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::Fix;
 use super::when::Zone;
 
 /// State of one connection; decoders change it, the server only reads `device`.
@@ -16,6 +17,20 @@ pub struct Session {
     pub(super) login_zone: Option<Zone>,
     /// Parts of one message that came in several packets.
     pub(super) parts: Parts,
+    /// A position that came before the device said who it is.
+    pub(super) held: Option<Fix>,
+    /// How orders are addressed, where a device's own way of writing its name must be repeated.
+    pub(super) address: Option<Address>,
+    /// Whether the device said that it adds checksums.
+    pub(super) checksums: bool,
+}
+
+/// How a JT/T 808 terminal writes its header.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Address {
+    pub other: bool,
+    pub version: Option<u8>,
+    pub phone: Vec<u8>,
 }
 
 /// Zones of the devices' clocks.
@@ -33,6 +48,8 @@ pub enum Source {
     /// A device. A message with a wrong checksum is bad.
     #[default]
     Live,
+    /// A device, by datagrams: as `Live`, but the end of the buffer ends a message.
+    Datagram,
     /// Somebody's file, one message a buffer. People change digits before they share a recording, and other servers write
     /// messages down with their escapes undone: what can be read is read, and carries a warning.
     Recording,
@@ -55,6 +72,19 @@ impl Parts {
 impl Session {
     pub fn new(zones: Zones, source: Source) -> Self {
         Self { zones, source, ..Self::default() }
+    }
+
+    /// Whether the end of the buffer ends a message that may lack its terminator.
+    pub(super) fn ends_here(&self) -> bool {
+        matches!(self.source, Source::Recording | Source::Datagram)
+    }
+
+    /// What a wrong checksum means: an error, or with [`Source::Recording`] a warning.
+    pub(super) fn damage(&self, why: String) -> Result<Option<String>, String> {
+        match self.source {
+            Source::Recording => Ok(Some(why)),
+            Source::Live | Source::Datagram => Err(why),
+        }
     }
 
     pub(super) fn zone(&self, of_protocol: Zone) -> Zone {

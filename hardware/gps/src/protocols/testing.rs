@@ -19,6 +19,9 @@ pub(super) fn lines(protocol: &Protocol, session: &mut Session, mut input: &[u8]
             Decoded::Message(message) => {
                 let reply = message.reply.iter().map(|b| format!("{b:02x}")).collect::<String>();
                 lines.push([message.note, &reply].join(" ").trim_end().to_owned());
+                if let Some(answer) = message.answer {
+                    lines.push(format!("answered: {}", answer.text));
+                }
                 for fix in message.fixes {
                     let (position, valid) = (fix.position, if fix.valid { "" } else { " not valid" });
                     lines.push(format!(
@@ -45,8 +48,17 @@ pub(super) fn lines(protocol: &Protocol, session: &mut Session, mut input: &[u8]
 }
 
 /// Every prefix, every message with one bit turned, and both with and without checksums: decoders must come to an end.
+///
+/// With `NGATU_GPS_CORPUS=FOLDER`, the messages of all tests are written there, as a corpus to fuzz from.
 pub(super) fn survives(protocol: &Protocol, message: &[u8]) {
-    for source in [Source::Live, Source::Recording] {
+    if let Ok(folder) = std::env::var("NGATU_GPS_CORPUS") {
+        let folder = std::path::Path::new(&folder).join(protocol.name);
+        let name = format!("{:04x}-{}", super::bytes::crc16_arc(message), message.len());
+        std::fs::create_dir_all(&folder)
+            .and_then(|()| std::fs::write(folder.join(name), message))
+            .expect("written");
+    }
+    for source in [Source::Live, Source::Datagram, Source::Recording] {
         let fed = |bytes: &[u8]| {
             let mut session = Session { source, ..Session::default() };
             lines(protocol, &mut session, bytes);

@@ -8,8 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::Shared;
-use crate::protocols::{Decoded, Fix, Message, Session};
+use super::{ANY, Shared};
+use crate::protocols::{Decoded, Fix, Message, Protocol, Session, Source, detect};
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,8 @@ enum End {
     Idle,
     #[error("a message did not become whole in time")]
     Slow,
+    #[error("{0}")]
+    Strange(String),
     #[error("{0} bytes made no message")]
     TooLong(usize),
     #[error("{0} messages in a row could not be read")]
@@ -38,20 +40,25 @@ enum End {
 
 pub(super) async fn serve(shared: &Shared, stream: TcpStream, peer: SocketAddr) {
     shared.counters.opened();
-    let mut device = Device { shared, session: shared.session(), peer, bad_in_a_row: 0 };
+    let mut device = Device::new(shared, Source::Live, peer);
     let end = device.talk(stream).await;
     shared.counters.closed();
     let name = device.session.device.as_deref().unwrap_or("unknown");
     match end {
         End::Closed | End::Stopped | End::Broken(_) => {
-            tracing::debug!(protocol = shared.protocol.name, %peer, device = name, "connection ended: {end}");
+            tracing::debug!(protocol = device.protocol_name(), %peer, device = name, "connection ended: {end}");
         }
         End::Idle | End::Slow => {
             shared.counters.too_slow();
-            tracing::info!(protocol = shared.protocol.name, %peer, device = name, "connection ended: {end}");
+            tracing::info!(protocol = device.protocol_name(), %peer, device = name, "connection ended: {end}");
         }
-        End::TooLong(_) | End::TooBad(_) | End::Nameless | End::Unlisted(_) | End::NotKept(_) => {
-            tracing::warn!(protocol = shared.protocol.name, %peer, device = name, "connection ended: {end}");
+        End::Strange(_)
+        | End::TooLong(_)
+        | End::TooBad(_)
+        | End::Nameless
+        | End::Unlisted(_)
+        | End::NotKept(_) => {
+            tracing::warn!(protocol = device.protocol_name(), %peer, device = name, "connection ended: {end}");
         }
     }
 }
@@ -59,17 +66,30 @@ pub(super) async fn serve(shared: &Shared, stream: TcpStream, peer: SocketAddr) 
 /// One device and what it said so far.
 pub(super) struct Device<'a> {
     pub shared: &'a Shared,
+    /// `None` until the first bytes told.
+    pub protocol: Option<&'static Protocol>,
     pub session: Session,
     pub peer: SocketAddr,
-    pub bad_in_a_row: u32,
+    pub began: UtcMillis,
+    bad_in_a_row: u32,
 }
 
-impl Device<'_> {
+impl<'a> Device<'a> {
+    pub(super) fn new(shared: &'a Shared, source: Source, peer: SocketAddr) -> Self {
+        let session = Session::new(shared.zones.clone(), source);
+        Self { shared, protocol: shared.protocol, session, peer, began: shared.clock.now(), bad_in_a_row: 0 }
+    }
+
+    fn protocol_name(&self) -> &'static str {
+        self.protocol.map_or(ANY, |protocol| protocol.name)
+    }
+
     async fn talk(&mut self, mut stream: TcpStream) -> End {
         let limits = &self.shared.limits;
         // Answers are small and awaited: without this they wait for each other.
         stream.set_nodelay(true).ok();
         let mut buffer = Vec::new();
+        let mut orders = self.shared.orders.watch();
         let mut since = self.shared.clock.elapsed();
         let mut any_message = false;
         loop {
@@ -82,6 +102,14 @@ impl Device<'_> {
                 biased;
                 () = self.shared.stop.cancelled() => return End::Stopped,
                 read = timeout(patience, stream.read_buf(&mut buffer)) => read,
+                Ok(()) = orders.changed() => {
+                    let due = self.due_orders();
+                    match timeout(limits.message, stream.write_all(&due)).await {
+                        Ok(Ok(())) => continue,
+                        Ok(Err(err)) => return End::Broken(err),
+                        Err(_) => return End::Slow,
+                    }
+                }
             };
             match read {
                 Err(_) if waits_for_rest => return End::Slow,
@@ -132,7 +160,15 @@ impl Device<'_> {
 
     async fn step(&mut self, bytes: &[u8]) -> Step {
         let now = self.shared.clock.now();
-        let message = match (self.shared.protocol.decode)(&mut self.session, bytes, now) {
+        let protocol = match self.protocol {
+            Some(protocol) => protocol,
+            None => match detect::protocol_of(bytes) {
+                Ok(Some(protocol)) => *self.protocol.insert(protocol),
+                Ok(None) => return Step::NeedMore,
+                Err(why) => return Step::End(End::Strange(why)),
+            },
+        };
+        let message = match (protocol.decode)(&mut self.session, bytes, now) {
             Decoded::NeedMore => return Step::NeedMore,
             Decoded::Bad { used, why } => return self.bad(used.clamp(1, bytes.len()), &why),
             Decoded::Message(message) => message,
@@ -143,8 +179,15 @@ impl Device<'_> {
             return Step::End(end);
         }
         let used = message.used.clamp(1, bytes.len());
+        if let (Some(device), Some(answer)) = (&self.session.device, &message.answer) {
+            tracing::info!(protocol = protocol.name, device, "answered: {}", answer.text);
+            self.shared.orders.answered(device, answer, now);
+        }
         match self.keep(message, now).await {
-            Ok(reply) => Step::Used(used, reply),
+            Ok(mut reply) => {
+                reply.extend(self.due_orders());
+                Step::Used(used, reply)
+            }
             Err(end) => Step::End(end),
         }
     }
@@ -153,7 +196,7 @@ impl Device<'_> {
         self.shared.counters.bad();
         if self.bad_in_a_row == 0 {
             let device = self.session.device.as_deref().unwrap_or("unknown");
-            tracing::warn!(protocol = self.shared.protocol.name, peer = %self.peer, device, "bad message: {why}");
+            tracing::warn!(protocol = self.protocol_name(), peer = %self.peer, device, "bad message: {why}");
         }
         self.bad_in_a_row += 1;
         if self.bad_in_a_row > self.shared.limits.bad_in_a_row {
@@ -202,8 +245,28 @@ impl Device<'_> {
             course: fix.course,
             altitude: fix.altitude,
             valid: fix.valid,
-            protocol: self.shared.protocol.name.to_owned(),
+            protocol: self.protocol_name().to_owned(),
         })
+    }
+
+    /// What the device is asked, in its protocol's words.
+    fn due_orders(&self) -> Vec<u8> {
+        let (Some(device), Some(protocol)) = (&self.session.device, self.protocol) else { return Vec::new() };
+        let mut bytes = Vec::new();
+        for (tag, order) in self.shared.orders.due(device, self.began, self.shared.clock.now()) {
+            let encoded = match protocol.encode {
+                Some(encode) => encode(&self.session, &order, tag),
+                None => Err(format!("{}: nothing can be asked in this protocol", protocol.name)),
+            };
+            match encoded {
+                Ok(order) => bytes.extend(order),
+                Err(why) => {
+                    tracing::warn!(protocol = protocol.name, device, "an order cannot be sent: {why}");
+                    self.shared.orders.failed(device, tag, &why);
+                }
+            }
+        }
+        bytes
     }
 
     /// One datagram: all its messages. `None` when the sink could not keep them, or they were no messages.
@@ -211,7 +274,7 @@ impl Device<'_> {
         match self.take_in(bytes).await {
             (_, reply, None) => Some(reply),
             (_, _, Some(end)) => {
-                tracing::debug!(protocol = self.shared.protocol.name, peer = %self.peer, "datagram: {end}");
+                tracing::debug!(protocol = self.protocol_name(), peer = %self.peer, "datagram: {end}");
                 None
             }
         }

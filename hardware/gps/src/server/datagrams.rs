@@ -4,17 +4,21 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use models_domain::UtcMillis;
 use tokio::net::UdpSocket;
 
 use super::Shared;
 use super::connection::Device;
-use crate::protocols::Session;
+use crate::protocols::{Protocol, Session, Source};
 
 /// Longest datagram that a tracker sends, with room; the rest of a longer one is cut off.
 const LONGEST: usize = 4096;
 
 struct Known {
     session: Session,
+    protocol: Option<&'static Protocol>,
+    /// When its session began.
+    began: UtcMillis,
     last: Duration,
 }
 
@@ -31,7 +35,7 @@ pub(super) async fn serve(shared: Shared, socket: UdpSocket) {
             Ok(received) => received,
             Err(err) => {
                 // An earlier answer was not taken (ICMP); the socket goes on.
-                tracing::debug!(protocol = shared.protocol.name, "receiving a datagram: {err}");
+                tracing::debug!(protocol = shared.name(), "receiving a datagram: {err}");
                 continue;
             }
         };
@@ -39,15 +43,18 @@ pub(super) async fn serve(shared: Shared, socket: UdpSocket) {
         if !known.contains_key(&peer) && known.len() >= shared.limits.connections {
             make_room(&mut known, now, shared.limits.idle);
         }
-        let session = known.remove(&peer).map_or_else(|| shared.session(), |known| known.session);
-        let mut device = Device { shared: &shared, session, peer, bad_in_a_row: 0 };
+        let mut device = Device::new(&shared, Source::Datagram, peer);
+        if let Some(known) = known.remove(&peer) {
+            (device.session, device.protocol, device.began) = (known.session, known.protocol, known.began);
+        }
         if let Some(reply) = device.datagram(&datagram[..length]).await
             && !reply.is_empty()
             && let Err(err) = socket.send_to(&reply, peer).await
         {
             tracing::debug!(%peer, "answering a datagram: {err}");
         }
-        known.insert(peer, Known { session: device.session, last: now });
+        let Device { session, protocol, began, .. } = device;
+        known.insert(peer, Known { session, protocol, began, last: now });
     }
 }
 

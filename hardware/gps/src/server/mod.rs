@@ -6,6 +6,7 @@
 mod connection;
 mod counters;
 mod datagrams;
+pub mod orders;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -19,9 +20,10 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::protocols::{self, Framing, Protocol, Session, Source, UnknownProtocol, Zone, Zones};
+use crate::protocols::{self, Framing, Protocol, UnknownProtocol, Zone, Zones};
 
 pub use self::counters::{Counters, Counts};
+pub use self::orders::Orders;
 
 #[derive(Debug, Clone)]
 pub struct GpsServerSettings {
@@ -35,7 +37,7 @@ pub struct GpsServerSettings {
 
 #[derive(Debug, Clone)]
 pub struct Listener {
-    /// Name of the protocol, such as `gt06`.
+    /// Name of the protocol, such as `gt06`, or [`ANY`].
     pub protocol: String,
     /// Port 0 takes a free one; see [`GpsServer::addresses`].
     pub address: SocketAddr,
@@ -43,6 +45,9 @@ pub struct Listener {
     /// Zone of these devices' clocks; without it, what a device says at login, then the protocol's own.
     pub zone: Option<Zone>,
 }
+
+/// In place of a protocol's name: each connection's first bytes tell which one it speaks.
+pub const ANY: &str = "any";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
@@ -94,11 +99,12 @@ pub enum GpsServerError {
 
 /// Sockets that are bound and not served yet.
 pub struct GpsServer {
-    sockets: Vec<(&'static Protocol, Zones, Socket)>,
+    sockets: Vec<(Option<&'static Protocol>, Zones, Socket)>,
     addresses: Vec<SocketAddr>,
     devices: Option<Arc<BTreeSet<String>>>,
     limits: Limits,
     counters: Arc<Counters>,
+    orders: Arc<Orders>,
 }
 
 enum Socket {
@@ -127,21 +133,25 @@ impl GpsServer {
         let by_device = Arc::new(settings.zone_by_device);
         let (mut sockets, mut addresses) = (Vec::new(), Vec::new());
         for listener in settings.listeners {
-            let protocol = protocols::named(&listener.protocol).map_err(GpsServerError::Protocol)?;
+            let protocol = match listener.protocol.as_str() {
+                ANY => None,
+                name => Some(protocols::named(name).map_err(GpsServerError::Protocol)?),
+            };
             let address = listener.address;
-            if protocol.framing == Framing::Message {
+            if protocol.is_some_and(|protocol| protocol.framing == Framing::Message) {
                 return Err(GpsServerError::NotASocket { protocol: listener.protocol, address });
             }
             let (socket, bound) = open(listener.transport, address)
                 .await
                 .map_err(|source| GpsServerError::Bind { protocol: listener.protocol, address, source })?;
-            tracing::info!(protocol = protocol.name, address = %bound, "listening for buses");
+            tracing::info!(protocol = protocol.map_or(ANY, |p| p.name), address = %bound, "listening for buses");
             let zones = Zones { by_device: by_device.clone(), otherwise: listener.zone };
             sockets.push((protocol, zones, socket));
             addresses.push(bound);
         }
         let devices = settings.devices.map(Arc::new);
-        Ok(Self { sockets, addresses, devices, limits: settings.limits, counters: Arc::default() })
+        let (counters, orders) = (Arc::default(), Arc::default());
+        Ok(Self { sockets, addresses, devices, limits: settings.limits, counters, orders })
     }
 
     /// Where it listens, in the order of the settings' listeners.
@@ -152,6 +162,17 @@ impl GpsServer {
     /// Counts for metrics, from now on.
     pub fn counters(&self) -> Arc<Counters> {
         self.counters.clone()
+    }
+
+    /// What devices are asked to do; orders for other servers' devices wait until they expire.
+    pub fn orders(&self) -> Arc<Orders> {
+        self.orders.clone()
+    }
+
+    /// Lets several servers share the orders of all devices.
+    #[must_use]
+    pub fn with_orders(self, orders: Arc<Orders>) -> Self {
+        Self { orders, ..self }
     }
 
     /// Serves until `stop`, then ends every connection; a report in hand is still kept and answered.
@@ -165,6 +186,7 @@ impl GpsServer {
                 devices: self.devices.clone(),
                 limits: self.limits.clone(),
                 counters: self.counters.clone(),
+                orders: self.orders.clone(),
                 sink: sink.clone(),
                 clock: clock.clone(),
                 stop: stop.clone(),
@@ -196,19 +218,21 @@ async fn open(transport: Transport, address: SocketAddr) -> std::io::Result<(Soc
 /// What every connection of one listener needs.
 #[derive(Clone)]
 struct Shared {
-    protocol: &'static Protocol,
+    /// `None` where each connection's first bytes tell.
+    protocol: Option<&'static Protocol>,
     zones: Zones,
     devices: Option<Arc<BTreeSet<String>>>,
     limits: Limits,
     counters: Arc<Counters>,
+    orders: Arc<Orders>,
     sink: Arc<dyn Sink<GpsReport>>,
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
 }
 
 impl Shared {
-    fn session(&self) -> Session {
-        Session::new(self.zones.clone(), Source::Live)
+    fn name(&self) -> &'static str {
+        self.protocol.map_or(ANY, |protocol| protocol.name)
     }
 }
 
@@ -227,7 +251,7 @@ async fn accept(shared: Shared, listener: TcpListener, room: Arc<Semaphore>) {
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(err) => {
-                tracing::warn!(protocol = shared.protocol.name, "accepting a connection: {err}");
+                tracing::warn!(protocol = shared.name(), "accepting a connection: {err}");
                 tokio::time::sleep(NO_SOCKET).await;
                 continue;
             }

@@ -3,6 +3,7 @@
 //! Makers reuse kinds for other content and tell it apart by the length; the table is [`where_is`].
 
 mod frame;
+mod orders;
 mod text;
 
 #[cfg(test)]
@@ -13,11 +14,19 @@ use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis};
 
 use self::frame::{Frame, Framed, sealed};
 use super::bytes::{Reader, hex};
+use super::detect;
 use super::when::{Zone, fields, utc_of_bytes};
 use super::{Decoded, Fix, Framing, Message, Protocol, Session, Source};
 
-pub(super) const PROTOCOL: Protocol =
-    Protocol { name: "gt06", default_port: 5023, framing: Framing::Stream, zone: Zone::UTC, decode };
+pub(super) const PROTOCOL: Protocol = Protocol {
+    name: "gt06",
+    default_port: 5023,
+    framing: Framing::Stream,
+    zone: Zone::UTC,
+    decode,
+    detect: |buf| detect::begins(buf, &[&[0x78; 2], &[0x79; 2]]),
+    encode: Some(orders::encode),
+};
 
 fn decode(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded {
     let (used, frame) = match frame::next(buf, session.source) {
@@ -25,7 +34,7 @@ fn decode(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded {
         Framed::Bad { used, why } => return Decoded::Bad { used, why },
         Framed::Frame { used, frame } => (used, frame),
     };
-    if let (Some(why), Source::Live) = (&frame.damage, session.source) {
+    if let (Some(why), false) = (&frame.damage, session.source == Source::Recording) {
         return Decoded::Bad { used, why: why.clone() };
     }
     match content(session, &frame) {
@@ -34,6 +43,7 @@ fn decode(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded {
             fixes: fix.into_iter().collect(),
             reply: reply(&frame, now),
             note,
+            answer: orders::answer(&frame),
             warning: frame.damage,
         }),
         Err(why) => Decoded::Bad { used, why: format!("kind {:02x}: {why}", frame.kind) },

@@ -1,9 +1,10 @@
 //! Messages made for this project, byte by byte as makers' manuals lay them out.
 
 use super::super::testing::{finds_back, lines, survives};
-use super::super::{Session, Zones};
+use super::super::{Order, Session, Zones};
 use super::PROTOCOL;
 use super::frame::{crc16_x25, sealed};
+use super::orders;
 
 const IMEI: [u8; 8] = [0x08, 0x64, 0x71, 0x70, 0x03, 0x28, 0x35, 0x81];
 
@@ -117,8 +118,13 @@ fn a_device_that_names_itself_needs_no_login() {
 fn sentences() {
     let text = b"\0\0\0\0\x01Current position!Lat:N21.028,Lon:E105.852,Course:90.0,Speed:0.0,DateTime:2025-05-14  14:12:38";
     let still = FIX.replace("36.0", "0.0");
-    check(&[login(), sealed(true, 0x21, text, 5)], &[&login_line(), "position", &still]);
-    check(&[login(), sealed(true, 0x21, b"\0\0\0\0\x01OK!", 5)], &[&login_line(), "no position in it"]);
+    let answer = format!("answered: {}", String::from_utf8_lossy(&text[5..]));
+    check(&[login(), sealed(true, 0x21, text, 5)], &[&login_line(), "position", &answer, &still]);
+    let answer = "answered: OK!";
+    check(
+        &[login(), sealed(true, 0x21, b"\0\0\0\0\x01OK!", 5)],
+        &[&login_line(), "no position in it", answer],
+    );
 }
 
 #[test]
@@ -191,4 +197,14 @@ fn damage_says_why() {
 #[test]
 fn it_finds_back_after_noise() {
     finds_back(&PROTOCOL, &sealed(false, 0x12, &block(), 7));
+}
+
+#[test]
+fn orders_and_answers() {
+    let order = |order| orders::encode(&Session::default(), &order, 7).expect("an order");
+    let text = [&[12][..], &[0, 0, 0, 7], b"Relay,1#"].concat();
+    assert_eq!(order(Order::Text("Relay,1#".to_owned())), sealed(false, 0x80, &text, 7));
+    assert_eq!(order(Order::Locate), sealed(false, 0x80, &[&[10][..], &[0, 0, 0, 7], b"WHERE#"].concat(), 7));
+    let answer = sealed(false, 0x15, &[&[6][..], &[0, 0, 0, 7], b"OK", &[0, 2]].concat(), 7);
+    check(&[answer], &["answer to a command", "answered: OK"]);
 }

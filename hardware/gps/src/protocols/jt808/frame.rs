@@ -6,7 +6,7 @@ use super::super::Source;
 use super::super::bytes::hex;
 
 pub(super) const DELIMITER: u8 = 0x7e;
-const OTHER_DELIMITER: u8 = 0xe7;
+pub(super) const OTHER_DELIMITER: u8 = 0xe7;
 
 /// A frame between its delimiters.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ const MAX: usize = 4096;
 
 pub(super) fn next(buf: &[u8], source: Source) -> Framed {
     let framed = in_stream(buf);
-    if source == Source::Live {
+    if source != Source::Recording {
         return framed;
     }
     match &framed {

@@ -2,6 +2,7 @@
 
 mod frame;
 mod location;
+mod orders;
 
 #[cfg(test)]
 mod tests;
@@ -10,12 +11,20 @@ use models_domain::UtcMillis;
 
 use self::frame::{Frame, Framed, sealed};
 use super::bytes::{Reader, hex};
-use super::session::Parts;
+use super::detect;
+use super::session::{Address, Parts};
 use super::when::{Zone, fields};
 use super::{Decoded, Fix, Framing, Message, Protocol, Session, Source};
 
-pub(super) const PROTOCOL: Protocol =
-    Protocol { name: "jt808", default_port: 5015, framing: Framing::Stream, zone: Zone::VIETNAM, decode };
+pub(super) const PROTOCOL: Protocol = Protocol {
+    name: "jt808",
+    default_port: 5015,
+    framing: Framing::Stream,
+    zone: Zone::VIETNAM,
+    decode,
+    detect: |buf| detect::begins(buf, &[&[frame::DELIMITER], &[frame::OTHER_DELIMITER]]),
+    encode: Some(orders::encode),
+};
 
 fn decode(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded {
     let (used, frame) = match frame::next(buf, session.source) {
@@ -27,15 +36,20 @@ fn decode(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded {
         Frame::Sentence(text) => return sentence(used, &text, now),
         Frame::Binary { other, bytes, damage } => (other, bytes, damage),
     };
-    if let (Some(why), Source::Live) = (&damage, session.source) {
+    if let (Some(why), false) = (&damage, session.source == Source::Recording) {
         return Decoded::Bad { used, why: why.clone() };
     }
+    let mut answer = None;
     let done = header(other, &bytes).and_then(|(header, body)| {
         session.device = Some(header.device());
+        session.address = Some(Address { other, version: header.version, phone: header.phone.clone() });
+        answer = orders::answer(header.kind, body);
         message(session, &header, body, now).map_err(|why| format!("kind {:04x}: {why}", header.kind))
     });
     match done {
-        Ok((note, fixes, reply)) => Decoded::Message(Message { used, fixes, reply, note, warning: damage }),
+        Ok((note, fixes, reply)) => {
+            Decoded::Message(Message { used, fixes, reply, note, warning: damage, answer })
+        }
         Err(why) => Decoded::Bad { used, why },
     }
 }
@@ -235,5 +249,5 @@ fn sentence(used: usize, text: &str, now: UtcMillis) -> Decoded {
     } else {
         ("sentence", Vec::new())
     };
-    Decoded::Message(Message { used, fixes: Vec::new(), reply, note, warning: None })
+    Decoded::Message(Message { used, reply, note, ..Message::default() })
 }

@@ -1,9 +1,10 @@
 //! Messages made for this project, byte by byte as JT/T 808 lays them out.
 
 use super::super::testing::{finds_back, lines, survives};
-use super::super::{Session, Source};
+use super::super::{Order, Session, Source};
 use super::PROTOCOL;
 use super::frame::sealed;
+use super::orders;
 
 const PHONE: [u8; 6] = [0x01, 0x39, 0x12, 0x34, 0x56, 0x78];
 
@@ -73,7 +74,10 @@ fn positions() {
     let items = [location(), vec![1, 4, 0, 0, 0, 9, 0x30, 1, 20]].concat();
     let position = format!("position {}", answer(0x7d7e, 0x0200));
     check(&[message(0x0200, 0x7d7e, &items)], &[&position, FIX]);
-    check(&[message(0x0201, 5, &[&[0, 1][..], &location()].concat())], &["position", FIX]);
+    check(
+        &[message(0x0201, 5, &[&[0, 1][..], &location()].concat())],
+        &["position", "answered: position", FIX],
+    );
     let mut south_west = location();
     south_west[7] = 0x0c;
     let fix = FIX.replace("21.02800,105", "-21.02800,-105") + " not valid";
@@ -212,4 +216,18 @@ fn damage_says_why() {
 #[test]
 fn it_finds_back_after_noise() {
     finds_back(&PROTOCOL, &message(0x0200, 1, &location()));
+}
+
+#[test]
+fn orders_and_answers() {
+    let mut session = Session::default();
+    assert!(orders::encode(&session, &Order::Locate, 5).is_err());
+    lines(&PROTOCOL, &mut session, &message(0x0002, 3, &[]));
+    let order = |order| orders::encode(&session, &order, 5).expect("an order");
+    assert_eq!(order(Order::Locate), message(0x8201, 5, &[]));
+    let interval = [1, 0, 0, 0, 0x29, 4, 0, 0, 0, 30];
+    assert_eq!(order(Order::ReportEvery { seconds: 30 }), message(0x8103, 5, &interval));
+    assert_eq!(order(Order::Text("Hello".to_owned())), message(0x8300, 5, b"\x0cHello"));
+    assert!(orders::encode(&session, &Order::Text("Xin chào".to_owned()), 5).is_err());
+    check(&[message(0x0001, 9, &[0, 5, 0x82, 0x01, 0])], &["general answer", "answered: 8201 done"]);
 }

@@ -16,8 +16,15 @@ pub use self::messages::*;
 use super::when::Zone;
 use super::{Decoded, Fix, Framing, Message, Protocol, Session};
 
-pub(super) const PROTOCOL: Protocol =
-    Protocol { name: "ufms", default_port: 5672, framing: Framing::Message, zone: Zone::UTC, decode };
+pub(super) const PROTOCOL: Protocol = Protocol {
+    name: "ufms",
+    default_port: 5672,
+    framing: Framing::Message,
+    zone: Zone::UTC,
+    decode,
+    detect: super::detect::never,
+    encode: None,
+};
 
 fn decode(_session: &mut Session, buf: &[u8], _now: UtcMillis) -> Decoded {
     if buf.is_empty() {
@@ -25,9 +32,7 @@ fn decode(_session: &mut Session, buf: &[u8], _now: UtcMillis) -> Decoded {
     }
     let read = BaseMessage::read(buf).and_then(|message| Ok((message.kind()?.name(), fixes(&message)?)));
     match read {
-        Ok((note, fixes)) => {
-            Decoded::Message(Message { used: buf.len(), fixes, reply: Vec::new(), note, warning: None })
-        }
+        Ok((note, fixes)) => Decoded::Message(Message { used: buf.len(), fixes, note, ..Message::default() }),
         Err(why) => Decoded::Bad { used: buf.len(), why },
     }
 }
@@ -104,7 +109,7 @@ impl BaseMessage {
 }
 
 /// The positions of a message, in its order; tickets and registrations have none.
-fn fixes(message: &BaseMessage) -> Result<Vec<Fix>, String> {
+pub(crate) fn fixes(message: &BaseMessage) -> Result<Vec<Fix>, String> {
     match message.kind()? {
         Kind::WayPoint => message
             .way_point

@@ -1,0 +1,129 @@
+//! The bus adapter: a part for each listener, feed and broker, so that none stops another.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use edge_agent_core::gps_worker::GpsWorker;
+use edge_agent_core::statements::Statements;
+use hardware_gps::broker::{Consumer, ConsumerSettings, Publisher, PublisherSettings, Relay};
+use hardware_gps::feeds::{self, FeedSettings};
+use hardware_gps::protocols::Zone;
+use hardware_gps::server::{GpsServer, GpsServerSettings, Limits, Listener, Transport};
+use hardware_ports::sink::{GpsReport, Sink};
+use models_domain::VehicleId;
+use tokio_util::sync::CancellationToken;
+
+use super::{Part, Pole};
+use crate::config::Config;
+use crate::config::buses::{Buses, GpsFeed, GpsListener, UfmsFrom, UfmsTo};
+
+type Fixes = Arc<dyn Sink<GpsReport>>;
+
+pub(super) fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
+    let Some(buses) = &config.buses else { return Vec::new() };
+    let mut sink: Fixes = Arc::new(GpsWorker::new(pole.keeper.clone()));
+    let mut parts = Vec::new();
+    if let Some(to) = &buses.ufms_to {
+        let relay = Arc::new(Relay::new(sink, plates(to)));
+        parts.push(giver(to, relay.clone(), pole, stop));
+        sink = relay;
+    }
+    parts.extend(buses.listen.iter().map(|one| listener(one, buses, sink.clone(), pole, stop)));
+    parts.extend(buses.feeds.iter().map(|one| feed(one, sink.clone(), pole, stop)));
+    if let Some(from) = &buses.ufms_from {
+        let statements = Statements::at(&config.gateway.data_dir.join("statements.jsonl"));
+        parts.push(taker(from, sink, Arc::new(statements), pole, stop));
+    }
+    parts
+}
+
+fn listener(one: &GpsListener, buses: &Buses, sink: Fixes, pole: &Pole, stop: &CancellationToken) -> Part {
+    let zones = buses.zone_by_device.iter().filter_map(|(d, z)| Some((d.clone(), z.parse::<Zone>().ok()?)));
+    let settings = GpsServerSettings {
+        listeners: vec![Listener {
+            protocol: one.protocol.clone(),
+            address: one.address,
+            transport: if one.udp { Transport::Udp } else { Transport::Tcp },
+            zone: one.zone.as_deref().and_then(|z| z.parse().ok()),
+        }],
+        zone_by_device: zones.collect(),
+        devices: buses.devices.clone(),
+        limits: Limits { connections: buses.connections_max, ..Limits::default() },
+    };
+    let (clock, stop) = (pole.clock.clone(), stop.clone());
+    Part::new(format!("[buses] {} {}", one.protocol, one.address), move |begun| {
+        let (settings, sink, clock, stop) = (settings.clone(), sink.clone(), clock.clone(), stop.clone());
+        async move {
+            let server = GpsServer::bind(settings).await?;
+            begun.well();
+            server.run(sink, clock, stop).await;
+            Ok(())
+        }
+    })
+}
+
+fn feed(one: &GpsFeed, sink: Fixes, pole: &Pole, stop: &CancellationToken) -> Part {
+    let settings = FeedSettings {
+        protocol: one.protocol.clone(),
+        url: one.url.clone(),
+        headers: one.headers.clone(),
+        every: one.every,
+        zone: one.zone.as_deref().and_then(|z| z.parse().ok()),
+    };
+    let (clock, stop) = (pole.clock.clone(), stop.clone());
+    // The query may hold a key.
+    let shown = one.url.split('?').next().unwrap_or("").to_owned();
+    Part::new(format!("[buses] {} {shown}", one.protocol), move |begun| {
+        let (settings, sink, clock, stop) = (settings.clone(), sink.clone(), clock.clone(), stop.clone());
+        async move {
+            let mut feed = feeds::Feed::new(settings)?;
+            feed.poll(&*sink, &*clock).await?;
+            begun.well();
+            Ok(feed.run(&*sink, &*clock, &stop).await?)
+        }
+    })
+}
+
+fn taker(
+    from: &UfmsFrom,
+    sink: Fixes,
+    statements: Arc<Statements>,
+    pole: &Pole,
+    stop: &CancellationToken,
+) -> Part {
+    let settings =
+        ConsumerSettings { url: from.url.clone(), queue: from.queue.clone(), prefetch: from.prefetch };
+    let (clock, stop) = (pole.clock.clone(), stop.clone());
+    Part::new(format!("[buses] ufms from {}", from.queue), move |begun| {
+        let (settings, sink, clock, stop) = (settings.clone(), sink.clone(), clock.clone(), stop.clone());
+        let statements = statements.clone();
+        async move {
+            let consumer = Consumer::subscribe(&settings).await?;
+            begun.well();
+            Ok(consumer.run(sink, statements, clock, stop).await?)
+        }
+    })
+}
+
+fn giver(to: &UfmsTo, relay: Arc<Relay>, pole: &Pole, stop: &CancellationToken) -> Part {
+    let settings = PublisherSettings {
+        url: to.url.clone(),
+        exchange: to.exchange.clone(),
+        routing_key: to.routing_key.clone(),
+    };
+    let (clock, stop) = (pole.clock.clone(), stop.clone());
+    Part::new(format!("[buses] ufms to {}", to.routing_key), move |begun| {
+        let (settings, relay, clock, stop) = (settings.clone(), relay.clone(), clock.clone(), stop.clone());
+        async move {
+            let publisher = Publisher::connect(settings).await?;
+            begun.well();
+            Ok(relay.run(publisher, &*clock, &stop).await?)
+        }
+    })
+}
+
+fn plates(to: &UfmsTo) -> BTreeMap<VehicleId, String> {
+    let named =
+        |(device, plate): (&String, &String)| Some((VehicleId::from_device(device).ok()?, plate.clone()));
+    to.plate_by_device.iter().filter_map(named).collect()
+}

@@ -1,0 +1,207 @@
+//! Gives UFMS messages to a broker; each counts as sent only after the broker has confirmed it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hardware_ports::Clock;
+use hardware_ports::sink::{GpsReport, NotKept, Sink};
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use models_domain::VehicleId;
+use models_domain::transit::Fix;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::pace::{Pace, WITHIN};
+use super::words::{BaseMessage, BusWayPoint, BusWayPoints};
+use super::{BrokerError, PATIENCE, Shown, connect};
+
+#[derive(Debug, Clone)]
+pub struct PublisherSettings {
+    /// `amqp` or `amqps`, with name and password.
+    pub url: String,
+    /// Empty is the broker's own, which brings a message to the queue that the routing key names.
+    pub exchange: String,
+    pub routing_key: String,
+}
+
+/// A connection with confirmations.
+pub struct Publisher {
+    // Dropping it closes the channel.
+    connection: Connection,
+    channel: Channel,
+    shown: Shown,
+    settings: PublisherSettings,
+}
+
+/// Kept on the broker's disk (AMQP 0-9-1 §1.8.3.6, delivery-mode).
+const PERSISTENT: u8 = 2;
+
+impl Publisher {
+    /// # Errors
+    /// [`BrokerError`] when the broker cannot be reached or gives no confirmations.
+    pub async fn connect(settings: PublisherSettings) -> Result<Self, BrokerError> {
+        let (connection, shown) = connect(&settings.url).await?;
+        let channel = connection.create_channel().await.map_err(shown.error("opening a channel"))?;
+        let options = ConfirmSelectOptions::default();
+        channel.confirm_select(options).await.map_err(shown.error("asking for confirmations"))?;
+        Ok(Self { connection, channel, shown, settings })
+    }
+
+    /// Returns once the broker has taken the message over, and a queue with it.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when it has not: then the message must be sent again.
+    pub async fn publish(&self, message: &BaseMessage) -> Result<(), BrokerError> {
+        let sending = async {
+            let properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
+            let (exchange, key) = (self.settings.exchange.as_str(), self.settings.routing_key.as_str());
+            let options = BasicPublishOptions { mandatory: true, immediate: false };
+            let bytes = message.write();
+            let sent = self.channel.basic_publish(exchange.into(), key.into(), options, &bytes, properties);
+            sent.await?.await
+        };
+        let confirmed = timeout(PATIENCE, sending)
+            .await
+            .map_err(|_| BrokerError::Silent { broker: self.shown.0.clone() })?
+            .map_err(self.shown.error("sending a message"))?;
+        let refused = |why: String| Err(BrokerError::Refused { broker: self.shown.0.clone(), why });
+        match confirmed {
+            Confirmation::Ack(None) => Ok(()),
+            Confirmation::Ack(Some(returned)) => refused(returned.reply_text.to_string()),
+            Confirmation::Nack(_) => refused("it could not keep it".to_owned()),
+            Confirmation::NotRequested => refused("it gives no confirmations".to_owned()),
+        }
+    }
+
+    pub async fn close(self) {
+        self.connection.close(200, "stopped".into()).await.ok();
+    }
+}
+
+/// Positions of one `BusWayPoints`.
+const TOGETHER: usize = 100;
+/// Positions that wait while the broker is away: 1,000 buses for three hours.
+const ROOM: usize = 400_000;
+/// Between looks at what has come, so that positions travel together.
+const GATHER: Duration = Duration::from_millis(500);
+
+/// Sends on what is kept: positions go to `kept` first, and from there to the directorate's broker at its pace.
+pub struct Relay {
+    kept: Arc<dyn Sink<GpsReport>>,
+    plates: BTreeMap<VehicleId, String>,
+    pace: Mutex<Pace>,
+    come: Notify,
+    sent: AtomicU64,
+    late: AtomicU64,
+}
+
+/// What a relay counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RelayCounts {
+    /// Positions that the broker has confirmed.
+    pub sent: u64,
+    /// Of these, later than two minutes after they were received.
+    pub late: u64,
+    /// Given up because too many waited.
+    pub lost: u64,
+    pub waiting: u64,
+}
+
+impl Relay {
+    /// `plates` says what the directorate calls a vehicle; others are kept and not sent.
+    pub fn new(kept: Arc<dyn Sink<GpsReport>>, plates: BTreeMap<VehicleId, String>) -> Self {
+        let pace = Mutex::new(Pace::new(ROOM));
+        Self { kept, plates, pace, come: Notify::new(), sent: AtomicU64::new(0), late: AtomicU64::new(0) }
+    }
+
+    pub fn counts(&self) -> RelayCounts {
+        let (lost, waiting) = self.with(|pace| (pace.lost, pace.len() as u64));
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        RelayCounts { sent: read(&self.sent), late: read(&self.late), lost, waiting }
+    }
+
+    /// Sends until `stop`. What is not confirmed is sent again by the next run.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when the connection breaks.
+    pub async fn run(
+        &self,
+        publisher: Publisher,
+        clock: &dyn Clock,
+        stop: &CancellationToken,
+    ) -> Result<(), BrokerError> {
+        loop {
+            let batch = self.with(|pace| pace.next(TOGETHER));
+            if batch.is_empty() {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => break,
+                    () = self.come.notified() => {}
+                }
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => {}
+                    () = tokio::time::sleep(GATHER) => {}
+                }
+                continue;
+            }
+            publisher.publish(&self.message(&batch)).await?;
+            self.with(|pace| pace.done(&batch));
+            let now = clock.now();
+            let late = batch.iter().filter(|fix| now.0 - fix.received.0 > WITHIN.0).count();
+            self.sent.fetch_add(batch.len() as u64, Ordering::Relaxed);
+            self.late.fetch_add(late as u64, Ordering::Relaxed);
+        }
+        publisher.close().await;
+        Ok(())
+    }
+
+    /// One position as `BusWayPoint`, several as `BusWayPoints`.
+    fn message(&self, fixes: &[Fix]) -> BaseMessage {
+        let plate =
+            |fix: &Fix| self.plates.get(&fix.vehicle).map_or(fix.vehicle.as_str(), String::as_str).to_owned();
+        let mut points: Vec<BusWayPoint> = fixes.iter().map(|fix| point(&plate(fix), fix)).collect();
+        match points.len() {
+            1 => BaseMessage { msg_type: 102, bus_way_point: points.pop(), ..BaseMessage::default() },
+            _ => {
+                let list = BusWayPoints { events: points };
+                BaseMessage { msg_type: 104, bus_way_points: Some(list), ..BaseMessage::default() }
+            }
+        }
+    }
+
+    fn with<R>(&self, work: impl FnOnce(&mut Pace) -> R) -> R {
+        work(&mut self.pace.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[async_trait]
+impl Sink<GpsReport> for Relay {
+    async fn accept(&self, GpsReport::Fix(fix): GpsReport) -> Result<(), NotKept> {
+        self.kept.accept(GpsReport::Fix(fix.clone())).await?;
+        if self.plates.contains_key(&fix.vehicle) {
+            self.with(|pace| pace.offer(&fix));
+            self.come.notify_one();
+        }
+        Ok(())
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)]
+fn point(plate: &str, fix: &Fix) -> BusWayPoint {
+    BusWayPoint {
+        vehicle: plate.to_owned(),
+        speed: fix.speed.kmh() as f32,
+        datetime: i32::try_from(fix.at.0 / 1000).unwrap_or(0),
+        x: fix.position.lon.0,
+        y: fix.position.lat.0,
+        z: fix.altitude.map(|meters| meters.0 as f32),
+        heading: fix.course.map(|degrees| degrees.0 as f32),
+        ..BusWayPoint::default()
+    }
+}

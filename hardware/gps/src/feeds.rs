@@ -1,0 +1,211 @@
+//! Asks operators' servers for their vehicles, again and again: GTFS-realtime and SIRI over HTTP, through the same decoders.
+//!
+//! A server is told what we have (ETag, Last-Modified) and need not say it again (RFC 9110 §13.1).
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use hardware_ports::Clock;
+use hardware_ports::sink::{GpsReport, NotKept, Sink};
+use models_domain::{UtcMillis, VehicleId, transit};
+use tokio_util::sync::CancellationToken;
+
+use crate::protocols::{self, Decoded, Protocol, Session, Source, UnknownProtocol, Zone, Zones};
+
+#[derive(Debug, Clone)]
+pub struct FeedSettings {
+    /// `gtfs_rt` or `siri_vm`.
+    pub protocol: String,
+    /// `http` or `https`; it may hold a key, and is shown without its query.
+    pub url: String,
+    /// Sent with each request, such as a key that the operator gave.
+    pub headers: Vec<(String, String)>,
+    pub every: Duration,
+    /// Zone of times that name none.
+    pub zone: Option<Zone>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    #[error("asking an operator for vehicles")]
+    Protocol(#[source] UnknownProtocol),
+    #[error("asking {feed}; is the address right, and does the server run?")]
+    Http {
+        feed: String,
+        #[source]
+        source: Box<ureq::Error>,
+    },
+    #[error("{feed}: {why}")]
+    Content { feed: String, why: String },
+    #[error("vehicles of {feed}")]
+    NotKept {
+        feed: String,
+        #[source]
+        source: NotKept,
+    },
+    #[error("asking {feed}: the request was given up")]
+    GivenUp { feed: String },
+}
+
+/// What an operator's server may speak.
+pub const PROTOCOLS: &[&str] = &["gtfs_rt", "siri_vm"];
+
+/// Most bytes of one answer: 10,000 vehicles in XML.
+const MOST: u64 = 32 * 1024 * 1024;
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// One operator's server, and what was taken from it.
+pub struct Feed {
+    settings: FeedSettings,
+    protocol: &'static Protocol,
+    agent: ureq::Agent,
+    shown: String,
+    etag: Option<String>,
+    modified: Option<String>,
+    /// What was taken last of each vehicle: servers repeat a position until there is a newer one.
+    taken: HashMap<VehicleId, UtcMillis>,
+}
+
+/// What one request brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Polled {
+    /// The server said that nothing has changed.
+    Unchanged,
+    /// Positions that were new, of all that there were.
+    Taken { new: usize, of: usize },
+}
+
+impl Feed {
+    /// # Errors
+    /// [`FeedError::Protocol`] when the name is not known.
+    pub fn new(settings: FeedSettings) -> Result<Self, FeedError> {
+        let protocol = protocols::named(&settings.protocol).map_err(FeedError::Protocol)?;
+        let shown = settings.url.split('?').next().unwrap_or("").to_owned();
+        let config = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build();
+        let (agent, taken) = (config.into(), HashMap::new());
+        Ok(Self { settings, protocol, agent, shown, etag: None, modified: None, taken })
+    }
+
+    /// Asks until `stop`.
+    ///
+    /// # Errors
+    /// [`FeedError`] for the first request that fails; the supervisor begins again.
+    pub async fn run(
+        &mut self,
+        sink: &dyn Sink<GpsReport>,
+        clock: &dyn Clock,
+        stop: &CancellationToken,
+    ) -> Result<(), FeedError> {
+        loop {
+            let polled = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                polled = self.poll(sink, clock) => polled?,
+            };
+            tracing::debug!(feed = self.shown, ?polled, "asked");
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                () = tokio::time::sleep(self.settings.every) => {}
+            }
+        }
+    }
+
+    /// Asks once.
+    ///
+    /// # Errors
+    /// [`FeedError`] when the server does not answer, its answer cannot be read, or nothing can be kept. Then it is asked for
+    /// everything again.
+    pub async fn poll(&mut self, sink: &dyn Sink<GpsReport>, clock: &dyn Clock) -> Result<Polled, FeedError> {
+        let Some(answer) = self.ask().await? else { return Ok(Polled::Unchanged) };
+        let received = clock.now();
+        let fixes = self.read(&answer.body, received)?;
+        let of = fixes.len();
+        let mut new = 0;
+        for fix in fixes {
+            if self.taken.get(&fix.vehicle).is_some_and(|taken| *taken >= fix.at) {
+                continue;
+            }
+            let (vehicle, at) = (fix.vehicle.clone(), fix.at);
+            let kept = sink.accept(GpsReport::Fix(fix)).await;
+            kept.map_err(|source| FeedError::NotKept { feed: self.shown.clone(), source })?;
+            self.taken.insert(vehicle, at);
+            new += 1;
+        }
+        // Only now: what was not kept must come again.
+        (self.etag, self.modified) = (answer.etag, answer.modified);
+        Ok(Polled::Taken { new, of })
+    }
+
+    /// `None` when nothing has changed.
+    async fn ask(&self) -> Result<Option<Answer>, FeedError> {
+        let mut request = self.agent.get(&self.settings.url);
+        for (name, value) in &self.settings.headers {
+            request = request.header(name, value);
+        }
+        if let Some(etag) = &self.etag {
+            request = request.header("If-None-Match", etag);
+        }
+        if let Some(modified) = &self.modified {
+            request = request.header("If-Modified-Since", modified);
+        }
+        let asking = tokio::task::spawn_blocking(move || answer(request));
+        match asking.await {
+            Ok(answer) => {
+                let feed = self.shown.clone();
+                answer.map_err(|source| FeedError::Http { feed, source: Box::new(source) })
+            }
+            Err(_) => Err(FeedError::GivenUp { feed: self.shown.clone() }),
+        }
+    }
+
+    fn read(&self, body: &[u8], received: UtcMillis) -> Result<Vec<transit::Fix>, FeedError> {
+        let zones = Zones { otherwise: self.settings.zone, ..Zones::default() };
+        let mut session = Session::new(zones, Source::Live);
+        let content = |why: String| FeedError::Content { feed: self.shown.clone(), why };
+        let message = match (self.protocol.decode)(&mut session, body, received) {
+            Decoded::Message(message) => message,
+            Decoded::NeedMore => return Err(content("an empty answer".to_owned())),
+            Decoded::Bad { why, .. } => return Err(content(why)),
+        };
+        if let Some(warning) = &message.warning {
+            tracing::warn!(feed = self.shown, "left out: {warning}");
+        }
+        let fix = |fix: protocols::Fix| {
+            Some(transit::Fix {
+                vehicle: VehicleId::from_device(fix.device.as_deref()?).ok()?,
+                at: fix.at,
+                received,
+                position: fix.position,
+                speed: fix.speed,
+                course: fix.course,
+                altitude: fix.altitude,
+                valid: fix.valid,
+                protocol: self.protocol.name.to_owned(),
+            })
+        };
+        Ok(message.fixes.into_iter().filter_map(fix).collect())
+    }
+}
+
+struct Answer {
+    body: Vec<u8>,
+    etag: Option<String>,
+    modified: Option<String>,
+}
+
+const NOT_MODIFIED: u16 = 304;
+
+fn answer(
+    request: ureq::RequestBuilder<ureq::typestate::WithoutBody>,
+) -> Result<Option<Answer>, ureq::Error> {
+    let mut response = request.call()?;
+    if response.status().as_u16() == NOT_MODIFIED {
+        return Ok(None);
+    }
+    let header =
+        |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(ToOwned::to_owned);
+    let (etag, modified) = (header("etag"), header("last-modified"));
+    let body = response.body_mut().with_config().limit(MOST).read_to_vec()?;
+    Ok(Some(Answer { body, etag, modified }))
+}

@@ -1,0 +1,100 @@
+//! Messages made for this project.
+
+use super::super::testing::{finds_back, lines, survives};
+use super::super::{Order, Session, Source};
+use super::{PROTOCOL, answer, encode};
+
+const FIX: &str = "861451040910625 1747231958000 21.02800,105.85200 36.0 km/h Some(90.0) Some(12.0)";
+
+/// `$$A`, length, device, kind, body, star, sum.
+fn message(kind: &str, body: &[u8]) -> Vec<u8> {
+    let rest = [b",861451040910625,", kind.as_bytes(), b",", body, b"*"].concat();
+    let head = [format!("$$A{}", rest.len() + 4).as_bytes(), &rest].concat();
+    let sum = head.iter().fold(0_u8, |sum, b| sum.wrapping_add(*b));
+    [&head[..], format!("{sum:02X}\r\n").as_bytes()].concat()
+}
+
+#[track_caller]
+fn check(message: &[u8], want: &[&str]) {
+    assert_eq!(lines(&PROTOCOL, &mut Session::default(), message), want);
+    survives(&PROTOCOL, message);
+    for end in 1..message.len() {
+        let cut = lines(&PROTOCOL, &mut Session::default(), &message[..end]);
+        assert!(cut.is_empty(), "cut at {end}: {cut:?}");
+    }
+}
+
+fn replied(note: &str, reply: &[u8]) -> String {
+    format!("{note} {}", crate::protocols::bytes::hex(reply))
+}
+
+const TEXT: &str = "35,21.028000,105.852000,250514141238,A,8,23,36,90,0.9,12,198825,552588,452|4|0087|7B5A,0200,3|0|0|1A6|571,1,,";
+
+#[test]
+fn text() {
+    check(&message("AAA", TEXT.as_bytes()), &["position", FIX]);
+    check(&message("AAA", format!("12,{TEXT}").as_bytes()), &["position", FIX]);
+    let not = FIX.replace("21.02800,105.85200", "-21.02800,-105.85200") + " not valid";
+    let south = TEXT.replace("21.028", "-21.028").replace("105.852", "-105.852").replace(",A,", ",V,");
+    check(&message("AAA", south.as_bytes()), &["position", &not]);
+    // The line end may be missing in a datagram.
+    let whole = message("AAA", TEXT.as_bytes());
+    let mut session = Session { source: Source::Datagram, ..Session::default() };
+    assert_eq!(lines(&PROTOCOL, &mut session, &whole[..whole.len() - 2]), ["position", FIX]);
+}
+
+fn record() -> Vec<u8> {
+    let mut record = vec![35];
+    record.extend(21_028_000_i32.to_le_bytes());
+    record.extend(105_852_000_i32.to_le_bytes());
+    record.extend((1_747_231_958_u32 - 946_684_800).to_le_bytes());
+    record.extend([1, 8, 23, 36, 0, 90, 0, 9, 0, 12, 0]);
+    record.resize(52, 0);
+    record
+}
+
+#[test]
+fn records_of_fixed_layout() {
+    let body = [&[2, 1, 52, 0, 1, 0, 0, 0][..], &record(), &record()].concat();
+    let taken = replied("positions", &answer('A', "861451040910625", "CCC,2"));
+    check(&message("CCC", &body), &[&taken, FIX, FIX]);
+}
+
+#[test]
+fn records_of_numbered_values() {
+    let mut values = vec![1, 0, 3, 0x05, 1, 0x06, 8, 0xfe, 0x69, 99];
+    values.extend([3, 0x08, 36, 0, 0x09, 90, 0, 0x0b, 12, 0, 3, 0x02]);
+    values.extend(21_028_000_i32.to_le_bytes());
+    values.push(0x03);
+    values.extend(105_852_000_i32.to_le_bytes());
+    values.push(0x04);
+    values.extend((1_747_231_958_u32 - 946_684_800).to_le_bytes());
+    values.extend([1, 0x2a, 3, 1, 2, 3]);
+    let length = u8::try_from(values.len()).expect("short");
+    let body = [&[0, 0, 0, 0, 1, 0, length, 0][..], &values].concat();
+    check(&message("CCE", &body), &["positions", FIX]);
+}
+
+#[test]
+fn other_kinds() {
+    check(&message("AAC", b"1"), &[&replied("heartbeat", &answer('z', "861451040910625", "AAC,1"))]);
+    check(&message("D03", b"OK"), &["photograph"]);
+    check(&message("A10", b"OK"), &["answer to a command", "answered: A10,OK"]);
+}
+
+#[test]
+fn orders() {
+    let session = Session { device: Some("861451040910625".to_owned()), ..Session::default() };
+    let order = encode(&session, &Order::Locate, 16).map(|b| String::from_utf8_lossy(&b).into_owned());
+    // The example of the maker's manual but for the sum.
+    assert_eq!(order.as_deref().map(|text| &text[..26]), Ok("@@Q25,861451040910625,A10*"));
+}
+
+#[test]
+fn damage_says_why_and_is_left_behind() {
+    let mut broken = message("AAA", TEXT.as_bytes());
+    broken[40] ^= 1;
+    let got = lines(&PROTOCOL, &mut Session::default(), &broken);
+    assert!(got[0].starts_with("bad: checksum"), "{}", got[0]);
+    finds_back(&PROTOCOL, &message("AAA", TEXT.as_bytes()));
+}

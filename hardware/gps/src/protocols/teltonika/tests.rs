@@ -1,0 +1,116 @@
+//! Packets made for this project from the maker's description of its codecs.
+
+use super::super::testing::{finds_back, lines, survives};
+use super::super::{Order, Session, Source};
+use super::{PROTOCOL, encode};
+use crate::protocols::bytes::crc16_arc;
+
+fn packet(data: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(data.len()).expect("short").to_be_bytes();
+    let sum = u32::from(crc16_arc(data)).to_be_bytes();
+    [&[0; 4][..], &size, data, &sum].concat()
+}
+
+fn login() -> Vec<u8> {
+    [&[0, 15][..], b"352093081452251"].concat()
+}
+
+/// Near the Turtle Tower on 2025-05-14 at 14:12:38, 12 m, course 90, 8 satellites, 36 km/h.
+fn position() -> Vec<u8> {
+    let mut bytes = 1_747_231_958_000_u64.to_be_bytes().to_vec();
+    bytes.push(0);
+    bytes.extend(1_058_520_000_i32.to_be_bytes());
+    bytes.extend(210_280_000_i32.to_be_bytes());
+    bytes.extend([0, 12, 0, 90, 8, 0, 36]);
+    bytes
+}
+
+const FIX: &str = "352093081452251 1747231958000 21.02800,105.85200 36.0 km/h Some(90.0) Some(12.0)";
+
+#[track_caller]
+fn check(message: &[u8], want: &[&str]) {
+    let input = [login(), message.to_vec()].concat();
+    let want: Vec<_> = [&["login 01"], want].concat();
+    assert_eq!(lines(&PROTOCOL, &mut Session::default(), &input), want);
+    survives(&PROTOCOL, message);
+    for end in 1..message.len() {
+        let cut = lines(&PROTOCOL, &mut Session::default(), &message[..end]);
+        assert!(cut.is_empty(), "cut at {end}: {cut:?}");
+    }
+}
+
+fn codec_8() -> Vec<u8> {
+    let io = [1, 4, 1, 239, 1, 1, 66, 0x5e, 0x0f, 1, 16, 0, 0, 0, 9, 1, 78, 0, 0, 0, 0, 0, 0, 0, 1];
+    packet(&[&[8, 2][..], &position(), &io, &position(), &[0, 0, 0, 0, 0, 0], &[2]].concat())
+}
+
+#[test]
+fn codec_8_twice() {
+    check(&codec_8(), &["positions 00000002", FIX, FIX]);
+}
+
+#[test]
+fn codec_8_with_values_of_16_bytes() {
+    let io = [&[0, 2, 0, 1, 24, 0, 72, 0, 0, 1, 203][..], &[7; 16]].concat();
+    let data = [&[8, 2][..], &position(), &io, &position(), &io, &[2]].concat();
+    // Of these devices, value 24 goes before the speed beside the position.
+    let fast = FIX.replace("36.0", "72.0");
+    check(&packet(&data), &["positions 00000002", &fast, &fast]);
+}
+
+#[test]
+fn codec_8_extended_and_16() {
+    let io = [1, 1, 0, 3, 0, 1, 0, 239, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 3, 7, 7, 7];
+    check(&packet(&[&[0x8e, 1][..], &position(), &io, &[1]].concat()), &["positions 00000001", FIX]);
+    let io = [0, 11, 5, 2, 1, 0, 239, 1, 1, 0, 66, 0x5e, 0x0f, 0, 0];
+    check(&packet(&[&[0x10, 1][..], &position(), &io, &[1]].concat()), &["positions 00000001", FIX]);
+}
+
+#[test]
+fn codec_7() {
+    let mut data = vec![7, 2];
+    data.extend(((1_747_231_958_u32 - 1_167_609_600) | 1 << 30).to_be_bytes());
+    data.extend([0x03, 0x1f]);
+    data.extend(21.028_f32.to_be_bytes());
+    data.extend(105.852_f32.to_be_bytes());
+    data.extend([0, 12, 64, 36, 8, 1, 2, 0]);
+    // The second has no position, only a value of four bytes.
+    data.extend(1_000_u32.to_be_bytes());
+    data.extend([0x08, 1, 5, 0, 0, 0, 1, 2]);
+    check(&packet(&data), &["positions 00000002", FIX]);
+}
+
+#[test]
+fn datagrams_name_the_device_and_are_answered_by_number() {
+    let body = [&[8, 1][..], &position(), &[0; 6], &[1]].concat();
+    let rest = [&[0xca, 0xfe, 1, 5, 0, 15][..], b"352093081452251", &body].concat();
+    let datagram = [&u16::try_from(rest.len()).expect("short").to_be_bytes(), &rest[..]].concat();
+    let mut session = Session { source: Source::Datagram, ..Session::default() };
+    assert_eq!(lines(&PROTOCOL, &mut session, &datagram), ["positions 0005cafe010501", FIX]);
+    survives(&PROTOCOL, &datagram);
+}
+
+#[test]
+fn without_satellites_a_position_is_not_valid() {
+    let mut still = position();
+    still[21] = 0;
+    let data = [&[8, 1][..], &still, &[0; 6], &[1]].concat();
+    check(&packet(&data), &["positions 00000001", &format!("{FIX} not valid")]);
+}
+
+#[test]
+fn answers_and_orders() {
+    let answer = packet(&[&[12, 1, 6, 0, 0, 0, 7][..], b"DOUT1:1", &[1]].concat());
+    check(&answer, &["answer to a command", "answered: DOUT1:1"]);
+    let order = encode(&Session::default(), &Order::Text("setdigout 11".to_owned()), 1).expect("an order");
+    assert_eq!(order, packet(&[&[12, 1, 5, 0, 0, 0, 12][..], b"setdigout 11", &[1]].concat()));
+}
+
+#[test]
+fn damage_says_why_and_is_left_behind() {
+    let mut broken = codec_8();
+    broken[20] ^= 1;
+    let got = lines(&PROTOCOL, &mut Session::default(), &broken);
+    assert!(got[0].starts_with("bad: checksum 0x"), "{}", got[0]);
+    finds_back(&PROTOCOL, &codec_8());
+}

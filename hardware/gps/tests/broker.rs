@@ -1,0 +1,259 @@
+//! UFMS over a real RabbitMQ: a node of its own, on free ports, in a folder of its own.
+
+mod rabbit;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hardware_gps::broker::{BrokerError, Consumer, ConsumerSettings, Publisher, PublisherSettings, Relay};
+use hardware_gps::protocols::ufms::{
+    BaseMessage, BusTicketPoint, BusTicketStartEndPoint, BusTicketTotal, BusWayPoint, BusWayPoints,
+    RegCompany, RegDriver, RegVehicle, WayPoint,
+};
+use hardware_ports::sink::{GpsReport, NotKept, Sink, Statement};
+use hardware_ports::{Clock, SystemClock};
+use models_domain::geo::LatLon;
+use models_domain::transit::Fix;
+use models_domain::{MetersPerSecond, VehicleId};
+use tokio_util::sync::CancellationToken;
+
+use crate::rabbit::Rabbit;
+
+#[derive(Default)]
+struct Recorder {
+    fixes: Mutex<Vec<Fix>>,
+    statements: Mutex<Vec<Statement>>,
+    fails: AtomicBool,
+}
+
+impl Recorder {
+    fn full(&self) -> Result<(), NotKept> {
+        if self.fails.load(Ordering::Relaxed) { Err(NotKept("the disk is full".to_owned())) } else { Ok(()) }
+    }
+
+    fn counts(&self) -> (usize, usize) {
+        let lock = "no panic while held";
+        (self.fixes.lock().expect(lock).len(), self.statements.lock().expect(lock).len())
+    }
+}
+
+#[async_trait]
+impl Sink<GpsReport> for Recorder {
+    async fn accept(&self, GpsReport::Fix(fix): GpsReport) -> Result<(), NotKept> {
+        self.full()?;
+        self.fixes.lock().expect("no panic while held").push(fix);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Sink<Statement> for Recorder {
+    async fn accept(&self, statement: Statement) -> Result<(), NotKept> {
+        self.full()?;
+        self.statements.lock().expect("no panic while held").push(statement);
+        Ok(())
+    }
+}
+
+fn point(vehicle: &str, datetime: i32) -> BusWayPoint {
+    let vehicle = vehicle.to_owned();
+    BusWayPoint { vehicle, speed: 36.0, datetime, x: 105.852, y: 21.028, ..BusWayPoint::default() }
+}
+
+/// One of each kind: 5 positions, 5 statements.
+fn one_of_each() -> Vec<BaseMessage> {
+    let of = |msg_type| BaseMessage { msg_type, ..BaseMessage::default() };
+    let plate = || "29B12345".to_owned();
+    let all = BusWayPoint { door_up: Some(true), ..point("29B12345", 1_747_231_958) };
+    let way_point =
+        WayPoint { vehicle: plate(), datetime: 1_747_231_958, y: 21.0, x: 105.0, ..WayPoint::default() };
+    let list = BusWayPoints { events: (0..3).map(|n| point("29B12346", 1_747_231_960 + n)).collect() };
+    let ticket = BusTicketPoint {
+        vehicle: plate(),
+        route_code: "01".to_owned(),
+        fare: 7000.0,
+        ..BusTicketPoint::default()
+    };
+    let total = BusTicketTotal { total: 12, series: "AA".to_owned(), ticket_type: 2 };
+    let end = BusTicketStartEndPoint {
+        vehicle: plate(),
+        point_type: 2,
+        tickets: vec![total],
+        ..Default::default()
+    };
+    vec![
+        BaseMessage { bus_way_point: Some(all), ..of(102) },
+        BaseMessage { way_point: Some(way_point), ..of(100) },
+        BaseMessage { bus_way_points: Some(list), ..of(104) },
+        BaseMessage { reg_vehicle: Some(RegVehicle { vehicle: plate(), ..Default::default() }), ..of(400) },
+        BaseMessage {
+            reg_driver: Some(RegDriver { driver: "0100".to_owned(), ..Default::default() }),
+            ..of(410)
+        },
+        BaseMessage {
+            reg_company: Some(RegCompany { company: "X".to_owned(), ..Default::default() }),
+            ..of(420)
+        },
+        BaseMessage { bus_ticket_point: Some(ticket), ..of(500) },
+        BaseMessage { bus_ticket_start_end_point: Some(end), ..of(501) },
+    ]
+}
+
+fn to(rabbit: &Rabbit, queue: &str) -> PublisherSettings {
+    PublisherSettings { url: rabbit.url(), exchange: String::new(), routing_key: queue.to_owned() }
+}
+
+async fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let waiting = async {
+        while !done() {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(30), waiting).await.is_ok(), "{what} in time");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_day_at_the_broker() {
+    let Some(mut rabbit) = Rabbit::start().await else {
+        eprintln!("skipped: rabbitmq-server is not installed (deploy/setup test installs it)");
+        return;
+    };
+    rabbit.declare("bad", None).await;
+    rabbit.declare("positions", Some("bad")).await;
+    rabbit.declare("directorate", None).await;
+    everything_is_taken_and_kept(&rabbit).await;
+    what_is_not_kept_goes_back(&rabbit).await;
+    what_nobody_takes_is_refused(&rabbit).await;
+    the_directorate_gets_all_of_it_though_the_broker_was_away(&mut rabbit).await;
+    rabbit.stop();
+}
+
+struct Taking {
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<Result<(), BrokerError>>,
+}
+
+async fn take(rabbit: &Rabbit, recorder: &Arc<Recorder>) -> Taking {
+    let settings = ConsumerSettings { url: rabbit.url(), queue: "positions".to_owned(), prefetch: 10 };
+    let consumer = Consumer::subscribe(&settings).await.expect("a subscription");
+    let stop = CancellationToken::new();
+    let clock = Arc::new(SystemClock::new());
+    let task = tokio::spawn(consumer.run(recorder.clone(), recorder.clone(), clock, stop.clone()));
+    Taking { stop, task }
+}
+
+async fn everything_is_taken_and_kept(rabbit: &Rabbit) {
+    let recorder = Arc::new(Recorder::default());
+    let taking = take(rabbit, &recorder).await;
+    let publisher = Publisher::connect(to(rabbit, "positions")).await.expect("a connection");
+    rabbit.send("positions", b"\xff\x00 no message").await;
+    for message in one_of_each() {
+        publisher.publish(&message).await.expect("taken over");
+    }
+    until("all are kept", || recorder.counts() == (5, 5)).await;
+    taking.stop.cancel();
+    taking.task.await.expect("no panic").expect("stopped");
+    let fix = recorder.fixes.lock().expect("no panic while held")[0].clone();
+    assert_eq!((fix.vehicle.as_str(), fix.protocol.as_str()), ("29b12345", "ufms"));
+    let kinds: Vec<_> =
+        recorder.statements.lock().expect("no panic while held").iter().map(|s| s.kind).collect();
+    assert_eq!(kinds, ["RegVehicle", "RegDriver", "RegCompany", "BusTicketPoint", "BusTicketStartEndPoint"]);
+    // Only the one that could not be read is left, where its owner wants such.
+    while rabbit.waiting("bad").await == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((rabbit.waiting("positions").await, rabbit.waiting("bad").await), (0, 1));
+}
+
+async fn what_is_not_kept_goes_back(rabbit: &Rabbit) {
+    let recorder = Arc::new(Recorder::default());
+    recorder.fails.store(true, Ordering::Relaxed);
+    let taking = take(rabbit, &recorder).await;
+    let publisher = Publisher::connect(to(rabbit, "positions")).await.expect("a connection");
+    publisher.publish(&one_of_each()[0]).await.expect("taken over");
+    let end = taking.task.await.expect("no panic");
+    assert!(matches!(end, Err(BrokerError::NotKept { .. })), "{end:?}");
+    recorder.fails.store(false, Ordering::Relaxed);
+    let again = take(rabbit, &recorder).await;
+    until("it is kept", || recorder.counts() == (1, 0)).await;
+    again.stop.cancel();
+    again.task.await.expect("no panic").expect("stopped");
+}
+
+async fn what_nobody_takes_is_refused(rabbit: &Rabbit) {
+    let publisher = Publisher::connect(to(rabbit, "nowhere")).await.expect("a connection");
+    let refused = publisher.publish(&one_of_each()[0]).await;
+    assert!(matches!(refused, Err(BrokerError::Refused { .. })), "{refused:?}");
+    let wrong =
+        PublisherSettings { url: rabbit.url().replace("guest:guest", "guest:wrong"), ..to(rabbit, "x") };
+    let err = Publisher::connect(wrong).await.err().expect("refused").to_string();
+    assert!(err.contains("are name and password right") && !err.contains("wrong@"), "{err}");
+}
+
+fn fix(vehicle: &str, clock: &SystemClock) -> Fix {
+    let now = clock.now();
+    Fix {
+        vehicle: VehicleId::new(vehicle).expect("an id"),
+        at: now,
+        received: now,
+        position: LatLon::new(21.028, 105.852),
+        speed: MetersPerSecond(10.0),
+        course: None,
+        altitude: None,
+        valid: true,
+        protocol: "gt06".to_owned(),
+    }
+}
+
+async fn the_directorate_gets_all_of_it_though_the_broker_was_away(rabbit: &mut Rabbit) {
+    let recorder = Arc::new(Recorder::default());
+    let name = |n: usize| (VehicleId::new(format!("bus{n}")).expect("an id"), format!("29B{n:05}"));
+    let plates: BTreeMap<_, _> = (0..6).map(name).collect();
+    let relay = Arc::new(Relay::new(recorder.clone(), plates));
+    let clock = SystemClock::new();
+    let publisher = Publisher::connect(to(rabbit, "directorate")).await.expect("a connection");
+    let (worker, stop) = (relay.clone(), CancellationToken::new());
+    let (its_stop, its_clock) = (stop.clone(), SystemClock::new());
+    let first = tokio::spawn(async move { worker.run(publisher, &its_clock, &its_stop).await });
+    for n in 0..3 {
+        relay.accept(GpsReport::Fix(fix(&format!("bus{n}"), &clock))).await.expect("kept");
+    }
+    relay.accept(GpsReport::Fix(fix("nobody", &clock))).await.expect("kept");
+    until("three are sent", || relay.counts().sent == 3).await;
+
+    rabbit.stop();
+    for n in 3..6 {
+        relay.accept(GpsReport::Fix(fix(&format!("bus{n}"), &clock))).await.expect("kept");
+    }
+    let broken = first.await.expect("no panic");
+    assert!(broken.is_err() && recorder.counts().0 == 7, "{broken:?}");
+    rabbit.start_again().await;
+    let (worker, its_stop, settings) = (relay.clone(), stop.clone(), to(rabbit, "directorate"));
+    // As its supervisor does: a broker that has just started may not have its queues yet.
+    let again = tokio::spawn(async move {
+        while !its_stop.is_cancelled() {
+            if let Ok(publisher) = Publisher::connect(settings.clone()).await {
+                worker.run(publisher, &SystemClock::new(), &its_stop).await.ok();
+            }
+        }
+    });
+    until("six are sent", || relay.counts().sent == 6).await;
+    stop.cancel();
+    again.await.expect("no panic");
+    let counts = relay.counts();
+    assert_eq!((counts.late, counts.lost, counts.waiting), (0, 0, 0));
+    let said = rabbit.all("directorate").await;
+    let mut plates: Vec<String> = said
+        .iter()
+        .map(|bytes| BaseMessage::read(bytes).expect("a message"))
+        .flat_map(|m| {
+            m.bus_way_points.map(|list| list.events).unwrap_or_default().into_iter().chain(m.bus_way_point)
+        })
+        .map(|point| point.vehicle)
+        .collect();
+    plates.sort();
+    assert_eq!(plates, (0..6).map(|n| format!("29B{n:05}")).collect::<Vec<_>>());
+}

@@ -1,0 +1,112 @@
+//! The fuzz targets without a fuzzer: the committed corpora replayed, and on demand many changed copies of them.
+
+#[path = "../fuzz/fuzz_targets/feed.rs"]
+mod feed;
+
+use std::path::Path;
+
+use hardware_gps::protocols;
+
+/// The messages of the decoders' own tests, and what a fuzzer found.
+fn corpus(protocol: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(protocol);
+    let files = std::fs::read_dir(&folder).unwrap_or_else(|err| panic!("{}: {err}", folder.display()));
+    let mut files: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
+    files.sort();
+    files.iter().map(|file| std::fs::read(file).expect("a file that can be read")).collect()
+}
+
+#[test]
+fn corpora_are_survived() {
+    for protocol in protocols::ALL {
+        let corpus = corpus(protocol.name);
+        assert!(corpus.len() >= 5, "{}: a corpus of {}", protocol.name, corpus.len());
+        for input in corpus {
+            feed::feed(protocol.name, &input);
+        }
+    }
+}
+
+#[test]
+fn changed_messages_are_survived() {
+    for protocol in protocols::ALL {
+        changed(protocol.name, 2_000, 1);
+    }
+}
+
+/// `NGATU_GPS_INPUTS=10000000 cargo test --release -p hardware-gps --test fuzz -- --ignored --nocapture`
+#[test]
+#[ignore = "takes minutes; for release builds"]
+fn ten_million_changed_messages_each() {
+    let inputs = std::env::var("NGATU_GPS_INPUTS").ok().and_then(|n| n.parse().ok()).unwrap_or(10_000_000);
+    let only = std::env::var("NGATU_GPS_PROTOCOL").ok();
+    for protocol in protocols::ALL.iter().filter(|p| only.as_deref().is_none_or(|only| only == p.name)) {
+        changed(protocol.name, inputs, 7);
+        eprintln!("{}: {inputs} inputs, no panic", protocol.name);
+    }
+}
+
+fn changed(protocol: &str, inputs: u64, seed: u64) {
+    let corpus = corpus(protocol);
+    let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    for _ in 0..inputs {
+        let mut input = corpus[chance.below(corpus.len())].clone();
+        for _ in 0..=chance.below(6) {
+            change(&mut input, &corpus, &mut chance);
+        }
+        input.truncate(4096);
+        feed::feed(protocol, &input);
+    }
+}
+
+/// One change of the kinds that fuzzers make.
+fn change(input: &mut Vec<u8>, corpus: &[Vec<u8>], chance: &mut Chance) {
+    if input.is_empty() {
+        input.push(chance.byte());
+        return;
+    }
+    let at = chance.below(input.len());
+    match chance.below(9) {
+        0 => input[at] ^= 1 << chance.below(8),
+        1 => input[at] = chance.byte(),
+        2 => input[at] = [0, 0x7f, 0x80, 0xff, b'0', b'9', b',', b'.', b'-'][chance.below(9)],
+        3 => input.insert(at, chance.byte()),
+        4 => drop(input.remove(at)),
+        5 => input.truncate(at + 1),
+        6 => {
+            let end = (at + 1 + chance.below(16)).min(input.len());
+            let piece = input[at..end].to_vec();
+            let to = chance.below(input.len());
+            input.splice(to..to, piece);
+        }
+        7 => {
+            let end = (at + 1 + chance.below(8)).min(input.len());
+            input.drain(at..end);
+        }
+        _ => {
+            let other = &corpus[chance.below(corpus.len())];
+            input.truncate(at);
+            input.extend_from_slice(&other[chance.below(other.len().max(1)).min(other.len())..]);
+        }
+    }
+}
+
+/// Xorshift (Marsaglia 2003): the same inputs at every run.
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next() % limit as u64).unwrap_or(0)
+    }
+
+    fn byte(&mut self) -> u8 {
+        (self.next() >> 32) as u8
+    }
+}

@@ -1,0 +1,203 @@
+//! Days of one bus, whole and shuffled.
+
+use super::*;
+use crate::geo::LatLon;
+use crate::ids::VehicleId;
+
+/// 2025-05-14 at 14:00.
+const NOON: i64 = 1_747_231_200_000;
+
+/// So many seconds after [`NOON`], so many metres east of the lake.
+fn report(second: i64, east_m: f64) -> Report {
+    let at = UtcMillis(NOON + second * 1000);
+    let fix = Fix {
+        vehicle: VehicleId::new("bus").unwrap(),
+        at,
+        received: UtcMillis(at.0 + 2_000),
+        position: LatLon::new(21.028, 105.852 + east_m / 103_900.0),
+        speed: MetersPerSecond(10.0),
+        course: None,
+        altitude: None,
+        valid: true,
+        protocol: "gt06".to_owned(),
+    };
+    Report { fix, taken_back: false }
+}
+
+#[track_caller]
+fn check(reports: &[Report], want: &[Option<Reason>]) {
+    assert_eq!(judge(reports, &Limits::default()), want);
+}
+
+#[test]
+fn what_a_report_says_of_itself() {
+    let changed = |change: fn(&mut Fix)| {
+        let mut fix = report(0, 0.0).fix;
+        change(&mut fix);
+        alone(&fix, &Limits::default())
+    };
+    assert_eq!(changed(|_| {}), None);
+    assert_eq!(changed(|fix| fix.valid = false), Some(Reason::Invalid));
+    assert_eq!(changed(|fix| fix.position = LatLon::new(0.00001, 0.0)), Some(Reason::NullIsland));
+    assert_eq!(changed(|fix| fix.at.0 += DAY), Some(Reason::Future));
+    assert_eq!(changed(|fix| fix.at.0 += 30_000), None);
+    assert_eq!(changed(|fix| fix.at.0 -= ROLLOVER), Some(Reason::WeekRollover));
+    assert_eq!(changed(|fix| fix.at.0 -= 2 * ROLLOVER), Some(Reason::WeekRollover));
+    assert_eq!(changed(|fix| fix.at.0 -= 40 * DAY), Some(Reason::Stale));
+    assert_eq!(changed(|fix| fix.at.0 -= 20 * DAY), None);
+    assert_eq!(changed(|fix| fix.speed = MetersPerSecond(90.0)), Some(Reason::TooFast));
+}
+
+#[test]
+fn a_jump_away_and_back_is_one_jump() {
+    let day: Vec<_> =
+        [0.0, 50.0, 9_000.0, 150.0, 200.0].iter().zip(0..).map(|(m, s)| report(5 * s, *m)).collect();
+    check(&day, &[None, None, Some(Reason::Jump), None, None]);
+    // A tunnel or a ferry: what stays far away is believed.
+    let day: Vec<_> = [0.0, 50.0, 100.0, 9_000.0, 9_050.0, 9_100.0]
+        .iter()
+        .zip(0..)
+        .map(|(m, s)| report(5 * s, *m))
+        .collect();
+    assert!(judge(&day, &Limits::default())[3..].iter().all(Option::is_none));
+    // After a pause any place can be reached.
+    check(&[report(0, 0.0), report(5, 50.0), report(3600, 90_000.0)], &[None, None, None]);
+}
+
+#[test]
+fn the_newest_alone_far_away_waits_for_a_second() {
+    let mut day = vec![report(0, 0.0), report(5, 50.0), report(10, 9_000.0)];
+    assert_eq!(judge(&day, &Limits::default())[2], Some(Reason::Jump));
+    day.extend([report(15, 9_050.0), report(20, 9_100.0)]);
+    assert_eq!(judge(&day, &Limits::default())[2], None);
+}
+
+#[test]
+fn doubles_go_by_time_and_the_sound_one_stands() {
+    let mut sick = report(5, 80.0);
+    sick.fix.valid = false;
+    check(
+        &[report(5, 50.0), report(0, 0.0), sick, report(5, 50.0)],
+        &[None, None, Some(Reason::Double), Some(Reason::Double)],
+    );
+}
+
+#[test]
+fn somebody_may_take_a_verdict_back() {
+    let mut day: Vec<_> =
+        [0.0, 50.0, 9_000.0, 150.0].iter().zip(0..).map(|(m, s)| report(5 * s, *m)).collect();
+    day[2].taken_back = true;
+    assert_eq!(judge(&day, &Limits::default())[2], None);
+    let mut day = vec![report(0, 0.0), report(5, 50.0)];
+    day[1].fix.valid = false;
+    day[1].taken_back = true;
+    check(&day, &[None, None]);
+}
+
+/// The same numbers at every run (Numerical Recipes' generator).
+fn chance(state: &mut u64) -> u64 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *state >> 33
+}
+
+/// A day with everything in it that goes wrong.
+fn day(seed: &mut u64) -> Vec<Report> {
+    let mut reports = Vec::new();
+    for step in 0..200 {
+        let mut one = report(5 * step, 50.0 * step as f64);
+        match chance(seed) % 20 {
+            0 => one.fix.valid = false,
+            1 => one.fix.position = LatLon::new(0.0, 0.0),
+            2 => one.fix.at.0 += DAY,
+            3 => one.fix.at.0 -= ROLLOVER,
+            4 => one = report(5 * step, 50.0 * step as f64 + 20_000.0),
+            5 => one.fix.speed = MetersPerSecond(99.0),
+            6 => one.fix.at.0 -= 2_000,
+            _ => {}
+        }
+        for _ in 0..1 + chance(seed) % 7 / 6 {
+            reports.push(one.clone());
+        }
+        if chance(seed).is_multiple_of(15) {
+            // Another report of the same moment.
+            let mut other = one.clone();
+            other.fix.position = LatLon::new(21.029, one.fix.position.lon.0);
+            reports.push(other);
+        }
+    }
+    reports
+}
+
+/// Time, latitude and longitude, the latter as bits.
+type Believed = Vec<(i64, u64, u64)>;
+
+/// What is believed, and how often each reason was given.
+fn outcome(reports: &[Report]) -> (Believed, Vec<(Reason, usize)>) {
+    let verdicts = judge(reports, &Limits::default());
+    let mut believed: Vec<_> = reports
+        .iter()
+        .zip(&verdicts)
+        .filter(|(_, verdict)| verdict.is_none())
+        .map(|(r, _)| (r.fix.at.0, r.fix.position.lat.0.to_bits(), r.fix.position.lon.0.to_bits()))
+        .collect();
+    believed.sort_unstable();
+    let count = |reason| verdicts.iter().filter(|v| **v == Some(reason)).count();
+    (believed, Reason::ALL.map(|reason| (reason, count(reason))).to_vec())
+}
+
+fn shuffle(reports: &mut [Report], seed: &mut u64) {
+    for i in (1..reports.len()).rev() {
+        reports.swap(i, (chance(seed) % (i as u64 + 1)) as usize);
+    }
+}
+
+#[test]
+fn order_does_not_matter() {
+    let mut seed = 7;
+    for _ in 0..60 {
+        let mut reports = day(&mut seed);
+        let want = outcome(&reports);
+        assert!(want.0.len() > 100, "{} believed", want.0.len());
+        for _ in 0..10 {
+            shuffle(&mut reports, &mut seed);
+            assert_eq!(outcome(&reports), want);
+        }
+    }
+}
+
+#[test]
+fn doubles_do_not_matter() {
+    let mut seed = 9;
+    for _ in 0..30 {
+        let reports = day(&mut seed);
+        let twice: Vec<_> = reports.iter().chain(&reports).cloned().collect();
+        assert_eq!(outcome(&twice).0, outcome(&reports).0);
+    }
+}
+
+#[test]
+fn where_it_is_does_not_depend_on_the_order_of_the_last_reports() {
+    let mut seed = 11;
+    for _ in 0..200 {
+        let mut last: Vec<_> = (0..6).map(|s| report(5 * s, 50.0 * s as f64)).collect();
+        last.push(report(30, 30_000.0));
+        let mut ahead = report(32, 300.0);
+        ahead.fix.at.0 += DAY;
+        last.push(ahead);
+        shuffle(&mut last, &mut seed);
+        let mut recent = Recent::default();
+        let mut place = None;
+        for report in &last {
+            place = recent.insert(&report.fix, &Limits::default());
+        }
+        assert_eq!(place.map(|fix| fix.at.0), Some(NOON + 25_000));
+    }
+}
+
+#[test]
+fn names_stay() {
+    for reason in Reason::ALL {
+        assert_eq!(Reason::named(reason.name()), Some(reason));
+    }
+    assert_eq!(Reason::named("tired"), None);
+}
