@@ -1,5 +1,6 @@
 //! A real clip as raw pictures, with its truth file where there is one, and footage of it in which nothing happens.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -12,6 +13,8 @@ const WIDTH_MAX: usize = 640;
 const QUIET_S_MIN: f64 = 4.0;
 /// Pictures that the empty street is made of, for clips that are never quiet.
 const EMPTY_FROM: usize = 41;
+/// Noise is looked for in squares of so many pixels.
+const BLOCK: usize = 16;
 
 /// Pictures in I420, one after the other.
 pub struct Clip {
@@ -23,6 +26,23 @@ pub struct Clip {
     /// Lines as TOML tables of a scene of this size.
     pub lines: String,
     pub quiet: Quiet,
+}
+
+/// When the pictures were taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    OnTime,
+    /// Half a picture's period later each.
+    HalfAPictureLater,
+}
+
+impl Taken {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OnTime => "",
+            Self::HalfAPictureLater => "-later",
+        }
+    }
 }
 
 /// Footage in which nothing happens.
@@ -81,10 +101,10 @@ fn is_clip(path: &Path) -> bool {
 }
 
 /// Decodes a clip at a steady `fps`.
-pub fn read(path: &Path, fps: usize) -> anyhow::Result<Clip> {
+pub fn read(path: &Path, fps: usize, taken: Taken) -> anyhow::Result<Clip> {
     let truth = truth(path)?;
     let (width, height) = scaled(path)?;
-    let pictures = decode(path, width, height, fps)?;
+    let pictures = decode(path, width, height, fps, taken)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let mut clip =
         Clip { name, width, height, fps, pictures, lines: String::new(), quiet: Quiet::Real(Vec::new()) };
@@ -159,19 +179,38 @@ fn scaled(path: &Path) -> anyhow::Result<(usize, usize)> {
     Ok((width, (h * width / w.max(1)) / 4 * 4))
 }
 
-fn decode(path: &Path, width: usize, height: usize, fps: usize) -> anyhow::Result<Vec<u8>> {
+fn decode(path: &Path, width: usize, height: usize, fps: usize, taken: Taken) -> anyhow::Result<Vec<u8>> {
+    // Twice as many, so that there are some half a period later.
+    let (rate, size) = (2 * fps, width * height * 3 / 2);
     let launch = format!(
         "decodebin ! videoconvertscale ! videorate ! \
-         video/x-raw,format=I420,width={width},height={height},framerate={fps}/1,pixel-aspect-ratio=1/1 ! fdsink fd=1"
+         video/x-raw,format=I420,width={width},height={height},framerate={rate}/1,pixel-aspect-ratio=1/1 ! fdsink fd=1"
     );
-    let out = gst(path, &launch).output().context("running gst-launch-1.0; install gstreamer1.0-tools")?;
+    let mut child = gst(path, &launch)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("running gst-launch-1.0; install gstreamer1.0-tools")?;
+    let mut pipe = child.stdout.take().context("no way out of gst-launch-1.0")?;
+    let (mut pictures, mut picture, mut number) = (Vec::new(), vec![0; size], 0);
+    while pipe.read_exact(&mut picture).is_ok() {
+        let is_wanted = match taken {
+            Taken::OnTime => number % 2 == 0,
+            Taken::HalfAPictureLater => number % 2 == 1,
+        };
+        if is_wanted {
+            pictures.extend_from_slice(&picture);
+        }
+        number += 1;
+    }
+    let out = child.wait_with_output().context("waiting for gst-launch-1.0")?;
     ensure!(
-        out.status.success() && !out.stdout.is_empty(),
+        out.status.success() && !pictures.is_empty(),
         "{}: cannot be decoded: {}",
         path.display(),
         String::from_utf8_lossy(&out.stderr).trim()
     );
-    Ok(out.stdout)
+    Ok(pictures)
 }
 
 fn gst(path: &Path, rest: &str) -> Command {
@@ -194,15 +233,35 @@ fn empty_street(clip: &Clip) -> Quiet {
             *values.select_nth_unstable(count / 2).1
         })
         .collect();
-    let luma = clip.width * clip.height;
+    Quiet::Made { picture, noise: noise(clip) }
+}
+
+/// Where the picture stands still: the stillest tenth of its blocks, each through the whole clip. Elsewhere pictures differ
+/// because something moves, and a street is not noisier for being empty.
+fn noise(clip: &Clip) -> f64 {
+    let mut blocks = Vec::new();
+    for top in (0..clip.height / BLOCK * BLOCK).step_by(BLOCK) {
+        for left in (0..clip.width / BLOCK * BLOCK).step_by(BLOCK) {
+            blocks.push(spread(&differences(clip, top, left)));
+        }
+    }
+    let tenth = blocks.len() / 10;
+    blocks.sort_by(f64::total_cmp);
+    blocks.get(tenth).copied().unwrap_or(0.0)
+}
+
+/// How often two neighbouring pictures differ by how much in one block.
+fn differences(clip: &Clip, top: usize, left: usize) -> [u64; 256] {
     let mut differences = [0_u64; 256];
     for number in (1..clip.len()).step_by((clip.len() / 20).max(1)) {
         let (now, before) = (clip.picture(number), clip.picture(number - 1));
-        for at in (0..luma).step_by(7) {
-            differences[usize::from(now[at].abs_diff(before[at]))] += 1;
+        for row in top..top + BLOCK {
+            for at in row * clip.width + left..row * clip.width + left + BLOCK {
+                differences[usize::from(now[at].abs_diff(before[at]))] += 1;
+            }
         }
     }
-    Quiet::Made { picture, noise: spread(&differences) }
+    differences
 }
 
 /// Standard deviation of the noise in one picture, from how often two pictures differ by how much: the 68 % point of
@@ -214,7 +273,7 @@ fn spread(differences: &[u64; 256]) -> f64 {
         let share = *count as f64 / all.max(1) as f64;
         if below + share >= 0.6827 {
             let within = (0.6827 - below) / share.max(1e-9);
-            return (value as f64 - 0.5 + within).max(0.3) / std::f64::consts::SQRT_2;
+            return (value as f64 - 0.5 + within).max(0.0) / std::f64::consts::SQRT_2;
         }
         below += share;
     }

@@ -70,6 +70,12 @@ pub const ALL: &[Flavour] = &[
         encoder: Encoder::H265Cbr { gop_s: 2, kbit: 400 },
     },
     Flavour {
+        name: "h264-vbr-night",
+        weather: Weather { noise: 3.0, light: 0.5, ..DAY },
+        fps: 10,
+        encoder: Encoder::H264Vbr { gop_s: 2, b: 0 },
+    },
+    Flavour {
         name: "h264-long-gop",
         weather: Weather { noise: 1.5, ..DAY },
         fps: 10,

@@ -40,6 +40,9 @@ pub struct Score {
     ladder_cpu_s: f64,
     crossings: Matched,
     events: Matched,
+    /// The same of another run that decoded everything.
+    crossings_again: Matched,
+    events_again: Matched,
     tally: Tally,
     watch: f64,
     key_frames: f64,
@@ -87,14 +90,21 @@ impl Found {
 }
 
 impl Score {
+    /// `again`: another run that decoded everything.
+    ///
     /// # Errors
     /// When a figure is missing in what the agent printed.
-    pub fn new(full: &Found, ladder: &Found) -> anyhow::Result<Self> {
+    pub fn new(full: &Found, ladder: &Found, again: Option<&Found>) -> anyhow::Result<Self> {
+        let of_again = |crossings| {
+            again.map_or(Matched::default(), |a| matched(&full.rows(crossings), &a.rows(crossings)))
+        };
         Ok(Self {
             full_cpu_s: full.number("/cpu_s")?,
             ladder_cpu_s: ladder.number("/cpu_s")?,
             crossings: matched(&full.rows(true), &ladder.rows(true)),
             events: matched(&full.rows(false), &ladder.rows(false)),
+            crossings_again: of_again(true),
+            events_again: of_again(false),
             tally: ladder.tally()?,
             watch: ladder.number("/rungs/watch").unwrap_or(0.0),
             key_frames: ladder.number("/rungs/key_frames").unwrap_or(0.0),
@@ -107,6 +117,8 @@ impl Score {
         self.ladder_cpu_s += other.ladder_cpu_s;
         self.crossings.add(other.crossings);
         self.events.add(other.events);
+        self.crossings_again.add(other.crossings_again);
+        self.events_again.add(other.events_again);
         self.tally.add(&other.tally);
         self.watch += other.watch;
         self.key_frames += other.key_frames;
@@ -133,6 +145,10 @@ impl Score {
                 "watch": rounded(self.watch / units),
                 "key_frames": rounded(self.key_frames / units),
                 "full": rounded(self.full / units),
+            },
+            "ceiling": {
+                "crossings_recall": self.crossings_again.recall().map(rounded),
+                "events_recall": self.events_again.recall().map(rounded),
             },
             "crossings": self.crossings.json(),
             "events": self.events.json(),

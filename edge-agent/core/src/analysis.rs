@@ -27,6 +27,8 @@ pub struct Analysis {
     meter: Option<Arc<dyn PictureMeter>>,
     looked: Option<UtcMillis>,
     witness: Option<Witness>,
+    /// What the network saw in the newest picture it was shown, boxes in pixels of the scene.
+    seen: Vec<Detection>,
 }
 
 /// What one picture told.
@@ -45,7 +47,15 @@ impl Analysis {
     /// Every rule of the scene that is unknown or has a wrong key.
     pub fn new(camera: CameraId, scene: &Scene, detector: Arc<dyn Detector>) -> Result<Self, Vec<String>> {
         let watch = Watch::new(camera, scene, Settings::default())?;
-        Ok(Self { detector, watch, size: scene.size, meter: None, looked: None, witness: None })
+        Ok(Self {
+            detector,
+            watch,
+            size: scene.size,
+            meter: None,
+            looked: None,
+            witness: None,
+            seen: Vec::new(),
+        })
     }
 
     /// Looks at the pictures themselves too, now and then; without a meter nothing is said of the camera's health.
@@ -69,13 +79,26 @@ impl Analysis {
     pub fn step(&mut self, frame: &Frame) -> Result<Analysed<'_>, InferError> {
         let mut seen = self.detector.detect(&frame.picture)?;
         to_scene(&mut seen, &frame.picture, self.size);
+        self.seen = seen;
+        self.judge(frame)
+    }
+
+    /// The same for a picture in which nothing moves: what the network saw in the one before is still there.
+    ///
+    /// # Errors
+    /// As [`Analysis::step`].
+    pub fn still(&mut self, frame: &Frame) -> Result<Analysed<'_>, InferError> {
+        self.judge(frame)
+    }
+
+    fn judge(&mut self, frame: &Frame) -> Result<Analysed<'_>, InferError> {
         let mut events = Vec::new();
-        self.watch.step(frame.at, &seen, &mut events);
+        self.watch.step(frame.at, &self.seen, &mut events);
         if let Some(witness) = &mut self.witness {
             witness.picture(frame, self.watch.tracks(), &events);
         }
         self.look(frame, &mut events)?;
-        Ok(Analysed { tracks: self.watch.tracks(), detections: seen.len(), events })
+        Ok(Analysed { tracks: self.watch.tracks(), detections: self.seen.len(), events })
     }
 
     fn look(&mut self, frame: &Frame, events: &mut Vec<(UtcMillis, EventBody)>) -> Result<(), InferError> {

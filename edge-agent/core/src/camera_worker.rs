@@ -9,6 +9,7 @@ mod claim;
 pub mod climb;
 pub mod eye;
 mod facts;
+mod gate;
 mod glances;
 mod job;
 pub mod pace;
@@ -282,7 +283,8 @@ impl CameraWorker {
         if !self.climb.has_work() || self.reporter.facts.is_full() {
             return;
         }
-        let Some(eye) = self.eye.take() else { return };
+        let Some(mut eye) = self.eye.take() else { return };
+        eye.careful(self.ladder.care());
         let now = self.doors.clock.elapsed();
         let mut works = Vec::with_capacity(IN_A_TURN);
         let mut since = None;
@@ -316,15 +318,14 @@ impl CameraWorker {
     fn worked(&mut self, (eye, seen): (Eye, Seen)) {
         self.eye = Some(eye);
         self.reporter.facts.decoded(seen.decoded, seen.shed);
-        for look in seen.looks {
-            self.looked(look);
-        }
+        seen.looks.into_iter().for_each(|look| self.looked(look));
         for (at, body, picture) in seen.glanced {
             self.reporter.found(at, body, Some(picture));
         }
         if seen.unsure {
             self.glances.soon(self.doors.clock.elapsed());
         }
+        seen.moved.into_iter().for_each(|at| self.ladder.moves(at));
         if let Some(why) = seen.trouble {
             self.reporter.facts.not_analysed(why);
         }
@@ -339,7 +340,7 @@ impl CameraWorker {
         let Look { frame, tracks, detections, events, shown } = look;
         self.ladder.shown(frame.at, &shown);
         self.reporter.minutes.analysed(frame.at);
-        self.reporter.facts.analysed(detections);
+        self.reporter.facts.judged(detections);
         for (at, body) in events {
             self.reporter.found(at, body, Some(frame.picture.clone()));
         }

@@ -21,7 +21,7 @@ use hardware_ports::camera::{CameraSource, Transport};
 use hardware_ports::units::{AccessUnit, NextUnit, UnitDriver};
 use hardware_ports::{Clock, SystemClock};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use models_domain::ladder::{Ladder, Rung};
+use models_domain::ladder::{Ladder, Rung, usual_rung};
 use models_domain::scene::Scene;
 use models_domain::{CameraId, UtcMillis};
 use models_domain::{health, rules};
@@ -108,7 +108,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE.mp4")]
     annotated: Option<PathBuf>,
 
-    /// Decode only what the ladder asks for, as the service does; everything when left out.
+    /// Decode and analyse only what the ladder asks for, as the service does; everything when left out.
     #[arg(long)]
     ladder: bool,
 
@@ -137,7 +137,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let decoders = Arc::new(Decoders::new(1));
     let pace = args.analyze_fps.map(AnalyzePace::new);
     let eye = Eye::new(Arc::clone(&driver), source.clone(), decoders, analysis, pace);
-    let ladder = args.ladder.then(|| Ladder::new(None, LADDER_SEED));
+    let ladder = args.ladder.then(|| Ladder::new(usual_rung(&scene), LADDER_SEED));
     let mut job = Job { clock, ladder, climb: Climb::new(), eye, report, annotated, bar, stop };
     let units = Units::open(driver, source.clone())?;
     job.read(units, &source)?;
@@ -201,10 +201,16 @@ impl Job {
     fn work(&mut self) -> anyhow::Result<()> {
         while let Some((work, _)) = self.climb.take(self.clock.elapsed()) {
             let mut seen = Seen::default();
+            if let Some(ladder) = &self.ladder {
+                self.eye.careful(ladder.care());
+            }
             self.eye.work(work, 1.0, &mut seen);
             self.report.decoded += seen.decoded;
             for look in seen.looks {
                 self.look(look)?;
+            }
+            if let Some(ladder) = &mut self.ladder {
+                seen.moved.into_iter().for_each(|at| ladder.moves(at));
             }
             if let Some(why) = seen.trouble {
                 return Err(anyhow!(why));
@@ -217,7 +223,9 @@ impl Job {
         if let Some(ladder) = &mut self.ladder {
             ladder.shown(look.frame.at, &look.shown);
         }
-        self.report.picture(look.frame.at, &look.tracks)?;
+        if look.detections.is_some() {
+            self.report.picture(look.frame.at, &look.tracks)?;
+        }
         if let Some(annotated) = &mut self.annotated {
             annotated.picture(&look.frame, &look.tracks)?;
         }

@@ -8,7 +8,7 @@ use edge_agent_core::site::CameraSite;
 use hardware_ports::camera::{CameraSource, Transport};
 use hardware_ports::infer::Priority;
 use models_domain::CameraId;
-use models_domain::ladder::Rung;
+use models_domain::ladder::{Rung, usual_rung};
 use models_domain::pcu::PcuTable;
 use models_domain::rules::make_all;
 use models_domain::scene::Scene;
@@ -110,8 +110,9 @@ fn camera(
         Some("watch") => Some(Rung::Watch),
         Some("key_frames") => Some(Rung::KeyFrames),
         Some("full") => Some(Rung::Full),
-        Some(_) => None,
-        None => usual_rung(&scene),
+        // Who counts sees everything unless the configuration trusts the ladder with it: it still misses some.
+        None if !scene.lines.is_empty() => Some(Rung::Full),
+        Some(_) | None => usual_rung(&scene),
     };
     let priority = match priority.as_ref().map(|p| p.get_ref().as_str()) {
         Some("counting") => Priority::Counting,
@@ -138,11 +139,6 @@ fn crossings(section: &mut Section<'_, '_>, otherwise: Crossings) -> Crossings {
         Some(_) => Crossings::Each,
         None => otherwise,
     }
-}
-
-/// Whoever counts sees everything unless the configuration trusts the ladder with it: what the ladder misses is not counted.
-fn usual_rung(scene: &Scene) -> Option<Rung> {
-    (!scene.lines.is_empty()).then_some(Rung::Full)
 }
 
 /// Whoever counts is served first, then whoever looks for incidents.

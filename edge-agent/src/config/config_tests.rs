@@ -79,7 +79,8 @@ fn how_much_a_camera_gets_is_said_per_camera() {
     check("rung = \"watch\"", (Some(Rung::Watch), Priority::Health));
     let lines = "[cameras.camera.scene]\nsize = [64, 64]\nline = [{ id = \"n\", a = [0, 9], b = [9, 9] }]";
     check(lines, (Some(Rung::Full), Priority::Counting));
-    check(&format!("rung = \"auto\"\n{lines}"), (None, Priority::Counting));
+    check(&format!("rung = \"auto\"\n{lines}"), (Some(Rung::KeyFrames), Priority::Counting));
+    check(&format!("rung = \"watch\"\n{lines}"), (Some(Rung::Watch), Priority::Counting));
     let problems = camera("rung = \"half\"").unwrap_err().join("\n");
     assert_eq!(
         problems,

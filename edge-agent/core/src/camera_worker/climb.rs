@@ -98,7 +98,7 @@ impl Climb {
             Rung::KeyFrames => {
                 self.close(now);
                 if is_key {
-                    self.seen_to = Some(number);
+                    // Those before it may still be wanted, so it is not `seen_to`.
                     self.push(Work::Alone(unit), now);
                 }
             }

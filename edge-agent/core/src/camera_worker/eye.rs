@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hardware_ports::camera::{CameraError, CameraSource, Frame, Picture};
 use hardware_ports::units::{AccessUnit, Codec, PictureDecoder, StreamFormat, UnitDriver};
-use models_domain::ladder::{Shown, UnitKind};
+use models_domain::ladder::{Care, Shown, UnitKind};
 use models_domain::track::{Track, size_of};
 use models_domain::{DurationMs, EventBody, UtcMillis};
 
 use super::climb::Work;
+use super::gate::{Gate, Pass};
 use super::pace::{AnalyzePace, Turn};
 use crate::analysis::Analysis;
 
@@ -28,8 +29,9 @@ pub struct Eye {
     lent: Arc<Decoders>,
     own: Option<Open>,
     analysis: Analysis,
-    /// `None`: every picture is analysed.
+    /// `None`: every picture that the gate lets through is analysed.
     pace: Option<AnalyzePace>,
+    gate: Gate,
     /// Presentation times of pictures on their way through the decoder that are not to be looked at.
     pass: VecDeque<DurationMs>,
     frames: Vec<Frame>,
@@ -52,16 +54,18 @@ pub struct Seen {
     pub glanced: Vec<(UtcMillis, EventBody, Picture)>,
     /// A glance was not sure: another one should come soon.
     pub unsure: bool,
+    /// Pictures in which something moves by their brightness.
+    pub moved: Vec<UtcMillis>,
     /// Why a picture could not be decoded or analysed.
     pub trouble: Option<String>,
 }
 
-/// One analysed picture.
+/// One picture, analysed or known to show what the one before it showed.
 pub struct Look {
     pub frame: Frame,
     pub tracks: Vec<Track>,
-    /// Road users that the network saw.
-    pub detections: usize,
+    /// Road users that the network saw; `None`: it did not go through the network.
+    pub detections: Option<usize>,
     pub events: Vec<(UtcMillis, EventBody)>,
     pub shown: Shown,
 }
@@ -74,8 +78,13 @@ impl Eye {
         analysis: Analysis,
         pace: Option<AnalyzePace>,
     ) -> Self {
-        let (own, pass, frames) = (None, VecDeque::new(), Vec::new());
-        Self { driver, source, lent, own, analysis, pace, pass, frames }
+        let (own, pass, frames, gate) = (None, VecDeque::new(), Vec::new(), Gate::new());
+        Self { driver, source, lent, own, analysis, pace, gate, pass, frames }
+    }
+
+    /// Which of the pictures are analysed from now on; all before the first call.
+    pub fn careful(&mut self, care: Care) {
+        self.gate.careful(care);
     }
 
     /// Width, height of the scene: what the tracks' boxes are pixels of.
@@ -86,6 +95,7 @@ impl Eye {
     /// Does one piece of work. `share`: this part of the pictures whose turn it is are analysed, the others shed.
     pub fn work(&mut self, work: Work, share: f64, seen: &mut Seen) {
         let glance = matches!(work, Work::Glance(_));
+        let alone = matches!(work, Work::Alone(_));
         let decoded = match work {
             Work::Alone(unit) | Work::Glance(unit) => self.alone(&unit),
             Work::Look(unit) => self.decode(&unit),
@@ -111,7 +121,7 @@ impl Eye {
             } else if let Some(passed) = self.pass.iter().position(|pts| *pts == frame.pts) {
                 self.pass.remove(passed);
             } else {
-                self.look(frame, share, seen);
+                self.look(frame, share, alone, seen);
             }
         }
         self.frames = frames;
@@ -131,20 +141,33 @@ impl Eye {
         seen.glanced.extend(events.into_iter().map(|(at, body)| (at, body, frame.picture.clone())));
     }
 
-    fn look(&mut self, frame: Frame, share: f64, seen: &mut Seen) {
+    fn look(&mut self, frame: Frame, share: f64, alone: bool, seen: &mut Seen) {
         match self.pace.as_mut().map_or(Turn::Yes, |pace| pace.turn(frame.at, share)) {
             Turn::Yes => {}
             Turn::No => return,
             Turn::Shed => return seen.shed += 1,
         }
-        match self.analysis.step(&frame) {
-            Ok(analysed) => {
-                let moving = analysed.tracks.iter().filter(|t| is_moving(t, frame.at)).count();
+        let mut moves = false;
+        let pass = self.gate.picture(&frame, alone, &mut moves);
+        if moves {
+            seen.moved.push(frame.at);
+        }
+        let (judged, still) = match pass {
+            Pass::Old | Pass::Later => return,
+            Pass::Still => (self.analysis.still(&frame), true),
+            Pass::Analyse { still } => (self.analysis.step(&frame), still),
+        };
+        match judged {
+            Ok(judged) => {
+                let moving = judged.tracks.iter().filter(|t| is_moving(t, frame.at)).count();
                 // The minute's figures come with any picture: they say nothing of what this one shows.
-                let told = analysed.events.iter().filter(|(_, body)| body.wants_still()).count();
-                let shown = Shown { tracks: analysed.tracks.len(), moving, events: told };
-                let (tracks, detections) = (analysed.tracks.to_vec(), analysed.detections);
-                let events = analysed.events;
+                let told = judged.events.iter().filter(|(_, body)| body.wants_still()).count();
+                let shown = Shown { tracks: judged.tracks.len(), moving, events: told, still };
+                let detections = (pass != Pass::Still).then_some(judged.detections);
+                let (tracks, events) = (judged.tracks.to_vec(), judged.events);
+                if detections.is_some() {
+                    self.gate.showed(frame.at, still, moving, told);
+                }
                 seen.looks.push(Look { frame, tracks, detections, events, shown });
             }
             Err(err) => seen.trouble = Some(format!("its pictures cannot be analysed: {err}")),

@@ -94,8 +94,10 @@ impl Facts {
         self.dropped(shed);
     }
 
-    pub fn analysed(&mut self, detections: usize) {
+    /// A picture and what the network saw in it; `None`: what was seen before holds for it.
+    pub fn judged(&mut self, detections: Option<usize>) {
         self.trouble.clear();
+        let Some(detections) = detections else { return };
         self.stats.inferred += 1;
         self.stats.detections += detections as u64;
     }

@@ -6,6 +6,8 @@ use crate::units::{DurationMs, UtcMillis};
 
 /// Length of an audit: long enough for a road user to come in and cross.
 const LENGTH: DurationMs = DurationMs(8_000);
+/// A camera's first audit comes after about so long: then there is an estimate.
+const FIRST_S: f64 = 60.0;
 /// How long a road user must have been seen before a crossing is certain; what crosses earlier after the decoder began
 /// would not have been counted with or without the audit.
 const LEAD: DurationMs = DurationMs(1_000);
@@ -54,6 +56,7 @@ impl Audits {
             tally: Tally::default(),
         };
         audits.draw();
+        audits.wait_s = audits.wait_s.min(audits.wait_s * FIRST_S / audits.mean_s());
         audits
     }
 
@@ -106,6 +109,11 @@ impl Audits {
         self.last = None;
     }
 
+    /// `count` crossings and events became certain that are found whether an audit runs or not.
+    pub fn caught(&mut self, count: usize) {
+        self.tally.caught += count as u64;
+    }
+
     /// `count` crossings and events became certain in the picture at `at`.
     pub fn found(&mut self, at: UtcMillis, count: usize) {
         let count = count as u64;
@@ -116,9 +124,13 @@ impl Audits {
     }
 
     fn draw(&mut self) {
+        self.wait_s = if self.share > 0.0 { self.chance.wait(self.mean_s()) } else { f64::INFINITY };
+    }
+
+    /// Watched time between two audits.
+    fn mean_s(&self) -> f64 {
         let share = self.share.clamp(0.0, 0.5);
-        let mean = LENGTH.seconds() * (1.0 - share) / share;
-        self.wait_s = if share > 0.0 { self.chance.wait(mean) } else { f64::INFINITY };
+        LENGTH.seconds() * (1.0 - share) / share.max(1e-9)
     }
 
     fn close(&mut self) -> Outcome {

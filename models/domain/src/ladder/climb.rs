@@ -4,13 +4,15 @@
 //! and quiet time makes it easier again: it settles where about [`Settings::for_nothing_share`] of the quiet time is spent on
 //! them, as sensitive as that allows. What an audit finds missed raises that share.
 
+mod wishes;
+
 use std::collections::VecDeque;
 
 use super::audit::{Audits, Outcome};
 use super::floor::{Floor, Quiet};
 use super::miss::{MissEstimate, Tally};
 use super::stir::{Cost, SPANS, Stir};
-use super::{Rung, Settings, Shown, UnitFacts, UnitKind, Why};
+use super::{Rung, Settings, Shown, UnitFacts, UnitKind};
 use crate::units::{DurationMs, UtcMillis};
 
 /// How long nothing that moves must have been seen before it comes down, and the same when nothing that moves was seen at
@@ -18,7 +20,7 @@ use crate::units::{DurationMs, UtcMillis};
 const HOLD: DurationMs = DurationMs(2_000);
 const HOLD_FOR_NOTHING: DurationMs = DurationMs(800);
 /// On the way up pictures are looked at from so long before on: whoever keeps groups of pictures keeps at least that.
-pub const LOOK_BACK: DurationMs = DurationMs(2_000);
+pub const LOOK_BACK: DurationMs = DurationMs(2_500);
 /// Time on either side of a picture that shows motion which the floor does not learn from.
 const MOTION_BEFORE: DurationMs = DurationMs(1_000);
 const MOTION_AFTER: DurationMs = DurationMs(1_500);
@@ -34,7 +36,9 @@ const STANDING: DurationMs = DurationMs(180_000);
 const STANDING_PICTURES: usize = 8;
 /// The same where key frames are rarer than [`KEY_EVERY`] and everything must be decoded for it.
 const STANDING_FULL: DurationMs = DurationMs(20_000);
-const KEY_EVERY: DurationMs = DurationMs(4_000);
+const KEY_EVERY: DurationMs = DurationMs(2_500);
+/// Times of so many key frames are remembered: pictures come out of the decoder later than they are told of.
+const KEYS: usize = 8;
 /// Time back or ahead by more is a break in the stream.
 const BREAK: DurationMs = DurationMs(5_000);
 
@@ -62,7 +66,7 @@ pub struct Ladder {
     audits: Audits,
     state: State,
     now: Option<UtcMillis>,
-    key: Option<UtcMillis>,
+    keys: VecDeque<UtcMillis>,
     key_every: DurationMs,
     /// Seconds of the stream that the floor has not learned yet.
     untaught: VecDeque<(UtcMillis, [Cost; SPANS])>,
@@ -110,7 +114,7 @@ impl Ladder {
             audits: Audits::new(settings.audit_share, seed),
             state: State::Learning,
             now: None,
-            key: None,
+            keys: VecDeque::new(),
             key_every: DurationMs(0),
             untaught: VecDeque::new(),
             looked: None,
@@ -128,8 +132,11 @@ impl Ladder {
     pub fn unit(&mut self, unit: &UnitFacts) -> Rung {
         let (at, passed) = self.pass(unit.at);
         if unit.kind == UnitKind::Key {
-            self.key_every = self.key.map_or(DurationMs(0), |key| at.since(key));
-            self.key = Some(at);
+            self.key_every = self.keys.back().map_or(DurationMs(0), |key| at.since(*key));
+            self.keys.push_back(at);
+            if self.keys.len() > KEYS {
+                self.keys.pop_front();
+            }
         }
         self.audit(at, passed);
         if let Some(second) = self.stir.unit(unit, self.floor.slope()) {
@@ -151,11 +158,14 @@ impl Ladder {
         }
         let looked = self.looked.map_or(at, |looked| looked.max(at));
         self.looked = Some(looked);
-        if self.standing.len() >= STANDING_PICTURES {
-            self.standing.pop_front();
+        if !shown.still {
+            if self.standing.len() >= STANDING_PICTURES {
+                self.standing.pop_front();
+            }
+            self.standing.push_back(shown.tracks.saturating_sub(shown.moving));
         }
-        self.standing.push_back(shown.tracks.saturating_sub(shown.moving));
-        if shown.moving > 0 {
+        // In a still picture only boxes that shake seem to move.
+        if shown.moving > 0 && !shown.still {
             self.moved = Some(self.moved.map_or(at, |moved| moved.max(at)));
             // What stirred before it was seen was no empty stirring.
             self.excused = 0.0;
@@ -166,34 +176,29 @@ impl Ladder {
             }
         }
         if shown.events > 0 {
-            self.audits.found(at, shown.events);
+            // Who stands is known from before, whether the picture is analysed or not.
+            let is_known = shown.still && shown.moving == 0 && self.watched() > Rung::Watch;
+            if is_known { self.audits.caught(shown.events) } else { self.audits.found(at, shown.events) }
         }
         self.learn(looked);
     }
 
-    pub fn rung(&self) -> Rung {
-        let own = match self.state {
-            State::Learning | State::Up { .. } => Rung::Full,
-            State::Down | State::Standing(_) if self.audits.is_running() || self.follows => Rung::Full,
-            State::Standing(_) if self.key_every > KEY_EVERY || self.stir.is_intra() => Rung::Full,
-            State::Standing(_) => Rung::KeyFrames,
-            State::Down => Rung::Watch,
+    /// Takes note of a decoded picture in which something moves by its brightness, analysed or not.
+    pub fn moves(&mut self, at: UtcMillis) {
+        let is_seen = match self.watched() {
+            Rung::Watch => false,
+            Rung::KeyFrames => self.keys.contains(&at),
+            Rung::Full => true,
         };
-        self.settings.pinned.map_or(own, |pinned| pinned.max(own))
-    }
-
-    pub fn why(&self) -> Why {
-        let moves = self.moved.is_some_and(|moved| self.looked.is_some_and(|l| l.since(moved) < HOLD));
-        match self.state {
-            _ if self.settings.pinned == Some(Rung::Full) => Why::Pinned,
-            State::Up { .. } | State::Learning if moves => Why::Followed,
-            State::Up { .. } => Why::Stirred,
-            State::Learning => Why::Learning,
-            State::Down | State::Standing(_) if self.audits.is_running() => Why::Audit,
-            State::Standing(_) => Why::Followed,
-            State::Down if self.follows => Why::Followed,
-            State::Down if self.settings.pinned.is_some_and(|p| p > Rung::Watch) => Why::Pinned,
-            State::Down => Why::Quiet,
+        match &mut self.state {
+            State::Down | State::Standing(_) if is_seen => {
+                let now = self.now.unwrap_or(at);
+                self.climb(now);
+                // Whatever it was, the sizes of pictures did not mislead.
+                self.state = State::Up { since: now, stirred: now, for_nothing: false };
+            }
+            State::Up { stirred, .. } => *stirred = at.max(*stirred),
+            State::Down | State::Standing(_) | State::Learning => {}
         }
     }
 
@@ -222,7 +227,8 @@ impl Ladder {
         // A hole, or a clock that was set: times before it mean nothing any more.
         self.audits.abandon();
         self.untaught.clear();
-        (self.now, self.key, self.looked, self.moved) = (Some(at), None, None, None);
+        (self.now, self.looked, self.moved) = (Some(at), None, None);
+        self.keys.clear();
         self.standing.clear();
         self.follows = false;
         self.state = match self.state {

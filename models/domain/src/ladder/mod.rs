@@ -1,22 +1,26 @@
 //! How much of a stream is decoded: watched only, key frames only, or everything.
 //!
 //! Pure: it is told of every access unit (its size and kind, nothing decoded) and of what was seen in the pictures that
-//! were decoded, and says on which rung the camera stands. It climbs when the stream stirs (`stir.rs`, above its `floor.rs`) and comes down when
-//! nothing that moves is seen any more. Chance decodes some quiet spans in full (`audit.rs`); what they find is the estimate
-//! of what is missed (`miss.rs`).
+//! were decoded, and says on which rung the camera stands. It climbs when the stream stirs (`stir.rs`, above its `floor.rs`)
+//! or a key frame shows other brightness than the one before (`still.rs`), and comes down when nothing that moves is seen any
+//! more. Of what is decoded, only pictures in which something moves go through the network ([`Care`]). Chance decodes and
+//! analyses some quiet spans in full (`audit.rs`); what they find is the estimate of what is missed (`miss.rs`).
 
 mod audit;
 mod chance;
 mod climb;
 mod floor;
 mod miss;
+mod still;
 mod stir;
 #[cfg(test)]
 mod tests;
 
 pub use self::climb::{LOOK_BACK, Ladder};
 pub use self::miss::{CONFIDENCE, MissEstimate, Tally};
+pub use self::still::{Calm, Grid, Stillness};
 
+use crate::scene::Scene;
 use crate::units::UtcMillis;
 
 /// What is done with a camera's stream. Each rung costs more than the one before.
@@ -28,6 +32,23 @@ pub enum Rung {
     KeyFrames,
     /// Everything is decoded; on the way up from the kept group of pictures on.
     Full,
+}
+
+/// The least a camera gets where nothing else is said. Who counts or looks for incidents keeps an eye on the key frames: the
+/// sizes of its pictures alone do not tell a motorcycle from noise.
+pub fn usual_rung(scene: &Scene) -> Option<Rung> {
+    (!scene.lines.is_empty() || !scene.rules.is_empty()).then_some(Rung::KeyFrames)
+}
+
+/// Which of the decoded pictures are analysed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Care {
+    /// All.
+    Every,
+    /// All, and it is judged which could have been left out.
+    Judged,
+    /// Those in which something moves; in the others is what was there before.
+    Moving,
 }
 
 /// Whether a picture can be decoded without those before it.
@@ -58,6 +79,8 @@ pub struct Shown {
     pub moving: usize,
     /// Crossings and rule events that this picture made certain.
     pub events: usize,
+    /// Nothing moves in it by its brightness: with [`Care::Moving`] it is left out.
+    pub still: bool,
 }
 
 /// Why a camera stands on its rung; for metrics and people.
@@ -90,6 +113,6 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { pinned: None, audit_share: 0.015, for_nothing_share: 0.03 }
+        Self { pinned: None, audit_share: 0.015, for_nothing_share: 0.06 }
     }
 }
