@@ -88,7 +88,8 @@ pub fn stop(shown: &Shown, key: &(FeedId, StopId), language: Language) -> Option
         language.code(),
         language.say("Tìm trạm khác", "Find another stop"),
     );
-    Some(page(name, &body, language))
+    // Whoever reads it wants the next minute's answer; whoever types must not be interrupted.
+    Some(page(name, "<meta http-equiv=refresh content=15>", &body, language))
 }
 
 /// The page where stops are looked for by name or code.
@@ -119,17 +120,17 @@ pub fn find(shown: &Shown, asked: &str, language: Language) -> String {
         language.code(),
         language.say("Tìm", "Find"),
     );
-    page(title, &body, language)
+    page(title, "", &body, language)
 }
 
-fn page(title: &str, body: &str, language: Language) -> String {
+fn page(title: &str, refresh: &str, body: &str, language: Language) -> String {
     let (other, other_name) = match language {
         Language::Vietnamese => ("en", "English"),
         Language::English => ("vi", "Tiếng Việt"),
     };
     format!(
         "<!doctype html><html lang={}><meta charset=utf-8><meta name=viewport content=\"width=device-width,initial-scale=1\">\
-         <meta http-equiv=refresh content=15><title>{}</title><style>{STYLE}</style><main>{body}</main>\
+         {refresh}<title>{}</title><style>{STYLE}</style><main>{body}</main>\
          <footer class=soft><a href=\"?lang={other}\" lang={other}>{other_name}</a></footer></html>",
         language.code(),
         escape(title)
@@ -173,6 +174,7 @@ mod tests {
         assert_eq!(percent("a/b ế"), "a%2Fb%20%E1%BA%BF");
         let page = find(&Shown::default(), "\"><script>", Language::English);
         assert!(!page.contains("<script"), "{page}");
+        assert!(!page.contains("http-equiv=refresh"), "a search is not interrupted: {page}");
     }
 
     #[test]

@@ -65,6 +65,29 @@ fn feed(departs_ms: i64) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
+/// What its tracker tells: thirty seconds late all the way.
+fn drive(departs_ms: i64) -> Vec<v1::Event> {
+    (0..17_i64)
+        .map(|i| {
+            let at_ms = departs_ms + i * 15_000;
+            let driven_s = (i * 15 - 30).max(0) as f64;
+            let body = v1::event::Body::Fix(v1::Fix {
+                vehicle: "imei-1".into(),
+                fix_ms: at_ms,
+                received_ms: at_ms + 500,
+                lat: 21.0,
+                lon: 105.8 + APART_DEG * driven_s / APART_S as f64,
+                speed_mps: 5.8,
+                course_deg: Some(90.0),
+                valid: true,
+                protocol: "test".into(),
+                ..v1::Fix::default()
+            });
+            v1::Event { seq: u64::try_from(i).unwrap() + 1, at_ms, body: Some(body) }
+        })
+        .collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn passengers_are_told_of_a_bus_that_drives() {
     let now_ms = SystemClock::new().now().0;
@@ -83,26 +106,7 @@ async fn passengers_are_told_of_a_bus_that_drives() {
     assert!(String::from_utf8_lossy(&import.stdout).ends_with("xe is in force from 2020-01-01 on\n"));
     let hall = Hall::start_in(dir, &[]);
     let mut pole = Pole::join(&hall).await;
-    // Thirty seconds late all the way.
-    let fixes: Vec<v1::Event> = (0..17_i64)
-        .map(|i| {
-            let at_ms = departs_ms + i * 15_000;
-            let driven_s = (i * 15 - 30).max(0) as f64;
-            let body = v1::event::Body::Fix(v1::Fix {
-                vehicle: "imei-1".into(),
-                fix_ms: at_ms,
-                received_ms: at_ms + 500,
-                lat: 21.0,
-                lon: 105.8 + APART_DEG * driven_s / APART_S as f64,
-                speed_mps: 5.8,
-                course_deg: Some(90.0),
-                valid: true,
-                protocol: "test".into(),
-                ..v1::Fix::default()
-            });
-            v1::Event { seq: u64::try_from(i).unwrap() + 1, at_ms, body: Some(body) }
-        })
-        .collect();
+    let fixes = drive(departs_ms);
     assert_eq!(pole.send(1, &fixes).await, 17);
 
     let updates = "/gtfs-rt/xe/trip-updates.pb";
