@@ -113,8 +113,8 @@ fn street(seq: u64) -> v1::Event {
         }
         2 => Body::Fix(v1::Fix {
             vehicle: "bus-1".into(),
-            fix_ms: at_ms,
-            // Of these days, so that it is still shown after a restart.
+            // Of these days: an old one is not believed, and not shown after a restart.
+            fix_ms: SystemClock::new().now().0,
             received_ms: SystemClock::new().now().0,
             lat: 21.03,
             lon: 105.85,
