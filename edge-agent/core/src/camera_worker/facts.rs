@@ -9,8 +9,8 @@ use hardware_ports::sink::NotKept;
 use models_domain::event::{CameraStats, Link, LinkState};
 use models_domain::{CameraId, DurationMs, EventBody, UtcMillis};
 
-/// Figures are told this often, the first ones soon: what is live goes to the hall by the gateway's state, these are kept.
-const STATS_EVERY: Duration = Duration::from_secs(60);
+/// Figures are told this often, the first ones sooner: what is live goes to the hall by the gateway's state, these are kept.
+const STATS_EVERY: Duration = Duration::from_secs(15);
 const STATS_FIRST: Duration = Duration::from_secs(5);
 /// An event that was refused is tried again after this.
 const RETRY: Duration = Duration::from_secs(1);
