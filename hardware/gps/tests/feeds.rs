@@ -127,7 +127,7 @@ async fn errors_name_the_server_without_its_key() {
     let server = Server::start(vec![wrong, html]).await;
     let (mut feed, recorder, clock) = (feed(&server.url), Recorder::default(), SystemClock::new());
     for want in ["is the address right", "not a SIRI delivery"] {
-        let err = feed.poll(&recorder, &clock).await.err().expect("an error").to_string();
+        let err = feed.poll(&recorder, &clock).await.expect_err("an error").to_string();
         assert!(err.contains(want) && err.contains("/vehicles") && !err.contains("secret"), "{err}");
     }
 }

@@ -87,6 +87,7 @@ export const en: Dictionary = {
   "direction.none": "direction unknown",
   "wall.fps": "{n} fps",
   "wall.overloaded": "overloaded {n} %",
+  "wall.rests": "rests: overloaded",
   "wall.age": "{age} ago",
   "wall.waiting": "Waiting for a picture…",
   "wall.frozen": "Frozen for {age}",

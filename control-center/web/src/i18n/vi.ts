@@ -86,6 +86,7 @@ export const vi = {
   "direction.none": "không rõ hướng",
   "wall.fps": "{n} hình/giây",
   "wall.overloaded": "quá tải {n} %",
+  "wall.rests": "tạm nghỉ vì quá tải",
   "wall.age": "{age} trước",
   "wall.waiting": "Đang chờ hình…",
   "wall.frozen": "Hình dừng {age}",

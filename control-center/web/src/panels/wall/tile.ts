@@ -110,7 +110,9 @@ export class Tile {
     }
     // First: what is cut off at the end must not be this.
     const { effort } = this.camera;
-    if (effort && !trouble && isShed(effort)) facts.unshift(t("wall.overloaded", { n: integer(Math.round(effort.share * 100)) }));
+    if (effort && !trouble && isShed(effort)) {
+      facts.unshift(effort.share > 0 ? t("wall.overloaded", { n: integer(Math.round(effort.share * 100)) }) : t("wall.rests"));
+    }
     setText(this.#users, this.#picture && !trouble ? t("wall.road-users", { n: integer(this.#picture.tracks.length) }) : "");
     setText(this.#facts, facts.join(" · "));
   }
