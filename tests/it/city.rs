@@ -29,7 +29,10 @@ fn the_city_works_and_its_page_too() {
     let base = ports();
     let hall = program("control-center");
     let mut demo = Running::start(
-        Command::new(root().join("deploy/demo"))
+        // Who starts the tests in the background has them ignore Ctrl-C, and a script cannot take that back.
+        Command::new("env")
+            .arg("--default-signal=INT")
+            .arg(root().join("deploy/demo"))
             .args(["--no-setup", "--check", "--seconds", &RUNS_S.to_string()])
             .env("NGATU_DEMO_PORTS", base.to_string())
             .env("NGATU_DEMO_DIR", folder.path().join("demo"))
