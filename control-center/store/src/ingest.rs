@@ -2,11 +2,11 @@
 
 use models_domain::transit::Fix;
 use models_domain::{Event, EventBody, GatewayId, UtcMillis};
-use sqlx::{Acquire, QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
 
 use crate::errs::StoreError;
 use crate::minutes;
-use crate::open::Store;
+use crate::open::{BEGIN, Store};
 use crate::rows::{clamp, stats, subject};
 
 /// One event to store. `seq` and `boot` must fit `i64`.
@@ -76,7 +76,7 @@ impl Store {
 }
 
 async fn write(connection: &mut SqliteConnection, commit: &Commit) -> sqlx::Result<()> {
-    let mut tx = connection.begin().await?;
+    let mut tx = connection.begin_with(BEGIN).await?;
     let last: i64 = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM event").fetch_one(&mut *tx).await?;
     let rows: Vec<(i64, &NewEvent)> = (last + 1..).zip(&commit.events).collect();
     for rows in rows.chunks(ROWS) {

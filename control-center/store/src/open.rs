@@ -12,6 +12,9 @@ use crate::errs::StoreError;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 const READERS: u32 = 4;
+/// Takes the write lock first: a transaction that begins by reading is refused at once, and not after [`LOCK_WAIT`], while a
+/// connection that was dropped still undoes what it began.
+pub(crate) const BEGIN: &str = "BEGIN IMMEDIATE";
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// The hall's memory. One writer, so that SQLite never has to refuse one of two; readers never wait for it (WAL).

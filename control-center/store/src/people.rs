@@ -3,7 +3,7 @@
 use models_domain::UtcMillis;
 
 use crate::errs::StoreError;
-use crate::open::Store;
+use crate::open::{BEGIN, Store};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionRow {
@@ -40,7 +40,7 @@ impl Store {
     pub async fn set_password_hash(&self, name: &str, hash: &str, now: UtcMillis) -> Result<(), StoreError> {
         let mut writer = self.writer().await?;
         let failed = self.failed("changing a password");
-        let mut tx = sqlx::Connection::begin(&mut writer.connection).await.map_err(&failed)?;
+        let mut tx = sqlx::Connection::begin_with(&mut writer.connection, BEGIN).await.map_err(&failed)?;
         sqlx::query(
             "INSERT INTO user (name, password_hash, created_ms) VALUES (?, ?, ?) \
              ON CONFLICT (name) DO UPDATE SET password_hash = excluded.password_hash",

@@ -1,10 +1,10 @@
 //! How long events are kept. Sums by the minute, the audit and how far each gateway is stored stay for ever.
 
 use models_domain::UtcMillis;
-use sqlx::{Acquire, QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
 
 use crate::errs::StoreError;
-use crate::open::Store;
+use crate::open::{BEGIN, Store};
 
 /// Rows looked at in one transaction, so that others can write in between.
 const AT_ONCE: i64 = 500;
@@ -42,7 +42,7 @@ impl Store {
 }
 
 async fn forget(connection: &mut SqliteConnection, before: UtcMillis, from: i64) -> sqlx::Result<Forgotten> {
-    let mut tx = connection.begin().await?;
+    let mut tx = connection.begin_with(BEGIN).await?;
     let rows: Vec<(i64, i64)> = sqlx::query_as(
         "SELECT id, EXISTS (SELECT 1 FROM still s WHERE s.gateway = e.gateway AND s.boot = e.boot AND s.seq = e.seq) \
          FROM (SELECT * FROM event WHERE id > ? AND id < (SELECT max(id) FROM event) ORDER BY id LIMIT ?) e \

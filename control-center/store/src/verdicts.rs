@@ -6,11 +6,11 @@ use models_domain::fix::{Limits, NEIGHBOURS, Report, judge};
 use models_domain::geo::LatLon;
 use models_domain::transit::Fix;
 use models_domain::{MetersPerSecond, UtcMillis, VehicleId};
-use sqlx::{Acquire, QueryBuilder, Row, Sqlite, SqliteConnection};
+use sqlx::{Connection, QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use crate::errs::StoreError;
 use crate::ingest::NewEvent;
-use crate::open::Store;
+use crate::open::{BEGIN, Store};
 
 /// One report that is not believed.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,7 +72,7 @@ impl Store {
 }
 
 async fn overrule(connection: &mut SqliteConnection, event: i64, believed: bool) -> sqlx::Result<bool> {
-    let mut tx = connection.begin().await?;
+    let mut tx = connection.begin_with(BEGIN).await?;
     let found: Option<(String, i64)> =
         sqlx::query_as("UPDATE fix SET taken_back = ? WHERE event = ? RETURNING vehicle, at_ms")
             .bind(believed)
