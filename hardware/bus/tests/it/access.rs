@@ -1,5 +1,6 @@
 //! A gateway's certificate opens its own keys and no others; enrolling and revoking while the hall works.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -155,29 +156,38 @@ async fn enrolled_and_revoked_while_the_hall_works() {
     publish_until_heard(&a, &mut events, "city/v1/a/events", b"goes on").await;
     publish_until_heard(&hall, &mut a_stored, "city/v1/a/stored", b"goes on").await;
     assert_eq!(ask_until_answered(&hall, "city/v1/a/picture/x").await[0].payload, b"a");
-    assert_eq!(next(&mut presence).await, Presence { key: "city/v1/b/alive".into(), alive: true });
+    let mut present = BTreeSet::from(["city/v1/a/alive".to_owned()]);
+    until_present(&mut presence, &mut present, &["city/v1/a/alive", "city/v1/b/alive"]).await;
 
     hall.regrant(granted(&["b"])).await.unwrap();
     drain(&mut events).await;
-    let gone = next(&mut presence).await;
-    assert_eq!(
-        gone,
-        Presence { key: "city/v1/a/alive".into(), alive: false },
-        "b only was away for a moment"
-    );
+    until_present(&mut presence, &mut present, &["city/v1/b/alive"]).await;
     for round in 0..20_u8 {
         a.publish("city/v1/a/events", vec![round], Delivery::Wait).await.unwrap();
         let heard = publish_until_heard(&b, &mut events, "city/v1/b/events", &[round]).await;
         assert!(heard.iter().all(|m| m.key == "city/v1/b/events"), "{heard:?}");
     }
     assert_eq!(hall.ask("city/v1/a/picture/x", Vec::new(), NO_ANSWER).await.unwrap(), []);
-    assert_eq!(drain(&mut presence).await, []);
+    assert!(!drain(&mut presence).await.iter().any(|p| p.key == "city/v1/a/alive" && p.alive));
 
     let mistake = hall.regrant(granted(&["b", "*"])).await.unwrap_err().to_string();
     assert!(mistake.contains("city/v1/*"), "{mistake}");
     publish_until_heard(&b, &mut events, "city/v1/b/events", b"nothing changed").await;
     for bus in [&a, &b, &hall] {
         bus.close().await.unwrap();
+    }
+}
+
+/// Reads who comes and goes until just these are there. On a busy machine others, too, may be seen to be away while rules are
+/// loaded anew.
+async fn until_present(presence: &mut Receiver<Presence>, present: &mut BTreeSet<String>, wanted: &[&str]) {
+    while !present.iter().map(String::as_str).eq(wanted.iter().copied()) {
+        let news = next(presence).await;
+        if news.alive {
+            present.insert(news.key);
+        } else {
+            present.remove(&news.key);
+        }
     }
 }
 
