@@ -171,19 +171,7 @@ impl Feed {
         if let Some(warning) = &message.warning {
             tracing::warn!(feed = self.shown, "left out: {warning}");
         }
-        let fix = |fix: protocols::Fix| {
-            Some(transit::Fix {
-                vehicle: VehicleId::from_device(fix.device.as_deref()?).ok()?,
-                at: fix.at,
-                received,
-                position: fix.position,
-                speed: fix.speed,
-                course: fix.course,
-                altitude: fix.altitude,
-                valid: fix.valid,
-                protocol: self.protocol.name.to_owned(),
-            })
-        };
+        let fix = |fix: protocols::Fix| fix.named(received, self.protocol.name).ok();
         Ok(message.fixes.into_iter().filter_map(fix).collect())
     }
 }

@@ -1,33 +1,17 @@
 //! Operators' servers over real HTTP on this machine: asked, told what we have, broken, silent.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+mod recorder;
+
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use hardware_gps::feeds::{Feed, FeedError, FeedSettings, Polled};
 use hardware_ports::SystemClock;
-use hardware_ports::sink::{GpsReport, NotKept, Sink};
-use models_domain::transit::Fix;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-#[derive(Default)]
-struct Recorder {
-    fixes: Mutex<Vec<Fix>>,
-    fails: AtomicBool,
-}
-
-#[async_trait]
-impl Sink<GpsReport> for Recorder {
-    async fn accept(&self, GpsReport::Fix(fix): GpsReport) -> Result<(), NotKept> {
-        if self.fails.load(Ordering::Relaxed) {
-            return Err(NotKept("the disk is full".to_owned()));
-        }
-        self.fixes.lock().expect("no panic while held").push(fix);
-        Ok(())
-    }
-}
+use recorder::Recorder;
 
 /// Gives these answers, one a request, and remembers the requests.
 struct Server {

@@ -1,17 +1,17 @@
 //! The server over real sockets on this machine: cut, glued, wrong and slow input, and a sink that fails.
 
+mod recorder;
+
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use hardware_gps::protocols::Order;
 use hardware_gps::server::orders::State;
 use hardware_gps::server::{Counters, Orders};
 use hardware_gps::{GpsServer, GpsServerSettings, Limits, Listener, Transport};
 use hardware_ports::SystemClock;
-use hardware_ports::sink::{GpsReport, NotKept, Sink};
 use models_domain::UtcMillis;
 use models_domain::transit::Fix;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -19,26 +19,11 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use recorder::Recorder;
+
 /// Login and position of a GT06 tracker.
 const LOGIN: &str = "78780d01086471700328358100093f040d0a";
 const POSITION: &str = "787819100e010903230ec803ae32a60653cded00180000020072feb70d0a";
-
-#[derive(Default)]
-struct Recorder {
-    fixes: Mutex<Vec<Fix>>,
-    fails: AtomicBool,
-}
-
-#[async_trait]
-impl Sink<GpsReport> for Recorder {
-    async fn accept(&self, GpsReport::Fix(fix): GpsReport) -> Result<(), NotKept> {
-        if self.fails.load(Ordering::Relaxed) {
-            return Err(NotKept("the disk is full".to_owned()));
-        }
-        self.fixes.lock().expect("no panic while held").push(fix);
-        Ok(())
-    }
-}
 
 struct Running {
     addresses: Vec<SocketAddr>,

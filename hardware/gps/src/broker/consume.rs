@@ -10,7 +10,7 @@ use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, BasicRejectOptions,
 };
 use lapin::types::FieldTable;
-use models_domain::{UtcMillis, VehicleId, transit};
+use models_domain::{UtcMillis, transit};
 use tokio_util::sync::CancellationToken;
 
 use super::statements::statement;
@@ -123,20 +123,9 @@ fn read(delivery: &Delivery, received: UtcMillis) -> Result<Content, String> {
     if let Some(statement) = statement(&message, received) {
         return Ok(Content::Statement(statement));
     }
-    let fixes = words::fixes(&message)?.into_iter().map(|fix| {
-        let device = fix.device.as_deref().unwrap_or("");
-        Ok(transit::Fix {
-            vehicle: VehicleId::from_device(device).map_err(|err| err.to_string())?,
-            at: fix.at,
-            received,
-            position: fix.position,
-            speed: fix.speed,
-            course: fix.course,
-            altitude: fix.altitude,
-            valid: fix.valid,
-            protocol: "ufms".to_owned(),
-        })
-    });
+    let fixes = words::fixes(&message)?
+        .into_iter()
+        .map(|fix| fix.named(received, "ufms").map_err(|err| err.to_string()));
     fixes.collect::<Result<_, String>>().map(Content::Fixes)
 }
 

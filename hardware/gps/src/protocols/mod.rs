@@ -42,7 +42,8 @@ pub static ALL: &[Protocol] = &[
 ];
 
 use models_domain::geo::LatLon;
-use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis};
+use models_domain::ids::BadId;
+use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis, VehicleId, transit};
 
 pub use order::{Answer, Encode, Order};
 pub use session::{Session, Source, Zones};
@@ -137,6 +138,26 @@ pub struct Fix {
     pub altitude: Option<Meters>,
     /// What the device itself says of the fix.
     pub valid: bool,
+}
+
+impl Fix {
+    /// The fix as the hall knows it, received over `protocol` at `received`.
+    ///
+    /// # Errors
+    /// [`BadId`] when the device has no name, or one that cannot be a vehicle's.
+    pub fn named(self, received: UtcMillis, protocol: &str) -> Result<transit::Fix, BadId> {
+        Ok(transit::Fix {
+            vehicle: VehicleId::from_device(&self.device.unwrap_or_default())?,
+            at: self.at,
+            received,
+            position: self.position,
+            speed: self.speed,
+            course: self.course,
+            altitude: self.altitude,
+            valid: self.valid,
+            protocol: protocol.to_owned(),
+        })
+    }
 }
 
 /// The protocol of that name.

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 
 use hardware_ports::sink::{GpsReport, NotKept};
-use models_domain::{UtcMillis, VehicleId, transit};
+use models_domain::UtcMillis;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{ANY, Shared};
-use crate::protocols::{Decoded, Fix, Message, Protocol, Session, Source, detect};
+use crate::protocols::{Decoded, Message, Protocol, Session, Source, detect};
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
@@ -222,7 +222,7 @@ impl<'a> Device<'a> {
     async fn keep(&self, message: Message, received: UtcMillis) -> Result<Vec<u8>, End> {
         tracing::trace!(peer = %self.peer, device = self.session.device, note = message.note, fixes = message.fixes.len());
         for fix in message.fixes {
-            let Some(fix) = self.named(fix, received) else {
+            let Ok(fix) = fix.named(received, self.protocol_name()) else {
                 self.shared.counters.nameless();
                 return Err(End::Nameless);
             };
@@ -233,20 +233,6 @@ impl<'a> Device<'a> {
             self.shared.counters.fix();
         }
         Ok(message.reply)
-    }
-
-    fn named(&self, fix: Fix, received: UtcMillis) -> Option<transit::Fix> {
-        Some(transit::Fix {
-            vehicle: VehicleId::from_device(fix.device.as_deref()?).ok()?,
-            at: fix.at,
-            received,
-            position: fix.position,
-            speed: fix.speed,
-            course: fix.course,
-            altitude: fix.altitude,
-            valid: fix.valid,
-            protocol: self.protocol_name().to_owned(),
-        })
     }
 
     /// What the device is asked, in its protocol's words.
