@@ -143,11 +143,6 @@ impl Climb {
         !self.todo.is_empty()
     }
 
-    /// Whether it waits for a key frame.
-    pub fn is_blind(&self) -> bool {
-        self.blind
-    }
-
     /// Pictures that were to be decoded and were not, since the last call: the machine was behind.
     pub fn take_dropped(&mut self) -> u64 {
         std::mem::take(&mut self.dropped)

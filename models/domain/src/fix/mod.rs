@@ -10,7 +10,7 @@ mod tests;
 use std::cmp::Ordering;
 
 use crate::transit::Fix;
-use crate::units::{DurationMs, Meters, MetersPerSecond, UtcMillis};
+use crate::units::{DurationMs, Meters, MetersPerSecond};
 
 pub use recent::Recent;
 
@@ -195,9 +195,4 @@ fn jumps(
 fn reachable(one: &Fix, other: &Fix, limits: &Limits) -> bool {
     let seconds = (one.at.0 - other.at.0).abs() as f64 / 1000.0;
     one.position.distance(other.position).0 <= limits.wander.0.max(limits.speed.0 * seconds)
-}
-
-/// Whether `at` may be the newest that is known at `now`: a clock that is ahead must not hide what comes after.
-pub fn may_be_newest(at: UtcMillis, now: UtcMillis, limits: &Limits) -> bool {
-    at.0 <= now.0 + limits.future.0
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::geo::LatLon;
 use crate::ids::VehicleId;
+use crate::units::UtcMillis;
 
 /// 2025-05-14 at 14:00.
 const NOON: i64 = 1_747_231_200_000;

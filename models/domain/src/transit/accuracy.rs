@@ -71,10 +71,6 @@ impl Errors {
         self.within_60 += u64::from(s.abs() <= 60.0);
         self.within_180 += u64::from(s.abs() <= 180.0);
     }
-
-    pub fn mean_absolute_s(&self) -> Option<f64> {
-        (self.scored > 0).then(|| self.absolute_s / self.scored as f64)
-    }
 }
 
 #[cfg(test)]
