@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::hall::Hall;
+use crate::transit::WAITING;
 
 const LOOK: Duration = Duration::from_secs(1);
 const TELL_EVERY: u32 = 10;
@@ -19,9 +20,16 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
             let now = hall.store.timetables_mark().await?;
             if mark != Some(now) {
                 let rows = hall.store.timetables().await?;
+                let any = !rows.is_empty();
                 work(&hall, move |hall| hall.transit.timetables(rows)).await?;
                 let since = hall.clock.now() - models_domain::DurationMs(26 * 3_600_000);
-                hall.transit.offer(hall.store.fixes_since(since).await?.into_iter());
+                let fixes = if any { hall.store.fixes_since(since).await? } else { Vec::new() };
+                let mut fixes = fixes.into_iter().peekable();
+                // In parts: no more may wait, and no new one that comes meanwhile may be left out for them.
+                while fixes.peek().is_some() {
+                    hall.transit.offer(fixes.by_ref().take(WAITING / 2));
+                    work(&hall, |hall| drop(hall.transit.look(hall.clock.now()))).await?;
+                }
                 mark = Some(now);
             }
         }

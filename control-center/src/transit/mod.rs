@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use control_center_gtfs::feeds::{Feeds, Version};
 use control_center_gtfs::{Source, Zone, read};
 use control_center_store::TimetableRow;
+use models_domain::fix::{Limits, alone};
 use models_domain::transit::Fix;
 use models_domain::transit::fleet::{Fleet, News};
 use models_domain::transit::matching::Seen;
@@ -24,9 +25,7 @@ use time::Date;
 use shown::Shown;
 
 /// Fixes that may wait to be looked at; of more, the oldest are left out of the picture (the store has them).
-const WAITING: usize = 200_000;
-/// A fix farther ahead of its reception has a wrong clock.
-const FUTURE_AT_MOST: DurationMs = DurationMs(60_000);
+pub const WAITING: usize = 200_000;
 /// Buses' days begin at this local hour, when hardly any runs.
 const DAY_BEGINS: DurationMs = DurationMs(3 * 3_600_000);
 
@@ -92,18 +91,21 @@ impl Transit {
         let mut inner = lock(&self.inner);
         (inner.feeds, inner.zone_by_feed) = (feeds, zones);
         (inner.plans, inner.day) = (Vec::new(), None);
+        // Today's buses begin anew on what is in force now, when their fixes are offered again.
+        inner.fleet.new_day();
     }
 
-    /// Looks at everything that waits; what it brought.
+    /// Looks at everything that waits; what it brought. Without a timetable nothing is followed, and nothing kept: the
+    /// fixes come again out of the store when there is one.
     pub fn look(&self, now: UtcMillis) -> News {
         let fixes: Vec<Fix> = lock(&self.waiting).drain(..).collect();
         let mut inner = lock(&self.inner);
         inner.turn_the_day(now);
-        let begin = inner.day_begin(now);
+        let Some(begin) = inner.day_begin(now) else { return News::default() };
+        let limits = Limits::default();
         let mut batch_by_vehicle: BTreeMap<VehicleId, Vec<Observed>> = BTreeMap::new();
         for fix in fixes {
-            let sane = fix.valid && fix.at.since(fix.received).0 <= FUTURE_AT_MOST.0;
-            if sane && begin.is_none_or(|begin| fix.at >= begin) {
+            if fix.at >= begin && alone(&fix, &limits).is_none() {
                 batch_by_vehicle.entry(fix.vehicle.clone()).or_default().push(observed(&fix));
             }
         }
@@ -190,4 +192,57 @@ fn observed(fix: &Fix) -> Observed {
 /// Nothing in here is left half done by a panic that another look would not mend.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use models_domain::MetersPerSecond;
+    use models_domain::geo::LatLon;
+
+    use super::*;
+
+    const NOW: UtcMillis = UtcMillis(1_764_124_200_000);
+
+    fn fix(n: i64, position: LatLon) -> Fix {
+        let at = NOW - DurationMs(n * 10_000);
+        let speed = MetersPerSecond(5.0);
+        let vehicle = VehicleId::new("bus-1").unwrap();
+        Fix {
+            vehicle,
+            at,
+            received: at,
+            position,
+            speed,
+            course: None,
+            altitude: None,
+            valid: true,
+            protocol: "gt06".into(),
+        }
+    }
+
+    fn kept(transit: &Transit) -> usize {
+        let inner = lock(&transit.inner);
+        inner.fleet.day(&VehicleId::new("bus-1").unwrap()).map_or(0, |day| day.observed().count())
+    }
+
+    #[test]
+    fn without_a_timetable_no_position_is_kept_in_memory() {
+        let transit = Transit::new([0; 16]);
+        transit.offer((0..100).map(|n| fix(n, LatLon::new(21.03, 105.85))));
+        transit.look(NOW);
+        assert_eq!((kept(&transit), lock(&transit.waiting).len()), (0, 0));
+    }
+
+    #[test]
+    fn what_is_not_believed_is_not_followed() {
+        let transit = Transit::new([0; 16]);
+        lock(&transit.inner).zone_by_feed.insert(FeedId("xe".into()), Zone::UTC);
+        transit.offer(
+            [(0, 21.03, 105.85), (1, 0.0, 0.0)]
+                .map(|(n, lat, lon)| fix(n, LatLon::new(lat, lon)))
+                .into_iter(),
+        );
+        transit.look(NOW);
+        assert_eq!(kept(&transit), 1, "nothing is at 0, 0");
+    }
 }
