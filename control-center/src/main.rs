@@ -41,6 +41,9 @@ enum Command {
     /// Checks an operator's timetable, or takes it in.
     #[command(subcommand)]
     Gtfs(commands::gtfs::Command),
+    /// Positions of buses that are not believed, and the way to overrule that.
+    #[command(subcommand)]
+    Fixes(commands::fixes::Command),
     /// Prints totals of what is stored, as one line of JSON.
     Figures(commands::figures::Args),
     /// Prints who looked at what, when and why, as lines of JSON.
@@ -63,6 +66,7 @@ fn main() -> std::process::ExitCode {
         Command::GatewayCertificate(args) => commands::gateway_certificate::run(&args),
         Command::RevokeGateway(args) => commands::revoke_gateway::run(&args),
         Command::Gtfs(command) => commands::gtfs::run(&command),
+        Command::Fixes(command) => commands::fixes::run(&command),
         Command::Figures(args) => commands::figures::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::ResetPassword(args) => commands::reset_password::run(&args),

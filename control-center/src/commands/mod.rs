@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod figures;
+pub mod fixes;
 pub mod gateway_certificate;
 pub mod gtfs;
 pub mod reset_password;

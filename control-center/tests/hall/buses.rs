@@ -156,3 +156,27 @@ async fn passengers_are_told_of_a_bus_that_drives() {
     }
     assert!(refused);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejected_position_has_its_reason_and_can_be_taken_back() {
+    let hall = Hall::start();
+    let mut pole = Pole::join(&hall).await;
+    let mut fixes = drive(SystemClock::new().now().0 - 240_000);
+    let Some(v1::event::Body::Fix(fix)) = &mut fixes[3].body else { panic!("a fix") };
+    (fix.lat, fix.lon) = (0.0, 0.0);
+    assert_eq!(pole.send(1, &fixes).await, 17);
+
+    let rejected = || hall.run(&["fixes", "rejected", "--days", "1"]);
+    let told = rejected();
+    let line: serde_json::Value = serde_json::from_str(told.trim()).expect("one line");
+    assert_eq!((line["vehicle"].as_str(), line["reason"].as_str()), (Some("imei-1"), Some("null_island")));
+    let event = line["event"].to_string();
+    hall.run(&["fixes", "take-back", "--event", &event, "--why", "it was there"]);
+    assert!(!rejected().contains(&format!("\"event\":{event},")));
+    hall.run(&["fixes", "take-back", "--undo", "--event", &event, "--why", "a mistake"]);
+    assert!(rejected().contains("null_island"));
+    let said = hall.fail(&["fixes", "take-back", "--event", "999999", "--why", "x"]);
+    assert!(said.contains("999999") && said.contains("fixes rejected"), "{said}");
+    let audit = hall.run(&["audit"]);
+    assert!(audit.contains("take_back_fix") && audit.contains("it was there"), "{audit}");
+}

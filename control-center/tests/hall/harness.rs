@@ -112,8 +112,7 @@ impl Hall {
 
     pub fn run(&self, args: &[&str]) -> String {
         let mut command = Command::new(PROGRAM);
-        let out =
-            command.arg(args[0]).arg("--config").arg(self.dir.path().join("hall.toml")).args(&args[1..]);
+        let out = command.args(args).arg("--config").arg(self.dir.path().join("hall.toml"));
         let out = out.output().unwrap();
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8_lossy(&out.stdout).into_owned()
@@ -122,8 +121,7 @@ impl Hall {
     /// What a command that must fail says.
     pub fn fail(&self, args: &[&str]) -> String {
         let mut command = Command::new(PROGRAM);
-        let out =
-            command.arg(args[0]).arg("--config").arg(self.dir.path().join("hall.toml")).args(&args[1..]);
+        let out = command.args(args).arg("--config").arg(self.dir.path().join("hall.toml"));
         let out = out.output().unwrap();
         assert!(!out.status.success(), "it must fail: {args:?}");
         String::from_utf8_lossy(&out.stderr).into_owned()
