@@ -3,6 +3,9 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use models_domain::geo::LatLon;
+use models_domain::transit::finding::Limits;
+use models_domain::{DurationMs, MetersPerSecond};
 use serde::Deserialize;
 
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +32,8 @@ pub enum ConfigError {
 struct RawConfig {
     hall: RawHall,
     bus: RawBus,
+    #[serde(default)]
+    buses: RawBuses,
 }
 
 #[derive(Debug, Deserialize)]
@@ -52,6 +57,25 @@ struct RawBus {
     listen: String,
 }
 
+/// What supervisors want to be told of buses.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawBuses {
+    speed_limit_kmh: Option<f64>,
+    speed_tolerance_kmh: Option<f64>,
+    engine_on_s: Option<i64>,
+    #[serde(default)]
+    speed_area: Vec<RawSpeedArea>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSpeedArea {
+    limit_kmh: f64,
+    /// Latitude and longitude.
+    corners: Vec<(f64, f64)>,
+}
+
 fn one_shift() -> u32 {
     10
 }
@@ -61,7 +85,7 @@ fn one_year() -> u32 {
 }
 
 /// A configuration that can be run as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Database, certificates and keys.
     pub data_dir: PathBuf,
@@ -76,6 +100,8 @@ pub struct Config {
     pub insecure_http_beyond_loopback: bool,
     /// Where poles dial in.
     pub bus_listen: SocketAddr,
+    /// When buses are too fast, and stand too long with a running engine.
+    pub bus_limits: Limits,
 }
 
 impl Config {
@@ -132,10 +158,12 @@ impl RawConfig {
             problems
                 .push(format!("hall.keep_events_days {} is outside 1..=36500", self.hall.keep_events_days));
         }
+        let bus_limits = self.buses.check(&mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
         Ok(Config {
+            bus_limits,
             data_dir: folder.join(self.hall.data_dir),
             listen,
             names: self.hall.names,
@@ -144,6 +172,43 @@ impl RawConfig {
             insecure_http_beyond_loopback: self.hall.insecure_http_beyond_loopback,
             bus_listen,
         })
+    }
+}
+
+impl RawBuses {
+    fn check(self, problems: &mut Vec<String>) -> Limits {
+        let mut limits = Limits::default();
+        let mut kmh = |key: &str, kmh: f64, least: f64| {
+            if !(least..=200.0).contains(&kmh) {
+                problems.push(format!("{key} {kmh} is outside {least}..=200"));
+            }
+            MetersPerSecond::from_kmh(kmh)
+        };
+        if let Some(limit) = self.speed_limit_kmh {
+            limits.speed = kmh("buses.speed_limit_kmh", limit, 5.0);
+        }
+        if let Some(tolerance) = self.speed_tolerance_kmh {
+            limits.speed_tolerance = kmh("buses.speed_tolerance_kmh", tolerance, 0.0);
+        }
+        for area in self.speed_area {
+            let limit = kmh("buses.speed_area.limit_kmh", area.limit_kmh, 5.0);
+            let corners: Vec<_> = area.corners.iter().map(|(lat, lon)| LatLon::new(*lat, *lon)).collect();
+            limits.speed_areas.push((corners, limit));
+        }
+        if limits
+            .speed_areas
+            .iter()
+            .any(|(corners, _)| corners.len() < 3 || !corners.iter().all(|c| c.is_sane()))
+        {
+            problems.push("buses.speed_area.corners: at least three pairs of latitude and longitude".into());
+        }
+        if let Some(seconds) = self.engine_on_s {
+            if !(30..=86_400).contains(&seconds) {
+                problems.push(format!("buses.engine_on_s {seconds} is outside 30..=86400"));
+            }
+            limits.layover_engine = DurationMs(seconds.saturating_mul(1_000));
+        }
+        limits
     }
 }
 
@@ -179,6 +244,23 @@ mod tests {
             "hall.toml: hall.listen \"here\" is not ADDRESS:PORT, such as \"0.0.0.0:8443\"; \
              bus.listen \"7447\" is not ADDRESS:PORT, such as \"0.0.0.0:8443\"; hall.data_dir is empty; \
              hall.names: \"a b\" is neither a host name nor an address; hall.session_hours 0 is outside 1..=24",
+        );
+    }
+
+    #[test]
+    fn speed_limits_by_area() {
+        let hall =
+            "[hall]\ndata_dir = \"d\"\nlisten = \"0.0.0.0:1\"\n[bus]\nlisten = \"0.0.0.0:2\"\n[buses]\n";
+        let fast = "speed_limit_kmh = 40\n[[buses.speed_area]]\nlimit_kmh = 80\ncorners = [[21.0, 105.8], [21.0, 105.9], [21.1, 105.9]]\n";
+        let config = Config::parse(Path::new("hall.toml"), &format!("{hall}{fast}")).unwrap();
+        let kmh = |lat, lon| config.bus_limits.speed_at(LatLon::new(lat, lon)).kmh().round();
+        assert_eq!((kmh(21.01, 105.88), kmh(20.9, 105.88)), (80.0, 40.0));
+        check(
+            &format!(
+                "{hall}speed_limit_kmh = 500\nengine_on_s = 1\n[[buses.speed_area]]\nlimit_kmh = 80\ncorners = []\n"
+            ),
+            "hall.toml: buses.speed_limit_kmh 500 is outside 5..=200; buses.speed_area.corners: at least three pairs of \
+             latitude and longitude; buses.engine_on_s 1 is outside 30..=86400",
         );
     }
 

@@ -44,6 +44,9 @@ enum Command {
     /// Positions of buses that are not believed, and the way to overrule that.
     #[command(subcommand)]
     Fixes(commands::fixes::Command),
+    /// What trackers are asked to do, and what they answered.
+    #[command(subcommand)]
+    Orders(commands::orders::Command),
     /// Prints totals of what is stored, as one line of JSON.
     Figures(commands::figures::Args),
     /// Prints who looked at what, when and why, as lines of JSON.
@@ -67,6 +70,7 @@ fn main() -> std::process::ExitCode {
         Command::RevokeGateway(args) => commands::revoke_gateway::run(&args),
         Command::Gtfs(command) => commands::gtfs::run(&command),
         Command::Fixes(command) => commands::fixes::run(&command),
+        Command::Orders(command) => commands::orders::run(&command),
         Command::Figures(args) => commands::figures::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::ResetPassword(args) => commands::reset_password::run(&args),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use edge_agent_core::board::Board;
 use edge_agent_core::keeper::EventKeeper;
+use edge_agent_core::order_shelf::FileShelf;
 use edge_agent_core::outbox::Limits;
 use edge_agent_core::pictures::Pictures;
 use edge_agent_core::signal_worker::SignalWorker;
@@ -20,9 +21,10 @@ use edge_agent_core::track_log::{TrackLog, TrackLogSettings};
 use edge_agent_core::uplink::Uplink;
 use hardware_bus::{BusSettings, Role, TlsFiles, ZenohBus};
 use hardware_gps::protocols::{self, Framing, Zone};
-use hardware_gps::server::ANY;
+use hardware_gps::server::{ANY, Orders};
 use hardware_infer::JpegEncoder;
 use hardware_ports::bus::Bus;
+use hardware_ports::orders::OrderDesk;
 use hardware_ports::{Clock, SystemClock};
 use hardware_signal::controllers;
 use hardware_signal::server::{SignalServer, SignalServerSettings};
@@ -62,6 +64,8 @@ pub struct Pole {
     pub stills: Option<Arc<Stills>>,
     /// `None` where there are no cameras.
     pub tracks: Option<Arc<TrackLog>>,
+    /// `None` where no tracker dials in.
+    pub orders: Option<Arc<Orders>>,
 }
 
 impl Pole {
@@ -72,8 +76,9 @@ impl Pole {
         let dir = &config.gateway.data_dir;
         let mut spool = SpoolSettings::new(dir.join("spool"));
         spool.max_bytes = config.gateway.spool_max_bytes;
-        let keeper =
-            EventKeeper::open(spool, Limits::default(), clock.clone()).context("opening the spool")?;
+        // Only trackers bring what is old.
+        let open = if config.buses.is_some() { EventKeeper::open_with_late } else { EventKeeper::open };
+        let keeper = open(spool, Limits::default(), clock.clone()).context("opening the spool")?;
         let board = Arc::new(Board::default());
         let stills = match &config.cameras {
             Some(_) => {
@@ -93,7 +98,15 @@ impl Pole {
             }
             None => None,
         };
+        let orders = match &config.buses {
+            Some(_) => {
+                let (shelf, left) = FileShelf::open(&dir.join("orders"))?;
+                Some(Arc::new(Orders::on(Arc::new(shelf), left)))
+            }
+            None => None,
+        };
         Ok(Self {
+            orders,
             keeper: Arc::new(keeper),
             pictures: Arc::new(Pictures::new(board.clone(), Arc::new(JpegEncoder))),
             site: Arc::new(site(config)),
@@ -122,19 +135,20 @@ pub fn uplink(config: &Config, pole: &Pole, stop: &CancellationToken) -> Part {
     let (gateway, keeper, board) = (config.gateway.id.clone(), pole.keeper.clone(), pole.board.clone());
     let (pictures, stills, tracks) = (pole.pictures.clone(), pole.stills.clone(), pole.tracks.clone());
     let (site, clock, stop) = (pole.site.clone(), pole.clock.clone(), stop.clone());
+    let trackers = pole.orders.clone().map(|orders| orders as Arc<dyn OrderDesk>);
     Part::new("[hall]", move |begun| {
         let (settings, stop, gateway) = (settings.clone(), stop.clone(), gateway.clone());
         let (keeper, board, pictures) = (keeper.clone(), board.clone(), pictures.clone());
         let (stills, tracks, site, clock) = (stills.clone(), tracks.clone(), site.clone(), clock.clone());
+        let trackers = trackers.clone();
         async move {
             own_certificate(&settings.tls, &gateway)?;
             let bus: Arc<dyn Bus> = Arc::new(ZenohBus::open(settings).await?);
             begun.well();
-            let bus_too = bus.clone();
             let uplink =
-                Uplink { gateway, bus: bus_too, keeper, board, pictures, stills, tracks, site, clock };
+                Uplink { gateway, bus, keeper, board, pictures, stills, tracks, trackers, site, clock };
             let ran = uplink.run_once(&stop).await;
-            bus.close().await?;
+            uplink.bus.close().await?;
             Ok(ran?)
         }
     })

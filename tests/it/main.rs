@@ -13,5 +13,6 @@ mod signals;
 mod source;
 mod streams;
 mod tidy;
+mod tracker_orders;
 mod tracks;
 mod uplink;

@@ -156,6 +156,7 @@ impl Pole {
             pictures: Arc::new(Pictures::new(board, Arc::new(NoPictures))),
             stills: None,
             tracks: Some(Arc::new(TrackLog::open(&settings).unwrap())),
+            trackers: None,
             site: Arc::new(Site { cameras: vec![site], junctions: Vec::new() }),
             clock,
         };

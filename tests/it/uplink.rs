@@ -81,6 +81,7 @@ fn pole(dir: &Path, bus: Arc<dyn Bus>, board: &Arc<Board>) -> Uplink {
         pictures: Arc::new(Pictures::new(board.clone(), Arc::new(Plain))),
         stills: Some(Arc::new(stills.expect("the stills open"))),
         tracks: None,
+        trackers: None,
         site: Arc::new(Site { cameras: vec![camera], junctions: Vec::new() }),
         clock,
     }

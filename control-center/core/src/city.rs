@@ -190,6 +190,10 @@ impl City {
     /// A fix as the present place of its vehicle, if it is.
     pub fn fix(&mut self, gateway: &GatewayId, fix: &Fix, now: UtcMillis) -> Option<Vehicle> {
         let limits = Limits::default();
+        // What was stored by a tracker and comes late is most of what comes after an outage.
+        if self.recent_by_vehicle.get(&fix.vehicle).is_some_and(|recent| recent.is_past(fix.at)) {
+            return None;
+        }
         // A gateway's clock may be ahead of ours.
         let told = Fix { received: fix.received.min(now), ..fix.clone() };
         // What cannot be believed whatever else is known needs no room.

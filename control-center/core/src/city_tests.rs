@@ -22,6 +22,7 @@ fn fix(at: i64) -> EventBody {
         altitude: None,
         valid: true,
         protocol: "gt06".into(),
+        told: models_domain::transit::Told::default(),
     })
 }
 

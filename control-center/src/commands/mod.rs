@@ -5,6 +5,7 @@ pub mod figures;
 pub mod fixes;
 pub mod gateway_certificate;
 pub mod gtfs;
+pub mod orders;
 pub mod reset_password;
 pub mod revoke_gateway;
 pub mod serve;

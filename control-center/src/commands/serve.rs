@@ -70,7 +70,7 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
     let hall = Arc::new(Hall {
         view: CityView::new(),
         pictures: Pictures::default(),
-        transit: Transit::new(salt()?),
+        transit: Transit::new(salt()?).with_limits(config.bus_limits.clone()),
         sessions: Sessions::new(store.clone(), clock.clone(), config.session_hours),
         passwords: Passwords::new()?,
         searches: Semaphore::new(api::SEARCHES),

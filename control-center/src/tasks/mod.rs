@@ -5,6 +5,7 @@ mod housekeeping;
 mod ingest;
 mod presence;
 pub mod state;
+mod tracker_orders;
 mod transit;
 
 use std::pin::Pin;
@@ -29,6 +30,7 @@ static ALL: &[Task] = &[
     Task { name: "presence", run: |hall| Box::pin(presence::run(hall)) },
     Task { name: "state", run: |hall| Box::pin(state::run(hall)) },
     Task { name: "ingest", run: |hall| Box::pin(ingest::run(hall)) },
+    Task { name: "tracker orders", run: |hall| Box::pin(tracker_orders::run(hall)) },
     Task { name: "transit", run: |hall| Box::pin(transit::run(hall)) },
     Task { name: "housekeeping", run: |hall| Box::pin(housekeeping::run(hall)) },
 ];

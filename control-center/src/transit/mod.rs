@@ -12,13 +12,13 @@ use control_center_gtfs::feeds::{Feeds, Version};
 use control_center_gtfs::{Source, Zone, read};
 use control_center_store::TimetableRow;
 use models_domain::fix::{Limits, alone};
-use models_domain::transit::Fix;
 use models_domain::transit::fleet::{Fleet, News};
 use models_domain::transit::matching::Seen;
 use models_domain::transit::pace::Habit;
 use models_domain::transit::plan::DayPlan;
 use models_domain::transit::timetable::FeedId;
 use models_domain::transit::vehicle::Observed;
+use models_domain::transit::{Fix, finding};
 use models_domain::{DurationMs, UtcMillis, VehicleId};
 use time::Date;
 
@@ -57,6 +57,13 @@ impl Transit {
             callers: Mutex::new(control_center_core::limits::Limits::new(40, every, 10_000)),
             salt,
         }
+    }
+
+    /// When buses are too fast, and stand too long with a running engine.
+    #[must_use]
+    pub fn with_limits(self, limits: finding::Limits) -> Self {
+        lock(&self.inner).fleet.limits = limits;
+        self
     }
 
     /// Takes fixes that are in the store; they are looked at within a second.
@@ -182,9 +189,9 @@ fn habit(zones: &BTreeMap<FeedId, Zone>, feed: &FeedId, at: UtcMillis) -> Habit 
 fn observed(fix: &Fix) -> Observed {
     Observed {
         seen: Seen { at: fix.at, position: fix.position, speed: fix.speed, course: fix.course },
-        doors_open: None,
-        engine_on: None,
-        sos: false,
+        doors_open: fix.told.doors_open,
+        engine_on: fix.told.engine_on,
+        sos: fix.told.sos,
         signed: None,
     }
 }
@@ -217,6 +224,7 @@ mod tests {
             altitude: None,
             valid: true,
             protocol: "gt06".into(),
+            told: models_domain::transit::Told::default(),
         }
     }
 

@@ -1,8 +1,11 @@
 //! Fixes read back, so that a hall that starts knows what its buses did today.
 
 use models_domain::geo::LatLon;
-use models_domain::transit::Fix;
+use models_domain::transit::{Fix, Told};
 use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis};
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 
 use crate::errs::StoreError;
 use crate::open::Store;
@@ -10,36 +13,70 @@ use crate::open::Store;
 /// More are not read back: a day of a thousand buses, one fix every thirty seconds.
 const FIXES_MAX: i64 = 3_000_000;
 
-type Row = (i64, String, i64, f64, f64, f64, Option<f64>, Option<f64>, bool, String);
+/// A report as it lies in the store, believed or not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredFix {
+    pub event: i64,
+    pub vehicle: String,
+    pub at: UtcMillis,
+    /// A name of [`models_domain::fix::Reason`]; `None` when it is believed.
+    pub rejected: Option<String>,
+}
 
 impl Store {
+    /// Reports in the order in which they were stored, from the one after `event` on (0 at first), at most `count`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn fixes_stored_after(&self, event: i64, count: u32) -> Result<Vec<StoredFix>, StoreError> {
+        let rows: Vec<(i64, String, i64, Option<String>)> = sqlx::query_as(
+            "SELECT event, vehicle, at_ms, rejected FROM fix WHERE event > ? ORDER BY event LIMIT ?",
+        )
+        .bind(event)
+        .bind(count)
+        .fetch_all(self.readers())
+        .await
+        .map_err(self.failed("reading fixes as they were stored"))?;
+        let fix = |(event, vehicle, at, rejected)| StoredFix { event, vehicle, at: UtcMillis(at), rejected };
+        Ok(rows.into_iter().map(fix).collect())
+    }
+
     /// Believed fixes since a moment, by fix time.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn fixes_since(&self, since: UtcMillis) -> Result<Vec<Fix>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT at_ms, vehicle, received_ms, lat, lon, speed_mps, course_deg, altitude_m, valid, protocol \
-             FROM fix WHERE at_ms >= ? AND rejected IS NULL ORDER BY at_ms LIMIT ?",
+        let rows = sqlx::query(
+            "SELECT at_ms, vehicle, received_ms, lat, lon, speed_mps, course_deg, altitude_m, valid, protocol, doors_open, \
+             engine_on, sos, driver FROM fix WHERE at_ms >= ? AND rejected IS NULL ORDER BY at_ms LIMIT ?",
         )
         .bind(since.0)
         .bind(FIXES_MAX)
         .fetch_all(self.readers())
-        .await
-        .map_err(self.failed("reading today's fixes"))?;
-        let fix = |(at, vehicle, received, lat, lon, speed, course, altitude, valid, protocol): Row| {
-            Some(Fix {
-                vehicle: vehicle.parse().ok()?,
-                at: UtcMillis(at),
-                received: UtcMillis(received),
-                position: LatLon::new(lat, lon),
-                speed: MetersPerSecond(speed),
-                course: course.map(Degrees),
-                altitude: altitude.map(Meters),
-                valid,
-                protocol,
-            })
-        };
-        Ok(rows.into_iter().filter_map(fix).collect())
+        .await;
+        let fixes = rows.and_then(|rows| rows.iter().filter_map(|row| fix(row).transpose()).collect());
+        fixes.map_err(self.failed("reading today's fixes"))
     }
+}
+
+/// `None` when its vehicle has no name.
+fn fix(row: &SqliteRow) -> sqlx::Result<Option<Fix>> {
+    let Ok(vehicle) = row.try_get::<String, _>("vehicle")?.parse() else { return Ok(None) };
+    Ok(Some(Fix {
+        vehicle,
+        at: UtcMillis(row.try_get("at_ms")?),
+        received: UtcMillis(row.try_get("received_ms")?),
+        position: LatLon::new(row.try_get("lat")?, row.try_get("lon")?),
+        speed: MetersPerSecond(row.try_get("speed_mps")?),
+        course: row.try_get::<Option<f64>, _>("course_deg")?.map(Degrees),
+        altitude: row.try_get::<Option<f64>, _>("altitude_m")?.map(Meters),
+        valid: row.try_get("valid")?,
+        protocol: row.try_get("protocol")?,
+        told: Told {
+            doors_open: row.try_get("doors_open")?,
+            engine_on: row.try_get("engine_on")?,
+            sos: row.try_get("sos")?,
+            driver: row.try_get("driver")?,
+        },
+    }))
 }

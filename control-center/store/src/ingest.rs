@@ -38,7 +38,7 @@ pub struct Commit {
     pub at: UtcMillis,
 }
 
-/// SQLite takes 32,766 values a statement; the widest row has 11.
+/// SQLite takes 32,766 values a statement; the widest row has 15.
 const ROWS: usize = 1_000;
 
 impl Store {
@@ -186,7 +186,8 @@ async fn fixes(tx: &mut SqliteConnection, rows: &[(i64, &NewEvent)]) -> sqlx::Re
         return Ok(());
     }
     let mut sql = QueryBuilder::<Sqlite>::new(
-        "INSERT INTO fix (event, at_ms, vehicle, received_ms, lat, lon, speed_mps, course_deg, altitude_m, valid, protocol) ",
+        "INSERT INTO fix (event, at_ms, vehicle, received_ms, lat, lon, speed_mps, course_deg, altitude_m, valid, protocol, doors_open, \
+         engine_on, sos, driver) ",
     );
     sql.push_values(rows, |mut row, (id, _, fix): (i64, _, &Fix)| {
         row.push_bind(id)
@@ -200,7 +201,11 @@ async fn fixes(tx: &mut SqliteConnection, rows: &[(i64, &NewEvent)]) -> sqlx::Re
             .push_bind(fix.course.map(|d| d.0))
             .push_bind(fix.altitude.map(|m| m.0))
             .push_bind(fix.valid)
-            .push_bind(&fix.protocol);
+            .push_bind(&fix.protocol)
+            .push_bind(fix.told.doors_open)
+            .push_bind(fix.told.engine_on)
+            .push_bind(fix.told.sos)
+            .push_bind(&fix.told.driver);
     });
     sql.build().execute(tx).await.map(drop)
 }

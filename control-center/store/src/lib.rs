@@ -19,11 +19,13 @@ mod retention;
 mod rows;
 mod stills;
 mod timetables;
+mod tracker_orders;
 mod verdicts;
 
 pub use audit::AuditLine;
 pub use enrolled::EnrolledRow;
 pub use errs::{Kind, StoreError};
+pub use fixes::StoredFix;
 pub use gateways::{SavedState, StateRow};
 pub use ingest::{Commit, Gap, NewEvent};
 pub use measures::MeasureRow;
@@ -33,6 +35,7 @@ pub use people::SessionRow;
 pub use read::{EventRow, ListFilter, PageKey};
 pub use retention::Forgotten;
 pub use timetables::TimetableRow;
+pub use tracker_orders::TrackerOrderRow;
 pub use verdicts::RejectedFix;
 
 #[cfg(test)]

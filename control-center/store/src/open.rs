@@ -83,8 +83,12 @@ impl Writer<'_> {
     }
 }
 
+/// KiB of the database that the writer keeps in memory: the indexes' pages for ten thousand vehicles.
+const WRITER_CACHE: &str = "-65536";
+
 async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
-    options(path).connect().await.map_err(|e| StoreError::of("opening", path, e))
+    let options = options(path).pragma("cache_size", WRITER_CACHE);
+    options.connect().await.map_err(|e| StoreError::of("opening", path, e))
 }
 
 /// `synchronous = FULL`: with WAL, NORMAL may lose the last commits when power fails, and the poles were told to forget them.

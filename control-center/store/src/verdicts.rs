@@ -108,22 +108,9 @@ struct Known {
     rejected: Option<String>,
 }
 
-/// The time of the report so many before or after, or that time itself.
-async fn edge(tx: &mut SqliteConnection, sql: &'static str, vehicle: &str, at: i64) -> sqlx::Result<i64> {
-    let edge: Option<i64> =
-        sqlx::query_scalar(sql).bind(vehicle).bind(at).bind(AROUND).fetch_one(&mut *tx).await?;
-    Ok(edge.unwrap_or(at))
-}
-
 async fn around(tx: &mut SqliteConnection, vehicle: &str, (from, to): (i64, i64)) -> sqlx::Result<()> {
-    let before = "SELECT min(at_ms) FROM (SELECT at_ms FROM fix WHERE vehicle = ? AND at_ms < ? \
-                  ORDER BY at_ms DESC LIMIT ?)";
-    let after = "SELECT max(at_ms) FROM (SELECT at_ms FROM fix WHERE vehicle = ? AND at_ms > ? \
-                 ORDER BY at_ms LIMIT ?)";
-    let first = edge(tx, before, vehicle, from).await?;
-    let last = edge(tx, after, vehicle, to).await?;
     let Ok(id) = VehicleId::new(vehicle) else { return Ok(()) };
-    let known = read(tx, &id, (first, last)).await?;
+    let known = read(tx, &id, (from, to)).await?;
     let reports: Vec<Report> = known.iter().map(|known| known.report.clone()).collect();
     // The outermost lack neighbours of their own: their verdict stands, unless nothing is beyond them.
     let (inner_from, inner_to) = inner(&reports, (from, to));
@@ -163,18 +150,24 @@ fn inner(reports: &[Report], (from, to): (i64, i64)) -> (i64, i64) {
     (*first.unwrap_or(&from), *last.unwrap_or(&to))
 }
 
+/// Reports of that time, and [`AROUND`] on each side of it. In one question: with ten thousand buses, asking is what costs.
 async fn read(
     tx: &mut SqliteConnection,
     vehicle: &VehicleId,
-    (first, last): (i64, i64),
+    (from, to): (i64, i64),
 ) -> sqlx::Result<Vec<Known>> {
     let rows = sqlx::query(
         "SELECT event, at_ms, received_ms, lat, lon, speed_mps, course_deg, valid, rejected, taken_back FROM fix \
-         WHERE vehicle = ? AND at_ms BETWEEN ? AND ? ORDER BY at_ms, event",
+         WHERE vehicle = ?1 \
+         AND at_ms >= coalesce((SELECT min(at_ms) FROM (SELECT at_ms FROM fix WHERE vehicle = ?1 AND at_ms < ?2 \
+         ORDER BY at_ms DESC LIMIT ?4)), ?2) \
+         AND at_ms <= coalesce((SELECT max(at_ms) FROM (SELECT at_ms FROM fix WHERE vehicle = ?1 AND at_ms > ?3 \
+         ORDER BY at_ms LIMIT ?4)), ?3) ORDER BY at_ms, event",
     )
     .bind(vehicle.as_str())
-    .bind(first)
-    .bind(last)
+    .bind(from)
+    .bind(to)
+    .bind(AROUND)
     .fetch_all(&mut *tx)
     .await?;
     rows.iter()
@@ -189,6 +182,7 @@ async fn read(
                 altitude: None,
                 valid: row.try_get("valid")?,
                 protocol: String::new(),
+                told: models_domain::transit::Told::default(),
             };
             let report = Report { fix, taken_back: row.try_get("taken_back")? };
             Ok(Known { event: row.try_get("event")?, report, rejected: row.try_get("rejected")? })

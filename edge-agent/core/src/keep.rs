@@ -1,4 +1,4 @@
-//! Where workers hand in what they found. Both calls return at once or after one write to disk; neither waits for the hall.
+//! Where workers hand in what they found. Every call returns at once or after one write to disk; none waits for the hall.
 
 use hardware_ports::camera::Picture;
 use hardware_ports::sink::NotKept;
@@ -12,6 +12,29 @@ pub trait KeepEvents: Send + Sync {
     /// # Errors
     /// [`NotKept`] when the disk refuses; the fact is not numbered then and the caller may try again.
     fn keep(&self, at: UtcMillis, body: EventBody) -> Result<EventId, NotKept>;
+
+    /// Keeps facts that came together. After an error some of them may be kept.
+    ///
+    /// # Errors
+    /// [`NotKept`] when the disk refuses.
+    fn keep_all(&self, facts: Vec<(UtcMillis, EventBody)>, lane: Lane) -> Result<(), NotKept> {
+        let _ = lane;
+        facts.into_iter().try_for_each(|(at, body)| self.keep(at, body).map(drop))
+    }
+
+    /// Whether that lane has no room for about so many facts until the hall has taken some.
+    fn is_full(&self, lane: Lane, facts: usize) -> bool {
+        let _ = (lane, facts);
+        false
+    }
+}
+
+/// Which way to the hall a fact takes. Each lane keeps its order; what is late never holds up what is live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    Live,
+    /// What a device stored while it was offline.
+    Late,
 }
 
 /// Keeps the picture an event was found in, so that it can be opened later. Bounded: the oldest go first.

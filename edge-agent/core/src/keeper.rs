@@ -11,18 +11,27 @@ use models_wire::convert::event::to_wire;
 use prost::Message;
 use tokio::sync::Notify;
 
-use crate::keep::KeepEvents;
+use crate::keep::{KeepEvents, Lane};
 use crate::outbox::{Limits, Outbox};
 use crate::spool::{Read, Spool, SpoolError, SpoolSettings};
 
 /// Most bytes of events in one message: well below a second on a pole's uplink of 2 Mbit/s.
 const MESSAGE_BYTES: usize = 128 << 10;
+/// About what an event takes on disk.
+const EVENT_BYTES: u64 = 256;
 
-/// The one owner of spool and outbox; shared by workers, adapters and the uplink.
+/// The one owner of spools and outboxes; shared by workers, adapters and the uplink.
 pub struct EventKeeper {
-    inner: Mutex<Inner>,
+    lanes: Mutex<Lanes>,
     kept: Notify,
     clock: Arc<dyn Clock>,
+}
+
+/// Each is a run of its own for the hall, with boots that no other lane ever has.
+struct Lanes {
+    live: Inner,
+    /// Goes only while `live` has nothing to send; `None` where nothing comes late.
+    late: Option<Inner>,
 }
 
 struct Inner {
@@ -31,20 +40,49 @@ struct Inner {
 }
 
 impl EventKeeper {
+    /// With one lane: whatever is kept is sent in its order.
+    ///
     /// # Errors
     /// [`SpoolError`] naming the folder that cannot be used.
     pub fn open(settings: SpoolSettings, limits: Limits, clock: Arc<dyn Clock>) -> Result<Self, SpoolError> {
-        let (spool, recovered) = Spool::open(settings, clock.now())?;
-        let outbox = Outbox::new(limits, recovered.runs);
-        if outbox.waiting() > 0 {
-            tracing::info!(events = outbox.waiting(), "earlier starts left events to send");
-        }
-        Ok(Self { inner: Mutex::new(Inner { spool, outbox }), kept: Notify::new(), clock })
+        let late = settings.dir.join(LATE);
+        // What an earlier start with two lanes has left there is not forgotten.
+        let lanes = if late.exists() { 2 } else { 1 };
+        Self::with_lanes(settings, limits, clock, lanes)
+    }
+
+    /// With a second lane for what comes late, and half of the room for each.
+    ///
+    /// # Errors
+    /// [`SpoolError`] naming the folder that cannot be used.
+    pub fn open_with_late(
+        settings: SpoolSettings,
+        limits: Limits,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SpoolError> {
+        Self::with_lanes(settings, limits, clock, 2)
+    }
+
+    fn with_lanes(
+        mut settings: SpoolSettings,
+        limits: Limits,
+        clock: Arc<dyn Clock>,
+        lanes: u64,
+    ) -> Result<Self, SpoolError> {
+        settings.max_bytes /= lanes;
+        let late = SpoolSettings { dir: settings.dir.join(LATE), ..settings.clone() };
+        let floor = Spool::last_boot(&late.dir)?;
+        let live = Inner::open(settings, limits, floor, clock.now())?;
+        let late = match lanes {
+            1 => None,
+            _ => Some(Inner::open(late, limits, live.spool.boot(), clock.now())?),
+        };
+        Ok(Self { lanes: Mutex::new(Lanes { live, late }), kept: Notify::new(), clock })
     }
 
     /// Number of this start.
     pub fn boot(&self) -> u64 {
-        self.held().spool.boot()
+        self.held().live.spool.boot()
     }
 
     /// The next encoded `EventBatch` to publish; `None` when there is nothing to send now. Reads the disk: a
@@ -54,39 +92,29 @@ impl EventKeeper {
     /// [`SpoolError`] when the disk does not answer; nothing is lost, ask again later.
     pub fn next_message(&self) -> Result<Option<Vec<u8>>, SpoolError> {
         let now = self.clock.elapsed();
-        let mut inner = self.held();
-        inner.outbox.handle_timeout(now);
-        while let Some(span) = inner.outbox.poll_send() {
-            match inner.spool.read(span.boot, span.from, span.to, MESSAGE_BYTES)? {
-                Read::Events(events) => {
-                    inner.outbox.sent(now, &span, span.from + events.len() as u64 - 1);
-                    return Ok(Some(batch_of_encoded(span.boot, span.oldest_kept, &events)));
-                }
-                Read::Lost => {
-                    tracing::error!(
-                        "event {}-{} cannot be read back from the spool: it is lost",
-                        span.boot,
-                        span.from
-                    );
-                    inner.outbox.lost(span.boot, span.from);
-                }
-            }
+        let mut lanes = self.held();
+        match (lanes.live.next_message(now)?, &mut lanes.late) {
+            (Some(message), _) => Ok(Some(message)),
+            (None, Some(late)) => late.next_message(now),
+            (None, None) => Ok(None),
         }
-        Ok(None)
     }
 
     /// The hall has stored everything of `boot` up to `seq`.
     pub fn confirm(&self, boot: u64, seq: u64) {
         let now = self.clock.elapsed();
-        let mut inner = self.held();
-        if inner.outbox.confirm(now, boot, seq) {
-            inner.spool.forget(boot, seq);
+        let mut lanes = self.held();
+        let Lanes { live, late } = &mut *lanes;
+        match late {
+            // To the other lane it would look like an answer to something else.
+            Some(late) if late.knows(boot) => late.confirm(now, boot, seq),
+            Some(_) | None => live.confirm(now, boot, seq),
         }
     }
 
     /// How long until [`EventKeeper::next_message`] may have something although nothing was kept or confirmed.
     pub fn timeout(&self) -> Option<Duration> {
-        let at = self.held().outbox.poll_timeout()?;
+        let at = self.held().iter().filter_map(|lane| lane.outbox.poll_timeout()).min()?;
         Some(at.saturating_sub(self.clock.elapsed()))
     }
 
@@ -97,17 +125,17 @@ impl EventKeeper {
 
     /// Events that the hall has not confirmed.
     pub fn waiting(&self) -> u64 {
-        self.held().outbox.waiting()
+        self.held().iter().map(|lane| lane.outbox.waiting()).sum()
     }
 
     /// Events numbered since this start, whatever became of them.
     pub fn numbered(&self) -> u64 {
-        self.held().spool.next_seq() - 1
+        self.held().iter().map(|lane| lane.spool.next_seq() - 1).sum()
     }
 
     /// Brings what was written to the medium. Blocking, for as long as the medium takes; `keep` is not held up.
     pub fn sync(&self) {
-        let dirty = self.held().spool.take_dirty();
+        let dirty: Vec<_> = self.held().iter_mut().flat_map(|lane| lane.spool.take_dirty()).collect();
         for file in dirty {
             if let Err(err) = file.sync_data() {
                 tracing::error!(
@@ -119,34 +147,118 @@ impl EventKeeper {
 
     /// See [`Spool::note_confirmed`].
     pub fn note_confirmed(&self) {
-        self.held().spool.note_confirmed();
+        self.held().iter_mut().for_each(|lane| lane.spool.note_confirmed());
     }
 
     /// Clean end; nothing may be kept after it.
     pub fn close(&self) {
         self.sync();
-        let mut inner = self.held();
-        let all_confirmed = inner.outbox.waiting() == 0;
-        inner.spool.close(all_confirmed);
+        for lane in self.held().iter_mut() {
+            let all_confirmed = lane.outbox.waiting() == 0;
+            lane.spool.close(all_confirmed);
+        }
     }
 
     /// Every change under the lock is finished or undone before anything in it could panic.
-    fn held(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Folder of the second lane, in that of the first.
+const LATE: &str = "late";
+
+impl Lanes {
+    fn iter(&self) -> impl Iterator<Item = &Inner> {
+        std::iter::once(&self.live).chain(&self.late)
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Inner> {
+        std::iter::once(&mut self.live).chain(&mut self.late)
+    }
+
+    fn of(&mut self, lane: Lane) -> &mut Inner {
+        match (lane, &mut self.late) {
+            (Lane::Late, Some(late)) => late,
+            (Lane::Late, None) | (Lane::Live, _) => &mut self.live,
+        }
+    }
+}
+
+impl Inner {
+    fn open(settings: SpoolSettings, limits: Limits, floor: u64, now: UtcMillis) -> Result<Self, SpoolError> {
+        let (spool, recovered) = Spool::open(settings, floor, now)?;
+        let outbox = Outbox::new(limits, recovered.runs);
+        if outbox.waiting() > 0 {
+            tracing::info!(events = outbox.waiting(), "earlier starts left events to send");
+        }
+        Ok(Self { spool, outbox })
+    }
+
+    fn knows(&self, boot: u64) -> bool {
+        self.spool.boot() == boot || self.outbox.knows(boot)
+    }
+
+    fn confirm(&mut self, now: Duration, boot: u64, seq: u64) {
+        if self.outbox.confirm(now, boot, seq) {
+            self.spool.forget(boot, seq);
+        }
+    }
+
+    fn next_message(&mut self, now: Duration) -> Result<Option<Vec<u8>>, SpoolError> {
+        self.outbox.handle_timeout(now);
+        while let Some(span) = self.outbox.poll_send() {
+            match self.spool.read(span.boot, span.from, span.to, MESSAGE_BYTES)? {
+                Read::Events(events) => {
+                    self.outbox.sent(now, &span, span.from + events.len() as u64 - 1);
+                    return Ok(Some(batch_of_encoded(span.boot, span.oldest_kept, &events)));
+                }
+                Read::Lost => {
+                    tracing::error!(
+                        "event {}-{} cannot be read back from the spool: it is lost",
+                        span.boot,
+                        span.from
+                    );
+                    self.outbox.lost(span.boot, span.from);
+                }
+            }
+        }
+        Ok(None)
     }
 }
 
 impl KeepEvents for EventKeeper {
     fn keep(&self, at: UtcMillis, body: EventBody) -> Result<EventId, NotKept> {
-        let mut inner = self.held();
-        let boot = inner.spool.boot();
-        let id = EventId { boot, seq: Seq(inner.spool.next_seq()) };
-        let bytes = to_wire(&Event { id, at, body }).encode_to_vec();
-        let seq = inner.spool.append(bytes)?;
-        inner.outbox.push(boot, seq);
-        drop(inner);
+        let mut lanes = self.held();
+        let first = lanes.live.keep(vec![(at, body)])?;
+        let boot = lanes.live.spool.boot();
+        drop(lanes);
         self.kept.notify_one();
-        Ok(id)
+        Ok(EventId { boot, seq: Seq(first) })
+    }
+
+    /// All of them or none.
+    fn keep_all(&self, facts: Vec<(UtcMillis, EventBody)>, lane: Lane) -> Result<(), NotKept> {
+        self.held().of(lane).keep(facts)?;
+        self.kept.notify_one();
+        Ok(())
+    }
+
+    fn is_full(&self, lane: Lane, facts: usize) -> bool {
+        self.held().of(lane).spool.is_full(facts as u64 * EVENT_BYTES)
+    }
+}
+
+impl Inner {
+    /// Gives the seq of the first.
+    fn keep(&mut self, facts: Vec<(UtcMillis, EventBody)>) -> Result<u64, NotKept> {
+        let (boot, next) = (self.spool.boot(), self.spool.next_seq());
+        let encoded = facts.into_iter().zip(next..).map(|((at, body), seq)| {
+            to_wire(&Event { id: EventId { boot, seq: Seq(seq) }, at, body }).encode_to_vec()
+        });
+        let first = self.spool.append(encoded.collect())?;
+        (first..self.spool.next_seq()).for_each(|seq| self.outbox.push(boot, seq));
+        Ok(first)
     }
 }
 

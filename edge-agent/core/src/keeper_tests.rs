@@ -68,3 +68,58 @@ fn messages_are_bounded_in_bytes() {
     assert_eq!(next(&keeper), Some((100, 1, vec![1, 2, 3])));
     assert_eq!(next(&keeper), Some((100, 1, vec![4, 5])));
 }
+
+fn two_lanes(dir: &Path, clock: &Arc<FakeClock>) -> EventKeeper {
+    EventKeeper::open_with_late(SpoolSettings::new(dir.to_owned()), Limits::default(), clock.clone()).unwrap()
+}
+
+fn keep_in(keeper: &EventKeeper, lane: Lane, count: u64) {
+    let fact = |frames| {
+        let stats = CameraStats { frames, ..CameraStats::default() };
+        (UtcMillis(5), EventBody::CameraStats { camera: camera(), stats })
+    };
+    keeper.keep_all((0..count).map(fact).collect(), lane).unwrap();
+}
+
+#[test]
+fn what_is_late_goes_after_what_is_live_and_has_boots_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(FakeClock::at(UtcMillis(100)));
+    let first = two_lanes(dir.path(), &clock);
+    keep_in(&first, Lane::Late, 300);
+    keep_in(&first, Lane::Live, 2);
+    assert_eq!(next(&first), Some((100, 1, vec![1, 2])));
+    assert_eq!(next(&first), Some((101, 1, (1..=250).collect())));
+    keep_in(&first, Lane::Live, 1);
+    assert_eq!(next(&first), Some((100, 1, vec![3])));
+    assert_eq!((next(&first), next(&first)), (Some((101, 1, (251..=300).collect())), None));
+    // An answer to one lane is none to the other: nothing is sent again for it.
+    clock.advance(DurationMs(2_000));
+    first.confirm(101, 250);
+    first.confirm(100, 3);
+    assert_eq!((next(&first), first.waiting(), first.numbered()), (None, 50, 303));
+    first.note_confirmed();
+    drop(first);
+
+    // What was late is still known when no tracker is configured any more.
+    let second = keeper(dir.path(), &clock);
+    keep(&second, 1);
+    assert_eq!(next(&second), Some((2_100, 1, vec![1])));
+    assert_eq!((next(&second), next(&second)), (Some((101, 251, (251..=300).collect())), None));
+    drop(second);
+    // The clock stands still: even so no boot comes again.
+    assert_eq!(two_lanes(dir.path(), &clock).boot(), 2_102);
+}
+
+#[test]
+fn a_full_late_lane_leaves_room_for_live_facts() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(FakeClock::at(UtcMillis(100)));
+    let settings = SpoolSettings { max_bytes: 40_000, ..SpoolSettings::new(dir.path().to_owned()) };
+    let keeper = EventKeeper::open_with_late(settings, Limits::default(), clock).unwrap();
+    while !keeper.is_full(Lane::Late, 10) {
+        keep_in(&keeper, Lane::Late, 10);
+    }
+    assert!(!keeper.is_full(Lane::Live, 10));
+    keep_in(&keeper, Lane::Live, 10);
+}

@@ -9,6 +9,7 @@ pub mod gps_worker;
 pub mod keep;
 pub mod keeper;
 pub mod lanes;
+pub mod order_shelf;
 pub mod outbox;
 pub mod pictures;
 pub mod signal_worker;

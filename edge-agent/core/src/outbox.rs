@@ -16,6 +16,9 @@ pub struct Limits {
     pub batch: u64,
     /// Most events on their way and not confirmed.
     pub window: u64,
+    /// With so many messages on their way and not confirmed, only full ones are sent: where events come one by one, the far
+    /// side would otherwise drown in messages of one event each.
+    pub messages: u32,
     /// Without progress for so long everything not confirmed is sent again.
     pub resend_after: Duration,
     /// The pause doubles at each fruitless resend, up to this.
@@ -27,6 +30,7 @@ impl Default for Limits {
         Self {
             batch: 250,
             window: 2_000,
+            messages: 32,
             resend_after: Duration::from_secs(5),
             resend_after_max: Duration::from_secs(10),
         }
@@ -62,6 +66,8 @@ pub struct Outbox {
     next: u64,
     /// Shrinks to one batch while nobody confirms.
     window: u64,
+    /// Sent since the far side last confirmed something.
+    messages: u32,
     pause: Duration,
     resend_at: Option<Duration>,
     /// Last progress or last start from the oldest.
@@ -76,6 +82,7 @@ impl Outbox {
             runs: leftover.into(),
             next,
             window: limits.window,
+            messages: 0,
             pause: limits.resend_after,
             resend_at: None,
             turned_at: Duration::ZERO,
@@ -102,7 +109,11 @@ impl Outbox {
         if self.next > end {
             return None;
         }
-        let to = end.min(self.next.saturating_add(self.limits.batch - 1));
+        let full = self.next.saturating_add(self.limits.batch - 1);
+        let to = end.min(full);
+        if self.messages >= self.limits.messages && to < full && run.last == end {
+            return None;
+        }
         Some(Span { boot: run.boot, from: self.next, to, oldest_kept: run.first })
     }
 
@@ -112,6 +123,7 @@ impl Outbox {
         // A confirmation may have overtaken the sending.
         if run.boot == span.boot && self.next == span.from {
             self.next = to + 1;
+            self.messages = self.messages.saturating_add(1);
         }
         if self.next > run.first {
             self.resend_at.get_or_insert(now + self.pause);
@@ -133,6 +145,7 @@ impl Outbox {
             self.turned_at = now;
             self.pause = self.limits.resend_after;
             self.window = self.limits.window;
+            self.messages = 0;
             self.settle_front(now, before);
         } else if self.in_flight() && now.saturating_sub(self.turned_at) >= SETTLE {
             // It answers, but not with what we sent: something on the way was lost.
@@ -174,6 +187,11 @@ impl Outbox {
         self.resend_at
     }
 
+    /// Whether anything of that boot is kept and not confirmed.
+    pub fn knows(&self, boot: u64) -> bool {
+        self.runs.iter().any(|run| run.boot == boot)
+    }
+
     /// Events kept and not confirmed.
     pub fn waiting(&self) -> u64 {
         self.runs.iter().map(|r| r.last - r.first + 1).sum()
@@ -186,6 +204,7 @@ impl Outbox {
     fn start_over(&mut self, now: Duration) {
         self.next = self.runs.front().map_or(0, |r| r.first);
         self.window = self.limits.batch.min(self.limits.window);
+        self.messages = 0;
         self.turned_at = now;
         // Set again by the first message that is sent.
         self.resend_at = None;

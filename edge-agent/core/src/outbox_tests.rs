@@ -40,6 +40,26 @@ fn batches_within_the_window() {
 }
 
 #[test]
+fn single_events_wait_for_each_other_while_messages_are_on_their_way() {
+    let mut outbox = Outbox::new(Limits { messages: 2, window: 10, ..small() }, Vec::new());
+    let mut sent = Vec::new();
+    for seq in 1..=5 {
+        outbox.push(7, seq);
+        sent.push(drain(&mut outbox, SECOND));
+    }
+    // The third full message goes, whatever is on its way; single ones go again when something is confirmed.
+    assert_eq!(sent, ["7:1-1/1", "7:2-2/1", "", "", "7:3-5/1"]);
+    outbox.push(7, 6);
+    assert_eq!(drain(&mut outbox, SECOND), "");
+    outbox.confirm(SECOND, 7, 2);
+    assert_eq!(drain(&mut outbox, SECOND), "7:6-6/3");
+    // Nothing stays behind: what is not confirmed is sent again in time, with what waited.
+    outbox.push(7, 7);
+    outbox.confirm(SECOND, 7, 6);
+    assert_eq!(drain(&mut outbox, SECOND), "7:7-7/7");
+}
+
+#[test]
 fn a_message_cut_short_goes_on_where_it_ended() {
     let mut outbox = filled(3);
     let span = outbox.poll_send().unwrap();

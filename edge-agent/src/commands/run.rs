@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use edge_agent_core::keeper::EventKeeper;
 use edge_agent_core::supervise::forever;
 use hardware_ports::Clock;
@@ -40,6 +40,8 @@ pub struct Args {
 
 pub fn run(args: Args) -> anyhow::Result<()> {
     let config = Config::load(&args.config, &wiring::known())?;
+    let files = rlimit::increase_nofile_limit(u64::MAX).context("asking how many files may be open")?;
+    room_for_trackers(&config, files).with_context(|| args.config.display().to_string())?;
     if args.check {
         return say(&format!("{}: good; {}", args.config.display(), summary(&config)));
     }
@@ -138,6 +140,30 @@ async fn sync_on_and_on(keeper: Arc<EventKeeper>, stop: CancellationToken) {
             tracing::error!("syncing the spool: {err}");
         }
     }
+}
+
+/// Files that are open beside trackers' connections, with room.
+const OTHER_FILES: u64 = 256;
+
+/// A whole fleet that comes back must not find out that there are no sockets left.
+fn room_for_trackers(config: &Config, files: u64) -> anyhow::Result<()> {
+    let Some(buses) = config.buses.as_ref().filter(|buses| !buses.listen.is_empty()) else { return Ok(()) };
+    let one = buses.connections_max as u64 + OTHER_FILES;
+    ensure!(
+        one <= files,
+        "buses.connections_max is {}, and this system lets a process open {files} files: lower it, or raise the hard limit \
+         (LimitNOFILE= of the systemd unit, ulimit -Hn in a shell) to {one} or more",
+        buses.connections_max
+    );
+    let all = buses.connections_max as u64 * buses.listen.len() as u64 + OTHER_FILES;
+    if all > files {
+        tracing::warn!(
+            files,
+            all,
+            "all listeners full at once would need more open files than the system allows"
+        );
+    }
+    Ok(())
 }
 
 fn summary(config: &Config) -> String {

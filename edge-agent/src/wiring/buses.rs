@@ -21,7 +21,7 @@ type Fixes = Arc<dyn Sink<GpsReport>>;
 
 pub(super) fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
     let Some(buses) = &config.buses else { return Vec::new() };
-    let mut sink: Fixes = Arc::new(GpsWorker::new(pole.keeper.clone()));
+    let mut sink: Fixes = Arc::new(GpsWorker::new(pole.keeper.clone(), pole.clock.clone()));
     let mut parts = Vec::new();
     if let Some(to) = &buses.ufms_to {
         let relay = Arc::new(Relay::new(sink, plates(to)));
@@ -51,10 +51,12 @@ fn listener(one: &GpsListener, buses: &Buses, sink: Fixes, pole: &Pole, stop: &C
         limits: Limits { connections: buses.connections_max, ..Limits::default() },
     };
     let (clock, stop) = (pole.clock.clone(), stop.clone());
+    let orders = pole.orders.clone().unwrap_or_default();
     Part::new(format!("[buses] {} {}", one.protocol, one.address), move |begun| {
         let (settings, sink, clock, stop) = (settings.clone(), sink.clone(), clock.clone(), stop.clone());
+        let orders = orders.clone();
         async move {
-            let server = GpsServer::bind(settings).await?;
+            let server = GpsServer::bind(settings).await?.with_orders(orders);
             begun.well();
             server.run(sink, clock, stop).await;
             Ok(())

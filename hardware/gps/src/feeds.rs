@@ -121,20 +121,21 @@ impl Feed {
         let received = clock.now();
         let fixes = self.read(&answer.body, received)?;
         let of = fixes.len();
-        let mut new = 0;
+        let (mut new, mut taken) = (Vec::new(), HashMap::new());
         for fix in fixes {
-            if self.taken.get(&fix.vehicle).is_some_and(|taken| *taken >= fix.at) {
-                continue;
+            let last = taken.get(&fix.vehicle).or(self.taken.get(&fix.vehicle));
+            if last.is_none_or(|last| *last < fix.at) {
+                taken.insert(fix.vehicle.clone(), fix.at);
+                new.push(GpsReport::Fix(fix));
             }
-            let (vehicle, at) = (fix.vehicle.clone(), fix.at);
-            let kept = sink.accept(GpsReport::Fix(fix)).await;
-            kept.map_err(|source| FeedError::NotKept { feed: self.shown.clone(), source })?;
-            self.taken.insert(vehicle, at);
-            new += 1;
         }
+        let count = new.len();
+        let kept = sink.accept_all(new).await;
+        kept.map_err(|source| FeedError::NotKept { feed: self.shown.clone(), source })?;
+        self.taken.extend(taken);
         // Only now: what was not kept must come again.
         (self.etag, self.modified) = (answer.etag, answer.modified);
-        Ok(Polled::Taken { new, of })
+        Ok(Polled::Taken { new: count, of })
     }
 
     /// `None` when nothing has changed.

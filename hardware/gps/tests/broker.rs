@@ -205,6 +205,7 @@ fn fix(vehicle: &str, clock: &SystemClock) -> Fix {
         altitude: None,
         valid: true,
         protocol: "gt06".to_owned(),
+        told: models_domain::transit::Told::default(),
     }
 }
 

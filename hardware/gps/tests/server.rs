@@ -8,11 +8,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hardware_gps::protocols::Order;
-use hardware_gps::server::orders::State;
 use hardware_gps::server::{Counters, Orders};
 use hardware_gps::{GpsServer, GpsServerSettings, Limits, Listener, Transport};
 use hardware_ports::SystemClock;
+use hardware_ports::orders::OrderDesk;
 use models_domain::UtcMillis;
+use models_domain::order::{Given, Progress};
 use models_domain::transit::Fix;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
@@ -58,7 +59,8 @@ async fn start_for(limits: Limits, devices: Option<&[&str]>) -> Running {
     let server = GpsServer::bind(settings).await.expect("free ports");
     let recorder = Arc::new(Recorder::default());
     let (addresses, counters) = (server.addresses().to_vec(), server.counters());
-    let orders = server.orders();
+    let orders = Arc::new(Orders::default());
+    let server = server.with_orders(orders.clone());
     let stop = CancellationToken::new();
     let task = tokio::spawn(server.run(recorder.clone(), Arc::new(SystemClock::new()), stop.clone()));
     Running { addresses, recorder, counters, orders, stop, task }
@@ -337,36 +339,41 @@ async fn several_protocols_share_a_port() {
 #[tokio::test]
 async fn orders_wait_for_the_device_and_its_answer_is_kept() {
     let running = start(Limits::default()).await;
-    let never = UtcMillis(i64::MAX);
-    let tag =
-        running.orders.submit("864717003283581", Order::Text("STATUS#".to_owned()), never).expect("room");
+    let given = |id, vehicle: &str, order| Given {
+        id,
+        vehicle: vehicle.parse().expect("a name"),
+        order,
+        expires: UtcMillis(i64::MAX),
+        progress: Progress::Waiting,
+    };
+    let progress = |id| running.orders.look(id).expect("it is known").progress;
+    running.orders.give(given(1, "864717003283581", Order::Text("STATUS#".to_owned()))).expect("room");
     let mut stream = running.connect(0).await;
     stream.write_all(&unhex(LOGIN)).await.expect("written");
     // The answer to the login, then the order: 78 78, length, 80, length of the text, tag, text, serial, sum, 0d 0a.
     let said = answer(&mut stream, 10 + 22).await;
     assert_eq!(&said[13..16], [0x80, 11, 0]);
-    assert_eq!((&said[18..19], &said[19..26]), (&tag.to_be_bytes()[1..], &b"STATUS#"[..]));
-    assert!(matches!(running.orders.of("864717003283581")[0].state, State::Sent { times: 1, .. }));
+    assert_eq!(&said[19..26], b"STATUS#");
+    assert!(matches!(progress(1), Progress::Sent { times: 1, .. }));
+    let tag = u16::from(said[18]);
     stream.write_all(&gt06_answer(tag, b"Battery:4.1V")).await.expect("written");
     stream.write_all(&heartbeat()).await.expect("written");
     answer(&mut stream, 10).await;
-    let state = running.orders.of("864717003283581")[0].state.clone();
-    assert!(matches!(&state, State::Answered { text, .. } if text == "Battery:4.1V"), "{state:?}");
+    assert!(matches!(progress(1), Progress::Answered { text, .. } if text == "Battery:4.1V"));
 
     // A device that is there hears it at once; one that can be asked nothing says so.
-    running.orders.submit("864717003283581", Order::Locate, never).expect("room");
+    running.orders.give(given(2, "864717003283581", Order::Locate)).expect("room");
     assert_eq!(answer(&mut stream, 21).await[3], 0x80);
-    running.orders.submit("2705171109", Order::Locate, never).expect("room");
+    running.orders.give(given(3, "2705171109", Order::Locate)).expect("room");
     let mut mute = running.connect(3).await;
     mute.write_all(H02.as_bytes()).await.expect("written");
     let failed = async {
-        while running.orders.of("2705171109")[0].state == State::Waiting {
+        while progress(3) == Progress::Waiting {
             tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(10), failed).await.expect("told in time");
-    let state = running.orders.of("2705171109")[0].state.clone();
-    assert!(matches!(&state, State::Failed { why } if why.contains("h02")), "{state:?}");
+    assert!(matches!(progress(3), Progress::Failed { why } if why.contains("h02")));
     running.end().await;
 }
 

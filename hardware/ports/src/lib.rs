@@ -6,6 +6,7 @@ pub mod clock;
 pub mod colour;
 pub mod fake;
 pub mod infer;
+pub mod orders;
 pub mod secrets;
 pub mod sink;
 pub mod units;

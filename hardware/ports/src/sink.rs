@@ -15,6 +15,14 @@ pub struct NotKept(pub String);
 #[async_trait]
 pub trait Sink<T: Send + 'static>: Send + Sync {
     async fn accept(&self, report: T) -> Result<(), NotKept>;
+
+    /// Takes all reports of one message; after an error some of them may be kept.
+    async fn accept_all(&self, reports: Vec<T>) -> Result<(), NotKept> {
+        for report in reports {
+            self.accept(report).await?;
+        }
+        Ok(())
+    }
 }
 
 /// What the bus adapter hears from trackers.

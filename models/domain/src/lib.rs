@@ -1,7 +1,7 @@
 //! The words and the rules of the city: pure values in, pure values out. No sockets, no files, no clock, no threads.
 //!
 //! Suggested reading order: the words (`ids`, `units`, `geo`, `detection`, `event`), then what is made of them
-//! (`track`, `count`, `rules`, `health`, joined in `watch`; `archive`; `ladder`, `effort`; `transit`, `signal`).
+//! (`track`, `count`, `rules`, `health`, joined in `watch`; `archive`; `ladder`, `effort`; `transit`, `order`, `signal`).
 
 pub mod archive;
 pub mod count;
@@ -15,6 +15,7 @@ pub mod health;
 pub mod ids;
 pub mod ladder;
 pub mod measure;
+pub mod order;
 pub mod pcu;
 pub mod rules;
 pub mod scene;

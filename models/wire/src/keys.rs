@@ -27,6 +27,8 @@ pub enum What {
     Still(EventId),
     /// Query: `TrackQuery` -> `TrackRows`.
     Tracks,
+    /// Query: `TrackerOrders` -> `TrackerOrders`.
+    TrackerOrders,
 }
 
 /// Events of all gateways.
@@ -71,6 +73,7 @@ impl Key {
             [gateway, "alive"] => (gateway, What::Alive),
             [gateway, "picture", camera] => (gateway, What::Picture(camera.parse().ok()?)),
             [gateway, "tracks"] => (gateway, What::Tracks),
+            [gateway, "tracker-orders"] => (gateway, What::TrackerOrders),
             [gateway, "still", id] => (gateway, What::Still(event_id(id)?)),
             _ => return None,
         };
@@ -89,6 +92,7 @@ impl fmt::Display for Key {
             What::Picture(camera) => write!(f, "picture/{camera}"),
             What::Still(id) => write!(f, "still/{id}"),
             What::Tracks => f.write_str("tracks"),
+            What::TrackerOrders => f.write_str("tracker-orders"),
         }
     }
 }
@@ -112,6 +116,7 @@ mod tests {
             "city/v1/pole-17/picture/north",
             "city/v1/pole-17/still/1700000000000-12",
             "city/v1/pole-17/tracks",
+            "city/v1/pole-17/tracker-orders",
         ] {
             assert_eq!(Key::parse(key).map(|k| k.to_string()).as_deref(), Some(key));
         }

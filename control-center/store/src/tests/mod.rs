@@ -84,5 +84,6 @@ pub fn fix(vehicle: &str, received: i64) -> EventBody {
         altitude: None,
         valid: true,
         protocol: "gt06".into(),
+        told: models_domain::transit::Told::default(),
     })
 }

@@ -22,6 +22,7 @@ fn fix(second: i64, east_m: f64) -> Fix {
         altitude: None,
         valid: true,
         protocol: "gt06".into(),
+        told: models_domain::transit::Told::default(),
     }
 }
 

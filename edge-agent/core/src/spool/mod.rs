@@ -1,6 +1,6 @@
 //! Events on disk until the hall has them: append-only segment files, bounded, that survive a kill at any moment.
 //!
-//! [`Spool::append`] writes each event with one call before it returns, so a killed process loses nothing. The files
+//! [`Spool::append`] writes what it is given with one call before it returns, so a killed process loses nothing. The files
 //! are synced in the background ([`Spool::take_dirty`], every 250 ms): a power cut may cost that much.
 //! When full: `append` refuses with [`NotKept`]; devices are then not acknowledged and send again, cameras wait.
 //! A damaged record is skipped, counted and reported when the spool is opened; it never stops the others.
@@ -110,17 +110,21 @@ struct Loaded {
 }
 
 impl Spool {
-    /// Takes the folder for this process and reads what earlier ones left.
+    /// Takes the folder for this process and reads what earlier ones left. Its boot will be more than `floor`.
     ///
     /// # Errors
     /// [`SpoolError`] naming the path when the folder cannot be used, or is in use.
-    pub fn open(mut settings: SpoolSettings, now: UtcMillis) -> Result<(Self, Recovered), SpoolError> {
+    pub fn open(
+        mut settings: SpoolSettings,
+        floor: u64,
+        now: UtcMillis,
+    ) -> Result<(Self, Recovered), SpoolError> {
         // Only closed segments can be forgotten: a spool that is one segment would stay full for ever.
         settings.segment_bytes = settings.segment_bytes.min((settings.max_bytes / 4).max(1));
         let lock = recover::lock(&settings.dir)?;
         let (segments, recovered) = recover::segments(&settings.dir)?;
         let newest = segments.iter().map(|s| s.boot).max().unwrap_or(0);
-        let boot = recover::next_boot(&settings.dir, newest, now)?;
+        let boot = recover::next_boot(&settings.dir, newest.max(floor), now)?;
         let spool = Self {
             bytes: segments.iter().map(|s| s.bytes).sum(),
             closed: segments.into(),
@@ -136,6 +140,14 @@ impl Spool {
         Ok((spool, recovered))
     }
 
+    /// The newest boot that a spool in this folder ever had; 0 where there was none.
+    ///
+    /// # Errors
+    /// [`SpoolError`] when the disk does not answer.
+    pub fn last_boot(dir: &Path) -> Result<u64, SpoolError> {
+        recover::last_boot(dir)
+    }
+
     /// Number of this start: UTC milliseconds, but always more than every earlier one.
     pub fn boot(&self) -> u64 {
         self.boot
@@ -146,17 +158,21 @@ impl Spool {
         self.next_seq
     }
 
-    /// Writes one event; when it returns, a killed process does not lose it.
+    /// Writes events, all or none, with one call; when it returns, a killed process does not lose them. Gives the seq of the
+    /// first.
     ///
     /// # Errors
     /// [`NotKept`] naming the path and what to do; nothing has changed then.
-    pub fn append(&mut self, payload: Vec<u8>) -> Result<u64, NotKept> {
-        let seq = self.next_seq;
-        let record = segment::encode(seq, &payload);
-        let after = self.bytes + record.len() as u64;
-        if payload.len() > segment::MAX_PAYLOAD {
-            return Err(NotKept(format!("an event of {} bytes is too long", payload.len())));
+    pub fn append(&mut self, payloads: Vec<Vec<u8>>) -> Result<u64, NotKept> {
+        let first = self.next_seq;
+        let mut records = Vec::with_capacity(payloads.iter().map(|p| segment::HEAD + p.len()).sum());
+        for (seq, payload) in (first..).zip(&payloads) {
+            if payload.len() > segment::MAX_PAYLOAD {
+                return Err(NotKept(format!("an event of {} bytes is too long", payload.len())));
+            }
+            segment::encode_into(&mut records, seq, payload);
         }
+        let after = self.bytes + records.len() as u64;
         if after > self.settings.max_bytes {
             return Err(NotKept(format!(
                 "the spool {} is full ({} MiB): the hall has not confirmed for too long; mend the link to it or raise spool_max_mib",
@@ -164,18 +180,27 @@ impl Spool {
                 self.settings.max_bytes >> 20
             )));
         }
-        let active = self.writable(seq)?;
-        if let Err(err) = (&*active.file).write_all(&record) {
+        if payloads.is_empty() {
+            return Ok(first);
+        }
+        let active = self.writable(first)?;
+        if let Err(err) = (&*active.file).write_all(&records) {
             active.spoilt = active.file.set_len(active.segment.bytes).is_err();
             return Err(refused("writing to", &active.segment.path, &err));
         }
-        active.segment.last = seq;
-        active.segment.bytes += record.len() as u64;
-        active.payloads.push(payload);
+        let next = first + payloads.len() as u64;
+        active.segment.last = next - 1;
+        active.segment.bytes += records.len() as u64;
+        active.payloads.extend(payloads);
         active.dirty = true;
         self.bytes = after;
-        self.next_seq += 1;
-        Ok(seq)
+        self.next_seq = next;
+        Ok(first)
+    }
+
+    /// Whether so many more bytes would be refused.
+    pub fn is_full(&self, bytes: u64) -> bool {
+        self.bytes + bytes > self.settings.max_bytes
     }
 
     /// Payloads of `from..=to` of one boot, from `from` on, ending before a hole, a segment's end or `max_bytes`.

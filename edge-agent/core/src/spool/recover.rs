@@ -37,17 +37,21 @@ pub fn lock(dir: &Path) -> Result<File, SpoolError> {
     }
 }
 
-/// `max(now, newest boot + 1)`, on disk before it is used: two starts never number their events alike.
-pub fn next_boot(dir: &Path, newest_segment: u64, now: UtcMillis) -> Result<u64, SpoolError> {
+pub fn last_boot(dir: &Path) -> Result<u64, SpoolError> {
     let path = dir.join(BOOT);
-    let last = match std::fs::read_to_string(&path) {
-        Ok(text) => text.trim().parse().unwrap_or_else(|_| {
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(text.trim().parse().unwrap_or_else(|_| {
             tracing::error!("{} does not hold a number; going on from the clock", path.display());
             0
-        }),
-        Err(err) if err.kind() == std::io::ErrorKind::NotFound => 0,
-        Err(err) => return Err(SpoolError::io("reading", &path)(err)),
-    };
+        })),
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(0),
+        Err(err) => Err(SpoolError::io("reading", &path)(err)),
+    }
+}
+
+/// `max(now, newest boot + 1)`, on disk before it is used: two starts never number their events alike.
+pub fn next_boot(dir: &Path, newest_segment: u64, now: UtcMillis) -> Result<u64, SpoolError> {
+    let (path, last) = (dir.join(BOOT), last_boot(dir)?);
     let boot = u64::try_from(now.0).unwrap_or(0).max(last.max(newest_segment).saturating_add(1));
     let write = || {
         let fresh = dir.join("boot.new");

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 const MARK: [u8; 4] = *b"NTe1";
-const HEAD: usize = 20;
+pub const HEAD: usize = 20;
 /// Longest payload. An event is some hundred bytes; a length beyond this is damage.
 pub const MAX_PAYLOAD: usize = 1 << 20;
 
@@ -29,12 +29,16 @@ pub struct Scan {
 
 pub fn encode(seq: u64, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEAD + payload.len());
+    encode_into(&mut bytes, seq, payload);
+    bytes
+}
+
+pub fn encode_into(bytes: &mut Vec<u8>, seq: u64, payload: &[u8]) {
     bytes.extend_from_slice(&MARK);
     bytes.extend_from_slice(&u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes());
     bytes.extend_from_slice(&checksum(seq, payload).to_le_bytes());
     bytes.extend_from_slice(&seq.to_le_bytes());
     bytes.extend_from_slice(payload);
-    bytes
 }
 
 /// Never panics, whatever the bytes are.

@@ -9,7 +9,7 @@ fn settings(dir: &Path) -> SpoolSettings {
 }
 
 fn open(dir: &Path) -> (Spool, Recovered) {
-    Spool::open(settings(dir), NOW).unwrap()
+    Spool::open(settings(dir), 0, NOW).unwrap()
 }
 
 fn payload(seq: u64) -> Vec<u8> {
@@ -19,7 +19,7 @@ fn payload(seq: u64) -> Vec<u8> {
 fn fill(spool: &mut Spool, count: u64) {
     for _ in 0..count {
         let payload = payload(spool.next_seq());
-        spool.append(payload).unwrap();
+        spool.append(vec![payload]).unwrap();
     }
 }
 
@@ -99,7 +99,7 @@ fn a_full_spool_refuses_and_goes_on_when_there_is_room() {
     let (mut spool, _) = open(dir.path());
     let refused = loop {
         let payload = payload(spool.next_seq());
-        if let Err(err) = spool.append(payload) {
+        if let Err(err) = spool.append(vec![payload]) {
             break err.to_string();
         }
     };
@@ -118,13 +118,13 @@ fn a_disk_that_refuses_is_named_and_no_number_is_spent() {
     let dir = tempfile::tempdir().unwrap();
     let (mut spool, _) = open(dir.path());
     std::fs::remove_dir_all(dir.path()).unwrap();
-    let refused = spool.append(payload(1)).unwrap_err().to_string();
+    let refused = spool.append(vec![payload(1)]).unwrap_err().to_string();
     assert!(
         refused.contains(&dir.path().display().to_string()) && refused.contains("No such file"),
         "{refused}"
     );
     std::fs::create_dir(dir.path()).unwrap();
-    assert_eq!(spool.append(payload(1)), Ok(1));
+    assert_eq!(spool.append(vec![payload(1)]), Ok(1));
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn damage_costs_the_record_it_hit_and_is_counted() {
 fn two_agents_cannot_share_a_spool() {
     let dir = tempfile::tempdir().unwrap();
     let first = open(dir.path());
-    let refused = Spool::open(settings(dir.path()), NOW).err().unwrap().to_string();
+    let refused = Spool::open(settings(dir.path()), 0, NOW).err().unwrap().to_string();
     assert!(refused.contains("in use by another edge-agent") && refused.contains("data_dir"), "{refused}");
     drop(first);
     open(dir.path());

@@ -7,7 +7,11 @@ use std::time::Duration;
 
 use hardware_ports::Clock;
 use hardware_ports::bus::{Bus, BusError, Delivery, Message, Question};
-use models_domain::GatewayId;
+use hardware_ports::orders::OrderDesk;
+use hardware_ports::sink::NotKept;
+use models_domain::order::Progress;
+use models_domain::{GatewayId, UtcMillis};
+use models_wire::convert::tracker_order::{given_from_wire, given_to_wire};
 use models_wire::convert::tracks::query_from_wire;
 use models_wire::keys::{Key, What, all_pictures, all_stills};
 use models_wire::v1;
@@ -51,6 +55,8 @@ pub struct Uplink {
     pub stills: Option<Arc<Stills>>,
     /// `None` where there are no cameras.
     pub tracks: Option<Arc<TrackLog>>,
+    /// Where orders for trackers are handed in; `None` where none dials in.
+    pub trackers: Option<Arc<dyn OrderDesk>>,
     pub site: Arc<Site>,
     pub clock: Arc<dyn Clock>,
 }
@@ -66,6 +72,7 @@ impl Uplink {
         let pictures = self.bus.answer(&all_pictures(&self.gateway), QUESTIONS).await?;
         let stills = self.bus.answer(&all_stills(&self.gateway), QUESTIONS).await?;
         let tracks = self.bus.answer(&key(What::Tracks), SEARCHES).await?;
+        let trackers = self.bus.answer(&key(What::TrackerOrders), SEARCHES).await?;
         self.bus.announce(&key(What::Alive)).await?;
         let (events, state) = (key(What::Events), key(What::State));
         // One sending for both phases: broken off and begun anew, it would lose what it has in hand for a while.
@@ -76,6 +83,7 @@ impl Uplink {
             () = self.answer_all(pictures, ANSWERING) => return Err(closed("pictures")),
             () = self.answer_all(stills, ANSWERING) => return Err(closed("stills")),
             () = self.answer_all(tracks, SEARCHING) => return Err(closed("tracks")),
+            () = self.answer_all(trackers, SEARCHING) => return Err(closed("tracker-orders")),
             () = stop.cancelled() => {}
         }
         let flushed = async {
@@ -191,6 +199,19 @@ impl Uplink {
                 }
             }
             What::Tracks => self.search(&question.payload).await.encode_to_vec(),
+            What::TrackerOrders => {
+                let (Some(desk), Ok(asked)) =
+                    (self.trackers.clone(), v1::TrackerOrders::decode(&question.payload[..]))
+                else {
+                    return;
+                };
+                let now = self.clock.now();
+                // Orders are written to the disk.
+                match tokio::task::spawn_blocking(move || take_orders(&*desk, asked, now)).await {
+                    Ok(told) => told.encode_to_vec(),
+                    Err(_) => return,
+                }
+            }
             What::Events | What::Stored | What::State | What::Alive => return,
         };
         // The asker may be gone by now.
@@ -218,6 +239,27 @@ impl Uplink {
             }
         }
     }
+}
+
+/// Takes those that are new; how far all of them got.
+fn take_orders(desk: &dyn OrderDesk, asked: v1::TrackerOrders, now: UtcMillis) -> v1::TrackerOrders {
+    desk.expire(now);
+    let mut told = Vec::new();
+    for order in asked.orders {
+        let mut given = match given_from_wire(order) {
+            Ok(given) => given,
+            Err(err) => {
+                tracing::warn!("an order for a tracker that cannot be understood: {err}");
+                continue;
+            }
+        };
+        match desk.give(given.clone()) {
+            Ok(()) => given = desk.look(given.id).unwrap_or(given),
+            Err(NotKept(why)) => given.progress = Progress::Failed { why },
+        }
+        told.push(given_to_wire(&given));
+    }
+    v1::TrackerOrders { orders: told }
 }
 
 fn partial(problem: impl Into<String>) -> v1::TrackRows {

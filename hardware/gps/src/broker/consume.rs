@@ -135,12 +135,7 @@ async fn keep(
     statements: &dyn Sink<Statement>,
 ) -> Result<(), NotKept> {
     match content {
-        Content::Fixes(all) => {
-            for fix in all {
-                fixes.accept(GpsReport::Fix(fix)).await?;
-            }
-            Ok(())
-        }
+        Content::Fixes(all) => fixes.accept_all(all.into_iter().map(GpsReport::Fix).collect()).await,
         Content::Statement(statement) => statements.accept(statement).await,
     }
 }

@@ -97,6 +97,7 @@ mod tests {
             altitude: None,
             valid: true,
             protocol: "gt06".to_owned(),
+            told: models_domain::transit::Told::default(),
         }
     }
 

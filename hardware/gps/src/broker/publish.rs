@@ -182,10 +182,16 @@ impl Relay {
 
 #[async_trait]
 impl Sink<GpsReport> for Relay {
-    async fn accept(&self, GpsReport::Fix(fix): GpsReport) -> Result<(), NotKept> {
-        self.kept.accept(GpsReport::Fix(fix.clone())).await?;
-        if self.plates.contains_key(&fix.vehicle) {
-            self.with(|pace| pace.offer(&fix));
+    async fn accept(&self, report: GpsReport) -> Result<(), NotKept> {
+        self.accept_all(vec![report]).await
+    }
+
+    async fn accept_all(&self, reports: Vec<GpsReport>) -> Result<(), NotKept> {
+        let fixes = reports.iter().map(|GpsReport::Fix(fix)| fix);
+        let known: Vec<Fix> = fixes.filter(|fix| self.plates.contains_key(&fix.vehicle)).cloned().collect();
+        self.kept.accept_all(reports).await?;
+        if !known.is_empty() {
+            self.with(|pace| known.iter().for_each(|fix| pace.offer(fix)));
             self.come.notify_one();
         }
         Ok(())

@@ -45,6 +45,7 @@ use models_domain::geo::LatLon;
 use models_domain::ids::BadId;
 use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis, VehicleId, transit};
 
+pub use models_domain::transit::Told;
 pub use order::{Answer, Encode, Order};
 pub use session::{Session, Source, Zones};
 pub use when::{BadZone, Zone};
@@ -100,6 +101,8 @@ pub struct Message {
     pub fixes: Vec<Fix>,
     /// To be sent back once the fixes are kept; empty when the device expects nothing.
     pub reply: Vec<u8>,
+    /// The reply names the message that it answers, or there is none: it may come after the replies to later ones.
+    pub answers_by_number: bool,
     /// What it was, such as `heartbeat`.
     pub note: &'static str,
     /// What is wrong with it although it could be read: only with [`Source::Recording`].
@@ -138,6 +141,7 @@ pub struct Fix {
     pub altitude: Option<Meters>,
     /// What the device itself says of the fix.
     pub valid: bool,
+    pub told: Told,
 }
 
 impl Fix {
@@ -156,6 +160,7 @@ impl Fix {
             altitude: self.altitude,
             valid: self.valid,
             protocol: protocol.to_owned(),
+            told: self.told,
         })
     }
 }
@@ -189,6 +194,7 @@ impl Fix {
             course: None,
             altitude: None,
             valid: true,
+            told: Told::default(),
         })
     }
 

@@ -1,17 +1,8 @@
 //! What a platform asks of a device, and what the device says to it.
 
-use super::Session;
+pub use models_domain::order::Order;
 
-/// A wish; each protocol writes those that it knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Order {
-    /// Report the position now.
-    Locate,
-    /// Report so often while moving.
-    ReportEvery { seconds: u32 },
-    /// A line of the maker's own command language (GT06, Teltonika), or a text to be shown (JT/T 808).
-    Text(String),
-}
+use super::Session;
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,6 +21,8 @@ pub struct Session {
     pub(super) held: Option<Fix>,
     /// How orders are addressed, where a device's own way of writing its name must be repeated.
     pub(super) address: Option<Address>,
+    /// The driver who has put a card into the device.
+    pub(super) driver: Option<String>,
     /// Whether the device said that it adds checksums.
     pub(super) checksums: bool,
 }

@@ -47,6 +47,24 @@ pub(super) fn lines(protocol: &Protocol, session: &mut Session, mut input: &[u8]
     lines
 }
 
+/// What the vehicle tells beside each place of `input`, in words.
+pub(super) fn told(protocol: &Protocol, mut input: &[u8]) -> Vec<String> {
+    let (mut session, mut all) = (Session::default(), Vec::new());
+    while let Decoded::Message(message) = (protocol.decode)(&mut session, input, NOW) {
+        for told in message.fixes.into_iter().map(|fix| fix.told) {
+            let doors = told.doors_open.map(|open| if open { "doors open" } else { "doors shut" }.to_owned());
+            let engine = told.engine_on.map(|on| if on { "engine on" } else { "engine off" }.to_owned());
+            let words = [doors, engine, told.sos.then(|| "sos".to_owned()), told.driver];
+            all.push(words.into_iter().flatten().collect::<Vec<_>>().join(", "));
+        }
+        input = &input[message.used..];
+        if input.is_empty() {
+            break;
+        }
+    }
+    all
+}
+
 /// Every prefix, every message with one bit turned, and both with and without checksums: decoders must come to an end.
 ///
 /// With `NGATU_GPS_CORPUS=FOLDER`, the messages of all tests are written there, as a corpus to fuzz from.

@@ -1,19 +1,27 @@
 //! One device: bytes into messages, fixes into the sink, then the answer.
+//!
+//! The sink may let stored positions wait. Where answers name what they answer, what the device says meanwhile goes on: its
+//! live positions are not held up by its stored ones.
 
+use std::future::{pending, poll_fn};
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
-use hardware_ports::sink::{GpsReport, NotKept};
+use hardware_ports::sink::{GpsReport, NotKept, Sink};
 use models_domain::UtcMillis;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{ANY, Shared};
+use super::{ANY, Counters, Shared};
 use crate::protocols::{Decoded, Message, Protocol, Session, Source, detect};
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
-enum End {
+pub(super) enum End {
     #[error("the device closed it")]
     Closed,
     #[error("the server stops")]
@@ -63,6 +71,9 @@ pub(super) async fn serve(shared: &Shared, stream: TcpStream, peer: SocketAddr) 
     }
 }
 
+/// Gives the answer when the fixes are kept.
+pub(super) type Keeping = Pin<Box<dyn Future<Output = Result<Vec<u8>, End>> + Send>>;
+
 /// One device and what it said so far.
 pub(super) struct Device<'a> {
     pub shared: &'a Shared,
@@ -71,13 +82,16 @@ pub(super) struct Device<'a> {
     pub session: Session,
     pub peer: SocketAddr,
     pub began: UtcMillis,
+    /// A message that the sink lets wait: one at a time, then no more is read.
+    pub keeping: Option<Keeping>,
     bad_in_a_row: u32,
 }
 
 impl<'a> Device<'a> {
     pub(super) fn new(shared: &'a Shared, source: Source, peer: SocketAddr) -> Self {
         let session = Session::new(shared.zones.clone(), source);
-        Self { shared, protocol: shared.protocol, session, peer, began: shared.clock.now(), bad_in_a_row: 0 }
+        let (protocol, began) = (shared.protocol, shared.clock.now());
+        Self { shared, protocol, session, peer, began, keeping: None, bad_in_a_row: 0 }
     }
 
     fn protocol_name(&self) -> &'static str {
@@ -101,14 +115,24 @@ impl<'a> Device<'a> {
             let read = tokio::select! {
                 biased;
                 () = self.shared.stop.cancelled() => return End::Stopped,
+                kept = done(&mut self.keeping) => {
+                    self.keeping = None;
+                    let reply = match kept {
+                        Ok(reply) => reply,
+                        Err(end) => return end,
+                    };
+                    if let Err(end) = answer(&mut stream, &reply, limits.message).await {
+                        return end;
+                    }
+                    continue;
+                }
                 read = timeout(patience, stream.read_buf(&mut buffer)) => read,
                 Ok(()) = orders.changed() => {
                     let due = self.due_orders();
-                    match timeout(limits.message, stream.write_all(&due)).await {
-                        Ok(Ok(())) => continue,
-                        Ok(Err(err)) => return End::Broken(err),
-                        Err(_) => return End::Slow,
+                    if let Err(end) = answer(&mut stream, &due, limits.message).await {
+                        return end;
                     }
+                    continue;
                 }
             };
             match read {
@@ -126,12 +150,8 @@ impl<'a> Device<'a> {
                 since = self.shared.clock.elapsed();
                 any_message = true;
             }
-            if !reply.is_empty() {
-                match timeout(limits.message, stream.write_all(&reply)).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(err)) => return End::Broken(err),
-                    Err(_) => return End::Slow,
-                }
+            if let Err(end) = answer(&mut stream, &reply, limits.message).await {
+                return end;
             }
             if let Some(end) = end {
                 return end;
@@ -192,6 +212,34 @@ impl<'a> Device<'a> {
         }
     }
 
+    /// Hands the fixes to the sink; only then may the device be answered. Gives what can be answered now.
+    async fn keep(&mut self, message: Message, received: UtcMillis) -> Result<Vec<u8>, End> {
+        tracing::trace!(peer = %self.peer, device = self.session.device, note = message.note, fixes = message.fixes.len());
+        let apart = message.answers_by_number || self.session.source == Source::Datagram;
+        let (reply, named) = (message.reply, message.fixes.into_iter());
+        let named = named.map(|fix| fix.named(received, self.protocol_name()).map(GpsReport::Fix));
+        let Ok(reports) = named.collect::<Result<Vec<_>, _>>() else {
+            self.shared.counters.nameless();
+            return Err(End::Nameless);
+        };
+        if reports.is_empty() {
+            return Ok(reply);
+        }
+        let mut keeping: Keeping =
+            Box::pin(keep(self.shared.sink.clone(), self.shared.counters.clone(), reports, reply));
+        if !apart {
+            return unless_stopped(self.shared, keeping).await;
+        }
+        // Mostly there is nothing to wait for.
+        match poll_fn(|context| Poll::Ready(keeping.as_mut().poll(context))).await {
+            Poll::Ready(kept) => kept,
+            Poll::Pending => match self.keeping.replace(keeping) {
+                Some(before) => unless_stopped(self.shared, before).await,
+                None => Ok(Vec::new()),
+            },
+        }
+    }
+
     fn bad(&mut self, used: usize, why: &str) -> Step {
         self.shared.counters.bad();
         if self.bad_in_a_row == 0 {
@@ -216,23 +264,6 @@ impl<'a> Device<'a> {
             }
             None => Ok(()),
         }
-    }
-
-    /// Hands the fixes to the sink; only then may the device be answered.
-    async fn keep(&self, message: Message, received: UtcMillis) -> Result<Vec<u8>, End> {
-        tracing::trace!(peer = %self.peer, device = self.session.device, note = message.note, fixes = message.fixes.len());
-        for fix in message.fixes {
-            let Ok(fix) = fix.named(received, self.protocol_name()) else {
-                self.shared.counters.nameless();
-                return Err(End::Nameless);
-            };
-            if let Err(err) = self.shared.sink.accept(GpsReport::Fix(fix)).await {
-                self.shared.counters.not_kept();
-                return Err(End::NotKept(err));
-            }
-            self.shared.counters.fix();
-        }
-        Ok(message.reply)
     }
 
     /// What the device is asked, in its protocol's words.
@@ -264,6 +295,47 @@ impl<'a> Device<'a> {
                 None
             }
         }
+    }
+}
+
+async fn keep(
+    sink: Arc<dyn Sink<GpsReport>>,
+    counters: Arc<Counters>,
+    reports: Vec<GpsReport>,
+    reply: Vec<u8>,
+) -> Result<Vec<u8>, End> {
+    let count = reports.len();
+    if let Err(err) = sink.accept_all(reports).await {
+        counters.not_kept();
+        return Err(End::NotKept(err));
+    }
+    counters.fixes(count);
+    Ok(reply)
+}
+
+async fn unless_stopped(shared: &Shared, keeping: Keeping) -> Result<Vec<u8>, End> {
+    tokio::select! {
+        biased;
+        kept = keeping => kept,
+        () = shared.stop.cancelled() => Err(End::Stopped),
+    }
+}
+
+/// What the sink let wait, when there is any.
+async fn done(keeping: &mut Option<Keeping>) -> Result<Vec<u8>, End> {
+    match keeping {
+        Some(keeping) => keeping.await,
+        None => pending().await,
+    }
+}
+
+async fn answer(stream: &mut TcpStream, reply: &[u8], patience: Duration) -> Result<(), End> {
+    if reply.is_empty() {
+        return Ok(());
+    }
+    match timeout(patience, stream.write_all(reply)).await {
+        Ok(written) => Ok(written?),
+        Err(_) => Err(End::Slow),
     }
 }
 

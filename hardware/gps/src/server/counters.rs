@@ -75,8 +75,8 @@ impl Counters {
         self.messages.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn fix(&self) {
-        self.fixes.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn fixes(&self, count: usize) {
+        self.fixes.fetch_add(count as u64, Ordering::Relaxed);
     }
 
     pub(super) fn bad(&self) {

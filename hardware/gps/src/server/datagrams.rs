@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use models_domain::UtcMillis;
 use tokio::net::UdpSocket;
+use tokio::task::JoinSet;
 
 use super::Shared;
 use super::connection::Device;
@@ -22,14 +24,20 @@ struct Known {
     last: Duration,
 }
 
+/// Messages that the sink lets wait; then no more is received.
+const KEEPING: usize = 1024;
+
 pub(super) async fn serve(shared: Shared, socket: UdpSocket) {
+    let socket = Arc::new(socket);
+    let mut keeping: JoinSet<()> = JoinSet::new();
     let mut known: HashMap<SocketAddr, Known> = HashMap::new();
     let mut datagram = vec![0; LONGEST];
     loop {
         let received = tokio::select! {
             biased;
             () = shared.stop.cancelled() => return,
-            received = socket.recv_from(&mut datagram) => received,
+            Some(_) = keeping.join_next() => continue,
+            received = socket.recv_from(&mut datagram), if keeping.len() < KEEPING => received,
         };
         let (length, peer) = match received {
             Ok(received) => received,
@@ -47,14 +55,28 @@ pub(super) async fn serve(shared: Shared, socket: UdpSocket) {
         if let Some(known) = known.remove(&peer) {
             (device.session, device.protocol, device.began) = (known.session, known.protocol, known.began);
         }
-        if let Some(reply) = device.datagram(&datagram[..length]).await
-            && !reply.is_empty()
-            && let Err(err) = socket.send_to(&reply, peer).await
-        {
-            tracing::debug!(%peer, "answering a datagram: {err}");
+        if let Some(reply) = device.datagram(&datagram[..length]).await {
+            answer(&socket, &reply, peer).await;
+        }
+        if let Some(kept) = device.keeping.take() {
+            let socket = socket.clone();
+            keeping.spawn(async move {
+                match kept.await {
+                    Ok(reply) => answer(&socket, &reply, peer).await,
+                    Err(end) => tracing::debug!(%peer, "datagram: {end}"),
+                }
+            });
         }
         let Device { session, protocol, began, .. } = device;
         known.insert(peer, Known { session, protocol, began, last: now });
+    }
+}
+
+async fn answer(socket: &UdpSocket, reply: &[u8], peer: SocketAddr) {
+    if !reply.is_empty()
+        && let Err(err) = socket.send_to(reply, peer).await
+    {
+        tracing::debug!(%peer, "answering a datagram: {err}");
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use hardware_ports::Clock;
 use hardware_ports::sink::{GpsReport, Sink};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -164,11 +164,6 @@ impl GpsServer {
         self.counters.clone()
     }
 
-    /// What devices are asked to do; orders for other servers' devices wait until they expire.
-    pub fn orders(&self) -> Arc<Orders> {
-        self.orders.clone()
-    }
-
     /// Lets several servers share the orders of all devices.
     #[must_use]
     pub fn with_orders(self, orders: Arc<Orders>) -> Self {
@@ -200,10 +195,17 @@ impl GpsServer {
     }
 }
 
+/// Connections that wait to be accepted, as far as the system lets them (net.core.somaxconn): after an outage a whole fleet
+/// dials at once, and who finds no room here tries again only after a second, then three, then seven.
+const BACKLOG: u32 = 65_535;
+
 async fn open(transport: Transport, address: SocketAddr) -> std::io::Result<(Socket, SocketAddr)> {
     Ok(match transport {
         Transport::Tcp => {
-            let listener = TcpListener::bind(address).await?;
+            let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            let listener = socket.listen(BACKLOG)?;
             let bound = listener.local_addr()?;
             (Socket::Tcp(listener), bound)
         }

@@ -1,108 +1,66 @@
 //! What devices are asked to do: kept until they are there to hear it, sent again until they answer, forgotten when too old.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use models_domain::UtcMillis;
+use hardware_ports::orders::{OrderDesk, OrderShelf};
+use hardware_ports::sink::NotKept;
+use models_domain::order::{Given, Progress};
+use models_domain::{UtcMillis, VehicleId};
 use tokio::sync::watch;
 
 use crate::protocols::{Answer, Order};
 
 /// Orders of one device that wait or are not answered; a new one is refused when there are so many.
 pub const PER_DEVICE: usize = 16;
+/// The same, of all devices.
+pub const OPEN: usize = 16_384;
 /// Orders that are over and can still be read, of all devices; the oldest is forgotten first.
 pub const REMEMBERED: usize = 1024;
 /// So often an order is sent, at different connections, before it is given up.
 const ATTEMPTS: u8 = 3;
 
-/// One order and how far it got.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Unique among the orders that are not over; devices repeat it where their protocol can.
-    pub tag: u16,
-    pub device: String,
-    pub order: Order,
-    /// From then on it is not sent any more.
-    pub expires: UtcMillis,
-    pub state: State,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    Waiting,
-    Sent {
-        at: UtcMillis,
-        times: u8,
-    },
-    Answered {
-        at: UtcMillis,
-        text: String,
-    },
-    /// Not sent, or not answered, before it was too old.
-    Expired,
-    /// The protocol has no such order, or the device never answered.
-    Failed {
-        why: String,
-    },
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("device {device} has {PER_DEVICE} orders that it has not answered; wait until one expires")]
-pub struct TooMany {
-    pub device: String,
-}
-
 /// Shared by all connections.
-#[derive(Debug)]
 pub struct Orders {
     inner: Mutex<Inner>,
+    /// `None` keeps them in memory only.
+    shelf: Option<Arc<dyn OrderShelf>>,
     /// Orders that are not over: connections ask for the lock only when there are any.
     open: AtomicUsize,
     changed: watch::Sender<u64>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Inner {
-    open_by_device: HashMap<String, Vec<Entry>>,
-    over: std::collections::VecDeque<Entry>,
+    open_by_vehicle: HashMap<VehicleId, Vec<Entry>>,
+    over: VecDeque<Given>,
     last_tag: u16,
+}
+
+struct Entry {
+    /// Unique among the orders that are not over; devices repeat it where their protocol can.
+    tag: u16,
+    given: Given,
 }
 
 impl Default for Orders {
     fn default() -> Self {
-        Self { inner: Mutex::default(), open: AtomicUsize::new(0), changed: watch::Sender::new(0) }
+        Self {
+            inner: Mutex::default(),
+            shelf: None,
+            open: AtomicUsize::new(0),
+            changed: watch::Sender::new(0),
+        }
     }
 }
 
 impl Orders {
-    /// Keeps an order until the device hears it. Gives the tag under which its answer is found.
-    ///
-    /// # Errors
-    /// [`TooMany`] when the device has not answered what it was asked before.
-    pub fn submit(&self, device: &str, order: Order, expires: UtcMillis) -> Result<u16, TooMany> {
-        let tag = self.with(|inner| {
-            let open = inner.open_by_device.entry(device.to_owned()).or_default();
-            if open.len() >= PER_DEVICE {
-                return Err(TooMany { device: device.to_owned() });
-            }
-            // Zero means nothing to some devices.
-            inner.last_tag = inner.last_tag.checked_add(1).unwrap_or(1);
-            let tag = inner.last_tag;
-            let device = device.to_owned();
-            open.push(Entry { tag, device, order, expires, state: State::Waiting });
-            Ok(tag)
-        })?;
-        self.changed.send_modify(|count| *count += 1);
-        Ok(tag)
-    }
-
-    /// Of one device: those that are over first, each in the order in which it came.
-    pub fn of(&self, device: &str) -> Vec<Entry> {
-        self.with(|inner| {
-            let over = inner.over.iter().filter(|entry| entry.device == device);
-            over.chain(inner.open_by_device.get(device).into_iter().flatten()).cloned().collect()
-        })
+    /// Keeps every order on `shelf`, and goes on with those that `left` there.
+    pub fn on(shelf: Arc<dyn OrderShelf>, left: Vec<Given>) -> Self {
+        let orders = Self { shelf: Some(shelf), ..Self::default() };
+        orders.with(|inner| left.into_iter().for_each(|given| inner.take(given)));
+        orders
     }
 
     /// Tells connections that a new order has come.
@@ -113,162 +71,166 @@ impl Orders {
     /// What the device is to be sent now, in order. `connection_began` is when this connection did: what was sent before it is
     /// sent again.
     pub(super) fn due(&self, device: &str, connection_began: UtcMillis, now: UtcMillis) -> Vec<(u16, Order)> {
-        if self.open.load(Ordering::Relaxed) == 0 {
-            return Vec::new();
-        }
+        let Some(vehicle) = self.asked(device) else { return Vec::new() };
         self.with(|inner| {
             let mut due = Vec::new();
-            for entry in inner.open_by_device.get_mut(device).into_iter().flatten() {
-                let times = match entry.state {
-                    State::Waiting => 0,
-                    State::Sent { at, times } if at < connection_began => times,
-                    State::Sent { .. } | State::Answered { .. } | State::Expired | State::Failed { .. } => {
-                        continue;
-                    }
+            for entry in inner.open_by_vehicle.get_mut(&vehicle).into_iter().flatten() {
+                let times = match entry.given.progress {
+                    Progress::Waiting => 0,
+                    Progress::Sent { at, times } if at < connection_began => times,
+                    Progress::Sent { .. }
+                    | Progress::Answered { .. }
+                    | Progress::Expired
+                    | Progress::Failed { .. } => continue,
                 };
-                if entry.expires <= now {
-                    entry.state = State::Expired;
+                entry.given.progress = if entry.given.expires <= now {
+                    Progress::Expired
                 } else if times == ATTEMPTS {
-                    entry.state = State::Failed { why: format!("sent {times} times and never answered") };
+                    Progress::Failed { why: format!("sent {times} times and never answered") }
                 } else {
-                    entry.state = State::Sent { at: now, times: times + 1 };
-                    due.push((entry.tag, entry.order.clone()));
-                }
+                    due.push((entry.tag, entry.given.order.clone()));
+                    Progress::Sent { at: now, times: times + 1 }
+                };
+                self.note(&entry.given);
             }
-            inner.settle(device);
+            self.settle(inner, &vehicle);
             due
         })
     }
 
     pub(super) fn answered(&self, device: &str, answer: &Answer, now: UtcMillis) {
-        if self.open.load(Ordering::Relaxed) == 0 {
-            return;
-        }
+        let Some(vehicle) = self.asked(device) else { return };
         self.with(|inner| {
-            let entries = inner.open_by_device.get_mut(device);
-            let mut sent = entries.into_iter().flatten().filter(|e| matches!(e.state, State::Sent { .. }));
+            let entries = inner.open_by_vehicle.get_mut(&vehicle).into_iter().flatten();
+            let mut sent = entries.filter(|e| matches!(e.given.progress, Progress::Sent { .. }));
             let asked = match answer.tag {
                 Some(tag) => sent.find(|entry| entry.tag == tag),
                 None => sent.next(),
             };
             if let Some(entry) = asked {
-                entry.state = State::Answered { at: now, text: answer.text.clone() };
+                entry.given.progress = Progress::Answered { at: now, text: answer.text.clone() };
+                self.note(&entry.given);
             }
-            inner.settle(device);
+            self.settle(inner, &vehicle);
         });
     }
 
     pub(super) fn failed(&self, device: &str, tag: u16, why: &str) {
+        let Some(vehicle) = self.asked(device) else { return };
         self.with(|inner| {
-            for entry in inner.open_by_device.get_mut(device).into_iter().flatten() {
+            for entry in inner.open_by_vehicle.get_mut(&vehicle).into_iter().flatten() {
                 if entry.tag == tag {
-                    entry.state = State::Failed { why: why.to_owned() };
+                    entry.given.progress = Progress::Failed { why: why.to_owned() };
+                    self.note(&entry.given);
                 }
             }
-            inner.settle(device);
+            self.settle(inner, &vehicle);
         });
     }
 
-    /// Ends what is too old, of all devices: many never come back.
-    pub fn expire(&self, now: UtcMillis) {
-        self.with(|inner| {
-            let devices: Vec<String> = inner.open_by_device.keys().cloned().collect();
-            for device in devices {
-                for entry in inner.open_by_device.get_mut(&device).into_iter().flatten() {
-                    if entry.expires <= now && matches!(entry.state, State::Waiting | State::Sent { .. }) {
-                        entry.state = State::Expired;
-                    }
-                }
-                inner.settle(&device);
+    /// The vehicle of a device, if anybody is asked anything.
+    fn asked(&self, device: &str) -> Option<VehicleId> {
+        (self.open.load(Ordering::Relaxed) > 0).then(|| VehicleId::from_device(device).ok()).flatten()
+    }
+
+    /// An order that cannot be written again is still brought to its device; after a kill it is sent once more.
+    fn note(&self, given: &Given) {
+        if let Some(Err(err)) = self.shelf.as_ref().map(|shelf| shelf.keep(given)) {
+            tracing::error!("{err}");
+        }
+    }
+
+    /// Moves what is over out of the way.
+    fn settle(&self, inner: &mut Inner, vehicle: &VehicleId) {
+        let Some(open) = inner.open_by_vehicle.get_mut(vehicle) else { return };
+        inner
+            .over
+            .extend(open.extract_if(.., |entry| entry.given.progress.is_over()).map(|entry| entry.given));
+        if open.is_empty() {
+            inner.open_by_vehicle.remove(vehicle);
+        }
+        let too_many = inner.over.len().saturating_sub(REMEMBERED);
+        for forgotten in inner.over.drain(..too_many) {
+            if let Some(shelf) = &self.shelf {
+                shelf.forget(forgotten.id);
             }
-        });
+        }
     }
 
     fn with<R>(&self, work: impl FnOnce(&mut Inner) -> R) -> R {
         // A panic elsewhere leaves whole entries: they are taken as they are.
         let mut inner = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let done = work(&mut inner);
-        self.open.store(inner.open_by_device.values().map(Vec::len).sum(), Ordering::Relaxed);
+        self.open.store(inner.open_by_vehicle.values().map(Vec::len).sum(), Ordering::Relaxed);
         done
     }
 }
 
-impl Inner {
-    /// Moves what is over out of the way.
-    fn settle(&mut self, device: &str) {
-        let Some(open) = self.open_by_device.get_mut(device) else { return };
-        let is_open = |entry: &Entry| matches!(entry.state, State::Waiting | State::Sent { .. });
-        let over = open.extract_if(.., |entry| !is_open(entry));
-        self.over.extend(over);
-        if open.is_empty() {
-            self.open_by_device.remove(device);
+impl OrderDesk for Orders {
+    fn give(&self, given: Given) -> Result<(), NotKept> {
+        self.with(|inner| {
+            if inner.find(given.id).is_some() {
+                return Ok(());
+            }
+            let of_vehicle = inner.open_by_vehicle.get(&given.vehicle).map_or(0, Vec::len);
+            let of_all: usize = inner.open_by_vehicle.values().map(Vec::len).sum();
+            if of_vehicle >= PER_DEVICE || of_all >= OPEN {
+                return Err(NotKept(format!(
+                    "{} has {of_vehicle} orders that it has not answered (all devices together {of_all}); wait until one expires",
+                    given.vehicle
+                )));
+            }
+            if let Some(shelf) = &self.shelf {
+                shelf.keep(&given)?;
+            }
+            inner.take(given);
+            Ok(())
+        })?;
+        self.changed.send_modify(|count| *count += 1);
+        Ok(())
+    }
+
+    fn look(&self, id: u64) -> Option<Given> {
+        self.with(|inner| inner.find(id).cloned())
+    }
+
+    fn expire(&self, now: UtcMillis) {
+        if self.open.load(Ordering::Relaxed) == 0 {
+            return;
         }
-        let too_many = self.over.len().saturating_sub(REMEMBERED);
-        self.over.drain(..too_many);
+        self.with(|inner| {
+            let vehicles: Vec<VehicleId> = inner.open_by_vehicle.keys().cloned().collect();
+            for vehicle in vehicles {
+                for entry in inner.open_by_vehicle.get_mut(&vehicle).into_iter().flatten() {
+                    if entry.given.expires <= now && !entry.given.progress.is_over() {
+                        entry.given.progress = Progress::Expired;
+                        self.note(&entry.given);
+                    }
+                }
+                self.settle(inner, &vehicle);
+            }
+        });
+    }
+}
+
+impl Inner {
+    fn take(&mut self, given: Given) {
+        if given.progress.is_over() {
+            self.over.push_back(given);
+            return;
+        }
+        // Zero means nothing to some devices.
+        self.last_tag = self.last_tag.checked_add(1).unwrap_or(1);
+        let entry = Entry { tag: self.last_tag, given };
+        self.open_by_vehicle.entry(entry.given.vehicle.clone()).or_default().push(entry);
+    }
+
+    fn find(&self, id: u64) -> Option<&Given> {
+        let open = self.open_by_vehicle.values().flatten().map(|entry| &entry.given);
+        open.chain(&self.over).find(|given| given.id == id)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HOUR: UtcMillis = UtcMillis(3_600_000);
-    const BEGAN: UtcMillis = UtcMillis(1_000);
-
-    fn text(text: &str) -> Order {
-        Order::Text(text.to_owned())
-    }
-
-    fn states(orders: &Orders) -> Vec<State> {
-        orders.of("a").into_iter().map(|entry| entry.state).collect()
-    }
-
-    #[test]
-    fn waits_is_sent_once_a_connection_and_is_answered() {
-        let orders = Orders::default();
-        let first = orders.submit("a", text("one"), HOUR).unwrap();
-        let second = orders.submit("a", text("two"), HOUR).unwrap();
-        assert!(orders.due("b", BEGAN, BEGAN).is_empty());
-        assert_eq!(orders.due("a", BEGAN, UtcMillis(2_000)), [(first, text("one")), (second, text("two"))]);
-        assert!(orders.due("a", BEGAN, UtcMillis(3_000)).is_empty());
-        // It comes again: what it has not answered is sent again.
-        orders.answered("a", &Answer { tag: Some(second), text: "ok".to_owned() }, UtcMillis(4_000));
-        assert_eq!(orders.due("a", UtcMillis(5_000), UtcMillis(6_000)), [(first, text("one"))]);
-        // Without a tag, the oldest that was sent.
-        orders.answered("a", &Answer { tag: None, text: "done".to_owned() }, UtcMillis(7_000));
-        let answered = |at, text: &str| State::Answered { at: UtcMillis(at), text: text.to_owned() };
-        assert_eq!(states(&orders), [answered(4_000, "ok"), answered(7_000, "done")]);
-    }
-
-    #[test]
-    fn too_old_too_often_too_many() {
-        let orders = Orders::default();
-        orders.submit("a", text("old"), UtcMillis(1_500)).unwrap();
-        assert!(orders.due("a", BEGAN, UtcMillis(1_500)).is_empty());
-        orders.submit("a", text("deaf"), HOUR).unwrap();
-        for connection in 2..6 {
-            orders.due("a", UtcMillis(connection * 10_000), UtcMillis(connection * 10_000 + 1));
-        }
-        assert!(
-            matches!(&states(&orders)[..], [State::Expired, State::Failed { .. }]),
-            "{:?}",
-            states(&orders)
-        );
-        for _ in 0..PER_DEVICE {
-            orders.submit("a", text("many"), HOUR).unwrap();
-        }
-        assert!(orders.submit("a", text("many"), HOUR).is_err());
-        orders.expire(HOUR);
-        assert!(orders.submit("a", text("many"), HOUR).is_ok());
-    }
-
-    #[test]
-    fn what_is_over_is_bounded() {
-        let orders = Orders::default();
-        for n in 0..REMEMBERED as u64 + 10 {
-            orders.submit(&format!("d{n}"), text("x"), UtcMillis(1)).unwrap();
-        }
-        orders.expire(HOUR);
-        assert_eq!(orders.with(|inner| inner.over.len()), REMEMBERED);
-    }
-}
+#[path = "orders_tests.rs"]
+mod tests;

@@ -33,6 +33,11 @@ impl Recent {
         self.newest(limits)
     }
 
+    /// Whether a report is older than all that are kept, so that it changes nothing.
+    pub fn is_past(&self, at: UtcMillis) -> bool {
+        self.by_time.len() >= KEPT && self.by_time.first_key_value().is_some_and(|(oldest, _)| at < *oldest)
+    }
+
     /// The newest report that is believed.
     pub fn newest(&self, limits: &Limits) -> Option<Fix> {
         let reports: Vec<Report> = self.by_time.values().flatten().cloned().collect();

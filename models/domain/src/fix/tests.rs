@@ -21,6 +21,7 @@ fn report(second: i64, east_m: f64) -> Report {
         altitude: None,
         valid: true,
         protocol: "gt06".to_owned(),
+        told: crate::transit::Told::default(),
     };
     Report { fix, taken_back: false }
 }

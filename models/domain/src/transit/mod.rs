@@ -41,4 +41,17 @@ pub struct Fix {
     pub valid: bool,
     /// Protocol that brought it, such as `gt06`.
     pub protocol: String,
+    pub told: Told,
+}
+
+/// What a tracker tells of its vehicle beside the place; `None` where it says nothing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Told {
+    /// Any door for passengers.
+    pub doors_open: Option<bool>,
+    pub engine_on: Option<bool>,
+    /// The driver calls for help.
+    pub sos: bool,
+    /// Who has signed on, by the card or the number that the device read.
+    pub driver: Option<String>,
 }

@@ -4,7 +4,7 @@ use models_domain::count::{Direction, LineCrossing};
 use models_domain::event::{CameraStats, Link, LinkState, RuleEvent};
 use models_domain::geo::LatLon;
 use models_domain::signal::{GroupStates, SignalAlarm};
-use models_domain::transit::Fix;
+use models_domain::transit::{Fix, Told};
 use models_domain::{
     BBox, Class, Degrees, DurationMs, Event, EventBody, EventId, Meters, MetersPerSecond, Seq, TrackId,
     UtcMillis,
@@ -176,6 +176,10 @@ pub fn fix_to_wire(fix: &Fix) -> v1::Fix {
         altitude_m: fix.altitude.map(|m| m.0),
         valid: fix.valid,
         protocol: fix.protocol.clone(),
+        doors_open: fix.told.doors_open,
+        engine_on: fix.told.engine_on,
+        sos: fix.told.sos,
+        driver: fix.told.driver.clone(),
     }
 }
 
@@ -196,6 +200,7 @@ pub fn fix_from_wire(m: v1::Fix) -> Result<Fix, BadMessage> {
         altitude: m.altitude_m.map(Meters),
         valid: m.valid,
         protocol: m.protocol,
+        told: Told { doors_open: m.doors_open, engine_on: m.engine_on, sos: m.sos, driver: m.driver },
     })
 }
 

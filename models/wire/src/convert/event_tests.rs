@@ -59,6 +59,12 @@ fn bodies() -> Vec<EventBody> {
         altitude: None,
         valid: true,
         protocol: "gt06".into(),
+        told: models_domain::transit::Told {
+            doors_open: Some(true),
+            engine_on: Some(false),
+            sos: true,
+            driver: Some("790012345678".into()),
+        },
     };
     let groups = GroupStates {
         groups: "1eBN".into(),

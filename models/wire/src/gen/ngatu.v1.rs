@@ -162,6 +162,17 @@ pub struct Fix {
     pub valid: bool,
     #[prost(string, tag = "10")]
     pub protocol: ::prost::alloc::string::String,
+    /// What the device tells of its vehicle; unset where it says nothing.
+    #[prost(bool, optional, tag = "11")]
+    pub doors_open: ::core::option::Option<bool>,
+    #[prost(bool, optional, tag = "12")]
+    pub engine_on: ::core::option::Option<bool>,
+    /// The driver calls for help.
+    #[prost(bool, tag = "13")]
+    pub sos: bool,
+    /// Who has signed on, by the card or the number that the device read.
+    #[prost(string, optional, tag = "14")]
+    pub driver: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Signal {
@@ -739,6 +750,52 @@ pub struct TrackZone {
     #[prost(sint32, tag = "3")]
     pub to_ms: i32,
 }
+/// Orders for trackers. Query key: city/v1/<gateway>/tracker-orders. The hall sends those that are not over, again and again:
+/// the gateway takes each once, and answers how far all of them got.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TrackerOrders {
+    #[prost(message, repeated, tag = "1")]
+    pub orders: ::prost::alloc::vec::Vec<TrackerOrder>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TrackerOrder {
+    /// Never given twice.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    #[prost(string, tag = "2")]
+    pub vehicle: ::prost::alloc::string::String,
+    /// From then on it is not sent any more.
+    #[prost(int64, tag = "6")]
+    pub expires_ms: i64,
+    #[prost(enumeration = "TrackerOrderProgress", tag = "7")]
+    pub progress: i32,
+    /// When it was sent or answered.
+    #[prost(int64, tag = "8")]
+    pub at_ms: i64,
+    #[prost(uint32, tag = "9")]
+    pub times_sent: u32,
+    /// The device's answer, or why it failed.
+    #[prost(string, tag = "10")]
+    pub said: ::prost::alloc::string::String,
+    #[prost(oneof = "tracker_order::Order", tags = "3, 4, 5")]
+    pub order: ::core::option::Option<tracker_order::Order>,
+}
+/// Nested message and enum types in `TrackerOrder`.
+pub mod tracker_order {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Order {
+        /// Report the position now.
+        #[prost(message, tag = "3")]
+        Locate(super::Locate),
+        #[prost(uint32, tag = "4")]
+        ReportEveryS(u32),
+        /// A line of the maker's own command language, or a text to be shown.
+        #[prost(string, tag = "5")]
+        Text(::prost::alloc::string::String),
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Locate {}
 /// How much of a stream is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -899,6 +956,44 @@ impl Colour {
             "COLOUR_BLUE" => Some(Self::Blue),
             "COLOUR_PURPLE" => Some(Self::Purple),
             "COLOUR_BROWN" => Some(Self::Brown),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum TrackerOrderProgress {
+    Unspecified = 0,
+    Waiting = 1,
+    Sent = 2,
+    Answered = 3,
+    Expired = 4,
+    Failed = 5,
+}
+impl TrackerOrderProgress {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "TRACKER_ORDER_PROGRESS_UNSPECIFIED",
+            Self::Waiting => "TRACKER_ORDER_PROGRESS_WAITING",
+            Self::Sent => "TRACKER_ORDER_PROGRESS_SENT",
+            Self::Answered => "TRACKER_ORDER_PROGRESS_ANSWERED",
+            Self::Expired => "TRACKER_ORDER_PROGRESS_EXPIRED",
+            Self::Failed => "TRACKER_ORDER_PROGRESS_FAILED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "TRACKER_ORDER_PROGRESS_UNSPECIFIED" => Some(Self::Unspecified),
+            "TRACKER_ORDER_PROGRESS_WAITING" => Some(Self::Waiting),
+            "TRACKER_ORDER_PROGRESS_SENT" => Some(Self::Sent),
+            "TRACKER_ORDER_PROGRESS_ANSWERED" => Some(Self::Answered),
+            "TRACKER_ORDER_PROGRESS_EXPIRED" => Some(Self::Expired),
+            "TRACKER_ORDER_PROGRESS_FAILED" => Some(Self::Failed),
             _ => None,
         }
     }

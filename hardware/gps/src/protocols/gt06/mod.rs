@@ -16,7 +16,7 @@ use self::frame::{Frame, Framed, sealed};
 use super::bytes::{Reader, hex};
 use super::detect;
 use super::when::{Zone, fields, utc_of_bytes};
-use super::{Decoded, Fix, Framing, Message, Protocol, Session, Source};
+use super::{Decoded, Fix, Framing, Message, Protocol, Session, Source, Told};
 
 pub(super) const PROTOCOL: Protocol = Protocol {
     name: "gt06",
@@ -42,6 +42,7 @@ fn decode(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded {
             used,
             fixes: fix.into_iter().collect(),
             reply: reply(&frame, now),
+            answers_by_number: true,
             note,
             answer: orders::answer(&frame),
             warning: frame.damage,
@@ -141,6 +142,7 @@ fn content(session: &mut Session, frame: &Frame<'_>) -> Result<(&'static str, Op
     match fix {
         Some(mut fix) => {
             fix.device.clone_from(&session.device);
+            fix.told = told(frame);
             if frame.kind == 0x31 && frame.length == 0x2a {
                 // This variant ends with the altitude.
                 let tail = frame.body.last_chunk().copied().map(i16::from_be_bytes);
@@ -170,6 +172,26 @@ fn login(session: &mut Session, frame: &Frame<'_>) -> Result<(), String> {
         _ => None,
     };
     Ok(())
+}
+
+/// What alarms and positions of the common kinds say behind place (18) and cell. Alarms: length of the cell (1) and the cell,
+/// then the state (bit 1 ignition, bits 3-5 alarm, 4 of them for help), voltage, signal, alarm (1 for help). Kind 22: the cell
+/// without its length (8), then the ignition.
+fn told(frame: &Frame<'_>) -> Told {
+    let at = |place: usize| frame.body.get(place).copied();
+    match (frame.extended, frame.kind) {
+        (false, 0x16 | 0x26) if at(18) == Some(9) => {
+            let state = at(27);
+            let engine_on = state.map(|state| state & 2 != 0);
+            let sos = state.is_some_and(|state| state >> 3 & 7 == 4) || at(30) == Some(1);
+            Told { engine_on, sos, ..Told::default() }
+        }
+        (false, 0x22) if begins_with_block(frame.body) => match at(26) {
+            Some(ignition @ (0 | 1)) => Told { engine_on: Some(ignition == 1), ..Told::default() },
+            Some(_) | None => Told::default(),
+        },
+        _ => Told::default(),
+    }
 }
 
 /// Fifteen digits behind a zero, in the first eight bytes.
@@ -249,6 +271,7 @@ fn fix(at: UtcMillis, (lat, lon): (u32, u32), kmh: f64, flags: u16) -> Result<Fi
         course: Some(Degrees(f64::from(flags & 0x3ff))),
         altitude: None,
         valid: flags & 0x1000 != 0,
+        told: Told::default(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! Messages made for this project, byte by byte as makers' manuals lay them out.
 
-use super::super::testing::{finds_back, lines, survives};
+use super::super::testing::{finds_back, lines, survives, told};
 use super::super::{Order, Session, Zones};
 use super::PROTOCOL;
 use super::frame::{crc16_x25, sealed};
@@ -207,4 +207,26 @@ fn orders_and_answers() {
     assert_eq!(order(Order::Locate), sealed(false, 0x80, &[&[10][..], &[0, 0, 0, 7], b"WHERE#"].concat(), 7));
     let answer = sealed(false, 0x15, &[&[6][..], &[0, 0, 0, 7], b"OK", &[0, 2]].concat(), 7);
     check(&[answer], &["answer to a command", "answered: OK"]);
+}
+
+#[test]
+fn ignition_and_the_call_for_help() {
+    let cell = [1, 0xc4, 4, 0x27, 0x10, 0, 0x1a, 0x2b];
+    let with = |rest: &[u8]| [&block()[..], rest].concat();
+    let alarm = |state: u8, alarm: u8| {
+        sealed(false, 0x26, &with(&[&[9], &cell[..], &[state, 4, 3, alarm, 2]].concat()), 2)
+    };
+    let position = |ignition: u8| sealed(false, 0x22, &with(&[&cell[..], &[ignition, 0, 0]].concat()), 3);
+    let day = [
+        login(),
+        position(1),
+        position(0),
+        alarm(0b0010_0010, 0),
+        alarm(0b0000_0000, 1),
+        alarm(0b0001_0010, 3),
+        sealed(false, 0x12, &block(), 4),
+    ];
+    let want = ["engine on", "engine off", "engine on, sos", "engine off, sos", "engine on", ""];
+    assert_eq!(told(&PROTOCOL, &day.concat()), want);
+    day[1..].iter().for_each(|message| survives(&PROTOCOL, message));
 }

@@ -3,6 +3,7 @@
 use models_domain::geo::LatLon;
 use models_domain::{Degrees, MetersPerSecond, UtcMillis};
 
+use super::super::Told;
 use super::super::bytes::Reader;
 use super::super::when::{Zone, utc};
 use super::Fix;
@@ -42,6 +43,7 @@ fn sentence(zone: Zone, facts: &str) -> Option<Fix> {
         course,
         altitude: None,
         valid: true,
+        told: Told::default(),
     })
 }
 

@@ -3,6 +3,7 @@
 use models_domain::geo::LatLon;
 use models_domain::{Degrees, Meters, MetersPerSecond};
 
+use super::super::Told;
 use super::super::bytes::{Reader, bcd, hex};
 use super::super::when::{Zone, utc, utc_of_bcd};
 use super::Fix;
@@ -12,12 +13,20 @@ const VALID: u32 = 1 << 1;
 const SOUTH: u32 = 1 << 2;
 const WEST: u32 = 1 << 3;
 
+/// Bits of the alarm word (table 24): the emergency button is pressed.
+const EMERGENCY: u32 = 1;
+/// Further bits of the status word: the ignition, and doors at the front, in the middle, at the rear and one more; not the
+/// driver's own.
+const IGNITION: u32 = 1;
+const DOORS: u32 = 1 << 13 | 1 << 14 | 1 << 15 | 1 << 17;
+
 /// 0x0200: alarm (4), status (4), latitude (4), longitude (4), altitude in m (2), speed in 0.1 km/h (2), course (2), date in
 /// BCD (6), further items. `None` when the device has no time yet.
 pub(super) fn standard(zone: Zone, body: &[u8]) -> Result<Option<Fix>, String> {
     let mut body = Reader::new(body);
-    body.take(4)?;
-    full(zone, &mut body)
+    let alarm = body.u32()?;
+    let fix = full(zone, &mut body)?;
+    Ok(fix.map(|fix| Fix { told: Told { sos: alarm & EMERGENCY != 0, ..fix.told }, ..fix }))
 }
 
 /// From the status to the date.
@@ -36,6 +45,7 @@ fn full(zone: Zone, body: &mut Reader<'_>) -> Result<Option<Fix>, String> {
         course: Some(motion.course),
         altitude: Some(motion.altitude),
         valid: place.valid,
+        told: place.told,
     }))
 }
 
@@ -74,6 +84,7 @@ pub(super) fn transparent(zone: Zone, body: &[u8]) -> Result<Option<Fix>, String
                 course: Some(motion.course),
                 altitude: Some(motion.altitude),
                 valid: true,
+                told: Told::default(),
             }))
         }
         _ => Ok(None),
@@ -120,6 +131,7 @@ fn engine(zone: Zone, body: &mut Reader<'_>) -> Result<Option<Fix>, String> {
         course: None,
         altitude: None,
         valid: place.valid,
+        told: Told::default(),
     }))
 }
 
@@ -151,12 +163,14 @@ pub(super) fn short(body: &[u8]) -> Result<Fix, String> {
         course: Some(Degrees(f64::from(body.u8()?) * 2.0)),
         altitude: None,
         valid: flags & 1 != 0,
+        told: Told::default(),
     })
 }
 
 struct Place {
     position: LatLon,
     valid: bool,
+    told: Told,
 }
 
 impl Place {
@@ -167,7 +181,12 @@ impl Place {
             Ok(if status & negative == 0 { size } else { -size })
         };
         let position = LatLon::new(degrees(SOUTH)?, degrees(WEST)?);
-        Ok(Self { position: Fix::on_earth(position)?, valid: status & VALID != 0 })
+        let told = Told {
+            doors_open: Some(status & DOORS != 0),
+            engine_on: Some(status & IGNITION != 0),
+            ..Told::default()
+        };
+        Ok(Self { position: Fix::on_earth(position)?, valid: status & VALID != 0, told })
     }
 }
 

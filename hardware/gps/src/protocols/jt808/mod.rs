@@ -48,7 +48,8 @@ fn decode(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded {
     });
     match done {
         Ok((note, fixes, reply)) => {
-            Decoded::Message(Message { used, fixes, reply, note, warning: damage, answer })
+            let answers_by_number = true;
+            Decoded::Message(Message { used, fixes, reply, answers_by_number, note, warning: damage, answer })
         }
         Err(why) => Decoded::Bad { used, why },
     }
@@ -177,7 +178,7 @@ fn part(
 }
 
 fn whole(
-    session: &Session,
+    session: &mut Session,
     header: &Header,
     body: &[u8],
     acknowledge: Vec<u8>,
@@ -195,8 +196,15 @@ fn whole(
         0x5501 | 0x5502 => vec![location::short(body)?],
         _ => Vec::new(),
     };
+    if header.kind == 0x0702 {
+        session.driver = driver(body)?;
+    }
     for fix in &mut fixes {
         fix.device.clone_from(&session.device);
+        // Stored positions may be of the driver before.
+        if header.kind == 0x0200 {
+            fix.told.driver.clone_from(&session.driver);
+        }
     }
     Ok((note(header.kind), fixes, reply(header, acknowledge, now)))
 }
@@ -219,6 +227,21 @@ fn reply(header: &Header, acknowledge: Vec<u8>, now: UtcMillis) -> Vec<u8> {
         0x5501 | 0x5502 | 0x0001 | 0x0104 | 0x0201 | 0x0302 | 0x0500 | 0x0700 | 0x0802 | 0x0805 => Vec::new(),
         _ => acknowledge,
     }
+}
+
+/// 0x0702 (§8.36): card in (1) or out (2), date (6), and of a card that could be read: 0, length and letters of the name, the
+/// certificate's number (20). Devices of 2011 send something else, which names nobody.
+fn driver(body: &[u8]) -> Result<Option<String>, String> {
+    let mut body = Reader::new(body);
+    let in_or_out = body.u8()?;
+    body.take(6)?;
+    if in_or_out != 1 || body.u8()? != 0 {
+        return Ok(None);
+    }
+    let length = usize::from(body.u8()?);
+    body.take(length)?;
+    let number = String::from_utf8_lossy(body.take(20)?).trim_matches(['\0', ' ']).to_owned();
+    Ok((!number.is_empty() && number.bytes().all(|b| b.is_ascii_graphic())).then_some(number))
 }
 
 fn note(kind: u16) -> &'static str {

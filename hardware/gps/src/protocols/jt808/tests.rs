@@ -1,6 +1,6 @@
 //! Messages made for this project, byte by byte as JT/T 808 lays them out.
 
-use super::super::testing::{finds_back, lines, survives};
+use super::super::testing::{finds_back, lines, survives, told};
 use super::super::{Order, Session, Source};
 use super::PROTOCOL;
 use super::frame::sealed;
@@ -230,4 +230,39 @@ fn orders_and_answers() {
     assert_eq!(order(Order::Text("Hello".to_owned())), message(0x8300, 5, b"\x0cHello"));
     assert!(orders::encode(&session, &Order::Text("Xin chào".to_owned()), 5).is_err());
     check(&[message(0x0001, 9, &[0, 5, 0x82, 0x01, 0])], &["general answer", "answered: 8201 done"]);
+}
+
+#[test]
+fn doors_ignition_emergency_and_the_driver() {
+    let said = |alarm: u32, status: u32| {
+        let mut body = location();
+        body[..4].copy_from_slice(&alarm.to_be_bytes());
+        body[4..8].copy_from_slice(&status.to_be_bytes());
+        message(0x0200, 1, &body)
+    };
+    // Card in on 2025-05-14, read, "An", its number.
+    let mut card = vec![1, 0x25, 5, 0x14, 0x21, 0x12, 0x38, 0, 2, b'A', b'n'];
+    card.extend(b"790012345678\0\0\0\0\0\0\0\0");
+    let mut out = card.clone();
+    out[0] = 2;
+    let stored = [&[0, 1, 1][..], &[0, 28], &location()[..28]].concat();
+    let day = [
+        said(0, 2),
+        message(0x0702, 2, &card),
+        said(1, 3 | 1 << 13),
+        // The driver's own door; and what was stored may be of somebody else.
+        said(0, 3 | 1 << 16),
+        message(0x0704, 3, &stored),
+        message(0x0702, 4, &out),
+        said(2, 3 | 1 << 15),
+    ];
+    let want = [
+        "doors shut, engine off",
+        "doors open, engine on, sos, 790012345678",
+        "doors shut, engine on, 790012345678",
+        "doors shut, engine on",
+        "doors open, engine on",
+    ];
+    assert_eq!(told(&PROTOCOL, &day.concat()), want);
+    survives(&PROTOCOL, &day[1]);
 }

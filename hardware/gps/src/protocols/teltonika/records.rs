@@ -1,9 +1,9 @@
-//! Records of Teltonika's codecs: time, position, then values of the inputs, which are skipped.
+//! Records of Teltonika's codecs: time, position, then values of the inputs.
 
 use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis};
 
-use super::super::Fix;
-use super::super::bytes::{Reader, Short};
+use super::super::bytes::{Reader, Short, hex};
+use super::super::{Fix, Told};
 
 /// 2007-01-01 in Unix seconds: codec 7 counts from there.
 const YEAR_2007: i64 = 1_167_609_600;
@@ -37,22 +37,52 @@ fn long(codec: u8, longest: usize, reader: &mut Reader<'_>) -> Result<Option<Fix
     reader.take(1)?;
     let (lon, lat) = (reader.i32()?, reader.i32()?);
     let (altitude, course, satellites, kmh) = (reader.i16()?, reader.u16()?, reader.u8()?, reader.u16()?);
-    let kmh = inputs(codec, longest, reader)?.unwrap_or(kmh);
+    let Inputs { speed, told } = inputs(codec, longest, reader)?;
+    let kmh = speed.unwrap_or(kmh);
     Ok(Fix::at(UtcMillis(at), f64::from(lat) / 1e7, f64::from(lon) / 1e7).ok().map(|fix| Fix {
         altitude: Some(Meters(f64::from(altitude))),
         course: Some(Degrees(f64::from(course))),
         speed: MetersPerSecond::from_kmh(f64::from(kmh)),
         valid: satellites != 0,
+        told,
         ..fix
     }))
 }
 
 /// Number of the value that holds the speed by the source that the device is set to, in km/h. Only of devices that write values
 /// of 16 bytes it is taken: of others the speed beside the position is the one of that moment.
-const SPEED: [u8; 2] = [0, 24];
+const SPEED: u16 = 24;
+/// Values by number: ignition (1 byte), alarm button (1), doors by the vehicle's own bus (2, one bit a door), the driver's
+/// iButton (8).
+const IGNITION: u16 = 239;
+const ALARM: u16 = 236;
+const DOORS: u16 = 90;
+const IBUTTON: u16 = 78;
 
-/// Values of 1, 2, 4 and 8 bytes, and in codec 8E of any length; each group counts its own. Gives the value [`SPEED`].
-fn inputs(codec: u8, longest: usize, reader: &mut Reader<'_>) -> Result<Option<u16>, String> {
+/// What the inputs say.
+#[derive(Default)]
+struct Inputs {
+    speed: Option<u16>,
+    told: Told,
+}
+
+impl Inputs {
+    fn note(&mut self, id: u16, value: &[u8], longest: usize) {
+        match (id, value) {
+            (SPEED, &[high, low]) if longest == 16 => {
+                self.speed = self.speed.or(Some(u16::from_be_bytes([high, low])));
+            }
+            (IGNITION, &[on]) => self.told.engine_on = Some(on != 0),
+            (ALARM, &[pressed]) => self.told.sos = pressed != 0,
+            (DOORS, &[high, low]) => self.told.doors_open = Some(high != 0 || low != 0),
+            (IBUTTON, key @ &[_, _, _, _, _, _, _, _]) if *key != [0; 8] => self.told.driver = Some(hex(key)),
+            _ => {}
+        }
+    }
+}
+
+/// Values of 1, 2, 4 and 8 bytes, and in codec 8E of any length; each group counts its own.
+fn inputs(codec: u8, longest: usize, reader: &mut Reader<'_>) -> Result<Inputs, String> {
     let wide_counts = codec == 0x8e;
     let wide_ids = codec != 8;
     let number = |reader: &mut Reader<'_>, wide: bool| -> Result<usize, Short> {
@@ -64,14 +94,14 @@ fn inputs(codec: u8, longest: usize, reader: &mut Reader<'_>) -> Result<Option<u
         reader.take(1)?;
     }
     number(reader, wide_counts)?;
-    let mut speed = None;
+    let mut found = Inputs::default();
     for size in [1, 2, 4, 8, 16].into_iter().filter(|size| *size <= longest) {
         let count = number(reader, wide_counts)?;
         let id = if wide_ids { 2 } else { 1 };
-        let values = reader.take(count * (id + size))?;
-        if size == 2 && longest == 16 {
-            let mut found = values.chunks_exact(id + size).filter(|value| value[..id] == SPEED[2 - id..]);
-            speed = found.next().map(|value| u16::from_be_bytes([value[id], value[id + 1]]));
+        for value in reader.take(count * (id + size))?.chunks_exact(id + size) {
+            let (name, value) = value.split_at(id);
+            let name = name.iter().fold(0_u16, |name, byte| name << 8 | u16::from(*byte));
+            found.note(name, value, longest);
         }
     }
     if codec == 0x8e {
@@ -81,7 +111,7 @@ fn inputs(codec: u8, longest: usize, reader: &mut Reader<'_>) -> Result<Option<u
             reader.take(length)?;
         }
     }
-    Ok(speed)
+    Ok(found)
 }
 
 /// Codec 7: seconds (4), a mask of what follows: 0 position, 1 to 3 values of 1, 2 and 4 bytes.

@@ -1,6 +1,6 @@
 //! Packets made for this project from the maker's description of its codecs.
 
-use super::super::testing::{finds_back, lines, survives};
+use super::super::testing::{finds_back, lines, survives, told};
 use super::super::{Order, Session, Source};
 use super::{PROTOCOL, encode};
 use crate::protocols::bytes::crc16_arc;
@@ -113,4 +113,18 @@ fn damage_says_why_and_is_left_behind() {
     let got = lines(&PROTOCOL, &mut Session::default(), &broken);
     assert!(got[0].starts_with("bad: checksum 0x"), "{}", got[0]);
     finds_back(&PROTOCOL, &codec_8());
+}
+
+#[test]
+fn inputs_that_tell_of_the_vehicle() {
+    let io = [236, 5, 2, 239, 1, 236, 1, 1, 90, 1, 0, 0, 1, 78, 1, 0, 0, 0x1d, 0x2e, 0x3f, 0, 9];
+    let off = [0, 2, 1, 239, 0, 1, 90, 0, 0, 0, 0];
+    let data = [&[8, 2][..], &position(), &io, &position(), &off, &[2]].concat();
+    let want = ["doors open, engine on, sos, 0100001d2e3f0009", "doors shut, engine off"];
+    assert_eq!(told(&PROTOCOL, &[login(), packet(&data)].concat()), want);
+    // Codec 8E: numbers and counts of two bytes.
+    let io = [0, 0, 0, 1, 0, 1, 0, 239, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    let data = [&[0x8e, 1][..], &position(), &io, &[1]].concat();
+    assert_eq!(told(&PROTOCOL, &[login(), packet(&data)].concat()), ["engine on"]);
+    survives(&PROTOCOL, &packet(&data));
 }

@@ -14,7 +14,7 @@ use prost::Message as _;
 
 pub use self::messages::*;
 use super::when::Zone;
-use super::{Decoded, Fix, Framing, Message, Protocol, Session};
+use super::{Decoded, Fix, Framing, Message, Protocol, Session, Told};
 
 pub(super) const PROTOCOL: Protocol = Protocol {
     name: "ufms",
@@ -114,7 +114,12 @@ pub(crate) fn fixes(message: &BaseMessage) -> Result<Vec<Fix>, String> {
         Kind::WayPoint => message
             .way_point
             .iter()
-            .map(|p| fix(&p.vehicle, p.datetime, (p.x, p.y), p.speed, p.heading, p.z))
+            .map(|p| {
+                let fix = fix(&p.vehicle, p.datetime, (p.x, p.y), p.speed, p.heading, p.z)?;
+                let driver = p.driver.clone().filter(|driver| !driver.trim().is_empty());
+                let told = Told { doors_open: p.door, engine_on: p.ignition, sos: false, driver };
+                Ok(Fix { told, ..fix })
+            })
             .collect(),
         Kind::BusWayPoint => message.bus_way_point.iter().map(bus_fix).collect(),
         Kind::BusWayPoints => {
@@ -134,7 +139,14 @@ pub(crate) fn fixes(message: &BaseMessage) -> Result<Vec<Fix>, String> {
 }
 
 fn bus_fix(p: &BusWayPoint) -> Result<Fix, String> {
-    fix(&p.vehicle, p.datetime, (p.x, p.y), p.speed, p.heading, p.z)
+    let fix = fix(&p.vehicle, p.datetime, (p.x, p.y), p.speed, p.heading, p.z)?;
+    let doors_open = match (p.door_up, p.door_down) {
+        (None, None) => None,
+        (up, down) => Some(up == Some(true) || down == Some(true)),
+    };
+    let driver = p.driver.clone().filter(|driver| !driver.trim().is_empty());
+    let told = Told { doors_open, engine_on: p.ignition, sos: p.sos == Some(true), driver };
+    Ok(Fix { told, ..fix })
 }
 
 fn fix(
@@ -164,5 +176,6 @@ fn fix(
         altitude: z.filter(finite).map(|z| Meters(f64::from(z))),
         // The interface carries only positions that the sender trusts.
         valid: true,
+        told: Told::default(),
     })
 }

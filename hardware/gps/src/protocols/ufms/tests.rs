@@ -1,6 +1,6 @@
 //! Messages made for this project.
 
-use super::super::testing::{lines, survives};
+use super::super::testing::{lines, survives, told};
 use super::super::{Session, named};
 use super::*;
 
@@ -79,4 +79,31 @@ fn recorded_vectors_are_written_back_byte_for_byte() {
         assert!(matches!(decoded, Decoded::Message(_)), "{}: {decoded:?}", vector["name"]);
         survives(&PROTOCOL, &bytes);
     }
+}
+
+#[test]
+fn doors_ignition_sos_and_the_driver() {
+    let open = BusWayPoint {
+        driver: Some("790012345678".to_owned()),
+        door_down: Some(true),
+        ignition: Some(true),
+        sos: Some(true),
+        ..point(1_747_231_958)
+    };
+    let silent = BusWayPoint { door_up: None, ..point(1_747_231_968) };
+    let list = BusWayPoints { events: vec![open, point(1_747_231_963), silent] };
+    let list = BaseMessage { msg_type: 104, bus_way_points: Some(list), ..BaseMessage::default() };
+    let want = ["doors open, engine on, sos, 790012345678", "doors shut", ""];
+    assert_eq!(told(&PROTOCOL, &list.write()), want);
+    let any = WayPoint {
+        vehicle: "29B-1".to_owned(),
+        datetime: 1_747_231_958,
+        x: 105.852,
+        y: 21.028,
+        door: Some(true),
+        ignition: Some(false),
+        ..WayPoint::default()
+    };
+    let any = BaseMessage { msg_type: 100, way_point: Some(any), ..BaseMessage::default() };
+    assert_eq!(told(&PROTOCOL, &any.write()), ["doors open, engine off"]);
 }

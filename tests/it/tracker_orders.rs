@@ -1,0 +1,150 @@
+//! An order for a tracker, from the command line in the hall to a device on a real socket and back, over two killed programs.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use ngatu_tests::programs::{Running, program, until};
+use serde_json::Value;
+
+const WAIT_MAX: Duration = Duration::from_secs(60);
+const PHONE: [u8; 6] = [0x01, 0x38, 0x00, 0x13, 0x80, 0x00];
+const VEHICLE: &str = "13800138000";
+
+fn free_port() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+/// JT/T 808 §4.4: kind, length, phone, serial, body, XOR, between 7e and escaped.
+fn frame(kind: u16, serial: u16, body: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(body.len()).unwrap();
+    let mut plain = [kind.to_be_bytes(), length.to_be_bytes()].concat();
+    plain.extend(PHONE);
+    plain.extend(serial.to_be_bytes());
+    plain.extend(body);
+    plain.push(plain.iter().fold(0, |sum, b| sum ^ b));
+    let escaped = plain.into_iter().flat_map(|b| match b {
+        0x7e => vec![0x7d, 2],
+        0x7d => vec![0x7d, 1],
+        _ => vec![b],
+    });
+    std::iter::once(0x7e).chain(escaped).chain([0x7e]).collect()
+}
+
+/// The next frame of that kind: its serial number and body.
+fn next(stream: &mut TcpStream, received: &mut Vec<u8>, kind: u16) -> (u16, Vec<u8>) {
+    loop {
+        if let Some(end) = received.iter().skip(1).position(|b| *b == 0x7e) {
+            let whole: Vec<u8> = received.drain(..end + 2).collect();
+            let mut plain = Vec::new();
+            let mut bytes = whole[1..=end].iter();
+            while let Some(b) = bytes.next() {
+                plain.push(if *b == 0x7d { bytes.next().unwrap() + 0x7c } else { *b });
+            }
+            if u16::from_be_bytes([plain[0], plain[1]]) == kind {
+                let serial = u16::from_be_bytes([plain[10], plain[11]]);
+                return (serial, plain[12..plain.len() - 1].to_vec());
+            }
+            continue;
+        }
+        let mut some = [0; 512];
+        let read = stream.read(&mut some).unwrap();
+        assert!(read > 0, "the agent closed the connection");
+        received.extend(&some[..read]);
+    }
+}
+
+fn device(address: &str) -> TcpStream {
+    let mut stream = None;
+    until(WAIT_MAX, "the agent listens", || {
+        stream = TcpStream::connect(address).ok();
+        stream.is_some()
+    });
+    let mut stream = stream.unwrap();
+    stream.set_read_timeout(Some(WAIT_MAX)).unwrap();
+    stream.write_all(&frame(0x0002, 1, &[])).unwrap();
+    stream
+}
+
+fn hall(dir: &Path) -> Running {
+    let mut hall = Running::start(
+        Command::new(program("control-center"))
+            .args(["serve", "--insecure-http", "--config", "hall.toml"])
+            .current_dir(dir),
+    );
+    hall.line_with(WAIT_MAX, |line| line.starts_with('{'));
+    hall
+}
+
+fn agent(dir: &Path) -> Running {
+    let mut agent = Running::start(
+        Command::new(program("edge-agent")).args(["run", "--config", "pole.toml"]).current_dir(dir),
+    );
+    agent.line_with(WAIT_MAX, |line| line.contains("is ready"));
+    agent
+}
+
+fn run(dir: &Path, args: &[&str]) -> String {
+    let ran = Command::new(program("control-center")).args(args).current_dir(dir).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(ran.status.success(), "{args:?}: {said}");
+    String::from_utf8(ran.stdout).unwrap()
+}
+
+fn order(dir: &Path, number: u64) -> Value {
+    let lines = run(dir, &["orders", "list", "--config", "hall.toml"]);
+    let mut lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.find(|line| line["order"] == number).unwrap()
+}
+
+#[test]
+fn an_order_reaches_its_tracker_over_killed_programs_and_the_answer_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let (bus, trackers) = (free_port(), free_port());
+    let text = format!("[hall]\ndata_dir = \"hall\"\nlisten = \"127.0.0.1:0\"\n[bus]\nlisten = \"{bus}\"\n");
+    fs::write(dir.join("hall.toml"), text).unwrap();
+    let text = format!(
+        "[gateway]\nid = \"buses\"\ndata_dir = \"pole\"\n\
+         [hall]\nconnect = \"{bus}\"\nca = \"c/ca.pem\"\ncertificate = \"c/cert.pem\"\nkey = \"c/key.pem\"\n\
+         [buses]\n[[buses.listen]]\nprotocol = \"jt808\"\naddress = \"{trackers}\"\n"
+    );
+    fs::write(dir.join("pole.toml"), text).unwrap();
+    let mut serving = hall(dir);
+    run(dir, &["gateway-certificate", "--config", "hall.toml", "--gateway", "buses", "--out", "c"]);
+    let mut pole = agent(dir);
+
+    // The device is away. The hall is killed before its gateway has the order, the gateway after.
+    let give = ["orders", "give", "--config", "hall.toml", "--vehicle", VEHICLE, "--gateway", "buses"];
+    let asked = ["--text", "QUAY VE BEN", "--why", "detour is over"];
+    let number = run(dir, &[&give[..], &asked].concat()).trim().parse::<u64>().unwrap();
+    serving.kill();
+    let serving = hall(dir);
+    let shelf = dir.join("pole/orders").join(format!("{number}.json"));
+    until(WAIT_MAX, "the gateway has the order", || shelf.exists());
+    pole.kill();
+    let mut pole = agent(dir);
+
+    let (mut stream, mut received) = (device(&trackers), Vec::new());
+    let (_, body) = next(&mut stream, &mut received, 0x8300);
+    assert_eq!(&body[1..], b"QUAY VE BEN");
+    until(WAIT_MAX, "the hall knows that it was sent", || order(dir, number)["progress"] == "sent");
+    // Killed before the device answers: the device comes again, hears it again, and answers.
+    pole.kill();
+    let _pole = agent(dir);
+    let (mut stream, mut received) = (device(&trackers), Vec::new());
+    let (serial, _) = next(&mut stream, &mut received, 0x8300);
+    let answer = [&serial.to_be_bytes()[..], &0x8300_u16.to_be_bytes(), &[0]].concat();
+    stream.write_all(&frame(0x0001, 2, &answer)).unwrap();
+    until(WAIT_MAX, "the answer is in the hall", || order(dir, number)["progress"] == "answered");
+    assert_eq!(order(dir, number)["said"], "8300 done");
+
+    let audit = run(dir, &["audit", "--config", "hall.toml"]);
+    assert!(audit.contains("give_tracker_order") && audit.contains("detour is over"), "{audit}");
+    drop(serving);
+}
