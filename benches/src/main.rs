@@ -5,6 +5,7 @@
 mod accuracy;
 mod camera_density;
 mod decoding;
+mod gps_load;
 mod idle;
 mod inference;
 mod ladder;
@@ -37,6 +38,7 @@ const BENCHES: &[Bench] = &[
     accuracy::BENCH,
     camera_density::BENCH,
     decoding::BENCH,
+    gps_load::BENCH,
     idle::BENCH,
     inference::BENCH,
     ladder::BENCH,

@@ -27,6 +27,34 @@ pub fn run(command: &mut Command) -> anyhow::Result<Ran> {
     Ok(Ran { output, cpu_s })
 }
 
+/// What a running process has used so far, all its threads together.
+#[derive(Debug, Clone, Copy)]
+pub struct Used {
+    /// User and system.
+    pub cpu_s: f64,
+    /// The most memory it ever held; 0 when it has ended and nobody has taken notice.
+    pub peak_mb: f64,
+}
+
+/// Clock ticks a second of /proc (USER_HZ is 100 on every Linux).
+const TICKS: f64 = 100.0;
+
+/// # Errors
+/// When there is no such process.
+pub fn used(process: u32) -> anyhow::Result<Used> {
+    let read = |file: &str| {
+        let path = format!("/proc/{process}/{file}");
+        std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))
+    };
+    let (stat, status) = (read("stat")?, read("status")?);
+    // utime and stime, counted after the name, which may hold spaces (proc(5)).
+    let after = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: f64 = after.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<f64>().ok()).sum();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kb = peak.and_then(|peak| peak.split_whitespace().next()?.parse::<f64>().ok()).unwrap_or(0.0);
+    Ok(Used { cpu_s: ticks / TICKS, peak_mb: (kb / 102.4).round() / 10.0 })
+}
+
 /// CPU time of all children that have ended.
 fn children_s() -> f64 {
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();

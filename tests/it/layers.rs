@@ -53,6 +53,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "benches",
         &[
             "control-center-gtfs",
+            // What is measured is when a position can be read from the database.
+            "control-center-store",
             "hardware-bus",
             "hardware-camera",
             "hardware-ports",
