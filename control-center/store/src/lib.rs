@@ -2,9 +2,10 @@
 //!
 //! Suggested reading order: `open`, `ingest` (the one writer of events), `minutes` (sums),
 //! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `audit`, `stills`,
-//! `timetables`, `verdicts` (which positions are believed).
+//! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them).
 
 mod audit;
+mod bus_days;
 mod enrolled;
 mod errs;
 mod fixes;
@@ -22,6 +23,7 @@ mod timetables;
 mod verdicts;
 
 pub use audit::AuditLine;
+pub use bus_days::{BusEvent, BusEventFilter, BusEventRow, BusNews, PassingFilter};
 pub use enrolled::EnrolledRow;
 pub use errs::{Kind, StoreError};
 pub use gateways::{SavedState, StateRow};

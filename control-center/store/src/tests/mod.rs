@@ -1,5 +1,6 @@
 //! The store on real files: nothing lost, nothing doubled, every failure named.
 
+mod bus_days;
 mod failures;
 mod kill;
 mod minutes;
