@@ -2,7 +2,7 @@
 //!
 //! Suggested reading order: `open`, `ingest` (the one writer of events), `minutes` (sums),
 //! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `audit`, `stills`,
-//! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them).
+//! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `trackers`.
 
 mod audit;
 mod bus_days;
@@ -20,6 +20,7 @@ mod retention;
 mod rows;
 mod stills;
 mod timetables;
+mod trackers;
 mod verdicts;
 
 pub use audit::AuditLine;
@@ -35,6 +36,7 @@ pub use people::SessionRow;
 pub use read::{EventRow, ListFilter, PageKey};
 pub use retention::Forgotten;
 pub use timetables::TimetableRow;
+pub use trackers::{PositionRow, TrackerRow};
 pub use verdicts::RejectedFix;
 
 #[cfg(test)]

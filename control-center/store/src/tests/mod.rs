@@ -6,6 +6,7 @@ mod kill;
 mod minutes;
 mod reading;
 mod retention;
+mod trackers;
 mod verdicts;
 
 use std::path::Path;

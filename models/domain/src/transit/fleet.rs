@@ -109,6 +109,11 @@ impl Fleet {
         self.days.values().flat_map(|day| &day.events).chain(self.missed.values())
     }
 
+    /// Runs that no bus came for.
+    pub fn missing(&self) -> impl Iterator<Item = &TransitEvent> {
+        self.missed.values()
+    }
+
     /// Buses heard of lately whose run no other bus does better.
     pub fn working(&self, now: UtcMillis) -> Vec<&Vehicle> {
         let heard = |bus: &&Vehicle| bus.last.as_ref().is_some_and(|o| now.since(o.seen.at).0 <= SILENT.0);
@@ -253,5 +258,49 @@ impl Fleet {
             !found
         });
         news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transit::headway::Line;
+    use crate::units::Meters;
+    use time::macros::date;
+
+    fn pair(ahead_s: i64) -> Vec<Rung> {
+        let rung = |name: &str, ahead: Option<i64>| Rung {
+            vehicle: name.parse().unwrap(),
+            line: Line { feed: "f".into(), route: "r".into(), direction: Some(0) },
+            run: RunKey { date: date!(2026 - 03 - 02), trip: name.into(), start_s: None },
+            pattern: 0,
+            along: Meters(0.0),
+            late: DurationMs(0),
+            ahead: ahead.map(|s| DurationMs(s * 1000)),
+            ahead_timetabled: ahead.map(|_| DurationMs(600_000)),
+        };
+        vec![rung("a", None), rung("b", Some(ahead_s))]
+    }
+
+    #[test]
+    fn bunching_begins_after_a_minute_ends_once_and_survives_a_restart() {
+        let mut fleet = Fleet::default();
+        let look = |fleet: &mut Fleet, ladder: &[Rung], s: i64| {
+            let news = fleet.look_for_bunching(ladder, UtcMillis(s * 1000));
+            news.into_iter().map(|e| (e.phase, e.began.0 / 1000, e.value)).collect::<Vec<_>>()
+        };
+        assert_eq!(look(&mut fleet, &pair(100), 0), []);
+        assert_eq!(look(&mut fleet, &pair(400), 30), [], "not for long enough");
+        assert_eq!(look(&mut fleet, &pair(100), 40), []);
+        assert_eq!(look(&mut fleet, &pair(90), 100), [(Phase::Begun, 40, Some(90.0))]);
+        assert_eq!(look(&mut fleet, &pair(80), 110), []);
+        let open = fleet.bunched.values().flat_map(Held::begun).cloned().collect::<Vec<_>>();
+        let mut after = Fleet::default();
+        after.resume(open);
+        assert_eq!(look(&mut after, &pair(80), 120), [], "it was told before");
+        assert_eq!(look(&mut after, &pair(300), 130), [(Phase::Ended, 40, Some(90.0))]);
+        // The bus went out of sight.
+        assert_eq!(look(&mut fleet, &[], 140), [(Phase::Ended, 40, Some(90.0))]);
+        assert_eq!(look(&mut fleet, &[], 150), []);
     }
 }
