@@ -113,7 +113,12 @@ impl TransitService for Transit {
         let now = self.hall.clock.now();
         let since = now - DurationMs(i64::from(hours.max(1)) * HOUR.0);
         let rows = self.hall.store.trackers(since).await.map_err(internal)?;
-        let trackers = rows.into_iter().map(|row| tracker(row, now)).collect();
+        let under_way = &self.hall.transit.supervised().under_way;
+        let trackers = rows.into_iter().map(|mut row| {
+            row.reporting.under_way = under_way.contains(&row.vehicle);
+            tracker(row, now)
+        });
+        let trackers = trackers.collect();
         Ok(Response::new(v1::ListTrackersResponse { at_ms: now.0, trackers }))
     }
 

@@ -21,6 +21,8 @@ pub struct Supervised {
     pub routes: Vec<v1::RouteNow>,
     /// By route and direction, foremost first; those that wait for their start last.
     pub buses: Vec<v1::BusNow>,
+    /// Buses that were doing a run when they were last heard, however long ago today.
+    pub under_way: BTreeSet<String>,
 }
 
 impl Supervised {
@@ -57,7 +59,9 @@ impl Supervised {
                 route.missing += 1;
             }
         }
-        Self { at: now, routes: routes.into_values().collect(), buses }
+        let running = fleet.buses().filter(|bus| matches!(bus.work, Work::Running(_)));
+        let under_way = running.map(|bus| bus.id.to_string()).collect();
+        Self { at: now, routes: routes.into_values().collect(), buses, under_way }
     }
 }
 

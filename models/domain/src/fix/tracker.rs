@@ -9,6 +9,8 @@ pub struct Reporting {
     pub reports: u32,
     /// Reports that are not believed, by reason.
     pub rejected: Vec<(Reason, u32)>,
+    /// Its bus was doing a run when it was last heard.
+    pub under_way: bool,
     /// When its last believed report came.
     pub received: UtcMillis,
     /// Receipt minus the device's time, the least of its last reports: stored positions come late, a right clock is never ahead.
@@ -35,7 +37,9 @@ impl Ailment {
     }
 }
 
+/// Under way, and at any time: parked buses sleep for a night.
 const SILENT: DurationMs = DurationMs(5 * 60_000);
+const GONE: DurationMs = DurationMs(24 * 3_600_000);
 const CLOCK_OFF: DurationMs = DurationMs(30_000);
 /// Fewer bad reports than this, or a smaller share of all, are nothing to send a technician for.
 const BAD_MIN: u32 = 3;
@@ -51,8 +55,9 @@ impl Reporting {
         let clock = of(&[Reason::Future, Reason::WeekRollover, Reason::Stale]) >= BAD_MIN
             || self.clock_off.0 > CLOCK_OFF.0
             || self.clock_off.0 < -CLOCK_OFF.0;
+        let quiet = now.since(self.received).0;
         let judged = [
-            (Ailment::Silent, now.since(self.received).0 > SILENT.0),
+            (Ailment::Silent, quiet > GONE.0 || (self.under_way && quiet > SILENT.0)),
             (Ailment::Jumping, much(of(&[Reason::Jump, Reason::TooFast]), JUMPS)),
             (Ailment::WrongClock, clock),
             (Ailment::NoSatellites, much(of(&[Reason::Invalid, Reason::NullIsland]), WITHOUT_FIX)),
@@ -76,7 +81,10 @@ mod tests {
     #[test]
     fn each_ailment_shows() {
         check(|_| {}, &[]);
-        check(|r| r.received = UtcMillis(1_100_000 - 300_001), &[Ailment::Silent]);
+        let quiet = UtcMillis(1_100_000 - 300_001);
+        check(|r| (r.received, r.under_way) = (quiet, true), &[Ailment::Silent]);
+        check(|r| r.received = quiet, &[]);
+        check(|r| r.received = UtcMillis(1_100_000 - 86_400_001), &[Ailment::Silent]);
         check(|r| r.rejected = vec![(Reason::Jump, 2), (Reason::Double, 40)], &[]);
         check(|r| r.rejected = vec![(Reason::Jump, 4)], &[Ailment::Jumping]);
         check(|r| r.rejected = vec![(Reason::Future, 3)], &[Ailment::WrongClock]);

@@ -125,9 +125,9 @@ impl<'a> Gathered<'a> {
     }
 
     fn count_runs(&self, plan: &DayPlan, f: &mut Figures) {
-        let mut calls_by_run: BTreeMap<&RunKey, BTreeMap<&VehicleId, BTreeSet<usize>>> = BTreeMap::new();
+        let mut calls_by_run: BTreeMap<&RunKey, BTreeSet<usize>> = BTreeMap::new();
         for p in &self.passings {
-            calls_by_run.entry(&p.run).or_default().entry(&p.vehicle).or_default().insert(p.call);
+            calls_by_run.entry(&p.run).or_default().insert(p.call);
         }
         let run_by_name: BTreeMap<(&str, Option<i32>), usize> = plan
             .runs
@@ -135,23 +135,21 @@ impl<'a> Gathered<'a> {
             .enumerate()
             .map(|(i, r)| ((plan.timetable.trip(r).id.as_str(), r.start_s), i))
             .collect();
-        for (key, calls_by_vehicle) in calls_by_run {
+        for (key, seen) in calls_by_run {
             // A run that the timetable does not have any more: it was imported anew since.
             let Some(run) = run_by_name.get(&(key.trip.as_str(), key.start_s)).map(|i| &plan.runs[*i]) else {
                 continue;
             };
             let stops = &plan.timetable.pattern(run).stops;
-            let seen: BTreeSet<usize> = calls_by_vehicle.values().flatten().copied().collect();
             if seen.len() as f64 >= WHOLE * stops.len() as f64 {
                 f.runs_whole += 1;
             } else {
                 f.runs_partial += 1;
             }
-            for calls in calls_by_vehicle.values() {
-                let ends =
-                    calls.first().zip(calls.last()).and_then(|(a, b)| Some((stops.get(*a)?, stops.get(*b)?)));
-                f.driven.0 += ends.map_or(0.0, |(a, b)| b.along.0 - a.along.0);
-            }
+            // Two buses on one run are one run driven: one took over, or both were taken for it.
+            let ends =
+                seen.first().zip(seen.last()).and_then(|(a, b)| Some((stops.get(*a)?, stops.get(*b)?)));
+            f.driven.0 += ends.map_or(0.0, |(a, b)| b.along.0 - a.along.0);
         }
     }
 

@@ -136,6 +136,7 @@ export class Lines implements View {
     const direction = still && directions.includes(this.#chosen?.direction ?? null) ? (this.#chosen?.direction ?? null) : (directions[0] ?? null);
     this.#chosen = { feed: route.feed, route: route.route, direction };
     setText(this.#name, `${nameOf(route)} ${route.shortName ? route.longName : ""}`.trim());
+    this.#directions.hidden = route.directions.length < 2;
     this.#directions.replaceChildren(
       ...route.directions.map((d) => {
         const name = d.headsign ? t("buses.direction-to", { name: d.headsign }) : t("buses.direction-n", { n: (d.direction ?? 0) + 1 });
