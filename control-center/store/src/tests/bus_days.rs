@@ -1,3 +1,5 @@
+//! What became of a bus's day is kept, replaced as a whole, read by parts, and forgotten.
+
 use models_domain::event::Phase;
 use models_domain::geo::LatLon;
 use models_domain::transit::finding::{Finding, TransitEvent};

@@ -1,3 +1,5 @@
+//! How trackers reported, counted out of the kept positions.
+
 use models_domain::fix::Reason;
 use models_domain::geo::LatLon;
 use models_domain::transit::Fix;
