@@ -2,9 +2,10 @@
 //!
 //! Suggested reading order: `open`, `ingest` (the one writer of events), `minutes` (sums),
 //! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `audit`, `stills`,
-//! `timetables`, `verdicts` (which positions are believed).
+//! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `trackers`.
 
 mod audit;
+mod bus_days;
 mod enrolled;
 mod errs;
 mod fixes;
@@ -19,9 +20,11 @@ mod retention;
 mod rows;
 mod stills;
 mod timetables;
+mod trackers;
 mod verdicts;
 
 pub use audit::AuditLine;
+pub use bus_days::{BusEvent, BusEventFilter, BusEventRow, BusNews, PassingFilter};
 pub use enrolled::EnrolledRow;
 pub use errs::{Kind, StoreError};
 pub use gateways::{SavedState, StateRow};
@@ -33,6 +36,7 @@ pub use people::SessionRow;
 pub use read::{EventRow, ListFilter, PageKey};
 pub use retention::Forgotten;
 pub use timetables::TimetableRow;
+pub use trackers::{PositionRow, TrackerRow};
 pub use verdicts::RejectedFix;
 
 #[cfg(test)]

@@ -1,0 +1,308 @@
+//! Reports and history as files, for whoever is signed in; each download is written down before it begins.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::body::{Body, Bytes};
+use axum::extract::{Extension, Path, Query, State};
+use axum::http::{Response, StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
+use control_center_gtfs::Zone;
+use control_center_store::{AuditLine, PositionRow, Span};
+use models_domain::transit::passing::Passing;
+use models_domain::{DurationMs, UtcMillis, VehicleId};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::mpsc::Sender;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::history::{Column, Encoder, Kind, Value};
+use super::reports::{self, Asked};
+use super::sheet;
+use crate::auth::sessions::Session;
+use crate::hall::Hall;
+
+const CSV: &str = "text/csv; charset=utf-8";
+const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+const PARQUET: &str = "application/vnd.apache.parquet";
+const PAGE: u32 = 20_000;
+/// Reports of one vehicle and at most 31 days: one each second of a day, or one each half minute of a month.
+const POSITIONS_MAX: u32 = 100_000;
+/// Parts of a file that wait for a slow reader.
+const PARTS: usize = 4;
+const DAY: DurationMs = DurationMs(24 * 3_600_000);
+
+pub fn router(hall: &Arc<Hall>) -> Router {
+    Router::new().route("/transit/{file}", get(download)).with_state(hall.clone())
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Wanted {
+    from: String,
+    to: String,
+    feed: String,
+    vehicle: String,
+    lang: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum File {
+    ReportCsv,
+    ReportXlsx,
+    History(Of, Format),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Passings,
+    Positions,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Csv,
+    Parquet,
+}
+
+impl File {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "report.csv" => Some(Self::ReportCsv),
+            "report.xlsx" => Some(Self::ReportXlsx),
+            "passings.csv" => Some(Self::History(Of::Passings, Format::Csv)),
+            "passings.parquet" => Some(Self::History(Of::Passings, Format::Parquet)),
+            "positions.csv" => Some(Self::History(Of::Positions, Format::Csv)),
+            "positions.parquet" => Some(Self::History(Of::Positions, Format::Parquet)),
+            _ => None,
+        }
+    }
+}
+
+async fn download(
+    State(hall): State<Arc<Hall>>,
+    Extension(session): Extension<Session>,
+    Path(name): Path<String>,
+    Query(wanted): Query<Wanted>,
+) -> Response<Body> {
+    let Some(file) = File::named(&name) else {
+        return refuse(
+            StatusCode::NOT_FOUND,
+            "there are report.csv, report.xlsx, and passings and positions as .csv and .parquet",
+        );
+    };
+    let asked = match Asked::read(&wanted.from, &wanted.to, &wanted.feed) {
+        Ok(asked) => asked,
+        Err(why) => return refuse(StatusCode::BAD_REQUEST, &why),
+    };
+    let vehicle = match VehicleId::new(wanted.vehicle.clone()) {
+        Ok(vehicle) => Some(vehicle),
+        Err(_) if wanted.vehicle.is_empty() => None,
+        Err(_) => return refuse(StatusCode::BAD_REQUEST, "vehicle: is not the name of a bus"),
+    };
+    match answer(&hall, &session.user, file, &name, &asked, vehicle, &wanted.lang).await {
+        Ok(response) => response,
+        Err(err) => {
+            tracing::error!("making {name}: {err:#}");
+            refuse(StatusCode::SERVICE_UNAVAILABLE, "the hall cannot answer just now; its log says why")
+        }
+    }
+}
+
+fn refuse(status: StatusCode, why: &str) -> Response<Body> {
+    (status, Json(json!({ "error": why }))).into_response()
+}
+
+async fn answer(
+    hall: &Arc<Hall>,
+    user: &str,
+    file: File,
+    name: &str,
+    asked: &Asked,
+    vehicle: Option<VehicleId>,
+    language: &str,
+) -> anyhow::Result<Response<Body>> {
+    let zones = hall.transit.zones();
+    let Some(zone) = zones.values().next().cloned() else {
+        return Ok(refuse(StatusCode::NOT_FOUND, "there is no timetable yet"));
+    };
+    let days = asked.name(zone.date(hall.clock.now() - super::DAY_BEGINS));
+    let mut what = format!("file={name} days={days}");
+    if let Some(feed) = &asked.feed {
+        what += &format!(" feed={feed}");
+    }
+    if let Some(vehicle) = &vehicle {
+        what += &format!(" vehicle={vehicle}");
+    }
+    let (purpose, action) = (String::new(), "download_buses".to_owned());
+    let line = AuditLine { at: hall.clock.now(), user: user.to_owned(), action, purpose, what };
+    // What cannot be written down is not done.
+    hall.store.keep_audit(&line).await?;
+    let (kind, body) = match file {
+        File::ReportCsv => (CSV, Body::from(report_csv(&reports::report(hall, asked).await?)?)),
+        File::ReportXlsx => {
+            let told = reports::report(hall, asked).await?;
+            let vietnamese = language != "en";
+            let made = tokio::task::spawn_blocking(move || sheet::workbook(&told, vietnamese));
+            (XLSX, Body::from(made.await.context("making a workbook")??))
+        }
+        File::History(of, format) => {
+            let (to, parts) = tokio::sync::mpsc::channel(PARTS);
+            let (hall, asked) = (hall.clone(), asked.clone());
+            tokio::spawn(async move {
+                if let Err(err) = history(&hall, &asked, vehicle, &zone, (of, format), &to).await {
+                    tracing::error!("making a file of history: {err:#}");
+                    // The reader sees that its file is not whole.
+                    drop(to.send(Err(std::io::Error::other("the hall could not read on"))).await);
+                }
+            });
+            let kind = match format {
+                Format::Csv => CSV,
+                Format::Parquet => PARQUET,
+            };
+            (kind, Body::from_stream(ReceiverStream::new(parts)))
+        }
+    };
+    let (stem, end) = name.split_once('.').context("a file has an ending")?;
+    let shown = format!("attachment; filename=\"buses-{stem}-{days}.{end}\"");
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CONTENT_DISPOSITION, &shown),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    Ok((headers, body).into_response())
+}
+
+type Parts = Sender<Result<Bytes, std::io::Error>>;
+
+fn report_csv(told: &models_wire::v1::GetTransitReportResponse) -> anyhow::Result<Bytes> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in told.routes.iter().chain(&told.operators) {
+        writer.serialize(sheet::Line::of(row)).context("writing a row")?;
+    }
+    Ok(writer.into_inner().context("writing rows")?.into())
+}
+
+/// From the first service day's begin to the last one's end.
+fn span(asked: &Asked, zone: &Zone, now: UtcMillis) -> Span {
+    let today = zone.date(now - super::DAY_BEGINS);
+    let (from, to) = asked.days.unwrap_or((today, today));
+    let begin = |day| zone.service_day(day).start + super::DAY_BEGINS;
+    Span { from: begin(from), to: begin(to) + DAY }
+}
+
+const PASSING: &[Column] = &[
+    ("feed", Kind::Text),
+    ("service_day", Kind::Text),
+    ("route", Kind::Text),
+    ("direction", Kind::Count),
+    ("trip", Kind::Text),
+    ("trip_start_s", Kind::Count),
+    ("vehicle", Kind::Text),
+    ("call", Kind::Count),
+    ("stop", Kind::Text),
+    ("at", Kind::Moment),
+    ("due", Kind::Moment),
+    ("late_s", Kind::Number),
+    ("gap_s", Kind::Number),
+];
+
+fn passing(p: &Passing) -> Vec<Value> {
+    let text = |text: &str| Value::Text(text.to_owned());
+    vec![
+        text(p.feed.as_str()),
+        Value::Text(p.run.date.to_string()),
+        text(p.route.as_str()),
+        p.direction.map_or(Value::Missing, |d| Value::Count(d.into())),
+        text(p.run.trip.as_str()),
+        p.run.start_s.map_or(Value::Missing, |s| Value::Count(s.into())),
+        text(p.vehicle.as_str()),
+        Value::Count(p.call as i64),
+        text(p.stop.as_str()),
+        Value::Moment(p.at),
+        Value::Moment(p.due),
+        Value::Number(p.late().seconds()),
+        Value::Number(p.gap.seconds()),
+    ]
+}
+
+const POSITION: &[Column] = &[
+    ("vehicle", Kind::Text),
+    ("at", Kind::Moment),
+    ("received", Kind::Moment),
+    ("lat", Kind::Number),
+    ("lon", Kind::Number),
+    ("speed_kmh", Kind::Number),
+    ("course_deg", Kind::Number),
+    ("protocol", Kind::Text),
+    ("rejected", Kind::Text),
+];
+
+fn position(r: PositionRow) -> Vec<Value> {
+    vec![
+        Value::Text(r.vehicle),
+        Value::Moment(r.at),
+        Value::Moment(r.received),
+        Value::Number(r.position.lat.0),
+        Value::Number(r.position.lon.0),
+        Value::Number((r.speed.kmh() * 10.0).round() / 10.0),
+        r.course_deg.map_or(Value::Missing, Value::Number),
+        Value::Text(r.protocol),
+        r.rejected.map_or(Value::Missing, Value::Text),
+    ]
+}
+
+async fn history(
+    hall: &Hall,
+    asked: &Asked,
+    vehicle: Option<VehicleId>,
+    zone: &Zone,
+    (of, format): (Of, Format),
+    to: &Parts,
+) -> anyhow::Result<()> {
+    let columns = match of {
+        Of::Passings => PASSING,
+        Of::Positions => POSITION,
+    };
+    let mut encoder = match format {
+        Format::Csv => Encoder::csv(columns, zone.clone()),
+        Format::Parquet => Encoder::parquet(columns)?,
+    };
+    let span = span(asked, zone, hall.clock.now());
+    match of {
+        Of::Passings => {
+            let mut place = (span.from, 0);
+            while let Some((page, next)) = hall.store.passings_page(place, span.to, PAGE).await? {
+                let wanted = |p: &&Passing| {
+                    asked.feed.as_ref().is_none_or(|f| p.feed == *f)
+                        && vehicle.as_ref().is_none_or(|v| p.vehicle == *v)
+                };
+                let rows: Vec<_> = page.iter().filter(wanted).map(passing).collect();
+                if to.send(Ok(encoder.part(&rows)?)).await.is_err() {
+                    return Ok(());
+                }
+                place = next;
+            }
+        }
+        Of::Positions => {
+            let vehicles = match vehicle {
+                Some(vehicle) => vec![vehicle],
+                None => hall.store.vehicles().await?,
+            };
+            for vehicle in vehicles {
+                let rows = hall.store.positions(&vehicle, span, POSITIONS_MAX).await?;
+                let all = rows.len() < POSITIONS_MAX as usize;
+                anyhow::ensure!(all, "{vehicle} reported too often; ask for fewer days");
+                let rows: Vec<_> = rows.into_iter().map(position).collect();
+                if to.send(Ok(encoder.part(&rows)?)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+    // Nobody who waits any more is told of the end.
+    drop(to.send(Ok(encoder.end()?)).await);
+    Ok(())
+}
