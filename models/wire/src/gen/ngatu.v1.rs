@@ -2580,6 +2580,26 @@ pub struct RouteNow {
     /// Runs that should be under way and that no bus came for.
     #[prost(uint32, tag = "12")]
     pub missing: u32,
+    /// How good the predictions of arrivals were since the hall started, by how long before they were told; shortest first.
+    #[prost(message, repeated, tag = "13")]
+    pub predictions: ::prost::alloc::vec::Vec<PredictionErrors>,
+}
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct PredictionErrors {
+    /// Told up to so long before.
+    #[prost(uint32, tag = "1")]
+    pub lead_min: u32,
+    #[prost(uint64, tag = "2")]
+    pub scored: u64,
+    #[prost(double, tag = "3")]
+    pub mean_absolute_s: f64,
+    /// Mean of told minus come; positive: the bus came sooner.
+    #[prost(double, tag = "4")]
+    pub mean_s: f64,
+    #[prost(uint64, tag = "5")]
+    pub within_60_s: u64,
+    #[prost(uint64, tag = "6")]
+    pub within_180_s: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DirectionNow {
