@@ -110,6 +110,7 @@ async fn serve(
         junction: JunctionId::new(name).unwrap(),
         main_component: format!("HN+{}=001TC000", name.to_uppercase()),
         allow_from: vec![],
+        steering: None,
     };
     let settings = SignalServerSettings {
         address,

@@ -2,7 +2,7 @@
 //!
 //! Suggested reading order: `open`, `ingest` (the one writer of events), `minutes` (sums),
 //! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `audit`, `stills`,
-//! `timetables`, `verdicts` (which positions are believed).
+//! `timetables`, `verdicts` (which positions are believed), `signal_orders`.
 
 mod audit;
 mod enrolled;
@@ -17,6 +17,7 @@ mod people;
 mod read;
 mod retention;
 mod rows;
+mod signal_orders;
 mod stills;
 mod timetables;
 mod verdicts;
@@ -32,6 +33,7 @@ pub use open::Store;
 pub use people::SessionRow;
 pub use read::{EventRow, ListFilter, PageKey};
 pub use retention::Forgotten;
+pub use signal_orders::{NewOrder, OrderRow, SENT, TAKEN, WAITING};
 pub use timetables::TimetableRow;
 pub use verdicts::RejectedFix;
 

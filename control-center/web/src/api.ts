@@ -3,6 +3,7 @@ import { Code, ConnectError, createClient, type Client } from "@connectrpc/conne
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
 
 import { CityService, SessionService } from "./gen/ngatu/v1/api_pb";
+import { SignalService } from "./gen/ngatu/v1/signal_pb";
 import { t } from "./i18n";
 
 const transport = createGrpcWebTransport({ baseUrl: location.origin });
@@ -10,6 +11,8 @@ const transport = createGrpcWebTransport({ baseUrl: location.origin });
 export const session: Client<typeof SessionService> = createClient(SessionService, transport);
 export const hall: Client<typeof CityService> = createClient(CityService, transport);
 export type Hall = typeof hall;
+export const signals: Client<typeof SignalService> = createClient(SignalService, transport);
+export type Signals = typeof signals;
 
 export function codeOf(error: unknown): Code {
   return ConnectError.from(error).code;

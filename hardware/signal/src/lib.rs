@@ -8,5 +8,7 @@ pub mod controllers;
 mod links;
 mod order;
 pub mod server;
+mod steering;
 
 pub use server::{OrderDesk, ServeError, SignalServer, SignalServerSettings, Site, serve};
+pub use steering::Steering;

@@ -17,6 +17,7 @@ use tracing::{Instrument, info, info_span, warn};
 use crate::connection::Connection;
 use crate::controllers::{Answer, Asked, Controller, KnownSite, SessionSettings, Timing};
 use crate::links::{ConnectionNumber, Links, WaitingRoom};
+use crate::steering::{Steering, Translate};
 
 /// Connections that have not introduced themselves: in all, and from one address (many sites may share one behind NAT).
 const STRANGERS_MAX: usize = 64;
@@ -51,6 +52,8 @@ pub struct Site {
     /// Addresses the site may dial from; empty: any. RSMP without TLS knows no password: whoever reaches the port and knows
     /// the id can speak for the site.
     pub allow_from: Vec<IpAddr>,
+    /// `None`: it is listened to and never commanded.
+    pub steering: Option<Steering>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +101,7 @@ pub(crate) struct Shared {
     pub controller: &'static Controller,
     pub session: SessionSettings,
     pub allow_from_by_site: BTreeMap<String, Vec<IpAddr>>,
+    steering_by_junction: BTreeMap<JunctionId, Steering>,
     pub links: Links,
     pub sink: Arc<dyn Sink<SignalReport>>,
     pub clock: Arc<dyn Clock>,
@@ -118,6 +122,10 @@ impl OrderDesk {
     /// Waits for what became of it, at most as long as the controller may take to answer.
     pub async fn ask(&self, junction: &JunctionId, what: Asked) -> Answer {
         self.0.links.ask(junction, what).await
+    }
+
+    pub(crate) fn steering(&self, junction: &JunctionId) -> Option<(&Steering, Translate)> {
+        Some((self.0.steering_by_junction.get(junction)?, self.0.controller.translate))
     }
 }
 
@@ -164,9 +172,12 @@ impl SignalServer {
         };
         let links =
             Links::new(settings.sites.iter().map(|site| (site.site_id.clone(), site.junction.clone())));
+        let steered = |site: &Site| Some((site.junction.clone(), site.steering.clone()?));
+        let steering_by_junction = settings.sites.iter().filter_map(steered).collect();
         let allow_from_by_site =
             settings.sites.into_iter().map(|site| (site.site_id, site.allow_from)).collect();
-        let shared = Shared { controller, session, allow_from_by_site, links, sink, clock };
+        let shared =
+            Shared { controller, session, allow_from_by_site, steering_by_junction, links, sink, clock };
         Ok(Self { listener, address, shared: Arc::new(shared) })
     }
 

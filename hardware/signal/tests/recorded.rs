@@ -165,7 +165,7 @@ fn play(
                     outcome.old += usize::from(groups.old);
                 }
                 Action::Keep(SignalReport::Alarm { .. }) => outcome.alarms += 1,
-                Action::Keep(SignalReport::Link { .. })
+                Action::Keep(SignalReport::Link { .. } | SignalReport::Now { .. })
                 | Action::Identified { .. }
                 | Action::Answered { .. }
                 | Action::Warn(_) => {}

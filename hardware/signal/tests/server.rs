@@ -37,6 +37,8 @@ impl Sink<SignalReport> for Kept {
             SignalReport::Link { junction, state, .. } => {
                 format!("{junction} {:?} {}", state.link, state.reason)
             }
+            // Tables of their own.
+            SignalReport::Now { .. } => return Ok(()),
         };
         let refused = self.refused.lock().unwrap().clone();
         if refused.is_some_and(|part| line.contains(&part)) {
@@ -61,6 +63,7 @@ fn settings(sites: &[&str]) -> SignalServerSettings {
         junction: JunctionId::new(*name).unwrap(),
         main_component: "TC".into(),
         allow_from: vec![],
+        steering: None,
     };
     SignalServerSettings {
         address: "127.0.0.1:0".parse().unwrap(),

@@ -1,9 +1,11 @@
 // English. The type demands the same keys as Vietnamese.
 import type { Dictionary } from "./index";
 import { rules } from "./en.rules";
+import { signals } from "./en.signals";
 
 export const en: Dictionary = {
   ...rules,
+  ...signals,
   "app.tagline": "Traffic operations centre",
   "app.map-credit": "Base map: Ngã Tư, drawn by hand, positions approximate",
   "language.switch": "Language",

@@ -1,8 +1,10 @@
 // Vietnamese, the page's first language. Its keys are the dictionary's type.
 import { rules } from "./vi.rules";
+import { signals } from "./vi.signals";
 
 export const vi = {
   ...rules,
+  ...signals,
   "app.tagline": "Trung tâm điều hành giao thông",
   "app.map-credit": "Bản đồ nền: Ngã Tư, vẽ tay, vị trí gần đúng",
   "language.switch": "Ngôn ngữ",

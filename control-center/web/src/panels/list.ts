@@ -5,6 +5,7 @@ export const PANELS: readonly (() => Promise<{ panel: Panel }>)[] = [
   () => import("./map/map"),
   () => import("./details/details"),
   () => import("./wall/wall"),
+  () => import("./junction/junction"),
   () => import("./events/events"),
   () => import("./counts/counts"),
   () => import("./tracks/tracks"),

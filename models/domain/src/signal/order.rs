@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Aspect;
 use super::group_set::GroupSet;
+use super::plan::Layout;
 use crate::units::{DurationMs, UtcMillis};
 
 /// At most so many orders of one junction within [`ORDERS_WINDOW`].
@@ -74,6 +75,15 @@ pub struct Order {
     pub expires_at: UtcMillis,
     /// How long the pole may wait for a moment at which nothing speaks against it.
     pub patience: DurationMs,
+}
+
+/// What may be ordered of a junction, and what safety holds it to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Orderable {
+    pub layout: Layout,
+    pub plans: Vec<u8>,
+    /// The controller can be told to show red to everybody.
+    pub all_red: bool,
 }
 
 /// How a controller runs, as it says itself.
@@ -192,6 +202,8 @@ pub enum EndedBy {
     Order,
     /// The pole was started anew and knew nothing of its lamps.
     Restart,
+    /// The controller did not show it, or did not answer: it is not left in doubt.
+    NotShown,
 }
 
 impl EndedBy {
@@ -201,8 +213,47 @@ impl EndedBy {
             EndedBy::LinkLoss => "link_loss",
             EndedBy::Order => "order",
             EndedBy::Restart => "restart",
+            EndedBy::NotShown => "not_shown",
         }
     }
+}
+
+/// What became of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Read back: the controller shows what was ordered.
+    Done,
+    Otherwise,
+    Refused,
+    Silent,
+    Ending,
+    Ended,
+}
+
+impl Step {
+    pub const ALL: [Step; 6] =
+        [Step::Done, Step::Otherwise, Step::Refused, Step::Silent, Step::Ending, Step::Ended];
+
+    /// Short stable name for tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Step::Done => "done",
+            Step::Otherwise => "otherwise",
+            Step::Refused => "refused",
+            Step::Silent => "silent",
+            Step::Ending => "ending",
+            Step::Ended => "ended",
+        }
+    }
+}
+
+/// A pole's word about an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderTold {
+    pub number: u64,
+    pub step: Step,
+    /// A reason, or what was read back.
+    pub detail: String,
 }
 
 /// An order that holds.

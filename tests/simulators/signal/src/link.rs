@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{now, utc_ms};
-use crate::orders::alarm_step;
+use crate::config::Site;
+use crate::orders::{Ordered, alarm_step};
 use crate::rsmp;
 use crate::street::Controller;
 
@@ -210,11 +211,17 @@ impl<'a> Link<'a> {
     async fn requested(&mut self, id: &str, message: &Value, answer: &str) -> anyhow::Result<()> {
         let site = &self.controller.site;
         let Some(names) = rsmp::s0001_names(site, message) else {
-            if answer == "StatusResponse" && message["cId"] == site.component.as_str() {
-                let told = rsmp::statuses(site, utc_ms(), &self.controller.state().ordered, message);
+            if message["cId"] == site.component.as_str() {
+                let told = {
+                    let mut state = self.controller.state();
+                    if answer == "StatusUpdate" {
+                        state.told = subscribed(site, &state.ordered, message);
+                    }
+                    rsmp::statuses(site, answer, utc_ms(), &state.ordered, message)
+                };
                 return self.done(id, Ok(told)).await;
             }
-            let reason = format!("only S0001 of component {} can be subscribed to", site.component);
+            let reason = format!("only component {} can be asked", site.component);
             return self.reply(rsmp::not_ack(id, &reason)).await;
         };
         self.reply(rsmp::ack(id)).await?;
@@ -262,4 +269,14 @@ impl<'a> Link<'a> {
     async fn reply(&mut self, message: Value) -> anyhow::Result<()> {
         self.stream.write_all(&rsmp::packet(&message)).await.context("writing")
     }
+}
+
+/// The (code, name)s of a subscription, with the values of now.
+fn subscribed(site: &Site, ordered: &Ordered, message: &Value) -> Vec<(String, String, Option<String>)> {
+    let one = |asked: &Value| {
+        let (code, name) = (asked["sCI"].as_str()?.to_owned(), asked["n"].as_str()?.to_owned());
+        let now = ordered.status(site, &code, &name);
+        Some((code, name, now))
+    };
+    message["sS"].as_array().into_iter().flatten().filter_map(one).collect()
 }
