@@ -42,6 +42,8 @@ struct RawHall {
     session_hours: u32,
     #[serde(default = "one_year")]
     keep_events_days: u32,
+    #[serde(default = "yes")]
+    public_buses: bool,
     #[serde(default)]
     insecure_http_beyond_loopback: bool,
 }
@@ -54,6 +56,10 @@ struct RawBus {
 
 fn one_shift() -> u32 {
     10
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn one_year() -> u32 {
@@ -72,6 +78,8 @@ pub struct Config {
     pub session_hours: u32,
     /// Events that were stored longer ago are forgotten, but for those whose picture somebody fetched.
     pub keep_events_days: u32,
+    /// Whether the stop page, GTFS-realtime and SIRI are there, for anybody and without signing in.
+    pub public_buses: bool,
     /// Whether `--insecure-http` may serve other machines too.
     pub insecure_http_beyond_loopback: bool,
     /// Where poles dial in.
@@ -141,6 +149,7 @@ impl RawConfig {
             names: self.hall.names,
             session_hours: self.hall.session_hours,
             keep_events_days: self.hall.keep_events_days,
+            public_buses: self.hall.public_buses,
             insecure_http_beyond_loopback: self.hall.insecure_http_beyond_loopback,
             bus_listen,
         })
@@ -161,7 +170,19 @@ mod tests {
     #[test]
     fn the_shipped_file_is_good() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config/control-center.toml");
-        Config::load(&file).unwrap();
+        assert!(Config::load(&file).unwrap().public_buses);
+    }
+
+    #[test]
+    fn buses_are_public_unless_it_says_otherwise() {
+        let read = |more: &str| {
+            let text = format!(
+                "[hall]\ndata_dir = \"d\"\nlisten = \"127.0.0.1:1\"\n{more}\n[bus]\nlisten = \"127.0.0.1:2\"\n"
+            );
+            Config::parse(Path::new("hall.toml"), &text).unwrap().public_buses
+        };
+        assert!(read(""));
+        assert!(!read("public_buses = false"));
     }
 
     #[test]

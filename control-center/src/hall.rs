@@ -31,6 +31,8 @@ pub struct Hall {
     pub passwords: Passwords,
     /// Turns for searching tracks.
     pub searches: Semaphore,
+    /// Whether anybody may read what passengers are told of buses without signing in.
+    pub public_buses: bool,
     pub keep_events_days: u32,
     /// Whether callers come over TLS; else cookies must travel without.
     pub tls: bool,

@@ -8,6 +8,7 @@ mod session;
 mod signals;
 mod streams;
 mod tracks;
+mod transit;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use axum::Router;
 use models_wire::v1::city_service_server::CityServiceServer;
 use models_wire::v1::session_service_server::SessionServiceServer;
 use models_wire::v1::signal_service_server::SignalServiceServer;
+use models_wire::v1::transit_service_server::TransitServiceServer;
 use tonic::Status;
 use tonic::service::Routes;
 use tonic_web::GrpcWebLayer;
@@ -46,18 +48,22 @@ pub async fn router(hall: &Arc<Hall>) -> anyhow::Result<Router> {
     let city = CityServiceServer::new(city::City { hall: hall.clone() });
     let session = SessionServiceServer::new(session::SessionCalls { hall: hall.clone() });
     let signals = SignalServiceServer::new(signals::SignalCalls { hall: hall.clone() });
+    let transit = TransitServiceServer::new(transit::Transit { hall: hall.clone() });
     let calls = Routes::new(city.max_decoding_message_size(REQUEST_MAX))
         .add_service(signals.max_decoding_message_size(REQUEST_MAX))
         .add_service(session.max_decoding_message_size(REQUEST_MAX))
+        .add_service(transit.max_decoding_message_size(REQUEST_MAX))
         .add_service(reflection().build_v1().context("reading the API's descriptors")?)
         .add_service(reflection().build_v1alpha().context("reading the API's descriptors")?)
         .add_service(health)
         .prepare();
     let calls = GrpcWebLayer::new().layer(calls);
+    let public = if hall.public_buses { crate::transit::web::router(hall) } else { Router::new() };
     let pages = Router::new().fallback(page::serve);
     Ok(Router::new()
         .route_service("/{service}/{method}", by_content(calls, pages.clone()))
-        .merge(crate::transit::web::router(hall))
+        .merge(public)
+        .merge(crate::transit::downloads::router(hall))
         .fallback_service(pages)
         .layer(axum::middleware::from_fn_with_state(hall.clone(), guard::guard))
         .layer(axum::middleware::from_fn_with_state(hall.clone(), headers::add)))

@@ -20,7 +20,7 @@ const SIGN_IN_CALL: &str = "/ngatu.v1.SessionService/SignIn";
 /// Lets a request through with its [`Session`], or answers it.
 pub async fn guard(State(hall): State<Arc<Hall>>, mut request: Request, next: Next) -> Response<Body> {
     request.extensions_mut().remove::<Session>();
-    if is_open(request.method(), request.uri().path()) {
+    if is_open(request.method(), request.uri().path(), hall.public_buses) {
         return match forged(request.headers(), request.uri().path()) {
             Some(status) => refuse(&request, status),
             None => next.run(request).await,
@@ -52,8 +52,8 @@ pub async fn guard(State(hall): State<Arc<Hall>>, mut request: Request, next: Ne
     }
 }
 
-/// What needs no session: signing in, the files that the sign-in page is made of, and what passengers are told of buses.
-fn is_open(method: &Method, path: &str) -> bool {
+/// What needs no session: signing in, the files that the sign-in page is made of, and what passengers are told of buses if they are.
+fn is_open(method: &Method, path: &str, public_buses: bool) -> bool {
     if path == SIGN_IN_CALL {
         return method == Method::POST;
     }
@@ -62,7 +62,7 @@ fn is_open(method: &Method, path: &str) -> bool {
         || path.starts_with("/sign-in/")
         || path.starts_with("/assets/sign-in-")
         || path.starts_with("/assets/shared-");
-    read && (file || crate::transit::web::is_open(path))
+    read && (file || (public_buses && crate::transit::web::is_open(path)))
 }
 
 /// Signing in must be a call too: a foreign page could otherwise sign its victim in as somebody else.
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn only_the_sign_in_page_is_open() {
-        let open = |path: &str| is_open(&Method::GET, path);
+        let open = |path: &str| is_open(&Method::GET, path, true);
         for path in ["/sign-in", "/assets/sign-in-abc.js", "/assets/shared-x.css", "/sign-in/logo.svg"] {
             assert!(open(path), "{path}");
         }
@@ -161,8 +161,12 @@ mod tests {
         ] {
             assert!(!open(path), "{path}");
         }
-        assert!(!is_open(&Method::POST, "/sign-in"));
-        assert!(is_open(&Method::POST, SIGN_IN_CALL));
+        assert!(!is_open(&Method::POST, "/sign-in", true));
+        assert!(is_open(&Method::POST, SIGN_IN_CALL, false));
+        for path in ["/stops", "/stops/xe/s1", "/gtfs-rt/xe/alerts.pb", "/siri/xe/vehicle-monitoring.json"] {
+            assert!(open(path) && !is_open(&Method::GET, path, false), "{path}");
+        }
+        assert!(!open("/transit/report.csv"));
     }
 
     #[track_caller]

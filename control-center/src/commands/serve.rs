@@ -75,6 +75,7 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
         sessions: Sessions::new(store.clone(), clock.clone(), config.session_hours),
         passwords: Passwords::new()?,
         searches: Semaphore::new(api::SEARCHES),
+        public_buses: config.public_buses,
         keep_events_days: config.keep_events_days,
         tls: !insecure_http,
         stop: stop.clone(),

@@ -20,8 +20,18 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
             tracing::info!(forgotten, "expired sessions");
         }
         forget_events(&hall).await?;
+        forget_bus_days(&hall).await?;
         tokio::time::sleep(EVERY).await;
     }
+}
+
+/// Passings and findings of buses, kept as long as the positions they were made of.
+async fn forget_bus_days(hall: &Hall) -> anyhow::Result<()> {
+    let before = hall.clock.now() - DurationMs(i64::from(hall.keep_events_days) * DAY_MS);
+    while hall.store.forget_bus_days(before).await? > 0 {
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
 }
 
 /// What was forgotten is written down where people's actions are.

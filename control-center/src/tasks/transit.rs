@@ -5,53 +5,101 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use control_center_store::{BusEventFilter, BusNews};
+use models_domain::DurationMs;
+use models_domain::transit::pace::Learner;
+
 use crate::hall::Hall;
 use crate::transit::WAITING;
 
 const LOOK: Duration = Duration::from_secs(1);
 const TELL_EVERY: u32 = 10;
 const RELOAD_EVERY: u32 = 30;
+const DAY: DurationMs = DurationMs(24 * 3_600_000);
+/// Buses' paces are learned anew from so much of what was kept.
+const LEARNED_DAYS: i64 = 28;
+const LEARNED_MAX: u32 = 2_000_000;
+const PAGE: u32 = 20_000;
+/// News of so many buses wait while the store does not take them; with more, the day is made anew from its fixes.
+const UNKEPT_MAX: usize = 20_000;
 
 pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
     let mut mark = None;
     let mut round = 0_u32;
+    let mut unkept = Vec::new();
     loop {
         if round.is_multiple_of(RELOAD_EVERY) {
             let now = hall.store.timetables_mark().await?;
             if mark != Some(now) {
-                let rows = hall.store.timetables().await?;
-                let any = !rows.is_empty();
-                work(&hall, move |hall| hall.transit.timetables(rows)).await?;
-                let since = hall.clock.now() - models_domain::DurationMs(26 * 3_600_000);
-                let fixes = if any { hall.store.fixes_since(since).await? } else { Vec::new() };
-                let mut fixes = fixes.into_iter().peekable();
-                // In parts: no more may wait, and no new one that comes meanwhile may be left out for them.
-                while fixes.peek().is_some() {
-                    hall.transit.offer(fixes.by_ref().take(WAITING / 2));
-                    work(&hall, |hall| drop(hall.transit.look(hall.clock.now()))).await?;
-                }
+                reload(&hall).await?;
                 mark = Some(now);
             }
         }
         let tell = round.is_multiple_of(TELL_EVERY);
-        work(&hall, move |hall| {
+        let news = work(&hall, move |hall| {
             let now = hall.clock.now();
-            let news = hall.transit.look(now);
-            for event in news.events {
-                tracing::debug!(finding = event.finding.name(), vehicle = ?event.vehicle, "of a bus");
-            }
+            let mut news = hall.transit.look(now);
             if tell {
-                hall.transit.tell(now);
+                news.push(hall.transit.tell(now));
             }
-        })
-        .await?;
+            news
+        });
+        unkept.extend(news.await?.into_iter().filter(|n| *n != BusNews::default()));
+        keep(&hall, &mut unkept).await?;
         round = round.wrapping_add(1);
         tokio::time::sleep(LOOK).await;
     }
 }
 
+/// On the timetables that are in force now: learns from the days before, and follows today's buses from the beginning.
+async fn reload(hall: &Arc<Hall>) -> anyhow::Result<()> {
+    let rows = hall.store.timetables().await?;
+    work(hall, move |hall| hall.transit.timetables(rows)).await?;
+    let now = hall.clock.now();
+    let Some(begin) = hall.transit.day_begin(now) else { return Ok(()) };
+    let first = now - DurationMs(LEARNED_DAYS * DAY.0);
+    let mut place = (hall.store.passings_back(begin, LEARNED_MAX).await?.max(first), 0);
+    let mut learner = Learner::default();
+    while let Some((page, next)) = hall.store.passings_page(place, begin, PAGE).await? {
+        learner = work(hall, move |hall| {
+            hall.transit.remember(&mut learner, page);
+            learner
+        })
+        .await?;
+        place = next;
+    }
+    let open = BusEventFilter { open: true, span: Some((begin, now)), ..BusEventFilter::default() };
+    hall.transit.resume(hall.store.bus_events(&open, PAGE).await?);
+    let mut fixes = hall.store.fixes_since(begin).await?.into_iter().peekable();
+    // In parts: no more may wait, and no new one that comes meanwhile may be left out for them.
+    while fixes.peek().is_some() {
+        hall.transit.offer(fixes.by_ref().take(WAITING / 2));
+        let news = work(hall, |hall| hall.transit.look(hall.clock.now())).await?;
+        hall.store.keep_bus_news(&news).await?;
+    }
+    Ok(())
+}
+
+/// What the store does not take now it is offered again with the next.
+async fn keep(hall: &Hall, unkept: &mut Vec<BusNews>) -> anyhow::Result<()> {
+    if unkept.is_empty() {
+        return Ok(());
+    }
+    match hall.store.keep_bus_news(unkept).await {
+        Ok(()) => unkept.clear(),
+        Err(err) if unkept.len() < UNKEPT_MAX => {
+            tracing::error!("{:#}; {} are kept in memory", anyhow::Error::from(err), unkept.len());
+        }
+        Err(err) => return Err(err).context("the store has not taken what buses did for too long"),
+    }
+    Ok(())
+}
+
 /// Thinking of ten thousand buses takes its time: not where calls are answered.
-async fn work(hall: &Arc<Hall>, job: impl FnOnce(&Hall) + Send + 'static) -> anyhow::Result<()> {
+async fn work<T: Send + 'static>(
+    hall: &Arc<Hall>,
+    job: impl FnOnce(&Hall) -> T + Send + 'static,
+) -> anyhow::Result<T> {
     let hall = hall.clone();
     tokio::task::spawn_blocking(move || job(&hall)).await.context("thinking of the buses")
 }

@@ -1,8 +1,14 @@
 //! The buses in the hall: fixes into the pure fleet, and what is told of it kept ready for whoever asks.
 
+pub mod downloads;
+mod news;
+pub mod reports;
+mod sheet;
 pub mod shown;
 pub mod siri;
+pub mod space_time;
 pub mod stop_page;
+pub mod supervise;
 pub mod web;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -10,12 +16,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use control_center_gtfs::feeds::{Feeds, Version};
 use control_center_gtfs::{Source, Zone, read};
-use control_center_store::TimetableRow;
+use control_center_store::{BusEventRow, BusNews, TimetableRow};
 use models_domain::fix::{Limits, alone};
 use models_domain::transit::Fix;
-use models_domain::transit::fleet::{Fleet, News};
+use models_domain::transit::fleet::Fleet;
 use models_domain::transit::matching::Seen;
-use models_domain::transit::pace::Habit;
+use models_domain::transit::pace::{Habit, Learner, Pace};
+use models_domain::transit::passing::Passing;
 use models_domain::transit::plan::DayPlan;
 use models_domain::transit::timetable::FeedId;
 use models_domain::transit::vehicle::Observed;
@@ -23,6 +30,7 @@ use models_domain::{DurationMs, UtcMillis, VehicleId};
 use time::Date;
 
 use shown::Shown;
+use supervise::Supervised;
 
 /// Fixes that may wait to be looked at; of more, the oldest are left out of the picture (the store has them).
 pub const WAITING: usize = 200_000;
@@ -33,6 +41,7 @@ pub struct Transit {
     waiting: Mutex<VecDeque<Fix>>,
     inner: Mutex<Inner>,
     shown: Mutex<Arc<Shown>>,
+    supervised: Mutex<Arc<Supervised>>,
     pub callers: Mutex<control_center_core::limits::Limits<std::net::IpAddr>>,
     salt: [u8; 16],
 }
@@ -54,6 +63,7 @@ impl Transit {
             waiting: Mutex::default(),
             inner: Mutex::default(),
             shown: Mutex::default(),
+            supervised: Mutex::default(),
             callers: Mutex::new(control_center_core::limits::Limits::new(40, every, 10_000)),
             salt,
         }
@@ -91,17 +101,38 @@ impl Transit {
         let mut inner = lock(&self.inner);
         (inner.feeds, inner.zone_by_feed) = (feeds, zones);
         (inner.plans, inner.day) = (Vec::new(), None);
-        // Today's buses begin anew on what is in force now, when their fixes are offered again.
+        // Today's buses begin anew on what is in force now, when their fixes are offered again; so does what is learned.
         inner.fleet.new_day();
+        inner.fleet.pace = Pace::default();
     }
 
-    /// Looks at everything that waits; what it brought. Without a timetable nothing is followed, and nothing kept: the
+    /// When the buses' day began; `None` without a timetable.
+    pub fn day_begin(&self, now: UtcMillis) -> Option<UtcMillis> {
+        lock(&self.inner).day_begin(now)
+    }
+
+    /// Learns from what was kept of former days, in the order of time.
+    pub fn remember(&self, learner: &mut Learner, passings: Vec<Passing>) {
+        let mut inner = lock(&self.inner);
+        let Inner { fleet, zone_by_feed, .. } = &mut *inner;
+        for passing in passings {
+            let habit = habit(zone_by_feed, &passing.feed, passing.at);
+            learner.learn(&mut fleet.pace, passing, habit);
+        }
+    }
+
+    /// Goes on with findings that were told before the hall started.
+    pub fn resume(&self, open: Vec<BusEventRow>) {
+        lock(&self.inner).fleet.resume(open.into_iter().map(|row| row.event));
+    }
+
+    /// Looks at everything that waits; what it brought, to be kept. Without a timetable nothing is followed, and nothing kept: the
     /// fixes come again out of the store when there is one.
-    pub fn look(&self, now: UtcMillis) -> News {
+    pub fn look(&self, now: UtcMillis) -> Vec<BusNews> {
         let fixes: Vec<Fix> = lock(&self.waiting).drain(..).collect();
         let mut inner = lock(&self.inner);
         inner.turn_the_day(now);
-        let Some(begin) = inner.day_begin(now) else { return News::default() };
+        let Some(begin) = inner.day_begin(now) else { return Vec::new() };
         let limits = Limits::default();
         let mut batch_by_vehicle: BTreeMap<VehicleId, Vec<Observed>> = BTreeMap::new();
         for fix in fixes {
@@ -109,24 +140,24 @@ impl Transit {
                 batch_by_vehicle.entry(fix.vehicle.clone()).or_default().push(observed(&fix));
             }
         }
-        let mut news = News::default();
+        let mut news = Vec::new();
         let Inner { fleet, plans, zone_by_feed, .. } = &mut *inner;
         for (vehicle, batch) in batch_by_vehicle {
-            let mut told = fleet.absorb(plans, &vehicle, &batch, |feed, at| habit(zone_by_feed, feed, at));
-            news.passings.append(&mut told.passings);
-            news.events.append(&mut told.events);
+            let told = fleet.absorb(plans, &vehicle, &batch, |feed, at| habit(zone_by_feed, feed, at));
+            if told.whole || !told.passings.is_empty() || !told.events.is_empty() {
+                news.push(news::of_bus(vehicle, told, begin, plans));
+            }
         }
         news
     }
 
-    /// Makes anew what is told to the outside.
-    pub fn tell(&self, now: UtcMillis) {
+    /// Makes anew what is told to passengers and to supervisors; what was found among buses, to be kept.
+    pub fn tell(&self, now: UtcMillis) -> BusNews {
         let mut inner = lock(&self.inner);
         let Inner { fleet, plans, zone_by_feed, .. } = &mut *inner;
-        let events = fleet.look_for_missing(plans, now);
-        for event in events {
-            tracing::debug!(finding = event.finding.name(), run = ?event.run, "a run");
-        }
+        let ladder = fleet.ladder(now);
+        let mut events = fleet.look_for_missing(plans, now);
+        events.extend(fleet.look_for_bunching(&ladder, now));
         let until = UtcMillis(now.0 + 90 * 60_000);
         let outlooks = fleet.outlook(plans, now, until, |feed, at| habit(zone_by_feed, feed, at));
         for outlook in outlooks.iter().filter(|o| o.vehicle.is_some()) {
@@ -136,6 +167,26 @@ impl Transit {
         let name = |vehicle: &VehicleId| self.public_name(vehicle);
         let shown = Shown::new(fleet, plans, &outlooks, zone_by_feed, now, name);
         *lock(&self.shown) = Arc::new(shown);
+        *lock(&self.supervised) = Arc::new(Supervised::new(fleet, plans, &ladder, zone_by_feed, now));
+        let events = events.into_iter().map(|event| news::with_line(event, plans)).collect();
+        BusNews { events, ..BusNews::default() }
+    }
+
+    pub fn supervised(&self) -> Arc<Supervised> {
+        lock(&self.supervised).clone()
+    }
+
+    /// The plan of a feed for a service day; of today when no day is given. `None`: no such feed.
+    pub fn plan(&self, feed: &FeedId, date: Option<Date>, now: UtcMillis) -> Option<Arc<DayPlan>> {
+        let inner = lock(&self.inner);
+        let date = date.or_else(|| Some(inner.zone_by_feed.get(feed)?.date(now - DAY_BEGINS)))?;
+        let have = inner.plans.iter().find(|p| p.feed == *feed && p.day.date == date).cloned();
+        have.or_else(|| inner.feeds.plan(feed, date).map(Arc::new))
+    }
+
+    /// Operators' zones.
+    pub fn zones(&self) -> BTreeMap<FeedId, Zone> {
+        lock(&self.inner).zone_by_feed.clone()
     }
 
     pub fn shown(&self) -> Arc<Shown> {

@@ -2,9 +2,11 @@
 //!
 //! Suggested reading order: `open`, `ingest` (the one writer of events), `minutes` (sums),
 //! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `audit`, `stills`,
-//! `timetables`, `verdicts` (which positions are believed), `signal_orders`.
+//! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `trackers`,
+//! `signal_orders`.
 
 mod audit;
+mod bus_days;
 mod enrolled;
 mod errs;
 mod fixes;
@@ -20,9 +22,11 @@ mod rows;
 mod signal_orders;
 mod stills;
 mod timetables;
+mod trackers;
 mod verdicts;
 
 pub use audit::AuditLine;
+pub use bus_days::{BusEvent, BusEventFilter, BusEventRow, BusNews, PassingFilter};
 pub use enrolled::EnrolledRow;
 pub use errs::{Kind, StoreError};
 pub use gateways::{SavedState, StateRow};
@@ -35,6 +39,7 @@ pub use read::{EventRow, ListFilter, PageKey};
 pub use retention::Forgotten;
 pub use signal_orders::{NewOrder, OrderRow, SENT, TAKEN, WAITING};
 pub use timetables::TimetableRow;
+pub use trackers::{PositionRow, TrackerRow};
 pub use verdicts::RejectedFix;
 
 #[cfg(test)]

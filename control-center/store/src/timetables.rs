@@ -68,7 +68,7 @@ impl Store {
         .await
         .map_err(self.failed("reading timetables"))?;
         let row = |(feed, day, imported, zone, zip): (String, String, i64, String, Vec<u8>)| {
-            let takes_effect = Date::parse(&day, format_description!("[year]-[month]-[day]")).ok()?;
+            let takes_effect = self::day(&day)?;
             let zone = Some(zone).filter(|z| !z.is_empty());
             Some(TimetableRow { feed: FeedId(feed), takes_effect, imported: UtcMillis(imported), zone, zip })
         };
@@ -76,7 +76,12 @@ impl Store {
     }
 }
 
-fn text(day: Date) -> String {
+/// A day as it is kept: `YYYY-MM-DD`.
+pub(crate) fn day(text: &str) -> Option<Date> {
+    Date::parse(text, format_description!("[year]-[month]-[day]")).ok()
+}
+
+pub(crate) fn text(day: Date) -> String {
     let (year, month, day) = day.to_calendar_date();
     format!("{year:04}-{:02}-{day:02}", u8::from(month))
 }

@@ -1,6 +1,7 @@
 //! A timetable is imported, a bus drives, and anybody may read where it will be, without signing in.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use prost::Message;
 use crate::harness::{Hall, PROGRAM, write_config};
 use crate::street::{Pole, SOON};
 
-const STOPS: usize = 8;
+pub const STOPS: usize = 8;
 /// Stops lie so far apart, and a bus takes so long from one to the next.
 const APART_DEG: f64 = 0.005;
 const APART_S: i64 = 90;
@@ -24,8 +25,8 @@ fn noon(now_ms: i64) -> (String, i64) {
     (format!("Etc/GMT{:+}", -hours), hours * 3600)
 }
 
-/// One trip that left its first stop at `departs_ms`, and one an hour later.
-fn feed(departs_ms: i64) -> Vec<u8> {
+/// One trip that left its first stop at `departs_ms`, and one so much later.
+pub fn feed(departs_ms: i64, later_s: i64) -> Vec<u8> {
     let (zone, offset_s) = noon(departs_ms);
     let clock = |s: i64| format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
     let local_s = (departs_ms / 1000 + offset_s).rem_euclid(86_400);
@@ -33,7 +34,7 @@ fn feed(departs_ms: i64) -> Vec<u8> {
     let mut times = "trip_id,arrival_time,departure_time,stop_id,stop_sequence\n".to_owned();
     for i in 0..STOPS {
         stops += &format!("s{i},Trạm <{i}>,21.0,{}\n", 105.8 + APART_DEG * i as f64);
-        for (trip, later) in [("t1", 0), ("t2", 3600)] {
+        for (trip, later) in [("t1", 0), ("t2", later_s)] {
             let at = clock(local_s + later + APART_S * i as i64);
             times += &format!("{trip},{at},{at},s{i},{i}\n");
         }
@@ -67,12 +68,23 @@ fn feed(departs_ms: i64) -> Vec<u8> {
 
 /// What its tracker tells: thirty seconds late all the way.
 fn drive(departs_ms: i64) -> Vec<v1::Event> {
-    (0..17_i64)
+    drive_as("imei-1", departs_ms, 1, 17, |s| s - 30.0)
+}
+
+/// `fixes` of a bus, one every 15 s; `driven` says how many seconds of the timetable it has done so long after `from_ms`.
+pub fn drive_as(
+    vehicle: &str,
+    from_ms: i64,
+    first_seq: u64,
+    fixes: i64,
+    driven: impl Fn(f64) -> f64,
+) -> Vec<v1::Event> {
+    (0..fixes)
         .map(|i| {
-            let at_ms = departs_ms + i * 15_000;
-            let driven_s = (i * 15 - 30).max(0) as f64;
+            let at_ms = from_ms + i * 15_000;
+            let driven_s = driven(i as f64 * 15.0).max(0.0);
             let body = v1::event::Body::Fix(v1::Fix {
-                vehicle: "imei-1".into(),
+                vehicle: vehicle.into(),
                 fix_ms: at_ms,
                 received_ms: at_ms + 500,
                 lat: 21.0,
@@ -83,9 +95,23 @@ fn drive(departs_ms: i64) -> Vec<v1::Event> {
                 protocol: "test".into(),
                 ..v1::Fix::default()
             });
-            v1::Event { seq: u64::try_from(i).unwrap() + 1, at_ms, body: Some(body) }
+            v1::Event { seq: first_seq + u64::try_from(i).unwrap(), at_ms, body: Some(body) }
         })
         .collect()
+}
+
+/// Takes the timetable in, as operator `xe`.
+pub fn import(dir: &Path, feed: &[u8]) {
+    let zip = dir.join("feed.zip");
+    std::fs::write(&zip, feed).unwrap();
+    let import = Command::new(PROGRAM)
+        .args(["gtfs", "import", "--feed", "xe", "--config"])
+        .arg(dir.join("hall.toml"))
+        .arg(&zip)
+        .output()
+        .unwrap();
+    assert!(import.status.success(), "{}", String::from_utf8_lossy(&import.stderr));
+    assert!(String::from_utf8_lossy(&import.stdout).ends_with("xe is in force from 2020-01-01 on\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,16 +120,7 @@ async fn passengers_are_told_of_a_bus_that_drives() {
     let departs_ms = now_ms - 240_000;
     let dir = Arc::new(tempfile::tempdir().unwrap());
     write_config(dir.path(), "127.0.0.1:0", "127.0.0.1:0");
-    let zip = dir.path().join("feed.zip");
-    std::fs::write(&zip, feed(departs_ms)).unwrap();
-    let import = Command::new(PROGRAM)
-        .args(["gtfs", "import", "--feed", "xe", "--config"])
-        .arg(dir.path().join("hall.toml"))
-        .arg(&zip)
-        .output()
-        .unwrap();
-    assert!(import.status.success(), "{}", String::from_utf8_lossy(&import.stderr));
-    assert!(String::from_utf8_lossy(&import.stdout).ends_with("xe is in force from 2020-01-01 on\n"));
+    import(dir.path(), &feed(departs_ms, 3600));
     let hall = Hall::start_in(dir, &[]);
     let mut pole = Pole::join(&hall).await;
     let fixes = drive(departs_ms);

@@ -4,6 +4,7 @@ import { createGrpcWebTransport } from "@connectrpc/connect-web";
 
 import { CityService, SessionService } from "./gen/ngatu/v1/api_pb";
 import { SignalService } from "./gen/ngatu/v1/signal_pb";
+import { TransitService } from "./gen/ngatu/v1/transit_pb";
 import { t } from "./i18n";
 
 const transport = createGrpcWebTransport({ baseUrl: location.origin });
@@ -13,6 +14,7 @@ export const hall: Client<typeof CityService> = createClient(CityService, transp
 export type Hall = typeof hall;
 export const signals: Client<typeof SignalService> = createClient(SignalService, transport);
 export type Signals = typeof signals;
+export const transit: Client<typeof TransitService> = createClient(TransitService, transport);
 
 export function codeOf(error: unknown): Code {
   return ConnectError.from(error).code;

@@ -10,6 +10,7 @@ const hm = new Intl.DateTimeFormat(locale, { timeZone: ZONE, hour: "2-digit", mi
 const day = new Intl.DateTimeFormat(locale, { timeZone: ZONE, weekday: "short", day: "2-digit", month: "2-digit", year: "numeric" });
 const dayMonth = new Intl.DateTimeFormat(locale, { timeZone: ZONE, day: "2-digit", month: "2-digit" });
 const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+const hundredth = new Intl.NumberFormat(locale, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const tenth = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
 /** Names in the order of a Vietnamese dictionary, numbers as numbers. */
@@ -19,6 +20,7 @@ export const timeOf = (ms: number): string => clock.format(ms);
 export const minuteOf = (ms: number): string => hm.format(ms);
 export const dateOf = (ms: number): string => day.format(ms);
 export const integer = (n: number): string => whole.format(n);
+export const twoDecimals = (n: number): string => hundredth.format(n);
 export const oneDecimal = (n: number): string => tenth.format(n);
 
 /** The time alone for today, with the day before it for any other day. */

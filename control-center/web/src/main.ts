@@ -43,6 +43,12 @@ const page: Page = {
   },
   selected: () => selection,
   show: (panel) => frame.show(panel),
+  mark(mark) {
+    for (const panel of mounted.values()) panel.marked?.(mark);
+  },
+  replay(day) {
+    for (const panel of mounted.values()) panel.replayed?.(day);
+  },
   badge: (panel, n) => frame.badge(panel, n),
   keep: (name, fallback) => ({ get: () => kept(name, fallback), set: (value) => keep(name, value) }),
 };

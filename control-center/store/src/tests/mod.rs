@@ -1,10 +1,12 @@
 //! The store on real files: nothing lost, nothing doubled, every failure named.
 
+mod bus_days;
 mod failures;
 mod kill;
 mod minutes;
 mod reading;
 mod retention;
+mod trackers;
 mod verdicts;
 
 use std::path::Path;

@@ -1,11 +1,13 @@
 // English. The type demands the same keys as Vietnamese.
 import type { Dictionary } from "./index";
+import { buses } from "./en.buses";
 import { rules } from "./en.rules";
 import { signals } from "./en.signals";
 
 export const en: Dictionary = {
   ...rules,
   ...signals,
+  ...buses,
   "app.tagline": "Traffic operations centre",
   "app.map-credit": "Base map: Ngã Tư, drawn by hand, positions approximate",
   "language.switch": "Language",

@@ -1,6 +1,6 @@
 // What a panel is, and what the page gives it.
 import type { Hall, Signals } from "../api";
-import type { Changed, City } from "../city";
+import type { Changed, City, LonLat } from "../city";
 import type { Key } from "../i18n";
 import type { LinkState } from "../link";
 
@@ -16,6 +16,23 @@ export interface SelectOptions {
   enlarge?: boolean;
 }
 
+/** A place on the map with a few words. */
+export interface Mark {
+  at: LonLat;
+  text: string;
+}
+
+/** A bus's day, to be driven once more on the map. */
+export interface Replayed {
+  vehicle: string;
+  /** Oldest first. */
+  fixes: { ms: number; at: LonLat; speedMps: number }[];
+  /** What happened when. */
+  told: { ms: number; text: string }[];
+  /** Why there are no fixes. */
+  problem?: string;
+}
+
 export interface Page {
   city: City;
   hall: Hall;
@@ -29,6 +46,10 @@ export interface Page {
   selected(): Selection | undefined;
   /** Brings a panel to the front where it shares its place with others. */
   show(panel: string): void;
+  /** Shows a place on the map. */
+  mark(mark: Mark): void;
+  /** Drives a bus's day once more on the map. */
+  replay(day: Replayed): void;
   /** How much is new in a panel that stands behind another; 0 takes the number away. */
   badge(panel: string, n: number): void;
   /** A value of this viewer's that survives a reload of the page, not the browser. */
@@ -52,6 +73,8 @@ export interface Mounted {
   /** Once a second: for ages and clocks. */
   tick?(): void;
   selected?(what: Selection | undefined, options: SelectOptions): void;
+  marked?(mark: Mark): void;
+  replayed?(day: Replayed): void;
   /** The link to the hall went live or was lost. */
   linked?(state: LinkState): void;
   /** The panel came to the front or went behind another. */

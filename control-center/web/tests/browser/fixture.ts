@@ -11,6 +11,8 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { CityService, CityUpdateSchema, SessionService, type CityUpdate, type StoredEvent, type Count, type FoundTrack, type MissingGateway, type SearchTracksRequest, type Watched } from "../../src/gen/ngatu/v1/api_pb";
 import { RulePhase } from "../../src/gen/ngatu/v1/event_pb";
 import type { PictureSchema } from "../../src/gen/ngatu/v1/gateway_pb";
+import { TransitService } from "../../src/gen/ngatu/v1/transit_pb";
+import { alerts, busDay, buses, report, routes, spaceTime, trackers } from "./bus_city";
 
 import { FixtureSignals } from "./signals";
 
@@ -43,6 +45,10 @@ export class FixtureHall {
     throw new ConnectError("the pole keeps no such picture", Code.NotFound);
   };
   tooMany = false;
+  /** Space-time diagrams that were asked for. */
+  asked: { feed: string; route: string; direction: number | undefined; day: string }[] = [];
+  /** Why the hall cannot tell of buses; empty when it can. */
+  transitFails = "";
   /** How many WatchPictures streams are open. */
   pictureStreams = 0;
   /** Whether calls are refused as a hall that is down would. */
@@ -130,6 +136,23 @@ export class FixtureHall {
         return { tracks: all.slice(from, from + limit), nextPageToken: from + limit < all.length ? String(from + limit) : "", gateways: 2, missing: this.missing };
       },
       getFigures: (_, context) => (guard(context), { events: 42n, crossings: 12_345n, camerasUp: 3n, junctionsUp: 3n }),
+    });
+    const told = (context: HandlerContext) => {
+      guard(context);
+      if (this.transitFails) throw new ConnectError(this.transitFails, Code.Unavailable);
+      return Date.now();
+    };
+    router.service(TransitService, {
+      listRoutes: (_, context) => routes(told(context)),
+      getBuses: ({ route }, context) => ({ atMs: BigInt(told(context)), buses: buses(Date.now()).filter((b) => route === "" || b.route === route) }),
+      getSpaceTime: ({ feed, route, direction, day }, context) => {
+        this.asked.push({ feed, route, direction, day });
+        return spaceTime(told(context));
+      },
+      listBusEvents: (_, context) => ({ events: alerts(told(context)) }),
+      listTrackers: (_, context) => ({ atMs: BigInt(told(context)), trackers: trackers(Date.now()) }),
+      getTransitReport: ({ from }, context) => (told(context), report(from)),
+      getBusDay: (_, context) => busDay(told(context)),
     });
   }
 

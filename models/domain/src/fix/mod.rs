@@ -4,6 +4,8 @@
 //! a say, so a late one changes the verdict on a few around it and on no other.
 
 mod recent;
+pub mod tracker;
+
 #[cfg(test)]
 mod tests;
 

@@ -80,6 +80,25 @@ impl Limits {
 }
 
 impl Finding {
+    pub const ALL: [Self; 12] = [
+        Self::OffRoute,
+        Self::Overspeed,
+        Self::StopSkipped,
+        Self::DoorsOpenMoving,
+        Self::EngineOnLayover,
+        Self::Sos,
+        Self::Early,
+        Self::Late,
+        Self::ShortTurn,
+        Self::WrongSignOn,
+        Self::Bunching,
+        Self::RunMissing,
+    ];
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|finding| finding.name() == name)
+    }
+
     /// Short stable name for JSON, tables and the store.
     pub fn name(self) -> &'static str {
         match self {
@@ -138,6 +157,12 @@ impl Held {
                 }
             }
         }
+    }
+
+    /// Goes on with a finding that was told before.
+    pub fn resume(&mut self, begun: TransitEvent) {
+        let open = Open { since: begun.began, begun: Some(begun.clone()) };
+        self.by_finding.insert(begun.finding, open);
     }
 
     pub fn begun(&self) -> impl Iterator<Item = &TransitEvent> {

@@ -7,7 +7,7 @@ use super::accuracy::Accuracy;
 use super::assign::settle;
 use super::day::{Absorbed, BusDay};
 use super::eta::{Arrival, Known, carried_over, predict};
-use super::finding::{Finding, Limits, TransitEvent};
+use super::finding::{Finding, Held, Limits, TransitEvent};
 use super::headway::{Rung, ladder};
 use super::pace::{Habit, Pace, traversal};
 use super::passing::Passing;
@@ -22,6 +22,8 @@ use crate::units::{DurationMs, UtcMillis};
 pub const SILENT: DurationMs = DurationMs(5 * 60_000);
 /// A run may start so late before it is missed.
 const MISSED_MS: i64 = 5 * 60_000;
+/// Buses that run as one for so long are told of.
+const BUNCHED_FOR: DurationMs = DurationMs(60_000);
 
 #[derive(Debug, Clone, Default)]
 pub struct Fleet {
@@ -30,6 +32,7 @@ pub struct Fleet {
     pub accuracy: Accuracy,
     days: BTreeMap<VehicleId, BusDay>,
     missed: BTreeMap<(FeedId, RunKey), TransitEvent>,
+    bunched: BTreeMap<VehicleId, Held>,
 }
 
 /// A run with what is expected of it.
@@ -46,6 +49,8 @@ pub struct Outlook {
 /// What a batch of reports brought that was not known before.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct News {
+    /// It is all that is known of the bus's day; what was told of that before is void.
+    pub whole: bool,
     pub passings: Vec<Passing>,
     pub events: Vec<TransitEvent>,
 }
@@ -64,7 +69,7 @@ impl Fleet {
             Absorbed::Nothing => return News::default(),
             Absorbed::Appended { passings, events } => (passings, events),
             Absorbed::Rewritten => {
-                return News { passings: day.passings.clone(), events: day.events.clone() };
+                return News { whole: true, passings: day.passings.clone(), events: day.events.clone() };
             }
         };
         for i in passings..day.passings.len() {
@@ -74,13 +79,18 @@ impl Fleet {
             let learned = before.and_then(|b| traversal(b, passing, habit(&passing.feed, passing.at)));
             learned.iter().for_each(|t| self.pace.learn(t));
         }
-        News { passings: day.passings[passings..].to_vec(), events: day.events[events..].to_vec() }
+        News {
+            whole: passings == 0 && events == 0,
+            passings: day.passings[passings..].to_vec(),
+            events: day.events[events..].to_vec(),
+        }
     }
 
     /// Begins a new day: what was learned stays.
     pub fn new_day(&mut self) {
         self.days.clear();
         self.missed.clear();
+        self.bunched.clear();
     }
 
     pub fn buses(&self) -> impl Iterator<Item = &Vehicle> {
@@ -97,6 +107,11 @@ impl Fleet {
 
     pub fn events(&self) -> impl Iterator<Item = &TransitEvent> {
         self.days.values().flat_map(|day| &day.events).chain(self.missed.values())
+    }
+
+    /// Runs that no bus came for.
+    pub fn missing(&self) -> impl Iterator<Item = &TransitEvent> {
+        self.missed.values()
     }
 
     /// Buses heard of lately whose run no other bus does better.
@@ -162,6 +177,48 @@ impl Fleet {
         all
     }
 
+    /// Goes on with findings among buses that were told before a restart: bunching and missing runs.
+    pub fn resume(&mut self, open: impl IntoIterator<Item = TransitEvent>) {
+        for event in open {
+            match (event.finding, event.vehicle.clone(), event.run.clone()) {
+                (Finding::RunMissing, _, Some(key)) => _ = self.missed.insert(key, event),
+                (Finding::Bunching, Some(bus), _) => self.bunched.entry(bus).or_default().resume(event),
+                _ => {}
+            }
+        }
+    }
+
+    /// Buses that run as one with the bus ahead, begun or ended since last asked.
+    pub fn look_for_bunching(&mut self, ladder: &[Rung], now: UtcMillis) -> Vec<TransitEvent> {
+        let mut news = Vec::new();
+        let of = |vehicle: &VehicleId, rung: Option<&Rung>, place| TransitEvent {
+            finding: Finding::Bunching,
+            phase: Phase::Moment,
+            began: now,
+            at: now,
+            vehicle: Some(vehicle.clone()),
+            place,
+            run: rung.map(|r| (r.line.feed.clone(), r.run.clone())),
+            stop: None,
+            value: rung.and_then(|r| r.ahead).map(DurationMs::seconds),
+        };
+        let place = |v: &VehicleId| self.days.get(v)?.bus.last.as_ref().map(|o| o.seen.position);
+        let gone = self.bunched.keys().filter(|v| !ladder.iter().any(|r| r.vehicle == **v));
+        for vehicle in gone.cloned().collect::<Vec<_>>() {
+            let event = of(&vehicle, None, place(&vehicle));
+            if let Some(mut held) = self.bunched.remove(&vehicle) {
+                held.judge(Some(false), BUNCHED_FOR, event, &mut news);
+            }
+        }
+        for rung in ladder {
+            let holds = rung.is_bunched().or(rung.ahead_timetabled.is_none().then_some(false));
+            let event = of(&rung.vehicle, Some(rung), place(&rung.vehicle));
+            let held = self.bunched.entry(rung.vehicle.clone()).or_default();
+            held.judge(holds, BUNCHED_FOR, event, &mut news);
+        }
+        news
+    }
+
     /// Runs that no bus came for, begun or ended since last asked.
     pub fn look_for_missing(&mut self, plans: &[Arc<DayPlan>], now: UtcMillis) -> Vec<TransitEvent> {
         let mut covered: BTreeSet<(FeedId, RunKey)> =
@@ -201,5 +258,49 @@ impl Fleet {
             !found
         });
         news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transit::headway::Line;
+    use crate::units::Meters;
+    use time::macros::date;
+
+    fn pair(ahead_s: i64) -> Vec<Rung> {
+        let rung = |name: &str, ahead: Option<i64>| Rung {
+            vehicle: name.parse().unwrap(),
+            line: Line { feed: "f".into(), route: "r".into(), direction: Some(0) },
+            run: RunKey { date: date!(2026 - 03 - 02), trip: name.into(), start_s: None },
+            pattern: 0,
+            along: Meters(0.0),
+            late: DurationMs(0),
+            ahead: ahead.map(|s| DurationMs(s * 1000)),
+            ahead_timetabled: ahead.map(|_| DurationMs(600_000)),
+        };
+        vec![rung("a", None), rung("b", Some(ahead_s))]
+    }
+
+    #[test]
+    fn bunching_begins_after_a_minute_ends_once_and_survives_a_restart() {
+        let mut fleet = Fleet::default();
+        let look = |fleet: &mut Fleet, ladder: &[Rung], s: i64| {
+            let news = fleet.look_for_bunching(ladder, UtcMillis(s * 1000));
+            news.into_iter().map(|e| (e.phase, e.began.0 / 1000, e.value)).collect::<Vec<_>>()
+        };
+        assert_eq!(look(&mut fleet, &pair(100), 0), []);
+        assert_eq!(look(&mut fleet, &pair(400), 30), [], "not for long enough");
+        assert_eq!(look(&mut fleet, &pair(100), 40), []);
+        assert_eq!(look(&mut fleet, &pair(90), 100), [(Phase::Begun, 40, Some(90.0))]);
+        assert_eq!(look(&mut fleet, &pair(80), 110), []);
+        let open = fleet.bunched.values().flat_map(Held::begun).cloned().collect::<Vec<_>>();
+        let mut after = Fleet::default();
+        after.resume(open);
+        assert_eq!(look(&mut after, &pair(80), 120), [], "it was told before");
+        assert_eq!(look(&mut after, &pair(300), 130), [(Phase::Ended, 40, Some(90.0))]);
+        // The bus went out of sight.
+        assert_eq!(look(&mut fleet, &[], 140), [(Phase::Ended, 40, Some(90.0))]);
+        assert_eq!(look(&mut fleet, &[], 150), []);
     }
 }

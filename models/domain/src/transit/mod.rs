@@ -1,7 +1,7 @@
 //! Public transport: where a vehicle is, and what that means for the timetable.
 //!
 //! Suggested reading order: `timetable` (what is to be), `shape` and `matching` (where on its way a bus is), `assign` (which
-//! run it does), `vehicle` and `day` (all of that for one bus, with `passing`s and `finding`s), `headway`, `pace`, `eta`, `hold`; `fleet` (all buses), `accuracy`.
+//! run it does), `vehicle` and `day` (all of that for one bus, with `passing`s and `finding`s), `headway`, `pace`, `eta`, `hold`; `fleet` (all buses), `accuracy`, `report`.
 
 pub mod accuracy;
 pub mod assign;
@@ -16,6 +16,7 @@ pub mod matching;
 pub mod pace;
 pub mod passing;
 pub mod plan;
+pub mod report;
 pub mod shape;
 pub mod timetable;
 pub mod vehicle;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::passing::Passing;
 use super::timetable::{FeedId, StopId};
+use crate::ids::VehicleId;
 use crate::units::UtcMillis;
 
 /// From one stop to the next of a run, whatever the route.
@@ -119,6 +120,22 @@ impl Filter {
         let surprise = (seen - self.mean).clamp(-OUTLIER * spread, OUTLIER * spread);
         let gain = self.variance / (self.variance + noise);
         Self { mean: self.mean + gain * surprise, variance: self.variance * (1.0 - gain), at: self.at }
+    }
+}
+
+/// Learns from passings of many buses, in the order of their time.
+#[derive(Debug, Default)]
+pub struct Learner {
+    last_by_vehicle: BTreeMap<VehicleId, Passing>,
+}
+
+impl Learner {
+    pub fn learn(&mut self, pace: &mut Pace, passing: Passing, habit: Habit) {
+        let last = self.last_by_vehicle.get(&passing.vehicle);
+        if let Some(t) = last.and_then(|last| traversal(last, &passing, habit)) {
+            pace.learn(&t);
+        }
+        self.last_by_vehicle.insert(passing.vehicle.clone(), passing);
     }
 }
 

@@ -64,7 +64,8 @@ impl DayPlan {
     }
 
     pub fn find(&self, key: &RunKey) -> Option<usize> {
-        (key.date == self.day.date).then(|| self.runs.iter().position(|r| self.timetable.key(r) == *key))?
+        let same = |r: &Run| r.start_s == key.start_s && self.timetable.trip(r).id == key.trip;
+        (key.date == self.day.date).then(|| self.runs.iter().position(same))?
     }
 
     /// Runs that should have started more than `grace_ms` ago, are not over, and that no bus in `covered` does.

@@ -5,10 +5,11 @@ import type { GeoJSONSource, Map as GlMap } from "maplibre-gl";
 
 import { el, icon } from "../../dom";
 import { t } from "../../i18n";
-import type { Mounted, Page, Panel, Selection, SelectOptions } from "../panel";
+import type { Mark, Mounted, Page, Panel, Replayed, Selection, SelectOptions } from "../panel";
 import { findBox } from "./find";
 import { draw, RATIO } from "./icons";
 import { legend } from "./legend";
+import { Replay } from "./replay";
 import { at, moving, onFix, type Glide } from "./motion";
 import { baseStyle, FONT } from "./style";
 import { busPoints, cameraPoints, junctionPoints } from "./things";
@@ -31,7 +32,9 @@ async function mount(host: HTMLElement, page: Page): Promise<Mounted> {
     return {};
   }
   host.append(findBox(page), legend(), credit(), buttons(gl, () => home(gl, page)));
-  return new MapPanel(gl, page);
+  const panel = new MapPanel(gl, page);
+  host.append(panel.replay.root);
+  return panel;
 }
 
 async function open(box: HTMLElement, page: Page): Promise<GlMap | undefined> {
@@ -77,7 +80,7 @@ async function open(box: HTMLElement, page: Page): Promise<GlMap | undefined> {
 
 function addLayers(gl: GlMap): void {
   const none = { type: "FeatureCollection" as const, features: [] };
-  for (const source of ["selected", ...Object.keys(KINDS)]) gl.addSource(source, { type: "geojson", data: none });
+  for (const source of ["trail", "selected", "marked", ...Object.keys(KINDS)]) gl.addSource(source, { type: "geojson", data: none });
   const grow = ["interpolate", ["linear"], ["zoom"], 10, 0.5, 12.5, 0.85, 14.5, 1, 17, 1.3] as never;
   const name = {
     "text-field": ["get", "name"] as never,
@@ -87,6 +90,7 @@ function addLayers(gl: GlMap): void {
     "text-optional": true,
   };
   const paint = { "text-color": "#eaf2f8", "text-halo-color": "#081018", "text-halo-width": 1.7 };
+  gl.addLayer({ id: "trail", type: "line", source: "trail", paint: { "line-color": "#ffd65a", "line-width": 3, "line-opacity": 0.85 }, layout: { "line-join": "round", "line-cap": "round" } });
   gl.addLayer({ id: "selected", type: "symbol", source: "selected", layout: { "icon-image": "ring:", "icon-allow-overlap": true, "icon-ignore-placement": true } });
   gl.addLayer({ id: "buses", type: "symbol", source: "buses", paint,
     layout: { "icon-image": ["get", "icon"], "icon-rotate": ["get", "turn"], "icon-rotation-alignment": "map", "icon-size": grow, "icon-allow-overlap": true, "icon-ignore-placement": true,
@@ -98,6 +102,8 @@ function addLayers(gl: GlMap): void {
   gl.addLayer({ id: "junctions", type: "symbol", source: "junctions", paint,
     layout: { "icon-image": ["get", "icon"], "icon-size": grow, "icon-allow-overlap": true, "icon-anchor": "top", ...name,
       "text-size": ["step", ["zoom"], 0, 13.6, 12] as never, "text-offset": [0, 2.5] } });
+  gl.addLayer({ id: "marked", type: "symbol", source: "marked", paint,
+    layout: { "icon-image": "ring:", "icon-allow-overlap": true, "icon-ignore-placement": true, ...name, "text-size": 13, "text-offset": [0, 1.9], "text-optional": false, "text-allow-overlap": true } });
 }
 
 class MapPanel implements Mounted {
@@ -109,11 +115,17 @@ class MapPanel implements Mounted {
   #cameraStamp = "";
   #camerasMs = 0;
   #camerasWait = false;
+  readonly replay: Replay;
 
   constructor(
     private readonly gl: GlMap,
     private readonly page: Page,
   ) {
+    this.replay = new Replay((trail, mark) => {
+      const line = trail.length > 1 ? [{ type: "Feature" as const, properties: {}, geometry: { type: "LineString" as const, coordinates: trail.map((p) => [...p]) } }] : [];
+      this.#set("trail", { type: "FeatureCollection", features: line });
+      this.#point(mark);
+    });
     for (const layer of Object.keys(KINDS)) {
       gl.on("mouseenter", layer, () => (gl.getCanvas().style.cursor = "pointer"));
       gl.on("mouseleave", layer, () => (gl.getCanvas().style.cursor = ""));
@@ -123,6 +135,7 @@ class MapPanel implements Mounted {
       const hits = gl.queryRenderedFeatures([[x - 4, y - 4], [x + 4, y + 4]], { layers: ["junctions", "cameras", "buses"] });
       const hit = hits[0];
       const kind = hit && KINDS[hit.layer.id as keyof typeof KINDS];
+      if (!hit && !this.replay.open) this.#point(undefined);
       page.select(hit && kind ? { kind, id: String(hit.properties["id"]) } : undefined);
     });
   }
@@ -155,6 +168,31 @@ class MapPanel implements Mounted {
     const there = what && this.#where(what);
     if (!there || !fly) return;
     this.page.show("map");
+    this.#go(there);
+  }
+
+  marked(mark: Mark): void {
+    this.page.show("map");
+    this.replay.close();
+    this.#point(mark);
+    this.#go(mark.at);
+  }
+
+  replayed(day: Replayed): void {
+    this.page.show("map");
+    this.replay.show(day);
+    if (day.fixes.length === 0) return;
+    const [lons, lats] = [day.fixes.map((f) => f.at[0]), day.fixes.map((f) => f.at[1])];
+    const edge = (values: number[], of: (a: number, b: number) => number) => values.reduce((a, b) => of(a, b));
+    this.gl.fitBounds([[edge(lons, Math.min), edge(lats, Math.min)], [edge(lons, Math.max), edge(lats, Math.max)]], { padding: 80, maxZoom: 15, animate: false });
+  }
+
+  #point(mark: Mark | undefined): void {
+    const features = mark ? [{ type: "Feature" as const, properties: { name: mark.text }, geometry: { type: "Point" as const, coordinates: [...mark.at] } }] : [];
+    this.#set("marked", { type: "FeatureCollection", features });
+  }
+
+  #go(there: readonly [number, number]): void {
     const to = { center: [...there] as [number, number], zoom: Math.max(this.gl.getZoom(), 15) };
     if (this.#smooth) this.gl.easeTo({ ...to, duration: 700 });
     else this.gl.jumpTo(to);

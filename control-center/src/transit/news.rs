@@ -1,0 +1,30 @@
+//! What the fleet tells, made ready to be kept: each finding with the line it belongs to.
+
+use std::sync::Arc;
+
+use control_center_store::{BusEvent, BusNews};
+use models_domain::transit::finding::TransitEvent;
+use models_domain::transit::fleet::News;
+use models_domain::transit::headway::Line;
+use models_domain::transit::plan::DayPlan;
+use models_domain::{UtcMillis, VehicleId};
+
+/// News of one bus, whose day began at `begin`.
+pub fn of_bus(vehicle: VehicleId, news: News, begin: UtcMillis, plans: &[Arc<DayPlan>]) -> BusNews {
+    BusNews {
+        whole: news.whole.then_some((vehicle, begin)),
+        passings: news.passings,
+        events: news.events.into_iter().map(|event| with_line(event, plans)).collect(),
+    }
+}
+
+pub fn with_line(event: TransitEvent, plans: &[Arc<DayPlan>]) -> BusEvent {
+    let line = event.run.as_ref().and_then(|(feed, key)| {
+        let plan = plans.iter().find(|p| p.feed == *feed && p.day.date == key.date)?;
+        let run = &plan.runs[plan.find(key)?];
+        let (route, direction) =
+            (plan.timetable.route(run).id.clone(), plan.timetable.pattern(run).direction);
+        Some(Line { feed: feed.clone(), route, direction })
+    });
+    BusEvent { event, line }
+}

@@ -1,0 +1,151 @@
+//! A report as rows of a table: for CSV with names that programs read, for a workbook with words that people read.
+
+use anyhow::Context;
+use models_wire::v1::{GetTransitReportResponse, RouteDay};
+use rust_xlsxwriter::{Format, Workbook, Worksheet};
+use serde::Serialize;
+
+/// A row of the CSV file; `route` is empty in an operator's.
+#[derive(Debug, Serialize)]
+pub struct Line<'a> {
+    service_day: &'a str,
+    feed: &'a str,
+    operator: &'a str,
+    route: &'a str,
+    route_short_name: &'a str,
+    runs_scheduled: u32,
+    runs_whole: u32,
+    runs_partial: u32,
+    km_scheduled: f64,
+    km_driven: f64,
+    passings: u32,
+    on_time: u32,
+    early: u32,
+    late: u32,
+    late_mean_s: f64,
+    headways: u32,
+    headway_variation: f64,
+    excess_wait_s: f64,
+    bunchings: u32,
+    overspeeds: u32,
+    overspeed_kmh_max: f64,
+    vehicles: u32,
+    positions_rejected: u32,
+    gap_median_s: f64,
+}
+
+impl<'a> Line<'a> {
+    pub fn of(r: &'a RouteDay) -> Self {
+        let rounded = |v: f64, digits: i32| (v * 10_f64.powi(digits)).round() / 10_f64.powi(digits);
+        Self {
+            service_day: &r.day,
+            feed: &r.feed,
+            operator: &r.operator,
+            route: &r.route,
+            route_short_name: &r.short_name,
+            runs_scheduled: r.runs_scheduled,
+            runs_whole: r.runs_whole,
+            runs_partial: r.runs_partial,
+            km_scheduled: rounded(r.km_scheduled, 3),
+            km_driven: rounded(r.km_driven, 3),
+            passings: r.passings,
+            on_time: r.on_time,
+            early: r.early,
+            late: r.late,
+            late_mean_s: rounded(r.late_mean_s, 1),
+            headways: r.headways,
+            headway_variation: rounded(r.headway_variation, 3),
+            excess_wait_s: rounded(r.excess_wait_s, 1),
+            bunchings: r.bunchings,
+            overspeeds: r.overspeeds,
+            overspeed_kmh_max: rounded(r.overspeed_kmh_max, 1),
+            vehicles: r.vehicles,
+            positions_rejected: r.positions_rejected,
+            gap_median_s: rounded(r.gap_median_s, 1),
+        }
+    }
+}
+
+enum Cell<'a> {
+    Text(&'a str),
+    Count(u32),
+    Number(f64, &'static str),
+    /// A part of a whole; empty when there is no whole.
+    Share(u32, u32),
+}
+
+type Column = (&'static str, &'static str, f64, fn(&RouteDay) -> Cell<'_>);
+
+/// Vietnamese, English, width in characters, value.
+const COLUMNS: [Column; 20] = [
+    ("Ngày", "Service day", 12.0, |r| Cell::Text(&r.day)),
+    ("Đơn vị", "Operator", 28.0, |r| Cell::Text(&r.operator)),
+    ("Tuyến", "Route", 10.0, |r| {
+        Cell::Text(if r.short_name.is_empty() { &r.route } else { &r.short_name })
+    }),
+    ("Lượt theo biểu đồ", "Runs scheduled", 12.0, |r| Cell::Count(r.runs_scheduled)),
+    ("Lượt chạy đủ", "Runs whole", 12.0, |r| Cell::Count(r.runs_whole)),
+    ("Lượt thấy một phần", "Runs seen in part", 12.0, |r| Cell::Count(r.runs_partial)),
+    ("Km theo biểu đồ", "Km scheduled", 12.0, |r| Cell::Number(r.km_scheduled, "#,##0.0")),
+    ("Km thực chạy", "Km driven", 12.0, |r| Cell::Number(r.km_driven, "#,##0.0")),
+    ("Lượt qua trạm", "Stops passed", 12.0, |r| Cell::Count(r.passings)),
+    ("Đúng giờ", "On time", 10.0, |r| Cell::Share(r.on_time, r.passings)),
+    ("Sớm", "Early", 10.0, |r| Cell::Share(r.early, r.passings)),
+    ("Trễ", "Late", 10.0, |r| Cell::Share(r.late, r.passings)),
+    ("Trễ trung bình (giây)", "Mean lateness (s)", 12.0, |r| Cell::Number(r.late_mean_s, "0")),
+    ("Biến thiên giãn cách", "Headway variation", 12.0, |r| Cell::Number(r.headway_variation, "0.00")),
+    ("Khách chờ thêm (giây)", "Excess wait (s)", 12.0, |r| Cell::Number(r.excess_wait_s, "0")),
+    ("Lần dồn xe", "Bunchings", 10.0, |r| Cell::Count(r.bunchings)),
+    ("Lần quá tốc độ", "Overspeeds", 10.0, |r| Cell::Count(r.overspeeds)),
+    ("Tốc độ cao nhất (km/h)", "Highest speed (km/h)", 12.0, |r| {
+        Cell::Number(r.overspeed_kmh_max, "0")
+    }),
+    ("Số xe", "Buses", 8.0, |r| Cell::Count(r.vehicles)),
+    ("Vị trí bị loại", "Positions rejected", 12.0, |r| Cell::Count(r.positions_rejected)),
+];
+
+/// A sheet by route and one by operator, in one language.
+///
+/// # Errors
+/// When the library refuses a cell.
+pub fn workbook(told: &GetTransitReportResponse, vietnamese: bool) -> anyhow::Result<Vec<u8>> {
+    let mut book = Workbook::new();
+    let names = if vietnamese { ["Tuyến", "Đơn vị"] } else { ["Routes", "Operators"] };
+    for (name, rows) in names.into_iter().zip([&told.routes, &told.operators]) {
+        let sheet = book.add_worksheet();
+        sheet.set_name(name).context("naming a sheet")?;
+        fill(sheet, rows, vietnamese).with_context(|| format!("filling the sheet {name}"))?;
+    }
+    book.save_to_buffer().context("writing a workbook")
+}
+
+fn fill(sheet: &mut Worksheet, rows: &[RouteDay], vietnamese: bool) -> anyhow::Result<()> {
+    let head = Format::new().set_bold().set_text_wrap();
+    for (column, (vi, en, width, _)) in (0_u16..).zip(&COLUMNS) {
+        sheet.write_string_with_format(0, column, if vietnamese { *vi } else { *en }, &head)?;
+        sheet.set_column_width(column, *width)?;
+    }
+    sheet.set_freeze_panes(1, 0)?;
+    for (row, told) in (1_u32..).zip(rows) {
+        for (column, (_, _, _, value)) in (0_u16..).zip(&COLUMNS) {
+            match value(told) {
+                Cell::Text(text) => sheet.write_string(row, column, text)?,
+                Cell::Count(n) => sheet.write_number(row, column, n)?,
+                Cell::Number(n, format) => {
+                    sheet.write_number_with_format(row, column, n, &Format::new().set_num_format(format))?
+                }
+                Cell::Share(_, 0) => sheet.write_string(row, column, "")?,
+                Cell::Share(part, whole) => {
+                    let share = f64::from(part) / f64::from(whole);
+                    sheet.write_number_with_format(
+                        row,
+                        column,
+                        share,
+                        &Format::new().set_num_format("0.0%"),
+                    )?
+                }
+            };
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,321 @@
+//! What became of each bus's day: passings and findings, kept as they are found, read back for reports and for learning.
+
+use models_domain::event::Phase;
+use models_domain::geo::LatLon;
+use models_domain::transit::finding::{Finding, TransitEvent};
+use models_domain::transit::headway::Line;
+use models_domain::transit::passing::Passing;
+use models_domain::transit::timetable::{FeedId, RouteId, RunKey, StopId, TripId};
+use models_domain::{DurationMs, UtcMillis, VehicleId};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection, QueryBuilder, Row, Sqlite, SqliteConnection};
+use time::Date;
+
+use crate::errs::StoreError;
+use crate::open::{BEGIN, Store};
+use crate::timetables::{day, text};
+
+/// What was found of one bus, or of runs that no bus came for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BusNews {
+    /// It is everything that is known of this bus since then: what was kept of it is replaced.
+    pub whole: Option<(VehicleId, UtcMillis)>,
+    pub passings: Vec<Passing>,
+    pub events: Vec<BusEvent>,
+}
+
+/// A finding with the line it belongs to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BusEvent {
+    pub event: TransitEvent,
+    pub line: Option<Line>,
+}
+
+/// A kept finding: `event.phase` is `Begun` while it holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BusEventRow {
+    pub event: TransitEvent,
+    pub line: Option<Line>,
+    pub ended: Option<UtcMillis>,
+}
+
+/// Which passings; `None` is all.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PassingFilter {
+    pub feed: Option<FeedId>,
+    pub route: Option<RouteId>,
+    pub direction: Option<u8>,
+    pub vehicle: Option<VehicleId>,
+    /// First and last service day.
+    pub days: Option<(Date, Date)>,
+}
+
+/// Which findings; `None` is all.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BusEventFilter {
+    pub feed: Option<FeedId>,
+    pub route: Option<RouteId>,
+    /// Begun at or after the first and before the second.
+    pub span: Option<(UtcMillis, UtcMillis)>,
+    /// Only those that hold.
+    pub open: bool,
+}
+
+const ROWS: usize = 1_000;
+const PASSING: &str =
+    "feed, day, trip, start_s, call, vehicle, route, direction, stop, at_ms, due_ms, gap_ms";
+const FORGET_AT_ONCE: i64 = 5_000;
+
+impl Store {
+    /// Keeps all of `news` or nothing of it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; offer it again.
+    pub async fn keep_bus_news(&self, news: &[BusNews]) -> Result<(), StoreError> {
+        let mut writer = self.writer().await?;
+        write(&mut writer.connection, news).await.map_err(self.failed("keeping what buses did"))?;
+        writer.good();
+        Ok(())
+    }
+
+    /// Passings in the order of their time, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn passings(&self, filter: &PassingFilter, limit: u32) -> Result<Vec<Passing>, StoreError> {
+        let mut sql = QueryBuilder::<Sqlite>::new("SELECT ");
+        sql.push(PASSING).push(" FROM passing WHERE true");
+        if let Some(feed) = &filter.feed {
+            sql.push(" AND feed = ").push_bind(feed.as_str());
+        }
+        if let Some(route) = &filter.route {
+            sql.push(" AND route = ").push_bind(route.as_str());
+        }
+        if let Some(direction) = filter.direction {
+            sql.push(" AND direction = ").push_bind(direction);
+        }
+        if let Some(vehicle) = &filter.vehicle {
+            sql.push(" AND vehicle = ").push_bind(vehicle.as_str());
+        }
+        if let Some((from, to)) = filter.days {
+            sql.push(" AND day BETWEEN ").push_bind(text(from)).push(" AND ").push_bind(text(to));
+        }
+        sql.push(" ORDER BY at_ms, call LIMIT ").push_bind(limit);
+        let rows = sql.build().fetch_all(self.readers()).await.map_err(self.failed("reading passings"))?;
+        rows.iter().map(passing).collect::<sqlx::Result<_>>().map_err(self.failed("reading passings"))
+    }
+
+    /// The moment of the passing that so many others lie between it and `before`; the beginning of time if there are fewer.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn passings_back(&self, before: UtcMillis, count: u32) -> Result<UtcMillis, StoreError> {
+        let at: Option<i64> = sqlx::query_scalar(
+            "SELECT at_ms FROM passing WHERE at_ms < ? ORDER BY at_ms DESC LIMIT 1 OFFSET ?",
+        )
+        .bind(before.0)
+        .bind(count)
+        .fetch_optional(self.readers())
+        .await
+        .map_err(self.failed("reading passings"))?;
+        Ok(UtcMillis(at.unwrap_or(0)))
+    }
+
+    /// A page of passings in the order of their time, after a place that the page before gave; `None` when there are no more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn passings_page(
+        &self,
+        after: (UtcMillis, i64),
+        before: UtcMillis,
+        limit: u32,
+    ) -> Result<Option<(Vec<Passing>, (UtcMillis, i64))>, StoreError> {
+        let mut sql = QueryBuilder::<Sqlite>::new("SELECT rowid, ");
+        sql.push(PASSING).push(" FROM passing WHERE (at_ms, rowid) > (");
+        sql.push_bind(after.0.0).push(", ").push_bind(after.1).push(") AND at_ms < ").push_bind(before.0);
+        sql.push(" ORDER BY at_ms, rowid LIMIT ").push_bind(limit);
+        let failed = self.failed("reading passings");
+        let rows = sql.build().fetch_all(self.readers()).await.map_err(&failed)?;
+        let Some(last) = rows.last() else { return Ok(None) };
+        let place = |row: &SqliteRow| Ok((UtcMillis(row.try_get("at_ms")?), row.try_get("rowid")?));
+        let next = place(last).map_err(&failed)?;
+        let passings = rows.iter().map(passing).collect::<sqlx::Result<_>>().map_err(&failed)?;
+        Ok(Some((passings, next)))
+    }
+
+    /// Findings, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn bus_events(
+        &self,
+        filter: &BusEventFilter,
+        limit: u32,
+    ) -> Result<Vec<BusEventRow>, StoreError> {
+        let mut sql = QueryBuilder::<Sqlite>::new("SELECT * FROM bus_event WHERE true");
+        if let Some(feed) = &filter.feed {
+            sql.push(" AND feed = ").push_bind(feed.as_str());
+        }
+        if let Some(route) = &filter.route {
+            sql.push(" AND route = ").push_bind(route.as_str());
+        }
+        if let Some((from, to)) = filter.span {
+            sql.push(" AND began_ms >= ").push_bind(from.0).push(" AND began_ms < ").push_bind(to.0);
+        }
+        if filter.open {
+            sql.push(" AND ended_ms IS NULL");
+        }
+        sql.push(" ORDER BY began_ms DESC LIMIT ").push_bind(limit);
+        let failed = self.failed("reading what was found of buses");
+        let rows = sql.build().fetch_all(self.readers()).await.map_err(&failed)?;
+        // A finding of a newer build's is left to it.
+        let rows = rows.iter().filter_map(|row| event(row).transpose());
+        rows.collect::<sqlx::Result<_>>().map_err(failed)
+    }
+
+    /// Forgets some passings and findings from before a moment; how many.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget_bus_days(&self, before: UtcMillis) -> Result<u64, StoreError> {
+        let mut writer = self.writer().await?;
+        let mut gone = 0;
+        for sql in [
+            "DELETE FROM passing WHERE rowid IN (SELECT rowid FROM passing WHERE at_ms < ? LIMIT ?)",
+            "DELETE FROM bus_event WHERE rowid IN (SELECT rowid FROM bus_event WHERE began_ms < ? LIMIT ?)",
+        ] {
+            let done = sqlx::query(sql).bind(before.0).bind(FORGET_AT_ONCE);
+            let done = done.execute(&mut writer.connection).await;
+            gone += done.map_err(self.failed("forgetting what buses did"))?.rows_affected();
+        }
+        writer.good();
+        Ok(gone)
+    }
+}
+
+async fn write(connection: &mut SqliteConnection, news: &[BusNews]) -> sqlx::Result<()> {
+    let mut tx = connection.begin_with(BEGIN).await?;
+    for news in news {
+        if let Some((vehicle, since)) = &news.whole {
+            for sql in [
+                "DELETE FROM passing WHERE vehicle = ? AND at_ms >= ?",
+                // Bunching is found among buses, not in one bus's day.
+                "DELETE FROM bus_event WHERE vehicle = ? AND began_ms >= ? AND finding <> 'bunching'",
+            ] {
+                sqlx::query(sql).bind(vehicle.as_str()).bind(since.0).execute(&mut *tx).await?;
+            }
+        }
+        for some in news.passings.chunks(ROWS) {
+            passings(&mut tx, some).await?;
+        }
+        for event in &news.events {
+            put_event(&mut tx, event).await?;
+        }
+    }
+    tx.commit().await
+}
+
+async fn passings(tx: &mut SqliteConnection, passings: &[Passing]) -> sqlx::Result<()> {
+    let mut sql = QueryBuilder::<Sqlite>::new("INSERT OR REPLACE INTO passing (");
+    sql.push(PASSING).push(") ");
+    sql.push_values(passings, |mut row, p| {
+        row.push_bind(p.feed.as_str())
+            .push_bind(text(p.run.date))
+            .push_bind(p.run.trip.as_str())
+            .push_bind(p.run.start_s.unwrap_or(-1))
+            .push_bind(p.call as i64)
+            .push_bind(p.vehicle.as_str())
+            .push_bind(p.route.as_str())
+            .push_bind(p.direction)
+            .push_bind(p.stop.as_str())
+            .push_bind(p.at.0)
+            .push_bind(p.due.0)
+            .push_bind(p.gap.0);
+    });
+    sql.build().execute(tx).await.map(drop)
+}
+
+async fn put_event(tx: &mut SqliteConnection, kept: &BusEvent) -> sqlx::Result<()> {
+    let e = &kept.event;
+    let ended = match e.phase {
+        Phase::Begun => None,
+        Phase::Moment | Phase::Ended | Phase::Figure => Some(e.at.0),
+    };
+    let run = e.run.as_ref();
+    let feed = kept.line.as_ref().map(|l| &l.feed).or(run.map(|(feed, _)| feed));
+    sqlx::query(
+        "INSERT INTO bus_event (finding, vehicle, began_ms, at_ms, ended_ms, feed, day, trip, start_s, route, direction, stop, \
+         lat, lon, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+         ON CONFLICT (finding, vehicle, began_ms, feed, day, trip, start_s, stop) DO UPDATE SET ended_ms = excluded.ended_ms",
+    )
+    .bind(e.finding.name())
+    .bind(e.vehicle.as_ref().map_or("", |v| v.as_str()))
+    .bind(e.began.0)
+    .bind(e.at.0)
+    .bind(ended)
+    .bind(feed.map_or("", FeedId::as_str))
+    .bind(run.map_or(String::new(), |(_, key)| text(key.date)))
+    .bind(run.map_or("", |(_, key)| key.trip.as_str()))
+    .bind(run.and_then(|(_, key)| key.start_s).unwrap_or(-1))
+    .bind(kept.line.as_ref().map_or("", |l| l.route.as_str()))
+    .bind(kept.line.as_ref().and_then(|l| l.direction))
+    .bind(e.stop.as_ref().map_or("", StopId::as_str))
+    .bind(e.place.map(|p| p.lat.0))
+    .bind(e.place.map(|p| p.lon.0))
+    .bind(e.value)
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+fn run(row: &SqliteRow) -> sqlx::Result<Option<RunKey>> {
+    let start_s: i32 = row.try_get("start_s")?;
+    let date = day(row.try_get("day")?);
+    let trip = TripId(row.try_get("trip")?);
+    Ok(date.map(|date| RunKey { date, trip, start_s: Some(start_s).filter(|s| *s >= 0) }))
+}
+
+fn passing(row: &SqliteRow) -> sqlx::Result<Passing> {
+    let bad = |what: &str| sqlx::Error::Decode(format!("{what} of a passing is damaged").into());
+    let vehicle: String = row.try_get("vehicle")?;
+    let call: i64 = row.try_get("call")?;
+    Ok(Passing {
+        vehicle: VehicleId::new(vehicle).map_err(|_| bad("the vehicle"))?,
+        feed: FeedId(row.try_get("feed")?),
+        route: RouteId(row.try_get("route")?),
+        direction: row.try_get("direction")?,
+        run: run(row)?.ok_or_else(|| bad("the day"))?,
+        call: usize::try_from(call).map_err(|_| bad("the call"))?,
+        stop: StopId(row.try_get("stop")?),
+        at: UtcMillis(row.try_get("at_ms")?),
+        due: UtcMillis(row.try_get("due_ms")?),
+        gap: DurationMs(row.try_get("gap_ms")?),
+    })
+}
+
+fn event(row: &SqliteRow) -> sqlx::Result<Option<BusEventRow>> {
+    let Some(finding) = Finding::named(row.try_get("finding")?) else { return Ok(None) };
+    let (vehicle, route, stop): (String, String, String) =
+        (row.try_get("vehicle")?, row.try_get("route")?, row.try_get("stop")?);
+    let feed = FeedId(row.try_get("feed")?);
+    let (lat, lon): (Option<f64>, Option<f64>) = (row.try_get("lat")?, row.try_get("lon")?);
+    let ended: Option<i64> = row.try_get("ended_ms")?;
+    let line = (!route.is_empty()).then_some(Line {
+        feed: feed.clone(),
+        route: RouteId(route),
+        direction: row.try_get("direction")?,
+    });
+    let event = TransitEvent {
+        finding,
+        phase: if ended.is_some() { Phase::Ended } else { Phase::Begun },
+        began: UtcMillis(row.try_get("began_ms")?),
+        at: UtcMillis(row.try_get("at_ms")?),
+        vehicle: VehicleId::new(vehicle).ok(),
+        place: lat.zip(lon).map(|(lat, lon)| LatLon::new(lat, lon)),
+        run: run(row)?.map(|key| (feed, key)),
+        stop: Some(StopId(stop)).filter(|s| !s.as_str().is_empty()),
+        value: row.try_get("value")?,
+    };
+    Ok(Some(BusEventRow { event, line, ended: ended.map(UtcMillis) }))
+}

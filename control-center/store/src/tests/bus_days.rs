@@ -1,0 +1,109 @@
+//! What became of a bus's day is kept, replaced as a whole, read by parts, and forgotten.
+
+use models_domain::event::Phase;
+use models_domain::geo::LatLon;
+use models_domain::transit::finding::{Finding, TransitEvent};
+use models_domain::transit::headway::Line;
+use models_domain::transit::passing::Passing;
+use models_domain::transit::timetable::RunKey;
+use models_domain::{DurationMs, UtcMillis};
+use time::macros::date;
+
+use super::open;
+use crate::{BusEvent, BusEventFilter, BusNews, PassingFilter, Store};
+
+fn passing(vehicle: &str, call: usize, at_s: i64) -> Passing {
+    Passing {
+        vehicle: vehicle.parse().unwrap(),
+        feed: "xe".into(),
+        route: "32".into(),
+        direction: Some(1),
+        run: RunKey { date: date!(2026 - 03 - 02), trip: "t".into(), start_s: None },
+        call,
+        stop: format!("s{call}").as_str().into(),
+        at: UtcMillis(at_s * 1000),
+        due: UtcMillis(at_s * 1000 - 30_000),
+        gap: DurationMs(15_000),
+    }
+}
+
+fn late(phase: Phase, began_s: i64, at_s: i64) -> BusEvent {
+    let run = RunKey { date: date!(2026 - 03 - 02), trip: "t".into(), start_s: Some(600) };
+    let event = TransitEvent {
+        finding: Finding::Late,
+        phase,
+        began: UtcMillis(began_s * 1000),
+        at: UtcMillis(at_s * 1000),
+        vehicle: Some("bus-1".parse().unwrap()),
+        place: Some(LatLon::new(21.0, 105.8)),
+        run: Some(("xe".into(), run)),
+        stop: None,
+        value: Some(400.0),
+    };
+    BusEvent { event, line: Some(Line { feed: "xe".into(), route: "32".into(), direction: None }) }
+}
+
+async fn all(store: &Store) -> Vec<Passing> {
+    store.passings(&PassingFilter::default(), 100).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_day_is_kept_and_written_again_as_a_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let told = |whole, passings: &[Passing]| BusNews { whole, passings: passings.to_vec(), events: vec![] };
+    let (a, b) = (passing("bus-1", 0, 100), passing("bus-1", 1, 160));
+    store
+        .keep_bus_news(&[told(None, std::slice::from_ref(&a)), told(None, std::slice::from_ref(&b))])
+        .await
+        .unwrap();
+    store.keep_bus_news(&[told(None, std::slice::from_ref(&b))]).await.unwrap();
+    let other = passing("bus-2", 0, 130);
+    store.keep_bus_news(&[told(None, std::slice::from_ref(&other))]).await.unwrap();
+    assert_eq!(all(&store).await, [a.clone(), other.clone(), b]);
+    // A late report has moved the second stop; what was before that day stays.
+    let moved = passing("bus-1", 1, 150);
+    let whole = Some(("bus-1".parse().unwrap(), UtcMillis(120_000)));
+    store.keep_bus_news(&[told(whole, std::slice::from_ref(&moved))]).await.unwrap();
+    assert_eq!(all(&store).await, [a.clone(), other, moved.clone()]);
+    let filter = PassingFilter { vehicle: Some("bus-1".parse().unwrap()), ..PassingFilter::default() };
+    assert_eq!(store.passings(&filter, 1).await.unwrap(), std::slice::from_ref(&a));
+    let none = PassingFilter { days: Some((date!(2026 - 03 - 03), date!(2026 - 03 - 04))), ..filter };
+    assert_eq!(store.passings(&none, 9).await.unwrap(), []);
+
+    let end = UtcMillis(1_000_000);
+    let mut read = Vec::new();
+    let mut place = (UtcMillis(0), 0);
+    while let Some((page, next)) = store.passings_page(place, end, 2).await.unwrap() {
+        read.extend(page);
+        place = next;
+    }
+    assert_eq!(read, all(&store).await);
+    assert_eq!(store.passings_back(end, 1).await.unwrap(), UtcMillis(130_000));
+    assert_eq!(store.passings_back(end, 9).await.unwrap(), UtcMillis(0));
+    assert_eq!(store.forget_bus_days(UtcMillis(140_000)).await.unwrap(), 2);
+    assert_eq!(all(&store).await, [moved]);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_finding_is_one_row_that_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let told = |events| [BusNews { events, ..BusNews::default() }];
+    store.keep_bus_news(&told(vec![late(Phase::Begun, 10, 70)])).await.unwrap();
+    let open_ones = BusEventFilter { open: true, ..BusEventFilter::default() };
+    let rows = store.bus_events(&open_ones, 9).await.unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].event, late(Phase::Begun, 10, 70).event);
+    assert_eq!(rows[0].line, late(Phase::Begun, 10, 70).line);
+    store.keep_bus_news(&told(vec![late(Phase::Ended, 10, 300)])).await.unwrap();
+    assert_eq!(store.bus_events(&open_ones, 9).await.unwrap(), []);
+    let span = Some((UtcMillis(10_000), UtcMillis(10_001)));
+    let kept = BusEventFilter { span, route: Some("32".into()), ..BusEventFilter::default() };
+    let rows = store.bus_events(&kept, 9).await.unwrap();
+    assert_eq!((rows.len(), rows[0].ended), (1, Some(UtcMillis(300_000))));
+    let other = BusEventFilter { route: Some("33".into()), ..BusEventFilter::default() };
+    assert_eq!(store.bus_events(&other, 9).await.unwrap(), []);
+    store.close().await;
+}

@@ -1,0 +1,54 @@
+//! How trackers reported, counted out of the kept positions.
+
+use models_domain::fix::Reason;
+use models_domain::geo::LatLon;
+use models_domain::transit::Fix;
+use models_domain::{EventBody, MetersPerSecond, UtcMillis};
+
+use super::{commit, new, open};
+use crate::{NewEvent, Span};
+
+fn fix(seq: u64, vehicle: &str, at: i64, lat: f64) -> NewEvent {
+    let fix = Fix {
+        vehicle: vehicle.parse().unwrap(),
+        at: UtcMillis(at),
+        received: UtcMillis(at + 700),
+        position: LatLon::new(lat, if lat == 0.0 { 0.0 } else { 105.8 }),
+        speed: MetersPerSecond(5.0),
+        course: None,
+        altitude: None,
+        valid: true,
+        protocol: "gt06".into(),
+    };
+    new(1, seq, at, EventBody::Fix(fix))
+}
+
+#[tokio::test]
+async fn trackers_are_counted_and_positions_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let day = 1_772_409_600_000;
+    let fixes = vec![
+        fix(1, "bus-1", day, 21.0),
+        fix(2, "bus-1", day + 10_000, 0.0),
+        fix(3, "bus-1", day + 20_000, 21.001),
+        fix(4, "bus-2", day - 90_000_000, 21.0),
+    ];
+    store.store(&commit(fixes)).await.unwrap();
+    let trackers = store.trackers(UtcMillis(day)).await.unwrap();
+    let told: Vec<_> =
+        trackers.iter().map(|t| (t.vehicle.as_str(), t.reporting.reports, t.at.0 - day)).collect();
+    assert_eq!(told, [("bus-1", 3, 20_000), ("bus-2", 0, -90_000_000)]);
+    assert_eq!(trackers[0].reporting.rejected, [(Reason::NullIsland, 1)]);
+    assert_eq!((trackers[0].reporting.clock_off.0, trackers[0].protocol.as_str()), (700, "gt06"));
+    let names: Vec<String> = store.vehicles().await.unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["bus-1", "bus-2"]);
+    let span = Span { from: UtcMillis(day), to: UtcMillis(day + 20_000) };
+    let rows = store.positions(&"bus-1".parse().unwrap(), span, 9).await.unwrap();
+    let rejected: Vec<_> = rows.iter().map(|r| r.rejected.as_deref()).collect();
+    assert_eq!(rejected, [None, Some("null_island")]);
+    let by_vehicle =
+        store.rejected_by_vehicle(Span { from: UtcMillis(0), to: UtcMillis(day * 2) }).await.unwrap();
+    assert_eq!(by_vehicle.into_iter().collect::<Vec<_>>(), [("bus-1".to_owned(), 1)]);
+    store.close().await;
+}

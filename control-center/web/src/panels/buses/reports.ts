@@ -1,0 +1,82 @@
+// How routes and operators ran, by day; as files too. A download is written down at the hall with the name of who took it.
+import { transit } from "../../api";
+import { el } from "../../dom";
+import { dateOf, integer, oneDecimal, twoDecimals } from "../../format";
+import type { RouteDay } from "../../gen/ngatu/v1/transit_pb";
+import { language, t } from "../../i18n";
+import type { Page } from "../panel";
+import { TableView } from "./table";
+import { percent, span } from "./words";
+
+const FILES = [["csv", "report.csv"], ["xlsx", "report.xlsx"], ["passings", "passings.csv"], ["positions", "positions.csv"]] as const;
+
+export class Reports extends TableView {
+  #routes: RouteDay[] = [];
+  #operators: RouteDay[] = [];
+  #by: "route" | "operator" = "route";
+  #from = el("input", { type: "date", "aria-label": t("reports.from") });
+  #to = el("input", { type: "date", "aria-label": t("reports.to") });
+  #links = FILES.map(([key]) => el("a", { class: "plain", download: true }, t(`reports.${key}`)));
+
+  constructor(page: Page) {
+    super(page, t("reports.list"), 120_000);
+    // The service day of Hanoi's buses goes on until three in the morning.
+    const today = new Date(page.now() + 4 * 3_600_000).toISOString().slice(0, 10);
+    this.#from.value = this.#to.value = today;
+    for (const input of [this.#from, this.#to]) input.addEventListener("change", () => this.#asked());
+    const chips = el("div", { class: "chips", role: "group", "aria-label": t("reports.by") });
+    for (const by of ["route", "operator"] as const) {
+      const chip = el("button", { type: "button", class: "chip", "aria-pressed": String(by === this.#by) }, t(`reports.by.${by}`));
+      chip.addEventListener("click", () => {
+        this.#by = by;
+        for (const other of chips.children) other.setAttribute("aria-pressed", String(other === chip));
+        this.draw();
+      });
+      chips.append(chip);
+    }
+    this.toolbar.append(el("label", { class: "tick" }, t("reports.from"), this.#from), el("label", { class: "tick" }, t("reports.to"), this.#to), chips, el("span", { class: "grow" }), this.asOf);
+    this.root.append(el("p", { class: "downloads" }, el("span", {}, t("reports.download")), ...this.#links));
+    this.#link();
+  }
+
+  #asked(): void {
+    if (this.#to.value < this.#from.value) this.#to.value = this.#from.value;
+    this.#link();
+    void this.load();
+  }
+
+  #link(): void {
+    const asked = new URLSearchParams({ from: this.#from.value, to: this.#to.value, lang: language() });
+    FILES.forEach(([, file], i) => this.#links[i]?.setAttribute("href", `/transit/${file}?${asked}`));
+  }
+
+  protected async ask(options: { signal: AbortSignal; timeoutMs: number }): Promise<void> {
+    const { routes, operators } = await transit.getTransitReport({ from: this.#from.value, to: this.#to.value }, options);
+    [this.#routes, this.#operators] = [routes, operators];
+  }
+
+  protected draw(): void {
+    const byRoute = this.#by === "route";
+    const names = [t("buses.day"), byRoute ? t("buses.route") : t("reports.operator"), t("reports.runs"), t("reports.km"), t("reports.on-time"), t("reports.late-mean"), t("reports.variation"),
+      t("reports.excess"), t("reports.bunchings"), t("reports.overspeeds"), t("reports.rejected"), t("reports.gap")];
+    const rows = (byRoute ? this.#routes : this.#operators).filter((r) => r.runsScheduled + r.passings > 0);
+    this.rows(names.map((name, i) => ({ name, number: i > 1 })), rows.map(rowOf), t("reports.none"));
+  }
+}
+
+function rowOf(r: RouteDay): HTMLElement {
+  const some = (n: number, text: string) => (n > 0 ? text : "–");
+  const cells = [
+    `${integer(r.runsWhole)}${r.runsPartial ? ` (+${integer(r.runsPartial)})` : ""} / ${integer(r.runsScheduled)}`,
+    `${oneDecimal(r.kmDriven)} / ${oneDecimal(r.kmScheduled)}`,
+    percent(r.onTime, r.passings),
+    some(r.passings, `${r.lateMeanS < 0 ? "−" : ""}${span(r.lateMeanS)}`),
+    some(r.headways, twoDecimals(r.headwayVariation)),
+    some(r.headways, `${r.excessWaitS < 0 ? "−" : ""}${span(r.excessWaitS)}`),
+    integer(r.bunchings),
+    r.overspeeds > 0 ? `${integer(r.overspeeds)} (${t("unit.kmh", { n: integer(r.overspeedKmhMax) })})` : "0",
+    integer(r.positionsRejected),
+    some(r.passings, span(r.gapMedianS)),
+  ];
+  return el("tr", { "data-key": `${r.day} ${r.feed} ${r.route || r.operator}` }, el("td", { class: "day" }, dateOf(Date.parse(`${r.day}T05:00:00Z`))), el("th", { scope: "row" }, r.route ? r.shortName || r.route : r.operator), ...cells.map((text) => el("td", { class: "n" }, text)));
+}

@@ -1,0 +1,279 @@
+//! How a route or an operator ran on one service day, from the plan, the passings and the findings of that day.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::finding::{Finding, Limits};
+use super::headway::{Line, Regularity, headways, regularity};
+use super::passing::Passing;
+use super::plan::DayPlan;
+use super::timetable::{RouteId, RunKey};
+use crate::ids::VehicleId;
+use crate::units::{DurationMs, Meters};
+
+/// A run is whole when at least this share of its stops was seen passed: a tracker that is quiet at one end takes nothing away.
+pub const WHOLE: f64 = 0.8;
+
+/// A finding, as far as a report counts it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    pub finding: Finding,
+    pub line: Option<Line>,
+    pub value: Option<f64>,
+}
+
+/// Figures of one route, or of all routes of one operator.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Figures {
+    pub runs_scheduled: u32,
+    pub runs_whole: u32,
+    /// Seen, but less of them.
+    pub runs_partial: u32,
+    pub scheduled: Meters,
+    /// Between the first and the last stop that were seen passed, along the shape.
+    pub driven: Meters,
+    pub passings: u32,
+    pub on_time: u32,
+    pub early: u32,
+    pub late: u32,
+    pub late_mean_s: f64,
+    pub regularity: Regularity,
+    pub bunchings: u32,
+    pub overspeeds: u32,
+    pub overspeed_kmh_max: f64,
+    pub vehicles: BTreeSet<VehicleId>,
+    /// Median time between the two positions around a passing: how well it is known.
+    pub gap_median: DurationMs,
+}
+
+/// Of every route that runs on the plan's day, and of every operator by its place in `Timetable::agencies`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Report {
+    pub by_route: BTreeMap<RouteId, Figures>,
+    pub by_agency: BTreeMap<usize, Figures>,
+}
+
+/// `passings` and `found` are of the plan's feed and day; others are left out.
+pub fn report(plan: &DayPlan, passings: &[Passing], found: &[Found], limits: &Limits) -> Report {
+    let table = &plan.timetable;
+    let mut gathered_by_route: BTreeMap<usize, Gathered> = BTreeMap::new();
+    let index_by_id: BTreeMap<&RouteId, usize> =
+        table.routes.iter().enumerate().map(|(i, r)| (&r.id, i)).collect();
+    for run in &plan.runs {
+        let pattern = table.pattern(run);
+        let gathered = gathered_by_route.entry(pattern.route).or_default();
+        gathered.runs_scheduled += 1;
+        gathered.scheduled_m += match (pattern.stops.first(), pattern.stops.last()) {
+            (Some(first), Some(last)) => last.along.0 - first.along.0,
+            _ => 0.0,
+        };
+    }
+    for p in passings.iter().filter(|p| p.feed == plan.feed && p.run.date == plan.day.date) {
+        if let Some(gathered) = index_by_id.get(&p.route).and_then(|i| gathered_by_route.get_mut(i)) {
+            gathered.passings.push(p);
+        }
+    }
+    for f in found {
+        let line = f.line.as_ref().filter(|line| line.feed == plan.feed);
+        let route = line.and_then(|line| index_by_id.get(&line.route));
+        if let Some(gathered) = route.and_then(|i| gathered_by_route.get_mut(i)) {
+            gathered.found.push(f);
+        }
+    }
+    let mut report = Report::default();
+    let mut gathered_by_agency: BTreeMap<usize, Gathered> = BTreeMap::new();
+    for (route, gathered) in &gathered_by_route {
+        let route = &table.routes[*route];
+        report.by_route.insert(route.id.clone(), gathered.figures(plan, limits));
+        gathered_by_agency.entry(route.agency).or_default().add(gathered);
+    }
+    report.by_agency =
+        gathered_by_agency.iter().map(|(agency, g)| (*agency, g.figures(plan, limits))).collect();
+    report
+}
+
+#[derive(Default)]
+struct Gathered<'a> {
+    runs_scheduled: u32,
+    scheduled_m: f64,
+    passings: Vec<&'a Passing>,
+    found: Vec<&'a Found>,
+}
+
+impl<'a> Gathered<'a> {
+    fn add(&mut self, other: &Gathered<'a>) {
+        self.runs_scheduled += other.runs_scheduled;
+        self.scheduled_m += other.scheduled_m;
+        self.passings.extend(&other.passings);
+        self.found.extend(&other.found);
+    }
+
+    fn figures(&self, plan: &DayPlan, limits: &Limits) -> Figures {
+        let mut f = Figures {
+            runs_scheduled: self.runs_scheduled,
+            scheduled: Meters(self.scheduled_m),
+            ..Figures::default()
+        };
+        self.count_runs(plan, &mut f);
+        self.count_passings(limits, &mut f);
+        let owned: Vec<Passing> = self.passings.iter().map(|p| (*p).clone()).collect();
+        f.regularity = regularity(&headways(&owned));
+        let of = |finding| self.found.iter().filter(move |found| found.finding == finding);
+        f.bunchings = count(of(Finding::Bunching).count());
+        f.overspeeds = count(of(Finding::Overspeed).count());
+        f.overspeed_kmh_max = of(Finding::Overspeed).filter_map(|found| found.value).fold(0.0, f64::max);
+        f
+    }
+
+    fn count_runs(&self, plan: &DayPlan, f: &mut Figures) {
+        let mut calls_by_run: BTreeMap<&RunKey, BTreeSet<usize>> = BTreeMap::new();
+        for p in &self.passings {
+            calls_by_run.entry(&p.run).or_default().insert(p.call);
+        }
+        let run_by_name: BTreeMap<(&str, Option<i32>), usize> = plan
+            .runs
+            .iter()
+            .enumerate()
+            .map(|(i, r)| ((plan.timetable.trip(r).id.as_str(), r.start_s), i))
+            .collect();
+        for (key, seen) in calls_by_run {
+            // A run that the timetable does not have any more: it was imported anew since.
+            let Some(run) = run_by_name.get(&(key.trip.as_str(), key.start_s)).map(|i| &plan.runs[*i]) else {
+                continue;
+            };
+            let stops = &plan.timetable.pattern(run).stops;
+            if seen.len() as f64 >= WHOLE * stops.len() as f64 {
+                f.runs_whole += 1;
+            } else {
+                f.runs_partial += 1;
+            }
+            // Two buses on one run are one run driven: one took over, or both were taken for it.
+            let ends =
+                seen.first().zip(seen.last()).and_then(|(a, b)| Some((stops.get(*a)?, stops.get(*b)?)));
+            f.driven.0 += ends.map_or(0.0, |(a, b)| b.along.0 - a.along.0);
+        }
+    }
+
+    fn count_passings(&self, limits: &Limits, f: &mut Figures) {
+        let mut late_s = 0.0;
+        let mut gaps: Vec<i64> = Vec::with_capacity(self.passings.len());
+        for p in &self.passings {
+            let late = p.late();
+            match late.0 {
+                ms if ms < -limits.early.0 => f.early += 1,
+                ms if ms > limits.late.0 => f.late += 1,
+                _ => f.on_time += 1,
+            }
+            late_s += late.seconds();
+            gaps.push(p.gap.0);
+            f.vehicles.insert(p.vehicle.clone());
+        }
+        f.passings = count(self.passings.len());
+        if !gaps.is_empty() {
+            f.late_mean_s = late_s / gaps.len() as f64;
+            gaps.sort_unstable();
+            f.gap_median = DurationMs(gaps[gaps.len() / 2]);
+        }
+    }
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::geo::LatLon;
+    use crate::transit::shape::Shape;
+    use crate::transit::timetable::{
+        Agency, Call, Pattern, PatternStop, Route, Service, ServiceDay, Stop, Timetable, Trip,
+    };
+    use crate::units::UtcMillis;
+    use time::macros::date;
+
+    /// Five stops a kilometre apart, a bus every ten minutes from 6:00 on, two minutes from stop to stop.
+    fn plan() -> DayPlan {
+        let along = |i: usize| Meters(1000.0 * i as f64);
+        let place = |i: usize| LatLon::new(21.0 + i as f64 / 111.195_08, 105.8);
+        let stop = |i| Stop {
+            id: format!("s{i}").as_str().into(),
+            code: String::new(),
+            name: String::new(),
+            position: place(i),
+        };
+        let call = |t: i32, i: usize| {
+            let s = 21_600 + 600 * t + 120 * i as i32;
+            Call { sequence: i as u32, arrive_s: s, depart_s: s, timepoint: false }
+        };
+        let trip = |t: i32| Trip {
+            id: format!("t{t}").as_str().into(),
+            pattern: 0,
+            service: "w".into(),
+            headsign: String::new(),
+            block: None,
+            calls: (0..5).map(|i| call(t, i)).collect(),
+            frequencies: Vec::new(),
+        };
+        let route = Route { id: "r".into(), agency: 0, short_name: "32".into(), long_name: String::new() };
+        let service = Service { added: vec![date!(2026 - 03 - 02)], ..Service::default() };
+        let table = Timetable {
+            agencies: vec![Agency { id: "a".into(), name: "Xe".into() }],
+            routes: vec![route],
+            stops: (0..5).map(stop).collect(),
+            patterns: vec![Pattern {
+                route: 0,
+                direction: Some(0),
+                stops: (0..5).map(|i| PatternStop { stop: i, along: along(i) }).collect(),
+                shape: Shape::new((0..5).map(place).collect()),
+                coarse: false,
+            }],
+            trips: (0..3).map(trip).collect(),
+            services_by_id: [("w".to_owned(), service)].into(),
+        };
+        let day = ServiceDay { date: date!(2026 - 03 - 02), start: UtcMillis(0) };
+        DayPlan::new("f".into(), Arc::new(table), day)
+    }
+
+    fn drive(plan: &DayPlan, run: usize, calls: std::ops::Range<usize>, late_s: i64) -> Vec<Passing> {
+        let r = &plan.runs[run];
+        calls
+            .map(|call| Passing {
+                vehicle: format!("bus-{run}").parse().unwrap(),
+                feed: "f".into(),
+                route: "r".into(),
+                direction: Some(0),
+                run: plan.key(run),
+                call,
+                stop: format!("s{call}").as_str().into(),
+                at: plan.timetable.arrives(r, call) + DurationMs(late_s * 1000),
+                due: plan.timetable.arrives(r, call),
+                gap: DurationMs(10_000),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_day_is_summed_up() {
+        let plan = plan();
+        // The first on time and whole, the second six minutes late and seen on half its way, the third never seen.
+        let passings = [drive(&plan, 0, 0..5, 30), drive(&plan, 1, 1..4, 360)].concat();
+        let line = Line { feed: "f".into(), route: "r".into(), direction: Some(0) };
+        let fast = |kmh| Found { finding: Finding::Overspeed, line: Some(line.clone()), value: Some(kmh) };
+        let elsewhere = Line { feed: "other".into(), ..line.clone() };
+        let found = [fast(61.0), fast(72.0), Found { line: Some(elsewhere), ..fast(99.0) }];
+        let told = report(&plan, &passings, &found, &Limits::default());
+        let f = &told.by_route[&RouteId::from("r")];
+        assert_eq!((f.runs_scheduled, f.runs_whole, f.runs_partial), (3, 1, 1));
+        assert_eq!((f.scheduled, f.driven), (Meters(12_000.0), Meters(6_000.0)));
+        assert_eq!((f.passings, f.on_time, f.early, f.late), (8, 5, 0, 3));
+        assert!((f.late_mean_s - (5.0 * 30.0 + 3.0 * 360.0) / 8.0).abs() < 1e-9);
+        assert_eq!((f.overspeeds, f.overspeed_kmh_max, f.bunchings), (2, 72.0, 0));
+        assert_eq!((f.vehicles.len(), f.gap_median), (2, DurationMs(10_000)));
+        // At three stops a bus came 600 + 330 s after the other.
+        assert_eq!(f.regularity.headways, 3);
+        assert!((f.regularity.mean_s - 930.0).abs() < 1e-9);
+        assert_eq!(told.by_agency[&0], *f);
+    }
+}
