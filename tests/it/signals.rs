@@ -115,6 +115,7 @@ async fn serve(
     let settings = SignalServerSettings {
         address,
         controller: "rsmp".into(),
+        tls: None,
         supervisor_id: "hanoi".into(),
         sites: vec![site("a"), site("b")],
         timing: Timing {

@@ -265,12 +265,11 @@ fn gone(row: &OrderRow) -> Status {
 #[allow(clippy::result_large_err, reason = "tonic's own error")]
 fn wanted(wanted: Option<&v1::SignalWanted>, hold_ms: i64) -> Result<(Wanted, DurationMs), Status> {
     let wanted = wanted_from_wire(wanted).map_err(|bad| Status::invalid_argument(bad.to_string()))?;
-    let hold = match wanted {
-        // Over as soon as the controller is back; so long the pole may try.
-        Wanted::OwnPlan => DurationMs(60_000),
-        _ if hold_ms > 0 => DurationMs(hold_ms),
-        _ => return Err(Status::invalid_argument("hold_ms: say for how long; every order ends by itself")),
-    };
+    // Going back is over as soon as the controller is back; so long the pole may try.
+    let hold = if wanted == Wanted::OwnPlan { DurationMs(60_000) } else { DurationMs(hold_ms) };
+    if hold.0 <= 0 {
+        return Err(Status::invalid_argument("hold_ms: say for how long; every order ends by itself"));
+    }
     Ok((wanted, hold))
 }
 

@@ -138,7 +138,7 @@ fn read(mut root: Section<'_, '_>, folder: &Path, known: &Known) -> Option<Confi
     let cameras = cameras::read(&mut root, folder);
     let buses = root.section("buses").map(|s| buses::read(s, known));
     let id = gateway.as_ref().map(|g: &Gateway| g.id.to_string()).unwrap_or_default();
-    let signals = root.section("signals").map(|s| signals::read(s, &id, known));
+    let signals = root.section("signals").map(|s| signals::read(s, &id, folder, known));
     if cameras.is_none() && buses.is_none() && signals.is_none() {
         root.problem(&start, "cameras, buses, signals", "at least one of these sections must be there");
     }

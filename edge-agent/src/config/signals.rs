@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use edge_agent_core::site::JunctionSite;
-use hardware_signal::Steering;
+use hardware_signal::{Steering, TlsFiles};
 use models_domain::signal::order::Orderable;
 use models_domain::signal::plan::{Group, GroupKind, Layout, Limits};
 use models_domain::{DurationMs, JunctionId};
@@ -19,6 +20,8 @@ pub struct Signals {
     pub controller: String,
     pub supervisor_id: String,
     pub sites: Vec<SignalSite>,
+    /// `None`: plain TCP.
+    pub tls: Option<TlsFiles>,
 }
 
 #[derive(Debug)]
@@ -32,10 +35,16 @@ pub struct SignalSite {
     pub steering: Option<Steering>,
 }
 
-pub(super) fn read(mut section: Section<'_, '_>, gateway: &str, known: &Known) -> Option<Signals> {
+pub(super) fn read(
+    mut section: Section<'_, '_>,
+    gateway: &str,
+    folder: &Path,
+    known: &Known,
+) -> Option<Signals> {
     let listen = section.required::<SocketAddr>("listen");
     let controller = section.optional_with("controller", |text| one_of(text, &known.controllers));
     let supervisor_id = section.optional::<String>("supervisor_id").map(Spanned::into_inner);
+    let tls = section.section("tls").map(|s| tls(s, folder));
     let (mut sites, mut site_ids, mut junctions) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     let found = section.sections("site");
     if found.is_empty() {
@@ -71,7 +80,19 @@ pub(super) fn read(mut section: Section<'_, '_>, gateway: &str, known: &Known) -
         controller: controller.map_or_else(|| "rsmp".to_owned(), Spanned::into_inner),
         supervisor_id: supervisor_id.unwrap_or_else(|| gateway.to_owned()),
         sites,
+        tls: match tls {
+            Some(read) => Some(read?),
+            None => None,
+        },
     })
+}
+
+fn tls(mut section: Section<'_, '_>, folder: &Path) -> Option<TlsFiles> {
+    let certificate = section.required::<PathBuf>("certificate");
+    let key = section.required::<PathBuf>("key");
+    let sites_ca = section.optional::<PathBuf>("sites_ca").map(|path| folder.join(path.into_inner()));
+    let at = |path: Spanned<PathBuf>| folder.join(path.into_inner());
+    Some(TlsFiles { certificate: at(certificate?), key: at(key?), sites_ca })
 }
 
 /// What is needed to command a site; without groups it is listened to only.

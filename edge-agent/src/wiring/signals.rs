@@ -116,5 +116,6 @@ fn settings(signals: &Section) -> SignalServerSettings {
         supervisor_id: signals.supervisor_id.clone(),
         sites: signals.sites.iter().map(site).collect(),
         timing: Timing::default(),
+        tls: signals.tls.clone(),
     }
 }

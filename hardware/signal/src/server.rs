@@ -11,6 +11,7 @@ use models_domain::JunctionId;
 use models_domain::event::{Link, LinkState};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span, warn};
 
@@ -18,6 +19,7 @@ use crate::connection::Connection;
 use crate::controllers::{Answer, Asked, Controller, KnownSite, SessionSettings, Timing};
 use crate::links::{ConnectionNumber, Links, WaitingRoom};
 use crate::steering::{Steering, Translate};
+use crate::tls::{self, TlsError, TlsFiles};
 
 /// Connections that have not introduced themselves: in all, and from one address (many sites may share one behind NAT).
 const STRANGERS_MAX: usize = 64;
@@ -39,6 +41,8 @@ pub struct SignalServerSettings {
     pub supervisor_id: String,
     pub sites: Vec<Site>,
     pub timing: Timing,
+    /// `None`: plain TCP.
+    pub tls: Option<TlsFiles>,
 }
 
 /// One controller that is expected to dial.
@@ -66,6 +70,8 @@ pub enum ServeError {
     },
     #[error("signal settings: {}", .0.join("; "))]
     Settings(Vec<String>),
+    #[error("TLS for signal controllers")]
+    Tls(#[source] TlsError),
 }
 
 impl SignalServerSettings {
@@ -103,6 +109,7 @@ pub(crate) struct Shared {
     pub allow_from_by_site: BTreeMap<String, Vec<IpAddr>>,
     steering_by_junction: BTreeMap<JunctionId, Steering>,
     pub links: Links,
+    pub tls: Option<TlsAcceptor>,
     pub sink: Arc<dyn Sink<SignalReport>>,
     pub clock: Arc<dyn Clock>,
 }
@@ -156,6 +163,7 @@ impl SignalServer {
             Some(controller) if problems.is_empty() => controller,
             Some(_) | None => return Err(ServeError::Settings(problems)),
         };
+        let tls = settings.tls.as_ref().map(tls::acceptor).transpose().map_err(ServeError::Tls)?;
         let listen = |source| ServeError::Listen { address: settings.address, source };
         let listener = TcpListener::bind(settings.address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
@@ -177,7 +185,7 @@ impl SignalServer {
         let allow_from_by_site =
             settings.sites.into_iter().map(|site| (site.site_id, site.allow_from)).collect();
         let shared =
-            Shared { controller, session, allow_from_by_site, steering_by_junction, links, sink, clock };
+            Shared { controller, session, allow_from_by_site, steering_by_junction, links, tls, sink, clock };
         Ok(Self { listener, address, shared: Arc::new(shared) })
     }
 

@@ -68,6 +68,7 @@ fn settings(sites: &[&str]) -> SignalServerSettings {
     SignalServerSettings {
         address: "127.0.0.1:0".parse().unwrap(),
         controller: "rsmp".into(),
+        tls: None,
         supervisor_id: "hanoi".into(),
         sites: sites.iter().map(site).collect(),
         timing: Timing { pace: Duration::from_millis(5), ..Timing::default() },

@@ -18,22 +18,22 @@ use v1::signal_service_client::SignalServiceClient;
 
 use super::street::{WAIT, Wire, free_address, start_pole, start_street};
 
-struct Hall {
+pub struct Hall {
     dir: PathBuf,
     program: Running,
-    channel: Channel,
+    pub channel: Channel,
     https: String,
-    bus: String,
+    pub bus: String,
 }
 
 /// Somebody who has signed in.
-struct Person<'a> {
+pub struct Person<'a> {
     hall: &'a Hall,
     token: String,
 }
 
 impl Hall {
-    async fn start(dir: &Path, https: &str, bus: &str) -> (Self, Option<String>) {
+    pub async fn start(dir: &Path, https: &str, bus: &str) -> (Self, Option<String>) {
         let text = format!("[hall]\ndata_dir = \"hall\"\nlisten = \"{https}\"\n[bus]\nlisten = \"{bus}\"\n");
         fs::write(dir.join("hall.toml"), text).unwrap();
         let mut program = Running::start(
@@ -59,7 +59,7 @@ impl Hall {
         (Self { dir: dir.to_owned(), program, channel, https, bus }, password)
     }
 
-    fn run(&self, args: &[&str]) -> String {
+    pub fn run(&self, args: &[&str]) -> String {
         let mut command = Command::new(program("control-center"));
         let out = command.args(args).args(["--config", "hall.toml"]).current_dir(&self.dir).output().unwrap();
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
@@ -71,7 +71,7 @@ impl Hall {
         told.split_once("Password ").unwrap().1.split_whitespace().next().unwrap().to_owned()
     }
 
-    async fn sign_in(&self, name: &str, password: &str) -> Person<'_> {
+    pub async fn sign_in(&self, name: &str, password: &str) -> Person<'_> {
         let mut session = SessionServiceClient::new(self.channel.clone());
         let request = v1::SignInRequest { name: name.into(), password: password.into() };
         Person { hall: self, token: session.sign_in(request).await.unwrap().into_inner().token }
@@ -94,7 +94,7 @@ impl Person<'_> {
         SignalServiceClient::new(self.hall.channel.clone())
     }
 
-    fn with<T>(&self, message: T) -> tonic::Request<T> {
+    pub fn with<T>(&self, message: T) -> tonic::Request<T> {
         let mut request = tonic::Request::new(message);
         request.metadata_mut().insert("authorization", format!("Bearer {}", self.token).parse().unwrap());
         request

@@ -3,5 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod hall;
+mod latency;
 mod pole;
 mod street;
+mod tls;

@@ -23,7 +23,7 @@ fn gateway() -> GatewayId {
     "edge-street".parse().unwrap()
 }
 
-fn certificates(dir: &Path) {
+pub fn certificates(dir: &Path) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -41,9 +41,9 @@ fn certificates(dir: &Path) {
 }
 
 /// The hall's place on the bus.
-struct Hall {
-    bus: ZenohBus,
-    events: Receiver<Message>,
+pub struct Hall {
+    pub bus: ZenohBus,
+    pub events: Receiver<Message>,
     states: Receiver<Message>,
     clock: SystemClock,
     /// What was told of orders, and when it happened.
@@ -52,7 +52,7 @@ struct Hall {
 }
 
 impl Hall {
-    async fn open(dir: &Path) -> Self {
+    pub async fn open(dir: &Path) -> Self {
         let file = |name: &str| dir.join("hall").join(name);
         let tls = TlsFiles { ca: file("ca.pem"), certificate: file("cert.pem"), key: file("key.pem") };
         let role = Role::Hall { listen: "127.0.0.1:0".into(), access: Access::Everybody };
@@ -110,7 +110,7 @@ impl Hall {
         }
     }
 
-    async fn hear(&mut self, message: &Message) {
+    pub async fn hear(&mut self, message: &Message) {
         let batch = v1::EventBatch::decode(&message.payload[..]).unwrap();
         let mut last = 0;
         for event in batch.events {

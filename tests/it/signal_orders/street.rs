@@ -18,7 +18,7 @@ const STREET: &str = r#"
 reconnect_s = 0.3
 watchdog_s = 60.0
 acknowledgement_s = 20.0
-speed = 1.0
+speed = SPEED
 alarm_every_s = 0.0
 alarm_lasts_s = 0.0
 
@@ -84,7 +84,16 @@ conflict = [{{ groups = [1, 3], with = [2], intergreen_s = 5 }}]
 }
 
 pub fn start_street(dir: &Path, rsmp: &str) -> Running {
-    fs::write(dir.join("street.toml"), STREET).unwrap();
+    start_street_at(dir, rsmp, 1.0)
+}
+
+pub fn write_street(dir: &Path, speed: f64) {
+    fs::write(dir.join("street.toml"), STREET.replace("SPEED", &format!("{speed:?}"))).unwrap();
+}
+
+/// So many times as fast as a street.
+pub fn start_street_at(dir: &Path, rsmp: &str, speed: f64) -> Running {
+    write_street(dir, speed);
     let mut street = Running::start(
         Command::new(program("signal-simulator"))
             .args(["--config", "street.toml", "--connect", rsmp])

@@ -5,7 +5,6 @@ use prost::Message;
 use models_domain::MeasureKind;
 use models_domain::count::{MinuteCount, MinuteCounts};
 use models_domain::event::{Phase, Way};
-
 use models_domain::signal::order::{OrderTold, Step};
 
 use super::*;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -16,16 +16,22 @@ use crate::config::Site;
 use crate::orders::{Ordered, alarm_step};
 use crate::rsmp;
 use crate::street::Controller;
+use crate::tls::Tls;
 
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 
 /// Dials `address` until `stop`.
-pub async fn run(controller: Arc<Controller>, address: String, stop: CancellationToken) {
+pub async fn run(
+    controller: Arc<Controller>,
+    address: String,
+    tls: Option<Arc<Tls>>,
+    stop: CancellationToken,
+) {
     let pause = Duration::from_secs_f64(controller.config.reconnect_s);
     loop {
         let ended = tokio::select! {
             () = stop.cancelled() => return,
-            ended = once(&controller, &address) => ended,
+            ended = once(&controller, &address, tls.as_deref()) => ended,
         };
         {
             let mut state = controller.state();
@@ -43,17 +49,20 @@ pub async fn run(controller: Arc<Controller>, address: String, stop: Cancellatio
     }
 }
 
-async fn once(controller: &Controller, address: &str) -> anyhow::Result<()> {
+async fn once(controller: &Controller, address: &str, tls: Option<&Tls>) -> anyhow::Result<()> {
     let dial = tokio::time::timeout(CONNECT_MAX, TcpStream::connect(address));
     let stream = dial.await.context("no answer")?.with_context(|| format!("dialling {address}"))?;
     stream.set_nodelay(true)?;
     controller.state().counts.connections += 1;
-    Link::new(controller, stream).talk().await
+    match tls {
+        None => Link::new(controller, stream).talk().await,
+        Some(tls) => Link::new(controller, tls.greet(address, stream).await?).talk().await,
+    }
 }
 
-struct Link<'a> {
+struct Link<'a, S> {
     controller: &'a Controller,
-    stream: TcpStream,
+    stream: S,
     /// Until when each message of ours must be acknowledged.
     unacknowledged: BTreeMap<String, Instant>,
     /// The supervisor's Version came.
@@ -62,8 +71,8 @@ struct Link<'a> {
     watchdog_heard: Instant,
 }
 
-impl<'a> Link<'a> {
-    fn new(controller: &'a Controller, stream: TcpStream) -> Self {
+impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
+    fn new(controller: &'a Controller, stream: S) -> Self {
         let now = now();
         Self {
             controller,
