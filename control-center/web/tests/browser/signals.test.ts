@@ -102,11 +102,15 @@ test("without the right nothing can be ordered", async () => {
 });
 
 test("a junction that goes back to its own plan says so, and a lost link shows nothing as live", async () => {
+  const wanted = create(SignalWantedSchema, { wish: SignalWish.PLAN, plan: 2 });
+  hall.signals.add({ junction: "kim-lien", wanted, holdMs: 600_000n, purpose: "x y z" }, "lan", "done", "mode normal, plan 2 (ordered), green 1");
+  await page.waitForSelector(".history .outcome.good");
   hall.junction("kim-lien", (now) => ({ ...now, info: { ...now.info, now: { mode: 1, order: 7n, ending: "link_loss" } } }));
   await page.waitForSelector(".live .ending:not([hidden])");
   expect(await text(".live .ending")).toBe("▲ Đang trả nút về chương trình riêng: mất liên lạc với trung tâm");
   await hall.stop();
   await page.waitForSelector(".columns.unknown", { timeout: 30_000 });
   expect(await text(".lamps tbody")).not.toMatch(/Xanh|Đỏ/);
+  expect(await text(".history .outcome")).toBe("✕ Mất liên lạc với trạm: nút tự về chương trình riêng trong 10 giây");
   await hall.start();
 });

@@ -100,6 +100,7 @@ class JunctionPanel implements Mounted {
     const state = this.page.city.stateOf(junction);
     const known = state === "up" && this.page.link().is === "live";
     this.#live.render(junction, state, known, this.page.now(), this.#can?.layout, this.#inForce);
+    this.#orders.reach(this.page.city.gateways.get(junction.gateway)?.alive !== false && this.page.link().is === "live");
     this.#columns.classList.toggle("unknown", !known);
   }
 

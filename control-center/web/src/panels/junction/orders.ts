@@ -16,6 +16,8 @@ export class Orders {
   /** Why the last decision was not taken; stays until the next. */
   #decided = el("p", { class: "refused decided", role: "alert", hidden: true });
   #stamp = "";
+  #inReach = true;
+  #last: { waiting: SignalOrderRow[]; history: SignalOrderRow[]; mayOrder: boolean } | undefined;
 
   constructor(
     private readonly page: Page,
@@ -25,13 +27,21 @@ export class Orders {
   }
 
   render(waiting: SignalOrderRow[], history: SignalOrderRow[], mayOrder: boolean): void {
-    const stamp = JSON.stringify([waiting, history, mayOrder], (_, value: unknown) => (typeof value === "bigint" ? String(value) : value));
+    this.#last = { waiting, history, mayOrder };
+    const stamp = JSON.stringify([waiting, history, mayOrder, this.#inReach], (_, value: unknown) => (typeof value === "bigint" ? String(value) : value));
     if (stamp === this.#stamp) return;
     this.#stamp = stamp;
     this.#waitingBox.hidden = waiting.length === 0;
     this.#waiting.replaceChildren(...waiting.map((row) => this.#waitingRow(row, mayOrder)));
     const rows = history.map((row) => this.#row(row));
     this.#history.replaceChildren(...(rows.length ? rows : [el("li", { class: "soft" }, t("signal.history-none"))]));
+  }
+
+  /** Whether what the store says of orders in force can still be true. */
+  reach(inReach: boolean): void {
+    if (inReach === this.#inReach) return;
+    this.#inReach = inReach;
+    if (this.#last) this.render(this.#last.waiting, this.#last.history, this.#last.mayOrder);
   }
 
   failed(error: unknown): void {
@@ -61,13 +71,14 @@ export class Orders {
   }
 
   #row(row: SignalOrderRow): HTMLElement {
-    const { sign, kind } = weightOf(row.state);
     const holds = row.state === "done" || row.state === "taken";
+    const lost = holds && !this.#inReach;
+    const { sign, kind } = weightOf(lost ? "silent" : row.state);
     const by = row.approvedBy ? t("signal.by-two", { user: row.askedBy, second: row.approvedBy, purpose: row.purpose }) : t("signal.by", { user: row.askedBy, purpose: row.purpose });
     return el("li", {},
       el("time", {}, momentOf(Number(row.askedMs), this.page.now())),
       el("b", {}, wantedInWords(row.wanted), holds ? ` ${t("signal.until", { time: timeOf(Number(row.endsMs)) })}` : ""),
-      el("span", { class: `outcome ${kind}` }, `${sign} ${outcomeInWords(row)}`),
+      el("span", { class: `outcome ${kind}` }, `${sign} ${lost ? t("order.out-of-reach") : outcomeInWords(row)}`),
       el("span", { class: "soft" }, by));
   }
 
