@@ -10,13 +10,15 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use control_center_gtfs::Zone;
-use control_center_store::{AuditLine, Span};
+use control_center_store::{AuditLine, PositionRow, Span};
+use models_domain::transit::passing::Passing;
 use models_domain::{DurationMs, UtcMillis, VehicleId};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::mpsc::Sender;
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::history::{Column, Encoder, Kind, Value};
 use super::reports::{self, Asked};
 use super::sheet;
 use crate::auth::sessions::Session;
@@ -24,6 +26,7 @@ use crate::hall::Hall;
 
 const CSV: &str = "text/csv; charset=utf-8";
 const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+const PARQUET: &str = "application/vnd.apache.parquet";
 const PAGE: u32 = 20_000;
 /// Reports of one vehicle and at most 31 days: one each second of a day, or one each half minute of a month.
 const POSITIONS_MAX: u32 = 100_000;
@@ -49,8 +52,19 @@ struct Wanted {
 enum File {
     ReportCsv,
     ReportXlsx,
+    History(Of, Format),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
     Passings,
     Positions,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Csv,
+    Parquet,
 }
 
 impl File {
@@ -58,8 +72,10 @@ impl File {
         match name {
             "report.csv" => Some(Self::ReportCsv),
             "report.xlsx" => Some(Self::ReportXlsx),
-            "passings.csv" => Some(Self::Passings),
-            "positions.csv" => Some(Self::Positions),
+            "passings.csv" => Some(Self::History(Of::Passings, Format::Csv)),
+            "passings.parquet" => Some(Self::History(Of::Passings, Format::Parquet)),
+            "positions.csv" => Some(Self::History(Of::Positions, Format::Csv)),
+            "positions.parquet" => Some(Self::History(Of::Positions, Format::Parquet)),
             _ => None,
         }
     }
@@ -74,7 +90,7 @@ async fn download(
     let Some(file) = File::named(&name) else {
         return refuse(
             StatusCode::NOT_FOUND,
-            "there are report.csv, report.xlsx, passings.csv and positions.csv",
+            "there are report.csv, report.xlsx, and passings and positions as .csv and .parquet",
         );
     };
     let asked = match Asked::read(&wanted.from, &wanted.to, &wanted.feed) {
@@ -132,22 +148,21 @@ async fn answer(
             let made = tokio::task::spawn_blocking(move || sheet::workbook(&told, vietnamese));
             (XLSX, Body::from(made.await.context("making a workbook")??))
         }
-        File::Passings | File::Positions => {
+        File::History(of, format) => {
             let (to, parts) = tokio::sync::mpsc::channel(PARTS);
             let (hall, asked) = (hall.clone(), asked.clone());
             tokio::spawn(async move {
-                let done = if file == File::Passings {
-                    passings(&hall, &asked, vehicle.as_ref(), &zone, &to).await
-                } else {
-                    positions(&hall, &asked, vehicle, &zone, &to).await
-                };
-                if let Err(err) = done {
+                if let Err(err) = history(&hall, &asked, vehicle, &zone, (of, format), &to).await {
                     tracing::error!("making a file of history: {err:#}");
                     // The reader sees that its file is not whole.
                     drop(to.send(Err(std::io::Error::other("the hall could not read on"))).await);
                 }
             });
-            (CSV, Body::from_stream(ReceiverStream::new(parts)))
+            let kind = match format {
+                Format::Csv => CSV,
+                Format::Parquet => PARQUET,
+            };
+            (kind, Body::from_stream(ReceiverStream::new(parts)))
         }
     };
     let (stem, end) = name.split_once('.').context("a file has an ending")?;
@@ -162,17 +177,12 @@ async fn answer(
 
 type Parts = Sender<Result<Bytes, std::io::Error>>;
 
-/// Rows as a part of a CSV file; with a line of names when they are the first.
-fn csv_part<T: Serialize>(rows: impl IntoIterator<Item = T>, first: bool) -> anyhow::Result<Bytes> {
-    let mut writer = csv::WriterBuilder::new().has_headers(first).from_writer(Vec::new());
-    for row in rows {
-        writer.serialize(row).context("writing a row")?;
+fn report_csv(told: &models_wire::v1::GetTransitReportResponse) -> anyhow::Result<Bytes> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in told.routes.iter().chain(&told.operators) {
+        writer.serialize(sheet::Line::of(row)).context("writing a row")?;
     }
     Ok(writer.into_inner().context("writing rows")?.into())
-}
-
-fn report_csv(told: &models_wire::v1::GetTransitReportResponse) -> anyhow::Result<Bytes> {
-    csv_part(told.routes.iter().chain(&told.operators).map(sheet::Line::of), true)
 }
 
 /// From the first service day's begin to the last one's end.
@@ -183,110 +193,116 @@ fn span(asked: &Asked, zone: &Zone, now: UtcMillis) -> Span {
     Span { from: begin(from), to: begin(to) + DAY }
 }
 
-#[derive(Serialize)]
-struct PassingLine<'a> {
-    feed: &'a str,
-    service_day: String,
-    route: &'a str,
-    direction: Option<u8>,
-    trip: &'a str,
-    trip_start_s: Option<i32>,
-    vehicle: &'a str,
-    call: usize,
-    stop: &'a str,
-    at: String,
-    due: String,
-    late_s: f64,
-    gap_s: f64,
+const PASSING: &[Column] = &[
+    ("feed", Kind::Text),
+    ("service_day", Kind::Text),
+    ("route", Kind::Text),
+    ("direction", Kind::Count),
+    ("trip", Kind::Text),
+    ("trip_start_s", Kind::Count),
+    ("vehicle", Kind::Text),
+    ("call", Kind::Count),
+    ("stop", Kind::Text),
+    ("at", Kind::Moment),
+    ("due", Kind::Moment),
+    ("late_s", Kind::Number),
+    ("gap_s", Kind::Number),
+];
+
+fn passing(p: &Passing) -> Vec<Value> {
+    let text = |text: &str| Value::Text(text.to_owned());
+    vec![
+        text(p.feed.as_str()),
+        Value::Text(p.run.date.to_string()),
+        text(p.route.as_str()),
+        p.direction.map_or(Value::Missing, |d| Value::Count(d.into())),
+        text(p.run.trip.as_str()),
+        p.run.start_s.map_or(Value::Missing, |s| Value::Count(s.into())),
+        text(p.vehicle.as_str()),
+        Value::Count(p.call as i64),
+        text(p.stop.as_str()),
+        Value::Moment(p.at),
+        Value::Moment(p.due),
+        Value::Number(p.late().seconds()),
+        Value::Number(p.gap.seconds()),
+    ]
 }
 
-async fn passings(
-    hall: &Hall,
-    asked: &Asked,
-    vehicle: Option<&VehicleId>,
-    zone: &Zone,
-    to: &Parts,
-) -> anyhow::Result<()> {
-    let span = span(asked, zone, hall.clock.now());
-    let mut place = (span.from, 0);
-    let mut first = true;
-    while let Some((page, next)) = hall.store.passings_page(place, span.to, PAGE).await? {
-        let wanted = page.iter().filter(|p| {
-            asked.feed.as_ref().is_none_or(|f| p.feed == *f) && vehicle.is_none_or(|v| p.vehicle == *v)
-        });
-        let lines = wanted.map(|p| PassingLine {
-            feed: p.feed.as_str(),
-            service_day: p.run.date.to_string(),
-            route: p.route.as_str(),
-            direction: p.direction,
-            trip: p.run.trip.as_str(),
-            trip_start_s: p.run.start_s,
-            vehicle: p.vehicle.as_str(),
-            call: p.call,
-            stop: p.stop.as_str(),
-            at: zone.iso(p.at),
-            due: zone.iso(p.due),
-            late_s: p.late().seconds(),
-            gap_s: p.gap.seconds(),
-        });
-        let part = csv_part(lines, first)?;
-        first = first && part.is_empty();
-        if to.send(Ok(part)).await.is_err() {
-            return Ok(());
-        }
-        place = next;
-    }
-    Ok(())
+const POSITION: &[Column] = &[
+    ("vehicle", Kind::Text),
+    ("at", Kind::Moment),
+    ("received", Kind::Moment),
+    ("lat", Kind::Number),
+    ("lon", Kind::Number),
+    ("speed_kmh", Kind::Number),
+    ("course_deg", Kind::Number),
+    ("protocol", Kind::Text),
+    ("rejected", Kind::Text),
+];
+
+fn position(r: PositionRow) -> Vec<Value> {
+    vec![
+        Value::Text(r.vehicle),
+        Value::Moment(r.at),
+        Value::Moment(r.received),
+        Value::Number(r.position.lat.0),
+        Value::Number(r.position.lon.0),
+        Value::Number((r.speed.kmh() * 10.0).round() / 10.0),
+        r.course_deg.map_or(Value::Missing, Value::Number),
+        Value::Text(r.protocol),
+        r.rejected.map_or(Value::Missing, Value::Text),
+    ]
 }
 
-#[derive(Serialize)]
-struct PositionLine<'a> {
-    vehicle: &'a str,
-    at: String,
-    received: String,
-    lat: f64,
-    lon: f64,
-    speed_kmh: f64,
-    course_deg: Option<f64>,
-    protocol: &'a str,
-    rejected: Option<&'a str>,
-}
-
-async fn positions(
+async fn history(
     hall: &Hall,
     asked: &Asked,
     vehicle: Option<VehicleId>,
     zone: &Zone,
+    (of, format): (Of, Format),
     to: &Parts,
 ) -> anyhow::Result<()> {
-    let span = span(asked, zone, hall.clock.now());
-    let vehicles = match vehicle {
-        Some(vehicle) => vec![vehicle],
-        None => hall.store.vehicles().await?,
+    let columns = match of {
+        Of::Passings => PASSING,
+        Of::Positions => POSITION,
     };
-    let mut first = true;
-    for vehicle in vehicles {
-        let rows = hall.store.positions(&vehicle, span, POSITIONS_MAX).await?;
-        anyhow::ensure!(
-            rows.len() < POSITIONS_MAX as usize,
-            "{vehicle} reported too often; ask for fewer days"
-        );
-        let lines = rows.iter().map(|r| PositionLine {
-            vehicle: &r.vehicle,
-            at: zone.iso(r.at),
-            received: zone.iso(r.received),
-            lat: r.position.lat.0,
-            lon: r.position.lon.0,
-            speed_kmh: (r.speed.kmh() * 10.0).round() / 10.0,
-            course_deg: r.course_deg,
-            protocol: &r.protocol,
-            rejected: r.rejected.as_deref(),
-        });
-        let part = csv_part(lines, first)?;
-        first = first && part.is_empty();
-        if to.send(Ok(part)).await.is_err() {
-            return Ok(());
+    let mut encoder = match format {
+        Format::Csv => Encoder::csv(columns, zone.clone()),
+        Format::Parquet => Encoder::parquet(columns)?,
+    };
+    let span = span(asked, zone, hall.clock.now());
+    match of {
+        Of::Passings => {
+            let mut place = (span.from, 0);
+            while let Some((page, next)) = hall.store.passings_page(place, span.to, PAGE).await? {
+                let wanted = |p: &&Passing| {
+                    asked.feed.as_ref().is_none_or(|f| p.feed == *f)
+                        && vehicle.as_ref().is_none_or(|v| p.vehicle == *v)
+                };
+                let rows: Vec<_> = page.iter().filter(wanted).map(passing).collect();
+                if to.send(Ok(encoder.part(&rows)?)).await.is_err() {
+                    return Ok(());
+                }
+                place = next;
+            }
+        }
+        Of::Positions => {
+            let vehicles = match vehicle {
+                Some(vehicle) => vec![vehicle],
+                None => hall.store.vehicles().await?,
+            };
+            for vehicle in vehicles {
+                let rows = hall.store.positions(&vehicle, span, POSITIONS_MAX).await?;
+                let all = rows.len() < POSITIONS_MAX as usize;
+                anyhow::ensure!(all, "{vehicle} reported too often; ask for fewer days");
+                let rows: Vec<_> = rows.into_iter().map(position).collect();
+                if to.send(Ok(encoder.part(&rows)?)).await.is_err() {
+                    return Ok(());
+                }
+            }
         }
     }
+    // Nobody who waits any more is told of the end.
+    drop(to.send(Ok(encoder.end()?)).await);
     Ok(())
 }

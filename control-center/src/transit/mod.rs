@@ -1,6 +1,7 @@
 //! The buses in the hall: fixes into the pure fleet, and what is told of it kept ready for whoever asks.
 
 pub mod downloads;
+mod history;
 mod news;
 pub mod reports;
 mod sheet;

@@ -169,13 +169,15 @@ async fn reports_are_on_the_page_and_in_files() {
     let positions = self::text(&get("/transit/positions.csv").await.body);
     assert_eq!(positions.matches("imei-1,").count(), 57);
     assert_eq!(positions.matches("null_island").count(), 1);
+    let parquet = unchunked(&get("/transit/passings.parquet").await.body);
+    assert!(parquet.starts_with(b"PAR1") && parquet.ends_with(b"PAR1") && parquet.len() > 1_000);
     assert_eq!(get("/transit/report.csv?from=2.3.26").await.status(), "400");
     assert_eq!(get("/transit/report.pdf").await.status(), "404");
 
     let refused = hall.get("/transit/report.csv", &[]).await;
     assert_eq!((refused.status(), refused.header("location")), ("303", Some("/sign-in")));
     let audit = hall.run(&["audit"]);
-    assert_eq!(audit.matches("download_buses").count(), 4, "{audit}");
+    assert_eq!(audit.matches("download_buses").count(), 5, "{audit}");
     assert!(audit.contains("file=passings.csv") && audit.contains("vehicle=imei-2"), "{audit}");
 }
 

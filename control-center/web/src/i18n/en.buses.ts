@@ -136,6 +136,8 @@ export const buses: Record<keyof typeof vi, string> = {
   "reports.xlsx": "Report for Excel",
   "reports.passings": "Stop times as CSV",
   "reports.positions": "Positions as CSV",
+  "reports.passings-parquet": "Stop times as Parquet",
+  "reports.positions-parquet": "Positions as Parquet",
   "replay.title": "Replay of bus {vehicle}",
   "replay.play": "Play",
   "replay.pause": "Pause",

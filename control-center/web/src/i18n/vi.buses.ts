@@ -134,6 +134,8 @@ export const buses = {
   "reports.xlsx": "Báo cáo Excel",
   "reports.passings": "Giờ qua trạm CSV",
   "reports.positions": "Vị trí CSV",
+  "reports.passings-parquet": "Giờ qua trạm Parquet",
+  "reports.positions-parquet": "Vị trí Parquet",
   "replay.title": "Phát lại xe {vehicle}",
   "replay.play": "Chạy",
   "replay.pause": "Dừng",
