@@ -31,14 +31,20 @@ impl SignalOrders {
             let why = "what was ordered before could not be ended";
             return self.tell(junction, order.number, Step::Refused, why);
         }
+        // A plan that takes another's place: the controller still runs the one before.
+        let replaces = self.books.of(junction).in_force.is_some();
         if order.wanted != Wanted::OwnPlan && !self.hold(junction, order) {
             return self.tell(junction, order.number, Step::Refused, "the order could not be written down");
         }
         let left = order.expires_at.since(self.clock.now());
         match self.desk.put(junction, &order.wanted, left).await {
             Put::Refused(why) => {
-                self.forget(junction);
                 self.tell(junction, order.number, Step::Refused, &why);
+                if replaces {
+                    self.end(junction, EndedBy::NotShown).await;
+                } else {
+                    self.forget(junction);
+                }
             }
             Put::Silent => {
                 self.tell(junction, order.number, Step::Silent, "the controller did not answer");

@@ -20,6 +20,8 @@ struct Street {
     now: Mutex<ControllerNow>,
     deaf: Mutex<bool>,
     away: Mutex<bool>,
+    /// It takes nothing new.
+    refuses: Mutex<bool>,
 }
 
 impl Street {
@@ -40,6 +42,9 @@ const OWN: ControllerNow =
 #[async_trait]
 impl SignalDesk for Street {
     async fn put(&self, _: &JunctionId, wanted: &Wanted, _: DurationMs) -> Put {
+        if *self.refuses.lock().unwrap() {
+            return Put::Refused("not now".into());
+        }
         self.do_it(|now| match wanted {
             Wanted::Plan(plan) => (now.plan, now.plan_forced) = (Some(*plan), Some(true)),
             Wanted::Flash => now.mode = Some(Mode::Flash),
@@ -229,6 +234,18 @@ async fn a_link_that_is_down_is_tried_until_the_junction_is_back() {
     *pole.street.away.lock().unwrap() = false;
     pole.told(&["7 done mode flash, plan 1, green 1", "7 ending link_loss", "7 ended link_loss"]).await;
     stop.cancel();
+}
+
+#[tokio::test]
+async fn a_plan_refused_in_anothers_place_leaves_neither() {
+    let pole = pole();
+    assert_eq!(pole.taken(pole.order(7, Wanted::Plan(2))), "");
+    pole.told(&[DONE]).await;
+    *pole.street.refuses.lock().unwrap() = true;
+    assert_eq!(pole.taken(pole.order(8, Wanted::Plan(1))), "");
+    let over = ["7 ended order", "8 refused not now", "8 ending not_shown", "8 ended not_shown"];
+    pole.told(&[&[DONE][..], &over].concat()).await;
+    assert_eq!(*pole.street.now.lock().unwrap(), OWN);
 }
 
 #[tokio::test]
