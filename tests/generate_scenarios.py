@@ -265,9 +265,30 @@ def speed_at_6_fps():
     write("speed_at_6_fps", users, fps=6, seconds=16, missing=0.3, shake=1.0)
 
 
-MADE = [turning_movement, turning_hidden, zone_occupancy, illegal_parking, illegal_parking_at_night, loitering,
-        loitering_two_people, pedestrian_on_carriageway, motorcycle_on_pavement, motorcycle_on_pavement_at_night,
-        queue, queue_in_metres, level_of_service, crowd, speed, speed_at_6_fps]
+def stopped_vehicle_now_and_then():
+    # A parked car that the network sees for a while every few minutes; then it drives away, and another one drives up and
+    # stops on the same place.
+    seen = [(25, 160), (190, 330), (350, 500)]
+    users = [car((0, 300, 220), (530, 300, 220), (536, 700, 220), gaps=seen),
+             car((560, -40, 220), (566, 300, 220), (600, 300, 220))]
+    write("stopped_vehicle_now_and_then", users, fps=3, seconds=600)
+
+
+def intrusion_new_identities():
+    # One man walks about in the zone and is lost and found again as somebody new, again and again; a second one comes in
+    # while he is lost, from the other side.
+    about = [(0, 150, 200), (4, 240, 200), (10, 340, 210), (16, 240, 215), (22, 330, 190), (30, 230, 200)]
+    users = [
+        man(*about, gaps=[(9, 10), (14.5, 16)], ids=[(0, 1), (6, 11), (7, 12), (9, 13), (12, 14), (15, 15), (20, 16)]),
+        man((10, 470, 200), (16, 380, 200), (30, 370, 200), ids=[(0, 2)]),
+    ]
+    write("intrusion_new_identities", users, fps=5, seconds=30, tracks=True)
+
+
+MADE = [stopped_vehicle_now_and_then, intrusion_new_identities, turning_movement, turning_hidden,
+        zone_occupancy, illegal_parking, illegal_parking_at_night, loitering, loitering_two_people,
+        pedestrian_on_carriageway, motorcycle_on_pavement, motorcycle_on_pavement_at_night, queue,
+        queue_in_metres, level_of_service, crowd, speed, speed_at_6_fps]
 
 if __name__ == "__main__":
     for make in MADE:

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use edge_agent_core::board::Board;
+use edge_agent_core::courses::Courses;
 use edge_agent_core::keeper::EventKeeper;
 use edge_agent_core::outbox::Limits;
 use edge_agent_core::pictures::Pictures;
@@ -55,6 +56,8 @@ impl Part {
 pub struct Pole {
     pub clock: Arc<dyn Clock>,
     pub keeper: Arc<EventKeeper>,
+    /// The same for what has a begin and an end; `None` where there are no cameras.
+    pub courses: Option<Arc<Courses>>,
     pub board: Arc<Board>,
     pub site: Arc<Site>,
     pub pictures: Arc<Pictures>,
@@ -76,6 +79,9 @@ impl Pole {
         spool.max_bytes = config.gateway.spool_max_bytes;
         let keeper =
             EventKeeper::open(spool, Limits::default(), clock.clone()).context("opening the spool")?;
+        let keeper = Arc::new(keeper);
+        let courses = || Arc::new(Courses::open(dir.join("open-events"), keeper.clone()));
+        let courses = config.cameras.is_some().then(courses);
         let board = Arc::new(Board::default());
         let stills = match &config.cameras {
             Some(_) => {
@@ -95,7 +101,6 @@ impl Pole {
             }
             None => None,
         };
-        let keeper = Arc::new(keeper);
         let signals = match &config.signals {
             Some(signals) => Some(signals::Signals::open(signals, dir, &keeper, &board, &clock)?),
             None => None,
@@ -103,6 +108,7 @@ impl Pole {
         Ok(Self {
             keeper,
             signals,
+            courses,
             pictures: Arc::new(Pictures::new(board.clone(), Arc::new(JpegEncoder))),
             site: Arc::new(site(config)),
             board,

@@ -103,10 +103,11 @@ async fn ask_all(
     asked: Asked,
 ) -> v1::SearchTracksResponse {
     let gateways = u32::try_from(asked.len()).unwrap_or(u32::MAX);
-    let mut open: BTreeMap<GatewayId, &str> = BTreeMap::new();
+    let mut open: BTreeMap<GatewayId, v1::MissingReason> = BTreeMap::new();
     let mut questions = Vec::new();
     for (gateway, (cameras, alive)) in asked {
-        open.insert(gateway.clone(), if alive { "did not answer in time" } else { "cannot be reached now" });
+        let reason = if alive { v1::MissingReason::Silent } else { v1::MissingReason::Unreachable };
+        open.insert(gateway.clone(), reason);
         if alive {
             let after = after.map(|place| place.for_gateway(&gateway));
             let question = TrackQuery { cameras, after, ..query.clone() };
@@ -125,14 +126,19 @@ async fn ask_all(
         let Some(rows) = rows else { continue };
         open.remove(&gateway);
         if rows.partial {
-            missing.push(v1::MissingGateway { gateway: gateway.to_string(), why: rows.problem.clone() });
+            missing.push(v1::MissingGateway {
+                gateway: gateway.to_string(),
+                why: rows.problem.clone(),
+                reason: v1::MissingReason::Partial.into(),
+            });
         }
         found.push(answer(gateway, rows, query.limit));
     }
     drop(answers);
-    let silent = |(gateway, why): (GatewayId, &str)| v1::MissingGateway {
+    let silent = |(gateway, reason): (GatewayId, v1::MissingReason)| v1::MissingGateway {
         gateway: gateway.to_string(),
-        why: why.into(),
+        why: String::new(),
+        reason: reason.into(),
     };
     missing.extend(open.into_iter().map(silent));
     let page = page(found, query.limit);

@@ -152,6 +152,9 @@ impl CameraWorker {
     /// Works until `stop` is cancelled; then ends within a second.
     pub async fn run(mut self, stop: &CancellationToken) {
         self.reporter.tell(Link::Connecting, "");
+        if let Err(err) = self.doors.events.watched_anew(&self.task.id) {
+            tracing::error!(camera = %self.task.id, "what was under way has no end yet: {err}");
+        }
         let mut backoff = Backoff::default();
         let mut chance = self.task.seed;
         while !stop.is_cancelled() {

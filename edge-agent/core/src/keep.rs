@@ -3,7 +3,7 @@
 use hardware_ports::camera::Picture;
 use hardware_ports::sink::NotKept;
 use models_domain::archive::TrackRecord;
-use models_domain::{EventBody, EventId, UtcMillis};
+use models_domain::{CameraId, EventBody, EventId, UtcMillis};
 
 /// Takes facts and never loses one: numbered, on disk, and sent until the hall says "stored up to".
 pub trait KeepEvents: Send + Sync {
@@ -12,6 +12,15 @@ pub trait KeepEvents: Send + Sync {
     /// # Errors
     /// [`NotKept`] when the disk refuses; the fact is not numbered then and the caller may try again.
     fn keep(&self, at: UtcMillis, body: EventBody) -> Result<EventId, NotKept>;
+
+    /// The camera is watched from the start, by nobody who knows what was under way: that has ended.
+    ///
+    /// # Errors
+    /// [`NotKept`] as of [`KeepEvents::keep`].
+    fn watched_anew(&self, camera: &CameraId) -> Result<(), NotKept> {
+        let _ = camera;
+        Ok(())
+    }
 }
 
 /// Keeps the picture an event was found in, so that it can be opened later. Bounded: the oldest go first.

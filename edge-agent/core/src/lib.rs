@@ -5,6 +5,7 @@
 pub mod analysis;
 pub mod board;
 pub mod camera_worker;
+pub mod courses;
 pub mod gps_worker;
 pub mod keep;
 pub mod keeper;

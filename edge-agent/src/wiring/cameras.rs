@@ -25,15 +25,14 @@ use crate::profile::Inference;
 
 /// The camera gateway, when its section is there.
 pub fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
-    let (Some(cameras), Some(stills), Some(tracks)) = (&config.cameras, &pole.stills, &pole.tracks) else {
-        return Vec::new();
-    };
+    let (Some(cameras), Some(courses)) = (&config.cameras, &pole.courses) else { return Vec::new() };
+    let (Some(stills), Some(tracks)) = (&pole.stills, &pole.tracks) else { return Vec::new() };
     let (model, inference, kinds) =
         (cameras.model.clone(), cameras.inference.clone(), cameras.decoders.clone());
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let at_once = inference.cameras_at_once(cores);
     let tasks: Vec<CameraTask> = cameras.cameras.iter().map(task).collect();
-    let (events, stills, tracks) = (pole.keeper.clone(), stills.clone(), tracks.clone());
+    let (events, stills, tracks) = (courses.clone(), stills.clone(), tracks.clone());
     let (board, clock, stop) = (pole.board.clone(), pole.clock.clone(), stop.clone());
     let name = format!("[cameras] {} of them", tasks.len());
     let part = Part::new(name, move |begun| {

@@ -84,7 +84,8 @@ pub struct RuleEvent {
 pub enum Phase {
     /// It happened, and nothing more will be told of it.
     Moment,
-    /// It began and goes on: one event with [`Phase::Ended`] and the same `began` follows, unless the gateway stops.
+    /// It began and goes on: an event with [`Phase::Ended`] and the same `began` follows. When the gateway stops meanwhile,
+    /// after its next start, for when it was last known to go on.
     Begun,
     /// It is over; it took from `began` to `Event::at`.
     Ended,

@@ -5,8 +5,8 @@ import { create } from "@bufbuild/protobuf";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { MissingGatewaySchema, MissingReason } from "../../src/gen/ngatu/v1/api_pb";
 import { SignalWantedSchema } from "../../src/gen/ngatu/v1/signal_pb";
-import { MissingGatewaySchema } from "../../src/gen/ngatu/v1/api_pb";
 import { launch, LAPTOP, PHONE, WIDE } from "./browser";
 import { counts, history, measured, rule, snapshot, tracks, watched } from "./city";
 import { FixtureHall, PASSWORD } from "./fixture";
@@ -25,7 +25,7 @@ beforeAll(async () => {
   hall.counts = counts(Date.now());
   hall.watched = watched(Date.now());
   hall.tracks = tracks(130, Date.now());
-  hall.missing = [create(MissingGatewaySchema, { gateway: "tram-2", why: "cannot be reached now" })];
+  hall.missing = [create(MissingGatewaySchema, { gateway: "tram-2", reason: MissingReason.UNREACHABLE })];
   hall.still = () => jpeg;
   hall.picture = (camera) => ({ camera, atMs: BigInt(Date.now() - 180), jpeg, width: 1280, height: 720,
     tracks: [

@@ -3,7 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 
-import { MissingGatewaySchema } from "../../src/gen/ngatu/v1/api_pb";
+import { MissingGatewaySchema, MissingReason } from "../../src/gen/ngatu/v1/api_pb";
 import { axe, launch, LAPTOP, PHONE, WIDE } from "./browser";
 import { counts, history, NASTY, rule, snapshot, tracks, watched } from "./city";
 import { FixtureHall, PASSWORD } from "./fixture";
@@ -146,7 +146,7 @@ test("counts by line, class and direction, with what was watched", async () => {
 });
 
 test("track search: a purpose first, then what was found, what is missing, and the moment opened", async () => {
-  hall.missing = [create(MissingGatewaySchema, { gateway: "tram-2", why: "cannot be reached now" })];
+  hall.missing = [create(MissingGatewaySchema, { gateway: "tram-2", reason: MissingReason.UNREACHABLE })];
   const p = await open(WIDE);
   await p.click(".tabs [aria-controls=panel-tracks]");
   await p.click(".search .go");
@@ -160,7 +160,7 @@ test("track search: a purpose first, then what was found, what is missing, and t
   const asked = hall.searches[0];
   expect([asked?.purpose, asked?.query?.roadUsers, asked?.query?.direction, asked?.query?.cameras]).toEqual(["va chạm ở Cửa Nam", [3], 2, []]);
   expect(Number((asked?.query?.toMs ?? 0n) - (asked?.query?.fromMs ?? 0n))).toBeGreaterThanOrEqual(60 * 60_000);
-  expect(await text(p, ".results .partial")).toBe("Chưa đầy đủ: thiếu 1/2 trạm: tram-2 (cannot be reached now)");
+  expect(await text(p, ".results .partial")).toBe("Chưa đầy đủ: thiếu 1/2 trạm: tram-2 (mất kết nối)");
   expect(await text(p, ".results .found")).toBe("Tìm thấy: 65");
   // Everything, by pages; whole again.
   hall.missing = [];

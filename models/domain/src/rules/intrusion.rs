@@ -1,14 +1,15 @@
 //! `intrusion`: a road user of certain classes is in a zone where it must not be, told once per stay.
-
-use std::collections::BTreeMap;
+//!
+//! A stay goes on when the tracker loses who stays and finds it again as somebody new.
 
 use serde::Deserialize;
 
 use super::common::{duration, read, stands_in, zone};
+use super::stays::{Memory, Stays};
 use super::{Kind, Rule, RuleEvent};
 use crate::detection::Class;
 use crate::event::Phase;
-use crate::ids::{TrackId, ZoneId};
+use crate::ids::ZoneId;
 use crate::scene::{Scene, Zone};
 use crate::track::Track;
 use crate::units::{DurationMs, UtcMillis};
@@ -24,8 +25,9 @@ struct Params {
     for_ms: i64,
 }
 
-/// A stay is over when it was outside for this long: a shaking box at the edge does not come in twice.
-const OUTSIDE: DurationMs = DurationMs(2_000);
+/// A stay is over after this long outside or out of sight: a shaking box at the edge does not come in twice. One that is
+/// lost is looked for within its own size, and as much more for each second since.
+const MEMORY: Memory = Memory { away: DurationMs(2_000), near: 1.0, walks: 1.0 };
 
 pub const KIND: Kind = Kind {
     name: "intrusion",
@@ -42,36 +44,24 @@ fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
     if classes.is_empty() {
         return Err("classes: the list is empty, the rule would never fire".to_owned());
     }
-    Ok(Box::new(Intrusion { zone, classes, stay, stays_by_track: BTreeMap::new() }))
+    Ok(Box::new(Intrusion { zone, classes, stay, stays: Stays::new(MEMORY) }))
 }
 
 struct Intrusion {
     zone: Zone,
     classes: Vec<Class>,
     stay: DurationMs,
-    stays_by_track: BTreeMap<TrackId, Stay>,
-}
-
-#[derive(Debug, Clone)]
-struct Stay {
-    since: UtcMillis,
-    /// Last time it was seen inside.
-    inside: UtcMillis,
-    told: bool,
+    stays: Stays,
 }
 
 impl Rule for Intrusion {
     fn step(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<RuleEvent>) {
-        self.stays_by_track.retain(|id, stay| {
-            tracks.iter().any(|t| t.id == *id) && at.since(stay.inside) <= OUTSIDE && at >= stay.since
-        });
+        self.stays.begin(at, tracks);
         for track in tracks.iter().filter(|t| t.is_seen(at) && self.classes.contains(&t.class)) {
             if !stands_in(Some(&self.zone), track) {
                 continue;
             }
-            let stay =
-                self.stays_by_track.entry(track.id).or_insert(Stay { since: at, inside: at, told: false });
-            stay.inside = at;
+            let stay = self.stays.inside(at, track);
             if !stay.told && at.since(stay.since) >= self.stay {
                 stay.told = true;
                 let zone = Some(self.zone.id.clone());

@@ -1,7 +1,7 @@
 //! `stopped_vehicle`: a vehicle that stays where it is for a time, told once per stop.
 //!
 //! Without a ground plane "stays" is measured in sizes of its box. A stop goes on under a new track when the old one was
-//! lost on the same place.
+//! lost on the same place: a parked car that the network sees now and then is one stop, not one each time.
 
 use std::collections::BTreeMap;
 
@@ -40,8 +40,10 @@ fn a_quarter() -> f64 {
 
 /// A stop is over when the vehicle is this many tolerances away: a shaking box does not stop twice.
 const GONE: f64 = 3.0;
-/// How long a place is remembered after the track on it was lost.
+/// How long a place is remembered after the track on it was lost ...
 const PLACE_MEMORY: DurationMs = DurationMs(60_000);
+/// ... and after it was told of. Whoever drives up later on the same place is told of all the same: its track began elsewhere.
+const TOLD_MEMORY: DurationMs = DurationMs(1_800_000);
 /// A new track on a remembered place is the same vehicle from this overlap on.
 const SAME_PLACE: f64 = 0.4;
 
@@ -116,7 +118,7 @@ impl StoppedVehicle {
         for id in gone {
             self.places.extend(self.stops_by_track.remove(&id));
         }
-        self.places.retain(|p| at.since(p.seen) <= PLACE_MEMORY && at >= p.since);
+        self.places.retain(|p| at.since(p.seen) <= p.memory() && at >= p.since);
     }
 
     fn taken_over(&mut self, track: &Track) -> Option<Stop> {
@@ -129,6 +131,10 @@ impl StoppedVehicle {
 impl Stop {
     fn new(at: UtcMillis, bbox: &BBox) -> Self {
         Self { place: bbox.center(), since: at, told: false, bbox: *bbox, seen: at }
+    }
+
+    fn memory(&self) -> DurationMs {
+        if self.told { TOLD_MEMORY } else { PLACE_MEMORY }
     }
 
     fn follow(&mut self, at: UtcMillis, track: &Track, tolerance: f64) {

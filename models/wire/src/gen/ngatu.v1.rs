@@ -2293,8 +2293,47 @@ pub struct FoundTrack {
 pub struct MissingGateway {
     #[prost(string, tag = "1")]
     pub gateway: ::prost::alloc::string::String,
+    /// Details for whoever mends it; in English.
     #[prost(string, tag = "2")]
     pub why: ::prost::alloc::string::String,
+    #[prost(enumeration = "MissingReason", tag = "3")]
+    pub reason: i32,
+}
+/// Why an answer lacks what a gateway keeps; the page says it in the user's language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum MissingReason {
+    Unspecified = 0,
+    /// It is not connected.
+    Unreachable = 1,
+    /// It did not answer in time.
+    Silent = 2,
+    /// It looked through a part only: `why`.
+    Partial = 3,
+}
+impl MissingReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "MISSING_REASON_UNSPECIFIED",
+            Self::Unreachable => "MISSING_REASON_UNREACHABLE",
+            Self::Silent => "MISSING_REASON_SILENT",
+            Self::Partial => "MISSING_REASON_PARTIAL",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "MISSING_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "MISSING_REASON_UNREACHABLE" => Some(Self::Unreachable),
+            "MISSING_REASON_SILENT" => Some(Self::Silent),
+            "MISSING_REASON_PARTIAL" => Some(Self::Partial),
+            _ => None,
+        }
+    }
 }
 /// Generated client implementations.
 #[cfg(feature = "grpc")]

@@ -1,7 +1,7 @@
 // The question that the form asks, and its answer in words. Pure.
 import type { MessageInitShape } from "@bufbuild/protobuf";
 
-import type { FoundTrack, MissingGateway, SearchTracksRequestSchema } from "../../gen/ngatu/v1/api_pb";
+import { MissingReason, type FoundTrack, type MissingGateway, type SearchTracksRequestSchema } from "../../gen/ngatu/v1/api_pb";
 import type { Direction, RoadUser } from "../../gen/ngatu/v1/event_pb";
 import { Colour } from "../../gen/ngatu/v1/gateway_pb";
 import type { TrackRow } from "../../gen/ngatu/v1/gateway_pb";
@@ -51,8 +51,21 @@ export function wrongWith(form: Form): Key | undefined {
 /** Every gateway that is missing, once, with why; undefined when the list is whole. */
 export function missingOf(missing: readonly MissingGateway[], gateways: number): string | undefined {
   if (missing.length === 0) return undefined;
-  const named = [...new Map(missing.map((m) => [m.gateway, m.why]))].map(([gateway, why]) => `${gateway} (${why})`);
+  const named = [...new Map(missing.map((m) => [m.gateway, reasonOf(m)]))].map(([gateway, why]) => `${gateway} (${why})`);
   return t("tracks.partial", { n: named.length, of: gateways, gateways: named.join("; ") });
+}
+
+const REASONS: Partial<Record<MissingReason, Key>> = {
+  [MissingReason.UNREACHABLE]: "tracks.missing-unreachable",
+  [MissingReason.SILENT]: "tracks.missing-silent",
+  [MissingReason.PARTIAL]: "tracks.missing-partial",
+};
+
+/** In the user's language, with the gateway's own words in brackets where there are any. */
+function reasonOf(missing: MissingGateway): string {
+  const key = REASONS[missing.reason];
+  if (key === undefined) return missing.why;
+  return missing.why === "" ? t(key) : `${t(key)}: ${missing.why}`;
 }
 
 export interface PathPoint {
