@@ -4,6 +4,7 @@ mod enrolment;
 mod housekeeping;
 mod ingest;
 mod presence;
+mod signal_orders;
 pub mod state;
 mod transit;
 
@@ -29,6 +30,7 @@ static ALL: &[Task] = &[
     Task { name: "presence", run: |hall| Box::pin(presence::run(hall)) },
     Task { name: "state", run: |hall| Box::pin(state::run(hall)) },
     Task { name: "ingest", run: |hall| Box::pin(ingest::run(hall)) },
+    Task { name: "signal orders", run: |hall| Box::pin(signal_orders::run(hall)) },
     Task { name: "transit", run: |hall| Box::pin(transit::run(hall)) },
     Task { name: "housekeeping", run: |hall| Box::pin(housekeeping::run(hall)) },
 ];

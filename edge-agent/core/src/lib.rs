@@ -12,6 +12,7 @@ pub mod keeper;
 pub mod lanes;
 pub mod outbox;
 pub mod pictures;
+pub mod signal_orders;
 pub mod signal_worker;
 pub mod site;
 pub mod spool;

@@ -7,6 +7,7 @@ pub mod colour;
 pub mod fake;
 pub mod infer;
 pub mod secrets;
+pub mod signal;
 pub mod sink;
 pub mod units;
 

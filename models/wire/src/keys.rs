@@ -27,6 +27,10 @@ pub enum What {
     Still(EventId),
     /// Query: `TrackQuery` -> `TrackRows`.
     Tracks,
+    /// Query: `SignalOrder` -> `SignalOrderAnswer`.
+    Orders,
+    /// `SignalHolds`, down, latest value.
+    Holds,
 }
 
 /// Events of all gateways.
@@ -71,6 +75,8 @@ impl Key {
             [gateway, "alive"] => (gateway, What::Alive),
             [gateway, "picture", camera] => (gateway, What::Picture(camera.parse().ok()?)),
             [gateway, "tracks"] => (gateway, What::Tracks),
+            [gateway, "orders"] => (gateway, What::Orders),
+            [gateway, "holds"] => (gateway, What::Holds),
             [gateway, "still", id] => (gateway, What::Still(event_id(id)?)),
             _ => return None,
         };
@@ -89,6 +95,8 @@ impl fmt::Display for Key {
             What::Picture(camera) => write!(f, "picture/{camera}"),
             What::Still(id) => write!(f, "still/{id}"),
             What::Tracks => f.write_str("tracks"),
+            What::Orders => f.write_str("orders"),
+            What::Holds => f.write_str("holds"),
         }
     }
 }
@@ -112,6 +120,8 @@ mod tests {
             "city/v1/pole-17/picture/north",
             "city/v1/pole-17/still/1700000000000-12",
             "city/v1/pole-17/tracks",
+            "city/v1/pole-17/orders",
+            "city/v1/pole-17/holds",
         ] {
             assert_eq!(Key::parse(key).map(|k| k.to_string()).as_deref(), Some(key));
         }

@@ -5,6 +5,7 @@ use prost::Message;
 use models_domain::MeasureKind;
 use models_domain::count::{MinuteCount, MinuteCounts};
 use models_domain::event::{Phase, Way};
+use models_domain::signal::order::{OrderTold, Step};
 
 use super::*;
 
@@ -89,6 +90,10 @@ fn bodies() -> Vec<EventBody> {
         EventBody::Signal { junction: junction(), groups },
         EventBody::SignalAlarm { junction: junction(), alarm },
         EventBody::SignalState { junction: junction(), state: state(Link::Connecting) },
+        EventBody::SignalOrder {
+            junction: junction(),
+            told: OrderTold { number: 7, step: Step::Done, detail: "plan 2".into() },
+        },
     ]
 }
 
