@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use control_center_core::city::{Change, City};
-use models_domain::{CameraId, GatewayId, UtcMillis};
+use control_center_core::city::{Change, City, Junction};
+use models_domain::{CameraId, GatewayId, JunctionId, UtcMillis};
 use models_wire::v1;
 use tokio::sync::broadcast;
 use v1::city_update::Update;
@@ -74,6 +74,10 @@ impl CityView {
 
     pub fn gateway_of(&self, camera: &CameraId) -> Option<GatewayId> {
         self.lock().city.cameras.get(camera).map(|camera| camera.gateway.clone())
+    }
+
+    pub fn junction(&self, junction: &JunctionId) -> Option<Junction> {
+        self.lock().city.junctions.get(junction).cloned()
     }
 
     /// Every gateway that has cameras, and whether it is alive.

@@ -8,6 +8,7 @@ use models_domain::scene::{Line, Zone};
 use models_wire::convert::BadMessage;
 use models_wire::convert::effort::{effort_from_wire, effort_to_wire};
 use models_wire::convert::event::{alarm_to_wire, fix_to_wire, link_from_wire, link_to_wire};
+use models_wire::convert::signal::{layout_from_wire, now_from_wire, now_to_wire};
 use models_wire::v1;
 
 pub fn gateway(gateway: &Gateway) -> v1::GatewayNow {
@@ -59,10 +60,17 @@ pub fn junction(junction: &Junction) -> v1::JunctionNow {
             link: link_to_wire(info.state.link).into(),
             reason: info.state.reason.clone(),
             groups: info.groups.clone(),
+            now: Some(signal_now(info)),
+            layout: None,
         }),
         since_ms: junction.since.0,
+        group_since_ms: junction.seen.groups().iter().map(|group| group.since.0).collect(),
         active_alarms: junction.active_alarms().map(|a| alarm_to_wire(info.id.as_str(), a)).collect(),
     }
+}
+
+pub fn signal_now(info: &JunctionInfo) -> v1::SignalNow {
+    v1::SignalNow { order: info.order, ending: info.ending.clone(), ..now_to_wire(&info.now) }
 }
 
 pub fn vehicle(vehicle: &Vehicle) -> v1::Vehicle {
@@ -111,6 +119,10 @@ fn junction_info(m: v1::JunctionInfo) -> Result<JunctionInfo, BadMessage> {
         position: place("junctions.position", m.position)?,
         state: LinkState { link: link_from_wire("junctions.link", m.link)?, reason: m.reason },
         groups: m.groups,
+        now: m.now.as_ref().map(now_from_wire).transpose()?.unwrap_or_default(),
+        order: m.now.as_ref().map_or(0, |now| now.order),
+        ending: m.now.map(|now| now.ending).unwrap_or_default(),
+        can: layout_from_wire(m.layout.as_ref())?,
     })
 }
 

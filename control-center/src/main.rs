@@ -14,6 +14,7 @@ mod hall;
 mod headers;
 mod page;
 mod pictures;
+mod signals;
 mod tasks;
 mod tls;
 mod transit;
@@ -51,6 +52,8 @@ enum Command {
     Figures(commands::figures::Args),
     /// Prints who looked at what, when and why, as lines of JSON.
     Audit(commands::audit::Args),
+    /// Adds a user with a role and prints the password once.
+    AddUser(commands::add_user::Args),
     /// Gives a user a new random password and prints it once.
     ResetPassword(commands::reset_password::Args),
 }
@@ -73,6 +76,7 @@ fn main() -> std::process::ExitCode {
         Command::Orders(command) => commands::orders::run(&command),
         Command::Figures(args) => commands::figures::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
+        Command::AddUser(args) => commands::add_user::run(&args),
         Command::ResetPassword(args) => commands::reset_password::run(&args),
     };
     match done {

@@ -2,6 +2,7 @@
 
 mod buses;
 mod cameras;
+mod signals;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use edge_agent_core::keeper::EventKeeper;
 use edge_agent_core::order_shelf::FileShelf;
 use edge_agent_core::outbox::Limits;
 use edge_agent_core::pictures::Pictures;
-use edge_agent_core::signal_worker::SignalWorker;
+use edge_agent_core::signal_orders::SignalOrders;
 use edge_agent_core::site::Site;
 use edge_agent_core::spool::SpoolSettings;
 use edge_agent_core::stills::{Stills, StillsSettings};
@@ -28,12 +29,11 @@ use hardware_ports::bus::Bus;
 use hardware_ports::orders::OrderDesk;
 use hardware_ports::{Clock, SystemClock};
 use hardware_signal::controllers;
-use hardware_signal::server::{SignalServer, SignalServerSettings};
 use models_domain::GatewayId;
 use models_wire::certificates;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Hall, Known, Signals};
+use crate::config::{Config, Hall, Known};
 use crate::roll::Begun;
 
 pub type Work = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
@@ -69,6 +69,8 @@ pub struct Pole {
     pub tracks: Option<Arc<TrackLog>>,
     /// `None` where no tracker dials in.
     pub orders: Option<Arc<Orders>>,
+    /// The way to controllers; orders go through it once they are judged. `None` where there are no signals.
+    pub signals: Option<signals::Signals>,
 }
 
 impl Pole {
@@ -106,14 +108,19 @@ impl Pole {
         };
         let orders = match &config.buses {
             Some(_) => {
-                let (shelf, left) = FileShelf::open(&dir.join("orders"))?;
+                let (shelf, left) = FileShelf::open(&dir.join("tracker-orders"))?;
                 Some(Arc::new(Orders::on(Arc::new(shelf), left)))
             }
+            None => None,
+        };
+        let signals = match &config.signals {
+            Some(signals) => Some(signals::Signals::open(signals, dir, &keeper, &board, &clock)?),
             None => None,
         };
         Ok(Self {
             orders,
             keeper,
+            signals,
             courses,
             pictures: Arc::new(Pictures::new(board.clone(), Arc::new(JpegEncoder))),
             site: Arc::new(site(config)),
@@ -143,17 +150,30 @@ pub fn uplink(config: &Config, pole: &Pole, stop: &CancellationToken) -> Part {
     let (pictures, stills, tracks) = (pole.pictures.clone(), pole.stills.clone(), pole.tracks.clone());
     let (site, clock, stop) = (pole.site.clone(), pole.clock.clone(), stop.clone());
     let trackers = pole.orders.clone().map(|orders| orders as Arc<dyn OrderDesk>);
+    let orders: Option<Arc<SignalOrders>> = pole.signals.as_ref().map(|signals| signals.orders.clone());
     Part::new("[hall]", move |begun| {
         let (settings, stop, gateway) = (settings.clone(), stop.clone(), gateway.clone());
         let (keeper, board, pictures) = (keeper.clone(), board.clone(), pictures.clone());
         let (stills, tracks, site, clock) = (stills.clone(), tracks.clone(), site.clone(), clock.clone());
         let trackers = trackers.clone();
+        let orders = orders.clone();
         async move {
             own_certificate(&settings.tls, &gateway)?;
             let bus: Arc<dyn Bus> = Arc::new(ZenohBus::open(settings).await?);
             begun.well();
-            let uplink =
-                Uplink { gateway, bus, keeper, board, pictures, stills, tracks, trackers, site, clock };
+            let uplink = Uplink {
+                gateway,
+                bus,
+                keeper,
+                board,
+                pictures,
+                stills,
+                tracks,
+                trackers,
+                orders,
+                site,
+                clock,
+            };
             let ran = uplink.run_once(&stop).await;
             uplink.bus.close().await?;
             Ok(ran?)
@@ -165,42 +185,8 @@ pub fn uplink(config: &Config, pole: &Pole, stop: &CancellationToken) -> Part {
 pub fn workers(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
     let mut parts = cameras::parts(config, pole, stop);
     parts.extend(buses::parts(config, pole, stop));
-    parts.extend(signals(config, pole, stop));
+    parts.extend(signals::parts(config, pole, stop));
     parts
-}
-
-/// The signal adapter, when its section is there.
-fn signals(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
-    let Some(signals) = &config.signals else { return Vec::new() };
-    let settings = signal_settings(signals);
-    let sink = Arc::new(SignalWorker::new(pole.keeper.clone(), pole.board.clone()));
-    let (clock, stop) = (pole.clock.clone(), stop.clone());
-    let part = Part::new(format!("[signals] {}", signals.listen), move |begun| {
-        let (settings, sink, clock, stop) = (settings.clone(), sink.clone(), clock.clone(), stop.clone());
-        async move {
-            let server = SignalServer::bind(settings, sink, clock).await?;
-            begun.well();
-            server.run(stop).await;
-            Ok(())
-        }
-    });
-    vec![part]
-}
-
-fn signal_settings(signals: &Signals) -> SignalServerSettings {
-    let site = |s: &crate::config::SignalSite| hardware_signal::Site {
-        site_id: s.site_id.clone(),
-        junction: s.site.id.clone(),
-        main_component: s.component.clone(),
-        allow_from: s.allow_from.clone(),
-    };
-    SignalServerSettings {
-        address: signals.listen,
-        controller: signals.controller.clone(),
-        supervisor_id: signals.supervisor_id.clone(),
-        sites: signals.sites.iter().map(site).collect(),
-        timing: controllers::Timing::default(),
-    }
 }
 
 fn bus_settings(hall: &Hall) -> BusSettings {

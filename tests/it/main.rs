@@ -9,6 +9,7 @@ mod layers;
 mod misbehave;
 mod newcomer;
 mod scenarios;
+mod signal_orders;
 mod signals;
 mod source;
 mod streams;

@@ -110,10 +110,12 @@ async fn serve(
         junction: JunctionId::new(name).unwrap(),
         main_component: format!("HN+{}=001TC000", name.to_uppercase()),
         allow_from: vec![],
+        steering: None,
     };
     let settings = SignalServerSettings {
         address,
         controller: "rsmp".into(),
+        tls: None,
         supervisor_id: "hanoi".into(),
         sites: vec![site("a"), site("b")],
         timing: Timing {

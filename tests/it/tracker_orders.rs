@@ -125,7 +125,7 @@ fn an_order_reaches_its_tracker_over_killed_programs_and_the_answer_comes_back()
     let number = run(dir, &[&give[..], &asked].concat()).trim().parse::<u64>().unwrap();
     serving.kill();
     let serving = hall(dir);
-    let shelf = dir.join("pole/orders").join(format!("{number}.json"));
+    let shelf = dir.join("pole/tracker-orders").join(format!("{number}.json"));
     until(WAIT_MAX, "the gateway has the order", || shelf.exists());
     pole.kill();
     let mut pole = agent(dir);

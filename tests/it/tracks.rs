@@ -154,6 +154,7 @@ impl Pole {
             keeper: Arc::new(keeper.unwrap()),
             board: board.clone(),
             pictures: Arc::new(Pictures::new(board, Arc::new(NoPictures))),
+            orders: None,
             stills: None,
             tracks: Some(Arc::new(TrackLog::open(&settings).unwrap())),
             trackers: None,

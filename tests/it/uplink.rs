@@ -79,6 +79,7 @@ fn pole(dir: &Path, bus: Arc<dyn Bus>, board: &Arc<Board>) -> Uplink {
         keeper: Arc::new(keeper.expect("the spool opens")),
         board: board.clone(),
         pictures: Arc::new(Pictures::new(board.clone(), Arc::new(Plain))),
+        orders: None,
         stills: Some(Arc::new(stills.expect("the stills open"))),
         tracks: None,
         trackers: None,

@@ -10,6 +10,7 @@ use models_domain::fix::{Limits, Recent};
 use models_domain::geo::LatLon;
 use models_domain::scene::{Line, Zone};
 use models_domain::signal::SignalAlarm;
+use models_domain::signal::order::{ControllerNow, Orderable, Seen};
 use models_domain::transit::Fix;
 use models_domain::{CameraId, Event, EventBody, GatewayId, JunctionId, UtcMillis, VehicleId};
 
@@ -54,6 +55,8 @@ pub struct Junction {
     pub link_at: UtcMillis,
     /// When the groups became what they are.
     pub since: UtcMillis,
+    /// The same by group; empty while the link is down.
+    pub seen: Seen,
     /// By (code, component); inactive ones are kept to know what is newer.
     alarms: BTreeMap<(String, String), (UtcMillis, SignalAlarm)>,
 }
@@ -66,6 +69,13 @@ pub struct JunctionInfo {
     pub state: LinkState,
     /// One character a signal group; empty before the first report.
     pub groups: String,
+    pub now: ControllerNow,
+    /// Number of the order in force; 0 for none.
+    pub order: u64,
+    /// The order is over and the controller not yet back on its own plan: why.
+    pub ending: String,
+    /// `None`: nothing may be ordered.
+    pub can: Option<Orderable>,
 }
 
 impl Junction {
@@ -164,6 +174,7 @@ impl City {
                 }
                 junction.since = at;
                 junction.info.groups.clone_from(&groups.groups);
+                junction.seen.report(at, &groups.groups);
                 Some(Change::Junction(junction.clone()))
             }
             EventBody::SignalAlarm { junction, alarm } => {
@@ -172,8 +183,11 @@ impl City {
             }
             EventBody::SignalState { junction, state } => {
                 let junction = self.junctions.get_mut(junction)?;
-                link_told(&mut junction.link_at, &mut junction.info.state, state, at)
-                    .then(|| Change::Junction(junction.clone()))
+                let told = link_told(&mut junction.link_at, &mut junction.info.state, state, at);
+                if junction.info.state.link != Link::Up {
+                    junction.seen.lose();
+                }
+                told.then(|| Change::Junction(junction.clone()))
             }
             EventBody::CameraState { camera, state } => {
                 let camera = self.cameras.get_mut(camera)?;
@@ -183,6 +197,7 @@ impl City {
             EventBody::LineCrossing { .. }
             | EventBody::Counts { .. }
             | EventBody::Rule { .. }
+            | EventBody::SignalOrder { .. }
             | EventBody::CameraStats { .. } => None,
         }
     }
@@ -260,7 +275,9 @@ impl City {
     fn junction_told(&mut self, id: &GatewayId, info: JunctionInfo, told: UtcMillis) -> Option<Change> {
         let Some(known) = self.junctions.get_mut(&info.id) else {
             let gateway = id.clone();
-            let new = Junction { gateway, link_at: told, since: told, alarms: BTreeMap::new(), info };
+            let mut seen = Seen::default();
+            seen.report(told, &info.groups);
+            let new = Junction { gateway, link_at: told, since: told, seen, alarms: BTreeMap::new(), info };
             self.junctions.insert(new.info.id.clone(), new.clone());
             return Some(Change::Junction(new));
         };
@@ -269,10 +286,16 @@ impl City {
         link_told(&mut known.link_at, &mut known.info.state, &info.state, told);
         if told >= known.since && !info.groups.is_empty() && info.groups != known.info.groups {
             known.since = told;
-            known.info.groups = info.groups;
+            known.info.groups.clone_from(&info.groups);
+            known.seen.report(told, &info.groups);
         }
-        known.info.name = info.name;
-        known.info.position = info.position;
+        if known.info.state.link != Link::Up {
+            known.seen.lose();
+        } else if known.seen.groups().is_empty() {
+            known.seen.report(told, &known.info.groups);
+        }
+        let (groups, state) = (known.info.groups.clone(), known.info.state.clone());
+        known.info = JunctionInfo { groups, state, ..info };
         (known.info != before.info || known.gateway != before.gateway)
             .then(|| Change::Junction(known.clone()))
     }

@@ -71,6 +71,10 @@ fn told(at: UtcMillis) -> GatewayState {
         position: None,
         state: up(Link::Up),
         groups: String::new(),
+        now: ControllerNow::default(),
+        order: 0,
+        ending: String::new(),
+        can: None,
     };
     GatewayState { at, waiting: 3, cameras: vec![camera], junctions: vec![junction] }
 }

@@ -13,8 +13,9 @@ use super::internal;
 use crate::hall::Hall;
 
 /// What a list shows unless it is told otherwise: all but the masses.
-const LISTED: [&str; 5] = ["line_crossing", "rule", "camera_state", "signal_alarm", "signal_state"];
-const KINDS: [&str; 10] = [
+const LISTED: [&str; 6] =
+    ["line_crossing", "rule", "camera_state", "signal_alarm", "signal_state", "signal_order"];
+const KINDS: [&str; 11] = [
     "line_crossing",
     "counts",
     "rule",
@@ -25,6 +26,7 @@ const KINDS: [&str; 10] = [
     "signal",
     "signal_alarm",
     "signal_state",
+    "signal_order",
 ];
 const LIMIT: u32 = 100;
 const LIMIT_MAX: u32 = 500;

@@ -5,6 +5,7 @@ mod counts;
 mod events;
 mod measures;
 mod session;
+mod signals;
 mod streams;
 mod tracks;
 mod transit;
@@ -15,6 +16,7 @@ use anyhow::Context;
 use axum::Router;
 use models_wire::v1::city_service_server::CityServiceServer;
 use models_wire::v1::session_service_server::SessionServiceServer;
+use models_wire::v1::signal_service_server::SignalServiceServer;
 use models_wire::v1::transit_service_server::TransitServiceServer;
 use tonic::Status;
 use tonic::service::Routes;
@@ -45,8 +47,10 @@ pub async fn router(hall: &Arc<Hall>) -> anyhow::Result<Router> {
     health_reporter.set_serving::<CityServiceServer<city::City>>().await;
     let city = CityServiceServer::new(city::City { hall: hall.clone() });
     let session = SessionServiceServer::new(session::SessionCalls { hall: hall.clone() });
+    let signals = SignalServiceServer::new(signals::SignalCalls { hall: hall.clone() });
     let transit = TransitServiceServer::new(transit::Transit { hall: hall.clone() });
     let calls = Routes::new(city.max_decoding_message_size(REQUEST_MAX))
+        .add_service(signals.max_decoding_message_size(REQUEST_MAX))
         .add_service(session.max_decoding_message_size(REQUEST_MAX))
         .add_service(transit.max_decoding_message_size(REQUEST_MAX))
         .add_service(reflection().build_v1().context("reading the API's descriptors")?)
@@ -108,6 +112,21 @@ where
             }
         }
     })
+}
+
+const PURPOSE: std::ops::RangeInclusive<usize> = 3..=200;
+
+/// Why somebody does something that is written down.
+#[allow(clippy::result_large_err, reason = "tonic's own error")]
+fn purpose(text: &str) -> Result<&str, Status> {
+    let text = text.trim();
+    if PURPOSE.contains(&text.chars().count()) && !text.chars().any(char::is_control) {
+        return Ok(text);
+    }
+    let (least, most) = (PURPOSE.start(), PURPOSE.end());
+    Err(Status::invalid_argument(format!(
+        "purpose: say in {least} to {most} characters on one line what it is for; it is written down"
+    )))
 }
 
 /// A failure of the hall itself: the log gets the whole chain, the caller what helps.

@@ -15,11 +15,10 @@ use models_wire::v1;
 use prost::Message;
 use tonic::Status;
 
-use super::internal;
+use super::{internal, purpose};
 use crate::hall::Hall;
 
 const LIMIT: u32 = 100;
-const PURPOSE: std::ops::RangeInclusive<usize> = 3..=200;
 /// Gateways asked at the same time, how long one may take, and how long all together.
 const AT_ONCE: usize = 128;
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -60,18 +59,6 @@ pub async fn search(
     // What cannot be written down is not done.
     hall.store.keep_audit(&line).await.map_err(internal)?;
     Ok(ask_all(hall, &query, after.as_ref(), asked).await)
-}
-
-#[allow(clippy::result_large_err, reason = "tonic's own error")]
-fn purpose(text: &str) -> Result<&str, Status> {
-    let text = text.trim();
-    if PURPOSE.contains(&text.chars().count()) && !text.chars().any(char::is_control) {
-        return Ok(text);
-    }
-    let (least, most) = (PURPOSE.start(), PURPOSE.end());
-    Err(Status::invalid_argument(format!(
-        "purpose: say in {least} to {most} characters on one line what the search is for; it is written down"
-    )))
 }
 
 #[allow(clippy::result_large_err, reason = "tonic's own error")]
@@ -232,8 +219,7 @@ mod tests {
 
     #[test]
     fn a_search_has_a_purpose() {
-        let want =
-            "purpose: say in 3 to 200 characters on one line what the search is for; it is written down";
+        let want = "purpose: say in 3 to 200 characters on one line what it is for; it is written down";
         for bad in ["", "  ab  ", "a\nb c", &"x".repeat(201)] {
             refused(purpose(bad), want);
         }

@@ -2,4 +2,5 @@
 
 pub mod guard;
 pub mod passwords;
+pub mod rights;
 pub mod sessions;

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use super::passwords::random_bytes;
+use super::rights::Role;
 
 /// How soon a stream notices that its session was ended by another process.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -27,6 +28,7 @@ pub struct Sessions {
 #[derive(Clone)]
 pub struct Session {
     pub user: String,
+    pub role: Role,
     pub expires: UtcMillis,
     token_hash: [u8; 32],
 }
@@ -56,7 +58,13 @@ impl Sessions {
     pub async fn find(&self, token: &str) -> Result<Option<Session>, StoreError> {
         let token_hash = hash(token);
         let row = self.store.session(&token_hash, self.clock.now()).await?;
-        Ok(row.map(|row| Session { user: row.user, expires: row.expires, token_hash }))
+        Ok(row.map(|row| Session {
+            user: row.user,
+            // A role of another build may do nothing but look.
+            role: row.role.parse().unwrap_or(Role::Viewer),
+            expires: row.expires,
+            token_hash,
+        }))
     }
 
     /// # Errors

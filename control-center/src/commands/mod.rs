@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+pub mod add_user;
 pub mod audit;
 pub mod figures;
 pub mod fixes;

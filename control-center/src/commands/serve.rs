@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::passwords::{self, Passwords};
+use crate::auth::rights;
 use crate::auth::sessions::Sessions;
 use crate::city_view::CityView;
 use crate::config::Config;
@@ -200,7 +201,8 @@ async fn first_user(store: &Store, clock: &dyn Clock) -> anyhow::Result<()> {
         return Ok(());
     }
     let password = passwords::random()?;
-    store.set_password_hash(ADMIN, &passwords::hash(&password)?, clock.now()).await?;
+    let hash = passwords::hash(&password)?;
+    store.add_user(ADMIN, rights::Role::Administrator.name(), &hash, clock.now()).await?;
     super::show_password(ADMIN, &password).context("printing the first password")
 }
 

@@ -161,7 +161,8 @@ fn show(hall: &Hall, commit: Commit) {
         | EventBody::CameraState { .. }
         | EventBody::Signal { .. }
         | EventBody::SignalAlarm { .. }
-        | EventBody::SignalState { .. } => None,
+        | EventBody::SignalState { .. }
+        | EventBody::SignalOrder { .. } => None,
     }));
     let mut listed: VecDeque<v1::StoredEvent> = VecDeque::new();
     hall.view.change(now, |city| {

@@ -4,6 +4,7 @@ mod enrolment;
 mod housekeeping;
 mod ingest;
 mod presence;
+mod signal_orders;
 pub mod state;
 mod tracker_orders;
 mod transit;
@@ -31,6 +32,7 @@ static ALL: &[Task] = &[
     Task { name: "state", run: |hall| Box::pin(state::run(hall)) },
     Task { name: "ingest", run: |hall| Box::pin(ingest::run(hall)) },
     Task { name: "tracker orders", run: |hall| Box::pin(tracker_orders::run(hall)) },
+    Task { name: "signal orders", run: |hall| Box::pin(signal_orders::run(hall)) },
     Task { name: "transit", run: |hall| Box::pin(transit::run(hall)) },
     Task { name: "housekeeping", run: |hall| Box::pin(housekeeping::run(hall)) },
 ];

@@ -99,6 +99,7 @@ fn steady(state: &GatewayState) -> GatewayState {
     }
     for junction in &mut steady.junctions {
         junction.groups.clear();
+        junction.now.clock_ahead = None;
     }
     steady
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use control_center_gtfs::Zone;
+use models_domain::transit::accuracy::{Errors, LEADS_MIN};
 use models_domain::transit::fleet::Fleet;
 use models_domain::transit::headway::Rung;
 use models_domain::transit::hold::{Advice, advise};
@@ -59,10 +60,30 @@ impl Supervised {
                 route.missing += 1;
             }
         }
+        for ((feed, route), errors) in fleet.accuracy.routes() {
+            if let Some(route) = routes.get_mut(&(feed.0.clone(), route.0.clone())) {
+                route.predictions = predictions(errors);
+            }
+        }
         let running = fleet.buses().filter(|bus| matches!(bus.work, Work::Running(_)));
         let under_way = running.map(|bus| bus.id.to_string()).collect();
         Self { at: now, routes: routes.into_values().collect(), buses, under_way }
     }
+}
+
+/// Leads of which nothing has been scored yet are left out.
+fn predictions(errors: &[Errors; LEADS_MIN.len()]) -> Vec<v1::PredictionErrors> {
+    let scored = LEADS_MIN.iter().zip(errors).filter(|(_, e)| e.scored > 0);
+    scored
+        .map(|(lead, e)| v1::PredictionErrors {
+            lead_min: u32::try_from(*lead).unwrap_or(u32::MAX),
+            scored: e.scored,
+            mean_absolute_s: e.absolute_s / e.scored as f64,
+            mean_s: e.signed_s / e.scored as f64,
+            within_60_s: e.within_60,
+            within_180_s: e.within_180,
+        })
+        .collect()
 }
 
 fn bus_now(bus: &Vehicle, ladder: &[Rung], advice: &[Advice]) -> Option<v1::BusNow> {

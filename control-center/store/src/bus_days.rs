@@ -247,7 +247,8 @@ async fn put_event(tx: &mut SqliteConnection, kept: &BusEvent) -> sqlx::Result<(
     sqlx::query(
         "INSERT INTO bus_event (finding, vehicle, began_ms, at_ms, ended_ms, feed, day, trip, start_s, route, direction, stop, \
          lat, lon, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
-         ON CONFLICT (finding, vehicle, began_ms, feed, day, trip, start_s, stop) DO UPDATE SET ended_ms = excluded.ended_ms",
+         ON CONFLICT (finding, vehicle, began_ms, feed, day, trip, start_s, stop) DO UPDATE SET ended_ms = excluded.ended_ms, \
+         value = excluded.value",
     )
     .bind(e.finding.name())
     .bind(e.vehicle.as_ref().map_or("", |v| v.as_str()))

@@ -86,6 +86,7 @@ async fn write(connection: &mut SqliteConnection, commit: &Commit) -> sqlx::Resu
         fixes(&mut tx, rows).await?;
         crate::verdicts::judge_new(&mut tx, rows).await?;
         signals(&mut tx, rows).await?;
+        crate::signal_orders::told(&mut tx, rows).await?;
         crate::measures::insert(&mut tx, rows).await?;
     }
     minutes::write(&mut tx, &commit.events).await?;

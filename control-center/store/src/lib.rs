@@ -2,7 +2,8 @@
 //!
 //! Suggested reading order: `open`, `ingest` (the one writer of events), `minutes` (sums),
 //! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `audit`, `stills`,
-//! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `trackers`.
+//! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `trackers`,
+//! `signal_orders`.
 
 mod audit;
 mod bus_days;
@@ -18,6 +19,7 @@ mod people;
 mod read;
 mod retention;
 mod rows;
+mod signal_orders;
 mod stills;
 mod timetables;
 mod tracker_orders;
@@ -37,6 +39,7 @@ pub use open::Store;
 pub use people::SessionRow;
 pub use read::{EventRow, ListFilter, PageKey};
 pub use retention::Forgotten;
+pub use signal_orders::{NewOrder, OrderRow, SENT, TAKEN, WAITING};
 pub use timetables::TimetableRow;
 pub use tracker_orders::TrackerOrderRow;
 pub use trackers::{PositionRow, TrackerRow};

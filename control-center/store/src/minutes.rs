@@ -112,7 +112,8 @@ fn figures(at: UtcMillis, body: &EventBody) -> (UtcMillis, [i64; 6]) {
         EventBody::LineCrossing { .. }
         | EventBody::CameraState { .. }
         | EventBody::SignalAlarm { .. }
-        | EventBody::SignalState { .. } => (at, [0; 6]),
+        | EventBody::SignalState { .. }
+        | EventBody::SignalOrder { .. } => (at, [0; 6]),
     }
 }
 

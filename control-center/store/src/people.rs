@@ -8,6 +8,8 @@ use crate::open::{BEGIN, Store};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionRow {
     pub user: String,
+    /// What the user may do, by the role's name.
+    pub role: String,
     pub expires: UtcMillis,
 }
 
@@ -31,6 +33,32 @@ impl Store {
             .fetch_optional(self.readers())
             .await
             .map_err(self.failed("reading a user"))
+    }
+
+    /// Makes a user with a role; `false` when there is one of that name.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn add_user(
+        &self,
+        name: &str,
+        role: &str,
+        hash: &str,
+        now: UtcMillis,
+    ) -> Result<bool, StoreError> {
+        let mut writer = self.writer().await?;
+        let done = sqlx::query(
+            "INSERT INTO user (name, role, password_hash, created_ms) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO NOTHING",
+        )
+        .bind(name)
+        .bind(role)
+        .bind(hash)
+        .bind(now.0)
+        .execute(&mut writer.connection)
+        .await
+        .map_err(self.failed("adding a user"))?;
+        writer.good();
+        Ok(done.rows_affected() > 0)
     }
 
     /// Makes the user or changes the password; every session of the user ends.
@@ -92,14 +120,16 @@ impl Store {
         token_hash: &[u8; 32],
         now: UtcMillis,
     ) -> Result<Option<SessionRow>, StoreError> {
-        let row: Option<(String, i64)> =
-            sqlx::query_as("SELECT user, expires_ms FROM session WHERE token_hash = ? AND expires_ms > ?")
-                .bind(&token_hash[..])
-                .bind(now.0)
-                .fetch_optional(self.readers())
-                .await
-                .map_err(self.failed("looking for a session"))?;
-        Ok(row.map(|(user, expires)| SessionRow { user, expires: UtcMillis(expires) }))
+        let row: Option<(String, String, i64)> = sqlx::query_as(
+            "SELECT session.user, user.role, expires_ms FROM session JOIN user ON user.name = session.user \
+             WHERE token_hash = ? AND expires_ms > ?",
+        )
+        .bind(&token_hash[..])
+        .bind(now.0)
+        .fetch_optional(self.readers())
+        .await
+        .map_err(self.failed("looking for a session"))?;
+        Ok(row.map(|(user, role, expires)| SessionRow { user, role, expires: UtcMillis(expires) }))
     }
 
     /// # Errors

@@ -14,7 +14,8 @@ pub(crate) fn subject(body: &EventBody) -> &str {
         EventBody::Fix(fix) => fix.vehicle.as_str(),
         EventBody::Signal { junction, .. }
         | EventBody::SignalAlarm { junction, .. }
-        | EventBody::SignalState { junction, .. } => junction.as_str(),
+        | EventBody::SignalState { junction, .. }
+        | EventBody::SignalOrder { junction, .. } => junction.as_str(),
     }
 }
 

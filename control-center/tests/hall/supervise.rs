@@ -38,7 +38,7 @@ async fn space_time(hall: &Hall) -> v1::GetSpaceTimeResponse {
 }
 
 /// Two buses of one route: the first falls back until the second, which is on time, is behind it as one.
-async fn city() -> Hall {
+async fn city() -> (Hall, Pole) {
     let now_ms = SystemClock::new().now().0;
     let departs_ms = now_ms - 840_000;
     let dir = Arc::new(tempfile::tempdir().unwrap());
@@ -56,12 +56,29 @@ async fn city() -> Hall {
     }
     fixes.push(nowhere);
     assert_eq!(pole.send(1, &fixes).await, 89);
-    hall
+    (hall, pole)
+}
+
+/// What was told of the next stop is held against when the bus came there.
+async fn a_prediction_is_scored(hall: &Hall, pole: &mut Pole) {
+    // A few metres beyond the stop: it came there just now, after it was told.
+    let farther = drive_as("imei-2", SystemClock::new().now().0, 90, 1, |_| 450.5);
+    assert_eq!(pole.send(90, &farther).await, 90);
+    let (transit, token) = client(hall).await;
+    let ask = || {
+        let (mut transit, token) = (transit.clone(), token.clone());
+        async move {
+            transit.list_routes(with(&token, v1::ListRoutesRequest {})).await.unwrap().into_inner().routes
+        }
+    };
+    let scored = |routes: &Vec<v1::RouteNow>| !routes[0].predictions.is_empty();
+    let told = until("a prediction that is scored", ask, scored).await[0].predictions[0];
+    assert!(told.lead_min == 3 && told.scored > 0 && told.mean_absolute_s < 90.0, "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn supervisors_see_the_buses_and_their_day() {
-    let hall = city().await;
+    let (hall, mut pole) = city().await;
     let (transit, token) = client(&hall).await;
     let ask = || {
         let (mut transit, token) = (transit.clone(), token.clone());
@@ -119,6 +136,9 @@ async fn supervisors_see_the_buses_and_their_day() {
     assert_eq!(replay.fixes.len(), 31);
     assert!(!replay.passings.is_empty() && replay.passings[0].stop_name.starts_with("Trạm"));
 
+    assert_eq!(routes[0].predictions, []);
+    a_prediction_is_scored(&hall, &mut pole).await;
+
     // Nobody else is told, and nothing of it is lost with the hall.
     let refused = TransitServiceClient::new(hall.channel().await).list_routes(v1::ListRoutesRequest {}).await;
     assert_eq!(refused.unwrap_err().code(), tonic::Code::Unauthenticated);
@@ -132,7 +152,7 @@ async fn supervisors_see_the_buses_and_their_day() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_are_on_the_page_and_in_files() {
-    let hall = city().await;
+    let (hall, _pole) = city().await;
     let (transit, token) = client(&hall).await;
     let ask = || {
         let (mut transit, token) = (transit.clone(), token.clone());

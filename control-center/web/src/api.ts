@@ -3,6 +3,7 @@ import { Code, ConnectError, createClient, type Client } from "@connectrpc/conne
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
 
 import { CityService, SessionService } from "./gen/ngatu/v1/api_pb";
+import { SignalService } from "./gen/ngatu/v1/signal_pb";
 import { TransitService } from "./gen/ngatu/v1/transit_pb";
 import { t } from "./i18n";
 
@@ -11,6 +12,8 @@ const transport = createGrpcWebTransport({ baseUrl: location.origin });
 export const session: Client<typeof SessionService> = createClient(SessionService, transport);
 export const hall: Client<typeof CityService> = createClient(CityService, transport);
 export type Hall = typeof hall;
+export const signals: Client<typeof SignalService> = createClient(SignalService, transport);
+export type Signals = typeof signals;
 export const transit: Client<typeof TransitService> = createClient(TransitService, transport);
 
 export function codeOf(error: unknown): Code {

@@ -10,6 +10,7 @@ import {
 } from "./gen/ngatu/v1/api_pb";
 import { Link } from "./gen/ngatu/v1/event_pb";
 import type { Effort, Position, SceneLine, SceneZone } from "./gen/ngatu/v1/gateway_pb";
+import type { SignalNow } from "./gen/ngatu/v1/signal_pb";
 
 export type State = "up" | "connecting" | "down" | "unknown";
 /** A state's sign beside its colour. */
@@ -57,6 +58,10 @@ export interface Junction {
   /** One character a signal group (RSMP S0001). */
   groups: string;
   sinceMs: number;
+  /** Since when each group shows what it shows; empty while that is not known. */
+  groupSinceMs: number[];
+  /** What the controller says of itself. */
+  now: SignalNow | undefined;
   alarms: Alarm[];
 }
 
@@ -158,6 +163,7 @@ export class City {
       case "signal":
       case "signalAlarm":
       case "signalState":
+      case "signalOrder":
         return this.junctions.get(body.value.junction)?.name || body.value.junction;
       case "fix":
         return body.value.vehicle;
@@ -211,7 +217,7 @@ export class City {
 
   #junction(now: JunctionNow): void {
     if (!now.info) return;
-    const { junction, name, position, link, reason, groups } = now.info;
+    const { junction, name, position, link, reason, groups, now: told } = now.info;
     this.junctions.set(junction, {
       id: junction,
       gateway: now.gateway,
@@ -221,6 +227,8 @@ export class City {
       reason,
       groups,
       sinceMs: Number(now.sinceMs),
+      groupSinceMs: now.groupSinceMs.map(Number),
+      now: told,
       alarms: now.activeAlarms.map(({ code, component, description, priority }) => ({ code, component, description, priority })),
     });
     this.#pending.add("junctions");

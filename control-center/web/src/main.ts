@@ -1,7 +1,7 @@
 // The operator's page: builds the frame, mounts every panel of the list, and keeps them in step with the hall.
 import "./fonts.css";
 import "./page.css";
-import { explain, goToSignIn, hall, session, signedOut } from "./api";
+import { explain, goToSignIn, hall, session, signals, signedOut } from "./api";
 import { City } from "./city";
 import { el } from "./dom";
 import { dayStart } from "./format";
@@ -34,6 +34,7 @@ let selection: Selection | undefined;
 const page: Page = {
   city,
   hall,
+  signals,
   link: () => link.state,
   now: () => city.now(Date.now()),
   select(what, options = {}) {

@@ -9,8 +9,13 @@ use prost::Message;
 
 use crate::root::root;
 
-const PROTOS: [&str; 4] =
-    ["ngatu/v1/event.proto", "ngatu/v1/gateway.proto", "ngatu/v1/api.proto", "ngatu/v1/transit.proto"];
+const PROTOS: [&str; 5] = [
+    "ngatu/v1/event.proto",
+    "ngatu/v1/gateway.proto",
+    "ngatu/v1/api.proto",
+    "ngatu/v1/signal.proto",
+    "ngatu/v1/transit.proto",
+];
 
 pub fn run(check: bool) -> anyhow::Result<()> {
     let wire = root().join("models/wire");

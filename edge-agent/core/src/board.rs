@@ -6,8 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use hardware_ports::camera::Frame;
 use models_domain::effort::Effort;
 use models_domain::event::{Link, LinkState};
+use models_domain::signal::order::{self, ControllerNow, EndedBy};
 use models_domain::track::Track;
 use models_domain::{CameraId, JunctionId};
+use tokio::sync::Notify;
 
 /// Latest values by camera and by junction. A writer never waits for a reader longer than a clone takes.
 #[derive(Default)]
@@ -16,6 +18,8 @@ pub struct Board {
     junctions: Mutex<BTreeMap<JunctionId, JunctionNow>>,
     /// How often somebody asked for the camera's picture.
     asked: Mutex<BTreeMap<CameraId, u64>>,
+    /// Something changed that the hall is to hear at once.
+    urgent: Notify,
 }
 
 #[derive(Debug, Clone)]
@@ -43,6 +47,14 @@ pub struct JunctionNow {
     pub state: LinkState,
     /// One character a signal group; empty before the first report.
     pub groups: String,
+    /// The same by group, with when each became so; empty while the link is down.
+    pub seen: order::Seen,
+    /// What the controller says of itself.
+    pub now: ControllerNow,
+    /// The order in force.
+    pub order: Option<u64>,
+    /// The order is over and the controller not yet back on its own plan: why.
+    pub ending: Option<EndedBy>,
 }
 
 fn connecting() -> LinkState {
@@ -72,8 +84,30 @@ impl Board {
 
     pub fn update_junction(&self, junction: &JunctionId, change: impl FnOnce(&mut JunctionNow)) {
         let mut junctions = held(&self.junctions);
-        let new = || JunctionNow { state: connecting(), groups: String::new() };
-        change(junctions.entry(junction.clone()).or_insert_with(new));
+        let new = || JunctionNow {
+            state: connecting(),
+            groups: String::new(),
+            seen: order::Seen::default(),
+            now: ControllerNow::default(),
+            order: None,
+            ending: None,
+        };
+        let junction = junctions.entry(junction.clone()).or_insert_with(new);
+        let before = (junction.now, junction.order, junction.ending);
+        change(junction);
+        let now = (junction.now, junction.order, junction.ending);
+        // A clock that drifts is told with the next state.
+        let no_clock = |(now, order, ending): (ControllerNow, _, _)| {
+            (ControllerNow { clock_ahead: None, ..now }, order, ending)
+        };
+        if no_clock(before) != no_clock(now) {
+            self.urgent.notify_one();
+        }
+    }
+
+    /// Waits until a junction's mode, plan or order has changed.
+    pub async fn urgent(&self) {
+        self.urgent.notified().await;
     }
 
     pub fn junction(&self, junction: &JunctionId) -> Option<JunctionNow> {

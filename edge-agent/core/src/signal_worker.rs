@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use hardware_ports::sink::{NotKept, SignalReport, Sink};
-use models_domain::event::LinkState;
+use models_domain::event::{Link, LinkState};
+use models_domain::signal::order::ControllerNow;
 use models_domain::signal::{GroupStates, SignalAlarm};
 use models_domain::{EventBody, JunctionId, UtcMillis};
 
@@ -45,7 +46,10 @@ impl SignalWorker {
 
     fn groups(&self, junction: JunctionId, at: UtcMillis, groups: GroupStates) -> Result<(), NotKept> {
         if !groups.old {
-            self.board.update_junction(&junction, |now| now.groups.clone_from(&groups.groups));
+            self.board.update_junction(&junction, |now| {
+                now.groups.clone_from(&groups.groups);
+                now.seen.report(at, &groups.groups);
+            });
         }
         self.with(&junction, |known| {
             if !known.is_news(&groups) {
@@ -79,7 +83,13 @@ impl SignalWorker {
     }
 
     fn link(&self, junction: JunctionId, at: UtcMillis, state: LinkState) -> Result<(), NotKept> {
-        self.board.update_junction(&junction, |now| now.state.clone_from(&state));
+        self.board.update_junction(&junction, |now| {
+            now.state.clone_from(&state);
+            if state.link != Link::Up {
+                now.seen.lose();
+                now.now = ControllerNow::default();
+            }
+        });
         self.with(&junction, |known| {
             if known.link.as_ref() != Some(&state) {
                 self.keep
@@ -130,13 +140,16 @@ impl Sink<SignalReport> for SignalWorker {
             SignalReport::Groups { junction, at, groups } => self.groups(junction, at, groups),
             SignalReport::Alarm { junction, at, alarm } => self.alarm(junction, at, alarm),
             SignalReport::Link { junction, at, state } => self.link(junction, at, state),
+            SignalReport::Now { junction, now, .. } => {
+                self.board.update_junction(&junction, |known| known.now.learn(&now));
+                Ok(())
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use models_domain::event::Link;
     use models_domain::{EventId, Seq};
 
     use super::*;
@@ -164,6 +177,7 @@ mod tests {
                 | EventBody::Rule { .. }
                 | EventBody::CameraStats { .. }
                 | EventBody::CameraState { .. }
+                | EventBody::SignalOrder { .. }
                 | EventBody::Fix(_)) => other.kind().to_owned(),
             };
             let mut kept = self.kept.lock().unwrap();

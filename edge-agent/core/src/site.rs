@@ -2,6 +2,7 @@
 
 use models_domain::geo::LatLon;
 use models_domain::scene::Scene;
+use models_domain::signal::order::Orderable;
 use models_domain::{CameraId, JunctionId};
 
 #[derive(Debug, Clone, Default)]
@@ -25,4 +26,6 @@ pub struct JunctionSite {
     /// For people, in the city's language.
     pub name: String,
     pub position: Option<LatLon>,
+    /// `None`: nothing may be ordered here.
+    pub can: Option<Orderable>,
 }

@@ -7,23 +7,21 @@
 pub mod buses;
 mod cameras;
 pub mod reader;
+pub mod signals;
 
-use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use self::buses::Buses;
+use self::signals::Signals;
+use crate::profile::Inference;
 use edge_agent_core::camera_worker::Crossings;
-use edge_agent_core::site::{CameraSite, JunctionSite};
+use edge_agent_core::site::CameraSite;
 use hardware_camera::DecoderKind;
 use hardware_ports::camera::CameraSource;
 use hardware_ports::infer::Priority;
+use models_domain::GatewayId;
 use models_domain::geo::LatLon;
 use models_domain::ladder::Rung;
-use models_domain::{GatewayId, JunctionId};
-use toml::Spanned;
-
-use self::buses::Buses;
-use crate::profile::Inference;
 
 use reader::Section;
 
@@ -92,23 +90,6 @@ pub struct Camera {
     pub crossings: Crossings,
 }
 
-#[derive(Debug)]
-pub struct Signals {
-    pub listen: SocketAddr,
-    pub controller: String,
-    pub supervisor_id: String,
-    pub sites: Vec<SignalSite>,
-}
-
-#[derive(Debug)]
-pub struct SignalSite {
-    pub site: JunctionSite,
-    pub site_id: String,
-    /// The component that reports the signal groups.
-    pub component: String,
-    pub allow_from: Vec<IpAddr>,
-}
-
 /// What the doors can do: the configuration is checked against it, so that a wrong name is told with its line.
 pub struct Known {
     pub gps_protocols: Vec<&'static str>,
@@ -157,7 +138,7 @@ fn read(mut root: Section<'_, '_>, folder: &Path, known: &Known) -> Option<Confi
     let cameras = cameras::read(&mut root, folder);
     let buses = root.section("buses").map(|s| buses::read(s, known));
     let id = gateway.as_ref().map(|g: &Gateway| g.id.to_string()).unwrap_or_default();
-    let signals = root.section("signals").map(|s| signals(s, &id, known));
+    let signals = root.section("signals").map(|s| signals::read(s, &id, folder, known));
     if cameras.is_none() && buses.is_none() && signals.is_none() {
         root.problem(&start, "cameras, buses, signals", "at least one of these sections must be there");
     }
@@ -196,46 +177,6 @@ fn hall(mut section: Section<'_, '_>, folder: &Path) -> Option<Hall> {
     let mut file = |key| section.required::<PathBuf>(key).map(|p| folder.join(p.into_inner()));
     let (ca, certificate, key) = (file("ca"), file("certificate"), file("key"));
     Some(Hall { connect: vec![connect?.into_inner()], ca: ca?, certificate: certificate?, key: key? })
-}
-
-fn signals(mut section: Section<'_, '_>, gateway: &str, known: &Known) -> Option<Signals> {
-    let listen = section.required::<SocketAddr>("listen");
-    let controller = section.optional_with("controller", |text| one_of(text, &known.controllers));
-    let supervisor_id = section.optional::<String>("supervisor_id").map(Spanned::into_inner);
-    let (mut sites, mut site_ids, mut junctions) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-    let found = section.sections("site");
-    if found.is_empty() {
-        section.problem(&section.span(), "site", "is missing: at least one is needed");
-    }
-    for mut one in found {
-        let site_id = one.required::<String>("site_id");
-        let component = one.required::<String>("component");
-        let junction = one.required("junction");
-        let name = one.required::<String>("name");
-        let position = position(&mut one);
-        let allow_from = one.list("allow_from");
-        let (Some(site_id), Some(component), Some(junction), Some(name)) =
-            (site_id, component, junction, name)
-        else {
-            continue;
-        };
-        if !site_ids.insert(site_id.get_ref().clone()) {
-            one.problem(&site_id.span(), "site_id", "is used twice");
-        }
-        let junction: Spanned<JunctionId> = junction;
-        if !junctions.insert(junction.get_ref().clone()) {
-            one.problem(&junction.span(), "junction", "has a site already");
-        }
-        let site = JunctionSite { id: junction.into_inner(), name: name.into_inner(), position };
-        let (site_id, component) = (site_id.into_inner(), component.into_inner());
-        sites.push(SignalSite { site, site_id, component, allow_from });
-    }
-    Some(Signals {
-        listen: listen?.into_inner(),
-        controller: controller.map_or_else(|| "rsmp".to_owned(), Spanned::into_inner),
-        supervisor_id: supervisor_id.unwrap_or_else(|| gateway.to_owned()),
-        sites,
-    })
 }
 
 fn position(section: &mut Section<'_, '_>) -> Option<LatLon> {

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use models_domain::event::LinkState;
+use models_domain::signal::order::ControllerNow;
 use models_domain::signal::{GroupStates, SignalAlarm};
 use models_domain::transit::Fix;
 use models_domain::{JunctionId, UtcMillis};
@@ -44,7 +45,25 @@ pub struct Statement {
 /// What the signal adapter hears from controllers. `at` is when it happened in the street.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SignalReport {
-    Groups { junction: JunctionId, at: UtcMillis, groups: GroupStates },
-    Alarm { junction: JunctionId, at: UtcMillis, alarm: SignalAlarm },
-    Link { junction: JunctionId, at: UtcMillis, state: LinkState },
+    Groups {
+        junction: JunctionId,
+        at: UtcMillis,
+        groups: GroupStates,
+    },
+    Alarm {
+        junction: JunctionId,
+        at: UtcMillis,
+        alarm: SignalAlarm,
+    },
+    Link {
+        junction: JunctionId,
+        at: UtcMillis,
+        state: LinkState,
+    },
+    /// What it says of itself, as far as it did.
+    Now {
+        junction: JunctionId,
+        at: UtcMillis,
+        now: ControllerNow,
+    },
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hardware_ports::sink::{NotKept, SignalReport};
 use models_domain::event::{Link, LinkState};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,7 @@ use tracing::{info, warn};
 use crate::controllers::{Action, Answer, At, Order, Session};
 use crate::links::{Asking, ConnectionNumber, Seat};
 use crate::server::Shared;
+use crate::tls;
 
 /// A site that does not read its acknowledgements for so long is gone.
 const WRITE_MAX: Duration = Duration::from_secs(10);
@@ -37,6 +38,8 @@ pub(crate) struct Connection {
     /// Until the site has introduced itself.
     seat: Option<Seat>,
     site: Option<String>,
+    /// Whose certificate the other side has shown.
+    certificate: Option<String>,
     shared: Arc<Shared>,
     stop: CancellationToken,
     /// A newer connection speaks for the site.
@@ -65,6 +68,7 @@ impl Connection {
             peer,
             seat: Some(seat),
             site: None,
+            certificate: None,
             shared,
             stop,
             replaced: CancellationToken::new(),
@@ -75,11 +79,30 @@ impl Connection {
         }
     }
 
-    pub async fn run(mut self, mut stream: TcpStream) {
+    pub async fn run(mut self, stream: TcpStream) {
         // Acknowledgements are small and waited for.
         if let Err(err) = stream.set_nodelay(true) {
             warn!(%err, "the connection stays slow");
         }
+        let Some(acceptor) = self.shared.tls.clone() else { return self.speak(stream).await };
+        let greeted = tokio::select! {
+            () = self.stop.cancelled() => return,
+            greeted = tokio::time::timeout(self.shared.session.timing.introduction, acceptor.accept(stream)) => greeted,
+        };
+        match greeted {
+            Ok(Ok(stream)) => {
+                let shown = stream.get_ref().1.peer_certificates().and_then(|all| all.first());
+                self.certificate = shown.and_then(tls::common_name);
+                self.speak(stream).await;
+            }
+            Ok(Err(err)) => {
+                warn!(%err, "a connection whose TLS fails; are the certificates of both sides right?")
+            }
+            Err(_) => info!("a connection began no TLS in time"),
+        }
+    }
+
+    async fn speak<S: AsyncRead + AsyncWrite + Unpin>(mut self, mut stream: S) {
         let mut session = (self.shared.controller.open)(self.at(), self.shared.session.clone());
         let End(reason) = self.talk(&mut stream, session.as_mut()).await;
         let Some(site) = self.site.clone() else {
@@ -101,7 +124,10 @@ impl Connection {
         }
     }
 
-    async fn talk(&mut self, stream: &mut TcpStream, session: &mut dyn Session) -> End {
+    async fn talk<S>(&mut self, stream: &mut S, session: &mut dyn Session) -> End
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         let mut buffer = vec![0; READ_BYTES];
         loop {
             if let Err(end) = self.act(stream, session).await {
@@ -128,7 +154,10 @@ impl Connection {
     }
 
     /// Everything the session wants done. What was acknowledged before a failure is still sent.
-    async fn act(&mut self, stream: &mut TcpStream, session: &mut dyn Session) -> Result<(), End> {
+    async fn act<S>(&mut self, stream: &mut S, session: &mut dyn Session) -> Result<(), End>
+    where
+        S: AsyncWrite + Unpin,
+    {
         let mut out = Vec::new();
         let mut done = Ok(());
         while let Some(action) = session.poll() {
@@ -179,6 +208,10 @@ impl Connection {
         if allowed.is_none_or(|from| !from.is_empty() && !from.contains(&self.peer.ip())) {
             warn!(site, "refused: the address is not among the site's allow_from");
             return Err(End(format!("site {site} may not dial from {}", self.peer.ip())));
+        }
+        if let Some(name) = self.certificate.as_ref().filter(|name| **name != site) {
+            warn!(site, certificate = name, "refused: the certificate is another site's");
+            return Err(End(format!("site {site} showed the certificate of {name}")));
         }
         self.shared.links.take(&site, self.number, self.replaced.clone(), self.desk.clone()).await;
         self.site = Some(site);

@@ -8,5 +8,9 @@ pub mod controllers;
 mod links;
 mod order;
 pub mod server;
+mod steering;
+mod tls;
 
 pub use server::{OrderDesk, ServeError, SignalServer, SignalServerSettings, Site, serve};
+pub use steering::Steering;
+pub use tls::TlsFiles;

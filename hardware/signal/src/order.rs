@@ -1,6 +1,7 @@
 //! What may be asked of a controller, and what becomes of it: values, whatever kind the controller is.
 
 use models_domain::UtcMillis;
+use models_domain::signal::order::ControllerNow;
 
 /// Something that is asked of one controller, with a number to answer by.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +27,8 @@ pub enum Asked {
         step: AlarmStep,
     },
     AggregatedStatus,
+    /// Mode and plan, as the controller says them now.
+    Now,
 }
 
 /// Security codes among the arguments are nobody's to read.
@@ -35,6 +38,7 @@ impl std::fmt::Debug for Asked {
             Asked::Command { code, component, .. } => write!(f, "Command({code}, {component:?})"),
             Asked::Alarm { component, code, step, .. } => write!(f, "Alarm({code}, {component}, {step:?})"),
             Asked::AggregatedStatus => f.write_str("AggregatedStatus"),
+            Asked::Now => f.write_str("Now"),
         }
     }
 }
@@ -44,6 +48,8 @@ impl std::fmt::Debug for Asked {
 pub enum Answer {
     /// Read back: the controller shows what was asked for.
     Done,
+    /// To [`Asked::Now`].
+    Now(ControllerNow),
     /// It answers, but something else is in force.
     Otherwise(String),
     Refused(String),

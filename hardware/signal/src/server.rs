@@ -11,12 +11,15 @@ use models_domain::JunctionId;
 use models_domain::event::{Link, LinkState};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span, warn};
 
 use crate::connection::Connection;
 use crate::controllers::{Answer, Asked, Controller, KnownSite, SessionSettings, Timing};
 use crate::links::{ConnectionNumber, Links, WaitingRoom};
+use crate::steering::{Steering, Translate};
+use crate::tls::{self, TlsError, TlsFiles};
 
 /// Connections that have not introduced themselves: in all, and from one address (many sites may share one behind NAT).
 const STRANGERS_MAX: usize = 64;
@@ -38,6 +41,8 @@ pub struct SignalServerSettings {
     pub supervisor_id: String,
     pub sites: Vec<Site>,
     pub timing: Timing,
+    /// `None`: plain TCP.
+    pub tls: Option<TlsFiles>,
 }
 
 /// One controller that is expected to dial.
@@ -51,6 +56,8 @@ pub struct Site {
     /// Addresses the site may dial from; empty: any. RSMP without TLS knows no password: whoever reaches the port and knows
     /// the id can speak for the site.
     pub allow_from: Vec<IpAddr>,
+    /// `None`: it is listened to and never commanded.
+    pub steering: Option<Steering>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +70,8 @@ pub enum ServeError {
     },
     #[error("signal settings: {}", .0.join("; "))]
     Settings(Vec<String>),
+    #[error("TLS for signal controllers")]
+    Tls(#[source] TlsError),
 }
 
 impl SignalServerSettings {
@@ -98,7 +107,9 @@ pub(crate) struct Shared {
     pub controller: &'static Controller,
     pub session: SessionSettings,
     pub allow_from_by_site: BTreeMap<String, Vec<IpAddr>>,
+    steering_by_junction: BTreeMap<JunctionId, Steering>,
     pub links: Links,
+    pub tls: Option<TlsAcceptor>,
     pub sink: Arc<dyn Sink<SignalReport>>,
     pub clock: Arc<dyn Clock>,
 }
@@ -118,6 +129,10 @@ impl OrderDesk {
     /// Waits for what became of it, at most as long as the controller may take to answer.
     pub async fn ask(&self, junction: &JunctionId, what: Asked) -> Answer {
         self.0.links.ask(junction, what).await
+    }
+
+    pub(crate) fn steering(&self, junction: &JunctionId) -> Option<(&Steering, Translate)> {
+        Some((self.0.steering_by_junction.get(junction)?, self.0.controller.translate))
     }
 }
 
@@ -148,6 +163,7 @@ impl SignalServer {
             Some(controller) if problems.is_empty() => controller,
             Some(_) | None => return Err(ServeError::Settings(problems)),
         };
+        let tls = settings.tls.as_ref().map(tls::acceptor).transpose().map_err(ServeError::Tls)?;
         let listen = |source| ServeError::Listen { address: settings.address, source };
         let listener = TcpListener::bind(settings.address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
@@ -164,9 +180,12 @@ impl SignalServer {
         };
         let links =
             Links::new(settings.sites.iter().map(|site| (site.site_id.clone(), site.junction.clone())));
+        let steered = |site: &Site| Some((site.junction.clone(), site.steering.clone()?));
+        let steering_by_junction = settings.sites.iter().filter_map(steered).collect();
         let allow_from_by_site =
             settings.sites.into_iter().map(|site| (site.site_id, site.allow_from)).collect();
-        let shared = Shared { controller, session, allow_from_by_site, links, sink, clock };
+        let shared =
+            Shared { controller, session, allow_from_by_site, steering_by_junction, links, tls, sink, clock };
         Ok(Self { listener, address, shared: Arc::new(shared) })
     }
 

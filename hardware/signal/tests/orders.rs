@@ -49,7 +49,7 @@ fn session(core: &str, sxl: &str) -> Box<dyn Session> {
     hear(session.as_mut(), version);
     hear(session.as_mut(), ack());
     hear(session.as_mut(), json!({ "type": "Watchdog", "mId": ID, "wTs": "2027-01-15T08:00:00.000Z" }));
-    for _ in 0..4 {
+    for _ in 0..6 {
         session.handle_timeout(at(1));
         hear(session.as_mut(), ack());
     }

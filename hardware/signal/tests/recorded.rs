@@ -37,8 +37,8 @@ fn sent_by(folder: &Path, who: &str) -> Vec<Value> {
 struct Checker {
     schemas: Schemas,
     core: SchemaIndex,
-    /// One value of S0001. (The list's own rsmp.json cannot be compiled: its S0023.json has an empty `allOf`.)
-    s0001: SchemaIndex,
+    /// One value of each status. (The list's own rsmp.json cannot be compiled: its S0023.json has an empty `allOf`.)
+    statuses: Vec<(&'static str, SchemaIndex)>,
 }
 
 impl Checker {
@@ -47,13 +47,18 @@ impl Checker {
         let mut compiler = Compiler::new();
         let mut compile = |path: PathBuf| compiler.compile(path.to_str().unwrap(), &mut schemas).unwrap();
         let core = compile(folder.join(format!("core/{core}/rsmp.json")));
-        let s0001 = compile(folder.join("tlc/1.2.1/statuses/S0001.json"));
-        Self { schemas, core, s0001 }
+        let status = |code| (code, compile(folder.join(format!("tlc/1.2.1/statuses/{code}.json"))));
+        let statuses = ["S0001", "S0007", "S0011", "S0012", "S0014"].map(status).into();
+        Self { schemas, core, statuses }
     }
 
     #[track_caller]
     fn check(&self, message: &Value) {
-        let values = message["sS"].as_array().into_iter().flatten().map(|value| (value, self.s0001));
+        let schema = |value: &Value| {
+            let known = self.statuses.iter().find(|(code, _)| value["sCI"] == *code);
+            known.unwrap_or_else(|| panic!("{value}")).1
+        };
+        let values = message["sS"].as_array().into_iter().flatten().map(|value| (value, schema(value)));
         for (value, schema) in values.chain([(message, self.core)]) {
             if let Err(err) = self.schemas.validate(value, schema) {
                 panic!("{message}\n{err}");
@@ -155,7 +160,8 @@ fn play(
                         outcome.acknowledged += 1;
                         acknowledged.push(message["oMId"].clone());
                     } else {
-                        outcome.asked += usize::from(message["type"] == "StatusSubscribe");
+                        let groups = message["sS"][0]["sCI"] == "S0001";
+                        outcome.asked += usize::from(groups && message["type"] == "StatusSubscribe");
                         let ack = json!({ "mType": "rSMsg", "type": "MessageAck", "oMId": message["mId"] });
                         link.receive(at(*second), &packet(&ack));
                     }
@@ -165,7 +171,7 @@ fn play(
                     outcome.old += usize::from(groups.old);
                 }
                 Action::Keep(SignalReport::Alarm { .. }) => outcome.alarms += 1,
-                Action::Keep(SignalReport::Link { .. })
+                Action::Keep(SignalReport::Link { .. } | SignalReport::Now { .. })
                 | Action::Identified { .. }
                 | Action::Answered { .. }
                 | Action::Warn(_) => {}

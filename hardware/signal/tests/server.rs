@@ -34,9 +34,8 @@ impl Sink<SignalReport> for Kept {
         let line = match report {
             SignalReport::Groups { junction, groups, .. } => format!("{junction} {}", groups.groups),
             SignalReport::Alarm { junction, alarm, .. } => format!("{junction} {}", alarm.code),
-            SignalReport::Link { junction, state, .. } => {
-                format!("{junction} {:?} {}", state.link, state.reason)
-            }
+            SignalReport::Link { junction, state: s, .. } => format!("{junction} {:?} {}", s.link, s.reason),
+            SignalReport::Now { .. } => return Ok(()),
         };
         let refused = self.refused.lock().unwrap().clone();
         if refused.is_some_and(|part| line.contains(&part)) {
@@ -61,10 +60,12 @@ fn settings(sites: &[&str]) -> SignalServerSettings {
         junction: JunctionId::new(*name).unwrap(),
         main_component: "TC".into(),
         allow_from: vec![],
+        steering: None,
     };
     SignalServerSettings {
         address: "127.0.0.1:0".parse().unwrap(),
         controller: "rsmp".into(),
+        tls: None,
         supervisor_id: "hanoi".into(),
         sites: sites.iter().map(site).collect(),
         timing: Timing { pace: Duration::from_millis(5), ..Timing::default() },
@@ -85,13 +86,12 @@ impl House {
     async fn wait(&self, part: &str) {
         let mut lines = self.kept.lines.subscribe();
         let found = lines.wait_for(|lines| lines.iter().any(|line| line.contains(part)));
-        let result = tokio::time::timeout(WAIT_MAX, found).await.is_ok();
-        assert!(result, "no {part:?} in {:?}", self.kept.lines.borrow());
+        let result = tokio::time::timeout(WAIT_MAX, found).await;
+        assert!(result.is_ok(), "no {part:?} in {:?}", self.kept.lines.borrow());
     }
 
     fn lines(&self, junction: &str) -> Vec<String> {
-        let lines = self.kept.lines.borrow();
-        lines.iter().filter(|line| line.starts_with(junction)).cloned().collect()
+        self.kept.lines.borrow().iter().filter(|line| line.starts_with(junction)).cloned().collect()
     }
 
     async fn close(self) {

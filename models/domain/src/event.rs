@@ -4,6 +4,7 @@ use crate::count::{LineCrossing, MinuteCounts};
 use crate::detection::{BBox, Class};
 use crate::ids::{CameraId, EventId, JunctionId, TrackId, ZoneId};
 use crate::measure::{Measure, MeasureKind};
+use crate::signal::order::OrderTold;
 use crate::signal::{GroupStates, SignalAlarm};
 use crate::track::Track;
 use crate::transit::Fix;
@@ -52,6 +53,10 @@ pub enum EventBody {
     SignalState {
         junction: JunctionId,
         state: LinkState,
+    },
+    SignalOrder {
+        junction: JunctionId,
+        told: OrderTold,
     },
 }
 
@@ -175,7 +180,8 @@ impl EventBody {
             | EventBody::Fix(_)
             | EventBody::Signal { .. }
             | EventBody::SignalAlarm { .. }
-            | EventBody::SignalState { .. } => false,
+            | EventBody::SignalState { .. }
+            | EventBody::SignalOrder { .. } => false,
         }
     }
 
@@ -195,6 +201,7 @@ impl EventBody {
             EventBody::Signal { .. } => "signal",
             EventBody::SignalAlarm { .. } => "signal_alarm",
             EventBody::SignalState { .. } => "signal_state",
+            EventBody::SignalOrder { .. } => "signal_order",
         }
     }
 }

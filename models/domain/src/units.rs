@@ -42,6 +42,13 @@ impl DurationMs {
     }
 }
 
+impl Add for DurationMs {
+    type Output = DurationMs;
+    fn add(self, more: DurationMs) -> DurationMs {
+        DurationMs(self.0.saturating_add(more.0))
+    }
+}
+
 impl UtcMillis {
     /// Time from `earlier` to `self`; negative if time ran backwards.
     pub fn since(self, earlier: UtcMillis) -> DurationMs {

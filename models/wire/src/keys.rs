@@ -29,6 +29,10 @@ pub enum What {
     Tracks,
     /// Query: `TrackerOrders` -> `TrackerOrders`.
     TrackerOrders,
+    /// Query: `SignalOrder` -> `SignalOrderAnswer`.
+    Orders,
+    /// `SignalHolds`, down, latest value.
+    Holds,
 }
 
 /// Events of all gateways.
@@ -74,6 +78,8 @@ impl Key {
             [gateway, "picture", camera] => (gateway, What::Picture(camera.parse().ok()?)),
             [gateway, "tracks"] => (gateway, What::Tracks),
             [gateway, "tracker-orders"] => (gateway, What::TrackerOrders),
+            [gateway, "orders"] => (gateway, What::Orders),
+            [gateway, "holds"] => (gateway, What::Holds),
             [gateway, "still", id] => (gateway, What::Still(event_id(id)?)),
             _ => return None,
         };
@@ -93,6 +99,8 @@ impl fmt::Display for Key {
             What::Still(id) => write!(f, "still/{id}"),
             What::Tracks => f.write_str("tracks"),
             What::TrackerOrders => f.write_str("tracker-orders"),
+            What::Orders => f.write_str("orders"),
+            What::Holds => f.write_str("holds"),
         }
     }
 }
@@ -117,6 +125,8 @@ mod tests {
             "city/v1/pole-17/still/1700000000000-12",
             "city/v1/pole-17/tracks",
             "city/v1/pole-17/tracker-orders",
+            "city/v1/pole-17/orders",
+            "city/v1/pole-17/holds",
         ] {
             assert_eq!(Key::parse(key).map(|k| k.to_string()).as_deref(), Some(key));
         }

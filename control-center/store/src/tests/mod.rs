@@ -6,6 +6,7 @@ mod kill;
 mod minutes;
 mod reading;
 mod retention;
+mod signal_orders;
 mod trackers;
 mod verdicts;
 

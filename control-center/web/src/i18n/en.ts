@@ -2,9 +2,11 @@
 import type { Dictionary } from "./index";
 import { buses } from "./en.buses";
 import { rules } from "./en.rules";
+import { signals } from "./en.signals";
 
 export const en: Dictionary = {
   ...rules,
+  ...signals,
   ...buses,
   "app.tagline": "Traffic operations centre",
   "app.map-credit": "Base map: Ngã Tư, drawn by hand, positions approximate",

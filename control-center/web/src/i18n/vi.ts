@@ -1,9 +1,11 @@
 // Vietnamese, the page's first language. Its keys are the dictionary's type.
 import { buses } from "./vi.buses";
 import { rules } from "./vi.rules";
+import { signals } from "./vi.signals";
 
 export const vi = {
   ...rules,
+  ...signals,
   ...buses,
   "app.tagline": "Trung tâm điều hành giao thông",
   "app.map-credit": "Bản đồ nền: Ngã Tư, vẽ tay, vị trí gần đúng",

@@ -6,6 +6,7 @@ export const PANELS: readonly (() => Promise<{ panel: Panel }>)[] = [
   () => import("./buses/buses"),
   () => import("./details/details"),
   () => import("./wall/wall"),
+  () => import("./junction/junction"),
   () => import("./events/events"),
   () => import("./counts/counts"),
   () => import("./tracks/tracks"),

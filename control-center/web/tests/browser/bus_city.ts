@@ -33,12 +33,14 @@ export function spaceTime(nowMs: number): GetSpaceTimeResponse {
   });
 }
 
+const predictions = [{ leadMin: 3, scored: 412n, meanAbsoluteS: 17, meanS: -4, within60S: 401n, within180S: 412n }, { leadMin: 12, scored: 380n, meanAbsoluteS: 48, meanS: 11, within60S: 281n, within180S: 366n }];
+
 export function routes(nowMs: number): ListRoutesResponse {
   const directions = [{ direction: 0, headsign: "Nhổn", runsToday: 96 }, { direction: 1, headsign: "Giáp Bát", runsToday: 96 }];
   const of = (shortName: string, longName: string, over: Record<string, number> = {}) => ({ feed: "hn", route: `r${shortName}`, operator: "Transerco", shortName, longName, directions, buses: 6, ...over });
   return create(ListRoutesResponseSchema, {
     atMs: BigInt(nowMs),
-    routes: [of("32", "Giáp Bát – Nhổn", { buses: 9, late: 2, bunched: 1, missing: 1 }), of("01", "Bến xe Gia Lâm – Bến xe Yên Nghĩa", { late: 1 }), of("02", "Bác Cổ – Bến xe Yên Nghĩa"), of("09A", "Bờ Hồ – Cầu Giấy – Bờ Hồ", { early: 2 }), of("16", "Bến xe Mỹ Đình – Bến xe Nước Ngầm", { offRoute: 1 }), of("26", "Mai Động – Sân vận động Quốc gia")],
+    routes: [{ ...of("32", "Giáp Bát – Nhổn", { buses: 9, late: 2, bunched: 1, missing: 1 }), predictions }, of("01", "Bến xe Gia Lâm – Bến xe Yên Nghĩa", { late: 1 }), of("02", "Bác Cổ – Bến xe Yên Nghĩa"), of("09A", "Bờ Hồ – Cầu Giấy – Bờ Hồ", { early: 2 }), of("16", "Bến xe Mỹ Đình – Bến xe Nước Ngầm", { offRoute: 1 }), of("26", "Mai Động – Sân vận động Quốc gia")],
   });
 }
 

@@ -23,6 +23,7 @@ const junction = (id: string, name: string, lat: number, lon: number, groups: st
   gateway: "tram-den",
   info: { junction: id, name, position: { lat, lon }, link, reason, groups },
   sinceMs: BigInt(Date.now() - 12_000),
+  groupSinceMs: Array.from(groups, (_, i) => BigInt(Date.now() - 12_000 - i * 7_000)),
   activeAlarms: [] as object[],
 });
 
@@ -35,6 +36,7 @@ const bus = (n: number, lat: number, lon: number, speedMps: number, courseDeg: n
 
 export function snapshot() {
   const lamps = junction("kim-lien", "Kim Liên – Đại Cồ Việt", 21.0073, 105.8412, "1GG1");
+  Object.assign(lamps.info, { now: { mode: 1, plan: 2, planForced: true, clockAheadMs: 3_200n, order: 1_795_669_536_756n } });
   lamps.activeAlarms = [{ junction: "kim-lien", code: "A0008", component: "G3", active: true, priority: 2, description: "Bóng đèn đỏ hỏng" }];
   return {
     atMs: BigInt(Date.now()),

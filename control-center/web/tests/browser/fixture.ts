@@ -14,6 +14,8 @@ import type { PictureSchema } from "../../src/gen/ngatu/v1/gateway_pb";
 import { TransitService } from "../../src/gen/ngatu/v1/transit_pb";
 import { alerts, busDay, buses, report, routes, spaceTime, trackers } from "./bus_city";
 
+import { FixtureSignals } from "./signals";
+
 export const PASSWORD = "đúng-mật-khẩu";
 const DIST = join(import.meta.dirname, "../../dist");
 const TYPES: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2" };
@@ -27,6 +29,7 @@ type Snapshot = Extract<NonNullable<MessageInitShape<typeof CityUpdateSchema>["u
 
 export class FixtureHall {
   url = "";
+  signals = new FixtureSignals();
   snapshot: () => Snapshot = () => ({});
   /** Newest first. */
   events: StoredEvent[] = [];
@@ -81,6 +84,12 @@ export class FixtureHall {
     for (const watcher of this.#watchers) watcher(message);
   }
 
+  /** Tells viewers of a junction of the snapshot, changed. */
+  junction(id: string, change: (now: any) => object): void {
+    const now = (this.snapshot().junctions ?? []).find((j: any) => j.info.junction === id);
+    this.send({ case: "junction", value: change(now) as never });
+  }
+
   get watchers(): number {
     return this.#watchers.size;
   }
@@ -99,6 +108,7 @@ export class FixtureHall {
       },
       whoAmI: (_, context) => (guard(context), { name: "admin" }),
     });
+    this.signals.routes(router, guard);
     router.service(CityService, {
       watchCity: (_, context) => this.#watch(context),
       watchPictures: ({ camera, fps }, context) => this.#pictures(camera, fps || 5, context),

@@ -6,6 +6,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { MissingGatewaySchema, MissingReason } from "../../src/gen/ngatu/v1/api_pb";
+import { SignalWantedSchema } from "../../src/gen/ngatu/v1/signal_pb";
 import { launch, LAPTOP, PHONE, WIDE } from "./browser";
 import { counts, history, measured, rule, snapshot, tracks, watched } from "./city";
 import { FixtureHall, PASSWORD } from "./fixture";
@@ -32,6 +33,14 @@ beforeAll(async () => {
       { track: 23n, roadUser: 3, box: { x: 760, y: 420, w: 70, h: 110 }, score: 0.7 },
       { track: 31n, roadUser: 1, box: { x: 130, y: 400, w: 50, h: 120 }, score: 0.6 },
     ] });
+  const { signals } = hall;
+  const order = (wish: number, more: object, state: string, detail: string, agoMs: number, by = "admin") =>
+    signals.add({ junction: "kim-lien", wanted: create(SignalWantedSchema, { wish, ...more }), holdMs: 1_800_000n, purpose: "giải tỏa ùn tắc hướng Đại Cồ Việt" }, by, state, detail, agoMs);
+  order(1, { plan: 3 }, "ended", "link_loss", 9_000_000);
+  order(2, { groups: [3] }, "refused", "signal group 1 has its minimum green until 1795669536756", 5_400_000);
+  order(3, {}, "ended", "expiry", 3_000_000).approvedBy = "lan";
+  order(1, { plan: 2 }, "done", "mode normal, plan 2 (ordered), green 1 4", 300_000);
+  order(4, {}, "waiting", "", 40_000, "lan");
   await hall.start();
 });
 
@@ -47,7 +56,7 @@ test.skipIf(!folder)("pictures to look at", async () => {
     await settled(page);
     await page.screenshot({ path: shot(name) });
     if (name === "phone-vi") {
-      for (const tab of ["wall", "events", "counts", "tracks"]) {
+      for (const tab of ["wall", "junction", "events", "counts", "tracks"]) {
         await page.click(`.bar [aria-controls=panel-${tab}]`);
         await page.waitForTimeout(1500);
         await page.screenshot({ path: shot(`phone-${tab}`) });
@@ -64,6 +73,16 @@ test.skipIf(!folder)("pictures to look at", async () => {
       await page.keyboard.press("Enter");
       await page.waitForTimeout(1500);
       await settled(page);
+      await page.click(".tabs [aria-controls=panel-junction]");
+      await page.waitForTimeout(2500);
+      await page.screenshot({ path: shot(`${name}-signals-orders`) });
+      await page.click(".wish-flash");
+      await page.fill(".order [name=purpose]", language === "vi" ? "sửa tủ đèn, có CSGT điều khiển" : "cabinet repair, police on site");
+      await page.click(".order button[type=submit]");
+      await page.waitForSelector(".preview .go");
+      await page.waitForTimeout(2500);
+      await page.screenshot({ path: shot(`${name}-signals`) });
+      await page.click(".tabs [aria-controls=panel-wall]");
       await page.click(".tabs [aria-controls=panel-counts]");
       await page.waitForTimeout(800);
       await page.screenshot({ path: shot(`${name}-junction-counts`) });

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::board::Board;
 use crate::keeper::EventKeeper;
 use crate::pictures::Pictures;
+use crate::signal_orders::SignalOrders;
 use crate::site::Site;
 use crate::stills::Stills;
 use crate::supervise::chain;
@@ -57,6 +58,8 @@ pub struct Uplink {
     pub tracks: Option<Arc<TrackLog>>,
     /// Where orders for trackers are handed in; `None` where none dials in.
     pub trackers: Option<Arc<dyn OrderDesk>>,
+    /// `None` where there are no signals.
+    pub orders: Option<Arc<SignalOrders>>,
     pub site: Arc<Site>,
     pub clock: Arc<dyn Clock>,
 }
@@ -73,6 +76,8 @@ impl Uplink {
         let stills = self.bus.answer(&all_stills(&self.gateway), QUESTIONS).await?;
         let tracks = self.bus.answer(&key(What::Tracks), SEARCHES).await?;
         let trackers = self.bus.answer(&key(What::TrackerOrders), SEARCHES).await?;
+        let orders = self.bus.answer(&key(What::Orders), QUESTIONS).await?;
+        let mut holds = self.bus.subscribe(&key(What::Holds), CONFIRMATIONS).await?;
         self.bus.announce(&key(What::Alive)).await?;
         let (events, state) = (key(What::Events), key(What::State));
         // One sending for both phases: broken off and begun anew, it would lose what it has in hand for a while.
@@ -84,6 +89,8 @@ impl Uplink {
             () = self.answer_all(stills, ANSWERING) => return Err(closed("stills")),
             () = self.answer_all(tracks, SEARCHING) => return Err(closed("tracks")),
             () = self.answer_all(trackers, SEARCHING) => return Err(closed("tracker-orders")),
+            () = self.answer_all(orders, ANSWERING) => return Err(closed("orders")),
+            () = self.hear_holds(&mut holds) => return Err(closed("holds")),
             () = stop.cancelled() => {}
         }
         let flushed = async {
@@ -148,10 +155,24 @@ impl Uplink {
         let mut every = tokio::time::interval(STATE_EVERY);
         every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            every.tick().await;
+            tokio::select! {
+                _ = every.tick() => {}
+                () = self.board.urgent() => {}
+            }
             let state = gateway_state(self.clock.now(), &self.site, &self.board, self.keeper.waiting());
             if let Err(err) = self.bus.publish(key, state.encode_to_vec(), Delivery::NewestWins).await {
                 tracing::debug!("{err}; the next state follows");
+            }
+        }
+    }
+
+    /// What the hall stands by; returns when the bus is closed.
+    async fn hear_holds(&self, holds: &mut mpsc::Receiver<Message>) {
+        while let Some(message) = holds.recv().await {
+            match (&self.orders, v1::SignalHolds::decode(&message.payload[..])) {
+                (Some(orders), Ok(held)) => orders.heard(&held.numbers),
+                (None, Ok(_)) => {}
+                (_, Err(err)) => tracing::warn!(key = message.key, "no list of orders: {err}"),
             }
         }
     }
@@ -212,7 +233,11 @@ impl Uplink {
                     Err(_) => return,
                 }
             }
-            What::Events | What::Stored | What::State | What::Alive => return,
+            What::Orders => match (&self.orders, v1::SignalOrder::decode(&question.payload[..])) {
+                (Some(orders), Ok(order)) => orders.take(order).encode_to_vec(),
+                (None, _) | (_, Err(_)) => return,
+            },
+            What::Events | What::Stored | What::State | What::Alive | What::Holds => return,
         };
         // The asker may be gone by now.
         let _ = question.reply.send(Message { key: question.key, payload });

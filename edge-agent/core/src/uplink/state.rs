@@ -5,7 +5,8 @@ use models_domain::event::{Link, LinkState};
 use models_wire::convert::effort::effort_to_wire;
 use models_wire::convert::event::link_to_wire;
 use models_wire::convert::gateway::{lines_to_wire, position_to_wire, zones_to_wire};
-use models_wire::v1::{CameraInfo, GatewayState, JunctionInfo};
+use models_wire::convert::signal::{layout_to_wire, now_to_wire};
+use models_wire::v1::{CameraInfo, GatewayState, JunctionInfo, SignalNow};
 
 use crate::board::Board;
 use crate::site::{CameraSite, JunctionSite, Site};
@@ -44,6 +45,11 @@ fn camera(site: &CameraSite, board: &Board) -> CameraInfo {
 
 fn junction(site: &JunctionSite, board: &Board) -> JunctionInfo {
     let now = board.junction(&site.id);
+    let told = now.as_ref().map(|now| SignalNow {
+        order: now.order.unwrap_or(0),
+        ending: now.ending.map(|why| why.name().to_owned()).unwrap_or_default(),
+        ..now_to_wire(&now.now)
+    });
     let (state, groups) = now.map_or((unheard(), String::new()), |now| (now.state, now.groups));
     JunctionInfo {
         junction: site.id.to_string(),
@@ -52,6 +58,8 @@ fn junction(site: &JunctionSite, board: &Board) -> JunctionInfo {
         link: link_to_wire(state.link).into(),
         reason: state.reason,
         groups,
+        now: told,
+        layout: site.can.as_ref().map(layout_to_wire),
     }
 }
 

@@ -10,6 +10,7 @@ use hardware_ports::sink::SignalReport;
 use models_domain::{JunctionId, UtcMillis};
 
 pub use crate::order::{AlarmStep, Answer, Asked, Order, Value};
+pub use crate::steering::{Steering, Translate};
 
 /// Every kind the server can speak to, by the name that configurations use.
 pub const ALL: &[Controller] = &[rsmp::CONTROLLER];
@@ -20,6 +21,8 @@ pub struct Controller {
     pub name: &'static str,
     /// A session for a connection that was just accepted.
     pub open: fn(At, SessionSettings) -> Box<dyn Session>,
+    /// What a person wants, in the controller's own words.
+    pub translate: Translate,
 }
 
 impl Controller {

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Most signal groups that a junction can have (RSMP S0001 tells at most 255).
 pub const GROUPS_MAX: usize = 256;
 
 /// Signal groups by their index, from 0.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct GroupSet([u64; GROUPS_MAX / 64]);
 
 impl GroupSet {

@@ -81,7 +81,7 @@ impl Keeper {
             return Step { source: Source::LongestWait, refusals };
         }
         // One wish refused is no reason to leave the last one: it may only have come too early.
-        if wish.is_some() && refusals.iter().all(comes_too_early) {
+        if wish.is_some() && refusals.iter().all(Refusal::comes_too_early) {
             self.steered_at = Some(at);
         }
         if self.steered_at.is_some_and(|then| at.since(then) < BACKUP) {
@@ -114,18 +114,5 @@ impl Keeper {
         let expires_at = at + self.layout.limits.wish_age_max;
         let wish = Wish { greens, made_at: at, expires_at };
         safety::steer(&self.layout, &mut self.lights, at, &wish).is_ok()
-    }
-}
-
-fn comes_too_early(refusal: &Refusal) -> bool {
-    match refusal {
-        Refusal::MinimumGreen { .. }
-        | Refusal::Changing { .. }
-        | Refusal::TooManyChanges { .. }
-        | Refusal::MaximumRed { .. } => true,
-        Refusal::NoSuchGroup { .. }
-        | Refusal::Conflict { .. }
-        | Refusal::TooOld { .. }
-        | Refusal::FromTheFuture { .. } => false,
     }
 }

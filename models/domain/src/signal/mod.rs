@@ -1,7 +1,7 @@
 //! Traffic signals: what a controller shows, and what it may be asked to show.
 //!
 //! Suggested reading order: `plan` (what a junction may show), `safety` (what stands before every change), `lights`
-//! (how a change goes), `keeper` (one junction at the pole), `adaptive` (whose wishes the keeper takes).
+//! (how a change goes), `order` (what people ask for), `keeper` (one junction at the pole), `adaptive` (whose wishes the keeper takes).
 
 pub mod adaptive;
 pub mod calendar;
@@ -9,10 +9,13 @@ pub mod detector;
 mod group_set;
 pub mod keeper;
 pub mod lights;
+pub mod order;
 pub mod plan;
 pub mod red_light;
 pub mod safety;
 
+#[cfg(test)]
+mod order_tests;
 #[cfg(test)]
 mod safety_tests;
 

@@ -80,6 +80,11 @@ impl Layout {
         self.intergreen.get(&(ending, beginning)).copied()
     }
 
+    /// Every ordered pair that conflicts, with its time.
+    pub fn intergreens(&self) -> impl Iterator<Item = (u8, u8, DurationMs)> + '_ {
+        self.intergreen.iter().map(|(&(ending, beginning), time)| (ending, beginning, *time))
+    }
+
     pub fn group(&self, group: u8) -> Option<&Group> {
         self.groups.get(usize::from(group))
     }

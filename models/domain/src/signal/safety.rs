@@ -3,9 +3,11 @@
 
 use thiserror::Error;
 
+use super::Aspect;
 use super::group_set::GroupSet;
 use super::lights::{Light, Lights};
-use super::plan::Layout;
+use super::order::{Book, ORDERS_MAX, ORDERS_WINDOW, Order, PATIENCE_MAX, Seen, Wanted};
+use super::plan::{GroupKind, Layout};
 use crate::units::{DurationMs, UtcMillis};
 
 /// A wish that a junction shows these groups green, and all others red.
@@ -35,6 +37,60 @@ pub enum Refusal {
     TooOld { age: DurationMs },
     #[error("the wish comes {} s from the future; compare the clocks", ahead.seconds())]
     FromTheFuture { ahead: DurationMs },
+    #[error("what the junction shows now is not known")]
+    NotSeen,
+    #[error("the junction has no plan {plan}")]
+    NoSuchPlan { plan: u8 },
+    #[error("no signal group is named")]
+    NoGroup,
+    #[error("order {number} is not newer than order {last}: it was kept back or doubled")]
+    Doubled { number: u64, last: u64 },
+    #[error("at most {} s may be ordered, not {}", max.seconds(), asked.seconds())]
+    TooLong { asked: DurationMs, max: DurationMs },
+    #[error("those on foot leave the road before signal group {} until {}", u16::from(*group) + 1, until.0)]
+    PedestrianClearance { group: u8, until: UtcMillis },
+}
+
+impl Refusal {
+    /// Whether the same wish may be granted a little later.
+    pub fn comes_too_early(&self) -> bool {
+        match self {
+            Refusal::MinimumGreen { .. }
+            | Refusal::Changing { .. }
+            | Refusal::TooManyChanges { .. }
+            | Refusal::PedestrianClearance { .. }
+            | Refusal::MaximumRed { .. } => true,
+            Refusal::NoSuchGroup { .. }
+            | Refusal::Conflict { .. }
+            | Refusal::TooOld { .. }
+            | Refusal::FromTheFuture { .. }
+            | Refusal::NotSeen
+            | Refusal::NoSuchPlan { .. }
+            | Refusal::NoGroup
+            | Refusal::Doubled { .. }
+            | Refusal::TooLong { .. } => false,
+        }
+    }
+
+    /// Short stable name for tables and the wire.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Refusal::NoSuchGroup { .. } => "no_such_group",
+            Refusal::Conflict { .. } => "conflict",
+            Refusal::MinimumGreen { .. } => "minimum_green",
+            Refusal::Changing { .. } => "changing",
+            Refusal::MaximumRed { .. } => "maximum_red",
+            Refusal::TooManyChanges { .. } => "too_many_changes",
+            Refusal::TooOld { .. } => "too_old",
+            Refusal::FromTheFuture { .. } => "from_the_future",
+            Refusal::NotSeen => "not_seen",
+            Refusal::NoSuchPlan { .. } => "no_such_plan",
+            Refusal::NoGroup => "no_group",
+            Refusal::Doubled { .. } => "doubled",
+            Refusal::TooLong { .. } => "too_long",
+            Refusal::PedestrianClearance { .. } => "pedestrian_clearance",
+        }
+    }
 }
 
 /// Everything that speaks against `wish` now; empty when nothing does.
@@ -68,6 +124,119 @@ pub fn steer(layout: &Layout, lights: &mut Lights, at: UtcMillis, wish: &Wish) -
     }
     lights.begin(layout, at, &wish.greens);
     Ok(())
+}
+
+/// What a person's order is held to besides the lamps: the plans that the controller has, and what was ordered before.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    pub layout: &'a Layout,
+    pub plans: &'a [u8],
+    pub seen: &'a Seen,
+    pub book: &'a Book,
+}
+
+/// Everything that speaks against `order` at `at`; empty when nothing does. Going back to the own plan needs no more than
+/// an order that is fresh: the controller does it within its own times.
+pub fn check_order(known: Known<'_>, at: UtcMillis, order: &Order) -> Vec<Refusal> {
+    let Known { layout, plans, seen, book } = known;
+    let wish = Wish { greens: GroupSet::EMPTY, made_at: order.made_at, expires_at: order.expires_at };
+    let mut refusals = age(layout, at, &wish);
+    if order.number <= book.last_number {
+        refusals.push(Refusal::Doubled { number: order.number, last: book.last_number });
+    }
+    if order.wanted == Wanted::OwnPlan {
+        return refusals;
+    }
+    let (asked, max) = (order.expires_at.since(order.made_at), order.wanted.longest());
+    if asked > max {
+        refusals.push(Refusal::TooLong { asked, max });
+    }
+    let changes = book.taken.iter().filter(|then| at.since(**then) < ORDERS_WINDOW).count();
+    if changes >= ORDERS_MAX {
+        refusals.push(Refusal::TooManyChanges { changes, window: ORDERS_WINDOW });
+    }
+    match &order.wanted {
+        Wanted::Plan(plan) if !plans.contains(plan) => refusals.push(Refusal::NoSuchPlan { plan: *plan }),
+        Wanted::Groups(groups) => refusals.extend(groups_wanted(layout, groups)),
+        Wanted::Plan(_) | Wanted::Flash | Wanted::Dark | Wanted::AllRed | Wanted::OwnPlan => {}
+    }
+    refusals.extend(order_moment(layout, seen, at, order));
+    refusals
+}
+
+/// The same once the order was taken, for as long as it waits for its moment: its age and number were judged already.
+pub fn check_moment(layout: &Layout, seen: &Seen, at: UtcMillis, order: &Order) -> Vec<Refusal> {
+    let waited = at.since(order.made_at);
+    if at >= order.expires_at || waited > PATIENCE_MAX + layout.limits.wish_age_max {
+        return vec![Refusal::TooOld { age: waited }];
+    }
+    if order.wanted == Wanted::OwnPlan { Vec::new() } else { order_moment(layout, seen, at, order) }
+}
+
+fn groups_wanted(layout: &Layout, groups: &GroupSet) -> Vec<Refusal> {
+    let known = layout.groups.len();
+    let mut refusals: Vec<Refusal> = groups
+        .iter()
+        .filter(|g| usize::from(*g) >= known)
+        .map(|group| Refusal::NoSuchGroup { group })
+        .collect();
+    if groups.is_empty() {
+        refusals.push(Refusal::NoGroup);
+    }
+    refusals.extend(layout.conflict_in(groups).map(|(one, other)| Refusal::Conflict { one, other }));
+    refusals
+}
+
+/// What the lamps, as they were last reported, say against beginning now.
+fn order_moment(layout: &Layout, seen: &Seen, at: UtcMillis, order: &Order) -> Vec<Refusal> {
+    if seen.groups().len() != layout.groups.len() {
+        return vec![Refusal::NotSeen];
+    }
+    let mut refusals = Vec::new();
+    for (group, (lamp, times)) in (0..=u8::MAX).zip(seen.groups().iter().zip(&layout.groups)) {
+        // Under a plan the controller keeps its own minimum times; a mode and a group's green cut into them.
+        let (cut, waits) = match &order.wanted {
+            Wanted::Plan(_) | Wanted::OwnPlan => (false, false),
+            Wanted::Flash | Wanted::Dark => (true, false),
+            Wanted::AllRed => (true, true),
+            Wanted::Groups(greens) => {
+                let against = !layout.conflicts(group).and(greens).is_empty();
+                (against, against)
+            }
+        };
+        if !cut {
+            continue;
+        }
+        let on_foot = times.kind == GroupKind::Pedestrian;
+        let left = |from: UtcMillis| (at.since(from) < times.clearance).then_some(from + times.clearance);
+        match lamp.aspect {
+            Aspect::Green if at.since(lamp.since) < times.green_min => {
+                refusals.push(Refusal::MinimumGreen { group, until: lamp.since + times.green_min });
+            }
+            Aspect::FlashingGreen if on_foot => {
+                refusals.push(Refusal::PedestrianClearance { group, until: lamp.since + times.clearance });
+            }
+            Aspect::Red if on_foot && lamp.green_ended.and_then(left).is_some() => {
+                let until = lamp.green_ended.and_then(left).unwrap_or(at);
+                refusals.push(Refusal::PedestrianClearance { group, until });
+            }
+            Aspect::Yellow | Aspect::RedYellow | Aspect::FlashingGreen => {
+                refusals.push(Refusal::Changing { group });
+            }
+            Aspect::Green
+            | Aspect::Red
+            | Aspect::FlashingYellow
+            | Aspect::FlashingRed
+            | Aspect::Dark
+            | Aspect::Unknown => {}
+        }
+        // Nobody tells who waits: somebody always does.
+        let red_since = if lamp.aspect == Aspect::Red { lamp.since } else { at };
+        if waits && order.expires_at.since(red_since) > times.red_max {
+            refusals.push(Refusal::MaximumRed { group, until: red_since + times.red_max });
+        }
+    }
+    refusals
 }
 
 /// The group whose longest wait at red ends first, and that a stage chosen at `at` must serve or else be too late.

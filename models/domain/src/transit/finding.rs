@@ -38,6 +38,7 @@ pub struct TransitEvent {
     pub run: Option<(FeedId, RunKey)>,
     pub stop: Option<StopId>,
     /// Overspeed: km/h. Early and late: seconds behind the timetable. Bunching: seconds behind the bus ahead.
+    /// At the end, the worst that was seen from the begin on.
     pub value: Option<f64>,
 }
 
@@ -99,6 +100,13 @@ impl Finding {
         Self::ALL.into_iter().find(|finding| finding.name() == name)
     }
 
+    /// The worse of two values: of bunching the smaller, of all others what is farther from nothing.
+    fn worse(self, one: Option<f64>, other: Option<f64>) -> Option<f64> {
+        let (Some(a), Some(b)) = (one, other) else { return one.or(other) };
+        let second = if self == Self::Bunching { b < a } else { b.abs() > a.abs() };
+        Some(if second { b } else { a })
+    }
+
     /// Short stable name for JSON, tables and the store.
     pub fn name(self) -> &'static str {
         match self {
@@ -145,6 +153,9 @@ impl Held {
             Some(true) => {
                 let open =
                     self.by_finding.entry(event.finding).or_insert(Open { since: event.at, begun: None });
+                if let Some(begun) = &mut open.begun {
+                    begun.value = event.finding.worse(begun.value, event.value);
+                }
                 if open.begun.is_none() && event.at.since(open.since).0 >= after.0 {
                     let begun = TransitEvent { phase: Phase::Begun, began: open.since, ..event };
                     open.begun = Some(begun.clone());
@@ -167,5 +178,38 @@ impl Held {
 
     pub fn begun(&self) -> impl Iterator<Item = &TransitEvent> {
         self.by_finding.values().filter_map(|open| open.begun.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_ends_with_the_worst_that_was_seen() {
+        #[track_caller]
+        fn check(finding: Finding, values: [f64; 3], want: f64) {
+            let (mut held, mut told) = (Held::default(), Vec::new());
+            let event = |s: i64, value| TransitEvent {
+                finding,
+                phase: Phase::Moment,
+                began: UtcMillis(s * 1000),
+                at: UtcMillis(s * 1000),
+                vehicle: None,
+                place: None,
+                run: None,
+                stop: None,
+                value: Some(value),
+            };
+            for (s, value) in (0..).zip(values) {
+                held.judge(Some(true), DurationMs(0), event(s, value), &mut told);
+            }
+            held.judge(Some(false), DurationMs(0), event(9, 0.0), &mut told);
+            let told: Vec<_> = told.iter().map(|e| (e.phase, e.value)).collect();
+            assert_eq!(told, [(Phase::Begun, Some(values[0])), (Phase::Ended, Some(want))]);
+        }
+        check(Finding::Overspeed, [58.0, 71.0, 60.0], 71.0);
+        check(Finding::Early, [-70.0, -200.0, -90.0], -200.0);
+        check(Finding::Bunching, [90.0, 20.0, 100.0], 20.0);
     }
 }

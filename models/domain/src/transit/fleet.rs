@@ -298,9 +298,9 @@ mod tests {
         let mut after = Fleet::default();
         after.resume(open);
         assert_eq!(look(&mut after, &pair(80), 120), [], "it was told before");
-        assert_eq!(look(&mut after, &pair(300), 130), [(Phase::Ended, 40, Some(90.0))]);
+        assert_eq!(look(&mut after, &pair(300), 130), [(Phase::Ended, 40, Some(80.0))]);
         // The bus went out of sight.
-        assert_eq!(look(&mut fleet, &[], 140), [(Phase::Ended, 40, Some(90.0))]);
+        assert_eq!(look(&mut fleet, &[], 140), [(Phase::Ended, 40, Some(80.0))]);
         assert_eq!(look(&mut fleet, &[], 150), []);
     }
 }

@@ -11,6 +11,7 @@ use models_domain::{
 };
 
 use super::counts::{counts_from_wire, counts_to_wire};
+use super::signal::{told_from_wire, told_to_wire};
 use super::{BadMessage, rule};
 use crate::v1;
 use v1::event::Body;
@@ -84,6 +85,7 @@ fn body_to_wire(body: &EventBody) -> Body {
             link: link_to_wire(state.link).into(),
             reason: state.reason.clone(),
         }),
+        EventBody::SignalOrder { junction, told } => Body::SignalOrder(told_to_wire(junction, told)),
     }
 }
 
@@ -147,6 +149,10 @@ fn body_from_wire(body: Body) -> Result<EventBody, BadMessage> {
             junction: id("signal_state.junction", m.junction)?,
             state: LinkState { link: link_from_wire("signal_state.link", m.link)?, reason: m.reason },
         },
+        Body::SignalOrder(m) => {
+            let (junction, told) = told_from_wire(m)?;
+            EventBody::SignalOrder { junction, told }
+        }
     })
 }
 

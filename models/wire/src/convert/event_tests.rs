@@ -5,6 +5,7 @@ use prost::Message;
 use models_domain::MeasureKind;
 use models_domain::count::{MinuteCount, MinuteCounts};
 use models_domain::event::{Phase, Way};
+use models_domain::signal::order::{OrderTold, Step};
 
 use super::*;
 
@@ -24,6 +25,11 @@ fn counts() -> MinuteCounts {
             count(Class::Motorcycle, Direction::ToRight, 70),
         ],
     }
+}
+
+fn told() -> models_domain::transit::Told {
+    let driver = Some("790012345678".into());
+    models_domain::transit::Told { doors_open: Some(true), engine_on: Some(false), sos: true, driver }
 }
 
 fn bodies() -> Vec<EventBody> {
@@ -59,12 +65,7 @@ fn bodies() -> Vec<EventBody> {
         altitude: None,
         valid: true,
         protocol: "gt06".into(),
-        told: models_domain::transit::Told {
-            doors_open: Some(true),
-            engine_on: Some(false),
-            sos: true,
-            driver: Some("790012345678".into()),
-        },
+        told: told(),
     };
     let groups = GroupStates {
         groups: "1eBN".into(),
@@ -95,6 +96,10 @@ fn bodies() -> Vec<EventBody> {
         EventBody::Signal { junction: junction(), groups },
         EventBody::SignalAlarm { junction: junction(), alarm },
         EventBody::SignalState { junction: junction(), state: state(Link::Connecting) },
+        EventBody::SignalOrder {
+            junction: junction(),
+            told: OrderTold { number: 7, step: Step::Done, detail: "plan 2".into() },
+        },
     ]
 }
 

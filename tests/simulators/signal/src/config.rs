@@ -1,5 +1,6 @@
 //! The street's signal controllers as a file describes them: read whole, refused whole.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
@@ -37,6 +38,15 @@ pub struct Site {
     pub walk_clear_s: u32,
     pub groups: Vec<GroupKind>,
     pub stages: Vec<Stage>,
+    /// Plans it knows, by number; plan 1 is the calendar's. Other plans have other greens of the stages, in seconds.
+    #[serde(default)]
+    pub plans: BTreeMap<String, Vec<u32>>,
+    /// The input that makes it show red to everybody.
+    #[serde(default)]
+    pub all_red_input: Option<usize>,
+    /// Acknowledges commands and does none of them.
+    #[serde(default)]
+    pub deaf: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -94,7 +104,29 @@ impl Site {
             }
         }
         ensure!(self.cycle_s() <= 999, "the cycle is longer than 999 s");
+        for (plan, greens) in &self.plans {
+            ensure!(
+                plan.parse::<u8>().is_ok_and(|plan| plan > 1),
+                "plans: {plan:?} is not a number from 2 to 255"
+            );
+            ensure!(greens.len() == self.stages.len(), "plan {plan}: a green for each stage");
+            ensure!(
+                greens.iter().all(|green| *green > self.walk_clear_s),
+                "plan {plan}: a green within walk_clear_s"
+            );
+        }
         Ok(())
+    }
+
+    /// Itself with the greens of `plan`.
+    pub fn under(&self, plan: u8) -> Self {
+        let mut site = self.clone();
+        if let Some(greens) = self.plans.get(&plan.to_string()) {
+            for (stage, green_s) in site.stages.iter_mut().zip(greens) {
+                stage.green_s = *green_s;
+            }
+        }
+        site
     }
 
     /// Seconds of one cycle.

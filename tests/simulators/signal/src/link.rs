@@ -6,25 +6,32 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{now, utc_ms};
-use crate::orders::alarm_step;
+use crate::config::Site;
+use crate::orders::{Ordered, alarm_step};
 use crate::rsmp;
 use crate::street::Controller;
+use crate::tls::Tls;
 
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 
 /// Dials `address` until `stop`.
-pub async fn run(controller: Arc<Controller>, address: String, stop: CancellationToken) {
+pub async fn run(
+    controller: Arc<Controller>,
+    address: String,
+    tls: Option<Arc<Tls>>,
+    stop: CancellationToken,
+) {
     let pause = Duration::from_secs_f64(controller.config.reconnect_s);
     loop {
         let ended = tokio::select! {
             () = stop.cancelled() => return,
-            ended = once(&controller, &address) => ended,
+            ended = once(&controller, &address, tls.as_deref()) => ended,
         };
         {
             let mut state = controller.state();
@@ -42,17 +49,20 @@ pub async fn run(controller: Arc<Controller>, address: String, stop: Cancellatio
     }
 }
 
-async fn once(controller: &Controller, address: &str) -> anyhow::Result<()> {
+async fn once(controller: &Controller, address: &str, tls: Option<&Tls>) -> anyhow::Result<()> {
     let dial = tokio::time::timeout(CONNECT_MAX, TcpStream::connect(address));
     let stream = dial.await.context("no answer")?.with_context(|| format!("dialling {address}"))?;
     stream.set_nodelay(true)?;
     controller.state().counts.connections += 1;
-    Link::new(controller, stream).talk().await
+    match tls {
+        None => Link::new(controller, stream).talk().await,
+        Some(tls) => Link::new(controller, tls.greet(address, stream).await?).talk().await,
+    }
 }
 
-struct Link<'a> {
+struct Link<'a, S> {
     controller: &'a Controller,
-    stream: TcpStream,
+    stream: S,
     /// Until when each message of ours must be acknowledged.
     unacknowledged: BTreeMap<String, Instant>,
     /// The supervisor's Version came.
@@ -61,8 +71,8 @@ struct Link<'a> {
     watchdog_heard: Instant,
 }
 
-impl<'a> Link<'a> {
-    fn new(controller: &'a Controller, stream: TcpStream) -> Self {
+impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
+    fn new(controller: &'a Controller, stream: S) -> Self {
         let now = now();
         Self {
             controller,
@@ -210,11 +220,17 @@ impl<'a> Link<'a> {
     async fn requested(&mut self, id: &str, message: &Value, answer: &str) -> anyhow::Result<()> {
         let site = &self.controller.site;
         let Some(names) = rsmp::s0001_names(site, message) else {
-            if answer == "StatusResponse" && message["cId"] == site.component.as_str() {
-                let told = rsmp::statuses(site, utc_ms(), &self.controller.state().ordered, message);
+            if message["cId"] == site.component.as_str() {
+                let told = {
+                    let mut state = self.controller.state();
+                    if answer == "StatusUpdate" {
+                        state.told = subscribed(site, &state.ordered, message);
+                    }
+                    rsmp::statuses(site, answer, utc_ms(), &state.ordered, message)
+                };
                 return self.done(id, Ok(told)).await;
             }
-            let reason = format!("only S0001 of component {} can be subscribed to", site.component);
+            let reason = format!("only component {} can be asked", site.component);
             return self.reply(rsmp::not_ack(id, &reason)).await;
         };
         self.reply(rsmp::ack(id)).await?;
@@ -262,4 +278,14 @@ impl<'a> Link<'a> {
     async fn reply(&mut self, message: Value) -> anyhow::Result<()> {
         self.stream.write_all(&rsmp::packet(&message)).await.context("writing")
     }
+}
+
+/// The (code, name)s of a subscription, with the values of now.
+fn subscribed(site: &Site, ordered: &Ordered, message: &Value) -> Vec<(String, String, Option<String>)> {
+    let one = |asked: &Value| {
+        let (code, name) = (asked["sCI"].as_str()?.to_owned(), asked["n"].as_str()?.to_owned());
+        let now = ordered.status(site, &code, &name);
+        Some((code, name, now))
+    };
+    message["sS"].as_array().into_iter().flatten().filter_map(one).collect()
 }

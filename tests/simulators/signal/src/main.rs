@@ -10,10 +10,12 @@ mod orders;
 mod plan;
 mod rsmp;
 mod street;
+mod tls;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
@@ -40,6 +42,14 @@ struct Args {
     /// Folder for what is not acknowledged yet, so that it outlives a power cut; in memory alone when left out.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// Speaks TLS 1.3 with a supervisor whose certificate this authority (PEM) has signed.
+    #[arg(long, value_name = "FILE")]
+    tls_ca: Option<PathBuf>,
+    /// The certificate that the sites show (PEM).
+    #[arg(long, value_name = "FILE", requires = "tls_key", requires = "tls_ca")]
+    tls_certificate: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
 }
 
 /// One JSON object at the end.
@@ -68,6 +78,11 @@ async fn main() -> ExitCode {
 
 async fn run(args: Args) -> anyhow::Result<()> {
     let config = config::Config::load(&args.config)?;
+    let own = args.tls_certificate.as_deref().zip(args.tls_key.as_deref());
+    let tls = match &args.tls_ca {
+        Some(ca) => Some(Arc::new(tls::Tls::new(ca, own)?)),
+        None => None,
+    };
     let stop = CancellationToken::new();
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut tasks = JoinSet::new();
@@ -79,7 +94,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         let (street, link) = (controller.clone(), controller);
         let stopped = stop.clone();
         tasks.spawn(async move { street.run(stopped).await });
-        tasks.spawn(link::run(link, args.connect.clone(), stop.clone()));
+        tasks.spawn(link::run(link, args.connect.clone(), tls.clone(), stop.clone()));
     }
     say(&serde_json::json!({ "ready": true, "sites": controllers.len() }))?;
     tokio::select! {

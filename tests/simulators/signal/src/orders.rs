@@ -1,5 +1,7 @@
 //! What a supervisor may change at a site: mode, plan, inputs, alarms; and what the site tells of it. Pure.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::config::Site;
@@ -28,11 +30,19 @@ pub struct Ordered {
     /// `None`: by the controller's own calendar, which is plan 1.
     pub plan: Option<u8>,
     pub inputs: [bool; INPUTS],
+    /// Groups that were started (M0010), from 0: they are green, or become so, until they are stopped.
+    pub started: BTreeSet<usize>,
 }
 
 impl Default for Ordered {
     fn default() -> Self {
-        Self { mode: Mode::Normal, mode_until_ms: None, plan: None, inputs: [false; INPUTS] }
+        Self {
+            mode: Mode::Normal,
+            mode_until_ms: None,
+            plan: None,
+            inputs: [false; INPUTS],
+            started: BTreeSet::new(),
+        }
     }
 }
 
@@ -46,14 +56,26 @@ impl Ordered {
     }
 
     /// What the lamps show in this mode, instead of the plan's groups.
-    pub fn over(&self, mut shown: Shown) -> Shown {
+    pub fn over(&self, site: &Site, mut shown: Shown) -> Shown {
         let instead = match self.mode {
+            Mode::Normal if self.all_red(site) => "B",
             Mode::Normal => return shown,
             Mode::YellowFlash => "c",
             Mode::Dark => "b",
         };
         shown.groups = instead.repeat(shown.groups.chars().count());
         shown
+    }
+
+    fn all_red(&self, site: &Site) -> bool {
+        site.all_red_input.is_some_and(|input| self.inputs.get(input - 1) == Some(&true))
+    }
+
+    /// The group that a component is, from 0: `HN+AG0101=001SG003` is the third.
+    fn group(site: &Site, component: &str) -> Option<usize> {
+        let base = site.component.split_once('=')?.0;
+        let number: usize = component.strip_prefix(base)?.strip_prefix("=001SG")?.parse().ok()?;
+        number.checked_sub(1).filter(|index| *index < site.groups.len())
     }
 
     /// Does what a CommandRequest asks; the CommandResponse.
@@ -66,12 +88,25 @@ impl Ordered {
         let value = |name: &str| arguments.iter().find(|a| a["n"] == name).and_then(|a| a["v"].as_str());
         let code = arguments[0]["cCI"].as_str().unwrap_or_default();
         let here = message["cId"].as_str() == Some(site.component.as_str());
-        let known = here && matches!(code, "M0001" | "M0002" | "M0006");
+        let group = Self::group(site, message["cId"].as_str().unwrap_or_default());
+        let known =
+            (here && matches!(code, "M0001" | "M0002" | "M0006")) || (group.is_some() && code == "M0010");
         if known {
             if value("securityCode") != Some(SECURITY_CODE) {
                 return Err("Invalid security code".to_owned());
             }
-            self.obey(code, utc_ms, value)?;
+            if code == "M0002" && value("status") == Some("True") {
+                let plan = value("timeplan").unwrap_or_default();
+                if plan != "1" && !site.plans.contains_key(plan) {
+                    return Err(format!("there is no plan {plan}"));
+                }
+            }
+            match group {
+                _ if site.deaf => {}
+                Some(group) if value("status") == Some("True") => drop(self.started.insert(group)),
+                Some(group) => drop(self.started.remove(&group)),
+                None => self.obey(code, utc_ms, value)?,
+            }
         }
         let age = if known { "recent" } else { "undefined" };
         let answer = |argument: &Value| {
@@ -129,12 +164,14 @@ impl Ordered {
     }
 
     /// A value of a status beside S0001; `None`: the site does not have it.
-    pub fn status(&self, code: &str, name: &str) -> Option<String> {
+    pub fn status(&self, site: &Site, code: &str, name: &str) -> Option<String> {
         let flag = |is: bool| if is { "True" } else { "False" }.to_owned();
         let source = |ordered: bool| if ordered { "forced" } else { "calendar_clock" }.to_owned();
         Some(match (code, name) {
             ("S0003", "inputstatus") => self.inputs.iter().map(|on| if *on { '1' } else { '0' }).collect(),
-            ("S0007" | "S0011" | "S0020", "intersection") => "0".to_owned(),
+            ("S0007" | "S0011" | "S0012" | "S0020", "intersection") => "0".to_owned(),
+            ("S0012", "status") => flag(self.all_red(site)),
+            ("S0012", "source") => source(self.all_red(site)),
             ("S0007", "status") => flag(self.mode != Mode::Dark),
             ("S0011", "status") => flag(self.mode == Mode::YellowFlash),
             ("S0007" | "S0011", "source") => source(self.mode != Mode::Normal),
@@ -200,7 +237,7 @@ mod tests {
         let done = ordered.command(&site(), 1_000, &request(text));
         let told = done.map(|answer| {
             let until = ordered.mode_until_ms.unwrap_or(0);
-            let inputs = ordered.status("S0003", "inputstatus").unwrap();
+            let inputs = ordered.status(&site(), "S0003", "inputstatus").unwrap();
             format!(
                 "{} {:?} {until} {:?} {inputs}",
                 answer["rvs"][0]["age"].as_str().unwrap(),
@@ -219,6 +256,7 @@ mod tests {
         check("M0001 status=Dark timeout=x", Err("timeout is out of range"));
         check("M0001 status=Dark timeout=5 securityCode=1", Err("Invalid security code"));
         check("M0002 status=True timeplan=3", Ok("recent Normal 0 Some(3) 00000000"));
+        check("M0002 status=True timeplan=9", Err("there is no plan 9"));
         check("M0002 status=False timeplan=3", Ok("recent Normal 0 None 00000000"));
         check("M0006 status=True input=2", Ok("recent Normal 0 None 01000000"));
         check("M0006 status=True input=0", Err("there is no such input"));
@@ -231,11 +269,11 @@ mod tests {
         let mut ordered = Ordered::default();
         ordered.command(&site, 0, &request("M0001 status=YellowFlash timeout=1")).unwrap();
         let plan = crate::plan::shown(&site, 7);
-        assert_eq!(ordered.over(plan.clone()).groups, "cccccc");
+        assert_eq!(ordered.over(&site, plan.clone()).groups, "cccccc");
         ordered.tick(59_999);
         assert_eq!(ordered.mode, Mode::YellowFlash);
         ordered.tick(60_000);
-        assert_eq!(ordered.over(plan.clone()).groups, plan.groups);
+        assert_eq!(ordered.over(&site, plan.clone()).groups, plan.groups);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A fixed-time plan: what every signal group shows in each second of the cycle. Pure.
 
+use std::collections::BTreeSet;
+
 use crate::config::{GroupKind, Site};
 
 /// Minimum green, in seconds.
@@ -44,6 +46,33 @@ pub fn shown(site: &Site, plan_s: u64) -> Shown {
         start += length;
     }
     Shown { groups: "B".repeat(site.groups.len()), stage: 0, cycle_s: second, base_cycle_s: base }
+}
+
+/// By how much the plan must jump or stay behind at `plan_s` so that the started groups become and stay green: the stage of
+/// another group is ended where those on foot get their flashing green; their own stays where it would end.
+pub fn ahead(site: &Site, plan_s: u64, started: &BTreeSet<usize>) -> i64 {
+    let Some(wanted) =
+        site.stages.iter().position(|stage| started.iter().all(|g| stage.groups.contains(&(g + 1))))
+    else {
+        return 0;
+    };
+    if started.is_empty() {
+        return 0;
+    }
+    let now = shown(site, plan_s);
+    let before: u32 = site
+        .stages
+        .iter()
+        .take((now.stage - 1) as usize)
+        .map(|s| s.green_s + site.yellow_s + site.all_red_s)
+        .sum();
+    let into = now.cycle_s - before;
+    let end = site.stages[(now.stage - 1) as usize].green_s - site.walk_clear_s;
+    match now.stage as usize - 1 == wanted {
+        true if into == end => -1,
+        false if into > MINIMUM_GREEN_S && into < end => i64::from(end - into),
+        true | false => 0,
+    }
 }
 
 /// A group of the running stage, `into` it: B red, 1 minimum green, 4 green, 9 flashing green, N yellow.
@@ -92,6 +121,23 @@ mod tests {
                 "68 2 BBBBBB",
             ]
         );
+    }
+
+    #[test]
+    fn a_started_group_becomes_green_and_stays_so() {
+        let site = Config::parse(STREET).unwrap().sites.remove(0);
+        let third: BTreeSet<usize> = [2].into();
+        let (mut ahead_s, mut seen) = (0, Vec::new());
+        // The second stage begins at 37 s and would end at 65 s; it is wanted from 10 s on.
+        for second in 0..200_u64 {
+            if second >= 10 {
+                ahead_s += ahead(&site, second.saturating_add_signed(ahead_s), &third);
+            }
+            seen.push(shown(&site, second.saturating_add_signed(ahead_s)).groups);
+        }
+        let first = seen.iter().position(|groups| groups.as_bytes()[2] == b'1').unwrap();
+        assert_eq!(first, 10 + 8 + 3 + 2, "flashing green, yellow and all red come first");
+        assert!(seen[first..].iter().all(|groups| "14".contains(groups.as_bytes()[2] as char)), "{seen:?}");
     }
 
     #[test]

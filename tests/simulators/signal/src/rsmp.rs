@@ -83,18 +83,18 @@ pub fn groups(site: &Site, kind: &str, utc_ms: i64, shown: &Shown, names: &[Stri
     })
 }
 
-/// The answer to a StatusRequest about other statuses than S0001.
-pub fn statuses(site: &Site, utc_ms: i64, ordered: &Ordered, asked: &Value) -> Value {
+/// Other statuses than S0001: `kind` is `StatusUpdate` or `StatusResponse`.
+pub fn statuses(site: &Site, kind: &str, utc_ms: i64, ordered: &Ordered, asked: &Value) -> Value {
     let value = |asked: &Value| {
         let (code, name) =
             (asked["sCI"].as_str().unwrap_or_default(), asked["n"].as_str().unwrap_or_default());
-        let text = ordered.status(code, name);
+        let text = ordered.status(site, code, name);
         let quality = if text.is_some() { "recent" } else { "undefined" };
         json!({ "sCI": code, "n": name, "s": text, "q": quality })
     };
     let values: Vec<Value> = asked["sS"].as_array().into_iter().flatten().map(value).collect();
     json!({
-        "mType": "rSMsg", "type": "StatusResponse", "ntsOId": site.component, "xNId": "", "cId": site.component,
+        "mType": "rSMsg", "type": kind, "ntsOId": site.component, "xNId": "", "cId": site.component,
         "sTs": timestamp(utc_ms), "sS": values,
     })
 }
@@ -213,7 +213,7 @@ mod tests {
                 { "sCI": "S0007", "n": "intersection" }, { "sCI": "S0003", "n": "inputstatus" }, { "sCI": "S0020", "n": "controlmode" },
                 { "sCI": "S0208", "n": "MC" },
             ] });
-            let told = statuses(&site, 1, &Ordered::default(), &asked);
+            let told = statuses(&site, "StatusResponse", 1, &Ordered::default(), &asked);
             for value in told["sS"].as_array().unwrap() {
                 let code = value["sCI"].as_str().unwrap();
                 let schema = compile(&mut schemas, &format!("tlc/1.2.1/statuses/{code}.json"));

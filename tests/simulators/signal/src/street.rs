@@ -36,6 +36,10 @@ pub struct State {
     pub plan_s: u64,
     /// Names of the S0001 values somebody subscribed to; outlives the link.
     pub subscribed: Option<Vec<String>>,
+    /// The other (code, name)s somebody subscribed to, with the values told last.
+    pub told: Vec<(String, String, Option<String>)>,
+    /// Seconds by which the plan is ahead of the clock, for groups that were started.
+    pub ahead_s: i64,
     pub ordered: Ordered,
     pub link_up: bool,
     /// The last word about each fault.
@@ -63,6 +67,8 @@ impl Controller {
             shown,
             plan_s: 0,
             subscribed: None,
+            told: Vec::new(),
+            ahead_s: 0,
             ordered: Ordered::default(),
             link_up: false,
             alarms,
@@ -98,6 +104,7 @@ impl Controller {
             self.change(&mut state, second);
         }
         state.plan_s = plan_s;
+        self.tell_orders(&mut state, utc_ms);
         for (index, active) in self.faults(utc_ms).into_iter().enumerate() {
             let want = if active { "Active" } else { "inActive" };
             if state.alarms[index]["aS"] != want {
@@ -112,7 +119,12 @@ impl Controller {
     }
 
     fn change(&self, state: &mut State, plan_s: u64) {
-        let now = state.ordered.over(shown(&self.site, plan_s));
+        let site = self.site.under(state.ordered.plan.unwrap_or(1));
+        let started = &state.ordered.started;
+        let second = |ahead: i64| plan_s.saturating_add_signed(ahead);
+        let ahead_s = crate::plan::ahead(&site, second(state.ahead_s), started) + state.ahead_s;
+        state.ahead_s = ahead_s;
+        let now = state.ordered.over(&site, shown(&site, second(ahead_s)));
         let changed = state.shown.groups != now.groups;
         state.shown = now;
         if let Some(names) = state.subscribed.clone().filter(|_| changed) {
@@ -120,6 +132,26 @@ impl Controller {
             let link_up = state.link_up;
             state.buffer.push(update, link_up);
             state.counts.changes += 1;
+            self.news.notify_one();
+        }
+    }
+
+    /// Values besides S0001 that changed and that somebody subscribed to.
+    fn tell_orders(&self, state: &mut State, utc_ms: i64) {
+        let mut changed = Vec::new();
+        let State { told, ordered, .. } = state;
+        for (code, name, last) in told.iter_mut() {
+            let now = ordered.status(&self.site, code, name);
+            if now != *last {
+                changed.push(serde_json::json!({ "sCI": code, "n": name }));
+                *last = now;
+            }
+        }
+        if !changed.is_empty() {
+            let asked = serde_json::json!({ "sS": changed });
+            let update = rsmp::statuses(&self.site, "StatusUpdate", utc_ms, &state.ordered, &asked);
+            let link_up = state.link_up;
+            state.buffer.push(update, link_up);
             self.news.notify_one();
         }
     }

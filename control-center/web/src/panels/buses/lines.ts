@@ -1,14 +1,15 @@
 // Buses by route: the list of routes with how they run, the space-time diagram of one of them, and its ladder of headways.
 import { explain, signedOut, transit } from "../../api";
 import { el, setText } from "../../dom";
-import { BY_NAME, timeOf } from "../../format";
-import type { BusNow, RouteNow } from "../../gen/ngatu/v1/transit_pb";
+import { BY_NAME, integer, timeOf } from "../../format";
+import type { BusNow, PredictionErrors, RouteNow } from "../../gen/ngatu/v1/transit_pb";
 import { t } from "../../i18n";
 import { plain } from "../../plain";
 import type { Page } from "../panel";
 import { Diagram } from "./diagram";
 import { ladder } from "./ladder";
 import type { View } from "./view";
+import { percent, span } from "./words";
 
 const REFRESH_MS = 10_000;
 
@@ -112,6 +113,7 @@ export class Lines implements View {
         this.#diagram.show(line, fresh);
         if (!this.#date.value) this.#date.value = line.day;
         this.#drawLadder(now.buses.filter((b) => (b.direction ?? null) === direction));
+        this.#drawAccuracy(routes.find((r) => r.feed === feed && r.route === route)?.predictions ?? []);
       }
       setText(this.#asOf, t("buses.as-of", { time: timeOf(Number(atMs)) }));
     } catch (error) {
@@ -186,6 +188,15 @@ export class Lines implements View {
     this.#ladder.replaceChildren(ladder(buses, { onMap, replay: (vehicle) => this.replay(vehicle, this.#day) }));
     this.#ladder.scrollTop = scroll;
     if (focused) this.#ladder.querySelector<HTMLElement>(`[data-vehicle="${CSS.escape(focused)}"] button`)?.focus({ preventScroll: true });
+  }
+
+  #drawAccuracy(leads: readonly PredictionErrors[]): void {
+    if (leads.length === 0) return;
+    const cell = (text: string) => el("td", { class: "n" }, text);
+    const rows = leads.map((p) => el("tr", {}, el("th", { scope: "row" }, t("buses.lead", { n: p.leadMin })), cell(integer(Number(p.scored))), cell(span(p.meanAbsoluteS)), cell(`${p.meanS < 0 ? "−" : "+"}${span(p.meanS)}`),
+      cell(percent(Number(p.within60S), Number(p.scored))), cell(percent(Number(p.within180S), Number(p.scored)))));
+    const head = (["lead-told", "lead-scored", "lead-error", "lead-bias", "lead-60", "lead-180"] as const).map((key, i) => el("th", { scope: "col", class: i > 0 ? "n" : "" }, t(`buses.${key}`)));
+    this.#ladder.append(el("table", { class: "accuracy" }, el("caption", {}, t("buses.accuracy")), el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows)));
   }
 
   /** A line of the diagram was pressed: its bus's row comes into view. */

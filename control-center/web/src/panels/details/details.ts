@@ -19,6 +19,7 @@ class Details implements Mounted {
   #name = el("h2");
   #body = el("div", { class: "body" });
   #watch = el("button", { type: "button", class: "plain", hidden: true }, t("details.watch"));
+  #signals = el("button", { type: "button", class: "plain", hidden: true }, t("details.signals"));
   #stamp = "";
 
   constructor(
@@ -31,7 +32,8 @@ class Details implements Mounted {
       page.show("wall");
       page.select(page.selected(), { enlarge: true });
     });
-    host.append(el("header", {}, el("div", {}, this.#kind, this.#name), close), this.#body, this.#watch);
+    this.#signals.addEventListener("click", () => page.show("junction"));
+    host.append(el("header", {}, el("div", {}, this.#kind, this.#name), close), this.#body, this.#watch, this.#signals);
     host.addEventListener("keydown", (event) => {
       if (event.key === "Escape") page.select(undefined);
     });
@@ -64,6 +66,7 @@ class Details implements Mounted {
     setText(this.#kind, t(`kind.${what.kind}`));
     setText(this.#name, thing && "name" in thing ? thing.name : what.id);
     this.#watch.hidden = what.kind !== "camera";
+    this.#signals.hidden = what.kind !== "junction";
     const facts = !thing ? [] : what.kind === "camera" ? this.#camera(thing as Camera) : what.kind === "bus" ? this.#bus(thing as Bus) : this.#junction(thing as Junction);
     if (this.page.link().is === "lost") facts.unshift(["field.time", t("link.as-of", { time: momentOf(city.now(city.heardMs), this.page.now()) })]);
     const list = el("dl");

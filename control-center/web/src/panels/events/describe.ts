@@ -3,6 +3,7 @@ import type { City } from "../../city";
 import type { StoredEvent } from "../../gen/ngatu/v1/api_pb";
 import { ageOf, timeOf } from "../../format";
 import { Link, RulePhase, type RoadUser, type RuleEvent } from "../../gen/ngatu/v1/event_pb";
+import { SignalStep } from "../../gen/ngatu/v1/signal_pb";
 import { t, tOr, type Key } from "../../i18n";
 import { measureTexts } from "../../measures";
 import { directionName, userName } from "../../road_users";
@@ -15,7 +16,7 @@ export type Weight = "high" | "middle" | "low" | "good";
 export const GROUPS: Record<Group, readonly string[]> = {
   rule: ["rule"],
   camera: ["camera_state"],
-  signal: ["signal_alarm", "signal_state"],
+  signal: ["signal_alarm", "signal_state", "signal_order"],
   crossing: ["line_crossing"],
   figure: ["figure"],
 };
@@ -37,6 +38,15 @@ const LINKS: Record<Link, "up" | "connecting" | "down"> = {
   [Link.CONNECTING]: "connecting",
   [Link.UP]: "up",
   [Link.DOWN]: "down",
+};
+const ORDER_STEPS: Record<SignalStep, readonly ["done" | "otherwise" | "refused" | "silent" | "ending" | "ended", Weight]> = {
+  [SignalStep.UNSPECIFIED]: ["silent", "low"],
+  [SignalStep.DONE]: ["done", "middle"],
+  [SignalStep.OTHERWISE]: ["otherwise", "high"],
+  [SignalStep.REFUSED]: ["refused", "high"],
+  [SignalStep.SILENT]: ["silent", "high"],
+  [SignalStep.ENDING]: ["ending", "middle"],
+  [SignalStep.ENDED]: ["ended", "good"],
 };
 const LINK_WEIGHTS = { up: "good", connecting: "low", down: "high" } as const;
 
@@ -67,6 +77,12 @@ export function describe(stored: StoredEvent): Described {
       const what = t(active ? "event.signal_alarm.on" : "event.signal_alarm.off", { code });
       const weight = !active ? "good" : priority <= 1 ? "high" : "middle";
       return { ...none, group: "signal", weight, what, more: description || component, junction };
+    }
+    case "signalOrder": {
+      const { step, detail, junction } = body.value;
+      const [name, weight] = ORDER_STEPS[step];
+      const what = t("event.signal_order", { step: t(`order.${name}`) });
+      return { ...none, group: "signal", weight, what, more: tOr("ended", detail), junction };
     }
     case "signal":
       return { ...none, group: undefined, weight: "low", what: t("event.other"), more: body.value.groups, junction: body.value.junction };
@@ -128,6 +144,9 @@ export function fields(e: StoredEvent, city: City): [Key, string][] {
     case "cameraState":
     case "signalState":
       rows.push(["field.reason", body.value.reason]);
+      break;
+    case "signalOrder":
+      rows.push(["signal.order", body.value.number.toString()], ["field.reason", tOr("ended", body.value.detail)]);
       break;
     case "signalAlarm":
       rows.push(["field.description", body.value.description], ["field.component", body.value.component]);

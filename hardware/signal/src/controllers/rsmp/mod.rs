@@ -6,10 +6,12 @@
 mod content;
 mod frame;
 mod message;
+mod now;
 mod order;
 mod orders;
 mod outgoing;
 mod phase;
+mod steer;
 mod supervisor;
 mod sxl;
 mod version;
@@ -22,9 +24,10 @@ mod order_tests;
 #[cfg(test)]
 mod supervisor_tests;
 
-use super::{At, Controller, Session, SessionSettings};
+use super::{At, Controller, Session, SessionSettings, Translate};
 
-pub const CONTROLLER: Controller = Controller { name: "rsmp", open };
+pub const CONTROLLER: Controller =
+    Controller { name: "rsmp", open, translate: Translate { put: steer::put, release: steer::release } };
 
 fn open(at: At, settings: SessionSettings) -> Box<dyn Session> {
     Box::new(supervisor::Supervisor::new(at, settings))

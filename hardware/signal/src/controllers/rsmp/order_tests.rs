@@ -31,7 +31,7 @@ fn session(sxl: &str) -> Box<dyn Session> {
     for message in [version, ack(), watchdog] {
         hear(session.as_mut(), 0, message);
     }
-    for _ in 0..4 {
+    for _ in 0..6 {
         session.handle_timeout(at(1));
         hear(session.as_mut(), 1, ack());
     }
@@ -71,6 +71,7 @@ fn drain(session: &mut dyn Session) -> Vec<String> {
                 "CommandRequest" => message["arg"].to_string(),
                 "Alarm" => format!("{} {} {}", message["aSp"], message["aCId"], message["cId"]),
                 "AggregatedStatusRequest" => message["cId"].to_string(),
+                "StatusRequest" => message["sS"].to_string(),
                 _ => return None,
             };
             Some(format!("{kind} {told}"))
@@ -186,4 +187,19 @@ fn nothing_is_sent_before_the_link_is_up_and_no_code_is_printed() {
     let refused = Answer::Refused("the link to the controller is not up".into());
     assert_eq!(session.poll(), Some(Action::Answered { number: 1, answer: refused }));
     assert!(!format!("{:?}", plan(1)).contains("1111"));
+}
+
+#[test]
+fn mode_and_plan_are_read_and_answered() {
+    let mut session = session("1.2.1");
+    let sent = order(session.as_mut(), 2, Asked::Now);
+    assert!(sent.len() == 1 && sent[0].contains("StatusRequest"), "{sent:?}");
+    hear(session.as_mut(), 2, ack());
+    let value =
+        |code: &str, name: &str, value: &str| json!({ "sCI": code, "n": name, "s": value, "q": "recent" });
+    let values =
+        [value("S0007", "status", "True"), value("S0014", "status", "3"), value("S0014", "source", "forced")];
+    let answer = json!({ "type": "StatusResponse", "mId": ID, "cId": "TC", "sTs": "2027-01-15T08:00:00.000Z", "sS": values });
+    let told = hear(session.as_mut(), 3, answer).join("\n");
+    assert!(told.contains("plan: Some(3), plan_forced: Some(true)"), "{told}");
 }

@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use models_domain::UtcMillis;
+use models_domain::signal::order::ControllerNow;
 
 use super::message::CommandAnswer;
+use super::now;
 use super::order::{Command, Outcome};
-use super::outgoing::{About, Outgoing};
+use super::outgoing::{About, Outgoing, StatusName};
 use super::sxl::SxlVersion;
 use crate::controllers::Action;
 use crate::order::{AlarmStep, Answer, Asked, Order, Value};
@@ -26,6 +28,7 @@ enum Ready {
     Command { component: Option<String>, command: Command },
     Alarm { component: String, code: String, external: String, step: AlarmStep },
     AggregatedStatus,
+    Now(Vec<StatusName>),
 }
 
 struct Sent {
@@ -34,6 +37,8 @@ struct Sent {
     until: Duration,
     /// Waits for its own answer; without one, the acknowledgement is all there will be.
     command: Option<(String, Command)>,
+    /// Waits for mode and plan.
+    now: bool,
 }
 
 impl Orders {
@@ -58,6 +63,7 @@ impl Orders {
                 Ready::Alarm { component, code, external, step }
             }
             Asked::AggregatedStatus => Ready::AggregatedStatus,
+            Asked::Now => Ready::Now(now::names(version)),
         };
         self.waiting.push_back((number, ready));
         None
@@ -76,7 +82,7 @@ impl Orders {
         until: Duration,
     ) -> Option<Outgoing> {
         let (number, ready) = self.waiting.pop_front()?;
-        let mut sent = Sent { number, id: id.clone(), until, command: None };
+        let mut sent = Sent { number, id: id.clone(), until, command: None, now: false };
         let message = match ready {
             Ready::Command { component, command } => {
                 let component = component.unwrap_or(main_component);
@@ -90,13 +96,17 @@ impl Orders {
             Ready::AggregatedStatus => {
                 Outgoing::AggregatedStatusRequest { id, about: About::component(main_component) }
             }
+            Ready::Now(what) => {
+                sent.now = true;
+                Outgoing::StatusRequest { id, about: About::component(main_component), what }
+            }
         };
         self.sent.push(sent);
         Some(message)
     }
 
     pub fn acknowledged(&mut self, id: &str) -> Option<Action> {
-        let index = self.sent.iter().position(|sent| sent.id == id && sent.command.is_none())?;
+        let index = self.sent.iter().position(|sent| sent.id == id && sent.command.is_none() && !sent.now)?;
         Some(Action::Answered { number: self.sent.remove(index).number, answer: Answer::Done })
     }
 
@@ -119,6 +129,15 @@ impl Orders {
             Outcome::Unknown => Answer::Refused("the controller has no such component or command".to_owned()),
         };
         Some(Action::Answered { number: self.sent.remove(index).number, answer })
+    }
+
+    /// The site said mode and plan: everybody who waits for them hears them.
+    pub fn told(&mut self, now: ControllerNow) -> Vec<Action> {
+        let (waiting, rest): (Vec<Sent>, Vec<Sent>) =
+            std::mem::take(&mut self.sent).into_iter().partition(|sent| sent.now);
+        self.sent = rest;
+        let answer = |sent: Sent| Action::Answered { number: sent.number, answer: Answer::Now(now) };
+        waiting.into_iter().map(answer).collect()
     }
 
     /// When the first answer is overdue.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::now::Flags;
 use super::sxl::SxlVersion;
 use super::version::Core;
 use crate::controllers::KnownSite;
@@ -43,4 +44,5 @@ pub struct Established {
     pub remark: String,
     pub clock_warned: bool,
     pub asked: bool,
+    pub flags: Flags,
 }

@@ -71,6 +71,7 @@ fn told(action: Action) -> String {
             alarm.description,
         ),
         Action::Keep(SignalReport::Link { .. }) => "keep link".into(),
+        Action::Keep(SignalReport::Now { now, .. }) => format!("keep {:?} plan {:?}", now.mode, now.plan),
         Action::Answered { number, answer } => format!("answered {number}: {answer:?}"),
         Action::Warn(text) => format!("warn {text}"),
         Action::Close { reason } => format!("close: {reason}"),
@@ -89,7 +90,10 @@ pub fn check(lines: &[&str], want: &[&str]) {
     let mut session = (CONTROLLER.open)(at(0), settings());
     let mut got: Vec<(u64, String)> = Vec::new();
     fn drain(session: &mut dyn Session, second: u64, got: &mut Vec<(u64, String)>) {
-        got.extend(std::iter::from_fn(|| session.poll()).map(|action| (second, told(action))));
+        // Each watchdog tells the site's clock: a test of its own.
+        let clock = |action: &Action| matches!(action, Action::Keep(SignalReport::Now { now, .. }) if now.clock_ahead.is_some());
+        let actions = std::iter::from_fn(|| session.poll()).filter(|action| !clock(action));
+        got.extend(actions.map(|action| (second, told(action))));
     }
     for line in lines {
         if let Some(seconds) = line.strip_prefix('+') {
@@ -134,13 +138,15 @@ pub const WATCHDOG: &str = r#"{"type":"Watchdog","mId":"w","wTs":"2026-01-01T00:
 pub const INTRODUCED: &str =
     "0 identified HN+AG1 | ack v | version 3.2.2  | up  | ack w | watchdog 2026-01-01T00:00:00.000Z";
 pub const GROUPS_NOW: &str = r#"StatusRequest TC "signalgroupstatus" null null"#;
+pub const NOW: &str = r#"StatusRequest TC "status" null null"#;
+pub const NOW_SUBSCRIBE: &str = r#"StatusSubscribe TC "status" "0" true"#;
 pub const SUBSCRIBE: &str = r#"StatusSubscribe TC "signalgroupstatus" "0" true"#;
 
 #[test]
 fn the_introduction_and_the_subscription() {
     check(
         &[VERSION, "ack", WATCHDOG, "+1", "ack", "+1", "ack", "+1", "ack", "+1"],
-        &[INTRODUCED, &format!("1 {GROUPS_NOW}"), &format!("2 {SUBSCRIBE}")],
+        &[INTRODUCED, &format!("1 {GROUPS_NOW}"), &format!("2 {SUBSCRIBE}"), &format!("3 {NOW}")],
     );
 }
 
@@ -211,15 +217,27 @@ fn silence_ends_the_link() {
 
 #[test]
 fn a_missing_watchdog_ends_the_link_and_a_present_one_keeps_it() {
-    let start = [VERSION, "ack", WATCHDOG, "+1", "ack", "+1", "ack", "+1", "ack", "+58", "ack", "+60", "ack"];
+    let start = [
+        VERSION, "ack", WATCHDOG, "+1", "ack", "+1", "ack", "+1", "ack", "+1", "ack", "+1", "ack", "+56",
+        "ack", "+60", "ack",
+    ];
     let told = [
         INTRODUCED,
         "1 REQUEST",
         "2 SUBSCRIBE",
+        "3 NOW",
+        "4 LATER",
         "60 watchdog 2026-01-01T00:01:00.000Z",
         "120 watchdog 2026-01-01T00:02:00.000Z",
     ]
-    .map(|line| line.replace("REQUEST", GROUPS_NOW).replace("SUBSCRIBE", SUBSCRIBE));
+    .map(|line| {
+        let words =
+            [("REQUEST", GROUPS_NOW), ("SUBSCRIBE", SUBSCRIBE), ("NOW", NOW), ("LATER", NOW_SUBSCRIBE)];
+        words
+            .into_iter()
+            .find(|(word, _)| line.ends_with(word))
+            .map_or(line.to_owned(), |(word, text)| line.replace(word, text))
+    });
     let mut want: Vec<&str> = told.iter().map(String::as_str).collect();
     want.push("150 close: the site's Watchdog is missing");
     check(&[&start[..], &["+30"]].concat(), &want);
@@ -230,4 +248,20 @@ fn a_missing_watchdog_ends_the_link_and_a_present_one_keeps_it() {
         "180 watchdog 2026-01-01T00:03:00.000Z",
     ]);
     check(&[&start[..], &[WATCHDOG, "+60"]].concat(), &want);
+}
+
+#[test]
+fn mode_and_plan_are_kept_and_merged() {
+    let update =
+        r#"{"type":"StatusUpdate","mId":"s","cId":"TC","sTs":"2026-01-01T00:00:00.000Z","sS":[VALUES]}"#;
+    let told = |values: &str| update.replace("VALUES", values);
+    let both = r#"{"sCI":"S0007","n":"status","s":"True","q":"recent"},{"sCI":"S0014","n":"status","s":"2","q":"recent"}"#;
+    let flash = r#"{"sCI":"S0011","n":"status","s":"True","q":"recent"}"#;
+    check(
+        &[VERSION, "ack", WATCHDOG, &told(both), &told(flash)],
+        &[&format!(
+            "{} | keep Some(Normal) plan Some(2) | ack s | keep Some(Flash) plan Some(2) | ack s",
+            INTRODUCED.split(" | watchdog").next().unwrap()
+        )],
+    );
 }

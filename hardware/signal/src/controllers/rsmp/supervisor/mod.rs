@@ -4,20 +4,23 @@
 //! subscription ("Communication establishment between sites and supervision system").
 
 mod session;
+mod status;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use hardware_ports::sink::SignalReport;
 use models_domain::DurationMs;
+use models_domain::signal::order::ControllerNow;
 
-use crate::controllers::rsmp::content::{self, Groups};
+use crate::controllers::rsmp::content;
 use crate::controllers::rsmp::frame::{Frames, wrap};
-use crate::controllers::rsmp::message::{self, Body, Incoming, Malformed, Quality, Status, VersionRequest};
+use crate::controllers::rsmp::message::{self, Body, Incoming, Malformed, VersionRequest};
+use crate::controllers::rsmp::now::Flags;
 use crate::controllers::rsmp::orders::Orders;
 use crate::controllers::rsmp::outgoing::{Outgoing, timestamp};
 use crate::controllers::rsmp::phase::{Established, Phase, Site, Unacknowledged};
-use crate::controllers::rsmp::sxl::{Code, SxlVersion};
+use crate::controllers::rsmp::sxl::SxlVersion;
 use crate::controllers::rsmp::version;
 use crate::controllers::rsmp::wishes::Wish;
 use crate::controllers::{Action, At, SessionSettings};
@@ -146,6 +149,7 @@ impl Supervisor {
             remark: String::new(),
             clock_warned: false,
             asked: false,
+            flags: Flags::default(),
         });
         self.actions.push_back(Action::Up { remark: String::new() });
     }
@@ -201,6 +205,9 @@ impl Supervisor {
     fn watchdog(&mut self, at: At, off: DurationMs) {
         let Phase::Established(established) = &mut self.phase else { return };
         established.watchdog_heard = at.elapsed;
+        let now = ControllerNow { clock_ahead: Some(off), ..ControllerNow::default() };
+        let junction = established.site.known.junction.clone();
+        self.actions.push_back(Action::Keep(SignalReport::Now { junction, at: at.utc, now }));
         if off.0.abs() > CLOCK_OFF_MAX.0 && !established.clock_warned {
             established.clock_warned = true;
             let text = format!("the site's clock is off by {:.0} s; check its time source", off.seconds());
@@ -215,40 +222,6 @@ impl Supervisor {
                 format!("aggregated status comes from component {component:?}; is main_component right?");
             self.warn(text);
         }
-    }
-
-    fn status(&mut self, at: At, status: &Status) -> Result<(), String> {
-        let main = self.site().map(|site| site.known.main_component.as_str());
-        if main.is_some_and(|main| main != status.component) {
-            return Ok(());
-        }
-        for value in &status.values {
-            let known = Code::status(&value.code).and_then(|code| code.argument(&value.name));
-            let odd =
-                known.filter(|_| value.quality.is_told()).and_then(|known| known.read(&value.value).err());
-            if let Some(odd) = odd {
-                self.warn(format!("{}: {odd}", value.code));
-            }
-        }
-        match self.junction(|junction| content::groups(junction, at.utc, status))? {
-            Groups::Reported(report) => {
-                if matches!(&report, SignalReport::Groups { groups, .. } if groups.old) {
-                    self.wait_for_buffered(at);
-                } else {
-                    self.remark(String::new());
-                }
-                self.actions.push_back(Action::Keep(report));
-            }
-            Groups::Unavailable(quality) => {
-                let why = match quality {
-                    Quality::Undefined => "has no such component",
-                    Quality::Unknown | Quality::Recent | Quality::Old => "does not know them now",
-                };
-                self.remark(format!("no signal groups: component {:?} {why}", status.component));
-            }
-            Groups::None => {}
-        }
-        Ok(())
     }
 
     /// Buffered messages first: our requests wait until no more come, but not for ever.
@@ -369,7 +342,8 @@ impl Supervisor {
         established.asked = true;
         self.wish_at = at.elapsed + self.settings.timing.pace;
         let id = (self.settings.new_message_id)();
-        let message = wish.message(id, established.site.core, established.site.known.main_component.clone());
+        let Site { known, core, sxl } = &established.site;
+        let message = wish.message(id, *core, *sxl, known.main_component.clone());
         self.request(at, message);
     }
 }

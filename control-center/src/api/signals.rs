@@ -1,0 +1,293 @@
+//! `SignalService`: what people order of junctions.
+
+use std::sync::Arc;
+
+use control_center_store::{AuditLine, NewOrder, OrderRow, WAITING};
+use models_domain::signal::GroupSet;
+use models_domain::signal::order::{PATIENCE_MAX, Wanted};
+use models_domain::signal::safety::Refusal;
+use models_domain::{DurationMs, JunctionId};
+use models_wire::convert::signal::{layout_to_wire, refusal_to_wire, wanted_from_wire, wanted_to_wire};
+use models_wire::v1;
+use models_wire::v1::signal_service_server::SignalService;
+use tonic::{Request, Response, Status};
+
+use super::{internal, purpose};
+use crate::auth::guard;
+use crate::auth::rights::{self, Right};
+use crate::auth::sessions::Session;
+use crate::convert::signal_now;
+use crate::hall::Hall;
+use crate::signals::{self, Judged};
+
+const LIMIT: u32 = 50;
+const LIMIT_MAX: u32 = 200;
+
+pub struct SignalCalls {
+    pub hall: Arc<Hall>,
+}
+
+#[tonic::async_trait]
+impl SignalService for SignalCalls {
+    async fn get_junction(
+        &self,
+        request: Request<v1::GetJunctionRequest>,
+    ) -> Result<Response<v1::GetJunctionResponse>, Status> {
+        let session = guard::session(&request)?;
+        let id = junction(&request.get_ref().junction)?;
+        let known = self.hall.view.junction(&id).ok_or_else(|| no_junction(&id))?;
+        Ok(Response::new(v1::GetJunctionResponse {
+            layout: known.info.can.as_ref().map(layout_to_wire),
+            now: Some(signal_now(&known.info)),
+            may_order: known.info.can.is_some() && rights::may(&session, Right::CommandSignal(&id)),
+        }))
+    }
+
+    async fn preview_order(
+        &self,
+        request: Request<v1::PreviewOrderRequest>,
+    ) -> Result<Response<v1::OrderPreview>, Status> {
+        let session = guard::session(&request)?;
+        let asked = request.into_inner();
+        let id = junction(&asked.junction)?;
+        rights::check(&session, Right::CommandSignal(&id))?;
+        let (wanted, hold) = wanted(asked.wanted.as_ref(), asked.hold_ms)?;
+        let judged = self.judge(&id, &wanted, hold).await?;
+        let (loses, waits) = signals::touched(&judged, &wanted);
+        let numbers = |groups: GroupSet| groups.iter().map(|group| u32::from(group) + 1).collect();
+        Ok(Response::new(v1::OrderPreview {
+            refusals: judged.refusals.iter().map(refusal_to_wire).collect(),
+            needs_second_person: wanted.stops_service(),
+            ends_ms: judged.ends.0,
+            now: Some(signal_now(&judged.junction.info)),
+            loses_green: numbers(loses),
+            waits: numbers(waits),
+            replaces: judged.junction.info.order,
+        }))
+    }
+
+    async fn request_order(
+        &self,
+        request: Request<v1::RequestOrderRequest>,
+    ) -> Result<Response<v1::SignalOrderRow>, Status> {
+        let session = guard::session(&request)?;
+        let asked = request.into_inner();
+        let id = junction(&asked.junction)?;
+        self.check(&session, &id, "order").await?;
+        let purpose = purpose(&asked.purpose)?.to_owned();
+        let (wanted, hold) = wanted(asked.wanted.as_ref(), asked.hold_ms)?;
+        if !(0..=PATIENCE_MAX.0).contains(&asked.patience_ms) {
+            return Err(Status::invalid_argument(format!("patience_ms is outside 0..={}", PATIENCE_MAX.0)));
+        }
+        let patience = DurationMs(asked.patience_ms);
+        let judged = self.judge(&id, &wanted, hold).await?;
+        // Who approves comes later: the moment is judged then.
+        let later = patience > DurationMs(0) || wanted.stops_service();
+        self.granted(&session, &id, &judged, later, &purpose).await?;
+        let hall = &self.hall;
+        let gateway = judged.junction.gateway;
+        let user = session.user.clone();
+        let order = NewOrder { gateway, junction: id, wanted, hold, patience, purpose, asked_by: user };
+        let number = hall.store.ask_order(&order, hall.clock.now()).await.map_err(internal)?;
+        let row = self.row(number).await?;
+        if order.wanted.stops_service() {
+            return Ok(Response::new(row_to_wire(&row)));
+        }
+        self.send(&row, None).await
+    }
+
+    async fn approve_order(
+        &self,
+        request: Request<v1::ApproveOrderRequest>,
+    ) -> Result<Response<v1::SignalOrderRow>, Status> {
+        let session = guard::session(&request)?;
+        let row = self.row(request.into_inner().id).await?;
+        let NewOrder { junction, wanted, hold, patience, purpose, asked_by, .. } = &row.order;
+        self.check(&session, junction, "approve").await?;
+        if *asked_by == session.user {
+            return Err(Status::permission_denied(
+                "whoever asked for it cannot approve it; a second person must",
+            ));
+        }
+        if row.state != WAITING {
+            return Err(gone(&row));
+        }
+        let judged = self.judge(junction, wanted, *hold).await?;
+        self.granted(&session, junction, &judged, *patience > DurationMs(0), purpose).await?;
+        self.send(&row, Some(&session.user)).await
+    }
+
+    async fn decline_order(
+        &self,
+        request: Request<v1::DeclineOrderRequest>,
+    ) -> Result<Response<v1::SignalOrderRow>, Status> {
+        let session = guard::session(&request)?;
+        let row = self.row(request.into_inner().id).await?;
+        self.check(&session, &row.order.junction, "decline").await?;
+        let detail = format!("by {}", session.user);
+        let now = self.hall.clock.now();
+        let moved =
+            self.hall.store.move_order(&row, (WAITING, "declined"), &session.user, &detail, now).await;
+        if !moved.map_err(internal)? {
+            return Err(gone(&row));
+        }
+        Ok(Response::new(row_to_wire(&self.row(row.id).await?)))
+    }
+
+    async fn list_orders(
+        &self,
+        request: Request<v1::ListOrdersRequest>,
+    ) -> Result<Response<v1::ListOrdersResponse>, Status> {
+        let session = guard::session(&request)?;
+        let asked = request.into_inner();
+        let limit = match asked.limit {
+            0 => LIMIT,
+            1..=LIMIT_MAX => asked.limit,
+            more => {
+                return Err(Status::invalid_argument(format!("limit: {more} is outside 1..={LIMIT_MAX}")));
+            }
+        };
+        let id = if asked.junction.is_empty() { None } else { Some(junction(&asked.junction)?) };
+        let only = id.as_ref().map(JunctionId::as_str);
+        let rows = self.hall.store.orders(only, asked.waiting, limit).await.map_err(internal)?;
+        let may_order = match (&id, rows.first()) {
+            (Some(id), _) => rights::may(&session, Right::CommandSignal(id)),
+            (None, Some(row)) => rights::may(&session, Right::CommandSignal(&row.order.junction)),
+            (None, None) => false,
+        };
+        Ok(Response::new(v1::ListOrdersResponse {
+            orders: rows.iter().map(row_to_wire).collect(),
+            may_order,
+        }))
+    }
+}
+
+impl SignalCalls {
+    /// Who may not is written down too.
+    async fn check(&self, session: &Session, junction: &JunctionId, what: &str) -> Result<(), Status> {
+        match rights::check(session, Right::CommandSignal(junction)) {
+            Ok(()) => Ok(()),
+            Err(status) => {
+                self.refused(session, junction, "", &format!("{what}: {}", status.message())).await?;
+                Err(status)
+            }
+        }
+    }
+
+    async fn refused(
+        &self,
+        session: &Session,
+        junction: &JunctionId,
+        purpose: &str,
+        why: &str,
+    ) -> Result<(), Status> {
+        let line = AuditLine {
+            at: self.hall.clock.now(),
+            user: session.user.clone(),
+            action: "signal_order_refused".to_owned(),
+            purpose: purpose.to_owned(),
+            what: format!("junction={junction} {why}"),
+        };
+        self.hall.store.keep_audit(&line).await.map_err(internal)
+    }
+
+    async fn judge(&self, id: &JunctionId, wanted: &Wanted, hold: DurationMs) -> Result<Judged, Status> {
+        let judged = signals::judge(&self.hall, id, wanted, hold).await.map_err(internal)?;
+        let Some(judged) = judged else {
+            self.hall.view.junction(id).ok_or_else(|| no_junction(id))?;
+            return Err(Status::failed_precondition(format!(
+                "junction {id} is not set up to be commanded; its gateway's configuration has no groups for it"
+            )));
+        };
+        if *wanted == Wanted::AllRed && !judged.can.all_red {
+            return Err(Status::failed_precondition(format!(
+                "the controller of {id} has no input that makes it show red to everybody"
+            )));
+        }
+        if !self.hall.view.is_alive(&judged.junction.gateway) {
+            return Err(Status::unavailable(format!(
+                "gateway {} of junction {id} cannot be reached",
+                judged.junction.gateway
+            )));
+        }
+        Ok(judged)
+    }
+
+    /// `later`: what comes too early may be waited out.
+    async fn granted(
+        &self,
+        session: &Session,
+        junction: &JunctionId,
+        judged: &Judged,
+        later: bool,
+        purpose: &str,
+    ) -> Result<(), Status> {
+        let against = |refusal: &&Refusal| !(later && refusal.comes_too_early());
+        let texts: Vec<String> = judged.refusals.iter().filter(against).map(ToString::to_string).collect();
+        if texts.is_empty() {
+            return Ok(());
+        }
+        let why = texts.join("; ");
+        self.refused(session, junction, purpose, &why).await?;
+        Err(Status::failed_precondition(why))
+    }
+
+    async fn row(&self, id: u64) -> Result<OrderRow, Status> {
+        let row = self.hall.store.order(id).await.map_err(internal)?;
+        row.ok_or_else(|| Status::not_found(format!("there is no order {id}")))
+    }
+
+    async fn send(
+        &self,
+        row: &OrderRow,
+        approved_by: Option<&str>,
+    ) -> Result<Response<v1::SignalOrderRow>, Status> {
+        match signals::send(&self.hall, row, approved_by).await.map_err(internal)? {
+            Some(row) => Ok(Response::new(row_to_wire(&row))),
+            None => Err(gone(row)),
+        }
+    }
+}
+
+#[allow(clippy::result_large_err, reason = "tonic's own error")]
+fn junction(text: &str) -> Result<JunctionId, Status> {
+    text.parse().map_err(|e| Status::invalid_argument(format!("junction: {e}")))
+}
+
+fn no_junction(id: &JunctionId) -> Status {
+    Status::not_found(format!("there is no junction {id}"))
+}
+
+fn gone(row: &OrderRow) -> Status {
+    Status::failed_precondition(format!("order {} does not wait for approval any more", row.id))
+}
+
+#[allow(clippy::result_large_err, reason = "tonic's own error")]
+fn wanted(wanted: Option<&v1::SignalWanted>, hold_ms: i64) -> Result<(Wanted, DurationMs), Status> {
+    let wanted = wanted_from_wire(wanted).map_err(|bad| Status::invalid_argument(bad.to_string()))?;
+    // Going back is over as soon as the controller is back; so long the pole may try.
+    let hold = if wanted == Wanted::OwnPlan { DurationMs(60_000) } else { DurationMs(hold_ms) };
+    if hold.0 <= 0 {
+        return Err(Status::invalid_argument("hold_ms: say for how long; every order ends by itself"));
+    }
+    Ok((wanted, hold))
+}
+
+fn row_to_wire(row: &OrderRow) -> v1::SignalOrderRow {
+    let OrderRow { id, order, asked, approved_by, sent, ends, state, detail, state_at, .. } = row;
+    v1::SignalOrderRow {
+        id: *id,
+        junction: order.junction.to_string(),
+        wanted: Some(wanted_to_wire(&order.wanted)),
+        hold_ms: order.hold.0,
+        purpose: order.purpose.clone(),
+        asked_by: order.asked_by.clone(),
+        asked_ms: asked.0,
+        approved_by: approved_by.clone().unwrap_or_default(),
+        sent_ms: sent.map_or(0, |at| at.0),
+        ends_ms: ends.map_or(0, |at| at.0),
+        state: state.clone(),
+        detail: detail.clone(),
+        state_ms: state_at.0,
+    }
+}

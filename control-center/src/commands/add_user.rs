@@ -1,0 +1,46 @@
+//! `control-center add-user`: a new user with a role and a random password.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+use control_center_store::Store;
+use hardware_ports::{Clock, SystemClock};
+
+use crate::auth::passwords::{self, NAME_MAX};
+use crate::auth::rights::Role;
+use crate::config::Config;
+
+#[derive(clap::Args)]
+#[command(
+    after_help = "Example:\n  control-center add-user --config control-center.toml --user lan --role administrator\n\
+    The hall may run meanwhile. Administrators may command signals; a second one is needed for flash, dark and all red."
+)]
+pub struct Args {
+    /// The hall's configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    #[arg(long, value_name = "NAME")]
+    user: String,
+    /// administrator or viewer.
+    #[arg(long, value_name = "ROLE", default_value = "viewer")]
+    role: Role,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let config = Config::load(&args.config)?;
+    let printable = !args.user.trim().is_empty() && !args.user.chars().any(char::is_control);
+    ensure!(printable && args.user.len() <= NAME_MAX, "--user must have 1 to {NAME_MAX} printable bytes");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting")?;
+    let password = runtime.block_on(async {
+        let database = config.database();
+        ensure!(database.exists(), "there is no database {}; start the hall once", database.display());
+        let store = Store::open(&database).await?;
+        let password = passwords::random()?;
+        let hash = passwords::hash(&password)?;
+        let added = store.add_user(&args.user, args.role.name(), &hash, SystemClock::new().now()).await?;
+        ensure!(added, "there is a user {:?} already; reset-password gives a new password", args.user);
+        store.close().await;
+        anyhow::Ok(password)
+    })?;
+    super::show_password(&args.user, &password).context("printing the password")
+}

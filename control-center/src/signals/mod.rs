@@ -1,0 +1,106 @@
+//! Orders for junctions in the hall: judged, written down, approved, sent, and stood by. What becomes of them comes back as
+//! events of the gateway.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use control_center_core::city::Junction;
+use control_center_store::{NewOrder, OrderRow, SENT, StoreError, TAKEN};
+use models_domain::signal::GroupSet;
+use models_domain::signal::order::{Book, ORDERS_WINDOW, Order, Orderable, Wanted};
+use models_domain::signal::safety::{self, Known, Refusal};
+use models_domain::{DurationMs, JunctionId, UtcMillis};
+use models_wire::convert::signal::order_to_wire;
+use models_wire::keys::{Key, What};
+use models_wire::v1;
+use prost::Message;
+
+use crate::hall::Hall;
+
+/// How long a pole may take to say whether it takes an order.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// What an order is judged by.
+pub struct Judged {
+    pub junction: Junction,
+    pub can: Orderable,
+    pub refusals: Vec<Refusal>,
+    pub ends: UtcMillis,
+}
+
+/// Judges what somebody wants now, with what the hall knows; the pole judges again. `None`: nothing may be ordered there.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn judge(
+    hall: &Hall,
+    id: &JunctionId,
+    wanted: &Wanted,
+    hold: DurationMs,
+) -> Result<Option<Judged>, StoreError> {
+    let Some(junction) = hall.view.junction(id) else { return Ok(None) };
+    let Some(can) = junction.info.can.clone() else { return Ok(None) };
+    let at = hall.clock.now();
+    let taken = hall.store.orders_sent(id, at - ORDERS_WINDOW).await?.into();
+    let book = Book { taken, ..Book::default() };
+    let expires_at = at + hold;
+    let order = Order { number: 1, wanted: wanted.clone(), made_at: at, expires_at, patience: DurationMs(0) };
+    let known = Known { layout: &can.layout, plans: &can.plans, seen: &junction.seen, book: &book };
+    let refusals = safety::check_order(known, at, &order);
+    Ok(Some(Judged { junction, can, refusals, ends: expires_at }))
+}
+
+/// Groups that show green and would lose it, and groups at red that would stay there for as long as the order lasts.
+pub fn touched(judged: &Judged, wanted: &Wanted) -> (GroupSet, GroupSet) {
+    let greens = judged.junction.seen.greens();
+    let all: GroupSet = (0..=u8::MAX).take(judged.can.layout.groups.len()).collect();
+    match wanted {
+        Wanted::Plan(_) | Wanted::OwnPlan => (GroupSet::EMPTY, GroupSet::EMPTY),
+        Wanted::Flash | Wanted::Dark => (greens, GroupSet::EMPTY),
+        Wanted::AllRed => (greens, all),
+        Wanted::Groups(groups) => {
+            let layout = &judged.can.layout;
+            let against = groups.iter().fold(GroupSet::EMPTY, |all, group| all.or(&layout.conflicts(group)));
+            (greens.and(&against), against)
+        }
+    }
+}
+
+/// Sends an order that waits; the row as it is then. `None` when it waits no more.
+///
+/// # Errors
+/// When the store or the bus fails; what could not be written down was not sent.
+pub async fn send(
+    hall: &Hall,
+    row: &OrderRow,
+    approved_by: Option<&str>,
+) -> anyhow::Result<Option<OrderRow>> {
+    let at = hall.clock.now();
+    let Some(number) = hall.store.send_order(row, approved_by, at).await? else { return Ok(None) };
+    let NewOrder { gateway, junction, wanted, hold, patience, asked_by, .. } = &row.order;
+    let order =
+        Order { number, wanted: wanted.clone(), made_at: at, expires_at: at + *hold, patience: *patience };
+    let user = approved_by.unwrap_or(asked_by);
+    tracing::info!(user, %junction, number, wish = wanted.name(), "signal order");
+    let key = Key::new(gateway, What::Orders).to_string();
+    let payload = order_to_wire(junction, &order).encode_to_vec();
+    let answer = match hall.bus.ask(&key, payload, PATIENCE).await {
+        Ok(answers) => answers.into_iter().find(|answer| answer.key == key),
+        Err(err) => {
+            tracing::warn!(%gateway, "{err}");
+            None
+        }
+    };
+    let answer = answer.and_then(|answer| v1::SignalOrderAnswer::decode(&answer.payload[..]).ok());
+    let (state, detail) = match answer {
+        // Should it have come through all the same, the pole ends it: the hall does not stand by it.
+        None => ("silent", "the gateway did not answer".to_owned()),
+        Some(answer) if answer.refusals.is_empty() => (TAKEN, String::new()),
+        Some(answer) => {
+            let texts: Vec<String> = answer.refusals.into_iter().map(|refusal| refusal.text).collect();
+            ("refused", texts.join("; "))
+        }
+    };
+    hall.store.move_order(row, (SENT, state), user, &detail, hall.clock.now()).await?;
+    hall.store.order(row.id).await?.context("an order that was sent is not in the store").map(Some)
+}

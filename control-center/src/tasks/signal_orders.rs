@@ -1,0 +1,53 @@
+//! Says to the poles which orders the hall stands by, and gives up those that nobody approved or answered.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use control_center_store::{SENT, WAITING};
+use hardware_ports::bus::Delivery;
+use models_domain::{DurationMs, GatewayId};
+use models_wire::keys::{Key, What};
+use models_wire::v1;
+use prost::Message;
+
+use crate::hall::Hall;
+
+/// A pole ends an order of which it heard nothing for ten seconds.
+const EVERY: Duration = Duration::from_secs(2);
+/// An order for which nobody was found to approve it: the street is another one by now.
+const APPROVE_WITHIN: DurationMs = DurationMs(5 * 60_000);
+/// The hall was killed before it heard the pole's answer.
+const ANSWER_WITHIN: DurationMs = DurationMs(15_000);
+const WAITING_MAX: u32 = 200;
+
+pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
+    loop {
+        let now = hall.clock.now();
+        let mut numbers_by_gateway: BTreeMap<GatewayId, Vec<u64>> = BTreeMap::new();
+        for row in hall.store.orders_in_force(now).await? {
+            let unanswered =
+                row.state == SENT && row.sent.is_some_and(|sent| now.since(sent) > ANSWER_WITHIN);
+            if unanswered {
+                let detail = "the gateway's answer was not heard";
+                hall.store.move_order(&row, (SENT, "silent"), &row.order.asked_by, detail, now).await?;
+            } else if let Some(number) = row.number {
+                numbers_by_gateway.entry(row.order.gateway.clone()).or_default().push(number);
+            }
+        }
+        for (gateway, numbers) in numbers_by_gateway {
+            let key = Key::new(&gateway, What::Holds).to_string();
+            let held = v1::SignalHolds { numbers }.encode_to_vec();
+            if let Err(err) = hall.bus.publish(&key, held, Delivery::NewestWins).await {
+                tracing::warn!(%gateway, "{err}");
+            }
+        }
+        for row in hall.store.orders(None, true, WAITING_MAX).await? {
+            if now.since(row.asked) > APPROVE_WITHIN {
+                let detail = "nobody approved it in time";
+                hall.store.move_order(&row, (WAITING, "lapsed"), &row.order.asked_by, detail, now).await?;
+            }
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}

@@ -1,0 +1,93 @@
+//! Orders of junctions: each step once, with its line in the audit; what poles tell never sets one back.
+
+use models_domain::signal::order::{OrderTold, Step, Wanted};
+use models_domain::{DurationMs, EventBody, UtcMillis};
+
+use super::{commit, new, open};
+use crate::{NewOrder, SENT, Store, TAKEN, WAITING};
+
+fn order(wanted: Wanted) -> NewOrder {
+    NewOrder {
+        gateway: "pole-1".parse().unwrap(),
+        junction: "kim-ma".parse().unwrap(),
+        wanted,
+        hold: DurationMs(60_000),
+        patience: DurationMs(0),
+        purpose: "thử".into(),
+        asked_by: "lan".into(),
+    }
+}
+
+async fn told(store: &Store, seq: u64, number: u64, step: Step) {
+    let told = OrderTold { number, step, detail: step.name().into() };
+    let body = EventBody::SignalOrder { junction: "kim-ma".parse().unwrap(), told };
+    store.store(&commit(vec![new(1, seq, 9_000 + i64::try_from(seq).unwrap(), body)])).await.unwrap();
+}
+
+#[tokio::test]
+async fn from_asking_to_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let groups = Wanted::Groups([0, 255].into_iter().collect());
+    let id = store.ask_order(&order(groups.clone()), UtcMillis(5_000)).await.unwrap();
+    let row = store.order(id).await.unwrap().unwrap();
+    assert_eq!((row.state.as_str(), row.order.wanted.clone(), row.number), (WAITING, groups, None));
+    assert_eq!(store.orders(None, true, 9).await.unwrap().len(), 1);
+
+    let number = store.send_order(&row, Some("an"), UtcMillis(6_000)).await.unwrap().unwrap();
+    assert_eq!(number, 6_000);
+    assert_eq!(store.send_order(&row, Some("an"), UtcMillis(6_001)).await.unwrap(), None, "sent twice");
+    let gone = store.move_order(&row, (WAITING, "declined"), "an", "", UtcMillis(6_002)).await.unwrap();
+    assert!(!gone, "declined after it was sent");
+
+    // The pole's word overtakes the answer to the question, and is not set back by it.
+    told(&store, 1, number, Step::Done).await;
+    assert!(!store.move_order(&row, (SENT, TAKEN), "an", "", UtcMillis(6_003)).await.unwrap());
+    assert_eq!(store.orders_in_force(UtcMillis(65_999)).await.unwrap().len(), 1);
+    assert_eq!(store.orders_in_force(UtcMillis(66_000)).await.unwrap().len(), 0);
+    told(&store, 2, number, Step::Ended).await;
+    told(&store, 3, number, Step::Refused).await;
+    let row = store.order(id).await.unwrap().unwrap();
+    assert_eq!((row.state.as_str(), row.detail.as_str(), row.state_at), ("ended", "ended", UtcMillis(9_002)));
+    assert_eq!(store.orders_in_force(UtcMillis(7_000)).await.unwrap().len(), 0);
+    // An order of a hall that was set back: no row, no harm.
+    told(&store, 4, 77, Step::Done).await;
+
+    let lines = store.audit(UtcMillis(0), 99).await.unwrap();
+    let lines: Vec<String> =
+        lines.into_iter().map(|l| format!("{} {} {}", l.user, l.action, l.what)).collect();
+    assert_eq!(
+        lines,
+        [
+            "lan signal_order_asked order 1: junction=kim-ma wish=groups 1 256 hold_s=60",
+            "an signal_order_approved order 1 as number 6000: junction=kim-ma wish=groups 1 256 hold_s=60",
+            "lan signal_order_outcome order 1: done done",
+            "lan signal_order_outcome order 1: ended ended",
+            "lan signal_order_outcome order 1: refused refused",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn numbers_grow_also_when_the_clock_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let mut numbers = Vec::new();
+    for (at, wanted) in [(9_000, Wanted::Plan(2)), (9_000, Wanted::Flash), (4_000, Wanted::OwnPlan)] {
+        let id = store.ask_order(&order(wanted), UtcMillis(at)).await.unwrap();
+        let row = store.order(id).await.unwrap().unwrap();
+        numbers.push(store.send_order(&row, None, UtcMillis(at)).await.unwrap().unwrap());
+    }
+    assert_eq!(numbers, [9_000, 9_001, 9_002]);
+    assert_eq!(store.orders_sent(&"kim-ma".parse().unwrap(), UtcMillis(5_000)).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn whoever_was_there_before_roles_is_an_administrator() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    assert!(store.add_user("lan", "administrator", "h", UtcMillis(0)).await.unwrap());
+    assert!(!store.add_user("lan", "viewer", "h", UtcMillis(0)).await.unwrap(), "added twice");
+    store.add_session(&[7; 32], "lan", UtcMillis(0), UtcMillis(10)).await.unwrap();
+    assert_eq!(store.session(&[7; 32], UtcMillis(5)).await.unwrap().unwrap().role, "administrator");
+}

@@ -1,0 +1,64 @@
+// What one junction shows now: groups in colour and since when, plan, mode, alarms, the controller's clock.
+import type { Junction, State } from "../../city";
+import { STATE_SIGNS } from "../../city";
+import { el, setText } from "../../dom";
+import { ageOf, timeOf } from "../../format";
+import type { SignalLayout, SignalOrderRow } from "../../gen/ngatu/v1/signal_pb";
+import { t, tOr } from "../../i18n";
+import { aspectsOf, GLYPHS } from "../../signals";
+import { clockInWords, modeInWords, planInWords, wantedInWords } from "./words";
+
+export class Live {
+  readonly root = el("div", { class: "live", tabindex: 0 });
+  #facts = el("dl");
+  #ending = el("p", { class: "ending", role: "status", hidden: true });
+  #rows = el("tbody");
+  #alarms = el("ul", { class: "alarms" });
+  #stamp = "";
+
+  constructor() {
+    const head = el("tr", {}, ...(["signal.group", "signal.shows", "signal.for", "signal.min-green", "signal.max-red"] as const).map((key) => el("th", { scope: "col" }, t(key))));
+    this.root.append(this.#ending, this.#facts, el("table", { class: "lamps" }, el("thead", {}, head), this.#rows), this.#alarms);
+  }
+
+  /** `nowMs`: the hall's time. `known`: the link to hall, gateway and controller is up. */
+  render(junction: Junction, state: State, known: boolean, nowMs: number, layout: SignalLayout | undefined, inForce: SignalOrderRow | undefined): void {
+    const { now } = junction;
+    const ending = now?.ending ?? "";
+    this.#ending.hidden = ending === "";
+    setText(this.#ending, ending ? `▲ ${t("signal.ending", { why: tOr("ended", ending) })}` : "");
+    const facts: [string, string][] = [
+      [t("field.state"), `${STATE_SIGNS[state]} ${t(`state.${state}`)}${junction.reason ? `: ${junction.reason}` : ""}`],
+      [t("signal.mode"), known ? modeInWords(now) : t("aspect.unknown")],
+      [t("signal.plan"), known ? planInWords(now) : t("aspect.unknown")],
+      [t("signal.clock"), known ? clockInWords(now, nowMs) : t("aspect.unknown")],
+    ];
+    if (known && now?.order) {
+      const what = inForce && t("signal.in-force-what", { what: wantedInWords(inForce.wanted), time: timeOf(Number(inForce.endsMs)), user: inForce.askedBy });
+      facts.push([t("signal.in-force"), what ?? t("signal.in-force-other")]);
+    }
+    this.#facts.replaceChildren(...facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+    const aspects = aspectsOf(junction.groups);
+    const rows = aspects.map((aspect, i) => {
+      const shown = known ? aspect : "unknown";
+      const since = known ? junction.groupSinceMs[i] : undefined;
+      const times = layout?.groups[i];
+      const sign = el("span", { class: "lamp", "aria-hidden": "true" }, GLYPHS[shown].glyph);
+      sign.style.color = GLYPHS[shown].colour;
+      const kind = times ? t(times.onFoot ? "signal.on-foot" : "signal.vehicle") : "";
+      return el("tr", {},
+        el("th", { scope: "row" }, String(i + 1), el("span", { class: "soft" }, kind ? ` ${kind}` : "")),
+        el("td", {}, sign, ` ${t(`aspect.${shown}`)}`),
+        el("td", { class: "n", title: since ? timeOf(since) : "" }, since ? ageOf(nowMs - since) : "–"),
+        el("td", { class: "n" }, times ? ageOf(Number(times.greenMinMs)) : "–"),
+        el("td", { class: "n" }, times ? ageOf(Number(times.redMaxMs)) : "–"));
+    });
+    this.#rows.replaceChildren(...rows);
+    const alarms = junction.alarms.map((alarm) => `▲ ${alarm.code} ${alarm.description || alarm.component}`);
+    const stamp = alarms.join("|");
+    if (stamp !== this.#stamp || this.#alarms.childElementCount === 0) {
+      this.#stamp = stamp;
+      this.#alarms.replaceChildren(...(alarms.length ? alarms.map((text) => el("li", {}, text)) : [el("li", { class: "soft" }, t("field.no-alarms"))]));
+    }
+  }
+}

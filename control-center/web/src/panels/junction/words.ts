@@ -1,0 +1,136 @@
+// What is ordered and what became of it, in words. Pure.
+import { timeOf } from "../../format";
+import { SignalMode, SignalWish, type SignalNow, type SignalOrderRow, type SignalRefusal, type SignalWanted } from "../../gen/ngatu/v1/signal_pb";
+import { t, tOr, type Key } from "../../i18n";
+
+/** Names as in the words' keys. */
+export const WISHES = {
+  plan: SignalWish.PLAN,
+  groups: SignalWish.GROUPS,
+  flash: SignalWish.FLASH,
+  all_red: SignalWish.ALL_RED,
+  dark: SignalWish.DARK,
+  own_plan: SignalWish.OWN_PLAN,
+} as const;
+export type Wish = keyof typeof WISHES;
+
+export function wishOf(wanted: SignalWanted | undefined): Wish | undefined {
+  return (Object.keys(WISHES) as Wish[]).find((name) => WISHES[name] === wanted?.wish);
+}
+
+export function wantedInWords(wanted: SignalWanted | undefined): string {
+  const wish = wishOf(wanted);
+  if (!wish || !wanted) return "?";
+  const more = wish === "plan" ? ` ${wanted.plan}` : wish === "groups" ? ` ${wanted.groups.join(", ")}` : "";
+  return t(`wish.${wish}`) + more;
+}
+
+export function modeInWords(now: SignalNow | undefined): string {
+  const names: Record<SignalMode, Key | undefined> = {
+    [SignalMode.UNSPECIFIED]: undefined,
+    [SignalMode.NORMAL]: "mode.normal",
+    [SignalMode.FLASH]: "mode.flash",
+    [SignalMode.DARK]: "mode.dark",
+    [SignalMode.ALL_RED]: "mode.all_red",
+  };
+  const name = names[now?.mode ?? SignalMode.UNSPECIFIED];
+  return name ? t(name) : t("signal.not-told");
+}
+
+export function planInWords(now: SignalNow | undefined): string {
+  if (now?.plan === undefined) return t("signal.not-told");
+  if (now.planForced === undefined) return String(now.plan);
+  return t(now.planForced ? "signal.plan-forced" : "signal.plan-own", { n: now.plan });
+}
+
+/** The controller's clock at `gatewayMs`, and by how much it is off. */
+export function clockInWords(now: SignalNow | undefined, gatewayMs: number): string {
+  if (now?.clockAheadMs === undefined) return t("signal.not-told");
+  const ahead = Number(now.clockAheadMs);
+  const time = timeOf(gatewayMs + ahead);
+  if (Math.abs(ahead) < 1_000) return t("signal.clock-right", { time });
+  return t(ahead > 0 ? "signal.clock-ahead" : "signal.clock-behind", { time, s: Math.round(Math.abs(ahead) / 1_000) });
+}
+
+export function refusalInWords(refusal: SignalRefusal): string {
+  const key = `refusal.${refusal.code}`;
+  const until = refusal.untilMs === undefined ? "" : timeOf(Number(refusal.untilMs));
+  const words = tOr("refusal", refusal.code);
+  if (words === refusal.code) return refusal.text;
+  return t(key as Key, { group: refusal.group ?? "", other: refusal.otherGroup ?? "", until });
+}
+
+/** What poles and hall write of an order, as models/domain/src/signal says it; whatever is not here stays as it is. */
+const REASONS: readonly (readonly [RegExp, Key])[] = [
+  [/^signal group (?<group>\d+) has its minimum green until (?<until>\d+)$/, "refusal.minimum_green"],
+  [/^a change is under way: signal group (?<group>\d+) /, "refusal.changing"],
+  [/^those on foot leave the road before signal group (?<group>\d+) until (?<until>\d+)$/, "refusal.pedestrian_clearance"],
+  [/^signal group (?<group>\d+) would wait at red .* until (?<until>\d+)$/, "refusal.maximum_red"],
+  [/^signal groups (?<group>\d+) and (?<other>\d+) conflict$/, "refusal.conflict"],
+  [/^\d+ changes within the last /, "refusal.too_many_changes"],
+  [/^the wish is .* s old, or has expired$/, "refusal.too_old"],
+  [/^the wish comes .* from the future/, "refusal.from_the_future"],
+  [/^what the junction shows now is not known$/, "refusal.not_seen"],
+  [/^order \d+ came after it$/, "reason.newer"],
+  [/^the gateway.* (did not answer|answer was not heard)$/, "reason.no-answer-gateway"],
+  [/^the controller did not answer$/, "reason.no-answer"],
+  [/^the link to the controller is not up$/, "reason.link"],
+  [/^nobody approved it in time$/, "reason.not-approved"],
+  [/^by (?<user>.+)$/, "reason.by"],
+];
+
+function reasonInWords(text: string): string {
+  for (const [pattern, key] of REASONS) {
+    const found = pattern.exec(text);
+    if (!found) continue;
+    const { until, ...rest } = found.groups ?? {};
+    return t(key, { ...rest, until: until ? timeOf(Number(until)) : "" });
+  }
+  return text;
+}
+
+/** What was read back: `mode flash, plan 1 (ordered), green 1 2`. */
+function shownInWords(detail: string): string {
+  const found = /^mode (\w+), plan (\w+)( \(ordered\))?, green ([\d ]*)$/.exec(detail);
+  if (!found) return detail.split("; ").map(reasonInWords).join("; ");
+  const [, mode = "", plan = "", ordered, groups = ""] = found;
+  const parts = mode === "normal" ? [t(ordered ? "shown.plan-ordered" : "shown.plan", { n: plan })] : [t("shown.mode", { mode: tOr("mode", mode) })];
+  if (groups) parts.push(t("shown.green", { groups: groups.split(" ").join(", ") }));
+  return parts.join(", ");
+}
+
+/** What became of an order: the state, and why or what was read back. */
+export function outcomeInWords(row: Pick<SignalOrderRow, "state" | "detail">): string {
+  const ended = row.state === "ended" || row.state === "ending";
+  const detail = ended ? tOr("ended", row.detail) : shownInWords(row.detail);
+  return tOr("order", row.state) + (detail ? ` · ${detail}` : "");
+}
+
+/** How an outcome looks: a sign beside its colour. */
+export function weightOf(state: string): { sign: string; kind: "good" | "warn" | "bad" | "soft" } {
+  switch (state) {
+    case "done":
+      return { sign: "●", kind: "good" };
+    case "ended":
+      return { sign: "✓", kind: "soft" };
+    case "waiting":
+    case "sent":
+    case "taken":
+    case "ending":
+      return { sign: "◌", kind: "warn" };
+    case "declined":
+    case "lapsed":
+      return { sign: "–", kind: "soft" };
+    default:
+      return { sign: "✕", kind: "bad" };
+  }
+}
+
+export const HOLDS_S: Record<Wish, readonly number[]> = {
+  plan: [900, 1_800, 3_600, 7_200, 14_400],
+  groups: [15, 30, 45, 60, 90, 120],
+  flash: [300, 900, 1_800, 3_600, 7_200],
+  dark: [300, 900, 1_800, 3_600],
+  all_red: [15, 30, 60, 90],
+  own_plan: [60],
+};

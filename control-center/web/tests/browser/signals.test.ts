@@ -1,0 +1,116 @@
+// The junction panel as an operator uses it: live lamps, preview and confirmation, a second person, outcomes, a lost link.
+import { create } from "@bufbuild/protobuf";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+
+import { SignalWantedSchema, SignalWish } from "../../src/gen/ngatu/v1/signal_pb";
+import { axe, launch, LAPTOP } from "./browser";
+import { snapshot } from "./city";
+import { FixtureHall, PASSWORD } from "./fixture";
+import { openPage } from "./steps";
+
+const hall = new FixtureHall();
+let browser: Browser;
+let page: Page;
+
+beforeAll(async () => {
+  browser = await launch();
+  hall.snapshot = snapshot;
+  await hall.start();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await hall.stop();
+});
+
+beforeEach(async () => {
+  await page?.context().close();
+  Object.assign(hall.signals, { mayOrder: true, user: "admin", orders: [], refusals: [], asked: [] });
+  page = await openPage(browser, hall.url, PASSWORD, { viewport: LAPTOP });
+  await page.fill(".find input", "kim lien");
+  await page.keyboard.press("Enter");
+  await page.click(".panel-details button:has-text('Mở bảng điều khiển đèn')");
+  await page.waitForSelector(".panel-junction .lamps tbody tr:nth-child(4)");
+});
+
+const text = (selector: string) => page.textContent(selector);
+
+test("groups live with their times, mode, plan, clock and alarms", async () => {
+  const lamps = (await page.locator(".lamps tbody tr").allTextContents()).map((row) => row.replace(/\s+/g, " "));
+  expect(lamps[0]).toMatch(/^1 xe▲ Xanh\d+ giây5 giây/);
+  expect(lamps[1]).toMatch(/^2 xe■ Đỏ/);
+  expect(await text(".live dl")).toMatch(/Chế độBình thườngChương trình2 \(theo lệnh\)Đồng hồ tủ\d\d:\d\d:\d\d \(nhanh 3 s so với trạm\)/);
+  expect(await text(".live .alarms")).toContain("A0008 Bóng đèn đỏ hỏng");
+  expect(await axe(page)).toEqual([]);
+});
+
+test("a plan is previewed, confirmed and listed with its outcome", async () => {
+  await page.click(".wish-plan");
+  await page.selectOption(".order [name=plan]", "3");
+  await page.click(".order button[type=submit]");
+  expect(await text(".preview")).toBe("Hãy ghi lý do, ít nhất 3 ký tự.");
+  await page.fill(".order [name=purpose]", "giải tỏa ùn tắc");
+  await page.click(".order button[type=submit]");
+  await page.waitForSelector(".preview .go");
+  expect(await text(".preview ul")).toMatch(/Tủ chuyển sang chương trình 3.*Tự hết lúc \d\d:\d\d:\d\d/);
+  await page.click(".preview .go");
+  await page.waitForSelector(".history .outcome.good");
+  expect(await text(".history li")).toMatch(/Đổi chương trình 3 đến .*● Tủ đang thực hiện \(đã đọc lại\)admin: giải tỏa ùn tắc/);
+  const [asked] = hall.signals.asked;
+  expect([asked?.junction, asked?.wanted?.plan, asked?.holdMs, asked?.patienceMs]).toEqual(["kim-lien", 3, 900_000n, 30_000n]);
+});
+
+test("what safety refuses is said and cannot be confirmed", async () => {
+  hall.signals.refusals = [{ code: "conflict", group: 1, otherGroup: 3, text: "x" }, { code: "minimum_green", group: 1, untilMs: 1_800_000_000_000n, tooEarly: true, text: "y" }];
+  await page.click(".wish-groups");
+  await page.click(".picks .chip:nth-child(1)");
+  await page.click(".picks .chip:nth-child(3)");
+  await page.fill(".order [name=purpose]", "thử");
+  await page.click(".order button[type=submit]");
+  await page.waitForSelector(".preview .refused");
+  expect(await text(".preview .refused")).toBe("✕ An toàn không cho phép: nhóm 1 và nhóm 3 xung đột");
+  expect(await text(".preview .early")).toContain("nhóm 1 chưa hết xanh tối thiểu");
+  expect(await page.locator(".preview .go").count()).toBe(0);
+});
+
+test("flash waits for a second person", async () => {
+  await page.click(".wish-flash");
+  await page.fill(".order [name=purpose]", "sửa tủ đèn");
+  await page.click(".order button[type=submit]");
+  await page.click(".preview .go.grave");
+  await page.waitForSelector(".waiting li");
+  expect(await text(".tabs [aria-controls=panel-junction] .badge")).toBe("1");
+  page.on("dialog", (dialog) => void dialog.accept());
+  await page.click(".waiting .go.grave");
+  await page.waitForSelector(".orders .decided:not([hidden])");
+  expect(await text(".orders .decided")).toContain("a second person must");
+  hall.signals.user = "lan";
+  await page.click(".waiting .go.grave");
+  await page.waitForSelector(".history .outcome.good");
+  expect(await text(".history li")).toContain("admin, lan duyệt: sửa tủ đèn");
+});
+
+test("without the right nothing can be ordered", async () => {
+  hall.signals.mayOrder = false;
+  const wanted = create(SignalWantedSchema, { wish: SignalWish.DARK });
+  hall.signals.add({ junction: "kim-lien", wanted, holdMs: 60_000n, purpose: "x y z" }, "lan", "waiting");
+  await page.selectOption(".panel-junction .toolbar select", "cua-nam");
+  await page.waitForFunction(() => document.querySelector(".command")?.textContent?.includes("không có quyền"));
+  await page.waitForSelector(".waiting li");
+  expect(await page.locator(".waiting button, .order button").count()).toBe(0);
+});
+
+test("a junction that goes back to its own plan says so, and a lost link shows nothing as live", async () => {
+  const wanted = create(SignalWantedSchema, { wish: SignalWish.PLAN, plan: 2 });
+  hall.signals.add({ junction: "kim-lien", wanted, holdMs: 600_000n, purpose: "x y z" }, "lan", "done", "mode normal, plan 2 (ordered), green 1");
+  await page.waitForSelector(".history .outcome.good");
+  hall.junction("kim-lien", (now) => ({ ...now, info: { ...now.info, now: { mode: 1, order: 7n, ending: "link_loss" } } }));
+  await page.waitForSelector(".live .ending:not([hidden])");
+  expect(await text(".live .ending")).toBe("▲ Đang trả nút về chương trình riêng: mất liên lạc với trung tâm");
+  await hall.stop();
+  await page.waitForSelector(".columns.unknown", { timeout: 30_000 });
+  expect(await text(".lamps tbody")).not.toMatch(/Xanh|Đỏ/);
+  expect(await text(".history .outcome")).toBe("✕ Mất liên lạc với trạm: nút tự về chương trình riêng trong 10 giây");
+  await hall.start();
+});

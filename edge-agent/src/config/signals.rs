@@ -1,0 +1,166 @@
+//! The section `[signals]`: controllers, and what safety holds their junctions to.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use edge_agent_core::site::JunctionSite;
+use hardware_signal::{Steering, TlsFiles};
+use models_domain::signal::order::Orderable;
+use models_domain::signal::plan::{Group, GroupKind, Layout, Limits};
+use models_domain::{DurationMs, JunctionId};
+use toml::Spanned;
+
+use super::reader::Section;
+use super::{Known, one_of, position};
+
+#[derive(Debug)]
+pub struct Signals {
+    pub listen: SocketAddr,
+    pub controller: String,
+    pub supervisor_id: String,
+    pub sites: Vec<SignalSite>,
+    /// `None`: plain TCP.
+    pub tls: Option<TlsFiles>,
+}
+
+#[derive(Debug)]
+pub struct SignalSite {
+    pub site: JunctionSite,
+    pub site_id: String,
+    /// The component that reports the signal groups.
+    pub component: String,
+    pub allow_from: Vec<IpAddr>,
+    /// `None`: it is listened to and never commanded.
+    pub steering: Option<Steering>,
+}
+
+pub(super) fn read(
+    mut section: Section<'_, '_>,
+    gateway: &str,
+    folder: &Path,
+    known: &Known,
+) -> Option<Signals> {
+    let listen = section.required::<SocketAddr>("listen");
+    let controller = section.optional_with("controller", |text| one_of(text, &known.controllers));
+    let supervisor_id = section.optional::<String>("supervisor_id").map(Spanned::into_inner);
+    let tls = section.section("tls").map(|s| tls(s, folder));
+    let (mut sites, mut site_ids, mut junctions) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+    let found = section.sections("site");
+    if found.is_empty() {
+        section.problem(&section.span(), "site", "is missing: at least one is needed");
+    }
+    for mut one in found {
+        let site_id = one.required::<String>("site_id");
+        let component = one.required::<String>("component");
+        let junction = one.required("junction");
+        let name = one.required::<String>("name");
+        let position = position(&mut one);
+        let allow_from = one.list("allow_from");
+        let steered = steered(&mut one);
+        let (Some(site_id), Some(component), Some(junction), Some(name)) =
+            (site_id, component, junction, name)
+        else {
+            continue;
+        };
+        if !site_ids.insert(site_id.get_ref().clone()) {
+            one.problem(&site_id.span(), "site_id", "is used twice");
+        }
+        let junction: Spanned<JunctionId> = junction;
+        if !junctions.insert(junction.get_ref().clone()) {
+            one.problem(&junction.span(), "junction", "has a site already");
+        }
+        let (can, steering) = steered.unzip();
+        let site = JunctionSite { id: junction.into_inner(), name: name.into_inner(), position, can };
+        let (site_id, component) = (site_id.into_inner(), component.into_inner());
+        sites.push(SignalSite { site, site_id, component, allow_from, steering });
+    }
+    Some(Signals {
+        listen: listen?.into_inner(),
+        controller: controller.map_or_else(|| "rsmp".to_owned(), Spanned::into_inner),
+        supervisor_id: supervisor_id.unwrap_or_else(|| gateway.to_owned()),
+        sites,
+        tls: match tls {
+            Some(read) => Some(read?),
+            None => None,
+        },
+    })
+}
+
+fn tls(mut section: Section<'_, '_>, folder: &Path) -> Option<TlsFiles> {
+    let certificate = section.required::<PathBuf>("certificate");
+    let key = section.required::<PathBuf>("key");
+    let sites_ca = section.optional::<PathBuf>("sites_ca").map(|path| folder.join(path.into_inner()));
+    let at = |path: Spanned<PathBuf>| folder.join(path.into_inner());
+    Some(TlsFiles { certificate: at(certificate?), key: at(key?), sites_ca })
+}
+
+/// What is needed to command a site; without groups it is listened to only.
+fn steered(site: &mut Section<'_, '_>) -> Option<(Orderable, Steering)> {
+    let here = site.span();
+    let plans: Vec<u8> = site.list("plans");
+    let security_code = site.optional::<String>("security_code").map(Spanned::into_inner);
+    let all_red_input = site.optional::<u8>("all_red_input").map(Spanned::into_inner);
+    let found = site.sections("group");
+    let conflicts = site.sections("conflict");
+    if found.is_empty() {
+        if !plans.is_empty() || !conflicts.is_empty() || security_code.is_some() || all_red_input.is_some() {
+            site.problem(
+                &here,
+                "group",
+                "is missing: without its groups nothing may be ordered of a junction",
+            );
+        }
+        return None;
+    }
+    let (mut groups, mut components) = (Vec::new(), Vec::new());
+    for mut one in found {
+        components.extend(one.required::<String>("component").map(Spanned::into_inner));
+        groups.push(group(&mut one));
+    }
+    let mut layout = Layout::new(groups, Limits::default());
+    let clearances: Vec<DurationMs> = layout.groups.iter().map(|group| group.clearance).collect();
+    for mut one in conflicts {
+        let (these, those): (Vec<u16>, Vec<u16>) = (one.list("groups"), one.list("with"));
+        let intergreen = ms(one.number("intergreen_s", 0.0..=60.0, 5.0));
+        if these.is_empty() || those.is_empty() {
+            one.problem(&one.span(), "groups, with", "name no groups that conflict");
+        }
+        for (a, b) in these.iter().flat_map(|a| those.iter().map(move |b| (*a, *b))) {
+            for (ending, beginning) in [(a, b), (b, a)] {
+                let index = |number: u16| number.checked_sub(1).and_then(|index| u8::try_from(index).ok());
+                let (Some(ending), Some(beginning)) = (index(ending), index(beginning)) else {
+                    one.problem(&one.span(), "groups, with", "number groups from 1");
+                    continue;
+                };
+                // Nobody starts before the others have left.
+                let clearance = clearances.get(usize::from(ending)).copied().unwrap_or_default();
+                layout.set_intergreen(ending, beginning, intergreen.max(clearance));
+            }
+        }
+    }
+    for problem in layout.problems() {
+        site.problem(&here, "group, conflict", problem);
+    }
+    if security_code.is_none() {
+        site.problem(&here, "security_code", "is missing: the controller takes no command without it");
+    }
+    let can = Orderable { layout, plans, all_red: all_red_input.is_some() };
+    Some((can, Steering { groups: components, security_code: security_code?, all_red_input }))
+}
+
+fn group(section: &mut Section<'_, '_>) -> Group {
+    let kind = section.optional_with("kind", |text| one_of(text, &["vehicle", "pedestrian"]));
+    let on_foot = kind.is_some_and(|kind| kind.get_ref() == "pedestrian");
+    let (kind, usual) = if on_foot { (GroupKind::Pedestrian, 8.0) } else { (GroupKind::Vehicle, 3.0) };
+    Group {
+        kind,
+        green_min: ms(section.number("green_min_s", 1.0..=60.0, 5.0)),
+        clearance: ms(section.number("clearance_s", 0.0..=60.0, usual)),
+        red_max: ms(section.number("red_max_s", 10.0..=600.0, 180.0)),
+    }
+}
+
+fn ms(seconds: f64) -> DurationMs {
+    DurationMs((seconds * 1000.0) as i64)
+}

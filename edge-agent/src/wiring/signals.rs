@@ -1,0 +1,121 @@
+//! The signal adapter: its listener, and the way of an order to it.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context;
+use async_trait::async_trait;
+use edge_agent_core::board::Board;
+use edge_agent_core::keeper::EventKeeper;
+use edge_agent_core::signal_orders::SignalOrders;
+use edge_agent_core::signal_worker::SignalWorker;
+use hardware_ports::Clock;
+use hardware_ports::signal::{Put, SignalDesk};
+use hardware_signal::controllers::Timing;
+use hardware_signal::server::{OrderDesk, SignalServer, SignalServerSettings};
+use models_domain::signal::order::{ControllerNow, Wanted};
+use models_domain::{DurationMs, JunctionId};
+use tokio_util::sync::CancellationToken;
+
+use super::{Part, Pole};
+use crate::config::Config;
+use crate::config::signals::{SignalSite, Signals as Section};
+
+pub struct Signals {
+    pub orders: Arc<SignalOrders>,
+    desk: Arc<Desk>,
+}
+
+impl Signals {
+    pub(super) fn open(
+        signals: &Section,
+        data_dir: &Path,
+        keeper: &Arc<EventKeeper>,
+        board: &Arc<Board>,
+        clock: &Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
+        let desk = Arc::new(Desk::default());
+        let can = |s: &SignalSite| Some((s.site.id.clone(), s.site.can.clone()?));
+        let can = signals.sites.iter().filter_map(can).collect();
+        let file = data_dir.join("signal-orders.json");
+        let orders =
+            SignalOrders::open(can, &file, desk.clone(), keeper.clone(), board.clone(), clock.clone())
+                .context("opening the record of signal orders")?;
+        Ok(Self { orders: Arc::new(orders), desk })
+    }
+}
+
+/// The desk of the listener that runs now; it is another one after each of its starts.
+#[derive(Default)]
+struct Desk(Mutex<Option<OrderDesk>>);
+
+impl Desk {
+    fn now(&self) -> Option<OrderDesk> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+const NOT_UP: &str = "the signal adapter is not up";
+
+#[async_trait]
+impl SignalDesk for Desk {
+    async fn put(&self, junction: &JunctionId, wanted: &Wanted, hold: DurationMs) -> Put {
+        match self.now() {
+            Some(desk) => desk.put(junction, wanted, hold).await,
+            None => Put::Refused(NOT_UP.to_owned()),
+        }
+    }
+
+    async fn release(&self, junction: &JunctionId, wanted: &Wanted) -> Put {
+        match self.now() {
+            Some(desk) => desk.release(junction, wanted).await,
+            None => Put::Refused(NOT_UP.to_owned()),
+        }
+    }
+
+    async fn read(&self, junction: &JunctionId) -> Result<ControllerNow, String> {
+        match self.now() {
+            Some(desk) => desk.read(junction).await,
+            None => Err(NOT_UP.to_owned()),
+        }
+    }
+}
+
+/// When the section is there: the listener, and whoever ends orders.
+pub(super) fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
+    let (Some(section), Some(signals)) = (&config.signals, &pole.signals) else { return Vec::new() };
+    let settings = settings(section);
+    let sink = Arc::new(SignalWorker::new(pole.keeper.clone(), pole.board.clone()));
+    let (clock, stop, desk) = (pole.clock.clone(), stop.clone(), signals.desk.clone());
+    let orders = signals.orders.clone();
+    let part = Part::new(format!("[signals] {}", section.listen), move |begun| {
+        let (settings, sink, clock, stop) = (settings.clone(), sink.clone(), clock.clone(), stop.clone());
+        let (desk, orders) = (desk.clone(), orders.clone());
+        async move {
+            let server = SignalServer::bind(settings, sink, clock).await?;
+            *desk.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(server.desk());
+            begun.well();
+            tokio::join!(server.run(stop.clone()), orders.run(&stop));
+            Ok(())
+        }
+    });
+    vec![part]
+}
+
+fn settings(signals: &Section) -> SignalServerSettings {
+    let site = |s: &SignalSite| hardware_signal::Site {
+        site_id: s.site_id.clone(),
+        junction: s.site.id.clone(),
+        main_component: s.component.clone(),
+        allow_from: s.allow_from.clone(),
+        steering: s.steering.clone(),
+    };
+    SignalServerSettings {
+        address: signals.listen,
+        controller: signals.controller.clone(),
+        supervisor_id: signals.supervisor_id.clone(),
+        sites: signals.sites.iter().map(site).collect(),
+        timing: Timing::default(),
+        tls: signals.tls.clone(),
+    }
+}

@@ -1,0 +1,126 @@
+//! Mode and plan of a controller out of S0007, S0011, S0012 and S0014, which may come one by one. Pure.
+
+use models_domain::signal::order::{ControllerNow, Mode};
+
+use super::message::{Quality, Status};
+use super::outgoing::StatusName;
+use super::sxl::{Code, SxlVersion};
+use crate::order::Value;
+
+/// What is asked for and subscribed to.
+const NAMES: [(&str, &str); 5] =
+    [("S0007", "status"), ("S0011", "status"), ("S0012", "status"), ("S0014", "status"), ("S0014", "source")];
+
+/// Those that the site's list has.
+pub fn names(version: SxlVersion) -> Vec<StatusName> {
+    let has = |(code, name): &(&str, &str)| {
+        Code::status(code).is_some_and(|known| known.arguments(version).any(|a| a.name == *name))
+    };
+    NAMES.iter().filter(|one| has(one)).map(|(code, name)| StatusName { code, name }).collect()
+}
+
+/// Whether `status` answers a question for [`names`].
+pub fn answers(status: &Status) -> bool {
+    status.values.iter().any(|value| value.code == "S0014")
+        && status.values.iter().any(|value| value.code == "S0007")
+}
+
+/// What was said last, of each.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Flags {
+    on: Option<bool>,
+    flash: Option<bool>,
+    all_red: Option<bool>,
+    plan: Option<u8>,
+    forced: Option<bool>,
+}
+
+impl Flags {
+    /// Takes over what `status` says; whether there was anything. What was buffered is of a time that has passed.
+    pub fn learn(&mut self, status: &Status) -> bool {
+        let mut any = false;
+        for value in status.values.iter().filter(|value| value.quality == Quality::Recent) {
+            let known = Code::status(&value.code).and_then(|code| code.argument(&value.name));
+            let Some(read) = known.and_then(|known| known.read(&value.value).ok()) else { continue };
+            match (value.code.as_str(), value.name.as_str()) {
+                ("S0007", "status") => self.on = first(&read),
+                ("S0011", "status") => self.flash = first(&read),
+                ("S0012", "status") => self.all_red = first(&read),
+                ("S0014", "status") => self.plan = integer(&read),
+                ("S0014", "source") => self.forced = forced(&read),
+                _ => continue,
+            }
+            any = true;
+        }
+        any
+    }
+
+    pub fn now(&self) -> ControllerNow {
+        let mode = match (self.on, self.flash, self.all_red) {
+            (Some(false), _, _) => Some(Mode::Dark),
+            (_, Some(true), _) => Some(Mode::Flash),
+            (_, _, Some(true)) => Some(Mode::AllRed),
+            (Some(true), _, _) => Some(Mode::Normal),
+            (None, _, _) => None,
+        };
+        ControllerNow { mode, plan: self.plan, plan_forced: self.forced, clock_ahead: None }
+    }
+}
+
+/// Of a controller with several intersections the first is ours.
+fn first(value: &Value) -> Option<bool> {
+    if let Value::Booleans(all) = value { all.first().copied() } else { None }
+}
+
+fn integer(value: &Value) -> Option<u8> {
+    if let Value::Integer(number) = value { u8::try_from(*number).ok() } else { None }
+}
+
+fn forced(value: &Value) -> Option<bool> {
+    if let Value::Texts(all) = value { all.first().map(|source| source == "forced") } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::message::{Body, decode};
+    use super::*;
+
+    #[track_caller]
+    fn check(reports: &[&str], want: &str) {
+        let mut flags = Flags::default();
+        for report in reports {
+            let value = |text: &str| {
+                let (name, rest) = text.split_once('=').unwrap();
+                let (code, name) = name.split_once('.').unwrap();
+                let (value, quality) = rest.split_once('/').unwrap_or((rest, "recent"));
+                format!(r#"{{"sCI":"{code}","n":"{name}","s":"{value}","q":"{quality}"}}"#)
+            };
+            let values: Vec<String> = report.split(' ').map(value).collect();
+            let packet = format!(
+                r#"{{"mType":"rSMsg","type":"StatusUpdate","mId":"1","cId":"c","sTs":"2026-01-01T00:00:00.000Z","sS":[{}]}}"#,
+                values.join(",")
+            );
+            let Body::Status(status) = decode(packet.as_bytes()).unwrap().body else { panic!("no status") };
+            flags.learn(&status);
+        }
+        let now = flags.now();
+        assert_eq!(format!("{:?} {:?} {:?}", now.mode, now.plan, now.plan_forced), want);
+    }
+
+    #[test]
+    fn mode_and_plan() {
+        check(
+            &["S0007.status=True S0011.status=False S0014.status=2 S0014.source=forced"],
+            "Some(Normal) Some(2) Some(true)",
+        );
+        check(&["S0007.status=True", "S0011.status=True"], "Some(Flash) None None");
+        check(
+            &["S0007.status=True S0011.status=True", "S0011.status=False S0012.status=True"],
+            "Some(AllRed) None None",
+        );
+        check(&["S0007.status=False,True S0011.status=True"], "Some(Dark) None None");
+        check(&["S0014.status=7 S0014.source=calendar_clock"], "None Some(7) Some(false)");
+        // Buffered values, and such as are no values, say nothing of now.
+        check(&["S0014.status=7", "S0014.status=9/old S0014.status=900"], "None Some(7) None");
+    }
+}

@@ -1,0 +1,389 @@
+//! What a person orders of one junction, and what is known of the junction when the order is judged. Pure; the judgement
+//! itself is in `safety`.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::Aspect;
+use super::group_set::GroupSet;
+use super::plan::Layout;
+use crate::units::{DurationMs, UtcMillis};
+
+/// At most so many orders of one junction within [`ORDERS_WINDOW`].
+pub const ORDERS_MAX: usize = 6;
+pub const ORDERS_WINDOW: DurationMs = DurationMs(60_000);
+
+/// How long a pole may look for a moment at which an order breaks no minimum green.
+pub const PATIENCE_MAX: DurationMs = DurationMs(30_000);
+
+/// Not heard of by the hall for so long, an order ends: the junction goes back to its own plan.
+pub const BACKUP: DurationMs = DurationMs(10_000);
+
+/// What the junction is to show until the order ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wanted {
+    Plan(u8),
+    /// These green, or green for longer.
+    Groups(GroupSet),
+    Flash,
+    Dark,
+    AllRed,
+    /// Ends what was ordered before.
+    OwnPlan,
+}
+
+impl Wanted {
+    /// Modes that take the signals from everybody: they need a second person.
+    pub fn stops_service(&self) -> bool {
+        match self {
+            Wanted::Flash | Wanted::Dark | Wanted::AllRed => true,
+            Wanted::Plan(_) | Wanted::Groups(_) | Wanted::OwnPlan => false,
+        }
+    }
+
+    /// The longest such an order may be made for.
+    pub fn longest(&self) -> DurationMs {
+        match self {
+            Wanted::Plan(_) | Wanted::OwnPlan => DurationMs(12 * 3_600_000),
+            Wanted::Flash | Wanted::Dark => DurationMs(2 * 3_600_000),
+            Wanted::Groups(_) | Wanted::AllRed => DurationMs(5 * 60_000),
+        }
+    }
+
+    /// Short stable name for tables and JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Wanted::Plan(_) => "plan",
+            Wanted::Groups(_) => "groups",
+            Wanted::Flash => "flash",
+            Wanted::Dark => "dark",
+            Wanted::AllRed => "all_red",
+            Wanted::OwnPlan => "own_plan",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Grows with every order of one hall; a pole takes none that is not above the last.
+    pub number: u64,
+    pub wanted: Wanted,
+    /// When it was sent.
+    pub made_at: UtcMillis,
+    /// When it ends by itself.
+    pub expires_at: UtcMillis,
+    /// How long the pole may wait for a moment at which nothing speaks against it.
+    pub patience: DurationMs,
+}
+
+/// What may be ordered of a junction, and what safety holds it to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Orderable {
+    pub layout: Layout,
+    pub plans: Vec<u8>,
+    /// The controller can be told to show red to everybody.
+    pub all_red: bool,
+}
+
+/// How a controller runs, as it says itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Normal,
+    Flash,
+    Dark,
+    AllRed,
+}
+
+impl Mode {
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Normal => "normal",
+            Mode::Flash => "flash",
+            Mode::Dark => "dark",
+            Mode::AllRed => "all_red",
+        }
+    }
+}
+
+/// What a controller says of itself besides its groups; `None` where it has not said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ControllerNow {
+    pub mode: Option<Mode>,
+    pub plan: Option<u8>,
+    /// The plan was ordered from outside; `false`: it is the controller's own choice.
+    pub plan_forced: Option<bool>,
+    /// The controller's clock less ours.
+    pub clock_ahead: Option<DurationMs>,
+}
+
+impl ControllerNow {
+    /// Takes over what `newer` says.
+    pub fn learn(&mut self, newer: &ControllerNow) {
+        self.mode = newer.mode.or(self.mode);
+        self.plan = newer.plan.or(self.plan);
+        self.plan_forced = newer.plan_forced.or(self.plan_forced);
+        self.clock_ahead = newer.clock_ahead.or(self.clock_ahead);
+    }
+
+    /// Whether the controller shows what was wanted; `greens` are the groups it shows green.
+    pub fn shows(&self, wanted: &Wanted, greens: &GroupSet) -> bool {
+        match wanted {
+            Wanted::Plan(plan) => self.plan == Some(*plan) && self.mode == Some(Mode::Normal),
+            Wanted::Groups(groups) => groups.is_subset(greens),
+            Wanted::Flash => self.mode == Some(Mode::Flash),
+            Wanted::Dark => self.mode == Some(Mode::Dark),
+            Wanted::AllRed => self.mode == Some(Mode::AllRed),
+            // Lists before SXL 1.1.0 do not say who chose the plan.
+            Wanted::OwnPlan => self.mode == Some(Mode::Normal) && self.plan_forced != Some(true),
+        }
+    }
+}
+
+/// One group as it was last reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeenGroup {
+    pub aspect: Aspect,
+    pub since: UtcMillis,
+    /// When its last green ended, as far as it was seen.
+    pub green_ended: Option<UtcMillis>,
+}
+
+/// What a junction shows, kept from report to report.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Seen {
+    groups: Vec<SeenGroup>,
+}
+
+impl Seen {
+    /// `states`: one character a group, as RSMP S0001 has them.
+    pub fn report(&mut self, at: UtcMillis, states: &str) {
+        let fresh = states.chars().count() != self.groups.len();
+        if fresh {
+            self.groups.clear();
+        }
+        for (index, aspect) in states.chars().map(Aspect::of).enumerate() {
+            match self.groups.get_mut(index) {
+                Some(group) if group.aspect == aspect => {}
+                Some(group) => {
+                    if group.aspect == Aspect::Green {
+                        group.green_ended = Some(at);
+                    }
+                    (group.aspect, group.since) = (aspect, at);
+                }
+                None => self.groups.push(SeenGroup { aspect, since: at, green_ended: None }),
+            }
+        }
+    }
+
+    /// The link is lost: what was seen says nothing any more.
+    pub fn lose(&mut self) {
+        self.groups.clear();
+    }
+
+    pub fn groups(&self) -> &[SeenGroup] {
+        &self.groups
+    }
+
+    pub fn greens(&self) -> GroupSet {
+        let green = |(group, seen): (u8, &SeenGroup)| (seen.aspect == Aspect::Green).then_some(group);
+        (0..=u8::MAX).zip(&self.groups).filter_map(green).collect()
+    }
+}
+
+/// Why an order ended, or is about to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EndedBy {
+    /// Its time was over.
+    Expiry,
+    /// The hall was not heard for [`BACKUP`].
+    LinkLoss,
+    /// Another order took its place.
+    Order,
+    /// The pole was started anew and knew nothing of its lamps.
+    Restart,
+    /// The controller did not show it, or did not answer: it is not left in doubt.
+    NotShown,
+}
+
+impl EndedBy {
+    pub fn name(self) -> &'static str {
+        match self {
+            EndedBy::Expiry => "expiry",
+            EndedBy::LinkLoss => "link_loss",
+            EndedBy::Order => "order",
+            EndedBy::Restart => "restart",
+            EndedBy::NotShown => "not_shown",
+        }
+    }
+}
+
+/// What became of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Read back: the controller shows what was ordered.
+    Done,
+    Otherwise,
+    Refused,
+    Silent,
+    Ending,
+    Ended,
+}
+
+impl Step {
+    pub const ALL: [Step; 6] =
+        [Step::Done, Step::Otherwise, Step::Refused, Step::Silent, Step::Ending, Step::Ended];
+
+    /// Short stable name for tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Step::Done => "done",
+            Step::Otherwise => "otherwise",
+            Step::Refused => "refused",
+            Step::Silent => "silent",
+            Step::Ending => "ending",
+            Step::Ended => "ended",
+        }
+    }
+}
+
+/// A pole's word about an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderTold {
+    pub number: u64,
+    pub step: Step,
+    /// A reason, or what was read back.
+    pub detail: String,
+}
+
+/// An order that holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InForce {
+    pub order: Order,
+    /// When the hall last said that it stands by it.
+    pub heard_at: UtcMillis,
+    /// It is over, and the controller has not confirmed yet that it is back on its own plan.
+    pub ending: Option<EndedBy>,
+}
+
+/// What a pole remembers of one junction's orders, over its own restarts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Book {
+    pub last_number: u64,
+    /// When orders were taken, within [`ORDERS_WINDOW`].
+    pub taken: VecDeque<UtcMillis>,
+    pub in_force: Option<InForce>,
+}
+
+impl Book {
+    /// Notes that an order was taken: none with its number or a lower one is taken again.
+    pub fn take(&mut self, at: UtcMillis, number: u64) {
+        self.last_number = self.last_number.max(number);
+        self.taken.retain(|then| at.since(*then) < ORDERS_WINDOW);
+        self.taken.push_back(at);
+    }
+
+    /// The hall stands by these orders.
+    pub fn heard(&mut self, at: UtcMillis, numbers: &[u64]) {
+        if let Some(held) = &mut self.in_force
+            && numbers.contains(&held.order.number)
+        {
+            held.heard_at = at;
+        }
+    }
+
+    /// Whether what is in force has to end now, and why.
+    pub fn due(&self, at: UtcMillis) -> Option<EndedBy> {
+        let held = self.in_force.as_ref()?;
+        if held.ending.is_some() {
+            return held.ending;
+        }
+        if at >= held.order.expires_at {
+            return Some(EndedBy::Expiry);
+        }
+        // A clock that was set back must not prolong an order either.
+        let silent = at.since(held.heard_at);
+        (silent >= BACKUP || silent.0 < -BACKUP.0).then_some(EndedBy::LinkLoss)
+    }
+
+    /// After a restart, whatever was ordered ends.
+    pub fn restarted(&mut self) {
+        if let Some(held) = &mut self.in_force {
+            held.ending.get_or_insert(EndedBy::Restart);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn book(heard: i64, expires: i64) -> Book {
+        let order = Order {
+            number: 7,
+            wanted: Wanted::Flash,
+            made_at: UtcMillis(0),
+            expires_at: UtcMillis(expires),
+            patience: DurationMs(0),
+        };
+        let held = InForce { order, heard_at: UtcMillis(heard), ending: None };
+        Book { last_number: 7, taken: VecDeque::new(), in_force: Some(held) }
+    }
+
+    #[track_caller]
+    fn check(mut book: Book, heard: &[(i64, u64)], at: i64, want: Option<EndedBy>) {
+        for (at, number) in heard {
+            book.heard(UtcMillis(*at), &[*number]);
+        }
+        assert_eq!(book.due(UtcMillis(at)), want);
+    }
+
+    #[test]
+    fn an_order_ends_by_its_time_or_when_the_hall_is_silent() {
+        check(book(0, 60_000), &[], 9_999, None);
+        check(book(0, 60_000), &[], 10_000, Some(EndedBy::LinkLoss));
+        check(book(0, 60_000), &[(9_000, 7)], 18_999, None);
+        check(book(0, 60_000), &[(9_000, 8)], 10_000, Some(EndedBy::LinkLoss));
+        check(book(59_000, 60_000), &[], 60_000, Some(EndedBy::Expiry));
+        check(book(50_000, 90_000), &[], 39_000, Some(EndedBy::LinkLoss));
+        let mut restarted = book(0, 60_000);
+        restarted.restarted();
+        check(restarted, &[(1, 7)], 2, Some(EndedBy::Restart));
+        check(Book::default(), &[], 1, None);
+    }
+
+    #[test]
+    fn groups_are_followed_from_report_to_report() {
+        let mut seen = Seen::default();
+        for (at, states) in [(0, "1B"), (5, "4B"), (9, "NB"), (12, "BB"), (14, "B1")] {
+            seen.report(UtcMillis(at), states);
+        }
+        let group = |index: usize| seen.groups()[index];
+        assert_eq!(
+            (group(0).aspect, group(0).since, group(0).green_ended),
+            (Aspect::Red, UtcMillis(12), Some(UtcMillis(9)))
+        );
+        assert_eq!((group(1).aspect, group(1).since), (Aspect::Green, UtcMillis(14)));
+        assert_eq!(seen.greens().to_string(), "2");
+        seen.lose();
+        assert!(seen.greens().is_empty() && seen.groups().is_empty());
+    }
+
+    #[test]
+    fn what_a_controller_says_is_held_against_what_was_wanted() {
+        let mut now = ControllerNow { plan: Some(1), ..ControllerNow::default() };
+        let none = GroupSet::EMPTY;
+        assert!(!now.shows(&Wanted::Plan(1), &none), "its mode is not known");
+        now.learn(&ControllerNow {
+            mode: Some(Mode::Normal),
+            plan_forced: Some(true),
+            ..ControllerNow::default()
+        });
+        assert!(now.shows(&Wanted::Plan(1), &none) && !now.shows(&Wanted::Plan(2), &none));
+        assert!(!now.shows(&Wanted::OwnPlan, &none) && !now.shows(&Wanted::Flash, &none));
+        now.learn(&ControllerNow { mode: Some(Mode::Dark), ..ControllerNow::default() });
+        assert!(now.shows(&Wanted::Dark, &none) && !now.shows(&Wanted::Plan(1), &none));
+        let one: GroupSet = [1].into_iter().collect();
+        assert!(now.shows(&Wanted::Groups(one), &one) && !now.shows(&Wanted::Groups(one), &none));
+    }
+}

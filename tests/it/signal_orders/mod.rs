@@ -1,0 +1,9 @@
+//! Orders for a junction end to end: hall, zenoh, pole, RSMP over TCP to a controller, and what it shows read back.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod hall;
+mod latency;
+mod pole;
+mod street;
+mod tls;
