@@ -50,6 +50,7 @@ pub(super) async fn serve(shared: &Shared, stream: TcpStream, peer: SocketAddr) 
     shared.counters.opened();
     let mut device = Device::new(shared, Source::Live, peer);
     let end = device.talk(stream).await;
+    device.keep_rest().await;
     shared.counters.closed();
     let name = device.session.device.as_deref().unwrap_or("unknown");
     match end {
@@ -70,6 +71,12 @@ pub(super) async fn serve(shared: &Shared, stream: TcpStream, peer: SocketAddr) 
         }
     }
 }
+
+/// What is in hand when the server stops is waited for so long, at most twice: within the 2.2 s that the agent gives its
+/// workers to end.
+pub(super) const DRAIN: Duration = Duration::from_secs(1);
+/// What a device that has gone reported last is waited for so long: its turn among ten thousand, and room on the disk.
+const KEPT_BEHIND: Duration = Duration::from_secs(40);
 
 /// Gives the answer when the fixes are kept.
 pub(super) type Keeping = Pin<Box<dyn Future<Output = Result<Vec<u8>, End>> + Send>>;
@@ -158,6 +165,21 @@ impl<'a> Device<'a> {
             }
             if buffer.len() > limits.buffered_bytes {
                 return End::TooLong(buffer.len());
+            }
+        }
+    }
+
+    /// The device has gone: what it sent and does not send again is kept all the same.
+    async fn keep_rest(&mut self) {
+        let Some(keeping) = self.keeping.take() else { return };
+        let device = self.session.device.as_deref().unwrap_or("unknown");
+        match timeout(KEPT_BEHIND, unless_stopped(self.shared, keeping)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(end)) => {
+                tracing::warn!(peer = %self.peer, device, "its last positions are not kept: {end}")
+            }
+            Err(_) => {
+                tracing::warn!(peer = %self.peer, device, "its last positions are not kept: no room in time")
             }
         }
     }
@@ -313,11 +335,16 @@ async fn keep(
     Ok(reply)
 }
 
+/// When the server stops, [`DRAIN`] longer: not every device sends again what is not answered.
 async fn unless_stopped(shared: &Shared, keeping: Keeping) -> Result<Vec<u8>, End> {
+    let stopped = async {
+        shared.stop.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
     tokio::select! {
         biased;
         kept = keeping => kept,
-        () = shared.stop.cancelled() => Err(End::Stopped),
+        () = stopped => Err(End::Stopped),
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
 
 use super::Shared;
-use super::connection::Device;
+use super::connection::{DRAIN, Device};
 use crate::protocols::{Protocol, Session, Source};
 
 /// Longest datagram that a tracker sends, with room; the rest of a longer one is cut off.
@@ -35,7 +35,7 @@ pub(super) async fn serve(shared: Shared, socket: UdpSocket) {
     loop {
         let received = tokio::select! {
             biased;
-            () = shared.stop.cancelled() => return,
+            () = shared.stop.cancelled() => break,
             Some(_) = keeping.join_next() => continue,
             received = socket.recv_from(&mut datagram), if keeping.len() < KEEPING => received,
         };
@@ -69,6 +69,14 @@ pub(super) async fn serve(shared: Shared, socket: UdpSocket) {
         }
         let Device { session, protocol, began, .. } = device;
         known.insert(peer, Known { session, protocol, began, last: now });
+    }
+    let rest = async { while keeping.join_next().await.is_some() {} };
+    if tokio::time::timeout(DRAIN, rest).await.is_err() {
+        tracing::warn!(
+            protocol = shared.name(),
+            "the last positions of {} datagrams are not kept",
+            keeping.len()
+        );
     }
 }
 
