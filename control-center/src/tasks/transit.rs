@@ -7,6 +7,7 @@ use anyhow::Context;
 
 use control_center_store::{BusEventFilter, BusNews};
 use models_domain::DurationMs;
+use models_domain::transit::Fix;
 use models_domain::transit::pace::Learner;
 
 use crate::hall::Hall;
@@ -20,6 +21,7 @@ const DAY: DurationMs = DurationMs(24 * 3_600_000);
 const LEARNED_DAYS: i64 = 28;
 const LEARNED_MAX: u32 = 2_000_000;
 const PAGE: u32 = 20_000;
+const PART: usize = WAITING / 2;
 /// News of so many buses wait while the store does not take them; with more, the day is made anew from its fixes.
 const UNKEPT_MAX: usize = 20_000;
 
@@ -70,10 +72,22 @@ async fn reload(hall: &Arc<Hall>) -> anyhow::Result<()> {
     }
     let open = BusEventFilter { open: true, span: Some((begin, now)), ..BusEventFilter::default() };
     hall.transit.resume(hall.store.bus_events(&open, PAGE).await?);
-    let mut fixes = hall.store.fixes_since(begin).await?.into_iter().peekable();
-    // In parts: no more may wait, and no new one that comes meanwhile may be left out for them.
+    // What is found replaces what was kept of a bus's day: each bus's fixes are all read.
+    let mut fixes = Vec::new();
+    for vehicle in hall.store.vehicles().await? {
+        fixes.append(&mut hall.store.fixes_since(&vehicle, begin).await?);
+        if fixes.len() >= PART {
+            follow(hall, std::mem::take(&mut fixes)).await?;
+        }
+    }
+    follow(hall, fixes).await
+}
+
+/// In parts: no more may wait, and no new one that comes meanwhile may be left out for them.
+async fn follow(hall: &Arc<Hall>, fixes: Vec<Fix>) -> anyhow::Result<()> {
+    let mut fixes = fixes.into_iter().peekable();
     while fixes.peek().is_some() {
-        hall.transit.offer(fixes.by_ref().take(WAITING / 2));
+        hall.transit.offer(fixes.by_ref().take(PART));
         let news = work(hall, |hall| hall.transit.look(hall.clock.now())).await?;
         hall.store.keep_bus_news(&news).await?;
     }

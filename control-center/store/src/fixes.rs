@@ -2,16 +2,13 @@
 
 use models_domain::geo::LatLon;
 use models_domain::transit::{Fix, Told};
-use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis};
+use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis, VehicleId};
 
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use crate::errs::StoreError;
 use crate::open::Store;
-
-/// More are not read back: a day of a thousand buses, one fix every thirty seconds.
-const FIXES_MAX: i64 = 3_000_000;
 
 /// A report as it lies in the store, believed or not.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,17 +38,17 @@ impl Store {
         Ok(rows.into_iter().map(fix).collect())
     }
 
-    /// Believed fixes since a moment, by fix time.
+    /// All believed fixes of one vehicle since a moment, by fix time. Whoever makes its day anew needs every one of them.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn fixes_since(&self, since: UtcMillis) -> Result<Vec<Fix>, StoreError> {
+    pub async fn fixes_since(&self, vehicle: &VehicleId, since: UtcMillis) -> Result<Vec<Fix>, StoreError> {
         let rows = sqlx::query(
             "SELECT at_ms, vehicle, received_ms, lat, lon, speed_mps, course_deg, altitude_m, valid, protocol, doors_open, \
-             engine_on, sos, driver FROM fix WHERE at_ms >= ? AND rejected IS NULL ORDER BY at_ms LIMIT ?",
+             engine_on, sos, driver FROM fix WHERE vehicle = ? AND at_ms >= ? AND rejected IS NULL ORDER BY at_ms",
         )
+        .bind(vehicle.as_str())
         .bind(since.0)
-        .bind(FIXES_MAX)
         .fetch_all(self.readers())
         .await;
         let fixes = rows.and_then(|rows| rows.iter().filter_map(|row| fix(row).transpose()).collect());
