@@ -39,6 +39,16 @@ pub struct PositionRow {
 type Last = (String, Option<i64>, Option<i64>, Option<String>, Option<i64>);
 type Position = (String, i64, i64, f64, f64, f64, Option<f64>, String, Option<String>);
 
+/// From name to name by the index: the table itself may have a hundred million rows.
+pub(crate) const LAST_REPORTS: &str = "WITH RECURSIVE known (id) AS (SELECT min(vehicle) FROM fix UNION ALL \
+    SELECT (SELECT min(vehicle) FROM fix WHERE vehicle > known.id) FROM known WHERE known.id IS NOT NULL) \
+    SELECT k.id, f.at_ms, f.received_ms, f.protocol, (SELECT min(off) FROM (SELECT received_ms - at_ms AS off \
+    FROM fix WHERE vehicle = k.id ORDER BY at_ms DESC LIMIT 20)) FROM known k LEFT JOIN fix f ON f.event = \
+    (SELECT event FROM fix WHERE vehicle = k.id AND rejected IS NULL ORDER BY at_ms DESC LIMIT 1) \
+    WHERE k.id IS NOT NULL";
+pub(crate) const REPORTS: &str = "SELECT vehicle, rejected, count(*) FROM fix INDEXED BY fix_reporting \
+    WHERE received_ms >= ? GROUP BY vehicle, rejected";
+
 impl Store {
     /// Every tracker that ever reported, with its reports since a moment.
     ///
@@ -46,25 +56,10 @@ impl Store {
     /// [`StoreError`].
     pub async fn trackers(&self, since: UtcMillis) -> Result<Vec<TrackerRow>, StoreError> {
         let failed = self.failed("reading how trackers report");
-        // From name to name by the index: the table itself may have a hundred million rows.
-        let last: Vec<Last> = sqlx::query_as(
-            "WITH RECURSIVE known (id) AS (SELECT min(vehicle) FROM fix UNION ALL \
-             SELECT (SELECT min(vehicle) FROM fix WHERE vehicle > known.id) FROM known WHERE known.id IS NOT NULL) \
-             SELECT k.id, f.at_ms, f.received_ms, f.protocol, (SELECT min(off) FROM (SELECT received_ms - at_ms AS off \
-             FROM fix WHERE vehicle = k.id ORDER BY at_ms DESC LIMIT 20)) FROM known k LEFT JOIN fix f ON f.event = \
-             (SELECT event FROM fix WHERE vehicle = k.id AND rejected IS NULL ORDER BY at_ms DESC LIMIT 1) \
-             WHERE k.id IS NOT NULL",
-        )
-        .fetch_all(self.readers())
-        .await
-        .map_err(&failed)?;
-        let counts: Vec<(String, Option<String>, i64)> = sqlx::query_as(
-            "SELECT vehicle, rejected, count(*) FROM fix WHERE received_ms >= ? GROUP BY vehicle, rejected",
-        )
-        .bind(since.0)
-        .fetch_all(self.readers())
-        .await
-        .map_err(&failed)?;
+        let last: Vec<Last> =
+            sqlx::query_as(LAST_REPORTS).fetch_all(self.readers()).await.map_err(&failed)?;
+        let counts: Vec<(String, Option<String>, i64)> =
+            sqlx::query_as(REPORTS).bind(since.0).fetch_all(self.readers()).await.map_err(&failed)?;
         let mut rows: BTreeMap<String, TrackerRow> = BTreeMap::new();
         for (vehicle, at, received, protocol, off) in last {
             let reporting = Reporting {

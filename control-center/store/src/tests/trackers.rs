@@ -5,7 +5,10 @@ use models_domain::geo::LatLon;
 use models_domain::transit::Fix;
 use models_domain::{EventBody, MetersPerSecond, UtcMillis};
 
+use sqlx::Row;
+
 use super::{commit, new, open};
+use crate::trackers::{LAST_REPORTS, REPORTS};
 use crate::{NewEvent, Span};
 
 fn fix(seq: u64, vehicle: &str, at: i64, lat: f64) -> NewEvent {
@@ -48,8 +51,35 @@ async fn trackers_are_counted_and_positions_read() {
     let rows = store.positions(&"bus-1".parse().unwrap(), span, 9).await.unwrap();
     let rejected: Vec<_> = rows.iter().map(|r| r.rejected.as_deref()).collect();
     assert_eq!(rejected, [None, Some("null_island")]);
+    let bus = "bus-1".parse().unwrap();
+    let day_of_bus = store.fixes_since(&bus, UtcMillis(day)).await.unwrap();
+    let moments: Vec<_> = day_of_bus.iter().map(|f| f.at.0 - day).collect();
+    assert_eq!(moments, [0, 20_000], "what is not believed is left out");
+    assert_eq!(store.fixes_since(&bus, UtcMillis(day + 1)).await.unwrap().len(), 1);
     let by_vehicle =
         store.rejected_by_vehicle(Span { from: UtcMillis(0), to: UtcMillis(day * 2) }).await.unwrap();
     assert_eq!(by_vehicle.into_iter().collect::<Vec<_>>(), [("bus-1".to_owned(), 1)]);
+    store.close().await;
+}
+
+/// The steps in which SQLite answers, such as `SEARCH fix USING COVERING INDEX ...`.
+async fn plan(store: &crate::Store, sql: &str) -> Vec<String> {
+    let mut explain = sqlx::QueryBuilder::<sqlx::Sqlite>::new("EXPLAIN QUERY PLAN ");
+    let rows = explain.push(sql).build().fetch_all(store.readers()).await.unwrap();
+    rows.iter().map(|row| row.get("detail")).collect()
+}
+
+#[tokio::test]
+async fn no_question_about_trackers_reads_the_whole_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    for (sql, index) in [(LAST_REPORTS, "fix_believed"), (REPORTS, "fix_reporting")] {
+        let plan = plan(&store, sql).await;
+        assert!(
+            !plan.iter().any(|step| step.starts_with("SCAN fix") || step.starts_with("SCAN f ")),
+            "{plan:#?}"
+        );
+        assert!(plan.iter().any(|step| step.starts_with("SEARCH fix") && step.contains(index)), "{plan:#?}");
+    }
     store.close().await;
 }
