@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use control_center_store::TrackerOrderRow;
-use models_domain::GatewayId;
-use models_domain::order::Progress;
+use models_domain::order::{Given, Progress};
+use models_domain::{DurationMs, GatewayId};
 use models_wire::convert::tracker_order::{given_from_wire, given_to_wire};
 use models_wire::keys::{Key, What};
 use models_wire::v1;
@@ -17,8 +17,10 @@ use crate::hall::Hall;
 
 const LOOK: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Orders looked at in one round.
+/// Orders of one gateway that are looked at in one round.
 const ORDERS: u32 = 1_000;
+/// A gateway that has an order and tells nothing of it for so long after its time is gone for good.
+const GONE: DurationMs = DurationMs(24 * 3_600_000);
 
 pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
     loop {
@@ -37,14 +39,12 @@ async fn ask(hall: &Hall, gateway: &GatewayId, rows: Vec<TrackerOrderRow>) -> an
     let asked = v1::TrackerOrders { orders: rows.iter().map(|row| given_to_wire(&row.given)).collect() };
     let key = Key::new(gateway, What::TrackerOrders).to_string();
     let answers = hall.bus.ask(&key, asked.encode_to_vec(), PATIENCE).await?;
-    let mut told = BTreeMap::new();
-    if let Some(answer) = answers.first() {
-        let answer = v1::TrackerOrders::decode(&answer.payload[..]).context("reading the answer")?;
-        for order in answer.orders {
-            let given = given_from_wire(order).context("reading the answer")?;
-            told.insert(given.id, given);
-        }
-    }
+    let told = answers.first().map_or_else(|| Ok(BTreeMap::new()), |answer| told(&answer.payload));
+    // One gateway's nonsense holds up no other's orders.
+    let mut told = told.unwrap_or_else(|err| {
+        tracing::warn!(%gateway, "orders for trackers: {err:#}; is that gateway of another build?");
+        BTreeMap::new()
+    });
     let now = hall.clock.now();
     for row in rows {
         let mut given = row.given.clone();
@@ -52,6 +52,7 @@ async fn ask(hall: &Hall, gateway: &GatewayId, rows: Vec<TrackerOrderRow>) -> an
             Some(far) => given.progress = far.progress,
             // The gateway is away, and has never heard of it: nobody will send it any more.
             None if !row.taken && given.expires <= now => given.progress = Progress::Expired,
+            None if given.expires + GONE <= now => given.progress = Progress::Expired,
             None => continue,
         }
         if given.progress != row.given.progress || !row.taken {
@@ -60,4 +61,11 @@ async fn ask(hall: &Hall, gateway: &GatewayId, rows: Vec<TrackerOrderRow>) -> an
         }
     }
     Ok(())
+}
+
+/// By its id, what a gateway tells of each order.
+fn told(answer: &[u8]) -> anyhow::Result<BTreeMap<u64, Given>> {
+    let answer = v1::TrackerOrders::decode(answer).context("reading the answer")?;
+    let order = |order| given_from_wire(order).map(|given| (given.id, given));
+    answer.orders.into_iter().map(order).collect::<Result<_, _>>().context("reading the answer")
 }

@@ -20,8 +20,8 @@ pub struct TrackerOrderRow {
     pub taken: bool,
 }
 
-const OPEN: &str =
-    "SELECT * FROM tracker_order WHERE progress IN ('waiting', 'sent') ORDER BY given_ms LIMIT ?";
+const OPEN: &str = "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY gateway ORDER BY given_ms, id) AS nth \
+    FROM tracker_order WHERE progress IN ('waiting', 'sent')) WHERE nth <= ? ORDER BY given_ms";
 const SINCE: &str = "SELECT * FROM tracker_order WHERE given_ms >= ?2 ORDER BY given_ms DESC LIMIT ?1";
 
 impl Store {
@@ -64,7 +64,7 @@ impl Store {
         Ok(())
     }
 
-    /// Orders that are not over, oldest first, at most `count`.
+    /// Orders that are not over, oldest first, at most `count` of each gateway: none stands in another's way.
     ///
     /// # Errors
     /// [`StoreError`].

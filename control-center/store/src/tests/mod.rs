@@ -7,6 +7,7 @@ mod minutes;
 mod reading;
 mod retention;
 mod signal_orders;
+mod tracker_orders;
 mod trackers;
 mod verdicts;
 
