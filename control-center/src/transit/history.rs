@@ -1,5 +1,6 @@
 //! History as a table of typed values, written in parts as CSV or as Parquet.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -111,9 +112,17 @@ impl Encoder {
     }
 }
 
+/// A cell of a CSV file that no spreadsheet takes for a formula: names come from trackers and from others' timetables.
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        return Cow::Owned(format!("'{text}"));
+    }
+    Cow::Borrowed(text)
+}
+
 fn word(value: &Value, zone: &Zone) -> String {
     match value {
-        Value::Text(text) => text.clone(),
+        Value::Text(text) => harmless(text).into_owned(),
         Value::Count(n) => n.to_string(),
         Value::Number(n) => n.to_string(),
         Value::Moment(at) => zone.iso(*at),
@@ -184,6 +193,17 @@ mod tests {
                     \"xe \"\"1\"\"\",1,,1970-01-01T00:00:01+00:00\n\"xe \"\"2\"\"\",2,1,1970-01-01T00:00:03+00:00\n";
         assert_eq!(String::from_utf8(text).unwrap(), want);
         assert_eq!(file(Encoder::csv(COLUMNS, Zone::UTC), &[]), b"bus,calls,late_s,at\n");
+    }
+
+    #[test]
+    fn no_cell_of_a_csv_file_is_a_formula() {
+        let row = vec![Value::Text("=1+1".into()), Value::Count(-3), Value::Number(-0.5), Value::Missing];
+        let text = file(Encoder::csv(COLUMNS, Zone::UTC), &[vec![row]]);
+        assert_eq!(String::from_utf8(text).unwrap(), "bus,calls,late_s,at\n'=1+1,-3,-0.5,\n");
+        for text in ["+1", "-1", "@x", "\tx", "\rx"] {
+            assert_eq!(harmless(text), format!("'{text}"));
+        }
+        assert_eq!((harmless("29-B 1=2"), harmless("")), ("29-B 1=2".into(), "".into()));
     }
 
     #[test]

@@ -1,18 +1,22 @@
 //! A report as rows of a table: for CSV with names that programs read, for a workbook with words that people read.
 
+use std::borrow::Cow;
+
 use anyhow::Context;
 use models_wire::v1::{GetTransitReportResponse, RouteDay};
 use rust_xlsxwriter::{Format, Workbook, Worksheet};
 use serde::Serialize;
 
+use super::history::harmless;
+
 /// A row of the CSV file; `route` is empty in an operator's.
 #[derive(Debug, Serialize)]
 pub struct Line<'a> {
-    service_day: &'a str,
-    feed: &'a str,
-    operator: &'a str,
-    route: &'a str,
-    route_short_name: &'a str,
+    service_day: Cow<'a, str>,
+    feed: Cow<'a, str>,
+    operator: Cow<'a, str>,
+    route: Cow<'a, str>,
+    route_short_name: Cow<'a, str>,
     runs_scheduled: u32,
     runs_whole: u32,
     runs_partial: u32,
@@ -38,11 +42,11 @@ impl<'a> Line<'a> {
     pub fn of(r: &'a RouteDay) -> Self {
         let rounded = |v: f64, digits: i32| (v * 10_f64.powi(digits)).round() / 10_f64.powi(digits);
         Self {
-            service_day: &r.day,
-            feed: &r.feed,
-            operator: &r.operator,
-            route: &r.route,
-            route_short_name: &r.short_name,
+            service_day: harmless(&r.day),
+            feed: harmless(&r.feed),
+            operator: harmless(&r.operator),
+            route: harmless(&r.route),
+            route_short_name: harmless(&r.short_name),
             runs_scheduled: r.runs_scheduled,
             runs_whole: r.runs_whole,
             runs_partial: r.runs_partial,
