@@ -93,10 +93,15 @@ impl EventKeeper {
     pub fn next_message(&self) -> Result<Option<Vec<u8>>, SpoolError> {
         let now = self.clock.elapsed();
         let mut lanes = self.held();
-        match (lanes.live.next_message(now)?, &mut lanes.late) {
-            (Some(message), _) => Ok(Some(message)),
-            (None, Some(late)) => late.next_message(now),
-            (None, None) => Ok(None),
+        let Lanes { live, late } = &mut *lanes;
+        match (live.next_message(now), late) {
+            (Ok(None), Some(late)) => late.next_message(now),
+            // What cannot be read there does not stop what can be read here.
+            (Err(err), Some(late)) => match late.next_message(now) {
+                Ok(Some(message)) => Ok(Some(message)),
+                Ok(None) | Err(_) => Err(err),
+            },
+            (told, _) => told,
         }
     }
 

@@ -112,6 +112,25 @@ fn what_is_late_goes_after_what_is_live_and_has_boots_of_its_own() {
 }
 
 #[test]
+fn a_live_segment_that_cannot_be_read_does_not_stop_what_is_late() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(FakeClock::at(UtcMillis(100)));
+    let first = two_lanes(dir.path(), &clock);
+    keep_in(&first, Lane::Live, 2);
+    keep_in(&first, Lane::Late, 1);
+    drop(first);
+
+    let second = two_lanes(dir.path(), &clock);
+    let files = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().path());
+    let segments: Vec<_> = files.filter(|f| f.extension().is_some_and(|e| e == "seg")).collect();
+    assert_eq!(segments.len(), 1);
+    std::fs::remove_file(&segments[0]).unwrap();
+    assert_eq!(next(&second), Some((101, 1, vec![1])));
+    let err = second.next_message().unwrap_err().to_string();
+    assert!(err.contains(&segments[0].display().to_string()), "{err}");
+}
+
+#[test]
 fn a_full_late_lane_leaves_room_for_live_facts() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(FakeClock::at(UtcMillis(100)));
