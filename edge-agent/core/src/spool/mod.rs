@@ -162,7 +162,7 @@ impl Spool {
     /// first.
     ///
     /// # Errors
-    /// [`NotKept`] naming the path and what to do; nothing has changed then.
+    /// [`NotKept`] naming the path and what to do; nothing is kept then. Numbers are spent only if remains cannot be cut off.
     pub fn append(&mut self, payloads: Vec<Vec<u8>>) -> Result<u64, NotKept> {
         let first = self.next_seq;
         let mut records = Vec::with_capacity(payloads.iter().map(|p| segment::HEAD + p.len()).sum());
@@ -186,7 +186,12 @@ impl Spool {
         let active = self.writable(first)?;
         if let Err(err) = (&*active.file).write_all(&records) {
             active.spoilt = active.file.set_len(active.segment.bytes).is_err();
-            return Err(refused("writing to", &active.segment.path, &err));
+            let refused = refused("writing to", &active.segment.path, &err);
+            if active.spoilt {
+                // Some of them may be on disk: their numbers never name anything else.
+                self.next_seq = first + payloads.len() as u64;
+            }
+            return Err(refused);
         }
         let next = first + payloads.len() as u64;
         active.segment.last = next - 1;
@@ -291,8 +296,10 @@ impl Spool {
         if self.active.as_ref().is_some_and(full)
             && let Some(done) = self.active.take()
         {
-            // One that never took an event is created anew under the same name.
-            if !done.payloads.is_empty() {
+            if done.payloads.is_empty() {
+                // Nothing in it was acknowledged.
+                remove(&done.segment.path);
+            } else {
                 self.dirty.push(done.file);
                 self.closed.push_back(done.segment);
             }

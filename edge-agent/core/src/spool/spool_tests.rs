@@ -128,6 +128,22 @@ fn a_disk_that_refuses_is_named_and_no_number_is_spent() {
 }
 
 #[test]
+fn numbers_that_may_be_on_disk_are_not_given_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open(dir.path());
+    fill(&mut spool, 2);
+    // A file that is open for reading only: it can neither be written nor cut.
+    let path = segment_files(dir.path()).remove(0);
+    spool.active.as_mut().unwrap().file = Arc::new(File::open(path).unwrap());
+    assert!(spool.append(vec![payload(3), payload(4)]).is_err());
+    assert_eq!(spool.append(vec![payload(5)]), Ok(5));
+    let want = [Run { boot: 1_000, first: 1, last: 2 }, Run { boot: 1_000, first: 5, last: 5 }];
+    assert_eq!(read_all(&mut spool, &want).len(), 3);
+    drop(spool);
+    assert_eq!(open(dir.path()).1.runs, want);
+}
+
+#[test]
 fn damage_costs_the_record_it_hit_and_is_counted() {
     let dir = tempfile::tempdir().unwrap();
     let (mut spool, _) = open(dir.path());
