@@ -273,36 +273,6 @@ async fn datagrams() {
     running.end().await;
 }
 
-/// A GT06 position is never answered, so the tracker does not send it again.
-#[tokio::test]
-async fn what_waits_is_kept_when_the_device_has_gone() {
-    let running = start(Limits::default()).await;
-    running.recorder.slow_ms.store(300, Ordering::Relaxed);
-    let stored = [unhex(LOGIN), unhex(POSITION)].concat();
-    let mut stream = running.connect(0).await;
-    stream.write_all(&stored).await.expect("written");
-    answer(&mut stream, 10).await;
-    stream.shutdown().await.expect("an open connection");
-    assert_eq!(kept(&running, 1).await.len(), 1);
-    running.end().await;
-}
-
-#[tokio::test]
-async fn what_waits_is_kept_when_the_server_stops() {
-    let running = start(Limits::default()).await;
-    running.recorder.slow_ms.store(300, Ordering::Relaxed);
-    let stored = [unhex(LOGIN), unhex(POSITION)].concat();
-    let mut stream = running.connect(0).await;
-    stream.write_all(&stored).await.expect("written");
-    answer(&mut stream, 10).await;
-    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
-    socket.send_to(&stored, running.addresses[2]).await.expect("sent");
-    socket.recv(&mut [0; 64]).await.expect("an answer to the login");
-    let recorder = running.recorder.clone();
-    running.end().await;
-    assert_eq!(recorder.fixes.lock().expect("no panic while held").len(), 2);
-}
-
 #[tokio::test]
 async fn listeners_that_cannot_be_opened_say_why() {
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");

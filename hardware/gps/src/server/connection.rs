@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use hardware_ports::sink::{GpsReport, NotKept, Sink};
-use models_domain::UtcMillis;
+use models_domain::{DurationMs, UtcMillis};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -77,6 +77,9 @@ pub(super) async fn serve(shared: &Shared, stream: TcpStream, peer: SocketAddr) 
 pub(super) const DRAIN: Duration = Duration::from_secs(1);
 /// What a device that has gone reported last is waited for so long: its turn among ten thousand, and room on the disk.
 const KEPT_BEHIND: Duration = Duration::from_secs(40);
+
+/// An order in a datagram is sent again when it was not answered for so long.
+const UNANSWERED: DurationMs = DurationMs(60_000);
 
 /// Gives the answer when the fixes are kept.
 pub(super) type Keeping = Pin<Box<dyn Future<Output = Result<Vec<u8>, End>> + Send>>;
@@ -292,7 +295,13 @@ impl<'a> Device<'a> {
     fn due_orders(&self) -> Vec<u8> {
         let (Some(device), Some(protocol)) = (&self.session.device, self.protocol) else { return Vec::new() };
         let mut bytes = Vec::new();
-        for (tag, order) in self.shared.orders.due(device, self.began, self.shared.clock.now()) {
+        let now = self.shared.clock.now();
+        let sent_before = match self.session.source {
+            // A datagram may be lost, and no new connection tells so.
+            Source::Datagram => self.began.max(now - UNANSWERED),
+            Source::Live | Source::Recording => self.began,
+        };
+        for (tag, order) in self.shared.orders.due(device, sent_before, now) {
             let encoded = match protocol.encode {
                 Some(encode) => encode(&self.session, &order, tag),
                 None => Err(format!("{}: nothing can be asked in this protocol", protocol.name)),

@@ -18,7 +18,7 @@ pub const PER_DEVICE: usize = 16;
 pub const OPEN: usize = 16_384;
 /// Orders that are over and can still be read, of all devices; the oldest is forgotten first.
 pub const REMEMBERED: usize = 1024;
-/// So often an order is sent, at different connections, before it is given up.
+/// So often an order is sent, at different connections or after silence, before it is given up.
 const ATTEMPTS: u8 = 3;
 
 /// Shared by all connections.
@@ -68,16 +68,16 @@ impl Orders {
         self.changed.subscribe()
     }
 
-    /// What the device is to be sent now, in order. `connection_began` is when this connection did: what was sent before it is
-    /// sent again.
-    pub(super) fn due(&self, device: &str, connection_began: UtcMillis, now: UtcMillis) -> Vec<(u16, Order)> {
+    /// What the device is to be sent now, in order. What was sent before `sent_before` is sent again: that is when this connection
+    /// began, or where there is none, when an answer should long have come.
+    pub(super) fn due(&self, device: &str, sent_before: UtcMillis, now: UtcMillis) -> Vec<(u16, Order)> {
         let Some(vehicle) = self.asked(device) else { return Vec::new() };
         self.with(|inner| {
             let mut due = Vec::new();
             for entry in inner.open_by_vehicle.get_mut(&vehicle).into_iter().flatten() {
                 let times = match entry.given.progress {
                     Progress::Waiting => 0,
-                    Progress::Sent { at, times } if at < connection_began => times,
+                    Progress::Sent { at, times } if at < sent_before => times,
                     Progress::Sent { .. }
                     | Progress::Answered { .. }
                     | Progress::Expired
