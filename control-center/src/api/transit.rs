@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status};
 use super::internal;
 use crate::auth::guard;
 use crate::hall::Hall;
-use crate::transit::{reports, space_time};
+use crate::transit::{BUSY, reports, space_time};
 
 /// Passings of one line and day, or of one bus.
 const PASSINGS_MAX: u32 = 200_000;
@@ -129,6 +129,8 @@ impl TransitService for Transit {
         let asked = request.into_inner();
         let asked =
             reports::Asked::read(&asked.from, &asked.to, &asked.feed).map_err(Status::invalid_argument)?;
+        let turn = self.hall.transit.turn().await;
+        let _turn = turn.ok_or_else(|| Status::resource_exhausted(BUSY))?;
         reports::report(&self.hall, &asked).await.map(Response::new).map_err(internal)
     }
 

@@ -1,6 +1,7 @@
 //! Reports and history as files, for whoever is signed in; each download is written down before it begins.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use axum::body::{Body, Bytes};
@@ -28,10 +29,10 @@ const CSV: &str = "text/csv; charset=utf-8";
 const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 const PARQUET: &str = "application/vnd.apache.parquet";
 const PAGE: u32 = 20_000;
-/// Reports of one vehicle and at most 31 days: one each second of a day, or one each half minute of a month.
-const POSITIONS_MAX: u32 = 100_000;
 /// Parts of a file that wait for a slow reader.
 const PARTS: usize = 4;
+/// A reader that takes nothing for so long makes room for others.
+const READER: Duration = Duration::from_secs(60);
 const DAY: DurationMs = DurationMs(24 * 3_600_000);
 
 pub fn router(hall: &Arc<Hall>) -> Router {
@@ -128,6 +129,9 @@ async fn answer(
     let Some(zone) = zones.values().next().cloned() else {
         return Ok(refuse(StatusCode::NOT_FOUND, "there is no timetable yet"));
     };
+    let Some(turn) = hall.transit.turn().await else {
+        return Ok(refuse(StatusCode::TOO_MANY_REQUESTS, super::BUSY));
+    };
     let days = asked.name(zone.date(hall.clock.now() - super::DAY_BEGINS));
     let mut what = format!("file={name} days={days}");
     if let Some(feed) = &asked.feed {
@@ -152,7 +156,9 @@ async fn answer(
             let (to, parts) = tokio::sync::mpsc::channel(PARTS);
             let (hall, asked) = (hall.clone(), asked.clone());
             tokio::spawn(async move {
-                if let Err(err) = history(&hall, &asked, vehicle, &zone, (of, format), &to).await {
+                let done = history(&hall, &asked, vehicle, &zone, (of, format), &to).await;
+                drop(turn);
+                if let Err(err) = done {
                     tracing::error!("making a file of history: {err:#}");
                     // The reader sees that its file is not whole.
                     drop(to.send(Err(std::io::Error::other("the hall could not read on"))).await);
@@ -280,7 +286,7 @@ async fn history(
                         && vehicle.as_ref().is_none_or(|v| p.vehicle == *v)
                 };
                 let rows: Vec<_> = page.iter().filter(wanted).map(passing).collect();
-                if to.send(Ok(encoder.part(&rows)?)).await.is_err() {
+                if !give(to, encoder.part(&rows)?).await? {
                     return Ok(());
                 }
                 place = next;
@@ -292,17 +298,24 @@ async fn history(
                 None => hall.store.vehicles().await?,
             };
             for vehicle in vehicles {
-                let rows = hall.store.positions(&vehicle, span, POSITIONS_MAX).await?;
-                let all = rows.len() < POSITIONS_MAX as usize;
-                anyhow::ensure!(all, "{vehicle} reported too often; ask for fewer days");
-                let rows: Vec<_> = rows.into_iter().map(position).collect();
-                if to.send(Ok(encoder.part(&rows)?)).await.is_err() {
-                    return Ok(());
+                let mut place = (span.from, i64::MIN);
+                while let Some((page, next)) =
+                    hall.store.positions_page(&vehicle, place, span.to, PAGE).await?
+                {
+                    let rows: Vec<_> = page.into_iter().map(position).collect();
+                    if !give(to, encoder.part(&rows)?).await? {
+                        return Ok(());
+                    }
+                    place = next;
                 }
             }
         }
     }
-    // Nobody who waits any more is told of the end.
-    drop(to.send(Ok(encoder.end()?)).await);
-    Ok(())
+    give(to, encoder.end()?).await.map(drop)
+}
+
+/// Whether there is still somebody who reads.
+async fn give(to: &Parts, part: Bytes) -> anyhow::Result<bool> {
+    let given = tokio::time::timeout(READER, to.send(Ok(part))).await;
+    Ok(given.context("its reader took nothing for a minute")?.is_ok())
 }

@@ -14,6 +14,7 @@ pub mod web;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use control_center_gtfs::feeds::{Feeds, Version};
 use control_center_gtfs::{Source, Zone, read};
@@ -29,6 +30,7 @@ use models_domain::transit::vehicle::Observed;
 use models_domain::transit::{Fix, finding};
 use models_domain::{DurationMs, UtcMillis, VehicleId};
 use time::Date;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use shown::Shown;
 use supervise::Supervised;
@@ -38,12 +40,18 @@ pub const WAITING: usize = 200_000;
 /// Buses' days begin at this local hour, when hardly any runs.
 const DAY_BEGINS: DurationMs = DurationMs(3 * 3_600_000);
 
+/// So many reports and downloads are made at once: each reads millions of rows, and buses must still be followed.
+const HEAVY: usize = 2;
+const TURN: Duration = Duration::from_secs(5);
+pub const BUSY: &str = "two reports or downloads are being made already; try again when one is done";
+
 pub struct Transit {
     waiting: Mutex<VecDeque<Fix>>,
     inner: Mutex<Inner>,
     shown: Mutex<Arc<Shown>>,
     supervised: Mutex<Arc<Supervised>>,
     pub callers: Mutex<control_center_core::limits::Limits<std::net::IpAddr>>,
+    heavy: Arc<Semaphore>,
     salt: [u8; 16],
 }
 
@@ -59,13 +67,14 @@ struct Inner {
 impl Transit {
     /// `salt` makes buses' public names: they tell nothing of trackers, and change at each start.
     pub fn new(salt: [u8; 16]) -> Self {
-        let every = std::time::Duration::from_millis(500);
+        let every = Duration::from_millis(500);
         Self {
             waiting: Mutex::default(),
             inner: Mutex::default(),
             shown: Mutex::default(),
             supervised: Mutex::default(),
             callers: Mutex::new(control_center_core::limits::Limits::new(40, every, 10_000)),
+            heavy: Arc::new(Semaphore::new(HEAVY)),
             salt,
         }
     }
@@ -180,6 +189,11 @@ impl Transit {
         BusNews { events, ..BusNews::default() }
     }
 
+    /// Held while a report or a download is made; `None` when there are too many: say [`BUSY`].
+    pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        tokio::time::timeout(TURN, self.heavy.clone().acquire_owned()).await.ok()?.ok()
+    }
+
     pub fn supervised(&self) -> Arc<Supervised> {
         lock(&self.supervised).clone()
     }
@@ -291,6 +305,17 @@ mod tests {
         transit.offer((0..100).map(|n| fix(n, LatLon::new(21.03, 105.85))));
         transit.look(NOW);
         assert_eq!((kept(&transit), lock(&transit.waiting).len()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn only_so_many_reports_are_made_at_once() {
+        let transit = Transit::new([0; 16]);
+        let (first, second) = (transit.turn().await, transit.turn().await);
+        assert!(first.is_some() && second.is_some());
+        let third = tokio::time::timeout(Duration::from_millis(20), transit.turn());
+        assert!(third.await.is_err(), "it waits for its turn");
+        drop(first);
+        assert!(transit.turn().await.is_some());
     }
 
     #[test]

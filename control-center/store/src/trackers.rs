@@ -37,7 +37,7 @@ pub struct PositionRow {
 
 /// Vehicle, and of its last believed report: time, receipt, protocol; least delay of the last reports.
 type Last = (String, Option<i64>, Option<i64>, Option<String>, Option<i64>);
-type Position = (String, i64, i64, f64, f64, f64, Option<f64>, String, Option<String>);
+type Position = (String, i64, i64, f64, f64, f64, Option<f64>, String, Option<String>, i64);
 
 /// From name to name by the index: the table itself may have a hundred million rows.
 pub(crate) const LAST_REPORTS: &str = "WITH RECURSIVE known (id) AS (SELECT min(vehicle) FROM fix UNION ALL \
@@ -107,18 +107,36 @@ impl Store {
         span: Span,
         limit: u32,
     ) -> Result<Vec<PositionRow>, StoreError> {
+        let page = self.positions_page(vehicle, (span.from, i64::MIN), span.to, limit).await?;
+        Ok(page.map(|(rows, _)| rows).unwrap_or_default())
+    }
+
+    /// A page of one vehicle's reports by the device's time, after a place that the page before gave; `None` when there are no
+    /// more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn positions_page(
+        &self,
+        vehicle: &VehicleId,
+        after: (UtcMillis, i64),
+        before: UtcMillis,
+        limit: u32,
+    ) -> Result<Option<(Vec<PositionRow>, (UtcMillis, i64))>, StoreError> {
         let rows: Vec<Position> = sqlx::query_as(
-            "SELECT vehicle, at_ms, received_ms, lat, lon, speed_mps, course_deg, protocol, rejected FROM fix \
-             WHERE vehicle = ? AND at_ms >= ? AND at_ms < ? ORDER BY at_ms, event LIMIT ?",
+            "SELECT vehicle, at_ms, received_ms, lat, lon, speed_mps, course_deg, protocol, rejected, event FROM fix \
+             WHERE vehicle = ? AND (at_ms, event) > (?, ?) AND at_ms < ? ORDER BY at_ms, event LIMIT ?",
         )
         .bind(vehicle.as_str())
-        .bind(span.from.0)
-        .bind(span.to.0)
+        .bind(after.0.0)
+        .bind(after.1)
+        .bind(before.0)
         .bind(limit)
         .fetch_all(self.readers())
         .await
         .map_err(self.failed("reading positions"))?;
-        let row = |(vehicle, at, received, lat, lon, speed, course_deg, protocol, rejected): Position| {
+        let Some(next) = rows.last().map(|row| (UtcMillis(row.1), row.9)) else { return Ok(None) };
+        let row = |(vehicle, at, received, lat, lon, speed, course_deg, protocol, rejected, _): Position| {
             PositionRow {
                 vehicle,
                 at: UtcMillis(at),
@@ -130,7 +148,7 @@ impl Store {
                 rejected,
             }
         };
-        Ok(rows.into_iter().map(row).collect())
+        Ok(Some((rows.into_iter().map(row).collect(), next)))
     }
 
     /// How many reports are not believed, by vehicle, of those received within a span.

@@ -52,6 +52,14 @@ async fn trackers_are_counted_and_positions_read() {
     let rejected: Vec<_> = rows.iter().map(|r| r.rejected.as_deref()).collect();
     assert_eq!(rejected, [None, Some("null_island")]);
     let bus = "bus-1".parse().unwrap();
+    let (mut place, mut paged) = ((UtcMillis(day), i64::MIN), Vec::new());
+    while let Some((page, next)) =
+        store.positions_page(&bus, place, UtcMillis(day + 20_001), 2).await.unwrap()
+    {
+        paged.push(page.iter().map(|r| r.at.0 - day).collect::<Vec<_>>());
+        place = next;
+    }
+    assert_eq!(paged, [vec![0, 10_000], vec![20_000]]);
     let day_of_bus = store.fixes_since(&bus, UtcMillis(day)).await.unwrap();
     let moments: Vec<_> = day_of_bus.iter().map(|f| f.at.0 - day).collect();
     assert_eq!(moments, [0, 20_000], "what is not believed is left out");
