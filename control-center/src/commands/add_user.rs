@@ -35,9 +35,16 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let database = config.database();
         ensure!(database.exists(), "there is no database {}; start the hall once", database.display());
         let store = Store::open(&database).await?;
+        let known = store.password_hash(&args.user).await?.is_some();
+        ensure!(!known, "there is a user {:?} already; reset-password gives a new password", args.user);
         let password = passwords::random()?;
         let hash = passwords::hash(&password)?;
-        let added = store.add_user(&args.user, args.role.name(), &hash, SystemClock::new().now()).await?;
+        let now = SystemClock::new().now();
+        let line =
+            super::audit_line("user_added", format!("user={} role={}", args.user, args.role.name()), now);
+        // What cannot be written down is not done.
+        store.keep_audit(&line).await?;
+        let added = store.add_user(&args.user, args.role.name(), &hash, now).await?;
         ensure!(added, "there is a user {:?} already; reset-password gives a new password", args.user);
         store.close().await;
         anyhow::Ok(password)

@@ -13,6 +13,15 @@ pub mod serve;
 
 use std::io::Write;
 
+use control_center_store::AuditLine;
+use models_domain::UtcMillis;
+
+/// What whoever has a shell in the hall does with its users.
+fn audit_line(action: &str, what: String, at: UtcMillis) -> AuditLine {
+    let (user, purpose) = ("the command line".to_owned(), String::new());
+    AuditLine { at, user, action: action.to_owned(), purpose, what }
+}
+
 /// Shows a new password: on standard output, once, never in a log.
 #[allow(clippy::print_stdout, reason = "a command's answer to the person who typed it")]
 pub fn show_password(user: &str, password: &str) -> std::io::Result<()> {

@@ -35,7 +35,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let store = Store::open(&database).await?;
         ensure!(store.password_hash(&args.user).await?.is_some(), "there is no user {:?}", args.user);
         let password = passwords::random()?;
-        store.set_password_hash(&args.user, &passwords::hash(&password)?, SystemClock::new().now()).await?;
+        let now = SystemClock::new().now();
+        let line = super::audit_line("password_reset", format!("user={}", args.user), now);
+        // What cannot be written down is not done.
+        store.keep_audit(&line).await?;
+        store.set_password_hash(&args.user, &passwords::hash(&password)?, now).await?;
         store.close().await;
         anyhow::Ok(password)
     })?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use control_center_store::{SENT, WAITING};
+use control_center_store::{APPROVE_WITHIN, SENT, WAITING};
 use hardware_ports::bus::Delivery;
 use models_domain::{DurationMs, GatewayId};
 use models_wire::keys::{Key, What};
@@ -15,8 +15,6 @@ use crate::hall::Hall;
 
 /// A pole ends an order of which it heard nothing for ten seconds.
 const EVERY: Duration = Duration::from_secs(2);
-/// An order for which nobody was found to approve it: the street is another one by now.
-const APPROVE_WITHIN: DurationMs = DurationMs(5 * 60_000);
 /// The hall was killed before it heard the pole's answer.
 const ANSWER_WITHIN: DurationMs = DurationMs(15_000);
 const WAITING_MAX: u32 = 200;

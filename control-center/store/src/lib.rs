@@ -39,7 +39,7 @@ pub use open::Store;
 pub use people::SessionRow;
 pub use read::{EventRow, ListFilter, PageKey};
 pub use retention::Forgotten;
-pub use signal_orders::{NewOrder, OrderRow, SENT, TAKEN, WAITING};
+pub use signal_orders::{APPROVE_WITHIN, NewOrder, OrderRow, SENT, TAKEN, WAITING};
 pub use timetables::TimetableRow;
 pub use tracker_orders::TrackerOrderRow;
 pub use trackers::{PositionRow, TrackerRow};

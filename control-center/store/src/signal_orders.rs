@@ -8,7 +8,7 @@ use sqlx::{Connection, Row, SqliteConnection};
 
 use crate::audit::AuditLine;
 use crate::errs::StoreError;
-use crate::ingest::{NewEvent, picked};
+use crate::ingest::NewEvent;
 use crate::open::{BEGIN, Store};
 use crate::rows::clamp;
 
@@ -43,6 +43,9 @@ pub struct OrderRow {
 pub const WAITING: &str = "waiting";
 pub const SENT: &str = "sent";
 pub const TAKEN: &str = "taken";
+
+/// How long an order may wait for the second person.
+pub const APPROVE_WITHIN: DurationMs = DurationMs(300_000);
 
 const COLUMNS: &str = "id, gateway, junction, wish, plan, groups, hold_ms, patience_ms, purpose, asked_by, asked_ms, \
                        approved_by, number, sent_ms, ends_ms, state, detail, state_ms";
@@ -86,7 +89,8 @@ impl Store {
         Ok(id)
     }
 
-    /// An order that waits is about to be sent: its number, or `None` when it waits no more.
+    /// An order that waits is about to be sent: its number, or `None` when it waits no more, has waited for too long, or
+    /// would stop normal service on one person's word.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -102,11 +106,13 @@ impl Store {
         let number: Option<i64> = sqlx::query_scalar(
             "UPDATE signal_order SET state = 'sent', state_ms = ?1, sent_ms = ?1, ends_ms = ?1 + hold_ms, approved_by = ?2, \
              number = (SELECT max(?1, coalesce(max(number), 0) + 1) FROM signal_order) \
-             WHERE id = ?3 AND state = 'waiting' RETURNING number",
+             WHERE id = ?3 AND state = 'waiting' AND asked_ms > ?1 - ?4 \
+             AND (wish NOT IN ('flash', 'dark', 'all_red') OR (?2 IS NOT NULL AND ?2 <> asked_by)) RETURNING number",
         )
         .bind(at.0)
         .bind(approved_by)
         .bind(clamp(row.id))
+        .bind(APPROVE_WITHIN.0)
         .fetch_optional(&mut *tx)
         .await
         .map_err(&failed)?;
@@ -226,24 +232,35 @@ impl Store {
 
 /// What poles told of orders: on the row of each, and a line in the audit.
 pub(crate) async fn told(tx: &mut SqliteConnection, rows: &[(i64, &NewEvent)]) -> sqlx::Result<()> {
-    let rows =
-        picked(rows, |body| if let EventBody::SignalOrder { told, .. } = body { Some(told) } else { None });
-    for (_, event, told) in rows {
-        one_told(tx, event.at, told).await?;
+    for (_, new) in rows {
+        let Some(event) = &new.event else { continue };
+        if let EventBody::SignalOrder { junction, told } = &event.body {
+            one_told(tx, (&new.gateway, junction), event.at, told).await?;
+        }
     }
     Ok(())
 }
 
-async fn one_told(tx: &mut SqliteConnection, at: UtcMillis, told: &OrderTold) -> sqlx::Result<()> {
-    let row: Option<(i64, String, String, String)> =
-        sqlx::query_as("SELECT id, state, asked_by, purpose FROM signal_order WHERE number = ?")
-            .bind(clamp(told.number))
-            .fetch_optional(&mut *tx)
-            .await?;
+/// Only the pole that the order went to has a say in it.
+async fn one_told(
+    tx: &mut SqliteConnection,
+    (gateway, junction): (&GatewayId, &JunctionId),
+    at: UtcMillis,
+    told: &OrderTold,
+) -> sqlx::Result<()> {
+    let row: Option<(i64, String, String, String)> = sqlx::query_as(
+        "SELECT id, state, asked_by, purpose FROM signal_order WHERE number = ? AND gateway = ? AND junction = ?",
+    )
+    .bind(clamp(told.number))
+    .bind(gateway.as_str())
+    .bind(junction.as_str())
+    .fetch_optional(&mut *tx)
+    .await?;
     let Some((id, state, asked_by, purpose)) = row else { return Ok(()) };
-    // Events come in order; the hall's own word may be newer than the first of them.
+    // Events come in order; the hall's own word may be newer than the first of them. What the hall has given up does not
+    // come to life again: it does not stand by it, and the pole ends it.
     let (was, is) = (rank(&state), rank(told.step.name()));
-    if is >= was && state != told.step.name() {
+    if is > was {
         sqlx::query("UPDATE signal_order SET state = ?, detail = ?, state_ms = ? WHERE id = ?")
             .bind(told.step.name())
             .bind(&told.detail)

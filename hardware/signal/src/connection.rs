@@ -209,7 +209,8 @@ impl Connection {
             warn!(site, "refused: the address is not among the site's allow_from");
             return Err(End(format!("site {site} may not dial from {}", self.peer.ip())));
         }
-        if let Some(name) = self.certificate.as_ref().filter(|name| **name != site) {
+        if self.shared.wants_certificates && self.certificate.as_ref() != Some(&site) {
+            let name = self.certificate.as_deref().unwrap_or("nobody: it has no common name");
             warn!(site, certificate = name, "refused: the certificate is another site's");
             return Err(End(format!("site {site} showed the certificate of {name}")));
         }

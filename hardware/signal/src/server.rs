@@ -110,6 +110,8 @@ pub(crate) struct Shared {
     steering_by_junction: BTreeMap<JunctionId, Steering>,
     pub links: Links,
     pub tls: Option<TlsAcceptor>,
+    /// Each site must show a certificate made out to it.
+    pub wants_certificates: bool,
     pub sink: Arc<dyn Sink<SignalReport>>,
     pub clock: Arc<dyn Clock>,
 }
@@ -163,6 +165,7 @@ impl SignalServer {
             Some(controller) if problems.is_empty() => controller,
             Some(_) | None => return Err(ServeError::Settings(problems)),
         };
+        let wants_certificates = settings.tls.as_ref().is_some_and(|files| files.sites_ca.is_some());
         let tls = settings.tls.as_ref().map(tls::acceptor).transpose().map_err(ServeError::Tls)?;
         let listen = |source| ServeError::Listen { address: settings.address, source };
         let listener = TcpListener::bind(settings.address).await.map_err(listen)?;
@@ -184,8 +187,17 @@ impl SignalServer {
         let steering_by_junction = settings.sites.iter().filter_map(steered).collect();
         let allow_from_by_site =
             settings.sites.into_iter().map(|site| (site.site_id, site.allow_from)).collect();
-        let shared =
-            Shared { controller, session, allow_from_by_site, steering_by_junction, links, tls, sink, clock };
+        let shared = Shared {
+            controller,
+            session,
+            allow_from_by_site,
+            steering_by_junction,
+            links,
+            tls,
+            wants_certificates,
+            sink,
+            clock,
+        };
         Ok(Self { listener, address, shared: Arc::new(shared) })
     }
 

@@ -48,7 +48,7 @@ impl SignalDesk for OrderDesk {
     async fn release(&self, junction: &JunctionId, wanted: &Wanted) -> Put {
         match self.steering(junction) {
             Some((steering, translate)) => {
-                self.ask_all(junction, (translate.release)(steering, wanted)).await
+                self.take_all_back(junction, (translate.release)(steering, wanted)).await
             }
             None => not_steered(junction),
         }
@@ -68,6 +68,23 @@ fn not_steered(junction: &JunctionId) -> Put {
 }
 
 impl OrderDesk {
+    /// Asks all, whatever becomes of one of them; what was not taken back is said, and tried again by whoever asked.
+    async fn take_all_back(&self, junction: &JunctionId, asked: Result<Vec<Asked>, String>) -> Put {
+        let asked = match asked {
+            Ok(asked) => asked,
+            Err(why) => return Put::Refused(why),
+        };
+        let mut put = Put::Taken;
+        for one in asked {
+            match self.ask(junction, one).await {
+                Answer::Done | Answer::Now(_) => {}
+                Answer::Otherwise(why) | Answer::Refused(why) => put = Put::Refused(why),
+                Answer::None => return Put::Silent,
+            }
+        }
+        put
+    }
+
     /// Stops at the first that is not done. What was done before it is taken back by whoever asked.
     async fn ask_all(&self, junction: &JunctionId, asked: Result<Vec<Asked>, String>) -> Put {
         let asked = match asked {

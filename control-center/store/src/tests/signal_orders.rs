@@ -4,7 +4,7 @@ use models_domain::signal::order::{OrderTold, Step, Wanted};
 use models_domain::{DurationMs, EventBody, UtcMillis};
 
 use super::{commit, new, open};
-use crate::{NewOrder, SENT, Store, TAKEN, WAITING};
+use crate::{APPROVE_WITHIN, NewOrder, SENT, Store, TAKEN, WAITING};
 
 fn order(wanted: Wanted) -> NewOrder {
     NewOrder {
@@ -76,10 +76,28 @@ async fn numbers_grow_also_when_the_clock_does_not() {
     for (at, wanted) in [(9_000, Wanted::Plan(2)), (9_000, Wanted::Flash), (4_000, Wanted::OwnPlan)] {
         let id = store.ask_order(&order(wanted), UtcMillis(at)).await.unwrap();
         let row = store.order(id).await.unwrap().unwrap();
-        numbers.push(store.send_order(&row, None, UtcMillis(at)).await.unwrap().unwrap());
+        numbers.push(store.send_order(&row, Some("mai"), UtcMillis(at)).await.unwrap().unwrap());
     }
     assert_eq!(numbers, [9_000, 9_001, 9_002]);
     assert_eq!(store.orders_sent(&"kim-ma".parse().unwrap(), UtcMillis(5_000)).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn the_store_sends_nothing_that_stops_service_on_one_word_and_nothing_old() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    for wanted in [Wanted::Flash, Wanted::Dark, Wanted::AllRed] {
+        let id = store.ask_order(&order(wanted), UtcMillis(1_000)).await.unwrap();
+        let row = store.order(id).await.unwrap().unwrap();
+        let asker = row.order.asked_by.clone();
+        let late = UtcMillis(1_000) + APPROVE_WITHIN;
+        for (who, at) in
+            [(None, UtcMillis(2_000)), (Some(asker.as_str()), UtcMillis(2_000)), (Some("mai"), late)]
+        {
+            assert_eq!(store.send_order(&row, who, at).await.unwrap(), None, "{who:?} {at:?}");
+        }
+        assert!(store.send_order(&row, Some("mai"), UtcMillis(2_000)).await.unwrap().is_some());
+    }
 }
 
 #[tokio::test]

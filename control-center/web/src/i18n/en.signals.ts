@@ -87,7 +87,7 @@ export const signals: Record<keyof typeof vi, string> = {
   "order.silent": "No answer",
   "order.ending": "Going back to its own plan",
   "order.ended": "Over; on its own plan",
-  "order.out-of-reach": "The gateway is out of reach: the junction goes back to its own plan within 10 seconds",
+  "order.out-of-reach": "Out of reach: whether the order still holds is not known. A gateway that runs and does not hear the hall gives the junction back to its own plan within 10 seconds",
   "ended.expiry": "its time was over",
   "ended.link_loss": "the hall was not heard",
   "ended.order": "another order came",

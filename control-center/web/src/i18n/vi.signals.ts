@@ -85,7 +85,7 @@ export const signals = {
   "order.silent": "Không trả lời",
   "order.ending": "Đang trả về chương trình riêng",
   "order.ended": "Đã hết, nút chạy chương trình riêng",
-  "order.out-of-reach": "Mất liên lạc với trạm: nút tự về chương trình riêng trong 10 giây",
+  "order.out-of-reach": "Mất liên lạc: chưa biết lệnh còn hiệu lực không. Trạm còn chạy mà không nghe được trung tâm sẽ trả nút về chương trình riêng trong 10 giây",
   "ended.expiry": "hết thời gian",
   "ended.link_loss": "mất liên lạc với trung tâm",
   "ended.order": "có lệnh khác",

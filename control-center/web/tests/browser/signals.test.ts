@@ -111,6 +111,6 @@ test("a junction that goes back to its own plan says so, and a lost link shows n
   await hall.stop();
   await page.waitForSelector(".columns.unknown", { timeout: 30_000 });
   expect(await text(".lamps tbody")).not.toMatch(/Xanh|Đỏ/);
-  expect(await text(".history .outcome")).toBe("✕ Mất liên lạc với trạm: nút tự về chương trình riêng trong 10 giây");
+  expect(await text(".history .outcome")).toBe("✕ Mất liên lạc: chưa biết lệnh còn hiệu lực không. Trạm còn chạy mà không nghe được trung tâm sẽ trả nút về chương trình riêng trong 10 giây");
   await hall.start();
 });

@@ -16,7 +16,8 @@ pub struct Books {
 
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{what} the record of signal orders {path}; repair the disk, or move the file away: what is in force then ends by itself"
+    "{what} the record of signal orders {path}; repair the disk, or move the file away and see at each controller that it \
+     follows its own plan: what was in force is not known any more"
 )]
 pub struct BooksError {
     what: &'static str,
@@ -73,7 +74,10 @@ impl Books {
             let mut file = File::create(&beside)?;
             file.write_all(&serde_json::to_vec(&next)?)?;
             file.sync_all()?;
-            fs::rename(&beside, &self.path)
+            fs::rename(&beside, &self.path)?;
+            // The name is on the disk only when its folder is.
+            let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
         };
         write().map_err(|source| BooksError { what: "writing", path: self.path.clone(), source })?;
         *all = next;

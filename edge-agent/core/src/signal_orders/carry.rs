@@ -27,9 +27,16 @@ impl SignalOrders {
         if let Err(why) = self.wait_for_moment(junction, can, order).await {
             return self.tell(junction, order.number, Step::Refused, &why);
         }
+        let had_another = self.books.of(junction).in_force.is_some();
         if !self.make_room(junction, order).await {
             let why = "what was ordered before could not be ended";
             return self.tell(junction, order.number, Step::Refused, why);
+        }
+        // Taking the other back took its time and has changed the lamps.
+        if had_another && let Err(why) = self.wait_for_moment(junction, can, order).await {
+            self.tell(junction, order.number, Step::Refused, &why);
+            self.end(junction, EndedBy::Order).await;
+            return;
         }
         // A plan that takes another's place: the controller still runs the one before.
         let replaces = self.books.of(junction).in_force.is_some();
@@ -50,11 +57,13 @@ impl SignalOrders {
                 self.tell(junction, order.number, Step::Silent, "the controller did not answer");
                 self.end(junction, EndedBy::NotShown).await;
             }
-            Put::Taken => match self.read_back(junction, &order.wanted).await {
+            Put::Taken => match self.read_back(junction, &order.wanted, Some(order.number)).await {
                 Ok(shown) => self.tell(junction, order.number, Step::Done, &shown),
                 Err(shown) => {
                     self.tell(junction, order.number, Step::Otherwise, &shown);
-                    let why = self.books.of(junction).due(self.clock.now()).unwrap_or(EndedBy::NotShown);
+                    let book = self.books.of(junction);
+                    let newer = (book.last_number > order.number).then_some(EndedBy::Order);
+                    let why = book.due(self.clock.now()).or(newer).unwrap_or(EndedBy::NotShown);
                     self.end(junction, why).await;
                 }
             },
@@ -74,6 +83,12 @@ impl SignalOrders {
                 return Err(format!("order {newest} came after it"));
             }
             let at = self.clock.now();
+            // Who waits has the turn: what is in force is ended in time all the same.
+            if let Some(why) = self.books.of(junction).due(at)
+                && !self.end(junction, why).await
+            {
+                return Err("what was ordered before could not be ended".to_owned());
+            }
             let seen = self.board.junction(junction).map(|now| now.seen).unwrap_or_default();
             let refusals = safety::check_moment(&can.layout, &seen, at, order);
             if refusals.is_empty() {
@@ -154,7 +169,7 @@ impl SignalOrders {
         }
         let why = held.ending.unwrap_or(why);
         let back = match self.desk.release(junction, wanted).await {
-            Put::Taken => self.read_back(junction, &Wanted::OwnPlan).await.is_ok(),
+            Put::Taken => self.read_back(junction, &Wanted::OwnPlan, None).await.is_ok(),
             Put::Refused(reason) => {
                 tracing::warn!(%junction, number, "an order cannot be taken back yet: {reason}");
                 false
@@ -171,8 +186,13 @@ impl SignalOrders {
     /// Asks the controller until it shows `wanted`. What it shows, as text.
     ///
     /// # Errors
-    /// What it shows instead, when the time is over, or the order itself.
-    async fn read_back(&self, junction: &JunctionId, wanted: &Wanted) -> Result<String, String> {
+    /// What it shows instead, when the time is over, or that of the order with this `number`, or a newer one came.
+    async fn read_back(
+        &self,
+        junction: &JunctionId,
+        wanted: &Wanted,
+        number: Option<u64>,
+    ) -> Result<String, String> {
         let until = if matches!(wanted, Wanted::Groups(_)) { READ_BACK_GROUPS } else { READ_BACK };
         let until = self.clock.now() + until;
         loop {
@@ -184,7 +204,9 @@ impl SignalOrders {
             }
             let held = self.books.of(junction);
             let now = self.clock.now();
-            let over = *wanted != Wanted::OwnPlan && held.due(now).is_some();
+            let over = number.is_some_and(|number| {
+                held.last_number > number || (*wanted != Wanted::OwnPlan && held.due(now).is_some())
+            });
             if now >= until || over {
                 return Err(shown);
             }

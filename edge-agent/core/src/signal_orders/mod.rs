@@ -52,6 +52,15 @@ impl SignalOrders {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, BooksError> {
         let books = Books::open(file)?;
+        for junction in books.junctions() {
+            if books.of(&junction).in_force.is_some() && !can.contains_key(&junction) {
+                tracing::error!(
+                    %junction,
+                    "an order was in force and the junction is not set up to be commanded any more: see at its controller \
+                     that it follows its own plan, or set it up again"
+                );
+            }
+        }
         let turns = can.keys().map(|junction| (junction.clone(), tokio::sync::Mutex::default())).collect();
         Ok(Self { can, turns, desk, keep, board, clock, books })
     }

@@ -166,11 +166,15 @@ pub fn check_order(known: Known<'_>, at: UtcMillis, order: &Order) -> Vec<Refusa
 
 /// The same once the order was taken, for as long as it waits for its moment: its age and number were judged already.
 pub fn check_moment(layout: &Layout, seen: &Seen, at: UtcMillis, order: &Order) -> Vec<Refusal> {
+    // The way back is never refused for having had to wait.
+    if order.wanted == Wanted::OwnPlan {
+        return Vec::new();
+    }
     let waited = at.since(order.made_at);
     if at >= order.expires_at || waited > PATIENCE_MAX + layout.limits.wish_age_max {
         return vec![Refusal::TooOld { age: waited }];
     }
-    if order.wanted == Wanted::OwnPlan { Vec::new() } else { order_moment(layout, seen, at, order) }
+    order_moment(layout, seen, at, order)
 }
 
 fn groups_wanted(layout: &Layout, groups: &GroupSet) -> Vec<Refusal> {
@@ -208,7 +212,8 @@ fn order_moment(layout: &Layout, seen: &Seen, at: UtcMillis, order: &Order) -> V
             continue;
         }
         let on_foot = times.kind == GroupKind::Pedestrian;
-        let left = |from: UtcMillis| (at.since(from) < times.clearance).then_some(from + times.clearance);
+        // A red that was found so may have begun just before: people may be on the road.
+        let red_from = lamp.green_ended.unwrap_or(lamp.since);
         match lamp.aspect {
             Aspect::Green if at.since(lamp.since) < times.green_min => {
                 refusals.push(Refusal::MinimumGreen { group, until: lamp.since + times.green_min });
@@ -216,19 +221,13 @@ fn order_moment(layout: &Layout, seen: &Seen, at: UtcMillis, order: &Order) -> V
             Aspect::FlashingGreen if on_foot => {
                 refusals.push(Refusal::PedestrianClearance { group, until: lamp.since + times.clearance });
             }
-            Aspect::Red if on_foot && lamp.green_ended.and_then(left).is_some() => {
-                let until = lamp.green_ended.and_then(left).unwrap_or(at);
-                refusals.push(Refusal::PedestrianClearance { group, until });
+            Aspect::Red if on_foot && at.since(red_from) < times.clearance => {
+                refusals.push(Refusal::PedestrianClearance { group, until: red_from + times.clearance });
             }
-            Aspect::Yellow | Aspect::RedYellow | Aspect::FlashingGreen => {
+            Aspect::Yellow | Aspect::RedYellow | Aspect::FlashingGreen | Aspect::Unknown => {
                 refusals.push(Refusal::Changing { group });
             }
-            Aspect::Green
-            | Aspect::Red
-            | Aspect::FlashingYellow
-            | Aspect::FlashingRed
-            | Aspect::Dark
-            | Aspect::Unknown => {}
+            Aspect::Green | Aspect::Red | Aspect::FlashingYellow | Aspect::FlashingRed | Aspect::Dark => {}
         }
         // Nobody tells who waits: somebody always does.
         let red_since = if lamp.aspect == Aspect::Red { lamp.since } else { at };
