@@ -78,7 +78,7 @@ impl Hall {
     /// The codes of its refusals, in order, once each; empty when it was taken.
     async fn send(&self, order: &v1::SignalOrder) -> String {
         let key = Key::new(&gateway(), What::Orders).to_string();
-        let answers = self.bus.ask(&key, order.encode_to_vec(), Duration::from_secs(5)).await.unwrap();
+        let answers = self.bus.ask(&key, order.encode_to_vec(), WAIT).await.unwrap();
         let answer = answers.into_iter().next().expect("the pole answers");
         let answer = v1::SignalOrderAnswer::decode(&answer.payload[..]).unwrap();
         let mut codes: Vec<String> = answer.refusals.into_iter().map(|refusal| refusal.code).collect();
