@@ -78,8 +78,20 @@ impl Hall {
     /// The codes of its refusals, in order, once each; empty when it was taken.
     async fn send(&self, order: &v1::SignalOrder) -> String {
         let key = Key::new(&gateway(), What::Orders).to_string();
-        let answers = self.bus.ask(&key, order.encode_to_vec(), WAIT).await.unwrap();
-        let answer = answers.into_iter().next().expect("the pole answers");
+        // A pole whose link is just coming back answers nothing, and has not heard the question.
+        let until = tokio::time::Instant::now() + WAIT;
+        let answer = loop {
+            let answers = self.bus.ask(&key, order.encode_to_vec(), WAIT).await.unwrap();
+            if let Some(answer) = answers.into_iter().next() {
+                break answer;
+            }
+            assert!(
+                tokio::time::Instant::now() < until,
+                "the pole answers nothing to order {}",
+                order.number
+            );
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        };
         let answer = v1::SignalOrderAnswer::decode(&answer.payload[..]).unwrap();
         let mut codes: Vec<String> = answer.refusals.into_iter().map(|refusal| refusal.code).collect();
         codes.dedup();
