@@ -1,11 +1,12 @@
 //! All reports of one bus of one day, in whatever order they came: the same reports give the same result.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::finding::{Limits, TransitEvent};
 use super::passing::Passing;
 use super::plan::DayPlan;
+use super::probe::{Cell, Ran};
 use super::vehicle::{Observed, Vehicle};
 use crate::ids::VehicleId;
 use crate::units::UtcMillis;
@@ -16,6 +17,10 @@ pub struct BusDay {
     pub bus: Vehicle,
     pub passings: Vec<Passing>,
     pub events: Vec<TransitEvent>,
+    /// How it went on the roads, in the order of time.
+    pub ran: Vec<Ran>,
+    /// Of the roads: where and when it tells something else than before, since this was last emptied.
+    pub changed: BTreeSet<Cell>,
     observed_by_time: BTreeMap<UtcMillis, Observed>,
 }
 
@@ -36,6 +41,8 @@ impl BusDay {
             bus: Vehicle::new(id),
             passings: Vec::new(),
             events: Vec::new(),
+            ran: Vec::new(),
+            changed: BTreeSet::new(),
             observed_by_time: BTreeMap::new(),
         }
     }
@@ -60,6 +67,7 @@ impl BusDay {
         }
         self.bus = Vehicle::new(self.bus.id.clone());
         (self.passings, self.events) = (Vec::new(), Vec::new());
+        self.changed.extend(self.ran.drain(..).map(|ran| ran.cell()));
         self.replay(UtcMillis(i64::MIN), plans, limits);
         Absorbed::Rewritten
     }
@@ -74,6 +82,8 @@ impl BusDay {
             self.bus.step(plans, observed, limits, &mut found);
             self.passings.append(&mut found.passings);
             self.events.append(&mut found.events);
+            self.changed.extend(found.ran.iter().map(Ran::cell));
+            self.ran.append(&mut found.ran);
         }
     }
 }

@@ -12,6 +12,7 @@ use super::headway::{Rung, ladder};
 use super::pace::{Habit, Pace, traversal};
 use super::passing::Passing;
 use super::plan::DayPlan;
+use super::probe::{Cell, Ran};
 use super::timetable::{FeedId, RunKey};
 use super::vehicle::{Observed, Vehicle};
 use crate::event::Phase;
@@ -99,6 +100,17 @@ impl Fleet {
 
     pub fn day(&self, vehicle: &VehicleId) -> Option<&BusDay> {
         self.days.get(vehicle)
+    }
+
+    /// How each bus went on the roads today, in the order of time.
+    pub fn ran(&self) -> impl Iterator<Item = &[Ran]> {
+        self.days.values().map(|day| day.ran.as_slice())
+    }
+
+    /// Where and when buses told something else of the roads since this was last asked.
+    pub fn take_changed(&mut self) -> BTreeSet<Cell> {
+        let changed = self.days.values_mut().map(|day| std::mem::take(&mut day.changed));
+        changed.flatten().collect()
     }
 
     pub fn passings(&self) -> impl Iterator<Item = &Passing> {

@@ -1,7 +1,8 @@
 //! Public transport: where a vehicle is, and what that means for the timetable.
 //!
 //! Suggested reading order: `timetable` (what is to be), `shape` and `matching` (where on its way a bus is), `assign` (which
-//! run it does), `vehicle` and `day` (all of that for one bus, with `passing`s and `finding`s), `headway`, `pace`, `eta`, `hold`; `fleet` (all buses), `accuracy`, `report`.
+//! run it does), `vehicle` and `day` (all of that for one bus, with `passing`s and `finding`s), `headway`, `pace`, `eta`, `hold`;
+//! `road` and `probe` (buses as measures of traffic); `fleet` (all buses), `accuracy`, `report`.
 
 pub mod accuracy;
 pub mod assign;
@@ -16,7 +17,9 @@ pub mod matching;
 pub mod pace;
 pub mod passing;
 pub mod plan;
+pub mod probe;
 pub mod report;
+pub mod road;
 pub mod shape;
 pub mod timetable;
 pub mod vehicle;

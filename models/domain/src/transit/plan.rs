@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::road::{PiecesByPattern, Roads};
 use super::timetable::{BlockId, FeedId, Pattern, Run, RunKey, ServiceDay, Timetable};
 use crate::geo::LatLon;
 use crate::units::UtcMillis;
@@ -17,6 +18,8 @@ pub struct DayPlan {
     pub day: ServiceDay,
     /// In the order of their starts.
     pub runs: Vec<Run>,
+    /// Where the patterns run on the roads; empty where nobody measures them.
+    pub pieces: PiecesByPattern,
     runs_by_pattern: BTreeMap<usize, Vec<usize>>,
     runs_by_block: BTreeMap<BlockId, Vec<usize>>,
     box_by_pattern: BTreeMap<usize, [f64; 4]>,
@@ -36,7 +39,15 @@ impl DayPlan {
         }
         let bounds = |p: &usize| (*p, around(&timetable.patterns[*p]));
         let box_by_pattern = runs_by_pattern.keys().map(bounds).collect();
-        Self { feed, timetable, day, runs, runs_by_pattern, runs_by_block, box_by_pattern }
+        let pieces = PiecesByPattern::default();
+        Self { feed, timetable, day, runs, pieces, runs_by_pattern, runs_by_block, box_by_pattern }
+    }
+
+    /// With buses as measures of these roads.
+    #[must_use]
+    pub fn on(self, roads: &Roads) -> Self {
+        let pieces = roads.pieces(&self.feed, &self.timetable);
+        Self { pieces, ..self }
     }
 
     /// Patterns that run this day and whose surroundings hold `position`.

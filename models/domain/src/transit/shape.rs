@@ -65,6 +65,13 @@ impl Shape {
         LatLon::new(a.lat.0 + (b.lat.0 - a.lat.0) * t, a.lon.0 + (b.lon.0 - a.lon.0) * t)
     }
 
+    /// The line from one place to another along it, with both; its own begin and end bound it.
+    pub fn between(&self, from: Meters, to: Meters) -> Vec<LatLon> {
+        let inner = self.points.iter().zip(&self.along_m).filter(|(_, m)| from.0 < **m && **m < to.0);
+        let inner = inner.map(|(point, _)| *point);
+        std::iter::once(self.at(from)).chain(inner).chain([self.at(to)]).collect()
+    }
+
     /// The nearest place between `from` and `to` along the line.
     pub fn nearest(&self, position: LatLon, from: Meters, to: Meters) -> Option<OnShape> {
         self.pieces(position, from, to).min_by(|a, b| a.away.0.total_cmp(&b.away.0))

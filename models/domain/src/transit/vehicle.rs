@@ -8,6 +8,7 @@ use super::finding::{Held, Limits, TransitEvent};
 use super::matching::{Matched, Matcher, Seen};
 use super::passing::{Passing, between, mark};
 use super::plan::DayPlan;
+use super::probe::{Probe, Ran};
 use super::timetable::{FeedId, RunKey};
 use crate::ids::VehicleId;
 use crate::units::{DurationMs, Meters, UtcMillis};
@@ -76,6 +77,7 @@ pub struct Vehicle {
     asked: Option<UtcMillis>,
     /// Metres of timetabled way that were run.
     pub service_m: f64,
+    probe: Probe,
 }
 
 /// What one report brought.
@@ -85,6 +87,8 @@ pub struct Found {
     /// Stops that it drove around: when it would have passed them.
     pub around: Vec<Passing>,
     pub events: Vec<TransitEvent>,
+    /// How it went on the roads.
+    pub ran: Vec<Ran>,
 }
 
 /// Other runs are thought of so often.
@@ -118,6 +122,7 @@ impl Vehicle {
             next: None,
             asked: None,
             service_m: 0.0,
+            probe: Probe::default(),
         }
     }
 
@@ -137,6 +142,8 @@ impl Vehicle {
             self.recent.pop_front();
         }
         let matched = self.advance(seen, found);
+        let running = if let Work::Running(doing) = &self.work { Some(&**doing) } else { None };
+        self.probe.follow(running, matched.as_ref(), observed, &mut found.ran);
         self.reconsider(plans, observed, matched, found);
         self.set_out();
         super::judge::judge(self, observed, matched.is_some(), limits, found);
