@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use control_center_core::city::{Change, City, Junction};
+use models_domain::geo::LatLon;
 use models_domain::{CameraId, GatewayId, JunctionId, UtcMillis};
 use models_wire::v1;
 use tokio::sync::broadcast;
@@ -78,6 +79,13 @@ impl CityView {
 
     pub fn junction(&self, junction: &JunctionId) -> Option<Junction> {
         self.lock().city.junctions.get(junction).cloned()
+    }
+
+    /// Where cameras stand, of those that say it.
+    pub fn camera_places(&self) -> Vec<(CameraId, LatLon)> {
+        let inner = self.lock();
+        let cameras = inner.city.cameras.values();
+        cameras.filter_map(|c| Some((c.info.id.clone(), c.info.position?))).collect()
     }
 
     /// Every gateway that has cameras, and whether it is alive.

@@ -1,8 +1,10 @@
 //! `ListEvents` and `GetStill`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use control_center_store::{EventRow, ListFilter, PageKey};
+use models_domain::transit::finding::Finding;
 use models_domain::{CameraId, EventId, GatewayId, Seq, UtcMillis};
 use models_wire::keys::{Key, What};
 use models_wire::v1;
@@ -11,6 +13,7 @@ use tonic::Status;
 
 use super::internal;
 use crate::hall::Hall;
+use crate::transit::live::{self, Names};
 
 /// What a list shows unless it is told otherwise: all but the masses.
 const LISTED: [&str; 6] =
@@ -39,49 +42,117 @@ pub fn is_listed(kind: &str) -> bool {
     LISTED.contains(&kind)
 }
 
+/// Findings of buses are kinds of events with this before their name.
+const BUS: &str = "bus_";
+
 pub async fn list(hall: &Hall, asked: v1::ListEventsRequest) -> Result<v1::ListEventsResponse, Status> {
-    let unknown = asked.kinds.iter().find(|kind| !KINDS.contains(&kind.as_str()));
-    if let Some(kind) = unknown {
-        let known = KINDS.join(", ");
-        return Err(Status::invalid_argument(format!(
-            "kinds: {kind:?} is no kind of event; known are {known}"
-        )));
-    }
-    let mut kinds: Vec<&str> = asked.kinds.iter().map(String::as_str).collect();
-    kinds.sort_unstable();
-    kinds.dedup();
-    if kinds.is_empty() {
-        kinds = LISTED.to_vec();
-    }
+    let (kinds, findings) = kinds(&asked.kinds)?;
     let limit = match asked.limit {
         0 => LIMIT,
         1..=LIMIT_MAX => asked.limit,
         more => return Err(Status::invalid_argument(format!("limit: {more} is outside 1..={LIMIT_MAX}"))),
     };
-    let mut before = PageKey { at: UtcMillis(i64::MAX), id: i64::MAX };
+    let mut before = Place { at: UtcMillis(i64::MAX), rank: Rank::Event(i64::MAX) };
     if asked.before_ms != 0 {
-        before = PageKey { at: UtcMillis(asked.before_ms), id: 0 };
+        before = Place { at: UtcMillis(asked.before_ms), rank: Rank::Bus(String::new()) };
     }
     if !asked.page_token.is_empty() {
-        let token = read_token(&asked.page_token);
+        let token = Place::read(&asked.page_token);
         before = before.min(token.ok_or_else(|| Status::invalid_argument("page_token is not one of mine"))?);
     }
     // One more than asked tells whether there is a next page.
     let subject = (!asked.camera.is_empty()).then_some(asked.camera.as_str());
-    let filter = ListFilter { kinds: &kinds, subject, before, limit: limit + 1 };
-    let mut rows = hall.store.list(&filter).await.map_err(internal)?;
-    let more = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
-    let next_page_token = match rows.last() {
-        Some(last) if more => format!("{}_{}", last.key.at.0, last.key.id),
+    let (at, rank) = (before.at, &before.rank);
+    let key = match rank {
+        Rank::Event(id) => PageKey { at, id: *id },
+        // Of one moment, findings of buses come after all events.
+        Rank::Bus(_) => PageKey { at, id: i64::MIN },
+    };
+    let filter = ListFilter { kinds: &kinds, subject, before: key, limit: limit + 1 };
+    let rows = hall.store.list(&filter).await.map_err(internal)?;
+    let event = |row: EventRow| (Place { at: row.key.at, rank: Rank::Event(row.key.id) }, stored_event(row));
+    let mut found: Vec<(Place, v1::StoredEvent)> = rows.into_iter().map(event).collect();
+    if !findings.is_empty() && subject.is_none() {
+        let after = match rank {
+            Rank::Event(_) => None,
+            Rank::Bus(name) => Some(name.as_str()),
+        };
+        let rows = hall.store.list_bus_events(&findings, (at, after), limit + 1).await.map_err(internal)?;
+        let (mut names, now) = (Names::new(hall), hall.clock.now());
+        found.extend(rows.into_iter().map(|(key, row)| {
+            let place = Place { at: key.at, rank: Rank::Bus(key.name) };
+            (place, live::stored(live::bus_event(row, &mut names), now))
+        }));
+        found.sort_by(|(a, _), (b, _)| b.cmp(a));
+    }
+    let more = found.len() > limit as usize;
+    found.truncate(limit as usize);
+    let next_page_token = match found.last() {
+        Some((last, _)) if more => last.token(),
         Some(_) | None => String::new(),
     };
-    Ok(v1::ListEventsResponse { events: rows.into_iter().map(stored_event).collect(), next_page_token })
+    Ok(v1::ListEventsResponse { events: found.into_iter().map(|(_, e)| e).collect(), next_page_token })
 }
 
-fn read_token(token: &str) -> Option<PageKey> {
-    let (at, id) = token.split_once('_')?;
-    Some(PageKey { at: UtcMillis(at.parse().ok()?), id: id.parse().ok()? })
+/// Kinds of events, and findings of buses.
+#[allow(clippy::result_large_err, reason = "tonic's own error")]
+fn kinds(asked: &[String]) -> Result<(Vec<&'static str>, Vec<Finding>), Status> {
+    if asked.is_empty() {
+        return Ok((LISTED.to_vec(), Vec::new()));
+    }
+    let (mut kinds, mut findings) = (BTreeSet::new(), BTreeSet::new());
+    for asked in asked {
+        let finding = asked.strip_prefix(BUS).and_then(Finding::named);
+        let kind = KINDS.into_iter().find(|kind| kind == asked);
+        match (finding, kind) {
+            (Some(finding), _) => _ = findings.insert(finding),
+            (None, Some(kind)) => _ = kinds.insert(kind),
+            (None, None) => {
+                let known = KINDS.into_iter().map(ToOwned::to_owned);
+                let known = known.chain(Finding::ALL.map(|f| format!("{BUS}{}", f.name())));
+                let known = known.collect::<Vec<_>>().join(", ");
+                return Err(Status::invalid_argument(format!(
+                    "kinds: {asked:?} is no kind of event; known are {known}"
+                )));
+            }
+        }
+    }
+    Ok((kinds.into_iter().collect(), findings.into_iter().collect()))
+}
+
+/// Place of an event in the list, which is read from the greatest on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    at: UtcMillis,
+    rank: Rank,
+}
+
+/// Among those of one moment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// A finding, by its name.
+    Bus(String),
+    /// An event, by its number in the store.
+    Event(i64),
+}
+
+impl Place {
+    fn token(&self) -> String {
+        match &self.rank {
+            Rank::Event(id) => format!("{}_{id}", self.at.0),
+            Rank::Bus(name) => format!("{}_b{}", self.at.0, hex::encode(name)),
+        }
+    }
+
+    fn read(token: &str) -> Option<Self> {
+        let (at, rest) = token.split_once('_')?;
+        let at = UtcMillis(at.parse().ok()?);
+        let rank = match rest.strip_prefix('b') {
+            Some(name) => Rank::Bus(String::from_utf8(hex::decode(name).ok()?).ok()?),
+            None => Rank::Event(rest.parse().ok()?),
+        };
+        Some(Self { at, rank })
+    }
 }
 
 fn stored_event(row: EventRow) -> v1::StoredEvent {
@@ -90,6 +161,7 @@ fn stored_event(row: EventRow) -> v1::StoredEvent {
         boot: row.boot,
         event: v1::Event::decode(&row.payload[..]).ok(),
         stored_ms: row.stored.0,
+        ..v1::StoredEvent::default()
     }
 }
 

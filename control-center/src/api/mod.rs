@@ -4,6 +4,7 @@ mod city;
 mod counts;
 mod events;
 mod measures;
+mod segments;
 mod session;
 mod signals;
 mod streams;

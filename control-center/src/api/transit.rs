@@ -1,12 +1,11 @@
 //! `TransitService`: what supervisors of buses see.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use control_center_store::{AuditLine, BusEventFilter, BusEventRow, PassingFilter, Span, TrackerRow};
+use control_center_store::{AuditLine, BusEventFilter, PassingFilter, Span, TrackerRow};
 use models_domain::transit::passing::Passing;
 use models_domain::transit::plan::DayPlan;
-use models_domain::transit::timetable::{FeedId, RouteId, StopId};
+use models_domain::transit::timetable::{FeedId, RouteId};
 use models_domain::{DurationMs, UtcMillis, VehicleId};
 use models_wire::v1;
 use models_wire::v1::transit_service_server::TransitService;
@@ -14,9 +13,10 @@ use time::Date;
 use time::macros::format_description;
 use tonic::{Request, Response, Status};
 
-use super::internal;
+use super::{internal, segments};
 use crate::auth::guard;
 use crate::hall::Hall;
+use crate::transit::live::{self, Names};
 use crate::transit::{BUSY, reports, space_time};
 
 /// Passings of one line and day, or of one bus.
@@ -97,8 +97,8 @@ impl TransitService for Transit {
         };
         let limit = if asked.limit == 0 { EVENTS } else { asked.limit.min(EVENTS_MAX) };
         let rows = self.hall.store.bus_events(&filter, limit).await.map_err(internal)?;
-        let mut names = StopNames::new(&self.hall);
-        let events = rows.into_iter().map(|row| event(row, &mut names)).collect();
+        let mut names = Names::new(&self.hall);
+        let events = rows.into_iter().map(|row| live::bus_event(row, &mut names)).collect();
         Ok(Response::new(v1::ListBusEventsResponse { events }))
     }
 
@@ -145,6 +145,21 @@ impl TransitService for Transit {
         let date = day("day", &asked.day)?;
         bus_day(&self.hall, &session.user, &vehicle, date).await.map(Response::new)
     }
+
+    async fn list_segments(
+        &self,
+        request: Request<v1::ListSegmentsRequest>,
+    ) -> Result<Response<v1::ListSegmentsResponse>, Status> {
+        segments::list(&self.hall, request.into_inner().roads).await.map(Response::new)
+    }
+
+    async fn get_segment_day(
+        &self,
+        request: Request<v1::GetSegmentDayRequest>,
+    ) -> Result<Response<v1::GetSegmentDayResponse>, Status> {
+        let asked = request.into_inner();
+        segments::day(&self.hall, &asked.segment, day("day", &asked.day)?).await.map(Response::new)
+    }
 }
 
 async fn bus_day(
@@ -175,12 +190,12 @@ async fn bus_day(
     let days = Some((date.previous_day().unwrap_or(date), date));
     let filter = PassingFilter { vehicle: Some(vehicle.clone()), days, ..PassingFilter::default() };
     let passings = hall.store.passings(&filter, PASSINGS_MAX).await.map_err(internal)?;
-    let mut names = StopNames::new(hall);
+    let mut names = Names::new(hall);
     let passings = passings.into_iter().filter(|p| p.at >= span.from && p.at < span.to);
     let passings = passings.map(|p: Passing| v1::DayPassing {
         at_ms: p.at.0,
         due_ms: p.due.0,
-        stop_name: names.of(&p.feed, Some(p.run.date), &p.stop),
+        stop_name: names.stop(&p.feed, Some(p.run.date), &p.stop),
         route: p.route.0,
     });
     Ok(v1::GetBusDayResponse { fixes, passings: passings.collect() })
@@ -209,52 +224,6 @@ async fn plan(hall: &Arc<Hall>, feed: &FeedId, date: Option<Date>) -> Result<Arc
     let plan = tokio::task::spawn_blocking(move || told.transit.plan(&asked, date, told.clock.now()));
     let plan = plan.await.map_err(internal)?;
     plan.ok_or_else(|| Status::not_found(format!("there is no timetable of {feed} for that day")))
-}
-
-/// Names of stops, by feed.
-struct StopNames<'a> {
-    hall: &'a Hall,
-    by_feed: BTreeMap<FeedId, BTreeMap<StopId, String>>,
-}
-
-impl<'a> StopNames<'a> {
-    fn new(hall: &'a Hall) -> Self {
-        Self { hall, by_feed: BTreeMap::new() }
-    }
-
-    fn of(&mut self, feed: &FeedId, date: Option<Date>, stop: &StopId) -> String {
-        let names = self.by_feed.entry(feed.clone()).or_insert_with(|| {
-            let plan = self.hall.transit.plan(feed, date, self.hall.clock.now());
-            let stops = plan.iter().flat_map(|p| p.timetable.stops.iter());
-            stops.map(|s| (s.id.clone(), s.name.clone())).collect()
-        });
-        names.get(stop).filter(|n| !n.is_empty()).cloned().unwrap_or_else(|| stop.0.clone())
-    }
-}
-
-fn event(row: BusEventRow, names: &mut StopNames<'_>) -> v1::BusEvent {
-    let e = row.event;
-    let line = row.line;
-    let run = e.run.as_ref();
-    let stop_name = match (&e.stop, run) {
-        (Some(stop), Some((feed, key))) => names.of(feed, Some(key.date), stop),
-        (Some(stop), None) => stop.0.clone(),
-        (None, _) => String::new(),
-    };
-    let feed = line.as_ref().map(|l| &l.feed).or(run.map(|(feed, _)| feed));
-    v1::BusEvent {
-        finding: e.finding.name().to_owned(),
-        vehicle: e.vehicle.map(|v| v.to_string()).unwrap_or_default(),
-        feed: feed.map(|f| f.0.clone()).unwrap_or_default(),
-        route: line.as_ref().map(|l| l.route.0.clone()).unwrap_or_default(),
-        direction: line.and_then(|l| l.direction).map(u32::from),
-        trip: run.map(|(_, key)| key.trip.0.clone()).unwrap_or_default(),
-        began_ms: e.began.0,
-        ended_ms: row.ended.map(|at| at.0),
-        place: e.place.map(|p| v1::Position { lat: p.lat.0, lon: p.lon.0 }),
-        stop_name,
-        value: e.value,
-    }
 }
 
 fn tracker(row: TrackerRow, now: UtcMillis) -> v1::Tracker {

@@ -25,10 +25,13 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
     }
 }
 
-/// Passings and findings of buses, kept as long as the positions they were made of.
+/// Passings and findings of buses and how they went on the roads, kept as long as the positions they were made of.
 async fn forget_bus_days(hall: &Hall) -> anyhow::Result<()> {
     let before = hall.clock.now() - DurationMs(i64::from(hall.keep_events_days) * DAY_MS);
     while hall.store.forget_bus_days(before).await? > 0 {
+        tokio::time::sleep(PAUSE).await;
+    }
+    while hall.store.forget_probes(before).await? > 0 {
         tokio::time::sleep(PAUSE).await;
     }
     Ok(())

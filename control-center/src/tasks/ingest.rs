@@ -183,5 +183,6 @@ fn show(hall: &Hall, commit: Commit) {
 
 fn stored(gateway: &GatewayId, boot: u64, payload: &[u8], now: UtcMillis) -> v1::StoredEvent {
     let event = v1::Event::decode(payload).ok();
-    v1::StoredEvent { gateway: gateway.to_string(), boot, event, stored_ms: now.0 }
+    let gateway = gateway.to_string();
+    v1::StoredEvent { gateway, boot, event, stored_ms: now.0, ..v1::StoredEvent::default() }
 }

@@ -7,6 +7,7 @@ mod presence;
 mod signal_orders;
 pub mod state;
 mod tracker_orders;
+mod traffic;
 mod transit;
 
 use std::pin::Pin;
@@ -34,6 +35,7 @@ static ALL: &[Task] = &[
     Task { name: "tracker orders", run: |hall| Box::pin(tracker_orders::run(hall)) },
     Task { name: "signal orders", run: |hall| Box::pin(signal_orders::run(hall)) },
     Task { name: "transit", run: |hall| Box::pin(transit::run(hall)) },
+    Task { name: "traffic", run: |hall| Box::pin(traffic::run(hall)) },
     Task { name: "housekeeping", run: |hall| Box::pin(housekeeping::run(hall)) },
 ];
 

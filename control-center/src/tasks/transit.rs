@@ -11,7 +11,7 @@ use models_domain::transit::Fix;
 use models_domain::transit::pace::Learner;
 
 use crate::hall::Hall;
-use crate::transit::WAITING;
+use crate::transit::{WAITING, live};
 
 const LOOK: Duration = Duration::from_secs(1);
 const TELL_EVERY: u32 = 10;
@@ -56,6 +56,8 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
 /// On the timetables that are in force now: learns from the days before, and follows today's buses from the beginning.
 async fn reload(hall: &Arc<Hall>) -> anyhow::Result<()> {
     let rows = hall.store.timetables().await?;
+    let known = hall.store.segments().await?.into_iter().map(|s| (s.name, s.line)).collect();
+    hall.transit.know(known);
     work(hall, move |hall| hall.transit.timetables(rows)).await?;
     let now = hall.clock.now();
     let Some(begin) = hall.transit.day_begin(now) else { return Ok(()) };
@@ -90,6 +92,7 @@ async fn follow(hall: &Arc<Hall>, fixes: Vec<Fix>) -> anyhow::Result<()> {
         hall.transit.offer(fixes.by_ref().take(PART));
         let news = work(hall, |hall| hall.transit.look(hall.clock.now())).await?;
         hall.store.keep_bus_news(&news).await?;
+        live::known(hall, &news);
     }
     Ok(())
 }
@@ -100,7 +103,10 @@ async fn keep(hall: &Hall, unkept: &mut Vec<BusNews>) -> anyhow::Result<()> {
         return Ok(());
     }
     match hall.store.keep_bus_news(unkept).await {
-        Ok(()) => unkept.clear(),
+        Ok(()) => {
+            live::tell(hall, unkept);
+            unkept.clear();
+        }
         Err(err) if unkept.len() < UNKEPT_MAX => {
             tracing::error!("{:#}; {} are kept in memory", anyhow::Error::from(err), unkept.len());
         }

@@ -11,9 +11,9 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use control_center_gtfs::Zone;
-use control_center_store::{AuditLine, PositionRow, Span};
+use control_center_store::{AuditLine, PositionRow, ProbeLine, Span};
 use models_domain::transit::passing::Passing;
-use models_domain::{DurationMs, UtcMillis, VehicleId};
+use models_domain::{DurationMs, Meters, UtcMillis, VehicleId};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::mpsc::Sender;
@@ -60,6 +60,7 @@ enum File {
 enum Of {
     Passings,
     Positions,
+    Traffic,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +78,8 @@ impl File {
             "passings.parquet" => Some(Self::History(Of::Passings, Format::Parquet)),
             "positions.csv" => Some(Self::History(Of::Positions, Format::Csv)),
             "positions.parquet" => Some(Self::History(Of::Positions, Format::Parquet)),
+            "traffic.csv" => Some(Self::History(Of::Traffic, Format::Csv)),
+            "traffic.parquet" => Some(Self::History(Of::Traffic, Format::Parquet)),
             _ => None,
         }
     }
@@ -91,7 +94,7 @@ async fn download(
     let Some(file) = File::named(&name) else {
         return refuse(
             StatusCode::NOT_FOUND,
-            "there are report.csv, report.xlsx, and passings and positions as .csv and .parquet",
+            "there are report.csv, report.xlsx, and passings, positions and traffic as .csv and .parquet",
         );
     };
     let asked = match Asked::read(&wanted.from, &wanted.to, &wanted.feed) {
@@ -234,6 +237,37 @@ fn passing(p: &Passing) -> Vec<Value> {
     ]
 }
 
+const TRAFFIC: &[Column] = &[
+    ("from", Kind::Moment),
+    ("segment", Kind::Text),
+    ("from_stop", Kind::Text),
+    ("to_stop", Kind::Text),
+    ("length_m", Kind::Number),
+    ("buses", Kind::Count),
+    ("speed_kmh", Kind::Number),
+    ("travel_s", Kind::Number),
+    ("stands_s", Kind::Number),
+    ("newest", Kind::Moment),
+];
+
+/// Five minutes of a segment.
+fn traffic(line: ProbeLine) -> Vec<Value> {
+    let tenths = |v: f64| Value::Number((v * 10.0).round() / 10.0);
+    let (sum, length) = (line.row.sum, Meters(line.length_m));
+    vec![
+        Value::Moment(line.row.bucket),
+        Value::Text(line.row.segment),
+        Value::Text(line.from),
+        Value::Text(line.to),
+        tenths(line.length_m),
+        Value::Count(sum.buses.into()),
+        sum.speed().map_or(Value::Missing, |s| tenths(s.kmh())),
+        sum.travel_time(length).map_or(Value::Missing, |t| tenths(t.seconds())),
+        tenths(sum.stands().seconds()),
+        Value::Moment(sum.newest),
+    ]
+}
+
 const POSITION: &[Column] = &[
     ("vehicle", Kind::Text),
     ("at", Kind::Moment),
@@ -271,6 +305,7 @@ async fn history(
     let columns = match of {
         Of::Passings => PASSING,
         Of::Positions => POSITION,
+        Of::Traffic => TRAFFIC,
     };
     let mut encoder = match format {
         Format::Csv => Encoder::csv(columns, zone.clone()),
@@ -286,6 +321,17 @@ async fn history(
                         && vehicle.as_ref().is_none_or(|v| p.vehicle == *v)
                 };
                 let rows: Vec<_> = page.iter().filter(wanted).map(passing).collect();
+                if !give(to, encoder.part(&rows)?).await? {
+                    return Ok(());
+                }
+                place = next;
+            }
+        }
+        Of::Traffic => {
+            // A road is of no operator: all of them run there.
+            let mut place = (span.from, i64::MIN);
+            while let Some((page, next)) = hall.store.probes_page(place, span.to, PAGE).await? {
+                let rows: Vec<_> = page.into_iter().map(traffic).collect();
                 if !give(to, encoder.part(&rows)?).await? {
                     return Ok(());
                 }

@@ -2,6 +2,7 @@
 
 pub mod downloads;
 mod history;
+pub mod live;
 mod news;
 pub mod reports;
 mod sheet;
@@ -10,6 +11,7 @@ pub mod siri;
 pub mod space_time;
 pub mod stop_page;
 pub mod supervise;
+pub mod traffic;
 pub mod web;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -34,11 +36,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use shown::Shown;
 use supervise::Supervised;
+use traffic::{Known, Traffic, Unkept};
 
 /// Fixes that may wait to be looked at; of more, the oldest are left out of the picture (the store has them).
 pub const WAITING: usize = 200_000;
 /// Buses' days begin at this local hour, when hardly any runs.
-const DAY_BEGINS: DurationMs = DurationMs(3 * 3_600_000);
+pub const DAY_BEGINS: DurationMs = DurationMs(3 * 3_600_000);
 
 /// So many reports and downloads are made at once: each reads millions of rows, and buses must still be followed.
 const HEAVY: usize = 2;
@@ -50,6 +53,8 @@ pub struct Transit {
     inner: Mutex<Inner>,
     shown: Mutex<Arc<Shown>>,
     supervised: Mutex<Arc<Supervised>>,
+    /// Which findings viewers were told of.
+    pub told: Mutex<live::Told>,
     pub callers: Mutex<control_center_core::limits::Limits<std::net::IpAddr>>,
     heavy: Arc<Semaphore>,
     salt: [u8; 16],
@@ -62,6 +67,9 @@ struct Inner {
     fleet: Fleet,
     plans: Vec<Arc<DayPlan>>,
     day: Option<Date>,
+    traffic: Traffic,
+    /// Roads of former timetables.
+    known: Known,
 }
 
 impl Transit {
@@ -73,6 +81,7 @@ impl Transit {
             inner: Mutex::default(),
             shown: Mutex::default(),
             supervised: Mutex::default(),
+            told: Mutex::default(),
             callers: Mutex::new(control_center_core::limits::Limits::new(40, every, 10_000)),
             heavy: Arc::new(Semaphore::new(HEAVY)),
             salt,
@@ -121,6 +130,26 @@ impl Transit {
         // Today's buses begin anew on what is in force now, when their fixes are offered again; so does what is learned.
         inner.fleet.new_day();
         inner.fleet.pace = Pace::default();
+    }
+
+    /// Roads that were kept; those of the timetables have their names again.
+    pub fn know(&self, known: Known) {
+        lock(&self.inner).known = known;
+    }
+
+    /// What buses told of the roads since, to be kept.
+    pub fn unkept_traffic(&self) -> Unkept {
+        let mut inner = lock(&self.inner);
+        let Inner { fleet, traffic, .. } = &mut *inner;
+        traffic.note(fleet);
+        traffic.take()
+    }
+
+    /// What is known of the roads, and the buses on them.
+    pub fn traffic<T>(&self, job: impl FnOnce(&mut Traffic, &Fleet) -> T) -> T {
+        let mut inner = lock(&self.inner);
+        let Inner { fleet, traffic, .. } = &mut *inner;
+        job(traffic, fleet)
     }
 
     /// When the buses' day began; `None` without a timetable.
@@ -233,13 +262,15 @@ impl Inner {
             return;
         }
         if self.day.is_some() {
+            self.traffic.note(&mut self.fleet);
             self.fleet.new_day();
         }
         self.day = Some(today);
         let days = [today.previous_day(), Some(today), today.next_day()];
         let ids: Vec<FeedId> = self.feeds.ids().cloned().collect();
         let plans = ids.iter().flat_map(|id| days.iter().flatten().map(move |day| (id, *day)));
-        self.plans = plans.filter_map(|(id, day)| self.feeds.plan(id, day)).map(Arc::new).collect();
+        let plans = plans.filter_map(|(id, day)| self.feeds.plan(id, day)).collect();
+        self.plans = self.traffic.plan(plans, &self.known, now);
     }
 
     fn day_begin(&self, now: UtcMillis) -> Option<UtcMillis> {

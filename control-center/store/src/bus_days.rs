@@ -243,7 +243,7 @@ async fn put_event(tx: &mut SqliteConnection, kept: &BusEvent) -> sqlx::Result<(
         Phase::Moment | Phase::Ended | Phase::Figure => Some(e.at.0),
     };
     let run = e.run.as_ref();
-    let feed = kept.line.as_ref().map(|l| &l.feed).or(run.map(|(feed, _)| feed));
+    let feed = feed_of(kept);
     sqlx::query(
         "INSERT INTO bus_event (finding, vehicle, began_ms, at_ms, ended_ms, feed, day, trip, start_s, route, direction, stop, \
          lat, lon, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
@@ -268,6 +268,10 @@ async fn put_event(tx: &mut SqliteConnection, kept: &BusEvent) -> sqlx::Result<(
     .execute(tx)
     .await
     .map(drop)
+}
+
+pub(crate) fn feed_of(kept: &BusEvent) -> Option<&FeedId> {
+    kept.line.as_ref().map(|l| &l.feed).or(kept.event.run.as_ref().map(|(feed, _)| feed))
 }
 
 fn run(row: &SqliteRow) -> sqlx::Result<Option<RunKey>> {
@@ -295,7 +299,7 @@ fn passing(row: &SqliteRow) -> sqlx::Result<Passing> {
     })
 }
 
-fn event(row: &SqliteRow) -> sqlx::Result<Option<BusEventRow>> {
+pub(crate) fn event(row: &SqliteRow) -> sqlx::Result<Option<BusEventRow>> {
     let Some(finding) = Finding::named(row.try_get("finding")?) else { return Ok(None) };
     let (vehicle, route, stop): (String, String, String) =
         (row.try_get("vehicle")?, row.try_get("route")?, row.try_get("stop")?);

@@ -2,11 +2,12 @@
 //!
 //! Suggested reading order: `open`, `ingest` (the one writer of events), `minutes` (sums),
 //! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `audit`, `stills`,
-//! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `trackers`,
-//! `signal_orders`.
+//! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `bus_list`,
+//! `probes` (the roads), `trackers`, `signal_orders`.
 
 mod audit;
 mod bus_days;
+mod bus_list;
 mod enrolled;
 mod errs;
 mod fixes;
@@ -16,6 +17,7 @@ mod measures;
 mod minutes;
 mod open;
 mod people;
+mod probes;
 mod read;
 mod retention;
 mod rows;
@@ -28,6 +30,7 @@ mod verdicts;
 
 pub use audit::AuditLine;
 pub use bus_days::{BusEvent, BusEventFilter, BusEventRow, BusNews, PassingFilter};
+pub use bus_list::BusKey;
 pub use enrolled::EnrolledRow;
 pub use errs::{Kind, StoreError};
 pub use fixes::StoredFix;
@@ -37,6 +40,7 @@ pub use measures::MeasureRow;
 pub use minutes::{CountRow, Figures, Span, WatchedRow};
 pub use open::Store;
 pub use people::SessionRow;
+pub use probes::{ProbeLine, ProbeRow, SegmentRow};
 pub use read::{EventRow, ListFilter, PageKey};
 pub use retention::Forgotten;
 pub use signal_orders::{APPROVE_WITHIN, NewOrder, OrderRow, SENT, TAKEN, WAITING};

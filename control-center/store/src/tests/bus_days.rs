@@ -10,7 +10,7 @@ use models_domain::{DurationMs, UtcMillis};
 use time::macros::date;
 
 use super::open;
-use crate::{BusEvent, BusEventFilter, BusNews, PassingFilter, Store};
+use crate::{BusEvent, BusEventFilter, BusKey, BusNews, PassingFilter, Store};
 
 fn passing(vehicle: &str, call: usize, at_s: i64) -> Passing {
     Passing {
@@ -105,5 +105,43 @@ async fn a_finding_is_one_row_that_ends() {
     assert_eq!((rows.len(), rows[0].ended), (1, Some(UtcMillis(300_000))));
     let other = BusEventFilter { route: Some("33".into()), ..BusEventFilter::default() };
     assert_eq!(store.bus_events(&other, 9).await.unwrap(), []);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn findings_are_listed_by_kind_a_page_after_a_page() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let found = |finding, vehicle: &str, began_s| {
+        let mut kept = late(Phase::Moment, began_s, began_s);
+        (kept.event.finding, kept.event.vehicle) = (finding, Some(vehicle.parse().unwrap()));
+        kept
+    };
+    // Two of one moment, kinds mixed, written out of order.
+    let all = [
+        found(Finding::Sos, "bus-1", 20),
+        found(Finding::Late, "bus-2", 20),
+        found(Finding::Late, "bus-1", 20),
+        found(Finding::Overspeed, "bus-1", 10),
+        found(Finding::Sos, "bus-3", 40),
+        found(Finding::Late, "bus-9", 30),
+    ];
+    store.keep_bus_news(&[BusNews { events: all.to_vec(), ..BusNews::default() }]).await.unwrap();
+    let kinds = [Finding::Sos, Finding::Late, Finding::Overspeed];
+    let mut want: Vec<BusKey> = all.iter().map(BusKey::of).collect();
+    want.sort_by(|a, b| b.cmp(a));
+    for limit in 1..8 {
+        let (mut read, mut at, mut name) = (Vec::new(), UtcMillis(i64::MAX), None::<String>);
+        loop {
+            let page = store.list_bus_events(&kinds, (at, name.as_deref()), limit).await.unwrap();
+            let Some((last, _)) = page.last() else { break };
+            (at, name) = (last.at, Some(last.name.clone()));
+            read.extend(page.into_iter().map(|(key, _)| key));
+        }
+        assert_eq!(read, want, "{limit} a page");
+    }
+    let sos = store.list_bus_events(&[Finding::Sos], (UtcMillis(39_999), None), 9).await.unwrap();
+    assert_eq!(sos.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>(), [BusKey::of(&all[0])]);
+    assert_eq!(sos[0].1.event.vehicle, all[0].event.vehicle);
     store.close().await;
 }

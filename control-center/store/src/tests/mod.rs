@@ -4,6 +4,7 @@ mod bus_days;
 mod failures;
 mod kill;
 mod minutes;
+mod probes;
 mod reading;
 mod retention;
 mod signal_orders;

@@ -2050,6 +2050,1512 @@ impl TrackerOrderProgress {
         }
     }
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListRoutesRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListRoutesResponse {
+    #[prost(int64, tag = "1")]
+    pub at_ms: i64,
+    #[prost(message, repeated, tag = "2")]
+    pub routes: ::prost::alloc::vec::Vec<RouteNow>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RouteNow {
+    #[prost(string, tag = "1")]
+    pub feed: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub route: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub operator: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub short_name: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub long_name: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "6")]
+    pub directions: ::prost::alloc::vec::Vec<DirectionNow>,
+    #[prost(uint32, tag = "7")]
+    pub buses: u32,
+    /// Of these buses: beyond the limits of punctuality, behind another as one, off their way.
+    #[prost(uint32, tag = "8")]
+    pub late: u32,
+    #[prost(uint32, tag = "9")]
+    pub early: u32,
+    #[prost(uint32, tag = "10")]
+    pub bunched: u32,
+    #[prost(uint32, tag = "11")]
+    pub off_route: u32,
+    /// Runs that should be under way and that no bus came for.
+    #[prost(uint32, tag = "12")]
+    pub missing: u32,
+    /// How good the predictions of arrivals were since the hall started, by how long before they were told; shortest first.
+    #[prost(message, repeated, tag = "13")]
+    pub predictions: ::prost::alloc::vec::Vec<PredictionErrors>,
+}
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct PredictionErrors {
+    /// Told up to so long before.
+    #[prost(uint32, tag = "1")]
+    pub lead_min: u32,
+    #[prost(uint64, tag = "2")]
+    pub scored: u64,
+    #[prost(double, tag = "3")]
+    pub mean_absolute_s: f64,
+    /// Mean of told minus come; positive: the bus came sooner.
+    #[prost(double, tag = "4")]
+    pub mean_s: f64,
+    #[prost(uint64, tag = "5")]
+    pub within_60_s: u64,
+    #[prost(uint64, tag = "6")]
+    pub within_180_s: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DirectionNow {
+    /// As in GTFS; absent where the timetable has none.
+    #[prost(uint32, optional, tag = "1")]
+    pub direction: ::core::option::Option<u32>,
+    #[prost(string, tag = "2")]
+    pub headsign: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "3")]
+    pub runs_today: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetBusesRequest {
+    /// Both empty: all of the city.
+    #[prost(string, tag = "1")]
+    pub feed: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub route: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetBusesResponse {
+    #[prost(int64, tag = "1")]
+    pub at_ms: i64,
+    #[prost(message, repeated, tag = "2")]
+    pub buses: ::prost::alloc::vec::Vec<BusNow>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BusNow {
+    #[prost(string, tag = "1")]
+    pub vehicle: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub feed: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub route: ::prost::alloc::string::String,
+    #[prost(uint32, optional, tag = "4")]
+    pub direction: ::core::option::Option<u32>,
+    #[prost(string, tag = "5")]
+    pub headsign: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub trip: ::prost::alloc::string::String,
+    /// Service day, YYYY-MM-DD.
+    #[prost(string, tag = "7")]
+    pub day: ::prost::alloc::string::String,
+    /// When the run is to start.
+    #[prost(int64, tag = "8")]
+    pub departs_ms: i64,
+    /// It stands at its first stop and has not left.
+    #[prost(bool, tag = "9")]
+    pub waiting: bool,
+    #[prost(int64, tag = "10")]
+    pub fix_ms: i64,
+    #[prost(double, tag = "11")]
+    pub lat: f64,
+    #[prost(double, tag = "12")]
+    pub lon: f64,
+    /// Along its way, and how long the way is.
+    #[prost(double, tag = "13")]
+    pub along_m: f64,
+    #[prost(double, tag = "14")]
+    pub length_m: f64,
+    #[prost(string, tag = "15")]
+    pub next_stop: ::prost::alloc::string::String,
+    /// Behind the timetable; negative when early.
+    #[prost(double, tag = "16")]
+    pub late_s: f64,
+    /// Absent when there is no bus ahead or nothing is known of it.
+    #[prost(double, optional, tag = "17")]
+    pub ahead_s: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "18")]
+    pub ahead_timetabled_s: ::core::option::Option<f64>,
+    #[prost(string, tag = "19")]
+    pub ahead_vehicle: ::prost::alloc::string::String,
+    #[prost(bool, tag = "20")]
+    pub bunched: bool,
+    #[prost(bool, tag = "21")]
+    pub off_route: bool,
+    #[prost(message, optional, tag = "22")]
+    pub advice: ::core::option::Option<HoldingAdvice>,
+}
+/// Hold the bus at its next stop, and what that brings.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct HoldingAdvice {
+    #[prost(double, tag = "1")]
+    pub hold_s: f64,
+    /// By how much the mean wait at the stops ahead gets shorter.
+    #[prost(double, tag = "2")]
+    pub wait_saved_s: f64,
+    /// Worth it while fewer are aboard than this many times those who will get on during one timetabled headway.
+    #[prost(double, tag = "3")]
+    pub worth_below_load: f64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetSpaceTimeRequest {
+    #[prost(string, tag = "1")]
+    pub feed: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub route: ::prost::alloc::string::String,
+    #[prost(uint32, optional, tag = "3")]
+    pub direction: ::core::option::Option<u32>,
+    /// YYYY-MM-DD; empty is today.
+    #[prost(string, tag = "4")]
+    pub day: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetSpaceTimeResponse {
+    #[prost(string, tag = "1")]
+    pub day: ::prost::alloc::string::String,
+    #[prost(int64, tag = "2")]
+    pub at_ms: i64,
+    /// Along the way that most runs of the day take; other ways are shown at the stops that they share with it.
+    #[prost(message, repeated, tag = "3")]
+    pub stops: ::prost::alloc::vec::Vec<StopAlong>,
+    #[prost(double, tag = "4")]
+    pub length_m: f64,
+    #[prost(message, repeated, tag = "5")]
+    pub scheduled: ::prost::alloc::vec::Vec<SpaceTimeLine>,
+    #[prost(message, repeated, tag = "6")]
+    pub driven: ::prost::alloc::vec::Vec<SpaceTimeLine>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StopAlong {
+    #[prost(string, tag = "1")]
+    pub stop: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(double, tag = "3")]
+    pub along_m: f64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SpaceTimeLine {
+    #[prost(string, tag = "1")]
+    pub trip: ::prost::alloc::string::String,
+    /// Of a repeated trip.
+    #[prost(int32, optional, tag = "2")]
+    pub start_s: ::core::option::Option<i32>,
+    /// Of a driven line.
+    #[prost(string, tag = "3")]
+    pub vehicle: ::prost::alloc::string::String,
+    /// It is under way: its last point is where the bus is now.
+    #[prost(bool, tag = "4")]
+    pub now: bool,
+    #[prost(message, repeated, tag = "5")]
+    pub points: ::prost::alloc::vec::Vec<SpaceTimePoint>,
+}
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct SpaceTimePoint {
+    #[prost(int64, tag = "1")]
+    pub at_ms: i64,
+    #[prost(float, tag = "2")]
+    pub along_m: f32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListBusEventsRequest {
+    /// Empty: all.
+    #[prost(string, tag = "1")]
+    pub feed: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub route: ::prost::alloc::string::String,
+    /// 0: the last 24 hours.
+    #[prost(int64, tag = "3")]
+    pub from_ms: i64,
+    /// 0: now.
+    #[prost(int64, tag = "4")]
+    pub to_ms: i64,
+    #[prost(bool, tag = "5")]
+    pub only_open: bool,
+    /// At most 1,000; 0 is 200.
+    #[prost(uint32, tag = "6")]
+    pub limit: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListBusEventsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub events: ::prost::alloc::vec::Vec<BusEvent>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BusEvent {
+    /// off_route, overspeed, stop_skipped, doors_open_moving, engine_on_layover, sos, early, late, short_turn, wrong_sign_on,
+    /// bunching or run_missing.
+    #[prost(string, tag = "1")]
+    pub finding: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub vehicle: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub feed: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub route: ::prost::alloc::string::String,
+    #[prost(uint32, optional, tag = "5")]
+    pub direction: ::core::option::Option<u32>,
+    #[prost(string, tag = "6")]
+    pub trip: ::prost::alloc::string::String,
+    #[prost(int64, tag = "7")]
+    pub began_ms: i64,
+    /// Absent while it holds.
+    #[prost(int64, optional, tag = "8")]
+    pub ended_ms: ::core::option::Option<i64>,
+    #[prost(message, optional, tag = "9")]
+    pub place: ::core::option::Option<Position>,
+    #[prost(string, tag = "10")]
+    pub stop_name: ::prost::alloc::string::String,
+    /// Overspeed: km/h. Early and late: seconds behind the timetable. Bunching: seconds behind the bus ahead.
+    #[prost(double, optional, tag = "11")]
+    pub value: ::core::option::Option<f64>,
+    /// Names it for ever among those that began at the same moment.
+    #[prost(string, tag = "12")]
+    pub name: ::prost::alloc::string::String,
+    /// What stands on the buses of the route.
+    #[prost(string, tag = "13")]
+    pub route_name: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListTrackersRequest {
+    /// How far back reports are counted, 0 is one hour, at most 24.
+    #[prost(uint32, tag = "1")]
+    pub hours: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListTrackersResponse {
+    #[prost(int64, tag = "1")]
+    pub at_ms: i64,
+    #[prost(message, repeated, tag = "2")]
+    pub trackers: ::prost::alloc::vec::Vec<Tracker>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Tracker {
+    #[prost(string, tag = "1")]
+    pub vehicle: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub protocol: ::prost::alloc::string::String,
+    /// Last believed position: by the device's clock, and when it came.
+    #[prost(int64, tag = "3")]
+    pub fix_ms: i64,
+    #[prost(int64, tag = "4")]
+    pub received_ms: i64,
+    #[prost(uint32, tag = "5")]
+    pub reports: u32,
+    #[prost(message, repeated, tag = "6")]
+    pub rejected: ::prost::alloc::vec::Vec<RejectedCount>,
+    /// Receipt minus the device's time, the least of the last twenty: what its clock is off, and the way.
+    #[prost(int64, tag = "7")]
+    pub clock_off_ms: i64,
+    /// silent, jumping, wrong_clock, no_satellites; empty when it is well.
+    #[prost(string, repeated, tag = "8")]
+    pub ailments: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RejectedCount {
+    #[prost(string, tag = "1")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub reports: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetTransitReportRequest {
+    /// First and last service day, YYYY-MM-DD, at most 31; empty is today.
+    #[prost(string, tag = "1")]
+    pub from: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub to: ::prost::alloc::string::String,
+    /// Empty: all.
+    #[prost(string, tag = "3")]
+    pub feed: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetTransitReportResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub routes: ::prost::alloc::vec::Vec<RouteDay>,
+    /// The same by operator; route is empty.
+    #[prost(message, repeated, tag = "2")]
+    pub operators: ::prost::alloc::vec::Vec<RouteDay>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RouteDay {
+    #[prost(string, tag = "1")]
+    pub day: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub feed: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub operator: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub route: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub short_name: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "6")]
+    pub runs_scheduled: u32,
+    /// At least four in five of their stops were seen passed.
+    #[prost(uint32, tag = "7")]
+    pub runs_whole: u32,
+    /// Seen, but less of them.
+    #[prost(uint32, tag = "8")]
+    pub runs_partial: u32,
+    #[prost(double, tag = "9")]
+    pub km_scheduled: f64,
+    #[prost(double, tag = "10")]
+    pub km_driven: f64,
+    #[prost(uint32, tag = "11")]
+    pub passings: u32,
+    /// Of the passings, one minute early to five late, and beyond.
+    #[prost(uint32, tag = "12")]
+    pub on_time: u32,
+    #[prost(uint32, tag = "13")]
+    pub early: u32,
+    #[prost(uint32, tag = "14")]
+    pub late: u32,
+    #[prost(double, tag = "15")]
+    pub late_mean_s: f64,
+    #[prost(uint32, tag = "16")]
+    pub headways: u32,
+    /// Standard deviation over mean: 0 is even.
+    #[prost(double, tag = "17")]
+    pub headway_variation: f64,
+    /// What a passenger waits more than the timetable promises.
+    #[prost(double, tag = "18")]
+    pub excess_wait_s: f64,
+    #[prost(uint32, tag = "19")]
+    pub bunchings: u32,
+    #[prost(uint32, tag = "20")]
+    pub overspeeds: u32,
+    #[prost(double, tag = "21")]
+    pub overspeed_kmh_max: f64,
+    #[prost(uint32, tag = "22")]
+    pub vehicles: u32,
+    #[prost(uint32, tag = "23")]
+    pub positions_rejected: u32,
+    /// Median time between the two positions around a passing: how well it is known.
+    #[prost(double, tag = "24")]
+    pub gap_median_s: f64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetBusDayRequest {
+    #[prost(string, tag = "1")]
+    pub vehicle: ::prost::alloc::string::String,
+    /// Local day YYYY-MM-DD; empty is today.
+    #[prost(string, tag = "2")]
+    pub day: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetBusDayResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub fixes: ::prost::alloc::vec::Vec<DayFix>,
+    #[prost(message, repeated, tag = "2")]
+    pub passings: ::prost::alloc::vec::Vec<DayPassing>,
+}
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct DayFix {
+    #[prost(int64, tag = "1")]
+    pub at_ms: i64,
+    #[prost(double, tag = "2")]
+    pub lat: f64,
+    #[prost(double, tag = "3")]
+    pub lon: f64,
+    #[prost(float, tag = "4")]
+    pub speed_mps: f32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DayPassing {
+    #[prost(int64, tag = "1")]
+    pub at_ms: i64,
+    #[prost(int64, tag = "2")]
+    pub due_ms: i64,
+    #[prost(string, tag = "3")]
+    pub route: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub stop_name: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSegmentsRequest {
+    /// `roads` of an earlier answer: segments of the same roads are not told again.
+    #[prost(uint64, tag = "1")]
+    pub roads: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListSegmentsResponse {
+    #[prost(int64, tag = "1")]
+    pub at_ms: i64,
+    /// Another number when the roads are others, such as under a new timetable.
+    #[prost(uint64, tag = "2")]
+    pub roads: u64,
+    #[prost(message, repeated, tag = "3")]
+    pub segments: ::prost::alloc::vec::Vec<Segment>,
+    /// Of those on which a bus was seen within an hour.
+    #[prost(message, repeated, tag = "4")]
+    pub now: ::prost::alloc::vec::Vec<SegmentNow>,
+}
+/// A piece of road in one direction, for all routes that follow it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Segment {
+    #[prost(string, tag = "1")]
+    pub segment: ::prost::alloc::string::String,
+    /// Stops at its begin and end.
+    #[prost(string, tag = "2")]
+    pub from_stop: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub to_stop: ::prost::alloc::string::String,
+    /// What stands on the buses that run here.
+    #[prost(string, repeated, tag = "4")]
+    pub routes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(double, tag = "5")]
+    pub length_m: f64,
+    /// In 1e-5 degrees: latitude and longitude of the first point, then what the next one differs by.
+    #[prost(sint32, repeated, tag = "6")]
+    pub line: ::prost::alloc::vec::Vec<i32>,
+    /// The timetable has no lines, only stops: the road is longer than this, and speeds are too low.
+    #[prost(bool, tag = "7")]
+    pub coarse: bool,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SegmentNow {
+    #[prost(string, tag = "1")]
+    pub segment: ::prost::alloc::string::String,
+    /// The last fix that any of this is of.
+    #[prost(int64, tag = "2")]
+    pub newest_ms: i64,
+    /// Seen within a quarter of an hour, over which these are sums; else they are of the last five minutes with a bus.
+    #[prost(bool, tag = "3")]
+    pub fresh: bool,
+    #[prost(uint32, tag = "4")]
+    pub buses: u32,
+    /// Between stops, without standing at them. Absent when too little was seen.
+    #[prost(double, optional, tag = "5")]
+    pub speed_mps: ::core::option::Option<f64>,
+    /// What 85 of 100 five minutes are slower than. Absent until enough was seen.
+    #[prost(double, optional, tag = "6")]
+    pub reference_mps: ::core::option::Option<f64>,
+    /// free, slow, heavy or standing, by the share of the reference that is left; empty when it cannot be told, or is not fresh.
+    #[prost(string, tag = "7")]
+    pub level: ::prost::alloc::string::String,
+    /// Over the whole of it, without standing at stops.
+    #[prost(double, optional, tag = "8")]
+    pub travel_s: ::core::option::Option<f64>,
+    /// How long each bus stood at a stop.
+    #[prost(double, tag = "9")]
+    pub stands_s: f64,
+    /// Of the nearest camera that counts beside it, if there is one.
+    #[prost(message, optional, tag = "10")]
+    pub flow: ::core::option::Option<SegmentFlow>,
+}
+/// What a camera counted in the last quarter of an hour: all that crossed its busiest line, both ways.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SegmentFlow {
+    #[prost(string, tag = "1")]
+    pub camera: ::prost::alloc::string::String,
+    /// From the segment's line.
+    #[prost(double, tag = "2")]
+    pub away_m: f64,
+    #[prost(int64, tag = "3")]
+    pub from_ms: i64,
+    #[prost(int64, tag = "4")]
+    pub to_ms: i64,
+    /// How much of this was watched.
+    #[prost(int64, tag = "5")]
+    pub watched_ms: i64,
+    #[prost(string, tag = "6")]
+    pub line: ::prost::alloc::string::String,
+    /// By class, most first.
+    #[prost(message, repeated, tag = "7")]
+    pub classes: ::prost::alloc::vec::Vec<ClassFlow>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ClassFlow {
+    #[prost(enumeration = "RoadUser", tag = "1")]
+    pub road_user: i32,
+    #[prost(uint64, tag = "2")]
+    pub crossings: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetSegmentDayRequest {
+    #[prost(string, tag = "1")]
+    pub segment: ::prost::alloc::string::String,
+    /// Service day YYYY-MM-DD, from three in the morning on; empty is today.
+    #[prost(string, tag = "2")]
+    pub day: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetSegmentDayResponse {
+    #[prost(string, tag = "1")]
+    pub day: ::prost::alloc::string::String,
+    #[prost(int64, tag = "2")]
+    pub from_ms: i64,
+    #[prost(int64, tag = "3")]
+    pub to_ms: i64,
+    #[prost(double, optional, tag = "4")]
+    pub reference_mps: ::core::option::Option<f64>,
+    #[prost(message, repeated, tag = "5")]
+    pub buckets: ::prost::alloc::vec::Vec<SegmentBucket>,
+    /// The camera beside it, if there is one; its busiest line of the day.
+    #[prost(string, tag = "6")]
+    pub camera: ::prost::alloc::string::String,
+    #[prost(double, tag = "7")]
+    pub away_m: f64,
+    #[prost(string, tag = "8")]
+    pub line: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "9")]
+    pub flow: ::prost::alloc::vec::Vec<FlowBucket>,
+}
+/// Five minutes in which a bus was seen.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct SegmentBucket {
+    #[prost(int64, tag = "1")]
+    pub from_ms: i64,
+    #[prost(uint32, tag = "2")]
+    pub buses: u32,
+    #[prost(double, optional, tag = "3")]
+    pub speed_mps: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "4")]
+    pub travel_s: ::core::option::Option<f64>,
+    #[prost(double, tag = "5")]
+    pub stands_s: f64,
+}
+/// Five minutes in which the camera was watched at all.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FlowBucket {
+    #[prost(int64, tag = "1")]
+    pub from_ms: i64,
+    #[prost(uint64, tag = "2")]
+    pub crossings: u64,
+    #[prost(int64, tag = "3")]
+    pub watched_ms: i64,
+}
+/// Generated client implementations.
+#[cfg(feature = "grpc")]
+pub mod transit_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct TransitServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl TransitServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> TransitServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> TransitServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            TransitServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Every route of the timetables in force today, with how it runs now.
+        pub async fn list_routes(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListRoutesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListRoutesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.TransitService/ListRoutes",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.TransitService", "ListRoutes"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Buses under way, foremost first in each direction, with the headway to the bus ahead and what to do about it.
+        pub async fn get_buses(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetBusesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetBusesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.TransitService/GetBuses",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.TransitService", "GetBuses"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// One route, direction and service day over distance and time: what the timetable wants and what was driven.
+        pub async fn get_space_time(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetSpaceTimeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSpaceTimeResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.TransitService/GetSpaceTime",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.TransitService", "GetSpaceTime"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What was found of buses, newest first.
+        pub async fn list_bus_events(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListBusEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListBusEventsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.TransitService/ListBusEvents",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.TransitService", "ListBusEvents"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// How well each tracker reports.
+        pub async fn list_trackers(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListTrackersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListTrackersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.TransitService/ListTrackers",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.TransitService", "ListTrackers"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// How each route and operator ran, day by day; of today so far.
+        pub async fn get_transit_report(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetTransitReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetTransitReportResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.TransitService/GetTransitReport",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.TransitService", "GetTransitReport"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Believed positions of one bus of one day, oldest first. Every look is written down.
+        pub async fn get_bus_day(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetBusDayRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetBusDayResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.TransitService/GetBusDay",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.TransitService", "GetBusDay"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Roads between the halts of buses, how buses go there now, and what cameras beside them count.
+        pub async fn list_segments(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListSegmentsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSegmentsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.TransitService/ListSegments",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.TransitService", "ListSegments"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// One of these by five minutes of a day. NOT_FOUND when there is no such segment now.
+        pub async fn get_segment_day(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetSegmentDayRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSegmentDayResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.TransitService/GetSegmentDay",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.TransitService", "GetSegmentDay"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "grpc")]
+pub mod transit_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with TransitServiceServer.
+    #[async_trait]
+    pub trait TransitService: std::marker::Send + std::marker::Sync + 'static {
+        /// Every route of the timetables in force today, with how it runs now.
+        async fn list_routes(
+            &self,
+            request: tonic::Request<super::ListRoutesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListRoutesResponse>,
+            tonic::Status,
+        >;
+        /// Buses under way, foremost first in each direction, with the headway to the bus ahead and what to do about it.
+        async fn get_buses(
+            &self,
+            request: tonic::Request<super::GetBusesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetBusesResponse>,
+            tonic::Status,
+        >;
+        /// One route, direction and service day over distance and time: what the timetable wants and what was driven.
+        async fn get_space_time(
+            &self,
+            request: tonic::Request<super::GetSpaceTimeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSpaceTimeResponse>,
+            tonic::Status,
+        >;
+        /// What was found of buses, newest first.
+        async fn list_bus_events(
+            &self,
+            request: tonic::Request<super::ListBusEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListBusEventsResponse>,
+            tonic::Status,
+        >;
+        /// How well each tracker reports.
+        async fn list_trackers(
+            &self,
+            request: tonic::Request<super::ListTrackersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListTrackersResponse>,
+            tonic::Status,
+        >;
+        /// How each route and operator ran, day by day; of today so far.
+        async fn get_transit_report(
+            &self,
+            request: tonic::Request<super::GetTransitReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetTransitReportResponse>,
+            tonic::Status,
+        >;
+        /// Believed positions of one bus of one day, oldest first. Every look is written down.
+        async fn get_bus_day(
+            &self,
+            request: tonic::Request<super::GetBusDayRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetBusDayResponse>,
+            tonic::Status,
+        >;
+        /// Roads between the halts of buses, how buses go there now, and what cameras beside them count.
+        async fn list_segments(
+            &self,
+            request: tonic::Request<super::ListSegmentsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSegmentsResponse>,
+            tonic::Status,
+        >;
+        /// One of these by five minutes of a day. NOT_FOUND when there is no such segment now.
+        async fn get_segment_day(
+            &self,
+            request: tonic::Request<super::GetSegmentDayRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSegmentDayResponse>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct TransitServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> TransitServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for TransitServiceServer<T>
+    where
+        T: TransitService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/ngatu.v1.TransitService/ListRoutes" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListRoutesSvc<T: TransitService>(pub Arc<T>);
+                    impl<
+                        T: TransitService,
+                    > tonic::server::UnaryService<super::ListRoutesRequest>
+                    for ListRoutesSvc<T> {
+                        type Response = super::ListRoutesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListRoutesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TransitService>::list_routes(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListRoutesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.TransitService/GetBuses" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetBusesSvc<T: TransitService>(pub Arc<T>);
+                    impl<
+                        T: TransitService,
+                    > tonic::server::UnaryService<super::GetBusesRequest>
+                    for GetBusesSvc<T> {
+                        type Response = super::GetBusesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetBusesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TransitService>::get_buses(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetBusesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.TransitService/GetSpaceTime" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSpaceTimeSvc<T: TransitService>(pub Arc<T>);
+                    impl<
+                        T: TransitService,
+                    > tonic::server::UnaryService<super::GetSpaceTimeRequest>
+                    for GetSpaceTimeSvc<T> {
+                        type Response = super::GetSpaceTimeResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetSpaceTimeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TransitService>::get_space_time(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSpaceTimeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.TransitService/ListBusEvents" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListBusEventsSvc<T: TransitService>(pub Arc<T>);
+                    impl<
+                        T: TransitService,
+                    > tonic::server::UnaryService<super::ListBusEventsRequest>
+                    for ListBusEventsSvc<T> {
+                        type Response = super::ListBusEventsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListBusEventsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TransitService>::list_bus_events(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListBusEventsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.TransitService/ListTrackers" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListTrackersSvc<T: TransitService>(pub Arc<T>);
+                    impl<
+                        T: TransitService,
+                    > tonic::server::UnaryService<super::ListTrackersRequest>
+                    for ListTrackersSvc<T> {
+                        type Response = super::ListTrackersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListTrackersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TransitService>::list_trackers(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListTrackersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.TransitService/GetTransitReport" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetTransitReportSvc<T: TransitService>(pub Arc<T>);
+                    impl<
+                        T: TransitService,
+                    > tonic::server::UnaryService<super::GetTransitReportRequest>
+                    for GetTransitReportSvc<T> {
+                        type Response = super::GetTransitReportResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetTransitReportRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TransitService>::get_transit_report(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetTransitReportSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.TransitService/GetBusDay" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetBusDaySvc<T: TransitService>(pub Arc<T>);
+                    impl<
+                        T: TransitService,
+                    > tonic::server::UnaryService<super::GetBusDayRequest>
+                    for GetBusDaySvc<T> {
+                        type Response = super::GetBusDayResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetBusDayRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TransitService>::get_bus_day(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetBusDaySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.TransitService/ListSegments" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSegmentsSvc<T: TransitService>(pub Arc<T>);
+                    impl<
+                        T: TransitService,
+                    > tonic::server::UnaryService<super::ListSegmentsRequest>
+                    for ListSegmentsSvc<T> {
+                        type Response = super::ListSegmentsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListSegmentsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TransitService>::list_segments(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSegmentsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.TransitService/GetSegmentDay" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSegmentDaySvc<T: TransitService>(pub Arc<T>);
+                    impl<
+                        T: TransitService,
+                    > tonic::server::UnaryService<super::GetSegmentDayRequest>
+                    for GetSegmentDaySvc<T> {
+                        type Response = super::GetSegmentDayResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetSegmentDayRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TransitService>::get_segment_day(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSegmentDaySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for TransitServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "ngatu.v1.TransitService";
+    impl<T> tonic::server::NamedService for TransitServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SignInRequest {
     #[prost(string, tag = "1")]
@@ -2178,10 +3684,17 @@ pub struct StoredEvent {
     pub event: ::core::option::Option<Event>,
     #[prost(int64, tag = "4")]
     pub stored_ms: i64,
+    /// Instead of an event of a gateway: what the hall found of a bus. It is told again when it ends.
+    #[prost(message, optional, tag = "5")]
+    pub bus: ::core::option::Option<BusEvent>,
+    /// Late positions show that it was not so: it is in no list any more.
+    #[prost(bool, tag = "6")]
+    pub withdrawn: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListEventsRequest {
-    /// Kinds as in the oneof's field names (line_crossing, rule, camera_state, signal_alarm, …); empty means all but fixes, signals and statistics.
+    /// Kinds as in the oneof's field names (line_crossing, rule, camera_state, signal_alarm, …), and what is found of buses (bus_sos,
+    /// bus_off_route, … as in BusEvent.finding); empty means all but fixes, signals, statistics and buses.
     #[prost(string, repeated, tag = "1")]
     pub kinds: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Only this camera; empty means all.
@@ -3729,1195 +5242,6 @@ pub mod city_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "ngatu.v1.CityService";
     impl<T> tonic::server::NamedService for CityServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListRoutesRequest {}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListRoutesResponse {
-    #[prost(int64, tag = "1")]
-    pub at_ms: i64,
-    #[prost(message, repeated, tag = "2")]
-    pub routes: ::prost::alloc::vec::Vec<RouteNow>,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct RouteNow {
-    #[prost(string, tag = "1")]
-    pub feed: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub route: ::prost::alloc::string::String,
-    #[prost(string, tag = "3")]
-    pub operator: ::prost::alloc::string::String,
-    #[prost(string, tag = "4")]
-    pub short_name: ::prost::alloc::string::String,
-    #[prost(string, tag = "5")]
-    pub long_name: ::prost::alloc::string::String,
-    #[prost(message, repeated, tag = "6")]
-    pub directions: ::prost::alloc::vec::Vec<DirectionNow>,
-    #[prost(uint32, tag = "7")]
-    pub buses: u32,
-    /// Of these buses: beyond the limits of punctuality, behind another as one, off their way.
-    #[prost(uint32, tag = "8")]
-    pub late: u32,
-    #[prost(uint32, tag = "9")]
-    pub early: u32,
-    #[prost(uint32, tag = "10")]
-    pub bunched: u32,
-    #[prost(uint32, tag = "11")]
-    pub off_route: u32,
-    /// Runs that should be under way and that no bus came for.
-    #[prost(uint32, tag = "12")]
-    pub missing: u32,
-    /// How good the predictions of arrivals were since the hall started, by how long before they were told; shortest first.
-    #[prost(message, repeated, tag = "13")]
-    pub predictions: ::prost::alloc::vec::Vec<PredictionErrors>,
-}
-#[derive(Clone, Copy, PartialEq, ::prost::Message)]
-pub struct PredictionErrors {
-    /// Told up to so long before.
-    #[prost(uint32, tag = "1")]
-    pub lead_min: u32,
-    #[prost(uint64, tag = "2")]
-    pub scored: u64,
-    #[prost(double, tag = "3")]
-    pub mean_absolute_s: f64,
-    /// Mean of told minus come; positive: the bus came sooner.
-    #[prost(double, tag = "4")]
-    pub mean_s: f64,
-    #[prost(uint64, tag = "5")]
-    pub within_60_s: u64,
-    #[prost(uint64, tag = "6")]
-    pub within_180_s: u64,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct DirectionNow {
-    /// As in GTFS; absent where the timetable has none.
-    #[prost(uint32, optional, tag = "1")]
-    pub direction: ::core::option::Option<u32>,
-    #[prost(string, tag = "2")]
-    pub headsign: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "3")]
-    pub runs_today: u32,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetBusesRequest {
-    /// Both empty: all of the city.
-    #[prost(string, tag = "1")]
-    pub feed: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub route: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GetBusesResponse {
-    #[prost(int64, tag = "1")]
-    pub at_ms: i64,
-    #[prost(message, repeated, tag = "2")]
-    pub buses: ::prost::alloc::vec::Vec<BusNow>,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct BusNow {
-    #[prost(string, tag = "1")]
-    pub vehicle: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub feed: ::prost::alloc::string::String,
-    #[prost(string, tag = "3")]
-    pub route: ::prost::alloc::string::String,
-    #[prost(uint32, optional, tag = "4")]
-    pub direction: ::core::option::Option<u32>,
-    #[prost(string, tag = "5")]
-    pub headsign: ::prost::alloc::string::String,
-    #[prost(string, tag = "6")]
-    pub trip: ::prost::alloc::string::String,
-    /// Service day, YYYY-MM-DD.
-    #[prost(string, tag = "7")]
-    pub day: ::prost::alloc::string::String,
-    /// When the run is to start.
-    #[prost(int64, tag = "8")]
-    pub departs_ms: i64,
-    /// It stands at its first stop and has not left.
-    #[prost(bool, tag = "9")]
-    pub waiting: bool,
-    #[prost(int64, tag = "10")]
-    pub fix_ms: i64,
-    #[prost(double, tag = "11")]
-    pub lat: f64,
-    #[prost(double, tag = "12")]
-    pub lon: f64,
-    /// Along its way, and how long the way is.
-    #[prost(double, tag = "13")]
-    pub along_m: f64,
-    #[prost(double, tag = "14")]
-    pub length_m: f64,
-    #[prost(string, tag = "15")]
-    pub next_stop: ::prost::alloc::string::String,
-    /// Behind the timetable; negative when early.
-    #[prost(double, tag = "16")]
-    pub late_s: f64,
-    /// Absent when there is no bus ahead or nothing is known of it.
-    #[prost(double, optional, tag = "17")]
-    pub ahead_s: ::core::option::Option<f64>,
-    #[prost(double, optional, tag = "18")]
-    pub ahead_timetabled_s: ::core::option::Option<f64>,
-    #[prost(string, tag = "19")]
-    pub ahead_vehicle: ::prost::alloc::string::String,
-    #[prost(bool, tag = "20")]
-    pub bunched: bool,
-    #[prost(bool, tag = "21")]
-    pub off_route: bool,
-    #[prost(message, optional, tag = "22")]
-    pub advice: ::core::option::Option<HoldingAdvice>,
-}
-/// Hold the bus at its next stop, and what that brings.
-#[derive(Clone, Copy, PartialEq, ::prost::Message)]
-pub struct HoldingAdvice {
-    #[prost(double, tag = "1")]
-    pub hold_s: f64,
-    /// By how much the mean wait at the stops ahead gets shorter.
-    #[prost(double, tag = "2")]
-    pub wait_saved_s: f64,
-    /// Worth it while fewer are aboard than this many times those who will get on during one timetabled headway.
-    #[prost(double, tag = "3")]
-    pub worth_below_load: f64,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetSpaceTimeRequest {
-    #[prost(string, tag = "1")]
-    pub feed: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub route: ::prost::alloc::string::String,
-    #[prost(uint32, optional, tag = "3")]
-    pub direction: ::core::option::Option<u32>,
-    /// YYYY-MM-DD; empty is today.
-    #[prost(string, tag = "4")]
-    pub day: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GetSpaceTimeResponse {
-    #[prost(string, tag = "1")]
-    pub day: ::prost::alloc::string::String,
-    #[prost(int64, tag = "2")]
-    pub at_ms: i64,
-    /// Along the way that most runs of the day take; other ways are shown at the stops that they share with it.
-    #[prost(message, repeated, tag = "3")]
-    pub stops: ::prost::alloc::vec::Vec<StopAlong>,
-    #[prost(double, tag = "4")]
-    pub length_m: f64,
-    #[prost(message, repeated, tag = "5")]
-    pub scheduled: ::prost::alloc::vec::Vec<SpaceTimeLine>,
-    #[prost(message, repeated, tag = "6")]
-    pub driven: ::prost::alloc::vec::Vec<SpaceTimeLine>,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct StopAlong {
-    #[prost(string, tag = "1")]
-    pub stop: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub name: ::prost::alloc::string::String,
-    #[prost(double, tag = "3")]
-    pub along_m: f64,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct SpaceTimeLine {
-    #[prost(string, tag = "1")]
-    pub trip: ::prost::alloc::string::String,
-    /// Of a repeated trip.
-    #[prost(int32, optional, tag = "2")]
-    pub start_s: ::core::option::Option<i32>,
-    /// Of a driven line.
-    #[prost(string, tag = "3")]
-    pub vehicle: ::prost::alloc::string::String,
-    /// It is under way: its last point is where the bus is now.
-    #[prost(bool, tag = "4")]
-    pub now: bool,
-    #[prost(message, repeated, tag = "5")]
-    pub points: ::prost::alloc::vec::Vec<SpaceTimePoint>,
-}
-#[derive(Clone, Copy, PartialEq, ::prost::Message)]
-pub struct SpaceTimePoint {
-    #[prost(int64, tag = "1")]
-    pub at_ms: i64,
-    #[prost(float, tag = "2")]
-    pub along_m: f32,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListBusEventsRequest {
-    /// Empty: all.
-    #[prost(string, tag = "1")]
-    pub feed: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub route: ::prost::alloc::string::String,
-    /// 0: the last 24 hours.
-    #[prost(int64, tag = "3")]
-    pub from_ms: i64,
-    /// 0: now.
-    #[prost(int64, tag = "4")]
-    pub to_ms: i64,
-    #[prost(bool, tag = "5")]
-    pub only_open: bool,
-    /// At most 1,000; 0 is 200.
-    #[prost(uint32, tag = "6")]
-    pub limit: u32,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListBusEventsResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub events: ::prost::alloc::vec::Vec<BusEvent>,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct BusEvent {
-    /// off_route, overspeed, stop_skipped, doors_open_moving, engine_on_layover, sos, early, late, short_turn, wrong_sign_on,
-    /// bunching or run_missing.
-    #[prost(string, tag = "1")]
-    pub finding: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub vehicle: ::prost::alloc::string::String,
-    #[prost(string, tag = "3")]
-    pub feed: ::prost::alloc::string::String,
-    #[prost(string, tag = "4")]
-    pub route: ::prost::alloc::string::String,
-    #[prost(uint32, optional, tag = "5")]
-    pub direction: ::core::option::Option<u32>,
-    #[prost(string, tag = "6")]
-    pub trip: ::prost::alloc::string::String,
-    #[prost(int64, tag = "7")]
-    pub began_ms: i64,
-    /// Absent while it holds.
-    #[prost(int64, optional, tag = "8")]
-    pub ended_ms: ::core::option::Option<i64>,
-    #[prost(message, optional, tag = "9")]
-    pub place: ::core::option::Option<Position>,
-    #[prost(string, tag = "10")]
-    pub stop_name: ::prost::alloc::string::String,
-    /// Overspeed: km/h. Early and late: seconds behind the timetable. Bunching: seconds behind the bus ahead.
-    #[prost(double, optional, tag = "11")]
-    pub value: ::core::option::Option<f64>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListTrackersRequest {
-    /// How far back reports are counted, 0 is one hour, at most 24.
-    #[prost(uint32, tag = "1")]
-    pub hours: u32,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListTrackersResponse {
-    #[prost(int64, tag = "1")]
-    pub at_ms: i64,
-    #[prost(message, repeated, tag = "2")]
-    pub trackers: ::prost::alloc::vec::Vec<Tracker>,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Tracker {
-    #[prost(string, tag = "1")]
-    pub vehicle: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub protocol: ::prost::alloc::string::String,
-    /// Last believed position: by the device's clock, and when it came.
-    #[prost(int64, tag = "3")]
-    pub fix_ms: i64,
-    #[prost(int64, tag = "4")]
-    pub received_ms: i64,
-    #[prost(uint32, tag = "5")]
-    pub reports: u32,
-    #[prost(message, repeated, tag = "6")]
-    pub rejected: ::prost::alloc::vec::Vec<RejectedCount>,
-    /// Receipt minus the device's time, the least of the last twenty: what its clock is off, and the way.
-    #[prost(int64, tag = "7")]
-    pub clock_off_ms: i64,
-    /// silent, jumping, wrong_clock, no_satellites; empty when it is well.
-    #[prost(string, repeated, tag = "8")]
-    pub ailments: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RejectedCount {
-    #[prost(string, tag = "1")]
-    pub reason: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "2")]
-    pub reports: u32,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetTransitReportRequest {
-    /// First and last service day, YYYY-MM-DD, at most 31; empty is today.
-    #[prost(string, tag = "1")]
-    pub from: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub to: ::prost::alloc::string::String,
-    /// Empty: all.
-    #[prost(string, tag = "3")]
-    pub feed: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GetTransitReportResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub routes: ::prost::alloc::vec::Vec<RouteDay>,
-    /// The same by operator; route is empty.
-    #[prost(message, repeated, tag = "2")]
-    pub operators: ::prost::alloc::vec::Vec<RouteDay>,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct RouteDay {
-    #[prost(string, tag = "1")]
-    pub day: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub feed: ::prost::alloc::string::String,
-    #[prost(string, tag = "3")]
-    pub operator: ::prost::alloc::string::String,
-    #[prost(string, tag = "4")]
-    pub route: ::prost::alloc::string::String,
-    #[prost(string, tag = "5")]
-    pub short_name: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "6")]
-    pub runs_scheduled: u32,
-    /// At least four in five of their stops were seen passed.
-    #[prost(uint32, tag = "7")]
-    pub runs_whole: u32,
-    /// Seen, but less of them.
-    #[prost(uint32, tag = "8")]
-    pub runs_partial: u32,
-    #[prost(double, tag = "9")]
-    pub km_scheduled: f64,
-    #[prost(double, tag = "10")]
-    pub km_driven: f64,
-    #[prost(uint32, tag = "11")]
-    pub passings: u32,
-    /// Of the passings, one minute early to five late, and beyond.
-    #[prost(uint32, tag = "12")]
-    pub on_time: u32,
-    #[prost(uint32, tag = "13")]
-    pub early: u32,
-    #[prost(uint32, tag = "14")]
-    pub late: u32,
-    #[prost(double, tag = "15")]
-    pub late_mean_s: f64,
-    #[prost(uint32, tag = "16")]
-    pub headways: u32,
-    /// Standard deviation over mean: 0 is even.
-    #[prost(double, tag = "17")]
-    pub headway_variation: f64,
-    /// What a passenger waits more than the timetable promises.
-    #[prost(double, tag = "18")]
-    pub excess_wait_s: f64,
-    #[prost(uint32, tag = "19")]
-    pub bunchings: u32,
-    #[prost(uint32, tag = "20")]
-    pub overspeeds: u32,
-    #[prost(double, tag = "21")]
-    pub overspeed_kmh_max: f64,
-    #[prost(uint32, tag = "22")]
-    pub vehicles: u32,
-    #[prost(uint32, tag = "23")]
-    pub positions_rejected: u32,
-    /// Median time between the two positions around a passing: how well it is known.
-    #[prost(double, tag = "24")]
-    pub gap_median_s: f64,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetBusDayRequest {
-    #[prost(string, tag = "1")]
-    pub vehicle: ::prost::alloc::string::String,
-    /// Local day YYYY-MM-DD; empty is today.
-    #[prost(string, tag = "2")]
-    pub day: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GetBusDayResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub fixes: ::prost::alloc::vec::Vec<DayFix>,
-    #[prost(message, repeated, tag = "2")]
-    pub passings: ::prost::alloc::vec::Vec<DayPassing>,
-}
-#[derive(Clone, Copy, PartialEq, ::prost::Message)]
-pub struct DayFix {
-    #[prost(int64, tag = "1")]
-    pub at_ms: i64,
-    #[prost(double, tag = "2")]
-    pub lat: f64,
-    #[prost(double, tag = "3")]
-    pub lon: f64,
-    #[prost(float, tag = "4")]
-    pub speed_mps: f32,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct DayPassing {
-    #[prost(int64, tag = "1")]
-    pub at_ms: i64,
-    #[prost(int64, tag = "2")]
-    pub due_ms: i64,
-    #[prost(string, tag = "3")]
-    pub route: ::prost::alloc::string::String,
-    #[prost(string, tag = "4")]
-    pub stop_name: ::prost::alloc::string::String,
-}
-/// Generated client implementations.
-#[cfg(feature = "grpc")]
-pub mod transit_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    #[derive(Debug, Clone)]
-    pub struct TransitServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl TransitServiceClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-    impl<T> TransitServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> TransitServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            TransitServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// Every route of the timetables in force today, with how it runs now.
-        pub async fn list_routes(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListRoutesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListRoutesResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ngatu.v1.TransitService/ListRoutes",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ngatu.v1.TransitService", "ListRoutes"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Buses under way, foremost first in each direction, with the headway to the bus ahead and what to do about it.
-        pub async fn get_buses(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetBusesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetBusesResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ngatu.v1.TransitService/GetBuses",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ngatu.v1.TransitService", "GetBuses"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// One route, direction and service day over distance and time: what the timetable wants and what was driven.
-        pub async fn get_space_time(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetSpaceTimeRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetSpaceTimeResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ngatu.v1.TransitService/GetSpaceTime",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ngatu.v1.TransitService", "GetSpaceTime"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// What was found of buses, newest first.
-        pub async fn list_bus_events(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListBusEventsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListBusEventsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ngatu.v1.TransitService/ListBusEvents",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ngatu.v1.TransitService", "ListBusEvents"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// How well each tracker reports.
-        pub async fn list_trackers(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListTrackersRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListTrackersResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ngatu.v1.TransitService/ListTrackers",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ngatu.v1.TransitService", "ListTrackers"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// How each route and operator ran, day by day; of today so far.
-        pub async fn get_transit_report(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetTransitReportRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetTransitReportResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ngatu.v1.TransitService/GetTransitReport",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ngatu.v1.TransitService", "GetTransitReport"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Believed positions of one bus of one day, oldest first. Every look is written down.
-        pub async fn get_bus_day(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetBusDayRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetBusDayResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ngatu.v1.TransitService/GetBusDay",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ngatu.v1.TransitService", "GetBusDay"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-#[cfg(feature = "grpc")]
-pub mod transit_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with TransitServiceServer.
-    #[async_trait]
-    pub trait TransitService: std::marker::Send + std::marker::Sync + 'static {
-        /// Every route of the timetables in force today, with how it runs now.
-        async fn list_routes(
-            &self,
-            request: tonic::Request<super::ListRoutesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListRoutesResponse>,
-            tonic::Status,
-        >;
-        /// Buses under way, foremost first in each direction, with the headway to the bus ahead and what to do about it.
-        async fn get_buses(
-            &self,
-            request: tonic::Request<super::GetBusesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetBusesResponse>,
-            tonic::Status,
-        >;
-        /// One route, direction and service day over distance and time: what the timetable wants and what was driven.
-        async fn get_space_time(
-            &self,
-            request: tonic::Request<super::GetSpaceTimeRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetSpaceTimeResponse>,
-            tonic::Status,
-        >;
-        /// What was found of buses, newest first.
-        async fn list_bus_events(
-            &self,
-            request: tonic::Request<super::ListBusEventsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListBusEventsResponse>,
-            tonic::Status,
-        >;
-        /// How well each tracker reports.
-        async fn list_trackers(
-            &self,
-            request: tonic::Request<super::ListTrackersRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListTrackersResponse>,
-            tonic::Status,
-        >;
-        /// How each route and operator ran, day by day; of today so far.
-        async fn get_transit_report(
-            &self,
-            request: tonic::Request<super::GetTransitReportRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetTransitReportResponse>,
-            tonic::Status,
-        >;
-        /// Believed positions of one bus of one day, oldest first. Every look is written down.
-        async fn get_bus_day(
-            &self,
-            request: tonic::Request<super::GetBusDayRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetBusDayResponse>,
-            tonic::Status,
-        >;
-    }
-    #[derive(Debug)]
-    pub struct TransitServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> TransitServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for TransitServiceServer<T>
-    where
-        T: TransitService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/ngatu.v1.TransitService/ListRoutes" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListRoutesSvc<T: TransitService>(pub Arc<T>);
-                    impl<
-                        T: TransitService,
-                    > tonic::server::UnaryService<super::ListRoutesRequest>
-                    for ListRoutesSvc<T> {
-                        type Response = super::ListRoutesResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListRoutesRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TransitService>::list_routes(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListRoutesSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ngatu.v1.TransitService/GetBuses" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetBusesSvc<T: TransitService>(pub Arc<T>);
-                    impl<
-                        T: TransitService,
-                    > tonic::server::UnaryService<super::GetBusesRequest>
-                    for GetBusesSvc<T> {
-                        type Response = super::GetBusesResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetBusesRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TransitService>::get_buses(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetBusesSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ngatu.v1.TransitService/GetSpaceTime" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetSpaceTimeSvc<T: TransitService>(pub Arc<T>);
-                    impl<
-                        T: TransitService,
-                    > tonic::server::UnaryService<super::GetSpaceTimeRequest>
-                    for GetSpaceTimeSvc<T> {
-                        type Response = super::GetSpaceTimeResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetSpaceTimeRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TransitService>::get_space_time(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetSpaceTimeSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ngatu.v1.TransitService/ListBusEvents" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListBusEventsSvc<T: TransitService>(pub Arc<T>);
-                    impl<
-                        T: TransitService,
-                    > tonic::server::UnaryService<super::ListBusEventsRequest>
-                    for ListBusEventsSvc<T> {
-                        type Response = super::ListBusEventsResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListBusEventsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TransitService>::list_bus_events(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListBusEventsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ngatu.v1.TransitService/ListTrackers" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListTrackersSvc<T: TransitService>(pub Arc<T>);
-                    impl<
-                        T: TransitService,
-                    > tonic::server::UnaryService<super::ListTrackersRequest>
-                    for ListTrackersSvc<T> {
-                        type Response = super::ListTrackersResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListTrackersRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TransitService>::list_trackers(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListTrackersSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ngatu.v1.TransitService/GetTransitReport" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetTransitReportSvc<T: TransitService>(pub Arc<T>);
-                    impl<
-                        T: TransitService,
-                    > tonic::server::UnaryService<super::GetTransitReportRequest>
-                    for GetTransitReportSvc<T> {
-                        type Response = super::GetTransitReportResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetTransitReportRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TransitService>::get_transit_report(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetTransitReportSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ngatu.v1.TransitService/GetBusDay" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetBusDaySvc<T: TransitService>(pub Arc<T>);
-                    impl<
-                        T: TransitService,
-                    > tonic::server::UnaryService<super::GetBusDayRequest>
-                    for GetBusDaySvc<T> {
-                        type Response = super::GetBusDayResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetBusDayRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TransitService>::get_bus_day(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetBusDaySvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for TransitServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "ngatu.v1.TransitService";
-    impl<T> tonic::server::NamedService for TransitServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
