@@ -9,3 +9,4 @@ mod sign_in;
 mod start_stop;
 mod street;
 mod supervise;
+mod traffic;

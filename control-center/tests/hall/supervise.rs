@@ -13,7 +13,7 @@ use crate::harness::{Hall, with, write_config};
 use crate::street::{Pole, SOON};
 
 /// What a call answers once it holds.
-async fn until<T, F: Future<Output = T>>(what: &str, ask: impl Fn() -> F, holds: impl Fn(&T) -> bool) -> T {
+pub async fn until<T, F: Future<Output = T>>(what: &str, ask: impl Fn() -> F, holds: impl Fn(&T) -> bool) -> T {
     let told = async {
         loop {
             let answer = ask().await;
@@ -26,7 +26,7 @@ async fn until<T, F: Future<Output = T>>(what: &str, ask: impl Fn() -> F, holds:
     tokio::time::timeout(2 * SOON, told).await.unwrap_or_else(|_| panic!("waiting for {what}"))
 }
 
-async fn client(hall: &Hall) -> (TransitServiceClient<Channel>, String) {
+pub async fn client(hall: &Hall) -> (TransitServiceClient<Channel>, String) {
     (TransitServiceClient::new(hall.channel().await), hall.token().await)
 }
 
@@ -38,7 +38,7 @@ async fn space_time(hall: &Hall) -> v1::GetSpaceTimeResponse {
 }
 
 /// Two buses of one route: the first falls back until the second, which is on time, is behind it as one.
-async fn city() -> (Hall, Pole) {
+pub async fn city() -> (Hall, Pole) {
     let now_ms = SystemClock::new().now().0;
     let departs_ms = now_ms - 840_000;
     let dir = Arc::new(tempfile::tempdir().unwrap());
@@ -214,7 +214,7 @@ async fn what_passengers_are_told_can_be_turned_off() {
     }
 }
 
-fn text(body: &[u8]) -> String {
+pub fn text(body: &[u8]) -> String {
     String::from_utf8_lossy(&unchunked(body)).into_owned()
 }
 

@@ -152,6 +152,7 @@ export class City {
   }
 
   placeOf(event: StoredEvent): string {
+    if (event.bus) return event.bus.vehicle || event.bus.stopName;
     const body = event.event?.body;
     switch (body?.case) {
       case "lineCrossing":

@@ -1,6 +1,8 @@
 // One bus route as a hall tells it: a run every ten minutes, one bus falling back until the next is behind it as one.
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 
+import { StoredEventSchema, type StoredEvent } from "../../src/gen/ngatu/v1/api_pb";
+import { GetSegmentDayResponseSchema, ListSegmentsResponseSchema, type GetSegmentDayResponse, type ListSegmentsResponse } from "../../src/gen/ngatu/v1/transit_pb";
 import { BusEventSchema, BusNowSchema, GetBusDayResponseSchema, GetSpaceTimeResponseSchema, GetTransitReportResponseSchema, ListRoutesResponseSchema, TrackerSchema, type BusEvent, type BusNow, type GetBusDayResponse, type GetSpaceTimeResponse, type GetTransitReportResponse, type ListRoutesResponse, type Tracker } from "../../src/gen/ngatu/v1/transit_pb";
 
 const STOPS = ["Bến xe Giáp Bát", "Ngã Tư Vọng", "Bệnh viện Bạch Mai", "Kim Liên", "Ga Hà Nội", "Cửa Nam", "Điện Biên Phủ", "Văn Miếu", "Cát Linh", "Giảng Võ", "Cầu Giấy", "Xuân Thủy", "Mai Dịch", "Cầu Diễn", "Phú Diễn", "Nhổn"];
@@ -100,3 +102,38 @@ export function busDay(nowMs: number): GetBusDayResponse {
   const passings = STOPS.slice(0, 12).map((stopName, i) => ({ atMs: BigInt(nowMs - (60 - 5 * i) * MINUTE), dueMs: BigInt(nowMs - (61 - 5 * i) * MINUTE), route: "r32", stopName }));
   return create(GetBusDayResponseSchema, { fixes, passings });
 }
+
+/** Pieces of road round the city in every state, the second beside a camera. */
+export function segments(nowMs: number): ListSegmentsResponse {
+  const ways: [string, number, number, number, number, number, boolean][] = [
+    ["free", 21.0312, 105.8405, 21.0229, 105.8412, 8.1, true],
+    ["slow", 21.0251, 105.8532, 21.0256, 105.8412, 4.9, true],
+    ["heavy", 21.0205, 105.8415, 21.0092, 105.8413, 3.2, true],
+    ["standing", 21.0092, 105.8413, 20.9992, 105.8412, 1.4, true],
+    ["", 21.0196, 105.83, 21.0301, 105.8302, 5.5, true],
+    ["", 21.0036, 105.8206, 21.0168, 105.8273, 6.5, false],
+  ];
+  const name = (i: number) => `s${i}`;
+  return create(ListSegmentsResponseSchema, {
+    atMs: BigInt(nowMs),
+    roads: 7n,
+    segments: ways.map(([, a, b, c, d], i) => ({ segment: name(i), fromStop: STOPS[i]!, toStop: STOPS[i + 1]!, routes: ["32", "01"], lengthM: 1_180, line: [Math.round(a * 1e5), Math.round(b * 1e5), Math.round((c - a) * 1e5), Math.round((d - b) * 1e5)] })),
+    now: ways.map(([level, , , , , speedMps, fresh], i) => ({ segment: name(i), newestMs: BigInt(nowMs - (fresh ? 80_000 : 2_400_000)), fresh, buses: 3, speedMps, level, travelS: 1_180 / speedMps, standsS: 22, ...(i === 4 ? {} : { referenceMps: 8.6 }),
+      ...(i === 1 ? { flow: { camera: "trang-tien", awayM: 38, fromMs: BigInt(nowMs - 960_000), toMs: BigInt(nowMs - 60_000), watchedMs: 900_000n, line: "bắc", classes: [{ roadUser: 4, crossings: 610n }, { roadUser: 3, crossings: 140n }] } } : {}) })),
+  });
+}
+
+export function segmentDay(nowMs: number): GetSegmentDayResponse {
+  const fromMs = Math.floor((nowMs - 20 * 3_600_000) / 300_000) * 300_000;
+  const count = Math.floor((nowMs - fromMs) / 300_000);
+  const at = (i: number) => BigInt(fromMs + i * 300_000);
+  const buckets = Array.from({ length: count }, (_, i) => i).filter((i) => i > 24 && i % 7 !== 0);
+  return create(GetSegmentDayResponseSchema, { day: "2026-11-26", fromMs: BigInt(fromMs), toMs: BigInt(fromMs + 86_400_000), referenceMps: 8.6, camera: "trang-tien", awayM: 38, line: "bắc",
+    buckets: buckets.map((i) => ({ fromMs: at(i), buses: 2, speedMps: 6.4 + 2 * Math.sin(i / 17) + Math.sin(i * 1.7) * 0.6, standsS: 20 })),
+    flow: Array.from({ length: count }, (_, i) => ({ fromMs: at(i), crossings: BigInt(Math.round(150 + 120 * Math.sin(i / 40))), watchedMs: 300_000n })) });
+}
+
+/** The same findings as events of the list, one of them a call for help. */
+export const findings = (nowMs: number): StoredEvent[] =>
+  [create(BusEventSchema, { finding: "sos", vehicle: "29b-15137", beganMs: BigInt(nowMs - 40_000), place: { lat: 21.0225, lon: 105.848 }, routeName: "32", name: "sos 1" }), ...alerts(nowMs)].map((bus, i) =>
+    create(StoredEventSchema, { storedMs: BigInt(nowMs), bus: { ...bus, routeName: "32", name: `${bus.finding} ${i}` } }));

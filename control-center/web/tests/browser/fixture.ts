@@ -12,7 +12,7 @@ import { CityService, CityUpdateSchema, SessionService, type CityUpdate, type St
 import { RulePhase } from "../../src/gen/ngatu/v1/event_pb";
 import type { PictureSchema } from "../../src/gen/ngatu/v1/gateway_pb";
 import { TransitService } from "../../src/gen/ngatu/v1/transit_pb";
-import { alerts, busDay, buses, report, routes, spaceTime, trackers } from "./bus_city";
+import { alerts, busDay, buses, report, routes, segmentDay, segments, spaceTime, trackers } from "./bus_city";
 
 import { FixtureSignals } from "./signals";
 
@@ -153,6 +153,8 @@ export class FixtureHall {
       listTrackers: (_, context) => ({ atMs: BigInt(told(context)), trackers: trackers(Date.now()) }),
       getTransitReport: ({ from }, context) => (told(context), report(from)),
       getBusDay: (_, context) => busDay(told(context)),
+      listSegments: (_, context) => segments(told(context)),
+      getSegmentDay: (_, context) => segmentDay(told(context)),
     });
   }
 
@@ -215,6 +217,7 @@ async function page(path: string, cookie: string): Promise<{ status: number; hea
 const SNAKE: Record<string, string> = { lineCrossing: "line_crossing", rule: "rule", cameraState: "camera_state", signalAlarm: "signal_alarm", signalState: "signal_state" };
 
 function kindOf(e: StoredEvent): string {
+  if (e.bus) return `bus_${e.bus.finding}`;
   if (e.event?.body.case === "rule" && e.event.body.value.phase === RulePhase.FIGURE) return "figure";
   return SNAKE[e.event?.body.case ?? ""] ?? "";
 }

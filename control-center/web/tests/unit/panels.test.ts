@@ -12,7 +12,9 @@ import { spanOf } from "../../src/panels/counts/counts";
 import { courseOf, rowsOf } from "../../src/panels/counts/table";
 import { describe, wanted, type Group } from "../../src/panels/events/describe";
 import { EventList } from "../../src/panels/events/list";
+import { callsOf } from "../../src/panels/events/buses";
 import { at, metres, onFix } from "../../src/panels/map/motion";
+import { lineOf, shownAs } from "../../src/panels/map/traffic";
 import { arrange, gridFor } from "../../src/panels/wall/layout";
 import { plain } from "../../src/plain";
 import { aspectsOf } from "../../src/signals";
@@ -148,4 +150,25 @@ test("RSMP group states", () => {
 test("a picture keeps its shape and boxes follow the scene's pixels", () => {
   expect(fit(800, 600, 640, 360, 1280, 720)).toEqual({ x: 0, y: 75, w: 800, h: 450, sx: 0.625, sy: 0.625 });
   expect(fit(800, 600, 640, 360, 0, 0).sx).toBe(1.25);
+});
+
+test("a road is drawn by its level, and as old when it is or when the link is lost", () => {
+  expect([shownAs({ level: "heavy", fresh: true }, true), shownAs({ level: "", fresh: true }, true)]).toEqual(["heavy", "unknown"]);
+  expect([shownAs({ level: "heavy", fresh: false }, true), shownAs({ level: "free", fresh: true }, false)]).toEqual(["old", "old"]);
+  expect(lineOf([2_100_000, 10_580_000, 10, -20])).toEqual([[105.8, 21], [105.7998, 21.0001]]);
+});
+
+test("a finding that ends changes its row, one that was not so goes, and only open calls for help are called out", () => {
+  const sos = (over: object = {}) => create(StoredEventSchema, { bus: { finding: "sos", vehicle: "b", beganMs: 5_000n, name: "n", ...over } });
+  const list = new EventList();
+  list.reset([event(1, 9_000), event(2, 1_000)], "");
+  expect(list.live(sos())).toBe(1);
+  expect(callsOf(list.events, new Set(), 6_000).length).toBe(1);
+  expect(callsOf(list.events, new Set(["bus/5000/n"]), 6_000).length).toBe(0);
+  expect(callsOf(list.events, new Set(), 5_000 + 21 * 3_600_000).length).toBe(0);
+  expect(list.again(sos({ endedMs: 7_000n }))).toBe(1);
+  expect([list.events.length, callsOf(list.events, new Set(), 8_000).length]).toEqual([3, 0]);
+  expect(describe(list.events[1]!).more).toContain("đã hết");
+  expect(list.again({ ...sos(), withdrawn: true })).toBe(1);
+  expect([list.events.length, list.again(sos())]).toEqual([2, -1]);
 });

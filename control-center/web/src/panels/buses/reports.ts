@@ -8,7 +8,7 @@ import type { Page } from "../panel";
 import { TableView } from "./table";
 import { percent, span } from "./words";
 
-const FILES = [["csv", "report.csv"], ["xlsx", "report.xlsx"], ["passings", "passings.csv"], ["positions", "positions.csv"], ["passings-parquet", "passings.parquet"], ["positions-parquet", "positions.parquet"]] as const;
+const FILES = [["csv", "report.csv"], ["xlsx", "report.xlsx"], ["passings", "passings.csv"], ["positions", "positions.csv"], ["traffic", "traffic.csv"], ["passings-parquet", "passings.parquet"], ["positions-parquet", "positions.parquet"]] as const;
 
 export class Reports extends TableView {
   #routes: RouteDay[] = [];

@@ -7,8 +7,9 @@ import { SignalStep } from "../../gen/ngatu/v1/signal_pb";
 import { t, tOr, type Key } from "../../i18n";
 import { measureTexts } from "../../measures";
 import { directionName, userName } from "../../road_users";
+import { BUS_GROUPS, describeBus, keyOfBus, kindsOf } from "./buses";
 
-export type Group = "rule" | "camera" | "signal" | "crossing" | "figure";
+export type Group = "rule" | "camera" | "signal" | "crossing" | "figure" | keyof typeof BUS_GROUPS;
 /** How much it asks of the operator; told by sign and colour. */
 export type Weight = "high" | "middle" | "low" | "good";
 
@@ -19,6 +20,10 @@ export const GROUPS: Record<Group, readonly string[]> = {
   signal: ["signal_alarm", "signal_state", "signal_order"],
   crossing: ["line_crossing"],
   figure: ["figure"],
+  bus_safety: kindsOf("bus_safety"),
+  bus_way: kindsOf("bus_way"),
+  bus_timing: kindsOf("bus_timing"),
+  sos: kindsOf("sos"),
 };
 
 export interface Described {
@@ -51,6 +56,7 @@ const ORDER_STEPS: Record<SignalStep, readonly ["done" | "otherwise" | "refused"
 const LINK_WEIGHTS = { up: "good", connecting: "low", down: "high" } as const;
 
 export function describe(stored: StoredEvent): Described {
+  if (stored.bus) return describeBus(stored.bus);
   const none = { camera: undefined, junction: undefined, still: false };
   const body = stored.event?.body;
   switch (body?.case) {
@@ -116,9 +122,9 @@ function describeRule(event: RuleEvent, atMs: number): Pick<Described, "group" |
 const wayOf = ({ wayFrom, wayTo }: RuleEvent): string | undefined => (wayFrom && wayTo ? `${wayFrom} → ${wayTo}` : undefined);
 
 /** An event's full name, one for ever. */
-export const keyOf = (e: StoredEvent): string => `${e.gateway}/${e.boot}/${e.event?.seq ?? 0n}`;
+export const keyOf = (e: StoredEvent): string => (e.bus ? keyOfBus(e.bus) : `${e.gateway}/${e.boot}/${e.event?.seq ?? 0n}`);
 
-export const atOf = (e: StoredEvent): number => Number(e.event?.atMs ?? 0n);
+export const atOf = (e: StoredEvent): number => Number(e.bus?.beganMs ?? e.event?.atMs ?? 0n);
 
 export function wanted(e: StoredEvent, groups: ReadonlySet<Group>, camera: string): boolean {
   const { group, camera: of } = describe(e);

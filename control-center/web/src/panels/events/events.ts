@@ -4,17 +4,20 @@ import { explain, signedOut } from "../../api";
 import { el, setText } from "../../dom";
 import { BY_NAME, integer, momentOf } from "../../format";
 import type { StoredEvent } from "../../gen/ngatu/v1/api_pb";
-import { t } from "../../i18n";
+import type { BusEvent } from "../../gen/ngatu/v1/transit_pb";
+import { t, tOr } from "../../i18n";
 import type { LinkState } from "../../link";
 import type { Mounted, Page, Panel } from "../panel";
 import { atOf, describe, GROUPS, keyOf, wanted, type Group, type Weight } from "./describe";
 import { EventList } from "./list";
+import { placeOfBus } from "./buses";
+import { SosBar } from "./sos";
 import { Still } from "./still";
 
 const PAGE = 100;
 const SIGNS: Record<Weight, string> = { high: "▲", middle: "◆", low: "·", good: "✓" };
 /** Lines crossed by the thousand bury what needs a person: shown on request. */
-const AT_FIRST: Group[] = ["rule", "camera", "signal"];
+const AT_FIRST: Group[] = ["rule", "camera", "signal", "bus_safety", "bus_way"];
 
 export const panel: Panel = { id: "events", title: "panel.events", place: "right-bottom", mount: (host, page) => new Events(host, page) };
 
@@ -30,6 +33,7 @@ class Events implements Mounted {
   #camera = el("select", { "aria-label": t("events.camera") });
   #groups: Set<Group>;
   #still: Still;
+  #sos: SosBar;
   #opened: string | undefined;
   #loading = new AbortController();
   #busy = false;
@@ -43,11 +47,13 @@ class Events implements Mounted {
     host: HTMLElement,
     private readonly page: Page,
   ) {
-    this.#keptGroups = page.keep<Group[]>("events.groups", AT_FIRST);
-    this.#groups = new Set(this.#keptGroups.get());
+    this.#keptGroups = page.keep<Group[]>("events.kinds", AT_FIRST);
+    // A call for help is never filtered away.
+    this.#groups = new Set<Group>([...this.#keptGroups.get(), "sos"]);
+    this.#sos = new SosBar(page, (bus) => this.#onMap(bus));
     this.#still = new Still(page, (by) => this.#step(by), () => this.#closed());
     const chips = el("div", { class: "chips", role: "group", "aria-label": t("events.filter") });
-    for (const group of Object.keys(GROUPS) as Group[]) chips.append(this.#chip(group));
+    for (const group of Object.keys(GROUPS) as Group[]) if (group !== "sos") chips.append(this.#chip(group));
     this.#camera.addEventListener("change", () => void this.#reload());
     this.#fresh.addEventListener("click", () => this.#toTop());
     this.#scroll.append(this.#foot);
@@ -60,7 +66,10 @@ class Events implements Mounted {
   linked(state: LinkState): void {
     const live = state.is === "live";
     // What happened while the link was lost is only in the store.
-    if (live && !this.#wasLive) void this.#reload();
+    if (live && !this.#wasLive) {
+      void this.#reload();
+      void this.#sos.load();
+    }
     this.#wasLive = live;
   }
 
@@ -73,7 +82,10 @@ class Events implements Mounted {
   update(changed: ReadonlySet<string>): void {
     if (changed.has("cameras")) this.#cameras();
     // The hall left events out because this page was slow: they are in the store.
-    if (changed.has("missed")) void this.#reload();
+    if (changed.has("missed")) {
+      void this.#reload();
+      void this.#sos.load();
+    }
     if (!changed.has("events")) return;
     const news: StoredEvent[] = [];
     for (const event of this.page.city.events) {
@@ -81,7 +93,29 @@ class Events implements Mounted {
       news.push(event);
     }
     this.#seen = new Set(this.page.city.events);
-    for (const event of news.reverse()) if (wanted(event, this.#groups, this.#camera.value)) this.#live(event);
+    for (const event of news.reverse()) {
+      this.#sos.take(event);
+      if (this.#again(event) || event.withdrawn) continue;
+      if (wanted(event, this.#groups, this.#camera.value)) this.#live(event);
+    }
+  }
+
+  /** Whether it was there already: its row says how it stands now. */
+  #again(event: StoredEvent): boolean {
+    const index = event.bus ? this.#list.again(event) : -1;
+    if (index < 0) return false;
+    const old = this.#rows.get(keyOf(event));
+    if (event.withdrawn) {
+      this.#rows.delete(keyOf(event));
+      old?.remove();
+    } else {
+      const focused = old?.contains(document.activeElement);
+      const row = this.#row(event);
+      row.className = old?.className ?? "";
+      old?.replaceWith(row);
+      if (focused) row.querySelector("button")?.focus();
+    }
+    return true;
   }
 
   #live(event: StoredEvent): void {
@@ -152,10 +186,11 @@ class Events implements Mounted {
 
   #row(event: StoredEvent): HTMLElement {
     const { weight, what, more, still } = describe(event);
-    const place = this.page.city.placeOf(event);
+    const place = event.bus ? placeOfBus(event.bus) : this.page.city.placeOf(event);
+    const sos = event.bus?.finding === "sos" && event.bus.endedMs === undefined;
     const button = el(
       "button",
-      { type: "button", class: `weight-${weight}` },
+      { type: "button", class: `weight-${weight}${sos ? " sos" : ""}` },
       el("time", {}, momentOf(atOf(event), this.page.now())),
       el("span", { class: "sign", "aria-hidden": "true" }, SIGNS[weight]),
       el("span", { class: "what" }, what),
@@ -175,12 +210,24 @@ class Events implements Mounted {
     const row = this.#rows.get(this.#opened);
     row?.classList.add("opened");
     row?.scrollIntoView({ block: "nearest" });
+    if (event.bus) return this.#onMap(event.bus);
     this.#still.open(event);
+  }
+
+  /** What was found of a bus has no picture: the place where it was, and the bus. */
+  #onMap(bus: BusEvent): void {
+    if (bus.vehicle && this.page.city.buses.has(bus.vehicle)) this.page.select({ kind: "bus", id: bus.vehicle });
+    const { place } = bus;
+    const what = tOr("finding", bus.finding);
+    const text = [what, placeOfBus(bus), momentOf(Number(bus.beganMs), this.page.now())].join(" · ");
+    if (place) this.page.mark({ at: [place.lon, place.lat], text });
   }
 
   #step(by: -1 | 1): void {
     const here = this.#list.events.findIndex((e) => keyOf(e) === this.#opened);
-    const next = this.#list.events[here + by];
+    // The opened picture goes on to what may have one.
+    const others = by === 1 ? this.#list.events.slice(here + 1) : this.#list.events.slice(0, Math.max(0, here)).reverse();
+    const next = others.find((e) => !e.bus);
     if (next) this.#open(next);
     if (by === 1 && here + 10 > this.#list.events.length && this.#list.nextPage) void this.#load(this.#list.nextPage);
   }
@@ -225,7 +272,7 @@ class Events implements Mounted {
     chip.addEventListener("click", () => {
       if (!this.#groups.delete(group)) this.#groups.add(group);
       chip.setAttribute("aria-pressed", String(this.#groups.has(group)));
-      this.#keptGroups.set([...this.#groups]);
+      this.#keptGroups.set([...this.#groups].filter((g) => g !== "sos"));
       void this.#reload();
     });
     return chip;
@@ -241,7 +288,7 @@ class Events implements Mounted {
     // Names may have come after the rows.
     for (const event of this.#list.events) {
       const place = this.#rows.get(keyOf(event))?.querySelector(".where");
-      if (place) setText(place, this.page.city.placeOf(event));
+      if (place && !event.bus) setText(place, this.page.city.placeOf(event));
     }
   }
 }

@@ -39,6 +39,17 @@ export class EventList {
     return index;
   }
 
+  /** What is told again of an event that is there already: it has ended, or was not so. Returns where, or -1. */
+  again(event: StoredEvent): number {
+    const index = this.#keys.has(keyOf(event)) ? this.events.findIndex((other) => keyOf(other) === keyOf(event)) : -1;
+    if (index < 0) return -1;
+    if (event.withdrawn) {
+      this.events.splice(index, 1);
+      this.#keys.delete(keyOf(event));
+    } else this.events[index] = event;
+    return index;
+  }
+
   #take(event: StoredEvent): boolean {
     const key = keyOf(event);
     if (this.#keys.has(key)) return false;

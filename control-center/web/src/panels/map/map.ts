@@ -13,6 +13,7 @@ import { Replay } from "./replay";
 import { at, moving, onFix, type Glide } from "./motion";
 import { baseStyle, FONT } from "./style";
 import { busPoints, cameraPoints, junctionPoints } from "./things";
+import { Traffic } from "./traffic";
 
 /** Central Hanoi between West Lake and Ngã Tư Sở. */
 const HOME = { center: [105.8385, 21.0245] as [number, number], zoom: 13 };
@@ -31,9 +32,10 @@ async function mount(host: HTMLElement, page: Page): Promise<Mounted> {
     box.replaceChildren(el("p", { class: "notice", role: "alert" }, t("map.no-webgl")));
     return {};
   }
-  host.append(findBox(page), legend(), credit(), buttons(gl, () => home(gl, page)));
   const panel = new MapPanel(gl, page);
-  host.append(panel.replay.root);
+  const { traffic } = panel;
+  host.append(findBox(page), el("div", { class: "layers" }, traffic.button, traffic.legend), legend(), credit(), buttons(gl, () => home(gl, page)));
+  host.append(panel.replay.root, traffic.root);
   return panel;
 }
 
@@ -116,6 +118,7 @@ class MapPanel implements Mounted {
   #camerasMs = 0;
   #camerasWait = false;
   readonly replay: Replay;
+  readonly traffic: Traffic;
 
   constructor(
     private readonly gl: GlMap,
@@ -126,7 +129,8 @@ class MapPanel implements Mounted {
       this.#set("trail", { type: "FeatureCollection", features: line });
       this.#point(mark);
     });
-    for (const layer of Object.keys(KINDS)) {
+    this.traffic = new Traffic(gl, page);
+    for (const layer of [...Object.keys(KINDS), "traffic", "traffic-old"]) {
       gl.on("mouseenter", layer, () => (gl.getCanvas().style.cursor = "pointer"));
       gl.on("mouseleave", layer, () => (gl.getCanvas().style.cursor = ""));
     }
@@ -136,6 +140,7 @@ class MapPanel implements Mounted {
       const hit = hits[0];
       const kind = hit && KINDS[hit.layer.id as keyof typeof KINDS];
       if (!hit && !this.replay.open) this.#point(undefined);
+      if (!hit && this.traffic.pick(x, y)) return;
       page.select(hit && kind ? { kind, id: String(hit.properties["id"]) } : undefined);
     });
   }
@@ -157,9 +162,11 @@ class MapPanel implements Mounted {
   tick(): void {
     if (this.#camerasWait) this.#drawCameras();
     this.#drawBuses(); // a bus that says nothing grows old
+    if (this.#visible) this.traffic.tick();
   }
 
   linked(): void {
+    this.traffic.draw();
     this.#drawBuses();
   }
 
