@@ -1,11 +1,11 @@
 // The bar over the page while a bus calls for help, until somebody says that it is known. It hangs on no filter.
 import { el, setText } from "../../dom";
 import { momentOf } from "../../format";
+import type { StoredEvent } from "../../gen/ngatu/v1/api_pb";
 import type { BusEvent } from "../../gen/ngatu/v1/transit_pb";
 import { t } from "../../i18n";
 import type { Page } from "../panel";
 import { callsOf, keyOfBus } from "./buses";
-import type { StoredEvent } from "../../gen/ngatu/v1/api_pb";
 
 export class SosBar {
   readonly root = el("div", { class: "banner sos", role: "alert", hidden: true });
@@ -26,7 +26,8 @@ export class SosBar {
     const seen = el("button", { type: "button" }, t("sos.seen"));
     seen.addEventListener("click", () => this.#put());
     this.root.append(el("b", { class: "glyph", "aria-hidden": "true" }, "SOS"), this.#text, place, seen);
-    document.body.prepend(this.root);
+    const banners = [...document.querySelectorAll(".banner")];
+    banners.at(-1)?.after(this.root);
     void this.load();
   }
 
