@@ -12,7 +12,7 @@ use tonic::Status;
 
 use super::internal;
 use crate::hall::Hall;
-use crate::transit::DAY_BEGINS;
+use crate::transit::planned::DAY_BEGINS;
 
 const DAY: DurationMs = DurationMs(24 * 3_600_000);
 const ROWS_MAX: u32 = 100_000;
@@ -27,14 +27,22 @@ pub async fn list(hall: &Arc<Hall>, known: u64) -> Result<v1::ListSegmentsRespon
 }
 
 /// `date`: a service day; of today when there is none.
-pub async fn day(hall: &Hall, name: &str, date: Option<Date>) -> Result<v1::GetSegmentDayResponse, Status> {
+pub async fn day(
+    hall: &Arc<Hall>,
+    name: &str,
+    date: Option<Date>,
+) -> Result<v1::GetSegmentDayResponse, Status> {
     let zones = hall.transit.zones();
     let zone = zones.values().next().ok_or_else(|| Status::not_found("there is no timetable yet"))?;
-    let known = hall.transit.traffic(|traffic, _| {
-        let segment = traffic.segment(name)?;
-        let camera = traffic.camera_by_segment.get(name).cloned();
-        Some((segment.shape.length(), traffic.reference(name), camera))
-    });
+    let (at_work, asked) = (hall.clone(), name.to_owned());
+    let known = move || {
+        at_work.transit.traffic(|traffic, _| {
+            let segment = traffic.segment(&asked)?;
+            let camera = traffic.camera_by_segment.get(&asked).cloned();
+            Some((segment.shape.length(), traffic.reference(&asked), camera))
+        })
+    };
+    let known = tokio::task::spawn_blocking(known).await.map_err(internal)?;
     let (length, reference, camera) =
         known.ok_or_else(|| Status::not_found(format!("there is no segment {name:?} of the roads now")))?;
     let date = date.unwrap_or_else(|| zone.date(hall.clock.now() - DAY_BEGINS));

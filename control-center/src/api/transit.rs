@@ -71,11 +71,10 @@ impl TransitService for Transit {
         };
         let passings = self.hall.store.passings(&filter, PASSINGS_MAX).await.map_err(internal)?;
         let now = self.hall.transit.supervised();
-        let drawn = space_time::space_time(&plan, &route, direction, &passings, &now);
-        let none = || {
-            Status::not_found(format!("route {route} does not run in this direction on {}", plan.day.date))
-        };
-        drawn.map(Response::new).ok_or_else(none)
+        let none = format!("route {route} does not run in this direction on {}", plan.day.date);
+        let draw = move || space_time::space_time(&plan, &route, direction, &passings, &now);
+        let drawn = tokio::task::spawn_blocking(draw).await.map_err(internal)?;
+        drawn.map(Response::new).ok_or_else(|| Status::not_found(none))
     }
 
     async fn list_bus_events(

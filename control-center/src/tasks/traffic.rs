@@ -12,6 +12,7 @@ use models_domain::{CameraId, DurationMs, UtcMillis};
 use models_wire::convert::event::class_to_wire;
 use models_wire::v1;
 
+use super::transit::work;
 use crate::hall::Hall;
 
 const EVERY: Duration = Duration::from_secs(30);
@@ -40,9 +41,7 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
 }
 
 async fn keep(hall: &Arc<Hall>, unkept: &mut BTreeMap<(UtcMillis, String), ProbeRow>) -> anyhow::Result<()> {
-    let at_work = hall.clone();
-    let new = tokio::task::spawn_blocking(move || at_work.transit.unkept_traffic());
-    let new = new.await.context("thinking of the roads")?;
+    let new = work(hall, |hall| hall.transit.unkept_traffic()).await?;
     unkept.extend(new.rows.into_iter().map(|row| ((row.bucket, row.segment.clone()), row)));
     while unkept.len() > UNKEPT_MAX {
         unkept.pop_first();
@@ -50,7 +49,7 @@ async fn keep(hall: &Arc<Hall>, unkept: &mut BTreeMap<(UtcMillis, String), Probe
     if !new.segments.is_empty()
         && let Err(err) = hall.store.keep_segments(&new.segments, hall.clock.now()).await
     {
-        hall.transit.traffic(|traffic, _| traffic.keep_again());
+        work(hall, |hall| hall.transit.traffic(|traffic, _| traffic.keep_again())).await?;
         return Err(err).context("keeping the roads");
     }
     if unkept.is_empty() {
@@ -66,29 +65,26 @@ async fn keep(hall: &Arc<Hall>, unkept: &mut BTreeMap<(UtcMillis, String), Probe
     Ok(())
 }
 
-async fn learn(hall: &Hall) -> anyhow::Result<()> {
+async fn learn(hall: &Arc<Hall>) -> anyhow::Result<()> {
     let now = hall.clock.now();
     let classes = hall.store.speed_classes(Span { from: now - LEARNED, to: now }).await?;
     let mut references: BTreeMap<String, Reference> = BTreeMap::new();
     for (segment, class, buckets) in classes {
         references.entry(segment).or_default().learn(class, buckets);
     }
-    hall.transit.traffic(|traffic, _| traffic.reference_by_segment = references);
-    Ok(())
+    work(hall, |hall| hall.transit.traffic(|traffic, _| traffic.reference_by_segment = references)).await
 }
 
 /// What cameras beside the roads counted in the last quarter of an hour.
 async fn count(hall: &Arc<Hall>) -> anyhow::Result<()> {
     let places = hall.view.camera_places();
-    let at_work = hall.clone();
-    let beside = move || {
-        at_work.transit.traffic(|traffic, _| {
+    let beside = move |hall: &Hall| {
+        hall.transit.traffic(|traffic, _| {
             traffic.beside(&places);
             traffic.cameras()
         })
     };
-    let cameras =
-        tokio::task::spawn_blocking(beside).await.context("looking for cameras beside the roads")?;
+    let cameras = work(hall, beside).await?;
     let to = minute_of(hall.clock.now() - TOLD);
     let span = Span { from: to - FRESH, to };
     let mut flow_by_camera = BTreeMap::new();
@@ -101,8 +97,7 @@ async fn count(hall: &Arc<Hall>) -> anyhow::Result<()> {
             }
         }
     }
-    hall.transit.traffic(|traffic, _| traffic.flow_by_camera = flow_by_camera);
-    Ok(())
+    work(hall, |hall| hall.transit.traffic(|traffic, _| traffic.flow_by_camera = flow_by_camera)).await
 }
 
 /// On the line that most crossed; `None` when nobody watched.

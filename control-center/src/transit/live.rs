@@ -45,8 +45,10 @@ impl<'a> Names<'a> {
 
     fn of(&mut self, feed: &FeedId, date: Option<Date>) -> &OfFeed {
         self.by_feed.entry(feed.clone()).or_insert_with(|| {
-            let plan = self.hall.transit.plan(feed, date, self.hall.clock.now());
-            let Some(table) = plan.map(|p| p.timetable.clone()) else { return OfFeed::default() };
+            let planned = self.hall.transit.planned();
+            let date = date.or_else(|| planned.date(self.hall.clock.now()));
+            let table = date.and_then(|date| planned.timetable(feed, date));
+            let Some(table) = table else { return OfFeed::default() };
             let title = |r: &models_domain::transit::timetable::Route| {
                 let name = if r.short_name.is_empty() { &r.long_name } else { &r.short_name };
                 (r.id.clone(), name.clone())
@@ -110,40 +112,52 @@ pub struct ToTell {
 }
 
 impl Told {
-    /// Takes what was kept just now; what of it is new. After a late position a bus's whole day is kept anew: most of it was told.
-    pub fn take(&mut self, news: &[BusNews]) -> ToTell {
+    /// Takes what was kept just now; what of it is new. When a bus's whole day is kept anew, most of it was told.
+    pub fn take(&mut self, news: &BusNews) -> ToTell {
         let mut tell = ToTell::default();
-        for news in news {
-            let mut again: BTreeSet<BusKey> = BTreeSet::new();
-            for kept in latest(&news.events) {
-                let key = BusKey::of(kept);
-                let over = kept.event.phase != Phase::Begun;
-                again.insert(key.clone());
-                let of_bus = self.by_vehicle.entry(vehicle(kept)).or_default();
-                match of_bus.insert(key, (kept.clone(), over)) {
-                    Some((before, was)) if was == over && before.event.value == kept.event.value => {}
-                    Some(_) => tell.now.push(kept.clone()),
-                    None => {
-                        self.count += 1;
-                        tell.now.push(kept.clone());
-                    }
+        let mut again: BTreeSet<BusKey> = BTreeSet::new();
+        for kept in latest(&news.events) {
+            let key = BusKey::of(kept);
+            let over = kept.event.phase != Phase::Begun;
+            again.insert(key.clone());
+            let of_bus = self.by_vehicle.entry(vehicle(kept)).or_default();
+            match of_bus.insert(key, (kept.clone(), over)) {
+                Some((before, was)) if was == over && before.event.value == kept.event.value => {}
+                Some(_) => tell.now.push(kept.clone()),
+                None => {
+                    self.count += 1;
+                    tell.now.push(kept.clone());
                 }
             }
-            let Some((bus, since)) = &news.whole else { continue };
-            let Some(of_bus) = self.by_vehicle.get_mut(bus.as_str()) else { continue };
+        }
+        if let Some(whole) = &news.whole {
+            let within = |key: &BusKey| whole.span.from <= key.at && key.at < whole.span.to;
             // Bunching is found among buses, not in one bus's day.
-            let gone = |key: &BusKey, kept: &BusEvent| {
-                key.at >= *since && kept.event.finding != Finding::Bunching && !again.contains(key)
-            };
-            let out: Vec<BusKey> =
-                of_bus.iter().filter(|(k, (e, _))| gone(k, e)).map(|(k, _)| k.clone()).collect();
-            self.count -= out.len();
-            tell.withdrawn.extend(out.iter().filter_map(|key| of_bus.remove(key)).map(|(kept, _)| kept));
+            tell.withdrawn = self.withdraw(whole.vehicle.as_str(), |key, kept| {
+                within(key) && kept.event.finding != Finding::Bunching && !again.contains(key)
+            });
+        }
+        if news.whole.as_ref().is_some_and(|whole| whole.over) {
+            // As the store does it: a bus came for these runs after all.
+            let done: BTreeSet<_> = news.passings.iter().map(|p| (p.feed.clone(), p.run.clone())).collect();
+            tell.withdrawn.extend(self.withdraw("", |_, kept| {
+                let run = kept.event.run.as_ref();
+                kept.event.finding == Finding::RunMissing && run.is_some_and(|run| done.contains(run))
+            }));
         }
         if self.count > TOLD_MAX {
             *self = Self::default();
         }
         tell
+    }
+
+    /// Of one bus, or of none.
+    fn withdraw(&mut self, vehicle: &str, gone: impl Fn(&BusKey, &BusEvent) -> bool) -> Vec<BusEvent> {
+        let Some(of_bus) = self.by_vehicle.get_mut(vehicle) else { return Vec::new() };
+        let out = of_bus.extract_if(.., |key, (kept, _)| gone(key, kept));
+        let out: Vec<BusEvent> = out.map(|(_, (kept, _))| kept).collect();
+        self.count -= out.len();
+        out
     }
 }
 
@@ -158,23 +172,30 @@ fn vehicle(kept: &BusEvent) -> String {
     kept.event.vehicle.as_ref().map(ToString::to_string).unwrap_or_default()
 }
 
-/// Tells viewers what was kept just now.
-pub fn tell(hall: &Hall, news: &[BusNews]) {
+/// Takes what was kept just now, in the order in which it was found.
+pub fn kept(hall: &Hall, news: &[BusNews]) {
+    let mut names = Names::new(hall);
+    for news in news {
+        // All buses begin anew: nothing made their days due, and viewers have what was found before from the list.
+        if news.whole.is_some() && news.settled.is_empty() {
+            drop(told(hall).take(news));
+        } else {
+            tell(hall, news, &mut names);
+        }
+    }
+}
+
+/// Tells viewers what of it is new.
+fn tell(hall: &Hall, news: &BusNews, names: &mut Names<'_>) {
     let tell = told(hall).take(news);
     let now = hall.clock.now();
-    let mut names = Names::new(hall);
     let mut send = |kept: BusEvent, withdrawn: bool| {
         let ended = (kept.event.phase != Phase::Begun).then_some(kept.event.at);
         let row = BusEventRow { event: kept.event, line: kept.line, ended };
-        hall.view.stored(v1::StoredEvent { withdrawn, ..stored(bus_event(row, &mut names), now) });
+        hall.view.stored(v1::StoredEvent { withdrawn, ..stored(bus_event(row, names), now) });
     };
     tell.withdrawn.into_iter().for_each(|kept| send(kept, true));
     tell.now.into_iter().for_each(|kept| send(kept, false));
-}
-
-/// What was found before: viewers have it from the list.
-pub fn known(hall: &Hall, news: &[BusNews]) {
-    drop(told(hall).take(news));
 }
 
 fn told(hall: &Hall) -> MutexGuard<'_, Told> {
@@ -183,7 +204,12 @@ fn told(hall: &Hall) -> MutexGuard<'_, Told> {
 
 #[cfg(test)]
 mod tests {
+    use control_center_store::{Span, Whole};
+    use models_domain::DurationMs;
     use models_domain::transit::finding::TransitEvent;
+    use models_domain::transit::passing::Passing;
+    use models_domain::transit::timetable::RunKey;
+    use time::macros::date;
 
     use super::*;
 
@@ -202,10 +228,15 @@ mod tests {
         BusEvent { event, line: None }
     }
 
+    fn day(over: bool) -> Whole {
+        let span = Span { from: UtcMillis(100_000), to: UtcMillis(900_000) };
+        Whole { vehicle: "bus-1".parse().unwrap(), span, over }
+    }
+
     #[track_caller]
     fn check(told: &mut Told, whole: bool, events: &[BusEvent], want: (&[&str], &[&str])) {
-        let whole = whole.then(|| ("bus-1".parse().unwrap(), UtcMillis(100_000)));
-        let tell = told.take(&[BusNews { whole, events: events.to_vec(), ..BusNews::default() }]);
+        let whole = whole.then(|| day(false));
+        let tell = told.take(&BusNews { whole, events: events.to_vec(), ..BusNews::default() });
         let names = |events: &[BusEvent]| {
             let one = |e: &BusEvent| {
                 format!("{} {} {}", e.event.finding.name(), e.event.phase.name(), e.event.began.0 / 1000)
@@ -228,20 +259,52 @@ mod tests {
             (found(Finding::Late, Phase::Begun, 200, 400.0), found(Finding::Late, Phase::Ended, 200, 700.0));
         let (sos, bunching) =
             (found(Finding::Sos, Phase::Begun, 300, 0.0), found(Finding::Bunching, Phase::Begun, 250, 60.0));
-        let old = found(Finding::OffRoute, Phase::Ended, 50, 0.0);
+        let (old, next) = (
+            found(Finding::OffRoute, Phase::Ended, 50, 0.0),
+            found(Finding::OffRoute, Phase::Ended, 900, 0.0),
+        );
         check(
             &mut told,
             false,
-            &[old.clone(), late.clone(), bunching],
-            (&["off_route ended 50", "late begun 200", "bunching begun 250"], &[]),
+            &[old, late.clone(), bunching, next],
+            (&["off_route ended 50", "late begun 200", "bunching begun 250", "off_route ended 900"], &[]),
         );
         check(&mut told, false, std::slice::from_ref(&late), (&[], &[]));
         // A late position: the day is told again as a whole, with one more.
         check(&mut told, true, &[late.clone(), sos.clone()], (&["sos begun 300"], &[]));
         // Begun and ended in one: the end counts.
         check(&mut told, false, &[late, ended.clone()], (&["late ended 200"], &[]));
-        // Another late position shows that nobody called for help; what was before the day and what is among buses stays.
+        // Another late position shows that nobody called for help; what is of other days or among buses stays.
         check(&mut told, true, &[ended], (&[], &["sos begun 300"]));
         check(&mut told, false, &[sos], (&["sos begun 300"], &[]));
+    }
+    #[test]
+    fn a_run_that_a_bus_came_for_after_all_is_not_missing_once_its_day_is_over() {
+        let missing = |trip: &str| {
+            let mut kept = found(Finding::RunMissing, Phase::Begun, 200, 0.0);
+            let run = RunKey { date: date!(2026 - 03 - 02), trip: trip.into(), start_s: None };
+            (kept.event.vehicle, kept.event.run) = (None, Some(("xe".into(), run)));
+            kept
+        };
+        let (done, other) = (missing("done"), missing("other"));
+        let passing = Passing {
+            vehicle: "bus-1".parse().unwrap(),
+            feed: "xe".into(),
+            route: "32".into(),
+            direction: None,
+            run: done.event.run.clone().unwrap().1,
+            call: 0,
+            stop: "s".into(),
+            at: UtcMillis(210_000),
+            due: UtcMillis(200_000),
+            gap: DurationMs(10_000),
+        };
+        let mut told = Told::default();
+        told.take(&BusNews { events: vec![done.clone(), other], ..BusNews::default() });
+        for (over, want) in [(false, vec![]), (true, vec![done]), (true, vec![])] {
+            let passings = vec![passing.clone()];
+            let tell = told.take(&BusNews { whole: Some(day(over)), passings, ..BusNews::default() });
+            assert_eq!((tell.now, tell.withdrawn), (vec![], want), "over: {over}");
+        }
     }
 }

@@ -13,6 +13,9 @@ use models_domain::transit::timetable::{FeedId, Timetable};
 use models_domain::{CameraId, DurationMs, Meters, MetersPerSecond, UtcMillis};
 use models_wire::v1;
 
+use super::planned::Planned;
+use super::{Live, Transit, lock};
+
 /// A camera farther from a road than this counts something else.
 const BESIDE: Meters = Meters(150.0);
 /// About [`BESIDE`], to look no farther at most of the city.
@@ -42,15 +45,49 @@ pub struct Traffic {
 
 /// What is to be kept.
 #[derive(Default)]
-pub struct Unkept {
+pub struct ToKeep {
     /// Those in use now, when they are others than before; to be kept first.
     pub segments: Vec<SegmentRow>,
     pub rows: Vec<ProbeRow>,
 }
 
+impl Transit {
+    /// Roads that were kept; those of the timetables have their names again.
+    pub fn know(&self, known: Known) {
+        lock(&self.live).known = known;
+    }
+
+    /// What buses told of the roads since, to be kept.
+    pub fn unkept_traffic(&self) -> ToKeep {
+        let mut live = lock(&self.live);
+        let Live { fleet, traffic, .. } = &mut *live;
+        traffic.note(fleet);
+        traffic.take()
+    }
+
+    /// What is known of the roads, and the buses on them. It waits while buses are thought of: not where calls are answered.
+    pub fn traffic<T>(&self, job: impl FnOnce(&mut Traffic, &Fleet) -> T) -> T {
+        let mut live = lock(&self.live);
+        let Live { fleet, traffic, .. } = &mut *live;
+        job(traffic, fleet)
+    }
+}
+
+impl Live {
+    /// Buses begin anew on other plans; the roads are theirs now. Plans of former days are on no roads: a former day that is made anew
+    /// says nothing of the segments of today.
+    pub(super) fn begin(&mut self, mut planned: Planned, now: UtcMillis) -> Planned {
+        self.traffic.note(&mut self.fleet);
+        self.fleet.new_day();
+        self.window_by_vehicle.clear();
+        planned.plans = self.traffic.plan(planned.plans, &self.known, now);
+        planned
+    }
+}
+
 impl Traffic {
     /// The roads of these plans; segments that were there before, and those in `known`, have their names again.
-    pub fn plan(&mut self, plans: Vec<DayPlan>, known: &Known, now: UtcMillis) -> Vec<Arc<DayPlan>> {
+    pub fn plan(&mut self, plans: Vec<Arc<DayPlan>>, known: &Known, now: UtcMillis) -> Vec<Arc<DayPlan>> {
         let mut tables: Vec<(FeedId, Arc<Timetable>)> = Vec::new();
         for plan in &plans {
             if !tables.iter().any(|(feed, table)| *feed == plan.feed && Arc::ptr_eq(table, &plan.timetable)) {
@@ -62,7 +99,7 @@ impl Traffic {
         self.roads = Arc::new(Roads::new(&tables, &known));
         // Another number also after a restart.
         (self.number, self.fresh, self.now) = (now.0.cast_unsigned().max(self.number + 1), true, None);
-        plans.into_iter().map(|plan| Arc::new(plan.on(&self.roads))).collect()
+        plans.into_iter().map(|plan| Arc::new(Arc::unwrap_or_clone(plan).on(&self.roads))).collect()
     }
 
     /// Takes what buses told since; before their day is forgotten, too.
@@ -75,7 +112,7 @@ impl Traffic {
         self.unkept.extend(rows);
     }
 
-    pub fn take(&mut self) -> Unkept {
+    pub fn take(&mut self) -> ToKeep {
         let row = |s: &Segment| SegmentRow {
             name: s.name.clone(),
             from: s.from.clone(),
@@ -85,7 +122,7 @@ impl Traffic {
         };
         let fresh = std::mem::take(&mut self.fresh);
         let segments = if fresh { self.roads.segments.iter().map(row).collect() } else { Vec::new() };
-        Unkept { segments, rows: std::mem::take(&mut self.unkept) }
+        ToKeep { segments, rows: std::mem::take(&mut self.unkept) }
     }
 
     /// The segments could not be kept.

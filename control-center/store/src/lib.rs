@@ -2,12 +2,13 @@
 //!
 //! Suggested reading order: `open`, `ingest` (the one writer of events), `minutes` (sums),
 //! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `audit`, `stills`,
-//! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `bus_list`,
-//! `probes` (the roads), `trackers`, `signal_orders`.
+//! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `due_days` (which are to
+//! be reckoned anew), `bus_list`, `probes` (the roads), `trackers`, `signal_orders`.
 
 mod audit;
 mod bus_days;
 mod bus_list;
+mod due_days;
 mod enrolled;
 mod errs;
 mod fixes;
@@ -29,8 +30,9 @@ mod trackers;
 mod verdicts;
 
 pub use audit::AuditLine;
-pub use bus_days::{BusEvent, BusEventFilter, BusEventRow, BusNews, PassingFilter};
+pub use bus_days::{BusEvent, BusEventFilter, BusEventRow, BusNews, PassingFilter, Whole};
 pub use bus_list::BusKey;
+pub use due_days::Due;
 pub use enrolled::EnrolledRow;
 pub use errs::{Kind, StoreError};
 pub use fixes::StoredFix;

@@ -1,4 +1,4 @@
-//! Buses as measures of traffic: what they lose at stops is no traffic, what they lose between them is; in any order.
+//! Buses as measures of traffic: what they lose at stops is no traffic, what they lose between them is; also of what comes late.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use models_domain::geo::LatLon;
+use models_domain::transit::day::BusDay;
 use models_domain::transit::fleet::Fleet;
 use models_domain::transit::matching::Seen;
 use models_domain::transit::pace::{DayKind, Habit};
 use models_domain::transit::plan::DayPlan;
-use models_domain::transit::probe::{FRESH, Level, Reference, SHOWN, Sum, bucket_of, lately, totals};
+use models_domain::transit::probe::{FRESH, Level, Ran, Reference, SHOWN, Sum, bucket_of, lately, totals};
 use models_domain::transit::road::Roads;
 use models_domain::transit::shape::Shape;
 use models_domain::transit::timetable::*;
@@ -194,10 +195,11 @@ fn an_express_measures_segments_whose_stops_it_passes() {
 }
 
 #[test]
-fn the_order_of_fixes_makes_no_difference() {
+fn a_day_made_anew_of_what_came_late_tells_the_same() {
     let (_, plans) = city();
-    let mut fleet = Fleet::default();
-    let mut shuffled = Fleet::default();
+    let habit = |_: &FeedId, _| Habit { day: DayKind::Workday, hour: 8 };
+    let (mut fleet, mut shuffled) = (Fleet::default(), Fleet::default());
+    let mut mixed_by_bus = Vec::new();
     for i in 0..3 {
         let fixes = drive(&PLAIN, EIGHT + 600.0 * f64::from(i), "32");
         let name = format!("bus-{i}");
@@ -208,15 +210,29 @@ fn the_order_of_fixes_makes_no_difference() {
         for j in (1..mixed.len()).rev() {
             mixed.swap(j, (j * 7919 + 104_729) % (j + 1));
         }
-        for batch in mixed.chunks(5) {
+        // Live every second one is missing, and they stand at wrong times: they tell of cells where it did not run.
+        let mut live: Vec<Observed> = fixes.iter().step_by(2).cloned().collect();
+        live.iter_mut().for_each(|o| o.seen.at = o.seen.at - DurationMs(400_000));
+        for batch in live.chunks(5) {
             absorb(&mut shuffled, &plans, &name, batch);
         }
+        mixed_by_bus.push((name, mixed));
+    }
+    assert_ne!(hour(&shuffled, 8), hour(&fleet, 8));
+    let cells = |fleet: &Fleet| fleet.ran().flatten().map(Ran::cell).collect::<BTreeSet<_>>();
+    let wrong = cells(&shuffled);
+    assert_eq!(shuffled.take_changed(), wrong);
+    for (name, mixed) in mixed_by_bus {
+        let (day, news) = BusDay::of(name.parse().unwrap(), &plans, &mixed, &shuffled.limits);
+        shuffled.replace(day, &news.passings, habit);
     }
     assert_eq!(hour(&shuffled, 8), hour(&fleet, 8));
     // Whoever keeps the changed cells has the same in the end, also of those of which nothing is left.
-    let (all, some) = (shuffled.take_changed(), fleet.take_changed());
-    assert!(all.is_superset(&some) && some.len() >= 8);
-    let kept: Vec<_> = totals(shuffled.ran(), &all).into_iter().filter(|(_, sum)| sum.buses > 0).collect();
+    let (changed, some) = (shuffled.take_changed(), fleet.take_changed());
+    assert!(!wrong.is_subset(&some) && some.len() >= 8 && some == cells(&fleet));
+    assert_eq!(changed, wrong.union(&some).copied().collect());
+    let kept: Vec<_> =
+        totals(shuffled.ran(), &changed).into_iter().filter(|(_, sum)| sum.buses > 0).collect();
     assert_eq!(kept, totals(fleet.ran(), &some).into_iter().collect::<Vec<_>>());
     assert!(fleet.take_changed().is_empty());
 }
