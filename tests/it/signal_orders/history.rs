@@ -112,7 +112,7 @@ async fn a_corridor_is_reckoned_from_what_its_controllers_showed() {
 
     let answer = person.until_corridor("advice", |answer| answer.advice.is_some()).await;
     let advice = answer.advice.unwrap();
-    assert!((3.1..3.7).contains(&advice.cycle_s), "a cycle of {} s", advice.cycle_s);
+    assert!((2.7..4.1).contains(&advice.cycle_s), "a cycle of {} s", advice.cycle_s);
     assert_eq!(advice.shifts_s[0], 0.0);
     let waits = |out: &Option<v1::GreenWave>, back: &Option<v1::GreenWave>| {
         [out, back].map(|wave| wave.as_ref().map_or(f64::NAN, |wave| wave.waits_s)).iter().sum::<f64>()
@@ -122,29 +122,26 @@ async fn a_corridor_is_reckoned_from_what_its_controllers_showed() {
     assert!(answer.shown.len() == 2 && answer.shown.iter().all(|shown| shown.out.len() >= 4));
     assert!(answer.out.unwrap().departures >= 4);
 
-    // Killed: nobody knows until it is back, and the diagram says so in both places.
+    // Killed for 3 s: the controllers kept what they showed, and it comes to its place.
+    let clock = SystemClock::new();
     agent.kill();
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let before = person.history("a", 10).await.unwrap().len();
+    let gone = clock.now().0;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let back = clock.now().0;
     let _agent = run_pole(dir.path(), &text);
     let until = tokio::time::Instant::now() + WAIT;
     let changes = loop {
         let changes = person.history("a", 10).await.unwrap();
-        if changes.len() > before + 4 {
+        if changes.iter().any(|change| change.at_ms > back && !change.groups.is_empty()) {
             break changes;
         }
         assert!(tokio::time::Instant::now() < until, "no changes after the start");
         tokio::time::sleep(Duration::from_millis(250)).await;
     };
     assert!(changes.windows(2).all(|pair| pair[0].at_ms <= pair[1].at_ms));
-    let longest = changes.windows(2).filter(|pair| pair[0].groups.is_empty());
-    let longest = longest.map(|pair| pair[1].at_ms - pair[0].at_ms).max().unwrap();
-    assert!((1_500..60_000).contains(&longest), "not known for {longest} ms");
-    let answer = person.corridor("ab", 10).await.unwrap();
-    let gap = |shown: &v1::CorridorShown| {
-        shown.unknown.iter().any(|u| u.to_ms - u.from_ms > 1_500 && u.from_ms > changes[0].at_ms)
-    };
-    assert!(answer.shown.iter().all(gap), "{:?}", answer.shown);
+    let known =
+        changes.iter().filter(|change| (gone..back).contains(&change.at_ms) && !change.groups.is_empty());
+    assert!(known.count() >= 3, "of a cycle of eight changes in 3.4 s: {changes:?}");
 
     let code = |answer: Result<_, Status>| answer.map(|_: v1::GetCorridorResponse| ()).unwrap_err().code();
     assert_eq!(code(person.corridor("cd", 10).await), Code::NotFound);
