@@ -10,7 +10,6 @@
 
 mod device;
 mod figures;
-mod frames;
 mod hall;
 
 use std::ffi::OsString;

@@ -52,6 +52,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "benches",
         &[
+            // What trackers say.
+            "bus-simulator",
             "control-center-gtfs",
             // What is measured is when a position can be read from the database.
             "control-center-store",

@@ -7,11 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use bus_simulator::{Fix, jt808};
 use hardware_ports::Clock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-
-use super::frames::{self, Fix};
 
 /// As many as fit a message of 1,023 bytes.
 const BATCH: usize = 30;
@@ -164,7 +163,8 @@ fn place_of(n: usize, at_s: i64) -> Fix {
     let along = (10.0 * (at_s % 86_400) as f64) % (2.0 * STREET_M);
     let east_m = if along > STREET_M { 2.0 * STREET_M - along } else { along };
     let (row, column) = ((n / 100) as f64, (n % 100) as f64);
-    Fix { at_s, lat: 20.9 + row * 0.002, lon: 105.7 + column * 0.002 + east_m / 104_000.0 }
+    let (lat, lon) = (20.9 + row * 0.002, 105.7 + column * 0.002 + east_m / 104_000.0);
+    Fix { at_s, lat, lon, speed_kmh: 36, course: 90 }
 }
 
 async fn connection(fleet: &Fleet, n: usize, with_stored: bool) -> anyhow::Result<()> {
@@ -177,8 +177,8 @@ async fn connection(fleet: &Fleet, n: usize, with_stored: bool) -> anyhow::Resul
         let mut device = fleet.devices[n].lock();
         (device.phone.clone(), device.next_serial())
     };
-    stream.write_all(&frames::register(&phone, serial)).await.context("registering")?;
-    while frames::answer(&received).is_none() {
+    stream.write_all(&jt808::register(&phone, serial)).await.context("registering")?;
+    while jt808::answer(&received).is_none() {
         let read = tokio::time::timeout(PATIENCE, stream.read_buf(&mut received)).await;
         ensure!(read.context("registering took too long")?? > 0, "closed instead of registered");
     }
@@ -227,7 +227,7 @@ async fn live(
         }
         serial
     };
-    stream.write_all(&frames::position(phone, &place_of(n, at_s), serial)).await.context("reporting")?;
+    stream.write_all(&jt808::position(phone, &place_of(n, at_s), serial)).await.context("reporting")?;
     if new {
         fleet.devices[n].lock().sent.push_back((at_s, fleet.clock.elapsed()));
     }
@@ -243,18 +243,16 @@ async fn next_batch(fleet: &Fleet, n: usize, phone: &str, stream: &mut TcpStream
         }
         let (from, count, serial) = (device.stored_done, left.min(BATCH), device.next_serial());
         device.batch = Some((serial, count));
-        frames::batch(phone, (from..from + count).map(|place| fleet.stored_fix(n, place)), serial)
+        jt808::batch(phone, (from..from + count).map(|place| fleet.stored_fix(n, place)), serial)
     };
     stream.write_all(&frame).await.context("sending stored positions")
 }
 
 fn take_answers(fleet: &Fleet, n: usize, received: &mut Vec<u8>) {
     let mut device = fleet.devices[n].lock();
-    while let Some((kind, serial, length)) = frames::answer(received) {
-        received.drain(..length);
-        if kind != 0x8001 {
-            continue;
-        }
+    while let Some(answer) = jt808::answer(received) {
+        received.drain(..answer.length);
+        let Some(serial) = answer.serial().filter(|_| answer.kind == 0x8001) else { continue };
         if let Some((_, count)) = device.batch.take_if(|(asked, _)| *asked == serial) {
             device.stored_done += count;
             fleet.stored_acknowledged.fetch_add(count, Ordering::Relaxed);

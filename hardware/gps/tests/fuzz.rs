@@ -17,6 +17,19 @@ fn corpus(protocol: &str) -> Vec<Vec<u8>> {
 }
 
 #[test]
+fn every_decoder_has_a_target() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).expect("a manifest");
+    for protocol in protocols::ALL {
+        let path = format!("fuzz_targets/{}.rs", protocol.name);
+        let target =
+            std::fs::read_to_string(folder.join(&path)).unwrap_or_else(|err| panic!("{path}: {err}"));
+        assert!(target.contains(&format!("feed::feed(\"{}\", data)", protocol.name)), "{path}");
+        assert!(manifest.contains(&format!("path = \"{path}\"")), "{path} is not in the manifest");
+    }
+}
+
+#[test]
 fn corpora_are_survived() {
     for protocol in protocols::ALL {
         let corpus = corpus(protocol.name);

@@ -111,6 +111,27 @@ async fn positions_are_kept_when_the_server_stops() {
 }
 
 #[tokio::test]
+async fn a_datagram_of_several_positions_holds_up_nobody_at_its_port() {
+    let running = start(2_000).await;
+    let [many, other] = [UdpSocket::bind("127.0.0.1:0"), UdpSocket::bind("127.0.0.1:0")];
+    let (many, other) = (many.await.expect("a free port"), other.await.expect("a free port"));
+    many.connect(running.udp).await.expect("a peer");
+    other.connect(running.udp).await.expect("a peer");
+    many.send(&[LOGIN, POSITION, POSITION, POSITION].concat()).await.expect("sent");
+    heard(&many).await;
+    other.send(LOGIN).await.expect("sent");
+    heard(&other).await;
+    assert_eq!(running.fixes(), 0);
+    let kept = async {
+        while running.fixes() < 3 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, kept).await.expect("all are kept");
+    running.end().await;
+}
+
+#[tokio::test]
 async fn an_order_in_a_datagram_that_was_lost_is_sent_again_after_a_minute() {
     let running = start(0).await;
     let given = Given {

@@ -41,7 +41,12 @@ fn decode(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded {
         Ok(httparse::Status::Partial) => {
             return Decoded::Bad { used: buf.len(), why: "the request does not end".to_owned() };
         }
-        Err(why) => return Decoded::Bad { used: line_end(buf), why: format!("not a request: {why}") },
+        Err(why) => match line_end(buf) {
+            None if buf.len() < MAX && !session.ends_here() => return Decoded::NeedMore,
+            end => {
+                return Decoded::Bad { used: end.unwrap_or(buf.len()), why: format!("not a request: {why}") };
+            }
+        },
     };
     let header = |name: &str| {
         let found = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
@@ -57,7 +62,7 @@ fn decode(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded {
     let Some(body) = buf.get(head..head + length) else { return Decoded::NeedMore };
     let json = header("content-type").starts_with("application/json");
     let query = request.path.and_then(|path| path.split_once('?')).map_or("", |(_, query)| query);
-    let read = if json { from_json(session, body) } else { from_query(session, query, body, now) };
+    let read = if json { from_json(session, query, body) } else { from_query(session, query, body, now) };
     // HTTP answers also what it cannot read: the telephone would send it again for ever.
     Decoded::Message(match read {
         Ok(message) => Message { used: head + length, reply: TAKEN.to_vec(), ..message },
@@ -70,8 +75,9 @@ fn decode(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded {
     })
 }
 
-fn line_end(buf: &[u8]) -> usize {
-    buf.iter().position(|&b| b == b'\n').map_or(buf.len(), |end| end + 1)
+/// Behind the line: what is no request is left out whole, however it was cut on its way.
+fn line_end(buf: &[u8]) -> Option<usize> {
+    buf.iter().position(|&b| b == b'\n').map(|end| end + 1)
 }
 
 /// `id`, `timestamp`, `lat` and `lon` or `location`, `speed` in knots, `bearing`, `altitude`, `valid`.
@@ -111,11 +117,11 @@ fn from_query(session: &mut Session, query: &str, body: &[u8], now: UtcMillis) -
 
 /// Unix seconds or milliseconds, RFC 3339, or `2025-05-14 14:12:38` on the device's clock.
 fn when(session: &Session, text: &str) -> Result<UtcMillis, String> {
-    if let Ok(number) = text.parse::<i64>() {
-        let seconds = number.abs() < i64::from(i32::MAX);
-        return Ok(UtcMillis(if seconds { number * 1000 } else { number }));
+    if let Some(number) = optional(text) {
+        let millis = if number.abs() < f64::from(i32::MAX) { number * 1000.0 } else { number };
+        return Ok(UtcMillis(millis.round() as i64));
     }
-    if let Ok(at) = OffsetDateTime::parse(text, &Rfc3339) {
+    if let Ok(at) = OffsetDateTime::parse(&with_zone(text), &Rfc3339) {
         let millis = i64::try_from(at.unix_timestamp_nanos() / 1_000_000)
             .map_err(|_| "a time beyond all calendars")?;
         return Ok(UtcMillis(millis));
@@ -126,9 +132,23 @@ fn when(session: &Session, text: &str) -> Result<UtcMillis, String> {
     utc(session.zone(PROTOCOL.zone), [century * 100 + year, month, day, hour, minute, second])
 }
 
+/// RFC 3339 of what is written nearly so: a plus sign that was not encoded reads as a space in a query, and ISO 8601 has zones
+/// without a colon.
+fn with_zone(text: &str) -> String {
+    let mut text = if text.contains('T') { text.replace(' ', "+") } else { text.to_owned() };
+    if let Some(at) = text.len().checked_sub(5)
+        && matches!(text.as_bytes()[at], b'+' | b'-')
+        && text.as_bytes()[at + 1..].iter().all(u8::is_ascii_digit)
+    {
+        text.insert(at + 3, ':');
+    }
+    text
+}
+
 #[derive(Deserialize)]
 struct Report {
-    device_id: Name,
+    #[serde(alias = "deviceid", alias = "id")]
+    device_id: Option<Name>,
     location: Locations,
 }
 
@@ -141,6 +161,13 @@ enum Name {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
+enum Stamp {
+    Text(String),
+    Unix(f64),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
 enum Locations {
     One(Box<Location>),
     Many(Vec<Location>),
@@ -148,7 +175,7 @@ enum Locations {
 
 #[derive(Deserialize)]
 struct Location {
-    timestamp: String,
+    timestamp: Stamp,
     coords: Option<Coordinates>,
 }
 
@@ -162,12 +189,18 @@ struct Coordinates {
     altitude: Option<f64>,
 }
 
-fn from_json(session: &mut Session, body: &[u8]) -> Result<Message, String> {
+/// The device is named in the report, or in the query.
+fn from_json(session: &mut Session, query: &str, body: &[u8]) -> Result<Message, String> {
     let report: Report = serde_json::from_slice(body).map_err(|err| err.to_string())?;
-    session.device = Some(match report.device_id {
-        Name::Text(text) => text,
-        Name::Number(number) => number.to_string(),
-    });
+    let name = match report.device_id {
+        Some(Name::Text(text)) => Some(text),
+        Some(Name::Number(number)) => Some(number.to_string()),
+        None => {
+            let mut fields = form_urlencoded::parse(query.as_bytes());
+            fields.find(|(key, _)| matches!(&**key, "id" | "deviceid")).map(|(_, value)| value.into_owned())
+        }
+    };
+    session.device = Some(name.ok_or("no id in the request")?);
     let locations = match report.location {
         Locations::One(one) => vec![*one],
         Locations::Many(many) => many,
@@ -175,7 +208,11 @@ fn from_json(session: &mut Session, body: &[u8]) -> Result<Message, String> {
     let mut fixes = Vec::new();
     for location in locations {
         let Some(coords) = location.coords else { continue };
-        let fix = Fix::at(when(session, &location.timestamp)?, coords.latitude, coords.longitude)?;
+        let at = match &location.timestamp {
+            Stamp::Text(text) => when(session, text)?,
+            Stamp::Unix(number) => when(session, &number.to_string())?,
+        };
+        let fix = Fix::at(at, coords.latitude, coords.longitude)?;
         fixes.push(Fix {
             device: session.device.clone(),
             speed: MetersPerSecond(coords.speed.unwrap_or(0.0).max(0.0)),
@@ -218,7 +255,18 @@ mod tests {
     #[test]
     fn queries() {
         let rest = "lat=21.028&lon=105.852&speed=19.438&bearing=90&altitude=12";
-        for time in ["1747231958", "1747231958000", "2025-05-14T14%3A12%3A38Z", "2025-05-14+14:12:38"] {
+        for time in [
+            "1747231958",
+            "1747231958.0",
+            "1747231958000",
+            "2025-05-14T14%3A12%3A38Z",
+            "2025-05-14+14:12:38",
+            "2025-05-14T21:12:38.000%2B07:00",
+            // A plus sign that was not encoded, and a zone without a colon.
+            "2025-05-14T21:12:38+07:00",
+            "2025-05-14T21:12:38+0700",
+            "2025-05-14T10:12:38.000-0400",
+        ] {
             check(
                 &format!("GET /?id=123456&timestamp={time}&{rest} HTTP/1.1\r\nHost: a\r\n\r\n"),
                 &["position", FIX],
@@ -239,6 +287,17 @@ mod tests {
             {"latitude":21.028,"longitude":105.852,"accuracy":5,"speed":10.0,"heading":90,"altitude":12},"extras":{}}}"#;
         let head = format!(
             "POST / HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        check(&format!("{head}{body}"), &["position", FIX]);
+    }
+
+    #[test]
+    fn json_of_a_device_that_the_address_names() {
+        let body = r#"{"location":[{"timestamp":1747231958000,"coords":{"latitude":21.028,"longitude":105.852,
+            "speed":10.0,"heading":90,"altitude":12}}]}"#;
+        let head = format!(
+            "POST /?id=123456 HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
         check(&format!("{head}{body}"), &["position", FIX]);

@@ -14,11 +14,16 @@ pub(super) struct Piece<'a> {
     pub text: std::borrow::Cow<'a, str>,
 }
 
-/// The bytes up to the first of `ends`. Where the transport ends messages, the end of the buffer is one, too.
+/// The bytes up to the first of `ends`, without the blank ones before them. Where the transport ends messages, the end of the
+/// buffer is one, too.
 pub(super) fn piece<'a>(session: &Session, buf: &'a [u8], ends: &[u8]) -> Result<Piece<'a>, Box<Decoded>> {
-    let end = buf.iter().take(MAX).position(|b| ends.contains(b));
+    let start = blank(buf);
+    if start == buf.len() && start > 0 {
+        return Ok(Piece { used: start, text: "".into() });
+    }
+    let end = buf[start..].iter().take(MAX).position(|b| ends.contains(b));
     let (end, used) = match end {
-        Some(end) => (end, end + 1),
+        Some(end) => (start + end, start + end + 1),
         None if buf.len() >= MAX => {
             let why = format!("{} bytes without an end", buf.len());
             return Err(Box::new(Decoded::Bad { used: buf.len(), why }));
@@ -26,8 +31,12 @@ pub(super) fn piece<'a>(session: &Session, buf: &'a [u8], ends: &[u8]) -> Result
         None if session.ends_here() && !buf.is_empty() => (buf.len(), buf.len()),
         None => return Err(Box::new(Decoded::NeedMore)),
     };
-    let blank = buf[used..].iter().take_while(|b| matches!(b, b'\r' | b'\n' | b' ' | 0)).count();
-    Ok(Piece { used: used + blank, text: String::from_utf8_lossy(&buf[..end]) })
+    Ok(Piece { used: used + blank(&buf[used..]), text: String::from_utf8_lossy(&buf[start..end]) })
+}
+
+/// Bytes between lines, which belong to none: a stream may be cut among them.
+fn blank(buf: &[u8]) -> usize {
+    buf.iter().take_while(|b| matches!(b, b'\r' | b'\n' | b' ' | 0)).count()
 }
 
 /// A finite number, spaces around it allowed.
@@ -110,6 +119,16 @@ mod tests {
             assert!(degrees_minutes(bad, "N").is_err(), "{bad}");
         }
         assert!(degrees_minutes("2101.68", "A").is_err());
+    }
+
+    #[test]
+    fn what_is_blank_belongs_to_no_line() {
+        let read = |buf: &[u8]| {
+            piece(&Session::default(), buf, b"\r\n").map(|piece| (piece.used, piece.text.into_owned())).ok()
+        };
+        assert_eq!(read(b"\0\0 one\r\n\0two"), Some((9, "one".to_owned())));
+        assert_eq!((read(b"\0 \r"), read(b"")), (Some((3, String::new())), None));
+        assert_eq!(read(b"\0two"), None);
     }
 
     #[test]

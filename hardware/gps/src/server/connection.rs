@@ -3,19 +3,18 @@
 //! The sink may let stored positions wait. Where answers name what they answer, what the device says meanwhile goes on: its
 //! live positions are not held up by its stored ones.
 
-use std::future::{pending, poll_fn};
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use hardware_ports::sink::{GpsReport, NotKept, Sink};
-use models_domain::{DurationMs, UtcMillis};
+use models_domain::UtcMillis;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::waiting::{Later, at_once, next};
 use super::{ANY, Counters, Shared};
 use crate::protocols::{Decoded, Message, Protocol, Session, Source, detect};
 
@@ -78,11 +77,8 @@ pub(super) const DRAIN: Duration = Duration::from_secs(1);
 /// What a device that has gone reported last is waited for so long: its turn among ten thousand, and room on the disk.
 const KEPT_BEHIND: Duration = Duration::from_secs(40);
 
-/// An order in a datagram is sent again when it was not answered for so long.
-const UNANSWERED: DurationMs = DurationMs(60_000);
-
 /// Gives the answer when the fixes are kept.
-pub(super) type Keeping = Pin<Box<dyn Future<Output = Result<Vec<u8>, End>> + Send>>;
+pub(super) type Keeping = Later<Result<Vec<u8>, End>>;
 
 /// One device and what it said so far.
 pub(super) struct Device<'a> {
@@ -92,8 +88,10 @@ pub(super) struct Device<'a> {
     pub session: Session,
     pub peer: SocketAddr,
     pub began: UtcMillis,
-    /// A message that the sink lets wait: one at a time, then no more is read.
-    pub keeping: Option<Keeping>,
+    /// Messages that the sink lets wait. Of a connection one at a time, then no more is read; of a datagram all that are in it.
+    pub keeping: Vec<Keeping>,
+    /// Orders that the disk lets wait.
+    pub asking: Option<Later<Vec<u8>>>,
     bad_in_a_row: u32,
 }
 
@@ -101,7 +99,8 @@ impl<'a> Device<'a> {
     pub(super) fn new(shared: &'a Shared, source: Source, peer: SocketAddr) -> Self {
         let session = Session::new(shared.zones.clone(), source);
         let (protocol, began) = (shared.protocol, shared.clock.now());
-        Self { shared, protocol, session, peer, began, keeping: None, bad_in_a_row: 0 }
+        let (keeping, asking) = (Vec::new(), None);
+        Self { shared, protocol, session, peer, began, keeping, asking, bad_in_a_row: 0 }
     }
 
     fn protocol_name(&self) -> &'static str {
@@ -125,8 +124,8 @@ impl<'a> Device<'a> {
             let read = tokio::select! {
                 biased;
                 () = self.shared.stop.cancelled() => return End::Stopped,
-                kept = done(&mut self.keeping) => {
-                    self.keeping = None;
+                kept = next(self.keeping.first_mut()) => {
+                    self.keeping.clear();
                     let reply = match kept {
                         Ok(reply) => reply,
                         Err(end) => return end,
@@ -136,9 +135,16 @@ impl<'a> Device<'a> {
                     }
                     continue;
                 }
+                due = next(self.asking.as_mut()) => {
+                    self.asking = None;
+                    if let Err(end) = answer(&mut stream, &due, limits.message).await {
+                        return end;
+                    }
+                    continue;
+                }
                 read = timeout(patience, stream.read_buf(&mut buffer)) => read,
                 Ok(()) = orders.changed() => {
-                    let due = self.due_orders();
+                    let due = self.ask(false).await;
                     if let Err(end) = answer(&mut stream, &due, limits.message).await {
                         return end;
                     }
@@ -174,7 +180,18 @@ impl<'a> Device<'a> {
 
     /// The device has gone: what it sent and does not send again is kept all the same.
     async fn keep_rest(&mut self) {
-        let Some(keeping) = self.keeping.take() else { return };
+        let asking = self.asking.take();
+        // What is not written by then is written with the next that is.
+        let noted = async {
+            if let Some(asking) = asking {
+                let _unsent = timeout(DRAIN, asking).await;
+            }
+        };
+        tokio::join!(noted, self.keep_fixes());
+    }
+
+    async fn keep_fixes(&mut self) {
+        let Some(keeping) = self.keeping.pop() else { return };
         let device = self.session.device.as_deref().unwrap_or("unknown");
         match timeout(KEPT_BEHIND, unless_stopped(self.shared, keeping)).await {
             Ok(Ok(_)) => {}
@@ -224,13 +241,14 @@ impl<'a> Device<'a> {
             return Step::End(end);
         }
         let used = message.used.clamp(1, bytes.len());
+        let mut answered = false;
         if let (Some(device), Some(answer)) = (&self.session.device, &message.answer) {
             tracing::info!(protocol = protocol.name, device, "answered: {}", answer.text);
-            self.shared.orders.answered(device, answer, now);
+            answered = self.shared.orders.answered(device, answer, now);
         }
         match self.keep(message, now).await {
             Ok(mut reply) => {
-                reply.extend(self.due_orders());
+                reply.extend(self.ask(answered).await);
                 Step::Used(used, reply)
             }
             Err(end) => Step::End(end),
@@ -256,12 +274,18 @@ impl<'a> Device<'a> {
             return unless_stopped(self.shared, keeping).await;
         }
         // Mostly there is nothing to wait for.
-        match poll_fn(|context| Poll::Ready(keeping.as_mut().poll(context))).await {
-            Poll::Ready(kept) => kept,
-            Poll::Pending => match self.keeping.replace(keeping) {
-                Some(before) => unless_stopped(self.shared, before).await,
-                None => Ok(Vec::new()),
-            },
+        if let Poll::Ready(kept) = at_once(&mut keeping).await {
+            return kept;
+        }
+        let before = match self.session.source {
+            // Others share the socket: nobody waits here.
+            Source::Datagram => None,
+            Source::Live | Source::Recording => self.keeping.pop(),
+        };
+        self.keeping.push(keeping);
+        match before {
+            Some(before) => unless_stopped(self.shared, before).await,
+            None => Ok(Vec::new()),
         }
     }
 
@@ -289,32 +313,6 @@ impl<'a> Device<'a> {
             }
             None => Ok(()),
         }
-    }
-
-    /// What the device is asked, in its protocol's words.
-    fn due_orders(&self) -> Vec<u8> {
-        let (Some(device), Some(protocol)) = (&self.session.device, self.protocol) else { return Vec::new() };
-        let mut bytes = Vec::new();
-        let now = self.shared.clock.now();
-        let sent_before = match self.session.source {
-            // A datagram may be lost, and no new connection tells so.
-            Source::Datagram => self.began.max(now - UNANSWERED),
-            Source::Live | Source::Recording => self.began,
-        };
-        for (tag, order) in self.shared.orders.due(device, sent_before, now) {
-            let encoded = match protocol.encode {
-                Some(encode) => encode(&self.session, &order, tag),
-                None => Err(format!("{}: nothing can be asked in this protocol", protocol.name)),
-            };
-            match encoded {
-                Ok(order) => bytes.extend(order),
-                Err(why) => {
-                    tracing::warn!(protocol = protocol.name, device, "an order cannot be sent: {why}");
-                    self.shared.orders.failed(device, tag, &why);
-                }
-            }
-        }
-        bytes
     }
 
     /// One datagram: all its messages. `None` when the sink could not keep them, or they were no messages.
@@ -354,14 +352,6 @@ async fn unless_stopped(shared: &Shared, keeping: Keeping) -> Result<Vec<u8>, En
         biased;
         kept = keeping => kept,
         () = stopped => Err(End::Stopped),
-    }
-}
-
-/// What the sink let wait, when there is any.
-async fn done(keeping: &mut Option<Keeping>) -> Result<Vec<u8>, End> {
-    match keeping {
-        Some(keeping) => keeping.await,
-        None => pending().await,
     }
 }
 

@@ -24,7 +24,7 @@ struct Known {
     last: Duration,
 }
 
-/// Messages that the sink lets wait; then no more is received.
+/// Messages that the sink lets wait, and orders that the disk does; then no more is received.
 const KEEPING: usize = 1024;
 
 pub(super) async fn serve(shared: Shared, socket: UdpSocket) {
@@ -58,7 +58,7 @@ pub(super) async fn serve(shared: Shared, socket: UdpSocket) {
         if let Some(reply) = device.datagram(&datagram[..length]).await {
             answer(&socket, &reply, peer).await;
         }
-        if let Some(kept) = device.keeping.take() {
+        for kept in device.keeping.drain(..) {
             let socket = socket.clone();
             keeping.spawn(async move {
                 match kept.await {
@@ -67,16 +67,16 @@ pub(super) async fn serve(shared: Shared, socket: UdpSocket) {
                 }
             });
         }
+        if let Some(asking) = device.asking.take() {
+            let socket = socket.clone();
+            keeping.spawn(async move { answer(&socket, &asking.await, peer).await });
+        }
         let Device { session, protocol, began, .. } = device;
         known.insert(peer, Known { session, protocol, began, last: now });
     }
     let rest = async { while keeping.join_next().await.is_some() {} };
     if tokio::time::timeout(DRAIN, rest).await.is_err() {
-        tracing::warn!(
-            protocol = shared.name(),
-            "the last positions of {} datagrams are not kept",
-            keeping.len()
-        );
+        tracing::warn!(protocol = shared.name(), "what {} datagrams brought last is not kept", keeping.len());
     }
 }
 

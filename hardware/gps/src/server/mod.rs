@@ -3,10 +3,12 @@
 //! A device is answered only after the sink has kept what it reported. When the sink cannot, nothing is answered and the
 //! connection ends: the device keeps the report and comes again.
 
+mod asking;
 mod connection;
 mod counters;
 mod datagrams;
 pub mod orders;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

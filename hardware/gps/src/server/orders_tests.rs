@@ -24,15 +24,16 @@ fn waits_is_sent_once_a_connection_and_is_answered() {
     orders.give(given(2, "a", text("two"), HOUR)).unwrap();
     // Given again: the first time counts.
     orders.give(given(2, "a", text("two"), HOUR)).unwrap();
-    assert!(orders.due("b", BEGAN, BEGAN).is_empty());
+    assert!(orders.due("b", BEGAN, BEGAN).0.is_empty());
     // A device writes its name as it likes.
-    let due = orders.due("A", BEGAN, UtcMillis(2_000));
-    let [(_, one), (second, two)] = &due[..] else { panic!("{due:?}") };
-    assert_eq!((one, two), (&text("one"), &text("two")));
-    assert!(orders.due("a", BEGAN, UtcMillis(3_000)).is_empty());
+    let (due, _) = orders.due("A", BEGAN, UtcMillis(2_000));
+    let [one, two] = &due[..] else { panic!("{}", due.len()) };
+    assert_eq!((&one.order, &two.order), (&text("one"), &text("two")));
+    let second = two.tag;
+    assert!(orders.due("a", BEGAN, UtcMillis(3_000)).0.is_empty());
     // It comes again: what it has not answered is sent again.
-    orders.answered("a", &Answer { tag: Some(*second), text: "ok".to_owned() }, UtcMillis(4_000));
-    assert_eq!(orders.due("a", UtcMillis(5_000), UtcMillis(6_000)).len(), 1);
+    orders.answered("a", &Answer { tag: Some(second), text: "ok".to_owned() }, UtcMillis(4_000));
+    assert_eq!(orders.due("a", UtcMillis(5_000), UtcMillis(6_000)).0.len(), 1);
     // Without a tag, the oldest that was sent.
     orders.answered("a", &Answer { tag: None, text: "done".to_owned() }, UtcMillis(7_000));
     let answered = |at, text: &str| Progress::Answered { at: UtcMillis(at), text: text.to_owned() };
@@ -43,7 +44,7 @@ fn waits_is_sent_once_a_connection_and_is_answered() {
 fn too_old_too_often_too_many() {
     let orders = Orders::default();
     orders.give(given(1, "a", text("old"), UtcMillis(1_500))).unwrap();
-    assert!(orders.due("a", BEGAN, UtcMillis(1_500)).is_empty());
+    assert!(orders.due("a", BEGAN, UtcMillis(1_500)).0.is_empty());
     orders.give(given(2, "a", text("deaf"), HOUR)).unwrap();
     for connection in 2..6 {
         orders.due("a", UtcMillis(connection * 10_000), UtcMillis(connection * 10_000 + 1));
@@ -82,7 +83,23 @@ fn what_is_over_is_bounded_on_the_shelf_too() {
     assert_eq!(left.len(), REMEMBERED);
     let again = Orders::on(shelf.clone(), left);
     again.give(given(9_999, "a", text("new"), HOUR)).unwrap();
-    assert_eq!(again.due("a", BEGAN, BEGAN).len(), 1);
+    assert_eq!(again.due("a", BEGAN, BEGAN).0.len(), 1);
+    assert_eq!(again.write(), BTreeSet::new());
     let sent = Progress::Sent { at: BEGAN, times: 1 };
     assert_eq!(shelf.0.lock().unwrap()[&9_999].progress, sent);
+}
+
+#[test]
+fn an_answer_finds_its_order_after_a_restart() {
+    let left = |ids: &[u64]| ids.iter().map(|id| given(*id, "a", text("x"), HOUR)).collect::<Vec<_>>();
+    let tags = |ids: &[u64]| {
+        let orders = Orders::default();
+        orders.with(|inner| left(ids).into_iter().for_each(|given| inner.take(given)));
+        orders.due("a", BEGAN, BEGAN).0.iter().map(|due| due.tag).collect::<Vec<_>>()
+    };
+    assert_eq!(tags(&[7, 9]), [8, 10]);
+    assert_eq!(tags(&[9]), [10]);
+    // Never 0, and never that of another one.
+    let twins = tags(&[65_534, 65_534 + 65_535, 0]);
+    assert_eq!(twins, [65_535, 1, 2]);
 }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use bus_simulator::{Fix, jt808};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -14,17 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::drive::{Bus, Chance};
 use crate::store::Store;
-use crate::{clock, gt06, jt808};
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Fix {
-    pub at_s: i64,
-    pub lat: f64,
-    pub lon: f64,
-    pub speed_kmh: u8,
-    /// Degrees, 0..360.
-    pub course: u16,
-}
+use crate::{clock, gt06};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Make {

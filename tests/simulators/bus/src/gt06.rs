@@ -1,8 +1,7 @@
 //! What a GT06 tracker says, and what it understands of the answers. Times are UTC.
 
+use bus_simulator::Fix;
 use time::OffsetDateTime;
-
-use crate::device::Fix;
 
 /// `imei` has 15 digits.
 pub fn login(imei: &str, serial: u16) -> Vec<u8> {

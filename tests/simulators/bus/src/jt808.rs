@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use crate::device::Fix;
+use crate::Fix;
 
 const VIETNAM_S: i64 = 7 * 3600;
 
@@ -26,8 +26,27 @@ pub fn heartbeat(phone: &str, serial: u16) -> Vec<u8> {
 }
 
 pub fn position(phone: &str, fix: &Fix, serial: u16) -> Vec<u8> {
+    let mut body = location(fix);
+    // Nine satellites.
+    body.extend([0x31, 1, 9]);
+    frame(0x0200, phone, serial, &body)
+}
+
+/// 0x0704: stored positions, each with its length. At most 33 fit a message of 1,023 bytes.
+pub fn batch(phone: &str, fixes: impl ExactSizeIterator<Item = Fix>, serial: u16) -> Vec<u8> {
+    let mut body = u16::try_from(fixes.len()).unwrap_or(0).to_be_bytes().to_vec();
+    body.push(1);
+    for fix in fixes {
+        body.extend(28_u16.to_be_bytes());
+        body.extend(location(&fix));
+    }
+    frame(0x0704, phone, serial, &body)
+}
+
+fn location(fix: &Fix) -> Vec<u8> {
     let local =
         OffsetDateTime::from_unix_timestamp(fix.at_s + VIETNAM_S).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    // No alarm.
     let mut body = vec![0; 4];
     // Ignition on, positioned.
     body.extend(3_u32.to_be_bytes());
@@ -40,9 +59,7 @@ pub fn position(phone: &str, fix: &Fix, serial: u16) -> Vec<u8> {
     let year = u8::try_from(local.year() - 2000).unwrap_or(0);
     let date = [year, u8::from(local.month()), local.day(), local.hour(), local.minute(), local.second()];
     body.extend(date.map(|n| ((n / 10) << 4) | (n % 10)));
-    // Nine satellites.
-    body.extend([0x31, 1, 9]);
-    frame(0x0200, phone, serial, &body)
+    body
 }
 
 /// The first answer in `bytes`.
@@ -51,6 +68,13 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// Bytes of `bytes` it took.
     pub length: usize,
+}
+
+impl Answer {
+    /// The serial number that is answered for: general answers (8001) and those to registrations (8100) begin with it.
+    pub fn serial(&self) -> Option<u16> {
+        self.body.first_chunk().copied().map(u16::from_be_bytes)
+    }
 }
 
 pub fn answer(bytes: &[u8]) -> Option<Answer> {
@@ -94,4 +118,29 @@ fn padded(text: &[u8], length: usize) -> Vec<u8> {
     let mut field = text.to_vec();
     field.resize(length, 0);
     field
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_batch_fits_a_message() {
+        let fix = Fix { at_s: 1_747_231_958, lat: 21.028, lon: 105.852, speed_kmh: 36, course: 90 };
+        let frame = batch("013912345678", std::iter::repeat_n(fix, 33), 7);
+        // Kind, then the length in ten bits; 7e and 7d are escaped further on only.
+        let length = u16::from_be_bytes([frame[3], frame[4]]);
+        assert_eq!((&frame[1..3], length), (&[0x07, 0x04][..], 3 + 33 * 30));
+        assert!(length < 1024);
+    }
+
+    #[test]
+    fn an_answer_is_read_and_a_damaged_one_is_not() {
+        let mut bytes = frame(0x8001, "013912345678", 1, &[0, 0x7e, 2, 0, 0]);
+        bytes.push(9);
+        let read = answer(&bytes).unwrap();
+        assert_eq!((read.kind, read.serial(), read.length), (0x8001, Some(0x7e), bytes.len() - 1));
+        bytes[2] ^= 1;
+        assert!(answer(&bytes).is_none());
+    }
 }

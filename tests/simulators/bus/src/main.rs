@@ -5,7 +5,6 @@ mod config;
 mod device;
 mod drive;
 mod gt06;
-mod jt808;
 mod store;
 
 use std::io::Write;
@@ -16,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
+use bus_simulator::Fix;
 use clap::Parser;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -23,7 +23,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::device::{Device, Fix, Make, Pace};
+use crate::device::{Device, Make, Pace};
 use crate::drive::{Bus, Chance};
 
 /// Buses whose GPS trackers report to a bus adapter, as real ones do: they log in, store, send, and send again.

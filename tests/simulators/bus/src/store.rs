@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::device::Fix;
+use bus_simulator::Fix;
 
 /// As many fixes as a tracker's flash holds; when it is full, the oldest goes.
 const MOST: usize = 20_000;

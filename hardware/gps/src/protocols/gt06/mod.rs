@@ -65,6 +65,8 @@ enum Where {
     },
     /// As `Block`, but the kind is also used for messages that begin with something else than a date.
     PerhapsBlock(&'static str),
+    /// A block, if what begins so cannot well be anything else: makers invent kinds.
+    Unknown,
     /// A date, one byte with the length of what follows, then the rest of a block.
     Sized,
     /// A date and a position without satellites and speed; or behind a marker `ff ff`, all of it.
@@ -76,7 +78,7 @@ enum Where {
 }
 
 fn where_is(frame: &Frame<'_>) -> Where {
-    use Where::{After, Alarm, Block, Modules, Named, Nowhere, PerhapsBlock, Sized, Text};
+    use Where::{After, Alarm, Block, Modules, Named, Nowhere, PerhapsBlock, Sized, Text, Unknown};
     match (frame.extended, frame.kind, frame.length) {
         (true, 0x32 | 0x33, _) => Sized,
         (true, 0x70, _) => Modules,
@@ -106,7 +108,7 @@ fn where_is(frame: &Frame<'_>) -> Where {
         (_, 0x8a, _) => Nowhere("request for the time"),
         (_, 0x8c, _) => Nowhere("engine"),
         (_, 0x94 | 0x9b, _) => Nowhere("information"),
-        _ => Nowhere("kind without a position"),
+        _ => Unknown,
     }
 }
 
@@ -127,7 +129,10 @@ fn content(session: &mut Session, frame: &Frame<'_>) -> Result<(&'static str, Op
     let fix = match place {
         Where::Nowhere(note) => return Ok((note, None)),
         Where::PerhapsBlock(note) if !begins_with_block(frame.body) => return Ok((note, None)),
-        Where::Block | Where::PerhapsBlock(_) => block(zone, frame.body)?,
+        Where::Unknown if !begins_with_valid_block(frame.body) => {
+            return Ok(("kind without a position", None));
+        }
+        Where::Block | Where::PerhapsBlock(_) | Where::Unknown => block(zone, frame.body)?,
         Where::After(skip) | Where::Named { block: skip, .. } => {
             block(zone, frame.body.get(skip..).unwrap_or(&[]))?
         }
@@ -219,6 +224,11 @@ fn block(zone: Zone, bytes: &[u8]) -> Result<Option<Fix>, String> {
 /// Whether what may be a status is a block: a date since these devices exist, and a place on the earth.
 fn begins_with_block(bytes: &[u8]) -> bool {
     matches!(bytes.first(), Some(10..=49)) && matches!(block(Zone::UTC, bytes), Ok(Some(_)))
+}
+
+/// Whether the device also says that it trusts it.
+fn begins_with_valid_block(bytes: &[u8]) -> bool {
+    begins_with_block(bytes) && matches!(block(Zone::UTC, bytes), Ok(Some(Fix { valid: true, .. })))
 }
 
 fn alarm(zone: Zone, body: &[u8]) -> Result<Fix, String> {

@@ -61,6 +61,22 @@ fn positions_of_all_kinds() {
 }
 
 #[test]
+fn kinds_that_nobody_knows_may_begin_with_a_position() {
+    let told = |body: Vec<u8>| {
+        let got =
+            lines(&PROTOCOL, &mut Session::default(), &[login(), sealed(false, 0x47, &body, 7)].concat());
+        got[1..].to_vec()
+    };
+    assert_eq!(told([block(), vec![9; 5]].concat()), ["position", FIX]);
+    let (mut not_valid, mut elsewhere) = (block(), block());
+    not_valid[16] &= !0x10;
+    elsewhere[7] = 0x40;
+    for body in [not_valid, elsewhere, block()[..17].to_vec()] {
+        assert_eq!(told(body), ["kind without a position"]);
+    }
+}
+
+#[test]
 fn alarms_are_answered() {
     for kind in [0x16, 0x26, 0x27, 0x32, 0xa3, 0xa4] {
         let answer = format!("position {}", hex(&sealed(false, kind, &[], 9)));

@@ -46,10 +46,9 @@ fn escapes_undone(buf: &[u8]) -> Option<Framed> {
     }
     let other = *opening == OTHER_DELIMITER;
     let frame = checked(inner.to_vec(), other);
-    let length = usize::from(u16::from_be_bytes([inner[2], inner[3]]) & 0x3ff);
-    // Without a sound checksum, the length of the body must speak for it: header and checksum are 13 to 22 bytes.
-    let plausible = frame.is_sound() || (length + 12..=length + 22).contains(&inner.len());
-    plausible.then_some(Framed::Frame { used: buf.len(), frame })
+    // Without a sound checksum, the length of the body must speak for it.
+    let believed = frame.is_sound() || plausible(&inner[..inner.len() - 1]);
+    believed.then_some(Framed::Frame { used: buf.len(), frame })
 }
 
 impl Frame {
@@ -101,10 +100,20 @@ fn sentence(buf: &[u8]) -> Framed {
     }
 }
 
-/// Whether a sound frame with the usual delimiter is behind what may be noise.
+/// Whether a sound frame with the usual delimiter is behind what may be noise. One byte of checksum is little in a stream of
+/// another delimiter: the length must be right, too.
 fn holds_a_frame(buf: &[u8]) -> bool {
     let Some(start) = buf.iter().position(|&b| b == DELIMITER) else { return false };
-    matches!(in_stream(&buf[start..]), Framed::Frame { frame: Frame::Binary { damage: None, .. }, .. })
+    match in_stream(&buf[start..]) {
+        Framed::Frame { frame: Frame::Binary { bytes, damage: None, .. }, .. } => plausible(&bytes),
+        Framed::NeedMore | Framed::Frame { .. } | Framed::Bad { .. } => false,
+    }
+}
+
+/// Whether header (11 to 21 bytes) and body are as long as the header says.
+fn plausible(bytes: &[u8]) -> bool {
+    let length = usize::from(u16::from_be_bytes([bytes[2], bytes[3]]) & 0x3ff);
+    (length + 11..=length + 21).contains(&bytes.len())
 }
 
 /// Kind, attributes, phone number, serial number of one byte, checksum.

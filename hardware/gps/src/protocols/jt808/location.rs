@@ -29,6 +29,12 @@ pub(super) fn standard(zone: Zone, body: &[u8]) -> Result<Option<Fix>, String> {
     Ok(fix.map(|fix| Fix { told: Told { sos: alarm & EMERGENCY != 0, ..fix.told }, ..fix }))
 }
 
+/// 0x0801 (2013, table 82): number (4), type, format, event, channel (1 each), where it was taken (28), the picture or the sound.
+/// Terminals of 2011 leave the place out.
+pub(super) fn multimedia(zone: Zone, body: &[u8]) -> Option<Fix> {
+    standard(zone, body.get(8..8 + 28)?).ok().flatten()
+}
+
 /// From the status to the date.
 fn full(zone: Zone, body: &mut Reader<'_>) -> Result<Option<Fix>, String> {
     let place = Place::read(body)?;

@@ -186,9 +186,11 @@ fn whole(
 ) -> Result<Content, String> {
     let mut fixes = match header.kind {
         0x0200 => location::standard(session.zone(PROTOCOL.zone), body)?.into_iter().collect(),
-        0x0201 => location::standard(session.zone(PROTOCOL.zone), body.get(2..).unwrap_or(&[]))?
+        // Behind the serial number of the order: the answers to "where are you" and to "lock the doors" (§8.22, §8.37).
+        0x0201 | 0x0500 => location::standard(session.zone(PROTOCOL.zone), body.get(2..).unwrap_or(&[]))?
             .into_iter()
             .collect(),
+        0x0801 => location::multimedia(session.zone(PROTOCOL.zone), body).into_iter().collect(),
         0x0210 if body.len() == 7 => Vec::new(),
         0x0210 => location::batch(session.zone(PROTOCOL.zone), body, false)?,
         0x0704 => location::batch(session.zone(PROTOCOL.zone), body.get(3..).unwrap_or(&[]), true)?,
@@ -253,7 +255,8 @@ fn note(kind: u16) -> &'static str {
         0x0102 => "authentication",
         0x0104 | 0x0107 => "properties",
         0x0109 => "request for the time",
-        0x0200 | 0x0201 | 0x5501 | 0x5502 => "position",
+        0x0200 | 0x0201 | 0x0500 | 0x5501 | 0x5502 => "position",
+        0x0801 => "photograph",
         0x0210 | 0x0704 => "positions",
         0x0702 => "driver",
         0x0900 => "transparent data",

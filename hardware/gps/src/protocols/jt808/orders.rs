@@ -40,7 +40,8 @@ pub(super) fn encode(session: &Session, order: &Order, tag: u16) -> Result<Vec<u
     Ok(sealed(address.other, bytes))
 }
 
-/// 0x0001 (§8.1): serial number (2) and kind (2) of the order, result (1). 0x0201 (§8.22): serial number, a position.
+/// 0x0001 (§8.1): serial number (2) and kind (2) of the order, result (1). 0x0201 (§8.22) and 0x0500 (§8.37): serial number, a
+/// position.
 pub(super) fn answer(kind: u16, body: &[u8]) -> Option<Answer> {
     let mut body = Reader::new(body);
     match kind {
@@ -55,7 +56,7 @@ pub(super) fn answer(kind: u16, body: &[u8]) -> Option<Answer> {
             };
             Some(Answer { tag: Some(serial), text: format!("{order:04x} {result}") })
         }
-        0x0201 => Some(Answer { tag: Some(body.u16().ok()?), text: "position".to_owned() }),
+        0x0201 | 0x0500 => Some(Answer { tag: Some(body.u16().ok()?), text: "position".to_owned() }),
         _ => None,
     }
 }

@@ -78,10 +78,30 @@ fn positions() {
         &[message(0x0201, 5, &[&[0, 1][..], &location()].concat())],
         &["position", "answered: position", FIX],
     );
+    check(
+        &[message(0x0500, 5, &[&[0, 1][..], &location()].concat())],
+        &["position", "answered: position", FIX],
+    );
     let mut south_west = location();
     south_west[7] = 0x0c;
     let fix = FIX.replace("21.02800,105", "-21.02800,-105") + " not valid";
     check(&[message(0x0200, 0x7d7e, &south_west)], &[&position, &fix]);
+}
+
+#[test]
+fn photographs_say_where_they_were_taken() {
+    let head = [0, 0, 0, 9, 0, 0, 1, 2];
+    let photograph = |serial: u16| format!("photograph {}", answer(serial, 0x0801));
+    check(&[message(0x0801, 7, &[&head[..], &location(), &[0xff, 0xd8]].concat())], &[&photograph(7), FIX]);
+    // In packets, the place is in the first.
+    let parts = [
+        packet(0x0801, 8, Some((2, 1)), &[&head[..], &location(), &[0xff, 0xd8]].concat()),
+        packet(0x0801, 9, Some((2, 2)), &[0xff, 0xd9]),
+    ];
+    check(&parts, &["part of a message", &[photograph(8), answer(9, 0x0801)].concat(), FIX]);
+    // Of 2011, without a place.
+    let picture = [0xff, 0xd8, 0xff, 0xe0].repeat(9);
+    check(&[message(0x0801, 7, &[&head[..], &picture].concat())], &[&photograph(7)]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Teltonika (FM, FMB, GH and others): codecs 7, 8, 8E and 16 carry positions, 12 and 13 answers to commands.
+//! Teltonika (FM, FMB, GH and others): codecs 7, 8, 8E and 16 carry positions, 12 to 15 answers to commands.
 //!
 //! Over TCP a device says its IMEI first; over UDP each datagram names it. The number of records taken is the answer.
 
@@ -44,14 +44,11 @@ fn named(session: &mut Session, buf: &[u8]) -> Decoded {
     if length > MAX {
         return Decoded::Bad { used: 1, why: format!("length {length} is too long") };
     }
-    let Some(body) = buf.get(2..2 + length) else {
-        let begins_well = buf.get(2).is_none_or(|b| b.is_ascii_digit() || session.source != Source::Live);
-        return if begins_well && buf.len() < 2 + length {
-            Decoded::NeedMore
-        } else {
-            Decoded::Bad { used: 1, why: "neither an IMEI nor a packet".to_owned() }
-        };
-    };
+    // In a stream only an IMEI begins so.
+    if session.source == Source::Live && buf.get(2).is_some_and(|b| !b.is_ascii_digit()) {
+        return Decoded::Bad { used: 1, why: "neither an IMEI nor a packet".to_owned() };
+    }
+    let Some(body) = buf.get(2..2 + length) else { return Decoded::NeedMore };
     let used = 2 + length;
     if let Some(imei) = imei(body) {
         session.device = Some(imei);
@@ -114,7 +111,7 @@ fn packet(session: &mut Session, buf: &[u8]) -> Decoded {
     let data = if recorded && warning.is_some() { rest } else { data };
     match content(session, data) {
         Ok((mut message, count)) => {
-            let positions = !matches!(data.first(), Some(12 | 13));
+            let positions = !matches!(data.first(), Some(12..=15));
             message.reply = if positions { u32::from(count).to_be_bytes().to_vec() } else { Vec::new() };
             let used = if warning.is_some() { buf.len() } else { used };
             Decoded::Message(Message { used, warning, ..message })
@@ -135,17 +132,22 @@ fn content(session: &Session, data: &[u8]) -> Result<(Message, u8), String> {
             }
             Message { fixes, ..Message::note("positions") }
         }
-        12 | 13 => Message { answer: answer(codec, &mut reader), ..Message::note("answer to a command") },
+        12..=15 => Message { answer: answer(codec, &mut reader), ..Message::note("answer to a command") },
         other => return Err(format!("codec 0x{other:02x} is not known")),
     };
     Ok((message, count))
 }
 
-/// Type (1), length (4), text; codec 13 has the time before the text.
+/// Type (1), length (4), text; before the text codec 13 has the time (4), codec 14 the IMEI (8), codec 15 both.
 fn answer(codec: u8, reader: &mut Reader<'_>) -> Option<Answer> {
     reader.u8().ok()?;
     let length = reader.u32().ok()? as usize;
-    let skip = if codec == 13 { 4 } else { 0 };
+    let skip = match codec {
+        13 => 4,
+        14 => 8,
+        15 => 12,
+        _ => 0,
+    };
     let text = reader.take(length.min(reader.len())).ok()?.get(skip..)?;
     Some(Answer { tag: None, text: String::from_utf8_lossy(text).trim().to_owned() })
 }
@@ -174,7 +176,7 @@ fn detect(buf: &[u8]) -> Detected {
                 Detected::Perhaps
             }
         }
-        [0, 0, 0, 0, _, _, _, _, 7 | 8 | 0x8e | 0x10 | 12 | 13, ..] => Detected::Yes,
+        [0, 0, 0, 0, _, _, _, _, 7 | 8 | 0x8e | 0x10 | 12..=15, ..] => Detected::Yes,
         [0, 0, ..] if buf.len() < 9 && buf.iter().take(4).all(|&b| b == 0) => Detected::Perhaps,
         [_, _, _, _, 1, _, 0, 15, ref digits @ ..] if digits.iter().take(15).all(u8::is_ascii_digit) => {
             if digits.len() >= 15 {

@@ -102,6 +102,12 @@ fn without_satellites_a_position_is_not_valid() {
 fn answers_and_orders() {
     let answer = packet(&[&[12, 1, 6, 0, 0, 0, 7][..], b"DOUT1:1", &[1]].concat());
     check(&answer, &["answer to a command", "answered: DOUT1:1"]);
+    // With the IMEI and, in codec 15, the time before it.
+    let imei = [0x03, 0x52, 0x09, 0x30, 0x81, 0x45, 0x22, 0x51];
+    let answer = packet(&[&[14, 1, 6, 0, 0, 0, 15][..], &imei, b"DOUT1:1", &[1]].concat());
+    check(&answer, &["answer to a command", "answered: DOUT1:1"]);
+    let answer = packet(&[&[15, 1, 11, 0, 0, 0, 19, 0x68, 0x24, 0, 0][..], &imei, b"DOUT1:1", &[1]].concat());
+    check(&answer, &["answer to a command", "answered: DOUT1:1"]);
     let order = encode(&Session::default(), &Order::Text("setdigout 11".to_owned()), 1).expect("an order");
     assert_eq!(order, packet(&[&[12, 1, 5, 0, 0, 0, 12][..], b"setdigout 11", &[1]].concat()));
 }
