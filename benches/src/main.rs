@@ -5,6 +5,7 @@
 mod accuracy;
 mod camera_density;
 mod decoding;
+mod driven;
 mod gps_load;
 mod idle;
 mod inference;
@@ -16,6 +17,7 @@ mod signal_sumo;
 mod street;
 mod tracker;
 mod transit;
+mod transit_assign;
 mod transit_feed;
 mod usage;
 
@@ -47,6 +49,7 @@ const BENCHES: &[Bench] = &[
     signal_sumo::BENCH,
     tracker::BENCH,
     transit::BENCH,
+    transit_assign::BENCH,
     transit_feed::BENCH,
 ];
 

@@ -17,6 +17,7 @@ use models_domain::transit::day::BusDay;
 use models_domain::transit::eta::{Known, predict};
 use models_domain::transit::finding::Limits;
 use models_domain::transit::pace::{Pace, traversal};
+use models_domain::transit::passing::Passing;
 use models_domain::transit::plan::DayPlan;
 use models_domain::transit::timetable::{FeedId, TripId};
 use models_domain::transit::vehicle::Observed;
@@ -112,25 +113,24 @@ fn replay(
     zone: &Zone,
 ) -> anyhow::Result<Vec<Pair>> {
     let limits = Limits::default();
-    let mut whole = BusDay::new(vehicle.clone());
-    whole.absorb(plans, observed, &limits);
+    let (_, whole) = BusDay::of(vehicle.clone(), plans, observed, &limits);
     let truth: BTreeMap<(TripId, usize), UtcMillis> =
         whole.passings.iter().map(|p| ((p.run.trip.clone(), p.call), p.at)).collect();
     let mut instants: Vec<UtcMillis> = theirs.iter().map(|t| t.at).collect();
     instants.sort_unstable();
     instants.dedup();
-    let (mut known, mut pace, mut learned) = (BusDay::new(vehicle.clone()), Pace::default(), 1);
+    let (mut known, mut pace) = (BusDay::new(vehicle.clone()), Pace::default());
+    let mut last: Option<Passing> = None;
     let mut pairs = Vec::new();
     let mut fed = 0;
     for at in instants {
         let until = observed.partition_point(|o| o.seen.at <= at);
-        known.absorb(plans, &observed[fed..until], &limits);
-        fed = until;
-        while learned < known.passings.len() {
-            let (from, to) = (&known.passings[learned - 1], &known.passings[learned]);
-            traversal(from, to, zone.habit(to.at)).iter().for_each(|t| pace.learn(t));
-            learned += 1;
+        for to in known.append(plans, &observed[fed..until], &limits).passings {
+            let learned = last.and_then(|from| traversal(&from, &to, zone.habit(to.at)));
+            learned.iter().for_each(|t| pace.learn(t));
+            last = Some(to);
         }
+        fed = until;
         for told in theirs.iter().filter(|t| t.at == at) {
             let Some((plan, run)) = find(plans, &told.trip) else { continue };
             let calls = &plan.timetable.trip(&plan.runs[run]).calls;

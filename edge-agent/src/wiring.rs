@@ -138,7 +138,8 @@ pub fn known() -> Known {
     Known {
         gps_protocols: std::iter::once(ANY).chain(sockets).collect(),
         feed_protocols: hardware_gps::feeds::PROTOCOLS.to_vec(),
-        controllers: controllers::ALL.iter().map(|c| c.name).collect(),
+        controllers: controllers::ALL.iter().filter(|c| c.dials()).map(|c| c.name).collect(),
+        dialled: controllers::ALL.iter().filter(|c| !c.dials()).map(|c| c.name).collect(),
         zone: |text| text.parse::<Zone>().map(|_| ()).map_err(|e| e.to_string()),
     }
 }
@@ -211,6 +212,6 @@ fn own_certificate(tls: &TlsFiles, gateway: &GatewayId) -> Result<(), Failure> {
 
 fn site(config: &Config) -> Site {
     let cameras = config.cameras.iter().flat_map(|c| &c.cameras).map(|c| c.site.clone());
-    let junctions = config.signals.iter().flat_map(|s| &s.sites).map(|s| s.site.clone());
+    let junctions = config.signals.iter().flat_map(|s| s.junctions()).cloned();
     Site { cameras: cameras.collect(), junctions: junctions.collect() }
 }

@@ -69,6 +69,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // The street: outside clients of the public protocols, they share no code with what reads them.
     ("tests/simulators/camera", &[]),
     ("tests/simulators/bus", &[]),
+    ("tests/simulators/ntcip", &[]),
     ("tests/simulators/signal", &[]),
 ];
 
@@ -85,6 +86,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("image", &["models/vision", "hardware/infer"]),
     ("zenoh", &["hardware/bus"]),
     ("sqlx", &["control-center/store"]),
+    ("snmp2", &["hardware/signal"]),
     ("zip", &["control-center/gtfs"]),
     ("jiff", &["control-center/gtfs"]),
     ("tonic", &["models/wire", "control-center"]),

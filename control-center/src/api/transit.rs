@@ -71,11 +71,10 @@ impl TransitService for Transit {
         };
         let passings = self.hall.store.passings(&filter, PASSINGS_MAX).await.map_err(internal)?;
         let now = self.hall.transit.supervised();
-        let drawn = space_time::space_time(&plan, &route, direction, &passings, &now);
-        let none = || {
-            Status::not_found(format!("route {route} does not run in this direction on {}", plan.day.date))
-        };
-        drawn.map(Response::new).ok_or_else(none)
+        let none = format!("route {route} does not run in this direction on {}", plan.day.date);
+        let draw = move || space_time::space_time(&plan, &route, direction, &passings, &now);
+        let drawn = tokio::task::spawn_blocking(draw).await.map_err(internal)?;
+        drawn.map(Response::new).ok_or_else(|| Status::not_found(none))
     }
 
     async fn list_bus_events(
@@ -224,8 +223,10 @@ impl<'a> StopNames<'a> {
 
     fn of(&mut self, feed: &FeedId, date: Option<Date>, stop: &StopId) -> String {
         let names = self.by_feed.entry(feed.clone()).or_insert_with(|| {
-            let plan = self.hall.transit.plan(feed, date, self.hall.clock.now());
-            let stops = plan.iter().flat_map(|p| p.timetable.stops.iter());
+            let planned = self.hall.transit.planned();
+            let date = date.or_else(|| planned.date(self.hall.clock.now()));
+            let table = date.and_then(|date| planned.timetable(feed, date));
+            let stops = table.iter().flat_map(|t| t.stops.iter());
             stops.map(|s| (s.id.clone(), s.name.clone())).collect()
         });
         names.get(stop).filter(|n| !n.is_empty()).cloned().unwrap_or_else(|| stop.0.clone())

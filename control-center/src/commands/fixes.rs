@@ -34,7 +34,7 @@ pub struct RejectedArgs {
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  control-center fixes take-back --config control-center.toml --event 8123 --why \"ferry over the Red River\"\n\
-    It is written down for `control-center audit`. A running hall follows the bus anew from its next start on."
+    It is written down for `control-center audit`. A running hall reckons that day of the bus anew within seconds."
 )]
 pub struct TakeBackArgs {
     /// The hall's configuration file.

@@ -81,6 +81,7 @@ async fn gather(
         next = tokio::time::timeout_at(until, arriving.recv()).await.ok().flatten();
     }
     commit.at = hall.clock.now();
+    commit.followed_from = hall.transit.day_begin(commit.at);
     Ok(commit)
 }
 

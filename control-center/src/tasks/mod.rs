@@ -1,5 +1,6 @@
 //! What the hall does by itself: one file per task, one list, one supervisor.
 
+mod bus_days;
 mod enrolment;
 mod housekeeping;
 mod ingest;
@@ -34,6 +35,7 @@ static ALL: &[Task] = &[
     Task { name: "tracker orders", run: |hall| Box::pin(tracker_orders::run(hall)) },
     Task { name: "signal orders", run: |hall| Box::pin(signal_orders::run(hall)) },
     Task { name: "transit", run: |hall| Box::pin(transit::run(hall)) },
+    Task { name: "bus days", run: |hall| Box::pin(bus_days::run(hall)) },
     Task { name: "housekeeping", run: |hall| Box::pin(housekeeping::run(hall)) },
 ];
 

@@ -1,8 +1,12 @@
 //! The buses in the hall: fixes into the pure fleet, and what is told of it kept ready for whoever asks.
+//!
+//! Live fixes are looked at in the order in which buses were seen. What comes late is passed over here; the store has made that day
+//! due, and `tasks/bus_days.rs` has it reckoned anew from everything that is kept.
 
 pub mod downloads;
 mod history;
 mod news;
+pub mod planned;
 pub mod reports;
 mod sheet;
 pub mod shown;
@@ -10,35 +14,37 @@ pub mod siri;
 pub mod space_time;
 pub mod stop_page;
 pub mod supervise;
+mod unkept;
 pub mod web;
+mod window;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use control_center_gtfs::feeds::{Feeds, Version};
-use control_center_gtfs::{Source, Zone, read};
-use control_center_store::{BusEventRow, BusNews, TimetableRow};
-use models_domain::fix::{Limits, alone};
+use control_center_gtfs::Zone;
+use control_center_store::{BusEventRow, BusNews, Due, Span, TimetableRow, Whole};
+use models_domain::transit::day::BusDay;
 use models_domain::transit::fleet::Fleet;
 use models_domain::transit::matching::Seen;
-use models_domain::transit::pace::{Habit, Learner, Pace};
+use models_domain::transit::pace::{Learner, Pace};
 use models_domain::transit::passing::Passing;
 use models_domain::transit::plan::DayPlan;
 use models_domain::transit::timetable::FeedId;
 use models_domain::transit::vehicle::Observed;
 use models_domain::transit::{Fix, finding};
-use models_domain::{DurationMs, UtcMillis, VehicleId};
+use models_domain::{UtcMillis, VehicleId};
 use time::Date;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use planned::{DAY_BEGINS, Planned};
 use shown::Shown;
 use supervise::Supervised;
+use unkept::Unkept;
+use window::Window;
 
-/// Fixes that may wait to be looked at; of more, the oldest are left out of the picture (the store has them).
-pub const WAITING: usize = 200_000;
-/// Buses' days begin at this local hour, when hardly any runs.
-const DAY_BEGINS: DurationMs = DurationMs(3 * 3_600_000);
+/// Fixes that may wait to be looked at; of more, the oldest are left out of the picture until their day is reckoned anew.
+const WAITING: usize = 200_000;
 
 /// So many reports and downloads are made at once: each reads millions of rows, and buses must still be followed.
 const HEAVY: usize = 2;
@@ -46,22 +52,43 @@ const TURN: Duration = Duration::from_secs(5);
 pub const BUSY: &str = "two reports or downloads are being made already; try again when one is done";
 
 pub struct Transit {
-    waiting: Mutex<VecDeque<Fix>>,
-    inner: Mutex<Inner>,
+    waiting: Mutex<Waiting>,
+    planned: Mutex<Arc<Planned>>,
+    /// Locked while buses are thought of: never where calls are answered.
+    live: Mutex<Live>,
+    pub unkept: Unkept,
+    /// Plans of the day that was reckoned anew last.
+    former: Mutex<Option<Former>>,
     shown: Mutex<Arc<Shown>>,
     supervised: Mutex<Arc<Supervised>>,
     pub callers: Mutex<control_center_core::limits::Limits<std::net::IpAddr>>,
     heavy: Arc<Semaphore>,
+    limits: finding::Limits,
     salt: [u8; 16],
 }
 
+type Former = (Date, Arc<Planned>, Vec<Arc<DayPlan>>);
+
 #[derive(Default)]
-struct Inner {
-    feeds: Feeds,
-    zone_by_feed: BTreeMap<FeedId, Zone>,
+struct Waiting {
+    fixes: VecDeque<Fix>,
+    left_out: BTreeSet<(VehicleId, UtcMillis)>,
+}
+
+#[derive(Default)]
+struct Live {
     fleet: Fleet,
-    plans: Vec<Arc<DayPlan>>,
-    day: Option<Date>,
+    window_by_vehicle: BTreeMap<VehicleId, Window>,
+}
+
+/// A bus's day that is to be reckoned anew.
+#[derive(Debug, Clone)]
+pub struct Anew {
+    pub vehicle: VehicleId,
+    pub date: Date,
+    pub span: Span,
+    /// What made it due.
+    pub due: Vec<Due>,
 }
 
 impl Transit {
@@ -70,19 +97,24 @@ impl Transit {
         let every = Duration::from_millis(500);
         Self {
             waiting: Mutex::default(),
-            inner: Mutex::default(),
+            planned: Mutex::default(),
+            live: Mutex::default(),
+            unkept: Unkept::default(),
+            former: Mutex::default(),
             shown: Mutex::default(),
             supervised: Mutex::default(),
             callers: Mutex::new(control_center_core::limits::Limits::new(40, every, 10_000)),
             heavy: Arc::new(Semaphore::new(HEAVY)),
+            limits: finding::Limits::default(),
             salt,
         }
     }
 
     /// When buses are too fast, and stand too long with a running engine.
     #[must_use]
-    pub fn with_limits(self, limits: finding::Limits) -> Self {
-        lock(&self.inner).fleet.limits = limits;
+    pub fn with_limits(mut self, limits: finding::Limits) -> Self {
+        lock(&self.live).fleet.limits = limits.clone();
+        self.limits = limits;
         self
     }
 
@@ -90,103 +122,172 @@ impl Transit {
     pub fn offer(&self, fixes: impl Iterator<Item = Fix>) {
         let mut waiting = lock(&self.waiting);
         for fix in fixes {
-            if waiting.len() >= WAITING {
-                waiting.pop_front();
+            if waiting.fixes.len() >= WAITING
+                && let Some(oldest) = waiting.fixes.pop_front()
+            {
+                // To the minute: so they are few.
+                let minute = UtcMillis(oldest.at.0 - oldest.at.0.rem_euclid(60_000));
+                waiting.left_out.insert((oldest.vehicle, minute));
             }
-            waiting.push_back(fix);
+            waiting.fixes.push_back(fix);
         }
     }
 
-    /// Reads timetables anew; one that cannot be read is left out, and said.
-    pub fn timetables(&self, rows: Vec<TimetableRow>) {
-        let (mut feeds, mut zones) = (Feeds::default(), BTreeMap::new());
-        for row in rows {
-            let name = format!("{} of {}", row.feed, row.takes_effect);
-            let read = Source::from_zip(row.zip, &name).and_then(|mut s| read(&mut s, row.zone.as_deref()));
-            match read {
-                Ok((Some(feed), _)) => {
-                    zones.insert(row.feed.clone(), feed.zone.clone());
-                    let version = Version { takes_effect: row.takes_effect, feed: Arc::new(feed) };
-                    feeds.add(row.feed, version);
-                }
-                Ok((None, report)) => tracing::error!("the timetable {name} is left out: {report}"),
-                Err(err) => {
-                    tracing::error!("the timetable {name} is left out: {:#}", anyhow::Error::from(err));
-                }
-            }
-        }
-        let mut inner = lock(&self.inner);
-        (inner.feeds, inner.zone_by_feed) = (feeds, zones);
-        (inner.plans, inner.day) = (Vec::new(), None);
-        // Today's buses begin anew on what is in force now, when their fixes are offered again; so does what is learned.
-        inner.fleet.new_day();
-        inner.fleet.pace = Pace::default();
+    /// Buses and minutes of fixes that were left out since last asked: their days must be made due.
+    pub fn left_out(&self) -> Vec<(VehicleId, UtcMillis)> {
+        std::mem::take(&mut lock(&self.waiting).left_out).into_iter().collect()
+    }
+
+    /// Reads timetables anew. Today's buses begin anew on what is in force now, when their days are reckoned again; so does what is
+    /// learned.
+    pub fn timetables(&self, rows: Vec<TimetableRow>, now: UtcMillis) {
+        let planned = Planned::read(rows);
+        let planned = planned.turned(now).unwrap_or(planned);
+        let mut live = lock(&self.live);
+        *lock(&self.planned) = Arc::new(planned);
+        live.fleet.new_day();
+        live.window_by_vehicle.clear();
+        live.fleet.pace = Pace::default();
+    }
+
+    /// The timetables as they are now; nobody is waited for.
+    pub fn planned(&self) -> Arc<Planned> {
+        lock(&self.planned).clone()
     }
 
     /// When the buses' day began; `None` without a timetable.
     pub fn day_begin(&self, now: UtcMillis) -> Option<UtcMillis> {
-        lock(&self.inner).day_begin(now)
+        let planned = self.planned();
+        Some(planned.span(planned.date(now)?)?.from)
     }
 
     /// Learns from what was kept of former days, in the order of time.
     pub fn remember(&self, learner: &mut Learner, passings: Vec<Passing>) {
-        let mut inner = lock(&self.inner);
-        let Inner { fleet, zone_by_feed, .. } = &mut *inner;
+        let planned = self.planned();
+        let mut live = lock(&self.live);
         for passing in passings {
-            let habit = habit(zone_by_feed, &passing.feed, passing.at);
-            learner.learn(&mut fleet.pace, passing, habit);
+            let habit = planned.habit(&passing.feed, passing.at);
+            learner.learn(&mut live.fleet.pace, passing, habit);
         }
     }
 
     /// Goes on with findings that were told before the hall started.
     pub fn resume(&self, open: Vec<BusEventRow>) {
-        lock(&self.inner).fleet.resume(open.into_iter().map(|row| row.event));
+        lock(&self.live).fleet.resume(open.into_iter().map(|row| row.event));
     }
 
-    /// Looks at everything that waits; what it brought, to be kept. Without a timetable nothing is followed, and nothing kept: the
-    /// fixes come again out of the store when there is one.
-    pub fn look(&self, now: UtcMillis) -> Vec<BusNews> {
-        let fixes: Vec<Fix> = lock(&self.waiting).drain(..).collect();
-        let mut inner = lock(&self.inner);
-        inner.turn_the_day(now);
-        let Some(begin) = inner.day_begin(now) else { return Vec::new() };
-        let limits = Limits::default();
-        let mut batch_by_vehicle: BTreeMap<VehicleId, Vec<Observed>> = BTreeMap::new();
-        for fix in fixes {
-            if fix.at >= begin && alone(&fix, &limits).is_none() {
-                batch_by_vehicle.entry(fix.vehicle.clone()).or_default().push(observed(&fix));
-            }
+    /// Looks at everything that waits. Without a timetable nothing is followed, and nothing kept: the fixes come again out of the
+    /// store when there is one.
+    pub fn look(&self, now: UtcMillis) {
+        let fixes: Vec<Fix> = lock(&self.waiting).fixes.drain(..).collect();
+        let mut live = lock(&self.live);
+        if let Some(turned) = self.planned().turned(now) {
+            *lock(&self.planned) = Arc::new(turned);
+            live.fleet.new_day();
+            live.window_by_vehicle.clear();
         }
-        let mut news = Vec::new();
-        let Inner { fleet, plans, zone_by_feed, .. } = &mut *inner;
+        let planned = self.planned();
+        let Some(today) = planned.day.and_then(|day| planned.span(day)) else { return };
+        let mut batch_by_vehicle: BTreeMap<VehicleId, Vec<Fix>> = BTreeMap::new();
+        for fix in fixes.into_iter().filter(|fix| fix.at >= today.from) {
+            batch_by_vehicle.entry(fix.vehicle.clone()).or_default().push(fix);
+        }
+        let Live { fleet, window_by_vehicle } = &mut *live;
         for (vehicle, batch) in batch_by_vehicle {
-            let told = fleet.absorb(plans, &vehicle, &batch, |feed, at| habit(zone_by_feed, feed, at));
-            if told.whole || !told.passings.is_empty() || !told.events.is_empty() {
-                news.push(news::of_bus(vehicle, told, begin, plans));
+            let believed = window_by_vehicle.entry(vehicle.clone()).or_default().believed(batch);
+            let batch: Vec<Observed> = believed.iter().map(observed).collect();
+            let told = fleet.absorb(&planned.plans, &vehicle, &batch, |feed, at| planned.habit(feed, at));
+            if !told.is_empty() {
+                self.unkept.push(news::of_bus(told, &planned.plans));
             }
         }
-        news
     }
 
-    /// Makes anew what is told to passengers and to supervisors; what was found among buses, to be kept.
-    pub fn tell(&self, now: UtcMillis) -> BusNews {
-        let mut inner = lock(&self.inner);
-        let Inner { fleet, plans, zone_by_feed, .. } = &mut *inner;
+    /// Whose day a moment of a bus belongs to; `None` without a timetable.
+    pub fn day_of(&self, at: UtcMillis) -> Option<(Date, Span)> {
+        let planned = self.planned();
+        let date = planned.date(at)?;
+        Some((date, planned.span(date)?))
+    }
+
+    /// Makes a bus's day anew out of everything that is believed of it, in the order of time. Live buses are held up only for as long
+    /// as putting it in takes. `false` when it cannot be put in, for the bus has gone far on meanwhile: to be tried again.
+    pub fn reckon(&self, anew: Anew, fixes: &[Fix]) -> bool {
+        let planned = self.planned();
+        let is_today = planned.day == Some(anew.date);
+        let plans = if is_today { planned.plans.clone() } else { self.former_plans(&planned, anew.date) };
+        let reports: Vec<Observed> = fixes.iter().map(observed).collect();
+        let (mut day, mut told) = BusDay::of(anew.vehicle.clone(), &plans, &reports, &self.limits);
+        let over = planned.day.is_none_or(|today| anew.date < today);
+        let whole = Some(Whole { vehicle: anew.vehicle.clone(), span: anew.span, over });
+        if !is_today {
+            told.events.extend(day.close());
+            let news = BusNews { whole, settled: anew.due, ..news::of_bus(told, &plans) };
+            self.unkept.push(news);
+            return true;
+        }
+        let mut live = lock(&self.live);
+        if !Arc::ptr_eq(&planned, &lock(&self.planned)) {
+            return false;
+        }
+        let Live { fleet, window_by_vehicle } = &mut *live;
+        let mut window = Window::of(fixes);
+        let gone_on = fleet.day(&anew.vehicle).and_then(BusDay::newest);
+        if let Some(gone_on) = gone_on.filter(|at| day.newest().is_none_or(|newest| newest < *at)) {
+            let old = window_by_vehicle.get(&anew.vehicle);
+            let from = day.newest().unwrap_or(anew.span.from);
+            let Some(later) = old.and_then(|window| window.since(from)) else { return false };
+            if later.last().is_none_or(|last| last.at < gone_on) {
+                return false;
+            }
+            told.append(day.append(&plans, &later.iter().map(observed).collect::<Vec<_>>(), &self.limits));
+            window.believed(later);
+        }
+        fleet.replace(day, &told.passings, |feed, at| planned.habit(feed, at));
+        window_by_vehicle.insert(anew.vehicle, window);
+        // While buses are locked: nothing that is found later may come before it.
+        let news = BusNews { whole, settled: anew.due, ..news::of_bus(told, &plans) };
+        self.unkept.push(news);
+        true
+    }
+
+    fn former_plans(&self, planned: &Arc<Planned>, date: Date) -> Vec<Arc<DayPlan>> {
+        let mut former = lock(&self.former);
+        if let Some((day, of, plans)) = &*former
+            && *day == date
+            && Arc::ptr_eq(of, planned)
+        {
+            return plans.clone();
+        }
+        let plans = planned.plans_around(date);
+        *former = Some((date, planned.clone(), plans.clone()));
+        plans
+    }
+
+    /// Makes anew what is told to passengers and to supervisors.
+    pub fn tell(&self, now: UtcMillis) {
+        let planned = self.planned();
+        let (plans, zones) = (&planned.plans, &planned.zone_by_feed);
+        let mut live = lock(&self.live);
+        let fleet = &mut live.fleet;
         let ladder = fleet.ladder(now);
         let mut events = fleet.look_for_missing(plans, now);
         events.extend(fleet.look_for_bunching(&ladder, now));
         let until = UtcMillis(now.0 + 90 * 60_000);
-        let outlooks = fleet.outlook(plans, now, until, |feed, at| habit(zone_by_feed, feed, at));
+        let outlooks = fleet.outlook(plans, now, until, |feed, at| planned.habit(feed, at));
         for outlook in outlooks.iter().filter(|o| o.vehicle.is_some()) {
             fleet.accuracy.told(&outlook.plan.feed, &outlook.arrivals, now);
         }
         fleet.accuracy.forget(now);
+        if !events.is_empty() {
+            let events = events.into_iter().map(|event| news::with_line(event, plans)).collect();
+            self.unkept.push(BusNews { events, ..BusNews::default() });
+        }
         let name = |vehicle: &VehicleId| self.public_name(vehicle);
-        let shown = Shown::new(fleet, plans, &outlooks, zone_by_feed, now, name);
-        *lock(&self.shown) = Arc::new(shown);
-        *lock(&self.supervised) = Arc::new(Supervised::new(fleet, plans, &ladder, zone_by_feed, now));
-        let events = events.into_iter().map(|event| news::with_line(event, plans)).collect();
-        BusNews { events, ..BusNews::default() }
+        let shown = Arc::new(Shown::new(fleet, plans, &outlooks, zones, now, name));
+        let supervised = Arc::new(Supervised::new(fleet, plans, &ladder, zones, now));
+        *lock(&self.shown) = shown;
+        *lock(&self.supervised) = supervised;
     }
 
     /// Held while a report or a download is made; `None` when there are too many: say [`BUSY`].
@@ -198,17 +299,15 @@ impl Transit {
         lock(&self.supervised).clone()
     }
 
-    /// The plan of a feed for a service day; of today when no day is given. `None`: no such feed.
+    /// The plan of a feed for a service day; of today when no day is given. `None`: no such feed. Not where calls are answered: a day
+    /// that is not near today is made first.
     pub fn plan(&self, feed: &FeedId, date: Option<Date>, now: UtcMillis) -> Option<Arc<DayPlan>> {
-        let inner = lock(&self.inner);
-        let date = date.or_else(|| Some(inner.zone_by_feed.get(feed)?.date(now - DAY_BEGINS)))?;
-        let have = inner.plans.iter().find(|p| p.feed == *feed && p.day.date == date).cloned();
-        have.or_else(|| inner.feeds.plan(feed, date).map(Arc::new))
+        self.planned().plan(feed, date, now)
     }
 
     /// Operators' zones.
     pub fn zones(&self) -> BTreeMap<FeedId, Zone> {
-        lock(&self.inner).zone_by_feed.clone()
+        self.planned().zone_by_feed.clone()
     }
 
     pub fn shown(&self) -> Arc<Shown> {
@@ -222,34 +321,6 @@ impl Transit {
         hash.update(vehicle.as_str());
         hex::encode(&hash.finalize()[..6])
     }
-}
-
-impl Inner {
-    /// Plans of the day before, the day and the day after; at the turn of the day the buses begin anew.
-    fn turn_the_day(&mut self, now: UtcMillis) {
-        let Some(zone) = self.zone_by_feed.values().next() else { return };
-        let today = zone.date(now - DAY_BEGINS);
-        if self.day == Some(today) {
-            return;
-        }
-        if self.day.is_some() {
-            self.fleet.new_day();
-        }
-        self.day = Some(today);
-        let days = [today.previous_day(), Some(today), today.next_day()];
-        let ids: Vec<FeedId> = self.feeds.ids().cloned().collect();
-        let plans = ids.iter().flat_map(|id| days.iter().flatten().map(move |day| (id, *day)));
-        self.plans = plans.filter_map(|(id, day)| self.feeds.plan(id, day)).map(Arc::new).collect();
-    }
-
-    fn day_begin(&self, now: UtcMillis) -> Option<UtcMillis> {
-        let zone = self.zone_by_feed.values().next()?;
-        Some(zone.service_day(zone.date(now - DAY_BEGINS)).start + DAY_BEGINS)
-    }
-}
-
-fn habit(zones: &BTreeMap<FeedId, Zone>, feed: &FeedId, at: UtcMillis) -> Habit {
-    zones.get(feed).unwrap_or(&Zone::UTC).habit(at)
 }
 
 fn observed(fix: &Fix) -> Observed {
@@ -268,66 +339,4 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use models_domain::MetersPerSecond;
-    use models_domain::geo::LatLon;
-
-    use super::*;
-
-    const NOW: UtcMillis = UtcMillis(1_764_124_200_000);
-
-    fn fix(n: i64, position: LatLon) -> Fix {
-        let at = NOW - DurationMs(n * 10_000);
-        let speed = MetersPerSecond(5.0);
-        let vehicle = VehicleId::new("bus-1").unwrap();
-        Fix {
-            vehicle,
-            at,
-            received: at,
-            position,
-            speed,
-            course: None,
-            altitude: None,
-            valid: true,
-            protocol: "gt06".into(),
-            told: models_domain::transit::Told::default(),
-        }
-    }
-
-    fn kept(transit: &Transit) -> usize {
-        let inner = lock(&transit.inner);
-        inner.fleet.day(&VehicleId::new("bus-1").unwrap()).map_or(0, |day| day.observed().count())
-    }
-
-    #[test]
-    fn without_a_timetable_no_position_is_kept_in_memory() {
-        let transit = Transit::new([0; 16]);
-        transit.offer((0..100).map(|n| fix(n, LatLon::new(21.03, 105.85))));
-        transit.look(NOW);
-        assert_eq!((kept(&transit), lock(&transit.waiting).len()), (0, 0));
-    }
-
-    #[tokio::test]
-    async fn only_so_many_reports_are_made_at_once() {
-        let transit = Transit::new([0; 16]);
-        let (first, second) = (transit.turn().await, transit.turn().await);
-        assert!(first.is_some() && second.is_some());
-        let third = tokio::time::timeout(Duration::from_millis(20), transit.turn());
-        assert!(third.await.is_err(), "it waits for its turn");
-        drop(first);
-        assert!(transit.turn().await.is_some());
-    }
-
-    #[test]
-    fn what_is_not_believed_is_not_followed() {
-        let transit = Transit::new([0; 16]);
-        lock(&transit.inner).zone_by_feed.insert(FeedId("xe".into()), Zone::UTC);
-        transit.offer(
-            [(0, 21.03, 105.85), (1, 0.0, 0.0)]
-                .map(|(n, lat, lon)| fix(n, LatLon::new(lat, lon)))
-                .into_iter(),
-        );
-        transit.look(NOW);
-        assert_eq!(kept(&transit), 1, "nothing is at 0, 0");
-    }
-}
+mod tests;

@@ -3,18 +3,16 @@
 use std::sync::Arc;
 
 use control_center_store::{BusEvent, BusNews};
+use models_domain::transit::day::News;
 use models_domain::transit::finding::TransitEvent;
-use models_domain::transit::fleet::News;
 use models_domain::transit::headway::Line;
 use models_domain::transit::plan::DayPlan;
-use models_domain::{UtcMillis, VehicleId};
 
-/// News of one bus, whose day began at `begin`.
-pub fn of_bus(vehicle: VehicleId, news: News, begin: UtcMillis, plans: &[Arc<DayPlan>]) -> BusNews {
+pub fn of_bus(news: News, plans: &[Arc<DayPlan>]) -> BusNews {
     BusNews {
-        whole: news.whole.then_some((vehicle, begin)),
         passings: news.passings,
         events: news.events.into_iter().map(|event| with_line(event, plans)).collect(),
+        ..BusNews::default()
     }
 }
 

@@ -90,7 +90,7 @@ impl Shown {
             let files = FeedFiles {
                 trip_updates: tagged(&trip_updates(outlooks, feed, now, &name)),
                 vehicle_positions: tagged(&vehicle_positions(&working, feed, now, &name)),
-                alerts: tagged(&alerts(fleet.events(), plans, feed, now)),
+                alerts: tagged(&alerts(fleet.open(), plans, feed, now)),
             };
             files_by_feed.insert(feed.clone(), files);
         }

@@ -11,17 +11,36 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, QueryBuilder, Row, Sqlite, SqliteConnection};
 use time::Date;
 
+use crate::due_days::{Due, settle};
 use crate::errs::StoreError;
+use crate::minutes::Span;
 use crate::open::{BEGIN, Store};
 use crate::timetables::{day, text};
 
 /// What was found of one bus, or of runs that no bus came for.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct BusNews {
-    /// It is everything that is known of this bus since then: what was kept of it is replaced.
-    pub whole: Option<(VehicleId, UtcMillis)>,
+    pub whole: Option<Whole>,
+    /// What made a day due that this is.
+    pub settled: Vec<Due>,
     pub passings: Vec<Passing>,
     pub events: Vec<BusEvent>,
+}
+
+impl BusNews {
+    /// Rows that it brings: how long others wait while it is kept.
+    pub fn rows(&self) -> usize {
+        self.passings.len() + self.events.len() + self.settled.len() + usize::from(self.whole.is_some())
+    }
+}
+
+/// The news are everything that is known of a bus in a time: what was kept of that is replaced.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Whole {
+    pub vehicle: VehicleId,
+    pub span: Span,
+    /// That day is over: where runs of it were missing that the bus did, that was wrong.
+    pub over: bool,
 }
 
 /// A finding with the line it belongs to.
@@ -197,13 +216,13 @@ impl Store {
 async fn write(connection: &mut SqliteConnection, news: &[BusNews]) -> sqlx::Result<()> {
     let mut tx = connection.begin_with(BEGIN).await?;
     for news in news {
-        if let Some((vehicle, since)) = &news.whole {
+        if let Some(whole) = &news.whole {
             for sql in [
-                "DELETE FROM passing WHERE vehicle = ? AND at_ms >= ?",
+                "DELETE FROM passing WHERE vehicle = ? AND at_ms >= ? AND at_ms < ?",
                 // Bunching is found among buses, not in one bus's day.
-                "DELETE FROM bus_event WHERE vehicle = ? AND began_ms >= ? AND finding <> 'bunching'",
+                "DELETE FROM bus_event WHERE vehicle = ? AND began_ms >= ? AND began_ms < ? AND finding <> 'bunching'",
             ] {
-                sqlx::query(sql).bind(vehicle.as_str()).bind(since.0).execute(&mut *tx).await?;
+                of_whole(&mut tx, sql, whole).await?;
             }
         }
         for some in news.passings.chunks(ROWS) {
@@ -212,8 +231,20 @@ async fn write(connection: &mut SqliteConnection, news: &[BusNews]) -> sqlx::Res
         for event in &news.events {
             put_event(&mut tx, event).await?;
         }
+        if let Some(whole) = news.whole.as_ref().filter(|whole| whole.over) {
+            of_whole(&mut tx, NOT_MISSING, whole).await?;
+        }
+        settle(&mut tx, &news.settled).await?;
     }
     tx.commit().await
+}
+
+const NOT_MISSING: &str = "DELETE FROM bus_event WHERE finding = 'run_missing' AND vehicle = '' \
+    AND (feed, day, trip, start_s) IN (SELECT feed, day, trip, start_s FROM passing WHERE vehicle = ? AND at_ms >= ? AND at_ms < ?)";
+
+async fn of_whole(tx: &mut SqliteConnection, sql: &'static str, whole: &Whole) -> sqlx::Result<()> {
+    let (from, to) = (whole.span.from.0, whole.span.to.0);
+    sqlx::query(sql).bind(whole.vehicle.as_str()).bind(from).bind(to).execute(tx).await.map(drop)
 }
 
 async fn passings(tx: &mut SqliteConnection, passings: &[Passing]) -> sqlx::Result<()> {

@@ -8,6 +8,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use crate::errs::StoreError;
+use crate::minutes::Span;
 use crate::open::Store;
 
 /// A report as it lies in the store, believed or not.
@@ -38,21 +39,22 @@ impl Store {
         Ok(rows.into_iter().map(fix).collect())
     }
 
-    /// All believed fixes of one vehicle since a moment, by fix time. Whoever makes its day anew needs every one of them.
+    /// All believed fixes of one vehicle in a time, by fix time. Whoever makes its day anew needs every one of them.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn fixes_since(&self, vehicle: &VehicleId, since: UtcMillis) -> Result<Vec<Fix>, StoreError> {
+    pub async fn believed(&self, vehicle: &VehicleId, span: Span) -> Result<Vec<Fix>, StoreError> {
         let rows = sqlx::query(
             "SELECT at_ms, vehicle, received_ms, lat, lon, speed_mps, course_deg, altitude_m, valid, protocol, doors_open, \
-             engine_on, sos, driver FROM fix WHERE vehicle = ? AND at_ms >= ? AND rejected IS NULL ORDER BY at_ms",
+             engine_on, sos, driver FROM fix WHERE vehicle = ? AND at_ms >= ? AND at_ms < ? AND rejected IS NULL ORDER BY at_ms",
         )
         .bind(vehicle.as_str())
-        .bind(since.0)
+        .bind(span.from.0)
+        .bind(span.to.0)
         .fetch_all(self.readers())
         .await;
         let fixes = rows.and_then(|rows| rows.iter().filter_map(|row| fix(row).transpose()).collect());
-        fixes.map_err(self.failed("reading today's fixes"))
+        fixes.map_err(self.failed("reading a day's fixes"))
     }
 }
 

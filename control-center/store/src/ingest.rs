@@ -36,6 +36,8 @@ pub struct Commit {
     pub events: Vec<NewEvent>,
     pub gaps: Vec<Gap>,
     pub at: UtcMillis,
+    /// Buses are followed live from then on; a day before, of which a position comes, is due to be reckoned anew.
+    pub followed_from: Option<UtcMillis>,
 }
 
 /// SQLite takes 32,766 values a statement; the widest row has 15.
@@ -84,7 +86,7 @@ async fn write(connection: &mut SqliteConnection, commit: &Commit) -> sqlx::Resu
         crossings(&mut tx, rows).await?;
         camera_stats(&mut tx, rows).await?;
         fixes(&mut tx, rows).await?;
-        crate::verdicts::judge_new(&mut tx, rows).await?;
+        crate::verdicts::judge_new(&mut tx, rows, commit).await?;
         signals(&mut tx, rows).await?;
         crate::signal_orders::told(&mut tx, rows).await?;
         crate::measures::insert(&mut tx, rows).await?;

@@ -2,11 +2,12 @@
 //!
 //! Suggested reading order: `open`, `ingest` (the one writer of events), `minutes` (sums),
 //! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `audit`, `stills`,
-//! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `trackers`,
-//! `signal_orders`, `signals` (what they showed).
+//! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `due_days` (which are to
+//! be reckoned anew), `trackers`, `signal_orders`, `signals` (what they showed).
 
 mod audit;
 mod bus_days;
+mod due_days;
 mod enrolled;
 mod errs;
 mod fixes;
@@ -28,7 +29,8 @@ mod trackers;
 mod verdicts;
 
 pub use audit::AuditLine;
-pub use bus_days::{BusEvent, BusEventFilter, BusEventRow, BusNews, PassingFilter};
+pub use bus_days::{BusEvent, BusEventFilter, BusEventRow, BusNews, PassingFilter, Whole};
+pub use due_days::Due;
 pub use enrolled::EnrolledRow;
 pub use errs::{Kind, StoreError};
 pub use fixes::StoredFix;

@@ -14,7 +14,7 @@ use crate::open::Store;
 use crate::rows::stats;
 
 /// Half-open: `from` belongs to it, `to` does not.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     pub from: UtcMillis,
     pub to: UtcMillis,

@@ -8,8 +8,9 @@ use models_domain::transit::Fix;
 use models_domain::{MetersPerSecond, UtcMillis, VehicleId};
 use sqlx::{Connection, QueryBuilder, Row, Sqlite, SqliteConnection};
 
+use crate::due_days::Quarters;
 use crate::errs::StoreError;
-use crate::ingest::NewEvent;
+use crate::ingest::{Commit, NewEvent};
 use crate::open::{BEGIN, Store};
 
 /// One report that is not believed.
@@ -80,13 +81,27 @@ async fn overrule(connection: &mut SqliteConnection, event: i64, believed: bool)
             .fetch_optional(&mut *tx)
             .await?;
     let Some((vehicle, at)) = found else { return Ok(false) };
-    around(&mut tx, &vehicle, (at, at)).await?;
+    let mut due = Quarters::default();
+    around(&mut tx, &vehicle, (at, at), &New { first: i64::MAX, followed_from: None }, &mut due).await?;
+    // Nobody else is waited for.
+    due.write(&mut tx, UtcMillis(0)).await?;
     tx.commit().await?;
     Ok(true)
 }
 
-/// Judges the reports that have just come, and their neighbours.
-pub(crate) async fn judge_new(tx: &mut SqliteConnection, events: &[(i64, &NewEvent)]) -> sqlx::Result<()> {
+/// Which reports are new: they came in order if nothing older in the store was measured after them.
+struct New {
+    /// Number of the first.
+    first: i64,
+    followed_from: Option<UtcMillis>,
+}
+
+/// Judges the reports that have just come, and their neighbours. What is not simply the newest of its bus makes that day due.
+pub(crate) async fn judge_new(
+    tx: &mut SqliteConnection,
+    events: &[(i64, &NewEvent)],
+    commit: &Commit,
+) -> sqlx::Result<()> {
     let mut span_by_vehicle: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
     for (_, event) in events {
         let Some(models_domain::EventBody::Fix(fix)) = event.event.as_ref().map(|e| &e.body) else {
@@ -96,10 +111,12 @@ pub(crate) async fn judge_new(tx: &mut SqliteConnection, events: &[(i64, &NewEve
         let span = span_by_vehicle.entry(fix.vehicle.as_str()).or_insert((at, at));
         *span = (span.0.min(at), span.1.max(at));
     }
+    let Some((first, _)) = events.first() else { return Ok(()) };
+    let (new, mut due) = (New { first: *first, followed_from: commit.followed_from }, Quarters::default());
     for (vehicle, span) in span_by_vehicle {
-        around(tx, vehicle, span).await?;
+        around(tx, vehicle, span, &new, &mut due).await?;
     }
-    Ok(())
+    due.write(tx, commit.at).await
 }
 
 struct Known {
@@ -108,16 +125,34 @@ struct Known {
     rejected: Option<String>,
 }
 
-async fn around(tx: &mut SqliteConnection, vehicle: &str, (from, to): (i64, i64)) -> sqlx::Result<()> {
+async fn around(
+    tx: &mut SqliteConnection,
+    vehicle: &str,
+    (from, to): (i64, i64),
+    new: &New,
+    due: &mut Quarters,
+) -> sqlx::Result<()> {
     let Ok(id) = VehicleId::new(vehicle) else { return Ok(()) };
     let known = read(tx, &id, (from, to)).await?;
     let reports: Vec<Report> = known.iter().map(|known| known.report.clone()).collect();
     // The outermost lack neighbours of their own: their verdict stands, unless nothing is beyond them.
     let (inner_from, inner_to) = inner(&reports, (from, to));
+    let was_believed = |known: &&Known| known.event < new.first && known.rejected.is_none();
+    let latest = known.iter().filter(was_believed).map(|known| known.report.fix.at).max();
     let mut by_reason: BTreeMap<Option<&'static str>, Vec<i64>> = BTreeMap::new();
     for (known, verdict) in known.iter().zip(judge(&reports, &Limits::default())) {
         let at = known.report.fix.at.0;
         let reason = verdict.map(|reason| reason.name());
+        let is_late = latest.is_some_and(|latest| known.report.fix.at <= latest)
+            || new.followed_from.is_some_and(|followed| known.report.fix.at < followed);
+        let changed = if known.event >= new.first {
+            reason.is_none() && is_late
+        } else {
+            (inner_from..=inner_to).contains(&at) && known.rejected.is_none() != reason.is_none()
+        };
+        if changed {
+            due.add(vehicle, at);
+        }
         if (inner_from..=inner_to).contains(&at) && known.rejected.as_deref() != reason {
             by_reason.entry(reason).or_default().push(known.event);
         }

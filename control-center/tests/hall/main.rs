@@ -5,6 +5,7 @@ mod access;
 mod buses;
 mod closed;
 mod harness;
+mod late;
 mod sign_in;
 mod start_stop;
 mod street;

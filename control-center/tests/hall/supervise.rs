@@ -13,7 +13,11 @@ use crate::harness::{Hall, with, write_config};
 use crate::street::{Pole, SOON};
 
 /// What a call answers once it holds.
-async fn until<T, F: Future<Output = T>>(what: &str, ask: impl Fn() -> F, holds: impl Fn(&T) -> bool) -> T {
+pub async fn until<T, F: Future<Output = T>>(
+    what: &str,
+    ask: impl Fn() -> F,
+    holds: impl Fn(&T) -> bool,
+) -> T {
     let told = async {
         loop {
             let answer = ask().await;

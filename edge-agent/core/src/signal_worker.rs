@@ -3,12 +3,13 @@
 //! A controller repeats itself: after each reconnection it tells all alarms and its present state anew, and whatever it
 //! got no acknowledgement for. Only what is new becomes an event.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use hardware_ports::sink::{NotKept, SignalReport, Sink};
 use models_domain::event::{Link, LinkState};
+use models_domain::signal::detector::{Fault, Reading, Rules, Watch};
 use models_domain::signal::order::ControllerNow;
 use models_domain::signal::{GroupStates, SignalAlarm};
 use models_domain::{EventBody, JunctionId, UtcMillis};
@@ -37,6 +38,51 @@ struct Known {
     remembered: VecDeque<(UtcMillis, String)>,
     alarms_by_name: BTreeMap<(String, String), (UtcMillis, SignalAlarm)>,
     link: Option<LinkState>,
+    detectors: BTreeMap<u16, Watched>,
+}
+
+/// A detector, and what was said against it last.
+struct Watched {
+    watch: Watch,
+    faults: BTreeSet<Fault>,
+}
+
+impl Watched {
+    fn new() -> Self {
+        Self { watch: Watch::new(Rules::default()), faults: BTreeSet::new() }
+    }
+
+    /// Faults that begin or end with `reading`, as alarms.
+    fn step(&mut self, number: u16, reading: Reading) -> Vec<(UtcMillis, SignalAlarm)> {
+        let faults = self.watch.step(reading);
+        let changed: Vec<Fault> = faults.symmetric_difference(&self.faults).copied().collect();
+        let alarm = |fault: Fault| {
+            let (code, description) = in_words(fault);
+            let alarm = SignalAlarm {
+                code: code.to_owned(),
+                component: format!("detector {number}"),
+                active: faults.contains(&fault),
+                acknowledged: false,
+                suspended: false,
+                priority: 3,
+                description: description.to_owned(),
+            };
+            (reading.at, alarm)
+        };
+        let alarms = changed.into_iter().map(alarm).collect();
+        self.faults = faults;
+        alarms
+    }
+}
+
+fn in_words(fault: Fault) -> (&'static str, &'static str) {
+    match fault {
+        Fault::NoHits => ("noHits", "no vehicle for a day"),
+        Fault::Chatter => ("chatter", "more vehicles than can pass"),
+        Fault::LockedOn => ("lockedOn", "covered without a break"),
+        Fault::NoChange => ("noChange", "the same occupancy for a day"),
+        Fault::Spike => ("spike", "covered for longer than its vehicles can"),
+    }
 }
 
 impl SignalWorker {
@@ -80,6 +126,19 @@ impl SignalWorker {
             known.alarms_by_name.insert(name, told);
             Ok(())
         })
+    }
+
+    /// Counts are not kept; that a detector is not to be believed is an alarm, and so is its end.
+    fn detectors(&self, junction: &JunctionId, readings: &[(u16, Reading)]) -> Result<(), NotKept> {
+        let mut alarms = Vec::new();
+        for (number, reading) in readings {
+            self.with(junction, |known| {
+                let watched = known.detectors.entry(*number).or_insert_with(Watched::new);
+                alarms.extend(watched.step(*number, *reading));
+                Ok(())
+            })?;
+        }
+        alarms.into_iter().try_for_each(|(at, alarm)| self.alarm(junction.clone(), at, alarm))
     }
 
     fn link(&self, junction: JunctionId, at: UtcMillis, state: LinkState) -> Result<(), NotKept> {
@@ -144,6 +203,7 @@ impl Sink<SignalReport> for SignalWorker {
                 self.board.update_junction(&junction, |known| known.now.learn(&now));
                 Ok(())
             }
+            SignalReport::Detectors { junction, readings } => self.detectors(&junction, &readings),
         }
     }
 }
@@ -281,6 +341,19 @@ mod tests {
             futures_ready(worker.accept(report)).unwrap();
         }
         assert_eq!(*lines.kept.lock().unwrap(), ["1 Up", "2 A0302 true", "4 A0302 false", "5 Down"]);
+    }
+
+    #[test]
+    fn a_detector_that_is_not_to_be_believed_is_an_alarm_until_it_is() {
+        let lines = Arc::new(Lines::default());
+        let worker = SignalWorker::new(lines.clone(), Arc::new(Board::default()));
+        for (minute, vehicles) in [(1, 10), (2, 90), (3, 90), (4, 10), (20, 10)] {
+            let (at, interval) = (UtcMillis(minute * 60_000), models_domain::DurationMs(60_000));
+            let reading = Reading { at, interval, vehicles, occupancy: 0.1 + minute as f64 / 100.0 };
+            let report = SignalReport::Detectors { junction: junction(), readings: vec![(3, reading)] };
+            futures_ready(worker.accept(report)).unwrap();
+        }
+        assert_eq!(*lines.kept.lock().unwrap(), ["120000 chatter true", "1200000 chatter false"]);
     }
 
     #[test]

@@ -169,7 +169,7 @@ fn room_for_trackers(config: &Config, files: u64) -> anyhow::Result<()> {
 fn summary(config: &Config) -> String {
     let cameras = config.cameras.iter().flat_map(|c| &c.cameras).count();
     let listeners = config.buses.iter().flat_map(|b| &b.listen).count();
-    let sites = config.signals.iter().flat_map(|s| &s.sites).count();
+    let sites = config.signals.iter().flat_map(|s| s.junctions()).count();
     format!("{cameras} cameras, {listeners} listeners for buses, {sites} signal sites")
 }
 

@@ -103,7 +103,7 @@ fn every_problem_at_once_with_its_line() {
          line 11: buses.listen.protocol: \"gt07\" is not known; known are any, gt06, jt808, teltonika, meitrack, tk103, h02, queclink, suntech, osmand, t55_nmea, wialon\n\
          line 12: buses.listen.address: invalid socket address syntax\n\
          line 13: busses: is not known here; known are gateway, hall, detector, cameras, buses, signals\n\
-         line 14: signals.site: is missing: at least one is needed",
+         line 14: signals.site, dial: is missing: at least one is needed",
     );
 }
 
@@ -167,5 +167,44 @@ fn buses_come_in_many_ways() {
         "line 9: buses.listen, feed, ufms_from: is missing: at least one is needed\n\
          line 10: buses.ufms_to.plates: names no vehicle: nothing would be sent\n\
          line 11: buses.ufms_to.url: is not an address that begins with amqp:// or amqps://"
+    );
+}
+
+#[test]
+fn controllers_may_be_dialled() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in
+        [("community", "geheim\n"), ("auth", "long enough\n"), ("privacy", "long enough too\n")]
+    {
+        std::fs::write(dir.path().join(name), text).unwrap();
+    }
+    let dial = "[signals]\n[[signals.dial]]\naddress = \"192.0.2.7:161\"\njunction = \"a\"\nname = \"A\"\nsnmp = \"v1\"\n\
+         community_file = \"community\"\npoll_ms = 250\nplans = [1, 2]\nbackup_s = 15\n\
+         group = [{ component = \"phase 2\" }, { component = \"phase 4\" }, { component = \"ped 4\", kind = \"pedestrian\" }]\n\
+         conflict = [{ groups = [1], with = [2, 3] }]\n\
+         [[signals.dial]]\naddress = \"192.0.2.8:501\"\njunction = \"b\"\nname = \"B\"\nsnmp = \"v3\"\nuser = \"hanoi\"\n\
+         auth_password_file = \"auth\"\nprivacy_password_file = \"privacy\"\ngroup = [{ component = \"overlap 1\" }]\n";
+    let config =
+        Config::parse(&format!("{HEAD}{dial}"), dir.path(), &known()).unwrap_or_else(|e| panic!("{e:?}"));
+    let signals = config.signals.unwrap();
+    assert!(signals.listen.is_none() && signals.sites.is_empty());
+    let [a, b] = &signals.dialled[..] else { panic!("{:?}", signals.dialled) };
+    assert_eq!(format!("{:?} {:?}", a.dialled.access, a.dialled.poll), "v1 250ms");
+    assert_eq!(a.dialled.groups, ["phase 2", "phase 4", "ped 4"]);
+    assert_eq!(a.site.can.as_ref().unwrap().plans, [1, 2]);
+    assert_eq!(format!("{:?}", b.dialled.access), "v3 hanoi Some(Sha1) private: true");
+    assert!(b.site.can.is_none() && b.dialled.steering.is_none());
+    let wrong = "[signals]\n[[signals.dial]]\ncontroller = \"rsmp\"\naddress = \"192.0.2.7\"\njunction = \"a\"\nname = \"A\"\n\
+         community_file = \"none\"\ngroup = [{ component = \"lamp 2\" }]\n\
+         [[signals.dial]]\naddress = \"h:1\"\njunction = \"a\"\nname = \"A\"\nsnmp = \"v3\"\nall_red_preempt = 3\n";
+    check(
+        &format!("{HEAD}{wrong}"),
+        "line 11: signals.dial.controller: \"rsmp\" is not known; known are ntcip\n\
+         line 12: signals.dial.address: \"192.0.2.7\" is not HOST:PORT, such as \"192.0.2.7:161\"\n\
+         line 15: signals.dial.community_file: reading /etc/ngatu/none: No such file or directory (os error 2)\n\
+         line 17: signals.dial.user: is missing: SNMP v3 needs a user\n\
+         line 17: signals.dial.conflict: is missing: without it nothing may be ordered of a junction\n\
+         line 17: signals.dial.group: is missing: which phases are the junction's signal groups?\n\
+         line 19: signals.dial.junction: has a controller already",
     );
 }

@@ -95,7 +95,9 @@ pub struct Known {
     pub gps_protocols: Vec<&'static str>,
     /// Those of operators' servers.
     pub feed_protocols: Vec<&'static str>,
+    /// Kinds of signal controllers that dial, and those that are dialled.
     pub controllers: Vec<&'static str>,
+    pub dialled: Vec<&'static str>,
     /// Whether a text is a zone, such as `+07:00`.
     pub zone: fn(&str) -> Result<(), String>,
 }

@@ -1,11 +1,13 @@
 //! The section `[signals]`: controllers, and what safety holds their junctions to.
 
+mod dial;
+
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use edge_agent_core::site::JunctionSite;
-use hardware_signal::{Steering, TlsFiles};
+use hardware_signal::{Dialled, Steering, TlsFiles};
 use models_domain::signal::order::Orderable;
 use models_domain::signal::plan::{Group, GroupKind, Layout, Limits};
 use models_domain::{DurationMs, JunctionId};
@@ -16,12 +18,29 @@ use super::{Known, one_of, position};
 
 #[derive(Debug)]
 pub struct Signals {
-    pub listen: SocketAddr,
+    /// `None`: no site dials this pole.
+    pub listen: Option<SocketAddr>,
     pub controller: String,
     pub supervisor_id: String,
+    /// Those that dial.
     pub sites: Vec<SignalSite>,
+    /// Those that are dialled.
+    pub dialled: Vec<DialledSite>,
     /// `None`: plain TCP.
     pub tls: Option<TlsFiles>,
+}
+
+impl Signals {
+    /// What stands there, however it is reached.
+    pub fn junctions(&self) -> impl Iterator<Item = &JunctionSite> {
+        self.sites.iter().map(|site| &site.site).chain(self.dialled.iter().map(|one| &one.site))
+    }
+}
+
+#[derive(Debug)]
+pub struct DialledSite {
+    pub site: JunctionSite,
+    pub dialled: Dialled,
 }
 
 #[derive(Debug)]
@@ -41,14 +60,19 @@ pub(super) fn read(
     folder: &Path,
     known: &Known,
 ) -> Option<Signals> {
-    let listen = section.required::<SocketAddr>("listen");
+    let found = section.sections("site");
+    let mut dialled = section.sections("dial");
+    let listen = if found.is_empty() {
+        section.optional::<SocketAddr>("listen")
+    } else {
+        section.required::<SocketAddr>("listen")
+    };
     let controller = section.optional_with("controller", |text| one_of(text, &known.controllers));
     let supervisor_id = section.optional::<String>("supervisor_id").map(Spanned::into_inner);
     let tls = section.section("tls").map(|s| tls(s, folder));
     let (mut sites, mut site_ids, mut junctions) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-    let found = section.sections("site");
-    if found.is_empty() {
-        section.problem(&section.span(), "site", "is missing: at least one is needed");
+    if found.is_empty() && dialled.is_empty() {
+        section.problem(&section.span(), "site, dial", "is missing: at least one is needed");
     }
     for mut one in found {
         let site_id = one.required::<String>("site_id");
@@ -75,11 +99,15 @@ pub(super) fn read(
         let (site_id, component) = (site_id.into_inner(), component.into_inner());
         sites.push(SignalSite { site, site_id, component, allow_from, steering });
     }
+    let no_listen = listen.is_none() && !sites.is_empty();
+    let dialled =
+        dialled.iter_mut().filter_map(|one| dial::read(one, folder, known, &mut junctions)).collect();
     Some(Signals {
-        listen: listen?.into_inner(),
+        listen: if no_listen { return None } else { listen.map(Spanned::into_inner) },
         controller: controller.map_or_else(|| "rsmp".to_owned(), Spanned::into_inner),
         supervisor_id: supervisor_id.unwrap_or_else(|| gateway.to_owned()),
         sites,
+        dialled,
         tls: match tls {
             Some(read) => Some(read?),
             None => None,
@@ -113,6 +141,20 @@ fn steered(site: &mut Section<'_, '_>) -> Option<(Orderable, Steering)> {
         }
         return None;
     }
+    let (layout, components) = layout(site, found, conflicts);
+    if security_code.is_none() {
+        site.problem(&here, "security_code", "is missing: the controller takes no command without it");
+    }
+    let can = Orderable { layout, plans, all_red: all_red_input.is_some() };
+    Some((can, Steering { groups: components, security_code: security_code?, all_red_input }))
+}
+
+/// What safety holds the junction to, and what the controller calls its groups.
+fn layout(
+    site: &Section<'_, '_>,
+    found: Vec<Section<'_, '_>>,
+    conflicts: Vec<Section<'_, '_>>,
+) -> (Layout, Vec<String>) {
     let (mut groups, mut components) = (Vec::new(), Vec::new());
     for mut one in found {
         components.extend(one.required::<String>("component").map(Spanned::into_inner));
@@ -140,13 +182,9 @@ fn steered(site: &mut Section<'_, '_>) -> Option<(Orderable, Steering)> {
         }
     }
     for problem in layout.problems() {
-        site.problem(&here, "group, conflict", problem);
+        site.problem(&site.span(), "group, conflict", problem);
     }
-    if security_code.is_none() {
-        site.problem(&here, "security_code", "is missing: the controller takes no command without it");
-    }
-    let can = Orderable { layout, plans, all_red: all_red_input.is_some() };
-    Some((can, Steering { groups: components, security_code: security_code?, all_red_input }))
+    (layout, components)
 }
 
 fn group(section: &mut Section<'_, '_>) -> Group {

@@ -1,5 +1,6 @@
-//! The signal adapter: its listener, and the way of an order to it.
+//! The signal adapter: its listener and its dialler, and the way of an order to them.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,6 +12,8 @@ use edge_agent_core::signal_orders::SignalOrders;
 use edge_agent_core::signal_worker::SignalWorker;
 use hardware_ports::Clock;
 use hardware_ports::signal::{Put, SignalDesk};
+use hardware_ports::sink::{SignalReport, Sink};
+use hardware_signal::SignalDialler;
 use hardware_signal::controllers::Timing;
 use hardware_signal::server::{OrderDesk, SignalServer, SignalServerSettings};
 use models_domain::signal::order::{ControllerNow, Wanted};
@@ -35,8 +38,7 @@ impl Signals {
         clock: &Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
         let desk = Arc::new(Desk::default());
-        let can = |s: &SignalSite| Some((s.site.id.clone(), s.site.can.clone()?));
-        let can = signals.sites.iter().filter_map(can).collect();
+        let can = signals.junctions().filter_map(|site| Some((site.id.clone(), site.can.clone()?))).collect();
         let file = data_dir.join("signal-orders.json");
         let orders =
             SignalOrders::open(can, &file, desk.clone(), keeper.clone(), board.clone(), clock.clone())
@@ -45,13 +47,14 @@ impl Signals {
     }
 }
 
-/// The desk of the listener that runs now; it is another one after each of its starts.
+/// The desks of the listener and the dialler that run now; they are others after each of their starts.
 #[derive(Default)]
-struct Desk(Mutex<Option<OrderDesk>>);
+struct Desk(Mutex<Vec<OrderDesk>>);
 
 impl Desk {
-    fn now(&self) -> Option<OrderDesk> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn of(&self, junction: &JunctionId) -> Option<OrderDesk> {
+        let desks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        desks.iter().find(|desk| desk.knows(junction)).cloned()
     }
 }
 
@@ -60,21 +63,21 @@ const NOT_UP: &str = "the signal adapter is not up";
 #[async_trait]
 impl SignalDesk for Desk {
     async fn put(&self, junction: &JunctionId, wanted: &Wanted, hold: DurationMs) -> Put {
-        match self.now() {
+        match self.of(junction) {
             Some(desk) => desk.put(junction, wanted, hold).await,
             None => Put::Refused(NOT_UP.to_owned()),
         }
     }
 
     async fn release(&self, junction: &JunctionId, wanted: &Wanted) -> Put {
-        match self.now() {
+        match self.of(junction) {
             Some(desk) => desk.release(junction, wanted).await,
             None => Put::Refused(NOT_UP.to_owned()),
         }
     }
 
     async fn read(&self, junction: &JunctionId) -> Result<ControllerNow, String> {
-        match self.now() {
+        match self.of(junction) {
             Some(desk) => desk.read(junction).await,
             None => Err(NOT_UP.to_owned()),
         }
@@ -84,25 +87,39 @@ impl SignalDesk for Desk {
 /// When the section is there: the listener, and whoever ends orders.
 pub(super) fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
     let (Some(section), Some(signals)) = (&config.signals, &pole.signals) else { return Vec::new() };
-    let settings = settings(section);
+    let settings = section.listen.map(|listen| settings(section, listen));
+    let dialled: Vec<_> = section.dialled.iter().map(|one| one.dialled.clone()).collect();
     let sink = Arc::new(SignalWorker::new(pole.keeper.clone(), pole.board.clone()));
     let (clock, stop, desk) = (pole.clock.clone(), stop.clone(), signals.desk.clone());
     let orders = signals.orders.clone();
-    let part = Part::new(format!("[signals] {}", section.listen), move |begun| {
+    let name =
+        section.listen.map_or_else(|| "[signals] dial".to_owned(), |listen| format!("[signals] {listen}"));
+    let part = Part::new(name, move |begun| {
         let (settings, sink, clock, stop) = (settings.clone(), sink.clone(), clock.clone(), stop.clone());
-        let (desk, orders) = (desk.clone(), orders.clone());
+        let (desk, orders, dialled) = (desk.clone(), orders.clone(), dialled.clone());
+        let sink: Arc<dyn Sink<SignalReport>> = sink;
         async move {
-            let server = SignalServer::bind(settings, sink, clock).await?;
-            *desk.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(server.desk());
+            let server = match settings {
+                Some(settings) => Some(SignalServer::bind(settings, sink.clone(), clock.clone()).await?),
+                None => None,
+            };
+            let dialler = SignalDialler::new(dialled, &sink, &clock)?;
+            let desks = server.iter().map(SignalServer::desk).chain([dialler.desk()]).collect();
+            *desk.0.lock().unwrap_or_else(PoisonError::into_inner) = desks;
             begun.well();
-            tokio::join!(server.run(stop.clone()), orders.run(&stop));
+            let listen = async {
+                if let Some(server) = server {
+                    server.run(stop.clone()).await;
+                }
+            };
+            tokio::join!(listen, dialler.run(stop.clone()), orders.run(&stop));
             Ok(())
         }
     });
     vec![part]
 }
 
-fn settings(signals: &Section) -> SignalServerSettings {
+fn settings(signals: &Section, address: SocketAddr) -> SignalServerSettings {
     let site = |s: &SignalSite| hardware_signal::Site {
         site_id: s.site_id.clone(),
         junction: s.site.id.clone(),
@@ -111,7 +128,7 @@ fn settings(signals: &Section) -> SignalServerSettings {
         steering: s.steering.clone(),
     };
     SignalServerSettings {
-        address: signals.listen,
+        address,
         controller: signals.controller.clone(),
         supervisor_id: signals.supervisor_id.clone(),
         sites: signals.sites.iter().map(site).collect(),

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use models_domain::event::LinkState;
+use models_domain::signal::detector::Reading;
 use models_domain::signal::order::ControllerNow;
 use models_domain::signal::{GroupStates, SignalAlarm};
 use models_domain::transit::Fix;
@@ -65,5 +66,10 @@ pub enum SignalReport {
         junction: JunctionId,
         at: UtcMillis,
         now: ControllerNow,
+    },
+    /// What its detectors counted, by their numbers.
+    Detectors {
+        junction: JunctionId,
+        readings: Vec<(u16, Reading)>,
     },
 }

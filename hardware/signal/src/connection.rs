@@ -103,7 +103,7 @@ impl Connection {
     }
 
     async fn speak<S: AsyncRead + AsyncWrite + Unpin>(mut self, mut stream: S) {
-        let mut session = (self.shared.controller.open)(self.at(), self.shared.session.clone());
+        let mut session = (self.shared.open)(self.at(), self.shared.session.clone());
         let End(reason) = self.talk(&mut stream, session.as_mut()).await;
         let Some(site) = self.site.clone() else {
             info!(reason, "a connection ended before it introduced itself");
@@ -198,7 +198,7 @@ impl Connection {
                 }
             }
             Action::Warn(text) => warn!(site = self.site.as_deref().unwrap_or("unknown"), "{text}"),
-            Action::Close { reason } => return Err(End(reason)),
+            Action::Down { reason } | Action::Close { reason } => return Err(End(reason)),
         }
         Ok(())
     }
@@ -214,7 +214,7 @@ impl Connection {
             warn!(site, certificate = name, "refused: the certificate is another site's");
             return Err(End(format!("site {site} showed the certificate of {name}")));
         }
-        self.shared.links.take(&site, self.number, self.replaced.clone(), self.desk.clone()).await;
+        self.shared.desk.links.take(&site, self.number, self.replaced.clone(), self.desk.clone()).await;
         self.site = Some(site);
         self.seat = None;
         Ok(())
@@ -229,6 +229,7 @@ impl Connection {
 
     async fn tell(&self, site: &str, state: LinkState) -> Result<(), NotKept> {
         self.shared
+            .desk
             .links
             .tell(site, self.number, self.shared.clock.now(), state, self.shared.sink.as_ref())
             .await

@@ -66,6 +66,10 @@ impl Links {
         true
     }
 
+    pub fn knows(&self, junction: &JunctionId) -> bool {
+        self.slots_by_site.values().any(|slot| slot.junction == *junction)
+    }
+
     /// Asks something of the controller of `junction`, and waits for what became of it.
     pub async fn ask(&self, junction: &JunctionId, what: Asked) -> Answer {
         let not_up = || Answer::Refused("the link to the controller is not up".to_owned());

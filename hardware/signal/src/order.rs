@@ -10,10 +10,10 @@ pub struct Order {
     pub what: Asked,
 }
 
-/// In the words of the RSMP signal exchange list; controllers of other kinds translate.
+/// In the controller's own words: a command is a code of RSMP's signal exchange list, or the name of an NTCIP object.
 #[derive(Clone, PartialEq)]
 pub enum Asked {
-    /// Such as M0002, with its arguments. `component`: the controller itself when left out.
+    /// Such as M0002 or systemPatternControl, with its arguments. `component`: the controller itself when left out.
     Command {
         code: String,
         component: Option<String>,

@@ -16,9 +16,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span, warn};
 
 use crate::connection::Connection;
-use crate::controllers::{Answer, Asked, Controller, KnownSite, SessionSettings, Timing};
+use crate::controllers::{Controller, KnownSite, OpenAccepted, SessionSettings, Timing};
+use crate::desk::Desk;
+pub use crate::desk::OrderDesk;
 use crate::links::{ConnectionNumber, Links, WaitingRoom};
-use crate::steering::{Steering, Translate};
+use crate::steering::Steering;
 use crate::tls::{self, TlsError, TlsFiles};
 
 /// Connections that have not introduced themselves: in all, and from one address (many sites may share one behind NAT).
@@ -75,11 +77,17 @@ pub enum ServeError {
 }
 
 impl SignalServerSettings {
+    fn opener(&self) -> Option<(&'static Controller, OpenAccepted)> {
+        let controller = Controller::by_name(&self.controller)?;
+        Some((controller, controller.opener()?))
+    }
+
     /// Everything that is wrong with them; empty when nothing is.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        if Controller::by_name(&self.controller).is_none() {
-            problems.push(format!("controller {:?} is not one of the known kinds", self.controller));
+        if self.opener().is_none() {
+            problems
+                .push(format!("controller {:?} is not one of the known kinds that dial", self.controller));
         }
         if self.supervisor_id.is_empty() {
             problems.push("supervisor_id is empty".to_owned());
@@ -104,11 +112,10 @@ impl SignalServerSettings {
 
 /// What all connections share.
 pub(crate) struct Shared {
-    pub controller: &'static Controller,
+    pub open: OpenAccepted,
     pub session: SessionSettings,
     pub allow_from_by_site: BTreeMap<String, Vec<IpAddr>>,
-    steering_by_junction: BTreeMap<JunctionId, Steering>,
-    pub links: Links,
+    pub desk: Arc<Desk>,
     pub tls: Option<TlsAcceptor>,
     /// Each site must show a certificate made out to it.
     pub wants_certificates: bool,
@@ -121,21 +128,6 @@ pub struct SignalServer {
     listener: TcpListener,
     address: SocketAddr,
     shared: Arc<Shared>,
-}
-
-/// Takes orders for controllers. Whoever hands one in has checked it: rights and `safety` come before this door.
-#[derive(Clone)]
-pub struct OrderDesk(Arc<Shared>);
-
-impl OrderDesk {
-    /// Waits for what became of it, at most as long as the controller may take to answer.
-    pub async fn ask(&self, junction: &JunctionId, what: Asked) -> Answer {
-        self.0.links.ask(junction, what).await
-    }
-
-    pub(crate) fn steering(&self, junction: &JunctionId) -> Option<(&Steering, Translate)> {
-        Some((self.0.steering_by_junction.get(junction)?, self.0.controller.translate))
-    }
 }
 
 /// Binds and serves until `stop`.
@@ -161,8 +153,8 @@ impl SignalServer {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ServeError> {
         let problems = settings.problems();
-        let controller = match Controller::by_name(&settings.controller) {
-            Some(controller) if problems.is_empty() => controller,
+        let (controller, open) = match settings.opener() {
+            Some(found) if problems.is_empty() => found,
             Some(_) | None => return Err(ServeError::Settings(problems)),
         };
         let wants_certificates = settings.tls.as_ref().is_some_and(|files| files.sites_ca.is_some());
@@ -183,21 +175,13 @@ impl SignalServer {
         };
         let links =
             Links::new(settings.sites.iter().map(|site| (site.site_id.clone(), site.junction.clone())));
-        let steered = |site: &Site| Some((site.junction.clone(), site.steering.clone()?));
+        let steered =
+            |site: &Site| Some((site.junction.clone(), (site.steering.clone()?, controller.translate)));
         let steering_by_junction = settings.sites.iter().filter_map(steered).collect();
+        let desk = Arc::new(Desk { links, steering_by_junction });
         let allow_from_by_site =
             settings.sites.into_iter().map(|site| (site.site_id, site.allow_from)).collect();
-        let shared = Shared {
-            controller,
-            session,
-            allow_from_by_site,
-            steering_by_junction,
-            links,
-            tls,
-            wants_certificates,
-            sink,
-            clock,
-        };
+        let shared = Shared { open, session, allow_from_by_site, desk, tls, wants_certificates, sink, clock };
         Ok(Self { listener, address, shared: Arc::new(shared) })
     }
 
@@ -208,7 +192,7 @@ impl SignalServer {
 
     /// Where orders for its controllers are handed in, for as long as it runs.
     pub fn desk(&self) -> OrderDesk {
-        OrderDesk(Arc::clone(&self.shared))
+        OrderDesk(Arc::clone(&self.shared.desk))
     }
 
     /// Serves until `stop`; then every connection ends, within a few seconds.

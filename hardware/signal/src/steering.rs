@@ -5,8 +5,8 @@ use hardware_ports::signal::{Put, SignalDesk};
 use models_domain::signal::order::{ControllerNow, Wanted};
 use models_domain::{DurationMs, JunctionId};
 
+use crate::desk::OrderDesk;
 use crate::order::{Answer, Asked};
-use crate::server::OrderDesk;
 
 /// What is needed to command one controller.
 #[derive(Clone, Default)]
@@ -15,7 +15,7 @@ pub struct Steering {
     pub groups: Vec<String>,
     /// What the controller wants to hear with each command; nobody's to read.
     pub security_code: String,
-    /// The input that makes it show red to everybody, where it has one.
+    /// The input (RSMP) or preempt (NTCIP) that makes it show red to everybody, where it has one.
     pub all_red_input: Option<u8>,
 }
 

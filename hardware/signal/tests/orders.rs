@@ -44,7 +44,7 @@ fn session(core: &str, sxl: &str) -> Box<dyn Session> {
         timing: Timing { pace: Duration::ZERO, ..Timing::default() },
         new_message_id: || ID.to_owned(),
     };
-    let mut session = (Controller::by_name("rsmp").unwrap().open)(at(0), settings);
+    let mut session = (Controller::by_name("rsmp").unwrap().opener().unwrap())(at(0), settings);
     let version = json!({ "type": "Version", "mId": ID, "RSMP": [{ "vers": core }], "siteId": [{ "sId": "HN" }], "SXL": sxl });
     hear(session.as_mut(), version);
     hear(session.as_mut(), ack());

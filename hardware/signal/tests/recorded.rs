@@ -81,7 +81,7 @@ fn session() -> Box<dyn Session> {
         timing: Timing::default(),
         new_message_id: || MESSAGE_ID.to_owned(),
     };
-    (Controller::by_name("rsmp").unwrap().open)(at(0), settings)
+    (Controller::by_name("rsmp").unwrap().opener().unwrap())(at(0), settings)
 }
 
 fn packet(message: &Value) -> Vec<u8> {
@@ -171,8 +171,11 @@ fn play(
                     outcome.old += usize::from(groups.old);
                 }
                 Action::Keep(SignalReport::Alarm { .. }) => outcome.alarms += 1,
-                Action::Keep(SignalReport::Link { .. } | SignalReport::Now { .. })
+                Action::Keep(
+                    SignalReport::Link { .. } | SignalReport::Now { .. } | SignalReport::Detectors { .. },
+                )
                 | Action::Identified { .. }
+                | Action::Down { .. }
                 | Action::Answered { .. }
                 | Action::Warn(_) => {}
                 Action::Up { remark } => assert_eq!(remark, ""),

@@ -35,7 +35,7 @@ impl Sink<SignalReport> for Kept {
             SignalReport::Groups { junction, groups, .. } => format!("{junction} {}", groups.groups),
             SignalReport::Alarm { junction, alarm, .. } => format!("{junction} {}", alarm.code),
             SignalReport::Link { junction, state: s, .. } => format!("{junction} {:?} {}", s.link, s.reason),
-            SignalReport::Now { .. } => return Ok(()),
+            SignalReport::Now { .. } | SignalReport::Detectors { .. } => return Ok(()),
         };
         let refused = self.refused.lock().unwrap().clone();
         if refused.is_some_and(|part| line.contains(&part)) {
@@ -329,7 +329,7 @@ async fn settings_and_ports_are_refused_with_a_reason() {
     wrong.sites[1].main_component.clear();
     assert_eq!(
         bind(wrong).await,
-        "signal settings: controller \"smoke\" is not one of the known kinds; \
+        "signal settings: controller \"smoke\" is not one of the known kinds that dial; \
          main_component \"\" must have 1 to 128 printable characters; site_id \"HN+kim-ma\" is used twice; \
          junction kim-ma has two sites"
     );

@@ -1,14 +1,14 @@
 //! A bus's day as scripts: streets in metres, trips, what the bus drives, and what is to be found of it.
 //! Each script is also fed shuffled, in batches and with repeats: the result must be the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
 use models_domain::geo::LatLon;
 use models_domain::transit::assign::SignOn;
-use models_domain::transit::day::BusDay;
+use models_domain::transit::day::{BusDay, News};
 use models_domain::transit::finding::Limits;
 use models_domain::transit::matching::Seen;
 use models_domain::transit::plan::DayPlan;
@@ -185,13 +185,13 @@ fn hms(at: UtcMillis) -> String {
     format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
 }
 
-fn told(day: &BusDay) -> String {
+fn told(day: &BusDay, news: &News) -> String {
     let mut lines = Vec::new();
-    for p in &day.passings {
+    for p in &news.passings {
         let line = format!("{} pass {} {} late {}", hms(p.at), p.run.trip, p.stop, p.late().0 / 1000);
         lines.push((p.at, 0, line));
     }
-    for e in &day.events {
+    for e in &news.events {
         let run = e.run.as_ref().map_or("-", |(_, run)| run.trip.as_str());
         let mut line = format!("{} {} {} {run}", hms(e.at), e.finding.name(), e.phase.name());
         if let Some(stop) = &e.stop {
@@ -218,25 +218,31 @@ fn check(name: &str, text: &str) {
     let plans = [Arc::new(DayPlan::new(FeedId::from("f"), Arc::new(script.table), day))];
     let limits = Limits::default();
     let id = || "bus".parse().expect("a right script");
-    let mut in_order = BusDay::new(id());
-    for observed in &script.observed {
-        in_order.absorb(&plans, std::slice::from_ref(observed), &limits);
-    }
-    let got = told(&in_order);
+    let (whole, news) = BusDay::of(id(), &plans, &script.observed, &limits);
+    let got = told(&whole, &news);
     assert_eq!(got.trim(), want.trim(), "{name}: got\n{got}");
-    // Shuffled by a fixed generator, each second report twice, in batches of seven.
+    // Shuffled by a fixed generator, each second report twice.
     let mut shuffled: Vec<Observed> =
         script.observed.iter().step_by(2).chain(&script.observed).cloned().collect();
     for round in 1..4_usize {
         for i in (1..shuffled.len()).rev() {
             shuffled.swap(i, (i * 7919 + round * 104_729) % (i + 1));
         }
-        let mut any_order = BusDay::new(id());
-        for batch in shuffled.chunks(7) {
-            any_order.absorb(&plans, batch, &limits);
+        let (any_order, found) = BusDay::of(id(), &plans, &shuffled, &limits);
+        assert_eq!(told(&any_order, &found), got, "{name}: the order of reports made a difference");
+        assert_eq!((&any_order, found), (&whole, news.clone()), "{name}: the order made a difference");
+        // Late reports are passed over until the day is made anew.
+        let mut live = whole.clone();
+        assert!(live.append(&plans, &shuffled, &limits).is_empty() && live == whole, "{name}");
+    }
+    // Where no two are of one moment, they may as well come one after the other.
+    let moments: BTreeSet<UtcMillis> = script.observed.iter().map(|o| o.seen.at).collect();
+    if moments.len() == script.observed.len() {
+        let (mut live, mut found) = (BusDay::new(id()), News::default());
+        for observed in &script.observed {
+            found.append(live.append(&plans, std::slice::from_ref(observed), &limits));
         }
-        assert_eq!(told(&any_order), got, "{name}: the order of reports made a difference");
-        assert_eq!(any_order, in_order, "{name}: the order of reports made a difference");
+        assert_eq!((live, found), (whole, news), "{name}: live it was otherwise");
     }
 }
 

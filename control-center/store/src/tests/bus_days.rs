@@ -10,7 +10,7 @@ use models_domain::{DurationMs, UtcMillis};
 use time::macros::date;
 
 use super::open;
-use crate::{BusEvent, BusEventFilter, BusNews, PassingFilter, Store};
+use crate::{BusEvent, BusEventFilter, BusNews, PassingFilter, Span, Store, Whole};
 
 fn passing(vehicle: &str, call: usize, at_s: i64) -> Passing {
     Passing {
@@ -43,6 +43,11 @@ fn late(phase: Phase, began_s: i64, at_s: i64) -> BusEvent {
     BusEvent { event, line: Some(Line { feed: "xe".into(), route: "32".into(), direction: None }) }
 }
 
+fn whole(from: i64, to: i64, over: bool) -> Option<Whole> {
+    let span = Span { from: UtcMillis(from), to: UtcMillis(to) };
+    Some(Whole { vehicle: "bus-1".parse().unwrap(), span, over })
+}
+
 async fn all(store: &Store) -> Vec<Passing> {
     store.passings(&PassingFilter::default(), 100).await.unwrap()
 }
@@ -51,7 +56,8 @@ async fn all(store: &Store) -> Vec<Passing> {
 async fn a_day_is_kept_and_written_again_as_a_whole() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).await;
-    let told = |whole, passings: &[Passing]| BusNews { whole, passings: passings.to_vec(), events: vec![] };
+    let told =
+        |whole, passings: &[Passing]| BusNews { whole, passings: passings.to_vec(), ..BusNews::default() };
     let (a, b) = (passing("bus-1", 0, 100), passing("bus-1", 1, 160));
     store
         .keep_bus_news(&[told(None, std::slice::from_ref(&a)), told(None, std::slice::from_ref(&b))])
@@ -63,7 +69,7 @@ async fn a_day_is_kept_and_written_again_as_a_whole() {
     assert_eq!(all(&store).await, [a.clone(), other.clone(), b]);
     // A late report has moved the second stop; what was before that day stays.
     let moved = passing("bus-1", 1, 150);
-    let whole = Some(("bus-1".parse().unwrap(), UtcMillis(120_000)));
+    let whole = whole(120_000, 170_000, false);
     store.keep_bus_news(&[told(whole, std::slice::from_ref(&moved))]).await.unwrap();
     assert_eq!(all(&store).await, [a.clone(), other, moved.clone()]);
     let filter = PassingFilter { vehicle: Some("bus-1".parse().unwrap()), ..PassingFilter::default() };
@@ -105,5 +111,34 @@ async fn a_finding_is_one_row_that_ends() {
     assert_eq!((rows.len(), rows[0].ended), (1, Some(UtcMillis(300_000))));
     let other = BusEventFilter { route: Some("33".into()), ..BusEventFilter::default() };
     assert_eq!(store.bus_events(&other, 9).await.unwrap(), []);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_day_made_anew_takes_back_that_its_run_was_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let missing = |trip: &str| {
+        let mut told = late(Phase::Begun, 90, 400);
+        told.event.finding = Finding::RunMissing;
+        told.event.vehicle = None;
+        told.event.run =
+            Some(("xe".into(), RunKey { date: date!(2026 - 03 - 02), trip: trip.into(), start_s: None }));
+        told
+    };
+    let events = vec![missing("t"), missing("other"), late(Phase::Begun, 95, 400)];
+    store.keep_bus_news(&[BusNews { events, ..BusNews::default() }]).await.unwrap();
+    for (over, left) in [(false, vec!["other", "t"]), (true, vec!["other"])] {
+        let news = BusNews {
+            whole: whole(0, 170_000, over),
+            passings: vec![passing("bus-1", 0, 100)],
+            ..BusNews::default()
+        };
+        store.keep_bus_news(&[news]).await.unwrap();
+        let rows = store.bus_events(&BusEventFilter::default(), 9).await.unwrap();
+        let mut trips: Vec<_> = rows.iter().map(|r| r.event.run.as_ref().unwrap().1.trip.as_str()).collect();
+        trips.sort_unstable();
+        assert_eq!(trips, left, "what was found of the bus itself is replaced");
+    }
     store.close().await;
 }

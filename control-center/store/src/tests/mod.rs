@@ -1,6 +1,7 @@
 //! The store on real files: nothing lost, nothing doubled, every failure named.
 
 mod bus_days;
+mod due_days;
 mod failures;
 mod kill;
 mod minutes;
@@ -37,7 +38,7 @@ pub fn new(boot: u64, seq: u64, at: i64, body: EventBody) -> NewEvent {
 }
 
 pub fn commit(events: Vec<NewEvent>) -> Commit {
-    Commit { events, gaps: Vec::new(), at: UtcMillis(1_000) }
+    Commit { events, gaps: Vec::new(), at: UtcMillis(1_000), followed_from: None }
 }
 
 pub fn crossing(camera: &str, class: Class) -> EventBody {

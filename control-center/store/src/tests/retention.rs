@@ -12,7 +12,10 @@ async fn store_at(store: &Store, stored: i64, seqs: std::ops::Range<u64>) {
         _ => stats(seq),
     };
     let events = seqs.map(|seq| new(1, seq, 60_000, body(seq))).collect();
-    store.store(&Commit { events, gaps: Vec::new(), at: UtcMillis(stored) }).await.unwrap();
+    store
+        .store(&Commit { events, gaps: Vec::new(), at: UtcMillis(stored), ..Commit::default() })
+        .await
+        .unwrap();
 }
 
 /// Everything older, in as many calls as it takes.

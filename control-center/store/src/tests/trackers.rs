@@ -60,10 +60,11 @@ async fn trackers_are_counted_and_positions_read() {
         place = next;
     }
     assert_eq!(paged, [vec![0, 10_000], vec![20_000]]);
-    let day_of_bus = store.fixes_since(&bus, UtcMillis(day)).await.unwrap();
+    let until = |from| Span { from: UtcMillis(from), to: UtcMillis(day + 20_001) };
+    let day_of_bus = store.believed(&bus, until(day)).await.unwrap();
     let moments: Vec<_> = day_of_bus.iter().map(|f| f.at.0 - day).collect();
     assert_eq!(moments, [0, 20_000], "what is not believed is left out");
-    assert_eq!(store.fixes_since(&bus, UtcMillis(day + 1)).await.unwrap().len(), 1);
+    assert_eq!(store.believed(&bus, until(day + 1)).await.unwrap().len(), 1);
     let by_vehicle =
         store.rejected_by_vehicle(Span { from: UtcMillis(0), to: UtcMillis(day * 2) }).await.unwrap();
     assert_eq!(by_vehicle.into_iter().collect::<Vec<_>>(), [("bus-1".to_owned(), 1)]);

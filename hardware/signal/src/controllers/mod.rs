@@ -1,5 +1,6 @@
-//! The kinds of signal controllers that dial us: one file or folder each, and one list.
+//! The kinds of signal controllers: one file or folder each, and one list.
 
+mod ntcip;
 mod rsmp;
 
 use std::collections::BTreeMap;
@@ -13,21 +14,52 @@ pub use crate::order::{AlarmStep, Answer, Asked, Order, Value};
 pub use crate::steering::{Steering, Translate};
 
 /// Every kind the server can speak to, by the name that configurations use.
-pub const ALL: &[Controller] = &[rsmp::CONTROLLER];
+#[rustfmt::skip]
+pub const ALL: &[Controller] = &[
+    ntcip::CONTROLLER,
+    rsmp::CONTROLLER,
+];
 
 /// One kind of controller.
 #[derive(Debug, Clone, Copy)]
 pub struct Controller {
     pub name: &'static str,
-    /// A session for a connection that was just accepted.
-    pub open: fn(At, SessionSettings) -> Box<dyn Session>,
+    pub reach: Reach,
     /// What a person wants, in the controller's own words.
     pub translate: Translate,
+}
+
+pub type OpenAccepted = fn(At, SessionSettings) -> Box<dyn Session>;
+pub type OpenDialled = fn(At, DialSettings) -> Box<dyn Session>;
+pub type CheckGroup = fn(&str) -> Result<(), String>;
+
+/// Who begins, and how messages are carried. A session of either is the same to the shell: bytes and time in, actions out.
+#[derive(Debug, Clone, Copy)]
+pub enum Reach {
+    /// It dials us over TCP and says who it is. `open`: a session for a connection that was just accepted.
+    ItDials { open: OpenAccepted },
+    /// We ask it over UDP: what a session sends is one datagram each, and so is what it receives. `open`: a session for a
+    /// controller that was not asked anything yet; it lives as long as the pole. `check_group`: whether a signal group of
+    /// such a controller may be called so.
+    WeDial { open: OpenDialled, check_group: CheckGroup },
 }
 
 impl Controller {
     pub fn by_name(name: &str) -> Option<&'static Controller> {
         ALL.iter().find(|controller| controller.name == name)
+    }
+
+    /// Whether it dials us; otherwise we dial it.
+    pub fn dials(&self) -> bool {
+        self.opener().is_some()
+    }
+
+    /// A session for a connection that was just accepted, of a kind that dials.
+    pub fn opener(&self) -> Option<OpenAccepted> {
+        match self.reach {
+            Reach::ItDials { open } => Some(open),
+            Reach::WeDial { .. } => None,
+        }
     }
 }
 
@@ -55,6 +87,58 @@ pub struct KnownSite {
     pub junction: JunctionId,
     /// The component that reports the signal groups (RSMP `cId`), such as `KK+AG9998=001TC000`.
     pub main_component: String,
+}
+
+/// What is asked of one controller that we dial.
+#[derive(Debug, Clone)]
+pub struct DialSettings {
+    pub junction: JunctionId,
+    pub access: Access,
+    /// From one look at the lamps to the next.
+    pub poll: Duration,
+    /// Names of the signal groups, in the order in which their states are reported; at least one.
+    pub groups: Vec<String>,
+    /// Within so long the controller is to fall back by itself when it hears no more of us; `None`: as it is set there.
+    pub backup: Option<Duration>,
+    /// A clock that is off by more is set; `None`: it is never set.
+    pub clock_off_max: Option<Duration>,
+    /// The preempt that makes it show red to everybody, where it has one.
+    pub all_red_preempt: Option<u8>,
+    /// Number of the first question: chance is an argument.
+    pub first_number: i32,
+}
+
+/// How we show a controller that we may ask it.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Access {
+    /// SNMP v1, or v2c.
+    Community { v1: bool, community: String },
+    /// SNMP v3: with a password each answer is known to be the controller's, with two nobody can read along (AES-128).
+    User { name: String, auth: Option<(Digest, String)>, privacy: Option<String> },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Digest {
+    Md5,
+    Sha1,
+    Sha256,
+}
+
+/// Communities and passwords are nobody's to read.
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Access::Community { v1, .. } => f.write_str(if *v1 { "v1" } else { "v2c" }),
+            Access::User { name, auth, privacy } => {
+                write!(
+                    f,
+                    "v3 {name} {:?} private: {}",
+                    auth.as_ref().map(|(digest, _)| digest),
+                    privacy.is_some()
+                )
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +186,10 @@ pub enum Action {
     Answered {
         number: u64,
         answer: Answer,
+    },
+    /// Of a controller that we dial: the link is lost, and the session goes on asking. The text is for people.
+    Down {
+        reason: String,
     },
     /// Something a technician should see, for the log.
     Warn(String),

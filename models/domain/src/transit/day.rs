@@ -1,12 +1,16 @@
-//! All reports of one bus of one day, in whatever order they came: the same reports give the same result.
+//! One bus through one day. Live it takes reports as they come; made of all reports of a day, their order plays no part.
+//!
+//! A report that is older than another is passed over here: whoever keeps the reports makes the day anew with [`BusDay::of`].
+//! So nothing of a day lies in memory but where the bus is now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::finding::{Limits, TransitEvent};
 use super::passing::Passing;
 use super::plan::DayPlan;
-use super::vehicle::{Observed, Vehicle};
+use super::timetable::{FeedId, RunKey};
+use super::vehicle::{Found, Observed, Vehicle};
 use crate::ids::VehicleId;
 use crate::units::UtcMillis;
 
@@ -14,67 +18,75 @@ use crate::units::UtcMillis;
 #[derive(Debug, Clone, PartialEq)]
 pub struct BusDay {
     pub bus: Vehicle,
-    pub passings: Vec<Passing>,
-    pub events: Vec<TransitEvent>,
-    observed_by_time: BTreeMap<UtcMillis, Observed>,
+    /// Runs of which it passed a stop.
+    pub runs: BTreeSet<(FeedId, RunKey)>,
+    /// The stop it passed last.
+    pub last: Option<Passing>,
+    newest: Option<UtcMillis>,
 }
 
-/// What a batch of reports did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Absorbed {
-    /// Nothing but repeats.
-    Nothing,
-    /// Passings and events from these places on are new; those before are as they were.
-    Appended { passings: usize, events: usize },
-    /// A report older than another changed what was known: everything may be different.
-    Rewritten,
+/// What reports brought that was not known before.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct News {
+    pub passings: Vec<Passing>,
+    pub events: Vec<TransitEvent>,
+}
+
+impl News {
+    pub fn is_empty(&self) -> bool {
+        self.passings.is_empty() && self.events.is_empty()
+    }
+
+    pub fn append(&mut self, mut later: Self) {
+        self.passings.append(&mut later.passings);
+        self.events.append(&mut later.events);
+    }
 }
 
 impl BusDay {
     pub fn new(id: VehicleId) -> Self {
-        Self {
-            bus: Vehicle::new(id),
-            passings: Vec::new(),
-            events: Vec::new(),
-            observed_by_time: BTreeMap::new(),
-        }
+        Self { bus: Vehicle::new(id), runs: BTreeSet::new(), last: None, newest: None }
     }
 
-    /// Takes reports in any order, with repeats. Of two with the same fix time one is kept, whichever came first.
-    pub fn absorb(&mut self, plans: &[Arc<DayPlan>], batch: &[Observed], limits: &Limits) -> Absorbed {
-        let latest = self.observed_by_time.last_key_value().map(|(at, _)| *at);
-        let mut fresh: BTreeMap<UtcMillis, ()> = BTreeMap::new();
-        for observed in batch {
-            let at = observed.seen.at;
-            let kept = self.observed_by_time.get(&at);
-            if kept.is_none_or(|kept| rank(observed) < rank(kept)) {
-                self.observed_by_time.insert(at, observed.clone());
-                fresh.insert(at, ());
+    /// The day that these reports make, in whatever order they stand, with repeats: the same reports make the same day.
+    pub fn of(id: VehicleId, plans: &[Arc<DayPlan>], reports: &[Observed], limits: &Limits) -> (Self, News) {
+        let mut day = Self::new(id);
+        let news = day.append(plans, reports, limits);
+        (day, news)
+    }
+
+    /// Takes reports, in any order among themselves; those that are not newer than all before are passed over. Of two with the
+    /// same fix time one is taken, whichever stands first.
+    pub fn append(&mut self, plans: &[Arc<DayPlan>], reports: &[Observed], limits: &Limits) -> News {
+        let mut by_time: BTreeMap<UtcMillis, &Observed> = BTreeMap::new();
+        for observed in reports.iter().filter(|o| self.newest.is_none_or(|newest| o.seen.at > newest)) {
+            let kept = by_time.entry(observed.seen.at).or_insert(observed);
+            if rank(observed) < rank(kept) {
+                *kept = observed;
             }
         }
-        let Some(first) = fresh.keys().next().copied() else { return Absorbed::Nothing };
-        if latest.is_none_or(|latest| first > latest) {
-            let at = Absorbed::Appended { passings: self.passings.len(), events: self.events.len() };
-            self.replay(first, plans, limits);
-            return at;
-        }
-        self.bus = Vehicle::new(self.bus.id.clone());
-        (self.passings, self.events) = (Vec::new(), Vec::new());
-        self.replay(UtcMillis(i64::MIN), plans, limits);
-        Absorbed::Rewritten
-    }
-
-    pub fn observed(&self) -> impl Iterator<Item = &Observed> {
-        self.observed_by_time.values()
-    }
-
-    fn replay(&mut self, from: UtcMillis, plans: &[Arc<DayPlan>], limits: &Limits) {
-        for observed in self.observed_by_time.range(from..).map(|(_, o)| o) {
-            let mut found = super::vehicle::Found::default();
+        let mut news = News::default();
+        for (at, observed) in by_time {
+            let mut found = Found::default();
             self.bus.step(plans, observed, limits, &mut found);
-            self.passings.append(&mut found.passings);
-            self.events.append(&mut found.events);
+            self.newest = Some(at);
+            news.passings.append(&mut found.passings);
+            news.events.append(&mut found.events);
         }
+        self.runs.extend(news.passings.iter().map(|p| (p.feed.clone(), p.run.clone())));
+        self.last = news.passings.last().or(self.last.as_ref()).cloned();
+        news
+    }
+
+    /// When it was last seen, as its device says.
+    pub fn newest(&self) -> Option<UtcMillis> {
+        self.newest
+    }
+
+    /// Nothing comes after: what holds ends where the bus was last seen.
+    pub fn close(&mut self) -> Vec<TransitEvent> {
+        let Some(last) = &self.bus.last else { return Vec::new() };
+        self.bus.held.close(last.seen.at, last.seen.position)
     }
 }
 

@@ -176,6 +176,12 @@ impl Held {
         self.by_finding.insert(begun.finding, open);
     }
 
+    /// Ends everything; what had not begun is forgotten.
+    pub fn close(&mut self, at: UtcMillis, place: LatLon) -> Vec<TransitEvent> {
+        let begun = std::mem::take(&mut self.by_finding).into_values().filter_map(|open| open.begun);
+        begun.map(|begun| TransitEvent { phase: Phase::Ended, at, place: Some(place), ..begun }).collect()
+    }
+
     pub fn begun(&self) -> impl Iterator<Item = &TransitEvent> {
         self.by_finding.values().filter_map(|open| open.begun.as_ref())
     }

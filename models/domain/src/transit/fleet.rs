@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::accuracy::Accuracy;
 use super::assign::settle;
-use super::day::{Absorbed, BusDay};
+use super::day::{BusDay, News};
 use super::eta::{Arrival, Known, carried_over, predict};
 use super::finding::{Finding, Held, Limits, TransitEvent};
 use super::headway::{Rung, ladder};
@@ -46,17 +46,8 @@ pub struct Outlook {
     pub arrivals: Vec<Arrival>,
 }
 
-/// What a batch of reports brought that was not known before.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct News {
-    /// It is all that is known of the bus's day; what was told of that before is void.
-    pub whole: bool,
-    pub passings: Vec<Passing>,
-    pub events: Vec<TransitEvent>,
-}
-
 impl Fleet {
-    /// Takes reports of one bus, in any order. After a late report everything of its day is told again.
+    /// Takes reports of one bus that are newer than all before; of others see [`BusDay`].
     pub fn absorb(
         &mut self,
         plans: &[Arc<DayPlan>],
@@ -65,24 +56,38 @@ impl Fleet {
         habit: impl Fn(&FeedId, UtcMillis) -> Habit,
     ) -> News {
         let day = self.days.entry(vehicle.clone()).or_insert_with(|| BusDay::new(vehicle.clone()));
-        let (passings, events) = match day.absorb(plans, batch, &self.limits) {
-            Absorbed::Nothing => return News::default(),
-            Absorbed::Appended { passings, events } => (passings, events),
-            Absorbed::Rewritten => {
-                return News { whole: true, passings: day.passings.clone(), events: day.events.clone() };
-            }
-        };
-        for i in passings..day.passings.len() {
-            let passing = &day.passings[i];
+        let before = day.last.clone();
+        let news = day.append(plans, batch, &self.limits);
+        for passing in &news.passings {
             self.accuracy.came(passing);
-            let before = i.checked_sub(1).map(|j| &day.passings[j]);
-            let learned = before.and_then(|b| traversal(b, passing, habit(&passing.feed, passing.at)));
-            learned.iter().for_each(|t| self.pace.learn(t));
         }
-        News {
-            whole: passings == 0 && events == 0,
-            passings: day.passings[passings..].to_vec(),
-            events: day.events[events..].to_vec(),
+        self.learn(before.as_ref(), &news.passings, habit);
+        news
+    }
+
+    /// Puts in a day that was made anew from all that its bus reported; it is learned from if nothing was known of the bus.
+    pub fn replace(
+        &mut self,
+        day: BusDay,
+        passings: &[Passing],
+        habit: impl Fn(&FeedId, UtcMillis) -> Habit,
+    ) {
+        if self.days.insert(day.bus.id.clone(), day).is_none() {
+            self.learn(None, passings, habit);
+        }
+    }
+
+    fn learn(
+        &mut self,
+        before: Option<&Passing>,
+        passings: &[Passing],
+        habit: impl Fn(&FeedId, UtcMillis) -> Habit,
+    ) {
+        for (from, to) in
+            before.into_iter().chain(passings).zip(passings.iter().skip(usize::from(before.is_none())))
+        {
+            let learned = traversal(from, to, habit(&to.feed, to.at));
+            learned.iter().for_each(|t| self.pace.learn(t));
         }
     }
 
@@ -101,12 +106,9 @@ impl Fleet {
         self.days.get(vehicle)
     }
 
-    pub fn passings(&self) -> impl Iterator<Item = &Passing> {
-        self.days.values().flat_map(|day| &day.passings)
-    }
-
-    pub fn events(&self) -> impl Iterator<Item = &TransitEvent> {
-        self.days.values().flat_map(|day| &day.events).chain(self.missed.values())
+    /// Findings that hold.
+    pub fn open(&self) -> impl Iterator<Item = &TransitEvent> {
+        self.days.values().flat_map(|day| day.bus.held.begun()).chain(self.missed.values())
     }
 
     /// Runs that no bus came for.
@@ -222,7 +224,7 @@ impl Fleet {
     /// Runs that no bus came for, begun or ended since last asked.
     pub fn look_for_missing(&mut self, plans: &[Arc<DayPlan>], now: UtcMillis) -> Vec<TransitEvent> {
         let mut covered: BTreeSet<(FeedId, RunKey)> =
-            self.passings().map(|p| (p.feed.clone(), p.run.clone())).collect();
+            self.days.values().flat_map(|day| day.runs.iter().cloned()).collect();
         covered.extend(self.buses().filter_map(|b| b.doing().map(super::vehicle::Doing::key)));
         let mut news = Vec::new();
         for plan in plans {

@@ -175,7 +175,7 @@ fn damaged_messages_never_panic() {
     let at = At { utc: START, elapsed: Duration::ZERO };
     let play = |bytes: &[u8]| {
         for introduced in 0..3 {
-            let mut session = (CONTROLLER.open)(at, settings());
+            let mut session = (CONTROLLER.opener().unwrap())(at, settings());
             for message in &messages[..introduced] {
                 session.receive(at, message);
             }

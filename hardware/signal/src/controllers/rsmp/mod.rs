@@ -24,10 +24,13 @@ mod order_tests;
 #[cfg(test)]
 mod supervisor_tests;
 
-use super::{At, Controller, Session, SessionSettings, Translate};
+use super::{At, Controller, Reach, Session, SessionSettings, Translate};
 
-pub const CONTROLLER: Controller =
-    Controller { name: "rsmp", open, translate: Translate { put: steer::put, release: steer::release } };
+pub const CONTROLLER: Controller = Controller {
+    name: "rsmp",
+    reach: Reach::ItDials { open },
+    translate: Translate { put: steer::put, release: steer::release },
+};
 
 fn open(at: At, settings: SessionSettings) -> Box<dyn Session> {
     Box::new(supervisor::Supervisor::new(at, settings))

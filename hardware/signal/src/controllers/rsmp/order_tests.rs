@@ -25,7 +25,7 @@ fn session(sxl: &str) -> Box<dyn Session> {
         timing: Timing { pace: Duration::ZERO, ..Timing::default() },
         new_message_id: || ID.to_owned(),
     };
-    let mut session = (CONTROLLER.open)(at(0), settings);
+    let mut session = (CONTROLLER.opener().unwrap())(at(0), settings);
     let version = json!({ "type": "Version", "mId": ID, "RSMP": [{ "vers": "3.2.2" }], "siteId": [{ "sId": "HN" }], "SXL": sxl });
     let watchdog = json!({ "type": "Watchdog", "mId": ID, "wTs": "2027-01-15T08:00:00.000Z" });
     for message in [version, ack(), watchdog] {
@@ -78,7 +78,7 @@ fn drain(session: &mut dyn Session) -> Vec<String> {
         }
         Action::Warn(text) => Some(format!("warn {text}")),
         Action::Close { reason } => Some(format!("close {reason}")),
-        Action::Identified { .. } | Action::Up { .. } | Action::Keep(_) => None,
+        Action::Identified { .. } | Action::Up { .. } | Action::Down { .. } | Action::Keep(_) => None,
     };
     std::iter::from_fn(|| session.poll()).filter_map(told).collect()
 }
@@ -182,7 +182,7 @@ fn nothing_is_sent_before_the_link_is_up_and_no_code_is_printed() {
         timing: Timing::default(),
         new_message_id: || ID.to_owned(),
     };
-    let mut session = (CONTROLLER.open)(at(0), settings);
+    let mut session = (CONTROLLER.opener().unwrap())(at(0), settings);
     session.order(Order { number: 1, what: plan(1) });
     let refused = Answer::Refused("the link to the controller is not up".into());
     assert_eq!(session.poll(), Some(Action::Answered { number: 1, answer: refused }));

@@ -71,10 +71,11 @@ fn told(action: Action) -> String {
             alarm.description,
         ),
         Action::Keep(SignalReport::Link { .. }) => "keep link".into(),
+        Action::Keep(SignalReport::Detectors { .. }) => "keep detectors".into(),
         Action::Keep(SignalReport::Now { now, .. }) => format!("keep {:?} plan {:?}", now.mode, now.plan),
         Action::Answered { number, answer } => format!("answered {number}: {answer:?}"),
         Action::Warn(text) => format!("warn {text}"),
-        Action::Close { reason } => format!("close: {reason}"),
+        Action::Down { reason } | Action::Close { reason } => format!("close: {reason}"),
     }
 }
 
@@ -87,7 +88,7 @@ pub fn check(lines: &[&str], want: &[&str]) {
         utc: START + DurationMs(i64::try_from(second).unwrap() * 1000),
         elapsed: Duration::from_secs(second),
     };
-    let mut session = (CONTROLLER.open)(at(0), settings());
+    let mut session = (CONTROLLER.opener().unwrap())(at(0), settings());
     let mut got: Vec<(u64, String)> = Vec::new();
     fn drain(session: &mut dyn Session, second: u64, got: &mut Vec<(u64, String)>) {
         // Each watchdog tells the site's clock: a test of its own.

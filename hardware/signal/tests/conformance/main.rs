@@ -1,0 +1,304 @@
+//! One table that every kind of controller is held to, against its simulator. What a kind is to do stands in the README's
+//! table, which these tests read: a row that is not done as it says there fails.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that panics has failed; what was seen is for people"
+)]
+
+mod house;
+mod load;
+mod tools;
+
+use std::time::Duration;
+
+use hardware_ports::signal::{Put, SignalDesk};
+use models_domain::DurationMs;
+use models_domain::event::Link;
+use models_domain::signal::order::{Mode, Wanted};
+use tokio::io::AsyncWriteExt;
+
+use house::{BACKUP_S, House, Kind, Snmp, WAIT_MAX, Wish, junction};
+
+const README: &str = include_str!("../../README.md");
+
+/// What a stage and the way to the next may show; minimum green is green.
+const STATES: [&str; 8] = ["4B4B", "4B9B", "4BBB", "NBBB", "BBBB", "B4B4", "B4B9", "BNBB"];
+
+/// What came of a row.
+enum Outcome {
+    /// Done, and what was seen.
+    Yes(String),
+    /// Said so by the adapter, with this reason.
+    NotOffered(String),
+}
+
+use Outcome::{NotOffered, Yes};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rsmp() {
+    check(Kind::Rsmp).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ntcip_over_v1() {
+    check(Kind::Ntcip(Snmp::V1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ntcip_over_v2c() {
+    check(Kind::Ntcip(Snmp::V2c)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ntcip_over_v3() {
+    check(Kind::Ntcip(Snmp::V3)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ntcip_with_phases_of_v4() {
+    check(Kind::Ntcip(Snmp::V2cOctets)).await;
+}
+
+async fn check(kind: Kind) {
+    let mut house = House::open(kind, &Wish::default()).await;
+    let mut rows = vec![
+        ("state seen within 1 s", seen(&house).await),
+        ("signal groups as they are named", groups(&house).await),
+        ("plan and mode read", plan(&house).await),
+        ("own clock read, with its error", clock(&mut house).await),
+        ("alarm told, and that it is over", alarm(&mut house).await),
+        ("volume and occupancy of detectors", detectors(&house).await),
+        ("another plan", order(&house, &Wanted::Plan(2)).await),
+        ("green for groups", order(&house, &Wanted::Groups([1].into_iter().collect())).await),
+        ("flash", order(&house, &Wanted::Flash).await),
+        ("dark", order(&house, &Wanted::Dark).await),
+        ("red for everybody", order(&house, &Wanted::AllRed).await),
+        ("garbage harms nothing", garbage(&mut house).await),
+        ("a lost link told with its reason", lost(&mut house).await),
+        ("back by itself within 10 s", back(&mut house).await),
+    ];
+    rows.push(("an order ends in the controller when the pole is dead", ends_alone(house).await));
+    rows.push(("a wrong secret said clearly", wrong_secret(kind).await));
+    rows.push(("64 junctions at once", sixty_four(kind).await));
+    for (row, outcome) in rows {
+        let (said, seen) = match outcome {
+            Yes(seen) => ("yes".to_owned(), seen),
+            NotOffered(why) => (format!("no: {why}"), String::new()),
+        };
+        println!("{kind:?} | {row} | {said} | {seen}");
+        assert_eq!(in_readme(row, kind), said, "{kind:?}: {row}: {seen}");
+    }
+}
+
+/// What the README's table says of a row.
+fn in_readme(row: &str, kind: Kind) -> String {
+    let line = README.lines().find(|line| line.starts_with(&format!("| {row} |")));
+    let line = line.unwrap_or_else(|| panic!("the README has no row {row:?}"));
+    let column = match kind {
+        Kind::Rsmp => 2,
+        Kind::Ntcip(_) => 3,
+    };
+    line.split('|').nth(column).unwrap().trim().to_owned()
+}
+
+/// From when the link is up.
+async fn seen(house: &House) -> Outcome {
+    house.wait("a link", |junction| junction.is_up()).await;
+    let took = house.wait("a state", |junction| !junction.states.is_empty()).await;
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    Yes(format!("{} ms after the link", took.as_millis()))
+}
+
+async fn groups(house: &House) -> Outcome {
+    house.wait("a cycle", |junction| junction.states.len() > 16).await;
+    let states: Vec<String> = house.of(0).states.iter().map(|(_, state)| state.replace('1', "4")).collect();
+    let odd: Vec<&String> = states.iter().filter(|state| !STATES.contains(&state.as_str())).collect();
+    assert!(odd.is_empty(), "{odd:?}");
+    for wanted in ["4B4B", "NBBB", "B4B4"] {
+        assert!(states.iter().any(|state| state == wanted), "no {wanted} in {states:?}");
+    }
+    Yes(format!("{} states", states.len()))
+}
+
+async fn plan(house: &House) -> Outcome {
+    house
+        .wait("plan 1 by the unit's own choice", |junction| {
+            let now = junction.now;
+            (now.mode, now.plan, now.plan_forced) == (Some(Mode::Normal), Some(1), Some(false))
+        })
+        .await;
+    Yes("plan 1".to_owned())
+}
+
+async fn clock(house: &mut House) -> Outcome {
+    let within =
+        |ahead: Option<DurationMs>, from: i64, to: i64| ahead.is_some_and(|a| (from..=to).contains(&a.0));
+    house.wait("a clock that is right", |junction| within(junction.now.clock_ahead, -600, 600)).await;
+    if house.kind == Kind::Rsmp {
+        return Yes(format!("{:?}", house.of(0).now.clock_ahead));
+    }
+    house.street.fault("0 clock -40").await;
+    house.wait("a clock that is off", |junction| within(junction.now.clock_ahead, -41_000, -39_000)).await;
+    let off = house.of(0).now.clock_ahead;
+    house.street.fault("0 clock 0").await;
+    house.wait("a clock that is right again", |junction| within(junction.now.clock_ahead, -600, 600)).await;
+    Yes(format!("{off:?} of -40 s"))
+}
+
+async fn alarm(house: &mut House) -> Outcome {
+    let code = if house.kind == Kind::Rsmp { "A0302" } else { "cycleFail" };
+    if house.kind != Kind::Rsmp {
+        house.street.fault("0 alarm1 8").await;
+    }
+    let told = |on: bool| move |junction: &house::Junction| junction.alarms.contains(&(code.to_owned(), on));
+    let took = house.wait("the alarm", told(true)).await;
+    if house.kind != Kind::Rsmp {
+        house.street.fault("0 alarm1 0").await;
+    }
+    house.wait("the end of the alarm", told(false)).await;
+    Yes(format!("{code} after {} ms", took.as_millis()))
+}
+
+async fn detectors(house: &House) -> Outcome {
+    if house.kind == Kind::Rsmp {
+        return NotOffered("S0201 to S0208 are not subscribed to yet".to_owned());
+    }
+    house.wait("counts of all eight", |junction| junction.detectors.len() >= 8).await;
+    let (number, reading) = house.of(0).detectors[0];
+    Yes(format!("detector {number}: {} vehicles, {:.3} covered", reading.vehicles, reading.occupancy))
+}
+
+/// Put, read back, taken back, and the own plan read.
+async fn order(house: &House, wanted: &Wanted) -> Outcome {
+    let junction = junction(0);
+    match house.desk.put(&junction, wanted, DurationMs(60_000)).await {
+        Put::Refused(why) if why.contains("offers no way") => return NotOffered(why),
+        put @ (Put::Taken | Put::Refused(_) | Put::Silent) => assert_eq!(put, Put::Taken, "{wanted:?}"),
+    }
+    let begun = tokio::time::Instant::now();
+    shows(house, wanted).await;
+    let shown = begun.elapsed();
+    // Longer than the unit waits for a refresh: it is refreshed.
+    if house.kind != Kind::Rsmp {
+        tokio::time::sleep(Duration::from_secs(BACKUP_S + 1)).await;
+        shows(house, wanted).await;
+    }
+    assert_eq!(house.desk.release(&junction, wanted).await, Put::Taken);
+    shows(house, &Wanted::OwnPlan).await;
+    Yes(format!("shown after {} ms", shown.as_millis()))
+}
+
+async fn shows(house: &House, wanted: &Wanted) {
+    let until = tokio::time::Instant::now() + WAIT_MAX;
+    loop {
+        let now = house.desk.read(&junction(0)).await;
+        if now.as_ref().is_ok_and(|now| now.shows(wanted, &house.of(0).greens())) {
+            return;
+        }
+        assert!(
+            tokio::time::Instant::now() < until,
+            "{:?}: {wanted:?} is not shown: {now:?} {:?}",
+            house.kind,
+            house.of(0)
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn garbage(house: &mut House) -> Outcome {
+    let downs = |house: &House| house.of(0).links.iter().filter(|(link, _)| *link == Link::Down).count();
+    let before = downs(house);
+    if house.kind == Kind::Rsmp {
+        for text in [
+            &b"GET / HTTP/1.1\r\n\x0c"[..],
+            b"\x0c\x0c{\"mType\":\x0c",
+            &[0xff; 4096],
+            b"{}\x0c[]\x0cnull\x0c",
+        ] {
+            let mut stranger = tokio::net::TcpStream::connect(&house.addresses[0]).await.unwrap();
+            stranger.write_all(text).await.unwrap();
+        }
+    } else {
+        house.street.fault("0 garbage on").await;
+    }
+    let states = house.of(0).states.len();
+    house.wait("states in between", |junction| junction.states.len() > states + 8).await;
+    if house.kind != Kind::Rsmp {
+        house.street.fault("0 garbage off").await;
+    }
+    assert_eq!(downs(house), before);
+    Yes("8 more states".to_owned())
+}
+
+async fn lost(house: &mut House) -> Outcome {
+    house.cut().await;
+    let is_down =
+        |junction: &house::Junction| junction.links.last().is_some_and(|(link, _)| *link == Link::Down);
+    let took = house.wait("a lost link", is_down).await;
+    let (_, reason) = house.of(0).links.last().cloned().unwrap();
+    assert!(took < Duration::from_secs(10) && !reason.is_empty(), "{took:?} {reason:?}");
+    Yes(format!("{reason:?} after {} ms", took.as_millis()))
+}
+
+async fn back(house: &mut House) -> Outcome {
+    let states = house.of(0).states.len();
+    house.mend().await;
+    let took =
+        house.wait("the link again", |junction| junction.is_up() && junction.states.len() > states).await;
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    Yes(format!("{} ms", took.as_millis()))
+}
+
+/// A plan is ordered, and the adapter ends without a word. Another one looks what the controller does.
+async fn ends_alone(house: House) -> Outcome {
+    let Kind::Ntcip(snmp) = house.kind else {
+        // RSMP core 3.2.2, SXL 1.2.1: M0001 has a time-out, M0002, M0006 and M0010 have none.
+        house.close().await;
+        return NotOffered("RSMP has a time-out for flash and dark only".to_owned());
+    };
+    let address = house.addresses[0].clone();
+    assert_eq!(house.desk.put(&junction(0), &Wanted::Plan(2), DurationMs(60_000)).await, Put::Taken);
+    shows(&house, &Wanted::Plan(2)).await;
+    let street = house.close().await;
+    let begun = tokio::time::Instant::now();
+    let fell = tools::falls_back(snmp, &address, Duration::from_secs(BACKUP_S * 3)).await;
+    assert!(fell, "still commanded {:?} after the adapter ended", begun.elapsed());
+    drop(street);
+    Yes(format!("within {} ms of a backup time of {BACKUP_S} s", begun.elapsed().as_millis()))
+}
+
+async fn wrong_secret(kind: Kind) -> Outcome {
+    let house = House::open(kind, &Wish { wrong_secret: true, ..Wish::default() }).await;
+    let said = if kind == Kind::Rsmp {
+        house.wait("a link", |junction| junction.is_up()).await;
+        match house.desk.put(&junction(0), &Wanted::Plan(2), DurationMs(60_000)).await {
+            Put::Refused(why) => why,
+            put @ (Put::Taken | Put::Silent) => panic!("{put:?}"),
+        }
+    } else {
+        let down = |junction: &house::Junction| junction.links.iter().any(|(link, _)| *link == Link::Down);
+        house.wait("a link that is refused", down).await;
+        house.of(0).links.last().cloned().unwrap().1
+    };
+    let word = match kind {
+        Kind::Rsmp => "security code",
+        Kind::Ntcip(Snmp::V3) => "password",
+        Kind::Ntcip(Snmp::V1 | Snmp::V2c | Snmp::V2cOctets) => "community",
+    };
+    assert!(said.contains(word), "{said}");
+    house.close().await;
+    Yes(said)
+}
+
+async fn sixty_four(kind: Kind) -> Outcome {
+    const JUNCTIONS: usize = 64;
+    let house = House::open(kind, &Wish { junctions: JUNCTIONS, ..Wish::default() }).await;
+    let all_live = |all: &std::collections::BTreeMap<_, house::Junction>| {
+        all.len() == JUNCTIONS && all.values().all(|one| one.is_up() && one.states.len() > 3)
+    };
+    let took = house.wait_for("states of all", all_live).await;
+    house.close().await;
+    Yes(format!("all told {} ms after the start", took.as_millis()))
+}
