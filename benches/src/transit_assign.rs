@@ -10,6 +10,7 @@ use anyhow::{Context, ensure};
 use clap::{Parser, ValueEnum};
 use control_center_gtfs::feeds::{Feeds, Version};
 use control_center_gtfs::{Source, Zone, extent};
+use hardware_ports::{Clock, SystemClock};
 use models_domain::transit::assign::SignOn;
 use models_domain::transit::finding::Finding;
 use models_domain::transit::fleet::Fleet;
@@ -95,14 +96,15 @@ fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
     let plans: Vec<Arc<DayPlan>> =
         feeds.plan(&FeedId::from("simulated"), day).into_iter().map(Arc::new).collect();
     let mut count = Count::default();
+    let clock = SystemClock::new();
     let mut took_s = 0.0;
     for seed in 0..args.seeds {
         let mut driven = buses(&plans, from, to, seed + 1);
         ensure!(!driven.is_empty(), "no run is under way from {} to {} o'clock", args.from, args.to);
         sign(&mut driven, args.signed, seed);
-        let began = std::time::Instant::now();
+        let began = clock.elapsed();
         drive(&driven, &plans, &zone, &args, seed, &mut count);
-        took_s += began.elapsed().as_secs_f64();
+        took_s += (clock.elapsed() - began).as_secs_f64();
     }
     count.until_right.sort_by(f64::total_cmp);
     let share = |n: usize| (n as f64 / count.minutes.max(1) as f64 * 1000.0).round() / 10.0;

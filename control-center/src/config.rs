@@ -1,9 +1,12 @@
 //! The hall's configuration file: one typed tree, checked once at start.
 
+mod corridors;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use models_domain::geo::LatLon;
+use models_domain::signal::corridor::Corridor;
 use models_domain::transit::finding::Limits;
 use models_domain::{DurationMs, MetersPerSecond};
 use serde::Deserialize;
@@ -34,6 +37,8 @@ struct RawConfig {
     bus: RawBus,
     #[serde(default)]
     buses: RawBuses,
+    #[serde(default)]
+    corridor: Vec<corridors::RawCorridor>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -110,6 +115,8 @@ pub struct Config {
     pub bus_listen: SocketAddr,
     /// When buses are too fast, and stand too long with a running engine.
     pub bus_limits: Limits,
+    /// Streets whose junctions are to work as one.
+    pub corridors: Vec<Corridor>,
 }
 
 impl Config {
@@ -167,11 +174,13 @@ impl RawConfig {
                 .push(format!("hall.keep_events_days {} is outside 1..=36500", self.hall.keep_events_days));
         }
         let bus_limits = self.buses.check(&mut problems);
+        let corridors = corridors::check(self.corridor, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
         Ok(Config {
             bus_limits,
+            corridors,
             data_dir: folder.join(self.hall.data_dir),
             listen,
             names: self.hall.names,
@@ -282,6 +291,30 @@ mod tests {
             ),
             "hall.toml: buses.speed_limit_kmh 500 is outside 5..=200; buses.speed_area.corners: at least three pairs of \
              latitude and longitude; buses.engine_on_s 1 is outside 30..=86400",
+        );
+    }
+
+    #[test]
+    fn corridors_are_refused_whole() {
+        let hall = "[hall]\ndata_dir = \"d\"\nlisten = \"0.0.0.0:1\"\n[bus]\nlisten = \"0.0.0.0:2\"\n";
+        let corridor = |speed: u32, places: &str| {
+            format!("[[corridor]]\nid = \"a\"\nname = \"A\"\nspeed_kmh = {speed}\n{places}")
+        };
+        let place = |id: &str, at: u32, out: u8| {
+            format!("[[corridor.junction]]\nid = \"{id}\"\nat_m = {at}\nout = {out}\nback = 2\n")
+        };
+        let good = corridor(36, &(place("j1", 0, 1) + &place("j2", 400, 3)));
+        let config = Config::parse(Path::new("hall.toml"), &format!("{hall}{good}")).unwrap();
+        let [corridor_read] = &config.corridors[..] else { panic!("{:?}", config.corridors) };
+        assert_eq!(
+            (corridor_read.speed.0, corridor_read.places[1].out, corridor_read.places[1].back),
+            (10.0, 2, 1)
+        );
+        let bad = corridor(0, &(place("j1", 5, 1) + &place("j 2", 5, 0)));
+        check(
+            &format!("{hall}{bad}{}", corridor(30, "")),
+            "hall.toml: corridor \"a\": speed_kmh 0 is outside 5..=100; corridor \"a\": at_m must grow from junction to \
+             junction, up to 100000; corridor \"a\": junction \"j 2\": ",
         );
     }
 

@@ -6,6 +6,7 @@ use control_center_store::Store;
 use hardware_bus::ZenohBus;
 use hardware_ports::Clock;
 use hardware_ports::bus::Bus;
+use models_domain::signal::corridor::Corridor;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +35,8 @@ pub struct Hall {
     /// Whether anybody may read what passengers are told of buses without signing in.
     pub public_buses: bool,
     pub keep_events_days: u32,
+    /// Streets whose junctions are to work as one.
+    pub corridors: Vec<Corridor>,
     /// Whether callers come over TLS; else cookies must travel without.
     pub tls: bool,
     pub stop: CancellationToken,

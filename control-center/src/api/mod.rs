@@ -1,6 +1,7 @@
 //! What the hall offers over gRPC and gRPC-Web: one file per service, one list.
 
 mod city;
+mod corridors;
 mod counts;
 mod events;
 mod measures;

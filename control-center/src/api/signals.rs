@@ -12,7 +12,7 @@ use models_wire::v1;
 use models_wire::v1::signal_service_server::SignalService;
 use tonic::{Request, Response, Status};
 
-use super::{internal, purpose};
+use super::{corridors, internal, purpose};
 use crate::auth::guard;
 use crate::auth::rights::{self, Right};
 use crate::auth::sessions::Session;
@@ -159,6 +159,32 @@ impl SignalService for SignalCalls {
             orders: rows.iter().map(row_to_wire).collect(),
             may_order,
         }))
+    }
+
+    async fn get_signal_history(
+        &self,
+        request: Request<v1::GetSignalHistoryRequest>,
+    ) -> Result<Response<v1::GetSignalHistoryResponse>, Status> {
+        guard::session(&request)?;
+        let asked = request.into_inner();
+        let id = junction(&asked.junction)?;
+        Ok(Response::new(corridors::history(&self.hall, &id, asked.from_ms, asked.to_ms).await?))
+    }
+
+    async fn list_corridors(
+        &self,
+        request: Request<v1::ListCorridorsRequest>,
+    ) -> Result<Response<v1::ListCorridorsResponse>, Status> {
+        guard::session(&request)?;
+        Ok(Response::new(corridors::list(&self.hall)))
+    }
+
+    async fn get_corridor(
+        &self,
+        request: Request<v1::GetCorridorRequest>,
+    ) -> Result<Response<v1::GetCorridorResponse>, Status> {
+        guard::session(&request)?;
+        Ok(Response::new(corridors::get(&self.hall, request.get_ref()).await?))
     }
 }
 

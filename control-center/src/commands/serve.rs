@@ -77,6 +77,7 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
         searches: Semaphore::new(api::SEARCHES),
         public_buses: config.public_buses,
         keep_events_days: config.keep_events_days,
+        corridors: config.corridors.clone(),
         tls: !insecure_http,
         stop: stop.clone(),
         bus: bus.clone(),

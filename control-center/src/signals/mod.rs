@@ -1,5 +1,7 @@
 //! Orders for junctions in the hall: judged, written down, approved, sent, and stood by. What becomes of them comes back as
-//! events of the gateway.
+//! events of the gateway. `history` reads what was shown.
+
+pub mod history;
 
 use std::time::Duration;
 

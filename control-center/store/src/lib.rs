@@ -3,7 +3,7 @@
 //! Suggested reading order: `open`, `ingest` (the one writer of events), `minutes` (sums),
 //! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `audit`, `stills`,
 //! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `due_days` (which are to
-//! be reckoned anew), `bus_list`, `probes` (the roads), `trackers`, `signal_orders`.
+//! be reckoned anew), `bus_list`, `probes` (the roads), `trackers`, `signal_orders`, `signals` (what they showed).
 
 mod audit;
 mod bus_days;
@@ -23,6 +23,7 @@ mod read;
 mod retention;
 mod rows;
 mod signal_orders;
+mod signals;
 mod stills;
 mod timetables;
 mod tracker_orders;
@@ -46,6 +47,7 @@ pub use probes::{ProbeLine, ProbeRow, SegmentRow};
 pub use read::{EventRow, ListFilter, PageKey};
 pub use retention::Forgotten;
 pub use signal_orders::{APPROVE_WITHIN, NewOrder, OrderRow, SENT, TAKEN, WAITING};
+pub use signals::SignalRow;
 pub use timetables::TimetableRow;
 pub use tracker_orders::TrackerOrderRow;
 pub use trackers::{PositionRow, TrackerRow};

@@ -10,6 +10,7 @@ const ICONS: Record<string, string> = {
   map: "M9 3 3 5.5V21l6-2.5 6 2.5 6-2.5V3l-6 2.5L9 3Zm0 2.2 6 2.5v11.1l-6-2.5V5.2Z",
   buses: "M5 3h14a2 2 0 0 1 2 2v12h-2v3h-3v-3H8v3H5v-3H3V5a2 2 0 0 1 2-2Zm0 3v5h14V6H5Zm1.5 7a1.5 1.5 0 1 0 0 3 1.5 1.5 0 0 0 0-3Zm11 0a1.5 1.5 0 1 0 0 3 1.5 1.5 0 0 0 0-3Z",
   wall: "M3 5h8v6H3V5Zm10 0h8v6h-8V5ZM3 13h8v6H3v-6Zm10 0h8v6h-8v-6Z",
+  corridor: "M2 20 8 4h3L5 20H2Zm6 0 6-16h3l-6 16H8Zm6 0 6-16h2v3l-5 13h-3Z",
   junction: "M8 2h8v3h3v3l-3 1v3h3v3l-3 1v3a4 4 0 0 1-8 0v-3l-3-1v-3h3V9L5 8V5h3V2Zm4 3a1.8 1.8 0 1 0 0 3.6A1.8 1.8 0 0 0 12 5Zm0 5a1.8 1.8 0 1 0 0 3.6 1.8 1.8 0 0 0 0-3.6Zm0 5a1.8 1.8 0 1 0 0 3.6 1.8 1.8 0 0 0 0-3.6Z",
   events: "M4 5h16v2.5H4V5Zm0 5.7h16v2.5H4v-2.5Zm0 5.8h16V19H4v-2.5Z",
   tracks: "M10 4a6 6 0 1 1-3.9 10.6L2.4 18.3 1 16.9l3.7-3.7A6 6 0 0 1 10 4Zm0 2a4 4 0 1 0 0 8 4 4 0 0 0 0-8Zm7 9h6v2h-6v-2Zm-4 4h10v2H13v-2Z",

@@ -34,8 +34,13 @@ pub struct Person<'a> {
 
 impl Hall {
     pub async fn start(dir: &Path, https: &str, bus: &str) -> (Self, Option<String>) {
+        Self::start_with(dir, https, bus, "").await
+    }
+
+    /// `more`: of its configuration.
+    pub async fn start_with(dir: &Path, https: &str, bus: &str, more: &str) -> (Self, Option<String>) {
         let text = format!("[hall]\ndata_dir = \"hall\"\nlisten = \"{https}\"\n[bus]\nlisten = \"{bus}\"\n");
-        fs::write(dir.join("hall.toml"), text).unwrap();
+        fs::write(dir.join("hall.toml"), text + more).unwrap();
         let mut program = Running::start(
             Command::new(program("control-center")).args(["serve", "--config", "hall.toml"]).current_dir(dir),
         );
@@ -90,7 +95,7 @@ fn wanted(wish: W) -> Option<v1::SignalWanted> {
 }
 
 impl Person<'_> {
-    fn calls(&self) -> SignalServiceClient<Channel> {
+    pub fn calls(&self) -> SignalServiceClient<Channel> {
         SignalServiceClient::new(self.hall.channel.clone())
     }
 

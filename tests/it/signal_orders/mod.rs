@@ -1,8 +1,10 @@
-//! Orders for a junction end to end: hall, zenoh, pole, RSMP over TCP to a controller, and what it shows read back.
+//! Orders for a junction end to end: hall, zenoh, pole, RSMP over TCP to a controller, and what it shows read back; then
+//! what it showed, and whether it fits its neighbours.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod hall;
+mod history;
 mod latency;
 mod pole;
 mod street;

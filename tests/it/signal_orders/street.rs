@@ -74,6 +74,11 @@ group = [
 conflict = [{{ groups = [1, 3], with = [2], intergreen_s = 5 }}]
 "#
     );
+    run_pole(dir, &text)
+}
+
+/// A pole with this configuration.
+pub fn run_pole(dir: &Path, text: &str) -> Running {
     fs::write(dir.join("pole.toml"), text).unwrap();
     let log = fs::OpenOptions::new().create(true).append(true).open(dir.join("pole.log")).unwrap();
     let mut command = Command::new(program("edge-agent"));

@@ -4,6 +4,7 @@ import type { Panel } from "./panel";
 export const PANELS: readonly (() => Promise<{ panel: Panel }>)[] = [
   () => import("./map/map"),
   () => import("./buses/buses"),
+  () => import("./corridor/corridor"),
   () => import("./details/details"),
   () => import("./wall/wall"),
   () => import("./junction/junction"),

@@ -10,6 +10,7 @@ import { SignalWantedSchema } from "../../src/gen/ngatu/v1/signal_pb";
 import { launch, LAPTOP, PHONE, WIDE } from "./browser";
 import { counts, history, measured, rule, snapshot, tracks, watched } from "./city";
 import { FixtureHall, PASSWORD } from "./fixture";
+import { trangThi } from "./signals";
 import { drawJpeg, openPage, settled } from "./steps";
 
 const folder = process.env["LOOK"];
@@ -41,6 +42,7 @@ beforeAll(async () => {
   order(3, {}, "ended", "expiry", 3_000_000).approvedBy = "lan";
   order(1, { plan: 2 }, "done", "mode normal, plan 2 (ordered), green 1 4", 300_000);
   order(4, {}, "waiting", "", 40_000, "lan");
+  signals.corridors = [trangThi()];
   await hall.start();
 });
 
@@ -56,7 +58,7 @@ test.skipIf(!folder)("pictures to look at", async () => {
     await settled(page);
     await page.screenshot({ path: shot(name) });
     if (name === "phone-vi") {
-      for (const tab of ["wall", "junction", "events", "counts", "tracks"]) {
+      for (const tab of ["wall", "junction", "corridor", "events", "counts", "tracks"]) {
         await page.click(`.bar [aria-controls=panel-${tab}]`);
         await page.waitForTimeout(1500);
         await page.screenshot({ path: shot(`phone-${tab}`) });
@@ -82,6 +84,10 @@ test.skipIf(!folder)("pictures to look at", async () => {
       await page.waitForSelector(".preview .go");
       await page.waitForTimeout(2500);
       await page.screenshot({ path: shot(`${name}-signals`) });
+      await page.click(".tabs [aria-controls=panel-corridor]");
+      await page.waitForTimeout(1000);
+      await page.screenshot({ path: shot(`${name}-corridor`) });
+      await page.click(".tabs [aria-controls=panel-map]");
       await page.click(".tabs [aria-controls=panel-wall]");
       await page.click(".tabs [aria-controls=panel-counts]");
       await page.waitForTimeout(800);

@@ -3,11 +3,17 @@ import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
 
 import {
+  CorridorSchema,
+  GetCorridorResponseSchema,
+  SignalChangeSchema,
   SignalLayoutSchema,
   SignalOrderRowSchema,
   SignalService,
   SignalWish,
+  type Corridor,
+  type GetCorridorResponse,
   type RequestOrderRequest,
+  type SignalChange,
   type SignalOrderRow,
   type SignalRefusal,
 } from "../../src/gen/ngatu/v1/signal_pb";
@@ -19,6 +25,8 @@ export class FixtureSignals {
   orders: SignalOrderRow[] = [];
   refusals: Partial<SignalRefusal>[] = [];
   asked: RequestOrderRequest[] = [];
+  corridors: Corridor[] = [];
+  cyclesDiffer = false;
 
   routes(router: ConnectRouter, guard: (context: HandlerContext) => void): void {
     const layout = create(SignalLayoutSchema, {
@@ -53,6 +61,14 @@ export class FixtureSignals {
         if (!row) throw new ConnectError("there is no such order", Code.NotFound);
         return Object.assign(row, { state: "declined", detail: `by ${this.user}` });
       },
+      getSignalHistory: ({ fromMs, toMs }, context) => (guard(context), { changes: shown(Number(fromMs), Number(toMs)) }),
+      listCorridors: (_, context) => (guard(context), { corridors: this.corridors }),
+      getCorridor: ({ id, fromMs, toMs }, context) => {
+        guard(context);
+        const corridor = this.corridors.find((one) => one.id === id);
+        if (!corridor) throw new ConnectError("there is no corridor", Code.NotFound);
+        return wave(corridor, Number(fromMs), Number(toMs), this.cyclesDiffer);
+      },
       listOrders: ({ junction, waiting }, context) => {
         guard(context);
         const orders = this.orders.filter((row) => (!junction || row.junction === junction) && (!waiting || row.state === "waiting"));
@@ -79,4 +95,41 @@ export class FixtureSignals {
     this.orders.unshift(row);
     return row;
   }
+}
+
+const CYCLE_MS = 90_000;
+
+/** Two stages of 40 and 35 s, and a minute in which nobody knows. */
+function shown(fromMs: number, toMs: number): SignalChange[] {
+  const steps: [number, string][] = [[0, "11B1"], [40, "NNBB"], [43, "BBBB"], [45, "BB1B"], [80, "BBNB"], [83, "BBBB"], [85, "00BB"]];
+  const changes = [];
+  for (let at = Math.floor(fromMs / CYCLE_MS) * CYCLE_MS; at < toMs; at += CYCLE_MS)
+    for (const [s, groups] of steps) if (at + s * 1000 < toMs) changes.push(create(SignalChangeSchema, { atMs: BigInt(at + s * 1000), groups }));
+  return changes.map((change, i) => (i >= 12 && i < 15 ? Object.assign(change, { groups: "" }) : change));
+}
+
+export const trangThi = (): Corridor =>
+  create(CorridorSchema, {
+    id: "trang-thi",
+    name: "Tràng Tiền – Tràng Thi – Kim Mã",
+    speedKmh: 36,
+    places: ["kim-lien", "dai-co-viet", "bach-mai"].map((junction, i) => ({ junction, atM: [0, 450, 1_100][i] ?? 0, out: 1, back: 2 })),
+  });
+
+/** Greens of 40 s that come 20 s too late at the second junction. */
+function wave(corridor: Corridor, fromMs: number, toMs: number, differ: boolean): GetCorridorResponse {
+  const begin = Math.floor(fromMs / CYCLE_MS) * CYCLE_MS;
+  const times = Array.from({ length: Math.ceil((toMs - begin) / CYCLE_MS) }, (_, i) => begin + i * CYCLE_MS);
+  const span = (from: number, s: number) => ({ fromMs: BigInt(from), toMs: BigInt(Math.min(from + s * 1000, toMs)) });
+  const late = [0, 65, 110];
+  const figures = (bandS: number, stops: number, waitsS: number) => ({ bandMeanS: bandS, share: bandS / 40, stops, waitsS, departures: 240 });
+  return create(GetCorridorResponseSchema, {
+    corridor,
+    shown: corridor.places.map((_, i) => ({ out: times.map((at) => span(at + (late[i] ?? 0) * 1000, 40)), back: times.map((at) => span(at + (late[i] ?? 0) * 1000, 34)), unknown: i === 2 ? [span(begin + 200_000, 30)] : [] })),
+    out: { bands: times.map((at) => span(at + 20_000, 20)), ...figures(20, 0.8, 11.4) },
+    back: { bands: times.map((at) => span(at + 110_000, 6)), ...figures(6, 1.4, 31.2) },
+    ...(differ
+      ? { noAdvice: { code: "cycles_differ", junctions: ["kim-lien", "dai-co-viet"], seconds: [90, 97], text: "x" } }
+      : { advice: { cycleS: 90, shiftsS: [0, -20, 4], outNow: figures(20, 0.8, 11.4), backNow: figures(6, 1.4, 31.2), outThen: figures(38, 0.1, 1.2), backThen: figures(12, 0.9, 22) } }),
+  });
 }

@@ -1,10 +1,12 @@
 //! Traffic signals: what a controller shows, and what it may be asked to show.
 //!
 //! Suggested reading order: `plan` (what a junction may show), `safety` (what stands before every change), `lights`
-//! (how a change goes), `order` (what people ask for), `keeper` (one junction at the pole), `adaptive` (whose wishes the keeper takes).
+//! (how a change goes), `order` (what people ask for), `keeper` (one junction at the pole), `adaptive` (whose wishes the keeper takes),
+//! `corridor` (several junctions as one street).
 
 pub mod adaptive;
 pub mod calendar;
+pub mod corridor;
 pub mod detector;
 mod group_set;
 pub mod keeper;

@@ -249,6 +249,161 @@ pub struct SignalOrderRow {
     #[prost(int64, tag = "13")]
     pub state_ms: i64,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetSignalHistoryRequest {
+    #[prost(string, tag = "1")]
+    pub junction: ::prost::alloc::string::String,
+    #[prost(int64, tag = "2")]
+    pub from_ms: i64,
+    #[prost(int64, tag = "3")]
+    pub to_ms: i64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetSignalHistoryResponse {
+    /// In order, each lasting until the next; the first may be before what was asked for. By the gateway's clock.
+    #[prost(message, repeated, tag = "1")]
+    pub changes: ::prost::alloc::vec::Vec<SignalChange>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignalChange {
+    #[prost(int64, tag = "1")]
+    pub at_ms: i64,
+    /// As Signal.groups; empty while nobody knows: the link was down, or the gateway was not running.
+    #[prost(string, tag = "2")]
+    pub groups: ::prost::alloc::string::String,
+    #[prost(uint32, optional, tag = "3")]
+    pub stage: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "4")]
+    pub cycle_s: ::core::option::Option<u32>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCorridorsRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListCorridorsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub corridors: ::prost::alloc::vec::Vec<Corridor>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Corridor {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// At which its traffic drives between junctions.
+    #[prost(double, tag = "3")]
+    pub speed_kmh: f64,
+    /// In the order of the way out.
+    #[prost(message, repeated, tag = "4")]
+    pub places: ::prost::alloc::vec::Vec<CorridorPlace>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CorridorPlace {
+    #[prost(string, tag = "1")]
+    pub junction: ::prost::alloc::string::String,
+    /// Of its stop lines, from the first junction's.
+    #[prost(double, tag = "2")]
+    pub at_m: f64,
+    /// Signal groups of the through traffic; numbered from 1.
+    #[prost(uint32, tag = "3")]
+    pub out: u32,
+    #[prost(uint32, tag = "4")]
+    pub back: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCorridorRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(int64, tag = "2")]
+    pub from_ms: i64,
+    #[prost(int64, tag = "3")]
+    pub to_ms: i64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetCorridorResponse {
+    #[prost(message, optional, tag = "1")]
+    pub corridor: ::core::option::Option<Corridor>,
+    /// Of each place, in its order.
+    #[prost(message, repeated, tag = "2")]
+    pub shown: ::prost::alloc::vec::Vec<CorridorShown>,
+    #[prost(message, optional, tag = "3")]
+    pub out: ::core::option::Option<GreenWave>,
+    #[prost(message, optional, tag = "4")]
+    pub back: ::core::option::Option<GreenWave>,
+    /// Of the last 20 minutes of what was asked for; absent when `no_advice` says why.
+    #[prost(message, optional, tag = "5")]
+    pub advice: ::core::option::Option<CorridorAdvice>,
+    #[prost(message, optional, tag = "6")]
+    pub no_advice: ::core::option::Option<NoCorridorAdvice>,
+}
+/// From its beginning to just before its end.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignalSpan {
+    #[prost(int64, tag = "1")]
+    pub from_ms: i64,
+    #[prost(int64, tag = "2")]
+    pub to_ms: i64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CorridorShown {
+    #[prost(message, repeated, tag = "1")]
+    pub out: ::prost::alloc::vec::Vec<SignalSpan>,
+    #[prost(message, repeated, tag = "2")]
+    pub back: ::prost::alloc::vec::Vec<SignalSpan>,
+    /// Nobody knows what one of them showed.
+    #[prost(message, repeated, tag = "3")]
+    pub unknown: ::prost::alloc::vec::Vec<SignalSpan>,
+}
+/// How well greens followed one another on one way, for vehicles that meet no queue.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GreenWave {
+    /// Departures from the way's first stop line that meet green at every other.
+    #[prost(message, repeated, tag = "1")]
+    pub bands: ::prost::alloc::vec::Vec<SignalSpan>,
+    /// Mean length for each green of the first stop line.
+    #[prost(double, tag = "2")]
+    pub band_mean_s: f64,
+    /// Of the first stop line's green; 0 to 1.
+    #[prost(double, tag = "3")]
+    pub share: f64,
+    /// Of a vehicle, after the first stop line.
+    #[prost(double, tag = "4")]
+    pub stops: f64,
+    #[prost(double, tag = "5")]
+    pub waits_s: f64,
+    /// How many departures, one a second, the figures are made of; 0 when nothing is known whole.
+    #[prost(uint32, tag = "6")]
+    pub departures: u32,
+}
+/// Other offsets, and what they would bring. `now` is reckoned from the same regular cycles as `then`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CorridorAdvice {
+    #[prost(double, tag = "1")]
+    pub cycle_s: f64,
+    /// By how much each place's plan would begin later (earlier when negative), in their order.
+    #[prost(double, repeated, tag = "2")]
+    pub shifts_s: ::prost::alloc::vec::Vec<f64>,
+    #[prost(message, optional, tag = "3")]
+    pub out_now: ::core::option::Option<GreenWave>,
+    #[prost(message, optional, tag = "4")]
+    pub back_now: ::core::option::Option<GreenWave>,
+    #[prost(message, optional, tag = "5")]
+    pub out_then: ::core::option::Option<GreenWave>,
+    #[prost(message, optional, tag = "6")]
+    pub back_then: ::core::option::Option<GreenWave>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NoCorridorAdvice {
+    /// too_little, irregular, cycles_differ.
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "2")]
+    pub junctions: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(double, repeated, tag = "3")]
+    pub seconds: ::prost::alloc::vec::Vec<f64>,
+    /// In English, for logs and programs.
+    #[prost(string, tag = "4")]
+    pub text: ::prost::alloc::string::String,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum SignalWish {
@@ -604,6 +759,81 @@ pub mod signal_service_client {
                 .insert(GrpcMethod::new("ngatu.v1.SignalService", "ListOrders"));
             self.inner.unary(req, path, codec).await
         }
+        /// What a junction's groups showed, at most 24 hours.
+        pub async fn get_signal_history(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetSignalHistoryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSignalHistoryResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.SignalService/GetSignalHistory",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.SignalService", "GetSignalHistory"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Streets whose junctions are to work as one, as the hall's configuration has them.
+        pub async fn list_corridors(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListCorridorsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCorridorsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.SignalService/ListCorridors",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.SignalService", "ListCorridors"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Whether the greens of a corridor followed one another, at most 3 hours. NOT_FOUND when there is no such corridor.
+        pub async fn get_corridor(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetCorridorRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCorridorResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.SignalService/GetCorridor",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.SignalService", "GetCorridor"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -654,6 +884,30 @@ pub mod signal_service_server {
             request: tonic::Request<super::ListOrdersRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListOrdersResponse>,
+            tonic::Status,
+        >;
+        /// What a junction's groups showed, at most 24 hours.
+        async fn get_signal_history(
+            &self,
+            request: tonic::Request<super::GetSignalHistoryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSignalHistoryResponse>,
+            tonic::Status,
+        >;
+        /// Streets whose junctions are to work as one, as the hall's configuration has them.
+        async fn list_corridors(
+            &self,
+            request: tonic::Request<super::ListCorridorsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCorridorsResponse>,
+            tonic::Status,
+        >;
+        /// Whether the greens of a corridor followed one another, at most 3 hours. NOT_FOUND when there is no such corridor.
+        async fn get_corridor(
+            &self,
+            request: tonic::Request<super::GetCorridorRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCorridorResponse>,
             tonic::Status,
         >;
     }
@@ -989,6 +1243,142 @@ pub mod signal_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListOrdersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.SignalService/GetSignalHistory" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSignalHistorySvc<T: SignalService>(pub Arc<T>);
+                    impl<
+                        T: SignalService,
+                    > tonic::server::UnaryService<super::GetSignalHistoryRequest>
+                    for GetSignalHistorySvc<T> {
+                        type Response = super::GetSignalHistoryResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetSignalHistoryRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SignalService>::get_signal_history(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSignalHistorySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.SignalService/ListCorridors" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListCorridorsSvc<T: SignalService>(pub Arc<T>);
+                    impl<
+                        T: SignalService,
+                    > tonic::server::UnaryService<super::ListCorridorsRequest>
+                    for ListCorridorsSvc<T> {
+                        type Response = super::ListCorridorsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListCorridorsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SignalService>::list_corridors(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListCorridorsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.SignalService/GetCorridor" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetCorridorSvc<T: SignalService>(pub Arc<T>);
+                    impl<
+                        T: SignalService,
+                    > tonic::server::UnaryService<super::GetCorridorRequest>
+                    for GetCorridorSvc<T> {
+                        type Response = super::GetCorridorResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetCorridorRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SignalService>::get_corridor(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetCorridorSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -10,16 +10,20 @@ import type { Mounted, Page, Panel, Selection } from "../panel";
 import { Live } from "./live";
 import { OrderForm } from "./order";
 import { Orders } from "./orders";
+import { Split } from "./split";
 
 /** Between two looks at the list of orders while the panel is in front; behind another it only counts who waits. */
 const LOOK_S = 2;
 const LOOK_BEHIND_S = 10;
+/** Between two looks at what was shown. */
+const LOOK_BACK_S = 5;
 
 export const panel: Panel = { id: "junction", title: "panel.junction", place: "right-top", mount: (host, page) => new JunctionPanel(host, page) };
 
 class JunctionPanel implements Mounted {
   #pick = el("select", { "aria-label": t("signal.pick") });
   #live = new Live();
+  #split: Split;
   #form: OrderForm;
   #orders: Orders;
   #note = el("p", { class: "notice" });
@@ -38,6 +42,8 @@ class JunctionPanel implements Mounted {
     private readonly page: Page,
   ) {
     this.#form = new OrderForm(page, () => void this.#look());
+    this.#split = new Split(page);
+    this.#live.root.append(this.#split.root);
     this.#orders = new Orders(page, () => void this.#look());
     this.#pick.addEventListener("change", () => page.select({ kind: "junction", id: this.#pick.value }, { fly: true }));
     this.#columns.append(this.#live.root, el("div", { class: "right", tabindex: 0 }, this.#command, this.#orders.root));
@@ -68,6 +74,7 @@ class JunctionPanel implements Mounted {
   tick(): void {
     this.#ticks++;
     if (this.#visible) this.#render();
+    if (this.#visible && this.#ticks % LOOK_BACK_S === 0) void this.#split.look();
     if (this.#ticks % (this.#visible ? LOOK_S : LOOK_BEHIND_S) === 0) void this.#look();
   }
 
@@ -113,6 +120,7 @@ class JunctionPanel implements Mounted {
       if (id !== this.#id) return;
       this.#can = can;
       this.#commands(can);
+      this.#split.about(id);
       this.#render();
       await this.#look();
     } catch (error) {

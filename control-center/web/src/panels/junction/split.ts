@@ -1,0 +1,104 @@
+// What a junction's groups showed in the last minutes: a row a group, time to the right.
+import { explain, signedOut } from "../../api";
+import { el } from "../../dom";
+import { ageOf, timeOf } from "../../format";
+import type { SignalChange } from "../../gen/ngatu/v1/signal_pb";
+import { t } from "../../i18n";
+import { BOTTOM, clock, node, RIGHT, TOP, type Span } from "../../signal_diagram";
+import { aspectOf, type Aspect } from "../../signals";
+import type { Page } from "../panel";
+
+const MINUTE = 60_000;
+const SPANS_MIN = [5, 15, 60] as const;
+const LEFT = 26;
+const ROW = 15;
+
+/** How long one group showed one aspect. */
+export interface Stretch {
+  aspect: Aspect;
+  fromMs: number;
+  toMs: number;
+}
+
+/** One group's aspects in order, each once as long as it lasted; `group` counts from 0. */
+export function stretches(changes: readonly SignalChange[], group: number, toMs: number): Stretch[] {
+  const all: Stretch[] = [];
+  changes.forEach((change, i) => {
+    const aspect = aspectOf(Array.from(change.groups)[group] ?? "");
+    const fromMs = Number(change.atMs);
+    const end = Math.min(toMs, Number(changes[i + 1]?.atMs ?? toMs));
+    const open = all.at(-1);
+    if (open?.aspect === aspect) open.toMs = end;
+    else all.push({ aspect, fromMs, toMs: end });
+  });
+  return all;
+}
+
+export class Split {
+  readonly root = el("section", { class: "split" });
+  #pick = el("select", { "aria-label": t("split.title") }, ...SPANS_MIN.map((n) => el("option", { value: n }, t("split.minutes", { n }))));
+  #note = el("p", { class: "soft", hidden: true });
+  #drawing = el("div", { class: "signal-diagram drawing" });
+  #id = "";
+  #changes: SignalChange[] = [];
+  #span: Span = { fromMs: 0, toMs: 1 };
+  #asked = 0;
+
+  constructor(private readonly page: Page) {
+    this.#pick.value = "15";
+    this.#pick.addEventListener("change", () => void this.look());
+    this.root.append(el("div", { class: "split-head" }, el("h3", {}, t("split.title")), this.#pick), this.#note, this.#drawing);
+    new ResizeObserver(() => this.#draw()).observe(this.#drawing);
+  }
+
+  about(junction: string): void {
+    if (this.#id === junction) return;
+    this.#id = junction;
+    this.#changes = [];
+    this.#draw();
+    void this.look();
+  }
+
+  async look(): Promise<void> {
+    if (!this.#id || this.page.link().is !== "live") return;
+    const asked = ++this.#asked;
+    const toMs = this.page.now();
+    const fromMs = toMs - Number(this.#pick.value) * MINUTE;
+    try {
+      const answer = await this.page.signals.getSignalHistory({ junction: this.#id, fromMs: BigInt(Math.round(fromMs)), toMs: BigInt(Math.round(toMs)) }, { timeoutMs: 10_000 });
+      if (asked !== this.#asked) return;
+      [this.#changes, this.#span] = [answer.changes, { fromMs, toMs }];
+      this.#note.hidden = true;
+      this.#draw();
+    } catch (error) {
+      if (asked !== this.#asked || signedOut(error)) return;
+      this.#note.hidden = false;
+      this.#note.replaceChildren(t("split.failed", { why: explain(error) }));
+    }
+  }
+
+  #draw(): void {
+    const groups = Math.max(0, ...this.#changes.map((change) => Array.from(change.groups).length));
+    const height = TOP + groups * ROW + BOTTOM;
+    this.#drawing.style.height = `${groups ? height : 0}px`;
+    const width = this.#drawing.clientWidth;
+    if (width < 60 || groups === 0) return this.#drawing.replaceChildren();
+    const { fromMs, toMs } = this.#span;
+    const x = (ms: number) => LEFT + ((Math.max(ms, fromMs) - fromMs) / (toMs - fromMs)) * (width - LEFT - RIGHT);
+    const svg = node("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": t("split.diagram") });
+    svg.append(...clock(this.#span, { left: LEFT, right: width - RIGHT, height }, x, toMs));
+    for (let group = 0; group < groups; group++) {
+      const y = TOP + group * ROW;
+      svg.append(node("text", { x: LEFT - 8, y: y + ROW - 4, "text-anchor": "end" }, String(group + 1)));
+      for (const { aspect, fromMs: from, toMs: to } of stretches(this.#changes, group, toMs)) {
+        if (to <= fromMs) continue;
+        // Red is the rule: a thin line lets the greens stand out.
+        const tall = aspect === "red" ? 4 : ROW - 4;
+        const bar = node("rect", { x: x(from), y: y + (ROW - tall) / 2, width: Math.max(0.7, x(to) - x(from)), height: tall, class: aspect });
+        bar.append(node("title", {}, t("split.group", { n: group + 1, aspect: t(`aspect.${aspect}`), from: timeOf(from), to: timeOf(to), age: ageOf(to - from) })));
+        svg.append(bar);
+      }
+    }
+    this.#drawing.replaceChildren(svg);
+  }
+}

@@ -1,0 +1,77 @@
+// The green wave as an operator reads it: the picture, the figures, another time beside it, offsets, and why there are none.
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+
+import { axe, launch, LAPTOP } from "./browser";
+import { snapshot } from "./city";
+import { FixtureHall, PASSWORD } from "./fixture";
+import { trangThi } from "./signals";
+import { openPage } from "./steps";
+
+const hall = new FixtureHall();
+let browser: Browser;
+let page: Page;
+
+beforeAll(async () => {
+  browser = await launch();
+  hall.snapshot = snapshot;
+  await hall.start();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await hall.stop();
+});
+
+beforeEach(async () => {
+  await page?.context().close();
+  Object.assign(hall.signals, { corridors: [trangThi()], cyclesDiffer: false });
+});
+
+async function open(): Promise<void> {
+  page = await openPage(browser, hall.url, PASSWORD, { viewport: LAPTOP });
+  await page.click("[aria-controls=panel-corridor]");
+}
+
+const facts = () => page.textContent(".panel-corridor .facts");
+
+test("greens, bands, figures and offsets", async () => {
+  await open();
+  await page.waitForSelector(".wave .band-out");
+  expect(await page.locator(".wave .band-back").count()).toBeGreaterThan(1);
+  expect(await page.locator(".wave rect.green").count()).toBeGreaterThan(10);
+  expect(await page.locator(".wave rect.unknown").count()).toBe(1);
+  expect(await facts()).toMatch(/Chiều đi · dải xanh mỗi chu kỳ20 s \(50 % đèn xanh đầu tuyến\)/);
+  expect(await facts()).toMatch(/Chu kỳ chung 90 s\..*bắt đầu chương trình sớm hơn 20 s.*muộn hơn 4 s/);
+  expect(await page.locator(".facts .better").count()).toBe(6);
+  expect(await page.locator(".facts .worse").count()).toBe(0);
+  expect(await axe(page)).toEqual([]);
+});
+
+test("another time stands beside it", async () => {
+  await open();
+  await page.waitForSelector(".wave .band-out");
+  await page.selectOption(".panel-corridor .toolbar label:last-of-type select", "24");
+  await page.waitForSelector(".panel-corridor .facts > table thead th:nth-child(3)");
+});
+
+test("why there is no advice, and that there is no corridor", async () => {
+  hall.signals.cyclesDiffer = true;
+  await open();
+  await page.waitForSelector(".wave .band-out");
+  expect(await facts()).toMatch(/có chu kỳ 90 s, .* có chu kỳ 97 s/);
+  hall.signals.corridors = [];
+  await page.reload();
+  await page.click("[aria-controls=panel-corridor]");
+  await page.waitForSelector(".panel-corridor .notice:has-text('[[corridor]]')");
+});
+
+test("what a junction showed, group by group", async () => {
+  page = await openPage(browser, hall.url, PASSWORD, { viewport: LAPTOP });
+  await page.click("[aria-controls=panel-junction]");
+  await page.waitForSelector(".split rect.green");
+  expect(await page.locator(".split text:not(.clock-name)").allTextContents()).toEqual(["1", "2", "3", "4"]);
+  expect(await page.locator(".split rect.unknown").count()).toBe(4);
+  expect(await page.locator(".split rect.green title").first().textContent()).toMatch(/^Nhóm 1: Xanh, từ \d\d:\d\d:\d\d đến \d\d:\d\d:\d\d \(40 giây\)$/);
+  expect(await axe(page)).toEqual([]);
+});

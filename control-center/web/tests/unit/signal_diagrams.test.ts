@@ -1,0 +1,30 @@
+// The pure parts of the signals' diagrams.
+import { create } from "@bufbuild/protobuf";
+import { expect, test } from "vitest";
+
+import { SignalChangeSchema } from "../../src/gen/ngatu/v1/signal_pb";
+import { verdict, whyNot } from "../../src/panels/corridor/figures";
+import { stretches } from "../../src/panels/junction/split";
+import { ticks } from "../../src/signal_diagram";
+
+test("a group's aspects, each as long as it lasted, and what nobody knows", () => {
+  const changes = ([[0, "1B"], [10, "3B"], [20, "N"], [30, ""], [40, "B1"]] as const).map(([s, groups]) => create(SignalChangeSchema, { atMs: BigInt(s * 1000), groups }));
+  const words = (group: number) => stretches(changes, group, 50_000).map((one) => `${one.aspect} ${one.fromMs / 1000}-${one.toMs / 1000}`).join(", ");
+  expect(words(0)).toBe("green 0-20, yellow 20-30, unknown 30-40, red 40-50");
+  expect(words(1)).toBe("red 0-20, unknown 20-40, green 40-50");
+});
+
+test("the clock has whole steps that do not touch", () => {
+  expect(ticks({ fromMs: 61_000, toMs: 361_000 }, 500, 64)).toEqual([120_000, 180_000, 240_000, 300_000, 360_000]);
+  expect(ticks({ fromMs: 0, toMs: 3_600_000 }, 300, 64).length).toBeLessThanOrEqual(5);
+});
+
+test("better and worse, and nothing where there is no difference", () => {
+  expect([verdict(-1, false), verdict(-1, true), verdict(0.01, true)]).toEqual(["better", "worse", ""]);
+});
+
+test("why no offsets are advised", () => {
+  const why = { $typeName: "ngatu.v1.NoCorridorAdvice" as const, code: "cycles_differ", junctions: ["a", "b"], seconds: [70, 97.4], text: "in English" };
+  expect(whyNot(why, (id) => id.toUpperCase())).toBe("A có chu kỳ 70 s, B có chu kỳ 97 s; hai chu kỳ khác nhau không tạo được làn sóng.");
+  expect(whyNot({ ...why, code: "new" }, (id) => id)).toBe("in English");
+});
