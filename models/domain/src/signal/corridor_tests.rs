@@ -1,3 +1,5 @@
+//! Tests of corridors: greens out of changes, waves by hand, advice that never makes it worse.
+
 use super::*;
 
 fn window(from_s: i64, to_s: i64) -> Window {
