@@ -9,8 +9,8 @@ use prost::Message;
 
 use crate::hall::Hall;
 
-/// How many changes of a link within one question are looked at; a link that flaps more often is known in its newest part.
-const LINKS_MAX: u32 = 2_000;
+/// Changes of a link that are read at a time.
+const PAGE: u32 = 100;
 
 /// What was shown from this moment on, until the next change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,14 +28,18 @@ pub struct Change {
 /// [`StoreError`].
 pub async fn changes(hall: &Hall, junction: &JunctionId, window: Window) -> Result<Vec<Change>, StoreError> {
     let rows = hall.store.signal_changes(junction, window.from, window.to).await?;
-    let filter = ListFilter {
-        kinds: &["signal_state"],
-        subject: Some(junction.as_str()),
-        before: PageKey { at: window.to, id: 0 },
-        limit: LINKS_MAX,
-    };
-    let links = hall.store.list(&filter).await?;
-    Ok(joined(rows, links.iter().filter_map(lost).collect()))
+    let Some(first) = rows.first().map(|row| row.at) else { return Ok(Vec::new()) };
+    let (mut down, mut before) = (Vec::new(), PageKey { at: window.to, id: 0 });
+    loop {
+        let subject = Some(junction.as_str());
+        let filter = ListFilter { kinds: &["signal_state"], subject, before, limit: PAGE };
+        let links = hall.store.list(&filter).await?;
+        down.extend(links.iter().filter_map(lost));
+        match links.last() {
+            Some(oldest) if links.len() == PAGE as usize && oldest.key.at >= first => before = oldest.key,
+            Some(_) | None => return Ok(joined(rows, down)),
+        }
+    }
 }
 
 /// What one group showed; `group` counts from 0.

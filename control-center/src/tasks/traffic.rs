@@ -1,6 +1,6 @@
 //! Buses as measures of traffic: kept every half minute, beside what cameras count, against what is usual there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,29 +91,44 @@ async fn count(hall: &Arc<Hall>) -> anyhow::Result<()> {
     if !cameras.is_empty() {
         let counts = hall.store.counts(None, span, FRESH.0, ROWS_MAX).await?;
         let watched = hall.store.watched(None, span, FRESH.0, ROWS_MAX).await?;
-        for camera in cameras {
-            if let Some(flow) = flow(&camera, &counts, &watched, span) {
-                flow_by_camera.insert(camera, flow);
-            }
+        if [counts.len(), watched.len()].contains(&(ROWS_MAX as usize)) {
+            tracing::warn!(rows = ROWS_MAX, "more counts than are read at once: some roads show no flow");
         }
+        flow_by_camera = work(hall, move |_| flows(&cameras, &counts, &watched, span)).await?;
     }
     work(hall, |hall| hall.transit.traffic(|traffic, _| traffic.flow_by_camera = flow_by_camera)).await
 }
 
-/// On the line that most crossed; `None` when nobody watched.
-fn flow(
-    camera: &CameraId,
+/// Of each of these cameras that was watched.
+fn flows(
+    cameras: &BTreeSet<CameraId>,
     counts: &[CountRow],
     watched: &[WatchedRow],
     span: Span,
-) -> Option<v1::SegmentFlow> {
-    let watched_ms: i64 = watched.iter().filter(|w| w.camera == camera.as_str()).map(|w| w.watched_ms).sum();
+) -> BTreeMap<CameraId, v1::SegmentFlow> {
+    let mut counts_by_camera: BTreeMap<&str, Vec<&CountRow>> = BTreeMap::new();
+    for count in counts {
+        counts_by_camera.entry(&count.camera).or_default().push(count);
+    }
+    let mut watched_ms_by_camera: BTreeMap<&str, i64> = BTreeMap::new();
+    for row in watched {
+        *watched_ms_by_camera.entry(&row.camera).or_default() += row.watched_ms;
+    }
+    let of = |camera: &CameraId| {
+        let watched_ms = watched_ms_by_camera.get(camera.as_str()).copied().unwrap_or_default();
+        let counts = counts_by_camera.get(camera.as_str()).map_or(&[][..], Vec::as_slice);
+        Some((camera.clone(), flow(camera, counts, watched_ms, span)?))
+    };
+    cameras.iter().filter_map(of).collect()
+}
+
+/// On the line that most crossed; `None` when nobody watched.
+fn flow(camera: &CameraId, counts: &[&CountRow], watched_ms: i64, span: Span) -> Option<v1::SegmentFlow> {
     if watched_ms == 0 {
         return None;
     }
-    let of = counts.iter().filter(|c| c.camera == camera.as_str());
     let mut by_line: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
-    for count in of {
+    for count in counts {
         let line = by_line.entry(&count.line).or_default();
         *line.entry(&count.road_user).or_default() += count.crossings;
     }
@@ -159,7 +174,9 @@ mod tests {
         let watched =
             [WatchedRow { camera: "a".into(), from: UtcMillis(0), watched_ms: 840_000, analysed_ms: 1 }];
         let span = Span { from: UtcMillis(0), to: UtcMillis(900_000) };
-        let of = |camera: &str| flow(&camera.parse().unwrap(), &counts, &watched, span);
+        let cameras = ["a", "b"].map(|camera| camera.parse().unwrap()).into();
+        let by_camera = flows(&cameras, &counts, &watched, span);
+        let of = |camera: &str| by_camera.get(&camera.parse::<CameraId>().unwrap()).cloned();
         let told = of("a").unwrap();
         let classes: Vec<_> = told.classes.iter().map(|c| (c.road_user(), c.crossings)).collect();
         assert_eq!((told.line.as_str(), told.watched_ms), ("south", 840_000));

@@ -278,6 +278,7 @@ mod tests {
         check(&mut told, true, &[ended], (&[], &["sos begun 300"]));
         check(&mut told, false, &[sos], (&["sos begun 300"], &[]));
     }
+
     #[test]
     fn a_run_that_a_bus_came_for_after_all_is_not_missing_once_its_day_is_over() {
         let missing = |trip: &str| {

@@ -1,6 +1,6 @@
 //! Days of buses that are to be reckoned anew: written down with the report that makes it so, gone with the day that was made.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use models_domain::{UtcMillis, VehicleId};
 use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
@@ -112,15 +112,15 @@ async fn follow(connection: &mut SqliteConnection, begin: UtcMillis, now: UtcMil
 
 /// Quarters of buses' days in which something changed.
 #[derive(Debug, Default)]
-pub(crate) struct Quarters(BTreeMap<(String, i64), ()>);
+pub(crate) struct Quarters(BTreeSet<(String, i64)>);
 
 impl Quarters {
     pub(crate) fn add(&mut self, vehicle: &str, at_ms: i64) {
-        self.0.insert((vehicle.to_owned(), at_ms.div_euclid(QUARTER_MS)), ());
+        self.0.insert((vehicle.to_owned(), at_ms.div_euclid(QUARTER_MS)));
     }
 
     pub(crate) async fn write(&self, tx: &mut SqliteConnection, now: UtcMillis) -> sqlx::Result<()> {
-        let all: Vec<_> = self.0.keys().collect();
+        let all: Vec<_> = self.0.iter().collect();
         for some in all.chunks(ROWS) {
             let mut sql = QueryBuilder::<Sqlite>::new(DUE);
             sql.push_values(some, |mut row, (vehicle, quarter)| {

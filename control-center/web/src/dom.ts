@@ -22,14 +22,17 @@ const SVG = "http://www.w3.org/2000/svg";
 
 /** A decorative icon of one path in a 24 x 24 box. */
 export function icon(path: string, className = "icon"): SVGSVGElement {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("class", className);
-  svg.setAttribute("aria-hidden", "true");
-  const shape = document.createElementNS(SVG, "path");
-  shape.setAttribute("d", path);
-  svg.append(shape);
-  return svg;
+  const drawn = svg("svg", { viewBox: "0 0 24 24", class: className, "aria-hidden": "true" }) as SVGSVGElement;
+  drawn.append(svg("path", { d: path }));
+  return drawn;
+}
+
+/** An element of a drawing, with its text. */
+export function svg(name: string, attrs: Record<string, string | number>, text?: string): SVGElement {
+  const node = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attrs)) node.setAttribute(key, String(value));
+  if (text !== undefined) node.textContent = text;
+  return node;
 }
 
 /** Sets a text only when it changed: screen readers and layout stay quiet. */

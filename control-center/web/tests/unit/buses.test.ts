@@ -3,7 +3,8 @@ import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 
 import { GetSpaceTimeResponseSchema } from "../../src/gen/ngatu/v1/transit_pb";
-import { around, drawn, dueAt, labelled, moved, ticks, wholeDay, zoomed } from "../../src/panels/buses/model";
+import { ticks } from "../../src/clock_axis";
+import { around, drawn, dueAt, labelled, moved, wholeDay, zoomed } from "../../src/panels/buses/model";
 import { lateness, percent, span } from "../../src/panels/buses/words";
 
 const MINUTE = 60_000;

@@ -14,7 +14,7 @@ import { describe, wanted, type Group } from "../../src/panels/events/describe";
 import { EventList } from "../../src/panels/events/list";
 import { callsOf } from "../../src/panels/events/buses";
 import { at, metres, onFix } from "../../src/panels/map/motion";
-import { lineOf, shownAs } from "../../src/panels/map/traffic";
+import { lineOf, minutes, shownAs } from "../../src/panels/map/traffic";
 import { arrange, gridFor } from "../../src/panels/wall/layout";
 import { plain } from "../../src/plain";
 import { aspectsOf } from "../../src/signals";
@@ -155,6 +155,7 @@ test("a picture keeps its shape and boxes follow the scene's pixels", () => {
 test("a road is drawn by its level, and as old when it is or when the link is lost", () => {
   expect([shownAs({ level: "heavy", fresh: true }, true), shownAs({ level: "", fresh: true }, true)]).toEqual(["heavy", "unknown"]);
   expect([shownAs({ level: "heavy", fresh: false }, true), shownAs({ level: "free", fresh: true }, false)]).toEqual(["old", "old"]);
+  expect([minutes(119.7), minutes(61.2), minutes(0.4)]).toEqual(["2:00", "1:01", "0:00"]);
   expect(lineOf([2_100_000, 10_580_000, 10, -20])).toEqual([[105.8, 21], [105.7998, 21.0001]]);
 });
 

@@ -2,10 +2,10 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 
+import { ticks } from "../../src/clock_axis";
 import { SignalChangeSchema } from "../../src/gen/ngatu/v1/signal_pb";
 import { verdict, whyNot } from "../../src/panels/corridor/figures";
 import { stretches } from "../../src/panels/junction/split";
-import { ticks } from "../../src/signal_diagram";
 
 test("a group's aspects, each as long as it lasted, and what nobody knows", () => {
   const changes = ([[0, "1B"], [10, "3B"], [20, "N"], [30, ""], [40, "B1"]] as const).map(([s, groups]) => create(SignalChangeSchema, { atMs: BigInt(s * 1000), groups }));
@@ -16,6 +16,7 @@ test("a group's aspects, each as long as it lasted, and what nobody knows", () =
 
 test("the clock has whole steps that do not touch", () => {
   expect(ticks({ fromMs: 61_000, toMs: 361_000 }, 500, 64)).toEqual([120_000, 180_000, 240_000, 300_000, 360_000]);
+  expect(ticks({ fromMs: 1, toMs: 21_000 }, 500, 64, 5_000)).toEqual([5_000, 10_000, 15_000, 20_000]);
   expect(ticks({ fromMs: 0, toMs: 3_600_000 }, 300, 64).length).toBeLessThanOrEqual(5);
 });
 

@@ -64,7 +64,13 @@ impl Rabbit {
             .expect("started");
         self.node = Some(node);
         let answers = async {
-            while Connection::connect(&self.url(), ConnectionProperties::default()).await.is_err() {
+            loop {
+                // A broker that is still booting may take a connection and never answer on it.
+                let url = self.url();
+                let connect = Connection::connect(&url, ConnectionProperties::default());
+                if let Ok(Ok(_)) = tokio::time::timeout(Duration::from_secs(5), connect).await {
+                    return;
+                }
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         };

@@ -49,9 +49,18 @@ struct Args {
     changes: bool,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run(Args::parse()).await {
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(err) => {
+            eprintln!("ntcip-simulator: starting: {err}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let done = runtime.block_on(run(Args::parse()));
+    // Whoever reads standard input waits for a line that may never come.
+    runtime.shutdown_background();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
             eprintln!("ntcip-simulator: {err:#}");

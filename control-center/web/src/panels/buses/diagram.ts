@@ -1,12 +1,12 @@
 // The space-time diagram: time to the right, the stops of the way upwards; thin what is scheduled, bold what was driven.
-import { el } from "../../dom";
+import { ticks, type Span } from "../../clock_axis";
+import { el, svg } from "../../dom";
 import { minuteOf, timeOf } from "../../format";
 import type { GetSpaceTimeResponse } from "../../gen/ngatu/v1/transit_pb";
 import { t } from "../../i18n";
-import { around, drawn, labelled, moved, pointsOf, ticks, wholeDay, zoomed, type Drawn, type Point, type Span } from "./model";
+import { around, drawn, labelled, moved, pointsOf, wholeDay, zoomed, type Drawn, type Point } from "./model";
 import { lateness } from "./words";
 
-const SVG = "http://www.w3.org/2000/svg";
 const LEFT = 168;
 const LEFT_NARROW = 92;
 const BOTTOM = 22;
@@ -89,85 +89,85 @@ export class Diagram {
     const { clientWidth: width, clientHeight: height } = this.root;
     if (width < 50 || height < 50) return;
     if (!this.#answer || !this.#span) return this.root.replaceChildren();
-    const svg = node("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": t("buses.diagram") });
+    const drawing = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": t("buses.diagram") });
     const left = width < 560 ? LEFT_NARROW : LEFT;
     const span = this.#span;
     const x = (ms: number) => left + ((ms - span.fromMs) / (span.toMs - span.fromMs)) * (width - left - RIGHT);
     const y = (m: number) => height - BOTTOM - (m / Math.max(1, this.#answer?.lengthM ?? 1)) * (height - BOTTOM - TOP);
-    const clip = node("clipPath", { id: "buses-clip" });
-    clip.append(node("rect", { x: left, y: TOP - 6, width: Math.max(0, width - left - RIGHT), height: Math.max(0, height - BOTTOM - TOP + 12) }));
-    svg.append(clip);
-    this.#grid(svg, { left, right: width - RIGHT, height }, x, y);
-    const inside = node("g", { "clip-path": "url(#buses-clip)" });
+    const clip = svg("clipPath", { id: "buses-clip" });
+    clip.append(svg("rect", { x: left, y: TOP - 6, width: Math.max(0, width - left - RIGHT), height: Math.max(0, height - BOTTOM - TOP + 12) }));
+    drawing.append(clip);
+    this.#grid(drawing, { left, right: width - RIGHT, height }, x, y);
+    const inside = svg("g", { "clip-path": "url(#buses-clip)" });
     const path = (points: readonly Point[]) => points.map((p, i) => `${i ? "L" : "M"}${x(p.ms).toFixed(1)} ${y(p.m).toFixed(1)}`).join("");
     const seen = (points: readonly Point[]) => (points[0]?.ms ?? 0) <= span.toMs && (points.at(-1)?.ms ?? 0) >= span.fromMs;
     for (const line of this.#answer.scheduled) {
       const points = pointsOf(line);
       if (!seen(points)) continue;
-      const one = node("path", { d: path(points), class: "scheduled" });
-      one.append(title(t("buses.planned", { trip: line.trip, time: minuteOf(points[0]?.ms ?? 0) })));
+      const one = svg("path", { d: path(points), class: "scheduled" });
+      one.append(svg("title", {}, t("buses.planned", { trip: line.trip, time: minuteOf(points[0]?.ms ?? 0) })));
       inside.append(one);
     }
     for (const line of this.#drawn) inside.append(...this.#driven(line, path, seen));
-    svg.append(inside);
-    this.#now(svg, x, { left, right: width - RIGHT, height });
-    for (const line of this.#drawn) if (line.now && line.last.ms >= span.fromMs && line.last.ms <= span.toMs) svg.append(this.#bus(line, x(line.last.ms), y(line.last.m), width));
-    this.root.replaceChildren(svg);
+    drawing.append(inside);
+    this.#now(drawing, x, { left, right: width - RIGHT, height });
+    for (const line of this.#drawn) if (line.now && line.last.ms >= span.fromMs && line.last.ms <= span.toMs) drawing.append(this.#bus(line, x(line.last.ms), y(line.last.m), width));
+    this.root.replaceChildren(drawing);
   }
 
   #driven(line: Drawn, path: (points: readonly Point[]) => string, seen: (points: readonly Point[]) => boolean): SVGElement[] {
     const all = line.stretches.flatMap((s) => s.points);
     if (!seen(all)) return [];
-    const group = node("g", { class: "driven" });
-    for (const { is, points } of line.stretches) group.append(node("path", { d: path(points), class: is }));
+    const group = svg("g", { class: "driven" });
+    for (const { is, points } of line.stretches) group.append(svg("path", { d: path(points), class: is }));
     // A wide line that nobody sees is easier to meet.
-    group.append(node("path", { d: path(all), class: "hit" }));
-    group.append(title(t("buses.driven", { vehicle: line.vehicle, trip: line.trip, late: line.lateS === undefined ? "–" : lateness(line.lateS) })));
+    group.append(svg("path", { d: path(all), class: "hit" }));
+    group.append(svg("title", {}, t("buses.driven", { vehicle: line.vehicle, trip: line.trip, late: line.lateS === undefined ? "–" : lateness(line.lateS) })));
     group.addEventListener("click", () => this.picked(line.vehicle));
     return [group];
   }
 
   #bus(line: Drawn, cx: number, cy: number, width: number): SVGElement {
-    const group = node("g", { class: `bus ${line.stretches.at(-1)?.is ?? "on-time"}` });
+    const group = svg("g", { class: `bus ${line.stretches.at(-1)?.is ?? "on-time"}` });
     const end = cx > width - 90;
-    const name = node("text", { x: cx + (end ? -8 : 8), y: cy + 4, "text-anchor": end ? "end" : "start" });
+    const name = svg("text", { x: cx + (end ? -8 : 8), y: cy + 4, "text-anchor": end ? "end" : "start" });
     name.textContent = line.vehicle;
-    group.append(node("circle", { cx, cy, r: 4.5 }), name);
+    group.append(svg("circle", { cx, cy, r: 4.5 }), name);
     group.addEventListener("click", () => this.picked(line.vehicle));
     return group;
   }
 
-  #grid(svg: SVGElement, box: { left: number; right: number; height: number }, x: (ms: number) => number, y: (m: number) => number): void {
+  #grid(drawing: SVGElement, box: { left: number; right: number; height: number }, x: (ms: number) => number, y: (m: number) => number): void {
     const stops = this.#answer?.stops ?? [];
     const ys = stops.map((s) => y(s.alongM));
     const shown = labelled(ys, 14);
     stops.forEach((stop, i) => {
       const at = ys[i] ?? 0;
-      svg.append(node("line", { x1: box.left, x2: box.right, y1: at, y2: at, class: shown[i] ? "stop" : "stop minor" }));
+      drawing.append(svg("line", { x1: box.left, x2: box.right, y1: at, y2: at, class: shown[i] ? "stop" : "stop minor" }));
       if (!shown[i]) return;
-      const name = node("text", { x: box.left - 6, y: at + 4, class: "name", "text-anchor": "end" });
+      const name = svg("text", { x: box.left - 6, y: at + 4, class: "name", "text-anchor": "end" });
       const text = stop.name || stop.stop;
       const room = box.left === LEFT ? 25 : 13;
       name.textContent = text.length > room ? `${text.slice(0, room - 1)}…` : text;
-      name.append(title(text));
-      svg.append(name);
+      name.append(svg("title", {}, text));
+      drawing.append(name);
     });
     if (!this.#span) return;
     for (const ms of ticks(this.#span, box.right - box.left, 56)) {
-      svg.append(node("line", { x1: x(ms), x2: x(ms), y1: TOP - 6, y2: box.height - BOTTOM + 4, class: "hour" }));
-      const name = node("text", { x: x(ms), y: box.height - 6, class: "clock-name", "text-anchor": "middle" });
+      drawing.append(svg("line", { x1: x(ms), x2: x(ms), y1: TOP - 6, y2: box.height - BOTTOM + 4, class: "hour" }));
+      const name = svg("text", { x: x(ms), y: box.height - 6, class: "clock-name", "text-anchor": "middle" });
       name.textContent = minuteOf(ms);
-      svg.append(name);
+      drawing.append(name);
     }
   }
 
-  #now(svg: SVGElement, x: (ms: number) => number, box: { left: number; right: number; height: number }): void {
+  #now(drawing: SVGElement, x: (ms: number) => number, box: { left: number; right: number; height: number }): void {
     const at = x(this.now());
     if (at < box.left || at > box.right) return;
-    svg.append(node("line", { x1: at, x2: at, y1: TOP - 4, y2: box.height - BOTTOM, class: "now" }));
-    const name = node("text", { x: Math.min(at, box.right - 26), y: 11, class: "now-name", "text-anchor": "middle" });
+    drawing.append(svg("line", { x1: at, x2: at, y1: TOP - 4, y2: box.height - BOTTOM, class: "now" }));
+    const name = svg("text", { x: Math.min(at, box.right - 26), y: 11, class: "now-name", "text-anchor": "middle" });
     name.textContent = timeOf(this.now()).slice(0, 5);
-    svg.append(name);
+    drawing.append(name);
   }
 
   #key(event: KeyboardEvent): void {
@@ -211,16 +211,4 @@ export class Diagram {
     const from = this.root.getBoundingClientRect().right - RIGHT - this.#inner();
     return this.#span.fromMs + ((clientX - from) / this.#inner()) * (this.#span.toMs - this.#span.fromMs);
   }
-}
-
-function node(name: string, attrs: Record<string, string | number>): SVGElement {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attrs)) made.setAttribute(key, String(value));
-  return made;
-}
-
-function title(text: string): SVGElement {
-  const made = node("title", {});
-  made.textContent = text;
-  return made;
 }

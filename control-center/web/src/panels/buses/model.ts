@@ -1,10 +1,6 @@
 // The space-time picture as numbers: the window of time, how late a line is where, what colour it has. Pure.
+import type { Span } from "../../clock_axis";
 import type { GetSpaceTimeResponse, SpaceTimeLine } from "../../gen/ngatu/v1/transit_pb";
-
-export interface Span {
-  fromMs: number;
-  toMs: number;
-}
 
 export type Punctuality = "on-time" | "late" | "early";
 
@@ -96,17 +92,6 @@ export const moved = ({ fromMs, toMs }: Span, share: number): Span => {
   const by = (toMs - fromMs) * share;
   return { fromMs: fromMs + by, toMs: toMs + by };
 };
-
-/** Whole steps of the clock within the window, at least `pixels` apart. */
-export function ticks({ fromMs, toMs }: Span, width: number, pixels: number): number[] {
-  const steps = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360].map((m) => m * MINUTE);
-  const step = steps.find((s) => (s / (toMs - fromMs)) * width >= pixels) ?? steps.at(-1)!;
-  // Hanoi is seven whole hours from UTC: whole steps of one are whole steps of the other up to an hour.
-  const shift = 7 * 60 * MINUTE;
-  const all: number[] = [];
-  for (let ms = Math.ceil((fromMs + shift) / step) * step - shift; ms <= toMs; ms += step) all.push(ms);
-  return all;
-}
 
 /** Which of the names are written: the ends, and of the others those that have room. */
 export function labelled(ys: readonly number[], room: number): boolean[] {

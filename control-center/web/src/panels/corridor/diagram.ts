@@ -1,8 +1,9 @@
 // The green-wave diagram: time to the right, the way upwards; each junction's greens, and the bands in which nobody stops.
-import { el } from "../../dom";
+import type { Span } from "../../clock_axis";
+import { el, svg } from "../../dom";
 import type { GetCorridorResponse, SignalSpan } from "../../gen/ngatu/v1/signal_pb";
 import { t } from "../../i18n";
-import { BOTTOM, clock, node, RIGHT, TOP, type Span } from "../../signal_diagram";
+import { BOTTOM, clock, RIGHT, TOP } from "../../signal_diagram";
 
 const LEFT = 168;
 const LEFT_NARROW = 92;
@@ -37,15 +38,15 @@ export class WaveDiagram {
     const lengthM = Math.max(1, corridor.places.at(-1)?.atM ?? 1);
     const x = (ms: number) => left + ((ms - fromMs) / (toMs - fromMs)) * (width - left - RIGHT);
     const y = (m: number) => height - BOTTOM - 16 - (m / lengthM) * (height - BOTTOM - TOP - 32);
-    const svg = node("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": t("corridor.diagram") });
-    const clip = node("clipPath", { id: "corridor-clip" });
-    clip.append(node("rect", { x: left, y: 0, width: Math.max(0, width - left - RIGHT), height: height - BOTTOM }));
-    svg.append(clip, ...clock(this.#span, { left, right: width - RIGHT, height }, x, this.now()));
-    const inside = node("g", { "clip-path": "url(#corridor-clip)" });
+    const drawing = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": t("corridor.diagram") });
+    const clip = svg("clipPath", { id: "corridor-clip" });
+    clip.append(svg("rect", { x: left, y: 0, width: Math.max(0, width - left - RIGHT), height: height - BOTTOM }));
+    drawing.append(clip, ...clock(this.#span, { left, right: width - RIGHT, height }, x, this.now()));
+    const inside = svg("g", { "clip-path": "url(#corridor-clip)" });
     const travelMs = (lengthM / (corridor.speedKmh / 3.6)) * 1000;
     const band = ({ fromMs: from, toMs: to }: SignalSpan, [y0, y1]: [number, number], name: string) => {
       const [a, b] = [Number(from), Number(to)];
-      inside.append(node("path", { d: `M${x(a)} ${y0}L${x(b)} ${y0}L${x(b + travelMs)} ${y1}L${x(a + travelMs)} ${y1}Z`, class: name }));
+      inside.append(svg("path", { d: `M${x(a)} ${y0}L${x(b)} ${y0}L${x(b + travelMs)} ${y1}L${x(a + travelMs)} ${y1}Z`, class: name }));
     };
     for (const one of this.#answer.out?.bands ?? []) band(one, [y(0), y(lengthM)], "band-out");
     for (const one of this.#answer.back?.bands ?? []) band(one, [y(lengthM), y(0)], "band-back");
@@ -55,7 +56,7 @@ export class WaveDiagram {
       const bar = (spans: readonly SignalSpan[], at: number, name: string, tall: number) => {
         for (const span of spans) {
           const [from, to] = [Math.max(Number(span.fromMs), fromMs), Math.min(Number(span.toMs), toMs)];
-          if (from < to) inside.append(node("rect", { x: x(from), y: at, width: Math.max(0.5, x(to) - x(from)), height: tall, class: name }));
+          if (from < to) inside.append(svg("rect", { x: x(from), y: at, width: Math.max(0.5, x(to) - x(from)), height: tall, class: name }));
         }
       };
       const whole = { fromMs: BigInt(Math.round(fromMs)), toMs: BigInt(Math.round(Math.min(toMs, this.now()))) } as SignalSpan;
@@ -66,11 +67,11 @@ export class WaveDiagram {
       bar(shown?.unknown ?? [], middle - BAR - 1, "unknown", 2 * BAR + 2);
       const name = this.nameOf(place.junction);
       const room = left === LEFT ? 25 : 13;
-      const label = node("text", { x: left - 6, y: middle + 4, "text-anchor": "end" }, name.length > room ? `${name.slice(0, room - 1)}…` : name);
-      label.append(node("title", {}, name));
-      svg.append(label);
+      const label = svg("text", { x: left - 6, y: middle + 4, "text-anchor": "end" }, name.length > room ? `${name.slice(0, room - 1)}…` : name);
+      label.append(svg("title", {}, name));
+      drawing.append(label);
     });
-    svg.append(inside);
-    this.root.replaceChildren(svg);
+    drawing.append(inside);
+    this.root.replaceChildren(drawing);
   }
 }

@@ -1,10 +1,11 @@
 // What a junction's groups showed in the last minutes: a row a group, time to the right.
 import { explain, signedOut } from "../../api";
-import { el } from "../../dom";
+import type { Span } from "../../clock_axis";
+import { el, svg } from "../../dom";
 import { ageOf, timeOf } from "../../format";
 import type { SignalChange } from "../../gen/ngatu/v1/signal_pb";
 import { t } from "../../i18n";
-import { BOTTOM, clock, node, RIGHT, TOP, type Span } from "../../signal_diagram";
+import { BOTTOM, clock, RIGHT, TOP } from "../../signal_diagram";
 import { aspectOf, type Aspect } from "../../signals";
 import type { Page } from "../panel";
 
@@ -85,20 +86,20 @@ export class Split {
     if (width < 60 || groups === 0) return this.#drawing.replaceChildren();
     const { fromMs, toMs } = this.#span;
     const x = (ms: number) => LEFT + ((Math.max(ms, fromMs) - fromMs) / (toMs - fromMs)) * (width - LEFT - RIGHT);
-    const svg = node("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": t("split.diagram") });
-    svg.append(...clock(this.#span, { left: LEFT, right: width - RIGHT, height }, x, toMs));
+    const drawing = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": t("split.diagram") });
+    drawing.append(...clock(this.#span, { left: LEFT, right: width - RIGHT, height }, x, toMs));
     for (let group = 0; group < groups; group++) {
       const y = TOP + group * ROW;
-      svg.append(node("text", { x: LEFT - 8, y: y + ROW - 4, "text-anchor": "end" }, String(group + 1)));
+      drawing.append(svg("text", { x: LEFT - 8, y: y + ROW - 4, "text-anchor": "end" }, String(group + 1)));
       for (const { aspect, fromMs: from, toMs: to } of stretches(this.#changes, group, toMs)) {
         if (to <= fromMs) continue;
         // Red is the rule: a thin line lets the greens stand out.
         const tall = aspect === "red" ? 4 : ROW - 4;
-        const bar = node("rect", { x: x(from), y: y + (ROW - tall) / 2, width: Math.max(0.7, x(to) - x(from)), height: tall, class: aspect });
-        bar.append(node("title", {}, t("split.group", { n: group + 1, aspect: t(`aspect.${aspect}`), from: timeOf(from), to: timeOf(to), age: ageOf(to - from) })));
-        svg.append(bar);
+        const bar = svg("rect", { x: x(from), y: y + (ROW - tall) / 2, width: Math.max(0.7, x(to) - x(from)), height: tall, class: aspect });
+        bar.append(svg("title", {}, t("split.group", { n: group + 1, aspect: t(`aspect.${aspect}`), from: timeOf(from), to: timeOf(to), age: ageOf(to - from) })));
+        drawing.append(bar);
       }
     }
-    this.#drawing.replaceChildren(svg);
+    this.#drawing.replaceChildren(drawing);
   }
 }

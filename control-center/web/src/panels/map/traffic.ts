@@ -206,4 +206,8 @@ export class Traffic {
   }
 }
 
-const minutes = (s: number): string => `${Math.floor(s / 60)}:${String(Math.round(s) % 60).padStart(2, "0")}`;
+/** `2:00`, also of 119.7 s. */
+export function minutes(s: number): string {
+  const whole = Math.round(s);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
