@@ -198,6 +198,7 @@ impl City {
             | EventBody::Counts { .. }
             | EventBody::Rule { .. }
             | EventBody::SignalOrder { .. }
+            | EventBody::Detectors { .. }
             | EventBody::CameraStats { .. } => None,
         }
     }

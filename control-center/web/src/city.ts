@@ -165,6 +165,7 @@ export class City {
       case "signalAlarm":
       case "signalState":
       case "signalOrder":
+      case "detectors":
         return this.junctions.get(body.value.junction)?.name || body.value.junction;
       case "fix":
         return body.value.vehicle;

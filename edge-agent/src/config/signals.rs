@@ -5,6 +5,7 @@ mod dial;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use edge_agent_core::site::JunctionSite;
 use hardware_signal::{Dialled, Steering, TlsFiles};
@@ -22,6 +23,8 @@ pub struct Signals {
     pub listen: Option<SocketAddr>,
     pub controller: String,
     pub supervisor_id: String,
+    /// Between two counts of the detectors of those that dial.
+    pub counts_interval: Duration,
     /// Those that dial.
     pub sites: Vec<SignalSite>,
     /// Those that are dialled.
@@ -49,6 +52,8 @@ pub struct SignalSite {
     pub site_id: String,
     /// The component that reports the signal groups.
     pub component: String,
+    /// Components of its detectors, where each is asked by itself.
+    pub detectors: Vec<String>,
     pub allow_from: Vec<IpAddr>,
     /// `None`: it is listened to and never commanded.
     pub steering: Option<Steering>,
@@ -69,6 +74,7 @@ pub(super) fn read(
     };
     let controller = section.optional_with("controller", |text| one_of(text, &known.controllers));
     let supervisor_id = section.optional::<String>("supervisor_id").map(Spanned::into_inner);
+    let counts_s = section.number("counts_s", 1.0..=3_600.0, 60.0);
     let tls = section.section("tls").map(|s| tls(s, folder));
     let (mut sites, mut site_ids, mut junctions) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     if found.is_empty() && dialled.is_empty() {
@@ -80,6 +86,7 @@ pub(super) fn read(
         let junction = one.required("junction");
         let name = one.required::<String>("name");
         let position = position(&mut one);
+        let detectors = one.list("detectors");
         let allow_from = one.list("allow_from");
         let steered = steered(&mut one);
         let (Some(site_id), Some(component), Some(junction), Some(name)) =
@@ -97,7 +104,7 @@ pub(super) fn read(
         let (can, steering) = steered.unzip();
         let site = JunctionSite { id: junction.into_inner(), name: name.into_inner(), position, can };
         let (site_id, component) = (site_id.into_inner(), component.into_inner());
-        sites.push(SignalSite { site, site_id, component, allow_from, steering });
+        sites.push(SignalSite { site, site_id, component, detectors, allow_from, steering });
     }
     let no_listen = listen.is_none() && !sites.is_empty();
     let dialled =
@@ -106,6 +113,7 @@ pub(super) fn read(
         listen: if no_listen { return None } else { listen.map(Spanned::into_inner) },
         controller: controller.map_or_else(|| "rsmp".to_owned(), Spanned::into_inner),
         supervisor_id: supervisor_id.unwrap_or_else(|| gateway.to_owned()),
+        counts_interval: Duration::from_secs_f64(counts_s.round()),
         sites,
         dialled,
         tls: match tls {

@@ -70,6 +70,8 @@ pub enum SignalReport {
     /// What its detectors counted, by their numbers.
     Detectors {
         junction: JunctionId,
+        /// By the controller's clock: what comes a second time is known by it.
+        told_at: UtcMillis,
         readings: Vec<(u16, Reading)>,
     },
 }

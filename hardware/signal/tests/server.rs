@@ -59,6 +59,7 @@ fn settings(sites: &[&str]) -> SignalServerSettings {
         site_id: format!("HN+{name}"),
         junction: JunctionId::new(*name).unwrap(),
         main_component: "TC".into(),
+        detectors: vec![],
         allow_from: vec![],
         steering: None,
     };

@@ -45,6 +45,17 @@ test("groups live with their times, mode, plan, clock and alarms", async () => {
   expect(await axe(page)).toEqual([]);
 });
 
+test("detectors with their last five minutes and an hour of bars", async () => {
+  await page.waitForSelector(".detectors tbody tr:nth-child(4)");
+  const rows = (await page.locator(".detectors tbody tr").allTextContents()).map((row) => row.replace(/\s+/g, " "));
+  expect(rows[0]).toMatch(/^1\d[\d.]* ?\d+ %29 km\/h/);
+  expect(rows[3]).toMatch(/^4–––/);
+  expect(await page.locator(".detectors tbody tr:nth-child(1) rect").count()).toBe(12);
+  expect(await page.locator(".detectors tbody tr:nth-child(4) rect").count()).toBe(6);
+  expect(await page.textContent(".detectors tbody tr:nth-child(1) rect title")).toMatch(/^\d\d:\d\d–\d\d:\d\d: \d+ xe, [\d.]+ xe\/giờ \(xe máy \d+, ô tô \d+\)$/);
+  expect(await axe(page)).toEqual([]);
+});
+
 test("a plan is previewed, confirmed and listed with its outcome", async () => {
   await page.click(".wish-plan");
   await page.selectOption(".order [name=plan]", "3");

@@ -87,6 +87,9 @@ pub struct KnownSite {
     pub junction: JunctionId,
     /// The component that reports the signal groups (RSMP `cId`), such as `KK+AG9998=001TC000`.
     pub main_component: String,
+    /// Components of the detectors, in the order of their numbers, where each is to be asked by itself (RSMP S0201 to
+    /// S0204); empty: the main component tells of all (S0205 to S0208).
+    pub detectors: Vec<String>,
 }
 
 /// What is asked of one controller that we dial.
@@ -153,6 +156,8 @@ pub struct Timing {
     pub watchdog_timeout: Duration,
     /// Pause before each request of ours: a controller that must answer too many at once misses its acknowledgements.
     pub pace: Duration,
+    /// Between two counts of a controller's detectors, as it is asked for them; whole seconds.
+    pub counts_interval: Duration,
 }
 
 impl Default for Timing {
@@ -164,6 +169,7 @@ impl Default for Timing {
             watchdog_interval: Duration::from_secs(60),
             watchdog_timeout: Duration::from_secs(150),
             pace: Duration::from_secs(1),
+            counts_interval: Duration::from_secs(60),
         }
     }
 }

@@ -31,6 +31,9 @@ pub const WAIT_MAX: Duration = Duration::from_secs(60);
 /// How long the simulated units wait for a refresh.
 pub const BACKUP_S: u64 = 3;
 
+/// Detectors of each simulated junction.
+pub const DETECTORS: u16 = 8;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Rsmp,
@@ -285,7 +288,7 @@ fn rsmp_street(wish: &Wish) -> String {
             "[[site]]\njunction = \"{index}\"\nsite_id = \"HN+{index}\"\ncomponent = \"HN+{index}=001TC000\"\noffset_s = 0\n\
              yellow_s = 3\nall_red_s = 2\nwalk_clear_s = 6\ngroups = [\"vehicle\", \"vehicle\", \"walk\", \"walk\"]\n\
              stages = [{{ green_s = 20, groups = [1, 3] }}, {{ green_s = 15, groups = [2, 4] }}]\nplans = {{ 2 = [30, 12] }}\n\
-             all_red_input = 3\n"
+             all_red_input = 3\ndetectors = {DETECTORS}\n"
         )
         .unwrap();
     }
@@ -297,6 +300,7 @@ fn rsmp_settings(wish: &Wish) -> SignalServerSettings {
         site_id: format!("HN+{index}"),
         junction: junction(index),
         main_component: format!("HN+{index}=001TC000"),
+        detectors: vec![],
         allow_from: vec![],
         steering: Some(Steering {
             groups: (1..=4).map(|group| format!("HN+{index}=001SG00{group}")).collect(),
@@ -313,6 +317,7 @@ fn rsmp_settings(wish: &Wish) -> SignalServerSettings {
         timing: Timing {
             pace: Duration::from_millis(20),
             watchdog_interval: Duration::from_secs(1),
+            counts_interval: Duration::from_secs(1),
             ..Timing::default()
         },
     }

@@ -11,11 +11,13 @@ mod house;
 mod load;
 mod tools;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hardware_ports::signal::{Put, SignalDesk};
 use models_domain::DurationMs;
 use models_domain::event::Link;
+use models_domain::signal::detector::Reading;
 use models_domain::signal::order::{Mode, Wanted};
 use tokio::io::AsyncWriteExt;
 
@@ -162,12 +164,16 @@ async fn alarm(house: &mut House) -> Outcome {
 }
 
 async fn detectors(house: &House) -> Outcome {
-    if house.kind == Kind::Rsmp {
-        return NotOffered("S0201 to S0208 are not subscribed to yet".to_owned());
-    }
-    house.wait("counts of all eight", |junction| junction.detectors.len() >= 8).await;
-    let (number, reading) = house.of(0).detectors[0];
-    Yes(format!("detector {number}: {} vehicles, {:.3} covered", reading.vehicles, reading.occupancy))
+    let told = |junction: &house::Junction| {
+        let whole = |reading: &Reading| reading.vehicles.is_some() && reading.occupancy.is_some();
+        let all: BTreeSet<u16> =
+            junction.detectors.iter().filter(|(_, r)| whole(r)).map(|(number, _)| *number).collect();
+        let vehicles: u32 = junction.detectors.iter().filter_map(|(_, r)| r.vehicles).sum();
+        all == (1..=house::DETECTORS).collect() && vehicles > 0
+    };
+    house.wait("vehicles and occupancy of all eight", told).await;
+    let (number, reading) = house.of(0).detectors.last().copied().unwrap();
+    Yes(format!("detector {number}: {:?} vehicles, {:?} covered", reading.vehicles, reading.occupancy))
 }
 
 /// Put, read back, taken back, and the own plan read.

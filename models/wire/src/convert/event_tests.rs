@@ -5,6 +5,7 @@ use prost::Message;
 use models_domain::MeasureKind;
 use models_domain::count::{MinuteCount, MinuteCounts};
 use models_domain::event::{Phase, Way};
+use models_domain::signal::detector::Reading;
 use models_domain::signal::order::{OrderTold, Step};
 
 use super::*;
@@ -99,6 +100,10 @@ fn bodies() -> Vec<EventBody> {
         EventBody::SignalOrder {
             junction: junction(),
             told: OrderTold { number: 7, step: Step::Done, detail: "plan 2".into() },
+        },
+        EventBody::Detectors {
+            junction: junction(),
+            readings: vec![(3, Reading { interval: DurationMs(60_000), vehicles: Some(9), ..Reading::default() })],
         },
     ]
 }

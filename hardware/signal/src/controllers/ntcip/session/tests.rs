@@ -99,7 +99,7 @@ impl House {
                 Action::Keep(SignalReport::Detectors { readings, .. }) => {
                     let told = readings
                         .iter()
-                        .map(|(number, r)| format!("{number}: {} {}", r.vehicles, r.occupancy));
+                        .map(|(number, r)| format!("{number}: {} {}", r.vehicles.unwrap(), r.occupancy.unwrap()));
                     format!("detectors {}", told.collect::<Vec<_>>().join(", "))
                 }
                 Action::Keep(SignalReport::Link { .. }) => unreachable!("the shell tells links"),
