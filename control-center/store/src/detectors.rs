@@ -95,8 +95,7 @@ pub(crate) async fn write(tx: &mut SqliteConnection, events: &[NewEvent]) -> sql
 fn sums_of(reading: &Reading) -> Sums {
     let interval = reading.interval.0.clamp(0, INTERVAL_MAX_MS);
     let vehicles = reading.vehicles.map(|count| i64::from(count.min(COUNT_MAX)));
-    let covered =
-        reading.occupancy.map(|share| (share.clamp(0.0, 1.0) * interval as f64).round() as i64);
+    let covered = reading.occupancy.map(|share| (share.clamp(0.0, 1.0) * interval as f64).round() as i64);
     // A mean of an unknown number is one of one.
     let timed = reading.speed.map(|speed| {
         let of = vehicles.unwrap_or(1).max(1);
@@ -156,7 +155,8 @@ impl Store {
             }
             let mut of = |row: &SqliteRow| -> sqlx::Result<DetectorRow> {
                 let place = (row.try_get("detector")?, row.try_get("bucket")?);
-                let from = UtcMillis(span.from.0.saturating_add(i64::saturating_mul(place.1, bucket_ms.max(1))));
+                let from =
+                    UtcMillis(span.from.0.saturating_add(i64::saturating_mul(place.1, bucket_ms.max(1))));
                 let read = DetectorRow { from, ..detector(row)? };
                 Ok(DetectorRow { kinds: by_bucket.remove(&place).unwrap_or_default(), ..read })
             };

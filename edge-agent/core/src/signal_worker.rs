@@ -119,6 +119,7 @@ impl SignalWorker {
             now.state.clone_from(&state);
             if state.link != Link::Up {
                 now.seen.lose();
+                now.changes.clear();
                 now.now = ControllerNow::default();
             }
         });
@@ -174,6 +175,10 @@ impl Sink<SignalReport> for SignalWorker {
             SignalReport::Link { junction, at, state } => self.link(junction, at, state),
             SignalReport::Now { junction, now, .. } => {
                 self.board.update_junction(&junction, |known| known.now.learn(&now));
+                Ok(())
+            }
+            SignalReport::Changes { junction, changes, .. } => {
+                self.board.update_junction(&junction, |known| known.changes = changes);
                 Ok(())
             }
             SignalReport::Detectors { junction, told_at, readings } => {
@@ -331,8 +336,7 @@ mod tests {
         for (minute, vehicles) in [(1, 10), (2, 90), (3, 90), (4, 10), (20, 10)] {
             let (at, interval) = (UtcMillis(minute * 60_000), models_domain::DurationMs(60_000));
             let occupancy = Some(0.1 + minute as f64 / 100.0);
-            let reading =
-                Reading { at, interval, vehicles: Some(vehicles), occupancy, ..Reading::default() };
+            let reading = Reading { at, interval, vehicles: Some(vehicles), occupancy, ..Reading::default() };
             let report =
                 SignalReport::Detectors { junction: junction(), told_at: at, readings: vec![(3, reading)] };
             futures_ready(worker.accept(report)).unwrap();

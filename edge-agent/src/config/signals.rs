@@ -1,6 +1,7 @@
 //! The section `[signals]`: controllers, and what safety holds their junctions to.
 
 mod dial;
+mod hear;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -27,7 +28,7 @@ pub struct Signals {
     pub counts_interval: Duration,
     /// Those that dial.
     pub sites: Vec<SignalSite>,
-    /// Those that are dialled.
+    /// Those that are dialled, and those whose broadcasts are heard.
     pub dialled: Vec<DialledSite>,
     /// `None`: plain TCP.
     pub tls: Option<TlsFiles>,
@@ -67,6 +68,7 @@ pub(super) fn read(
 ) -> Option<Signals> {
     let found = section.sections("site");
     let mut dialled = section.sections("dial");
+    let mut heard = section.sections("hear");
     let listen = if found.is_empty() {
         section.optional::<SocketAddr>("listen")
     } else {
@@ -77,8 +79,8 @@ pub(super) fn read(
     let counts_s = section.number("counts_s", 1.0..=3_600.0, 60.0);
     let tls = section.section("tls").map(|s| tls(s, folder));
     let (mut sites, mut site_ids, mut junctions) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-    if found.is_empty() && dialled.is_empty() {
-        section.problem(&section.span(), "site, dial", "is missing: at least one is needed");
+    if found.is_empty() && dialled.is_empty() && heard.is_empty() {
+        section.problem(&section.span(), "site, dial, hear", "is missing: at least one is needed");
     }
     for mut one in found {
         let site_id = one.required::<String>("site_id");
@@ -107,8 +109,10 @@ pub(super) fn read(
         sites.push(SignalSite { site, site_id, component, detectors, allow_from, steering });
     }
     let no_listen = listen.is_none() && !sites.is_empty();
-    let dialled =
+    let mut dialled: Vec<DialledSite> =
         dialled.iter_mut().filter_map(|one| dial::read(one, folder, known, &mut junctions)).collect();
+    let mut listens = BTreeSet::new();
+    dialled.extend(heard.iter_mut().filter_map(|one| hear::read(one, known, &mut junctions, &mut listens)));
     Some(Signals {
         listen: if no_listen { return None } else { listen.map(Spanned::into_inner) },
         controller: controller.map_or_else(|| "rsmp".to_owned(), Spanned::into_inner),

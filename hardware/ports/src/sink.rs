@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use models_domain::event::LinkState;
 use models_domain::signal::detector::Reading;
 use models_domain::signal::order::ControllerNow;
-use models_domain::signal::{GroupStates, SignalAlarm};
+use models_domain::signal::{Change, GroupStates, SignalAlarm};
 use models_domain::transit::Fix;
 use models_domain::{JunctionId, UtcMillis};
 
@@ -66,6 +66,12 @@ pub enum SignalReport {
         junction: JunctionId,
         at: UtcMillis,
         now: ControllerNow,
+    },
+    /// When its groups may change, in their order; `None` where it does not tell.
+    Changes {
+        junction: JunctionId,
+        at: UtcMillis,
+        changes: Vec<Option<Change>>,
     },
     /// What its detectors counted, by their numbers.
     Detectors {

@@ -36,8 +36,8 @@ fn sent_by(folder: &Path, who: &str) -> Vec<Value> {
 
 /// What is asked for.
 const STATUSES: [&str; 13] = [
-    "S0001", "S0007", "S0011", "S0012", "S0014", "S0201", "S0202", "S0203", "S0204", "S0205", "S0206", "S0207",
-    "S0208",
+    "S0001", "S0007", "S0011", "S0012", "S0014", "S0201", "S0202", "S0203", "S0204", "S0205", "S0206",
+    "S0207", "S0208",
 ];
 
 struct Checker {
@@ -84,7 +84,8 @@ fn session() -> Box<dyn Session> {
 }
 
 fn session_of(detectors: Vec<String>) -> Box<dyn Session> {
-    let known = KnownSite { junction: JunctionId::new("recorded").unwrap(), main_component: "TC".into(), detectors };
+    let known =
+        KnownSite { junction: JunctionId::new("recorded").unwrap(), main_component: "TC".into(), detectors };
     let settings = SessionSettings {
         sites: Arc::new([("RN+SI0001".to_owned(), known)].into()),
         supervisor_id: "hanoi".into(),
@@ -182,7 +183,10 @@ fn play(
                 }
                 Action::Keep(SignalReport::Alarm { .. }) => outcome.alarms += 1,
                 Action::Keep(
-                    SignalReport::Link { .. } | SignalReport::Now { .. } | SignalReport::Detectors { .. },
+                    SignalReport::Link { .. }
+                    | SignalReport::Now { .. }
+                    | SignalReport::Changes { .. }
+                    | SignalReport::Detectors { .. },
                 )
                 | Action::Identified { .. }
                 | Action::Down { .. }

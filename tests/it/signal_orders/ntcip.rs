@@ -30,8 +30,9 @@ backup_s = 6
 
 fn start_unit(dir: &Path) -> (Running, String) {
     fs::write(dir.join("unit.toml"), UNIT).unwrap();
-    let mut unit =
-        Running::start(Command::new(program("ntcip-simulator")).args(["--config", "unit.toml"]).current_dir(dir));
+    let mut unit = Running::start(
+        Command::new(program("ntcip-simulator")).args(["--config", "unit.toml"]).current_dir(dir),
+    );
     let ready: serde_json::Value = serde_json::from_str(&unit.line(WAIT)).unwrap();
     (unit, ready["addresses"][0].as_str().unwrap().to_owned())
 }

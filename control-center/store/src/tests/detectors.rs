@@ -93,7 +93,10 @@ async fn no_reading_breaks_the_sums() {
     };
     let small = Reading { at: UtcMillis(i64::MIN), interval: DurationMs(-5), ..huge };
     for seq in 1..4 {
-        store.store(&commit(vec![new(1, seq, 0, told("a", &[(1, huge), (1, small), (65_535, huge)]))])).await.unwrap();
+        store
+            .store(&commit(vec![new(1, seq, 0, told("a", &[(1, huge), (1, small), (65_535, huge)]))]))
+            .await
+            .unwrap();
     }
     let all = Span { from: UtcMillis(i64::MAX / 2), to: UtcMillis(i64::MAX) };
     assert_eq!(store.detector_counts("a", all, 60_000, 100).await.unwrap().len(), 2);

@@ -28,6 +28,8 @@ export const signals: Record<keyof typeof vi, string> = {
   "signal.group": "Group",
   "signal.shows": "Shows",
   "signal.for": "For",
+  "signal.left": "Left",
+  "signal.left-between": "{from}–{to} s",
   "signal.on-foot": "on foot",
   "signal.vehicle": "vehicles",
   "signal.min-green": "Minimum green",

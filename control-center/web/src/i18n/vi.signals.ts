@@ -26,6 +26,8 @@ export const signals = {
   "signal.group": "Nhóm",
   "signal.shows": "Đang hiện",
   "signal.for": "Được",
+  "signal.left": "Còn",
+  "signal.left-between": "{from}–{to} giây",
   "signal.on-foot": "đi bộ",
   "signal.vehicle": "xe",
   "signal.min-green": "Xanh tối thiểu",

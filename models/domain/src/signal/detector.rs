@@ -142,7 +142,15 @@ pub struct Watch {
 
 impl Watch {
     pub fn new(rules: Rules) -> Self {
-        Self { rules, last: None, occupancy: None, hit_at: None, free_at: None, changed_at: None, seen: Vec::new() }
+        Self {
+            rules,
+            last: None,
+            occupancy: None,
+            hit_at: None,
+            free_at: None,
+            changed_at: None,
+            seen: Vec::new(),
+        }
     }
 
     /// Takes the next reading; the faults that hold after it. What a reading does not tell is judged by the ones before.

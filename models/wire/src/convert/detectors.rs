@@ -17,10 +17,7 @@ pub fn readings_to_wire(junction: &JunctionId, readings: &[(u16, Reading)]) -> v
         speed_mps: reading.speed.map(|speed| speed.0),
         kinds: reading.kinds.iter().map(kind_to_wire).collect(),
     };
-    v1::DetectorReadings {
-        junction: junction.to_string(),
-        readings: readings.iter().map(reading).collect(),
-    }
+    v1::DetectorReadings { junction: junction.to_string(), readings: readings.iter().map(reading).collect() }
 }
 
 /// # Errors
@@ -31,9 +28,8 @@ pub fn readings_from_wire(m: v1::DetectorReadings) -> Result<(JunctionId, Vec<(u
 }
 
 fn reading_from_wire(m: v1::DetectorReading) -> Result<(u16, Reading), BadMessage> {
-    let bad = |field, value: &dyn std::fmt::Display, why: &str| {
-        BadMessage::new(field, format!("{value} is {why}"))
-    };
+    let bad =
+        |field, value: &dyn std::fmt::Display, why: &str| BadMessage::new(field, format!("{value} is {why}"));
     let number = u16::try_from(m.detector).ok().filter(|number| *number > 0);
     let number = number.ok_or_else(|| bad("detectors.detector", &m.detector, "outside 1..=65535"))?;
     if m.interval_ms <= 0 {

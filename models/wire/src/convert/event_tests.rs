@@ -101,11 +101,13 @@ fn bodies() -> Vec<EventBody> {
             junction: junction(),
             told: OrderTold { number: 7, step: Step::Done, detail: "plan 2".into() },
         },
-        EventBody::Detectors {
-            junction: junction(),
-            readings: vec![(3, Reading { interval: DurationMs(60_000), vehicles: Some(9), ..Reading::default() })],
-        },
+        detectors(),
     ]
+}
+
+fn detectors() -> EventBody {
+    let reading = Reading { interval: DurationMs(60_000), vehicles: Some(9), ..Reading::default() };
+    EventBody::Detectors { junction: "kim-ma".parse().unwrap(), readings: vec![(3, reading)] }
 }
 
 #[test]

@@ -2221,6 +2221,19 @@ pub struct JunctionInfo {
     /// Only from gateway to hall; a page asks for it with GetJunction.
     #[prost(message, optional, tag = "8")]
     pub layout: ::core::option::Option<SignalLayout>,
+    /// When each group may change, in the order of `groups`; empty when the controller does not tell.
+    #[prost(message, repeated, tag = "9")]
+    pub changes: ::prost::alloc::vec::Vec<GroupChange>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GroupChange {
+    /// By the gateway's clock; 0: not known.
+    #[prost(int64, tag = "1")]
+    pub earliest_ms: i64,
+    #[prost(int64, tag = "2")]
+    pub latest_ms: i64,
+    #[prost(int64, tag = "3")]
+    pub likely_ms: i64,
 }
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct Position {

@@ -195,15 +195,22 @@ mod tests {
             message["sS"][0]["s"].as_str().map(str::to_owned)
         };
         let second = "HN+AG0101=001DL002";
-        for (one, all, name) in
-            [("S0201", "S0205", "vehicles"), ("S0202", "S0206", "speed"), ("S0203", "S0207", "occupancy"), ("S0204", "S0208", "MC")]
-        {
+        for (one, all, name) in [
+            ("S0201", "S0205", "vehicles"),
+            ("S0202", "S0206", "speed"),
+            ("S0203", "S0207", "occupancy"),
+            ("S0204", "S0208", "MC"),
+        ] {
             let list = ask(&site.component, all, name).unwrap();
             assert_eq!(ask(second, one, name).as_deref(), list.split(',').nth(1), "{name}");
             assert_eq!(ask(second, all, name), None);
         }
-        let message = |component: &str| json!({ "cId": component, "sS": [{ "sCI": "S0201", "n": "vehicles" }] });
-        assert!(asked(&site, &message(second)).is_some() && asked(&site, &message("HN+AG0101=001DL099")).is_none());
+        let message =
+            |component: &str| json!({ "cId": component, "sS": [{ "sCI": "S0201", "n": "vehicles" }] });
+        assert!(
+            asked(&site, &message(second)).is_some()
+                && asked(&site, &message("HN+AG0101=001DL099")).is_none()
+        );
     }
 
     #[test]

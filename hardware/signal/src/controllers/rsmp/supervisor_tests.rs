@@ -15,7 +15,11 @@ use crate::controllers::{Action, At, KnownSite, Session, SessionSettings, Timing
 pub const START: UtcMillis = UtcMillis(1_767_225_600_000);
 
 pub fn settings() -> SessionSettings {
-    let known = KnownSite { junction: JunctionId::new("kim-ma").unwrap(), main_component: "TC".into(), detectors: vec![] };
+    let known = KnownSite {
+        junction: JunctionId::new("kim-ma").unwrap(),
+        main_component: "TC".into(),
+        detectors: vec![],
+    };
     SessionSettings {
         sites: Arc::new([("HN+AG1".to_owned(), known)].into()),
         supervisor_id: "hanoi".into(),
@@ -73,9 +77,15 @@ fn told(action: Action) -> String {
             alarm.description,
         ),
         Action::Keep(SignalReport::Link { .. }) => "keep link".into(),
+        Action::Keep(SignalReport::Changes { .. }) => "keep changes".into(),
         Action::Keep(SignalReport::Detectors { readings, .. }) => {
             let told = |(number, r): &(u16, Reading)| {
-                format!("{number}: {} of {} s to {} s", r.vehicles.unwrap_or(0), r.interval.0 / 1000, r.at.since(START).0 / 1000)
+                format!(
+                    "{number}: {} of {} s to {} s",
+                    r.vehicles.unwrap_or(0),
+                    r.interval.0 / 1000,
+                    r.at.since(START).0 / 1000
+                )
             };
             format!("keep detectors {}", readings.iter().map(told).collect::<Vec<_>>().join(", "))
         }
@@ -227,8 +237,8 @@ fn silence_ends_the_link() {
 #[test]
 fn a_missing_watchdog_ends_the_link_and_a_present_one_keeps_it() {
     let start = [
-        VERSION, "ack", WATCHDOG, "+1", "ack", "+1", "ack", "+1", "ack", "+1", "ack", "+1", "ack", "+1", "ack",
-        "+55", "ack", "+60", "ack",
+        VERSION, "ack", WATCHDOG, "+1", "ack", "+1", "ack", "+1", "ack", "+1", "ack", "+1", "ack", "+1",
+        "ack", "+55", "ack", "+60", "ack",
     ];
     let told = [
         INTRODUCED,
