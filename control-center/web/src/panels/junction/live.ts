@@ -13,12 +13,14 @@ export class Live {
   #facts = el("dl");
   #ending = el("p", { class: "ending", role: "status", hidden: true });
   #rows = el("tbody");
+  #table = el("table", { class: "lamps" });
   #alarms = el("ul", { class: "alarms" });
   #stamp = "";
 
   constructor() {
     const head = el("tr", {}, ...(["signal.group", "signal.shows", "signal.for", "signal.left", "signal.min-green", "signal.max-red"] as const).map((key) => el("th", { scope: "col" }, t(key))));
-    this.root.append(this.#ending, this.#facts, el("table", { class: "lamps" }, el("thead", {}, head), this.#rows), this.#alarms);
+    this.root.append(this.#ending, this.#facts, this.#table, this.#alarms);
+    this.#table.append(el("thead", {}, head), this.#rows);
   }
 
   /** `nowMs`: the hall's time. `known`: the link to hall, gateway and controller is up. */
@@ -38,6 +40,8 @@ export class Live {
       facts.push([t("signal.in-force"), what ?? t("signal.in-force-other")]);
     }
     this.#facts.replaceChildren(...facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+    // Few controllers tell when they will change.
+    this.#table.classList.toggle("untimed", !junction.changes.some((change) => change.earliestMs > 0));
     const aspects = aspectsOf(junction.groups);
     const rows = aspects.map((aspect, i) => {
       const shown = known ? aspect : "unknown";
@@ -69,5 +73,5 @@ export function leftOf(change: { earliestMs: number; latestMs: number } | undefi
   if (!change || change.earliestMs === 0) return "–";
   const s = (ms: number) => Math.max(0, Math.round((ms - nowMs) / 1_000));
   const [from, to] = [s(change.earliestMs), s(change.latestMs || change.earliestMs)];
-  return to > from ? t("signal.left-between", { from: integer(from), to: integer(to) }) : t("age.s", { n: integer(from) });
+  return to > from ? `${integer(from)}–${integer(to)}` : integer(from);
 }
