@@ -350,16 +350,16 @@ mod tests {
     fn counts_are_kept_once_however_often_they_come() {
         let lines = Arc::new(Lines::default());
         let worker = SignalWorker::new(lines.clone(), Arc::new(Board::default()));
-        let counts = |told_at: i64, at: i64, vehicles: &[(u16, u32)]| {
+        let counts = |told_s: i64, at_s: i64, vehicles: &[(u16, u32)]| {
             let reading = |(number, vehicles): &(u16, u32)| {
-                let (at, interval) = (UtcMillis(at), models_domain::DurationMs(60));
+                let (at, interval) = (UtcMillis(at_s * 1_000), models_domain::DurationMs(60_000));
                 (*number, Reading { at, interval, vehicles: Some(*vehicles), ..Reading::default() })
             };
             let readings = vehicles.iter().map(reading).collect();
-            SignalReport::Detectors { junction: junction(), told_at: UtcMillis(told_at), readings }
+            SignalReport::Detectors { junction: junction(), told_at: UtcMillis(told_s * 1_000), readings }
         };
         for report in [
-            // The controller's clock is 1,000 ahead: live counts have our time, buffered ones its own.
+            // The controller's clock is 1,000 s ahead: live counts have our time, buffered ones its own.
             counts(1_060, 60, &[(1, 5), (2, 0)]),
             counts(1_060, 1_060, &[(1, 5), (2, 0)]),
             counts(1_060, 1_060, &[(1, 5), (3, 7)]),
@@ -368,7 +368,8 @@ mod tests {
             futures_ready(worker.accept(report)).unwrap();
         }
         let kept = lines.kept.lock().unwrap();
-        assert_eq!(*kept, ["60 1=5@60 2=0@60", "1060 3=7@1060", "120 1=5@120 2=0@120"]);
+        let want = ["60000 1=5@60000 2=0@60000", "1060000 3=7@1060000", "120000 1=5@120000 2=0@120000"];
+        assert_eq!(*kept, want);
     }
 
     #[test]
