@@ -26,7 +26,8 @@ pub fn wait<T>(future: impl Future<Output = T>) -> T {
 }
 
 pub async fn open(url: &str, transport: Transport) -> Result<Box<dyn UnitStream>, CameraError> {
-    UnitDriver::open(&cameras(), &CameraSource { url: url.to_owned(), transport, ..CameraSource::default() }).await
+    UnitDriver::open(&cameras(), &CameraSource { url: url.to_owned(), transport, ..CameraSource::default() })
+        .await
 }
 
 pub async fn unit(stream: &mut dyn UnitStream) -> AccessUnit {

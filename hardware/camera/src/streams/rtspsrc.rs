@@ -82,7 +82,10 @@ pub async fn open(
 fn trust(rtsp: &gst::Element, file: &Path) -> Result<(), String> {
     let anchors = gio::TlsFileDatabase::new(file).map_err(|err| format!("{}: {err}", file.display()))?;
     rtsp.set_property("tls-database", &anchors);
-    rtsp.set_property("tls-validation-flags", gio::TlsCertificateFlags::VALIDATE_ALL - gio::TlsCertificateFlags::BAD_IDENTITY);
+    rtsp.set_property(
+        "tls-validation-flags",
+        gio::TlsCertificateFlags::VALIDATE_ALL - gio::TlsCertificateFlags::BAD_IDENTITY,
+    );
     Ok(())
 }
 

@@ -81,8 +81,12 @@ impl Codec {
 
     fn reader(self) -> &'static str {
         match self {
-            Codec::H264 => "h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au",
-            Codec::H265 => "h265parse config-interval=-1 ! video/x-h265,stream-format=byte-stream,alignment=au",
+            Codec::H264 => {
+                "h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au"
+            }
+            Codec::H265 => {
+                "h265parse config-interval=-1 ! video/x-h265,stream-format=byte-stream,alignment=au"
+            }
             Codec::Mjpeg => "jpegparse ! image/jpeg",
         }
     }
