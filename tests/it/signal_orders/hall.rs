@@ -71,7 +71,7 @@ impl Hall {
         String::from_utf8_lossy(&out.stdout).into_owned()
     }
 
-    fn add_user(&self, name: &str, role: &str) -> String {
+    pub fn add_user(&self, name: &str, role: &str) -> String {
         let told = self.run(&["add-user", "--user", name, "--role", role]);
         told.split_once("Password ").unwrap().1.split_whitespace().next().unwrap().to_owned()
     }
@@ -105,7 +105,7 @@ impl Person<'_> {
         request
     }
 
-    async fn ask(&self, wish: W, seconds: i64) -> Result<v1::SignalOrderRow, tonic::Status> {
+    pub async fn ask(&self, wish: W, seconds: i64) -> Result<v1::SignalOrderRow, tonic::Status> {
         self.ask_for(v1::RequestOrderRequest {
             junction: "a".into(),
             wanted: wanted(wish),
@@ -120,7 +120,7 @@ impl Person<'_> {
         self.calls().request_order(self.with(asked)).await.map(tonic::Response::into_inner)
     }
 
-    async fn approve(&self, id: u64) -> Result<v1::SignalOrderRow, tonic::Status> {
+    pub async fn approve(&self, id: u64) -> Result<v1::SignalOrderRow, tonic::Status> {
         let asked = self.with(v1::ApproveOrderRequest { id });
         self.calls().approve_order(asked).await.map(tonic::Response::into_inner)
     }
@@ -130,7 +130,7 @@ impl Person<'_> {
         self.calls().preview_order(self.with(asked)).await.unwrap().into_inner()
     }
 
-    async fn row(&self, id: u64) -> v1::SignalOrderRow {
+    pub async fn row(&self, id: u64) -> v1::SignalOrderRow {
         let asked = self.with(v1::ListOrdersRequest { junction: "a".into(), ..Default::default() });
         let rows = self.calls().list_orders(asked).await.unwrap().into_inner().orders;
         rows.into_iter().find(|row| row.id == id).unwrap()
@@ -143,7 +143,7 @@ impl Person<'_> {
     }
 
     /// Waits until the order is in this state.
-    async fn until(&self, id: u64, state: &str) -> v1::SignalOrderRow {
+    pub async fn until(&self, id: u64, state: &str) -> v1::SignalOrderRow {
         let until = tokio::time::Instant::now() + WAIT;
         loop {
             let row = self.row(id).await;
@@ -155,7 +155,7 @@ impl Person<'_> {
         }
     }
 
-    async fn until_now(&self, what: &str, reached: impl Fn(&v1::SignalNow) -> bool) {
+    pub async fn until_now(&self, what: &str, reached: impl Fn(&v1::SignalNow) -> bool) {
         let until = tokio::time::Instant::now() + WAIT;
         loop {
             let now = self.now().await;
@@ -167,7 +167,7 @@ impl Person<'_> {
         }
     }
 
-    async fn on_its_own_plan(&self) {
+    pub async fn on_its_own_plan(&self) {
         self.until_now("its own plan", |now| {
             now.mode() == v1::SignalMode::Normal && now.plan == Some(1) && now.order == 0
         })

@@ -6,6 +6,7 @@
 mod hall;
 mod history;
 mod latency;
+mod ntcip;
 mod pole;
 mod street;
 mod tls;
