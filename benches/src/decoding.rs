@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use hardware_camera::Cameras;
 use hardware_ports::SystemClock;
-use hardware_ports::camera::{CameraSource, Transport};
+use hardware_ports::camera::CameraSource;
 use hardware_ports::units::{NextUnit, UnitDriver};
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting tokio")?;
     let cameras = Cameras::new(Arc::new(SystemClock::new()), &[])?;
-    let source = CameraSource { url: clip.display().to_string(), transport: Transport::Tcp };
+    let source = CameraSource { url: clip.display().to_string(), ..CameraSource::default() };
     let (mut ours, mut plain, mut pictures) = (Vec::new(), Vec::new(), 0);
     for _ in 0..args.runs {
         let before = own()?.cpu_s;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Parser;
 use hardware_camera::Cameras;
-use hardware_ports::camera::{CameraSource, Transport};
+use hardware_ports::camera::CameraSource;
 use hardware_ports::units::{NextUnit, UnitDriver};
 use hardware_ports::{Clock, SystemClock};
 use models_domain::ladder::UnitKind;
@@ -74,7 +74,7 @@ async fn measure(args: &Args, url: &str) -> anyhow::Result<Value> {
     let empty = own()?;
     let mut watching = tokio::task::JoinSet::new();
     for _ in 0..args.streams {
-        let source = CameraSource { url: url.to_owned(), transport: Transport::Tcp };
+        let source = CameraSource { url: url.to_owned(), ..CameraSource::default() };
         let (cameras, counted) = (Arc::clone(&cameras), Arc::clone(&counted));
         let (stop, doors, decodes) = (stop.clone(), Arc::clone(&doors), args.key_frames);
         watching.spawn(async move {

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use hardware_camera::Cameras;
 use hardware_ports::SystemClock;
-use hardware_ports::camera::{CameraSource, Transport};
+use hardware_ports::camera::CameraSource;
 use hardware_ports::units::{NextUnit, UnitDriver};
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting tokio")?;
     let cameras = Cameras::new(Arc::new(SystemClock::new()), &[])?;
-    let source = CameraSource { url: street.url.clone(), transport: Transport::Tcp };
+    let source = CameraSource { url: street.url.clone(), ..CameraSource::default() };
     let once = async || -> anyhow::Result<()> {
         let mut stream = UnitDriver::open(&cameras, &source).await?;
         let unit = loop {

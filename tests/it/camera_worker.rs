@@ -12,7 +12,7 @@ use edge_agent_core::keep::{KeepEvents, KeepStills, KeepTracks};
 use edge_agent_core::lanes::Lanes;
 use hardware_camera::Cameras;
 use hardware_infer::BoxColours;
-use hardware_ports::camera::{CameraSource, Picture, Transport};
+use hardware_ports::camera::{CameraSource, Picture};
 use hardware_ports::infer::{Detector, InferError, Priority};
 use hardware_ports::sink::NotKept;
 use hardware_ports::{Clock, SystemClock};
@@ -84,7 +84,7 @@ fn work(url: &str, rung: Rung, enough: impl Fn(&Street) -> bool) -> Street {
     };
     let task = CameraTask {
         id: id(),
-        source: CameraSource { url: url.to_owned(), transport: Transport::Tcp },
+        source: CameraSource { url: url.to_owned(), ..CameraSource::default() },
         scene: Scene::empty((640, 272)),
         analyze_fps: 25.0,
         pinned: Some(rung),

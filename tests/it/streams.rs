@@ -1,6 +1,8 @@
 //! Access units of the simulated street, and pictures made of them: transports, codecs, passwords, times, ends.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use hardware_ports::camera::{CameraError, CameraSource, Frame, Transport};
 use hardware_ports::units::{AccessUnit, Codec, NextUnit, UnitDriver, UnitStream};
 use hardware_ports::{Clock, SystemClock};
 use models_domain::ladder::UnitKind;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 use crate::cameras::{LONG, camera};
 
@@ -23,7 +26,8 @@ pub fn wait<T>(future: impl Future<Output = T>) -> T {
 }
 
 pub async fn open(url: &str, transport: Transport) -> Result<Box<dyn UnitStream>, CameraError> {
-    UnitDriver::open(&cameras(), &CameraSource { url: url.to_owned(), transport }).await
+    UnitDriver::open(&cameras(), &CameraSource { url: url.to_owned(), transport, ..CameraSource::default() })
+        .await
 }
 
 pub async fn unit(stream: &mut dyn UnitStream) -> AccessUnit {
@@ -38,7 +42,7 @@ pub async fn unit(stream: &mut dyn UnitStream) -> AccessUnit {
 
 /// The pictures of units from the first key frame on.
 pub fn decoded(units: &[AccessUnit]) -> Vec<Frame> {
-    let source = CameraSource { url: String::new(), transport: Transport::Tcp };
+    let source = CameraSource { url: String::new(), ..CameraSource::default() };
     let mut decoder = cameras().decoder(&source, &units[0].format).unwrap();
     let mut frames = Vec::new();
     units.iter().for_each(|unit| decoder.decode(unit, &mut frames).unwrap());
@@ -78,6 +82,31 @@ fn check_plays(url: &str, transport: Transport, codec: Codec) {
     }
 }
 
+/// Units come in order and most of them can be decoded: datagrams may be lost on a busy machine.
+#[track_caller]
+fn check_comes(source: &CameraSource, codec: Codec) -> Vec<AccessUnit> {
+    let mut units = Vec::new();
+    wait(async {
+        let mut stream = UnitDriver::open(&cameras(), source).await.unwrap();
+        while units.len() < 100 {
+            units.push(unit(&mut *stream).await);
+        }
+    });
+    assert!(units.windows(2).all(|pair| pair[1].pts > pair[0].pts && pair[1].facts.at >= pair[0].facts.at));
+    let last = units.last().unwrap();
+    let off = last.facts.at.since(SystemClock::new().now()).0;
+    assert!((-5_000..=5_000).contains(&off), "{off} ms");
+    assert_eq!((last.format.codec, last.format.size), (codec, (640, 272)));
+    let frames = decoded(&units);
+    assert!(frames.len() > 25, "{} pictures", frames.len());
+    assert!(frames.iter().all(|frame| (frame.picture.width, frame.picture.height) == (640, 272)));
+    units
+}
+
+fn source(url: &str, transport: Transport) -> CameraSource {
+    CameraSource { url: url.to_owned(), transport, ..CameraSource::default() }
+}
+
 #[test]
 fn units_come_over_tcp_and_udp() {
     let Some((_camera, url)) = camera(&[]) else { return };
@@ -90,6 +119,64 @@ fn units_of_h265_come() {
     let Some((_camera, url)) = camera(&["--codec", "h265"]) else { return };
     check_plays(&url, Transport::Tcp, Codec::H265);
     check_plays(&url, Transport::Udp, Codec::H265);
+}
+
+#[test]
+fn motion_jpeg_comes_and_every_picture_is_a_key_frame() {
+    let Some((_camera, url)) = camera(&["--codec", "mjpeg"]) else { return };
+    for transport in [Transport::Tcp, Transport::Udp] {
+        let units = check_comes(&source(&url, transport), Codec::Jpeg);
+        assert!(units.iter().all(|unit| unit.facts.kind == UnitKind::Key));
+    }
+}
+
+/// Asked for multicast, and asked for something else that the camera does not do.
+#[test]
+fn units_come_by_multicast() {
+    let Some((_camera, url)) = camera(&["--fault", "multicast-only"]) else { return };
+    for transport in [Transport::Multicast, Transport::Tcp] {
+        check_comes(&source(&url, transport), Codec::H264);
+    }
+}
+
+/// A certificate by an authority of its own, made out to no address.
+fn certificates(dir: &Path) {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    fs::write(dir.join("ca.pem"), ca.pem()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name.push(DnType::CommonName, "IPC-0042");
+    fs::write(dir.join("camera.pem"), params.clone().signed_by(&key, &ca).unwrap().pem()).unwrap();
+    fs::write(dir.join("camera.key"), key.serialize_pem()).unwrap();
+    let own = params.self_signed(&key).unwrap();
+    fs::write(dir.join("own.pem"), own.pem()).unwrap();
+    let stranger = CertificateParams::new(Vec::new()).unwrap().self_signed(&KeyPair::generate().unwrap());
+    fs::write(dir.join("stranger.pem"), stranger.unwrap().pem()).unwrap();
+}
+
+#[test]
+fn a_camera_behind_tls_is_let_in_by_its_certificate_or_its_authoritys() {
+    let dir = tempfile::tempdir().unwrap();
+    certificates(dir.path());
+    let file = |name: &str| dir.path().join(name).display().to_string();
+    for (shown, trusted) in [("camera.pem", "ca.pem"), ("own.pem", "own.pem")] {
+        let options = ["--certificate", &file(shown), "--key", &file("camera.key")];
+        let Some((_camera, url)) = camera(&options) else { return };
+        assert!(url.starts_with("rtsps://"), "{url}");
+        let with = |name: Option<&str>| CameraSource {
+            url: url.clone(),
+            certificates: name.map(|name| dir.path().join(name)),
+            ..CameraSource::default()
+        };
+        check_comes(&with(Some(trusted)), Codec::H264);
+        for wrong in [with(None), with(Some("stranger.pem"))] {
+            let err = wait(UnitDriver::open(&cameras(), &wrong)).err().unwrap();
+            assert!(matches!(err, CameraError::Unreachable { .. }), "{err}");
+            assert!(err.to_string().contains("its certificate is not trusted"), "{err}");
+        }
+    }
 }
 
 #[test]

@@ -74,13 +74,15 @@ impl Analysis {
         self.size
     }
 
+    /// `still`: nothing moves in it by its brightness, so boxes that the network moves about are no crossings.
+    ///
     /// # Errors
     /// [`InferError`] when the network fails or the picture is not what it says; the analysis can go on with the next.
-    pub fn step(&mut self, frame: &Frame) -> Result<Analysed<'_>, InferError> {
+    pub fn step(&mut self, frame: &Frame, still: bool) -> Result<Analysed<'_>, InferError> {
         let mut seen = self.detector.detect(&frame.picture)?;
         to_scene(&mut seen, &frame.picture, self.size);
         self.seen = seen;
-        self.judge(frame)
+        self.judge(frame, still)
     }
 
     /// The same for a picture in which nothing moves: what the network saw in the one before is still there.
@@ -88,12 +90,16 @@ impl Analysis {
     /// # Errors
     /// As [`Analysis::step`].
     pub fn still(&mut self, frame: &Frame) -> Result<Analysed<'_>, InferError> {
-        self.judge(frame)
+        self.judge(frame, true)
     }
 
-    fn judge(&mut self, frame: &Frame) -> Result<Analysed<'_>, InferError> {
+    fn judge(&mut self, frame: &Frame, still: bool) -> Result<Analysed<'_>, InferError> {
         let mut events = Vec::new();
-        self.watch.step(frame.at, &self.seen, &mut events);
+        let watch = &mut self.watch;
+        match still {
+            false => watch.step(frame.at, &self.seen, &mut events),
+            true => watch.step_still(frame.at, &self.seen, &mut events),
+        };
         if let Some(witness) = &mut self.witness {
             witness.picture(frame, self.watch.tracks(), &events);
         }

@@ -141,7 +141,7 @@ impl CameraWorker {
             rate: Rate::default(),
             ticked: now,
             glances,
-            claim: Claim::new(doors.lanes.seat(task.priority, task.analyze_fps)),
+            claim: Claim::new(doors.lanes.seat(task.priority, task.analyze_fps), task.analyze_fps),
             day: DurationMs(0),
             sleep: Box::new(|pause| Box::pin(tokio::time::sleep(pause))),
             task,
@@ -269,8 +269,10 @@ impl CameraWorker {
             self.reporter.minutes.watched(unit.facts.at);
         }
         let glanced = self.glances.unit(&unit.facts, rung, now).then(|| unit.clone());
+        let facts = unit.facts;
         self.climb.unit(unit, rung, now);
         if rung < least {
+            self.reporter.facts.dropped(self.claim.rested(&facts, least));
             self.climb.leave_behind();
         }
         if let Some(unit) = glanced {

@@ -17,7 +17,7 @@ use edge_agent_core::camera_worker::eye::{Decoders, Eye, Look, Seen};
 use edge_agent_core::camera_worker::pace::AnalyzePace;
 use hardware_camera::{Cameras, clip_length};
 use hardware_infer::Meter;
-use hardware_ports::camera::{CameraSource, Transport};
+use hardware_ports::camera::CameraSource;
 use hardware_ports::units::{AccessUnit, NextUnit, UnitDriver};
 use hardware_ports::{Clock, SystemClock};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -130,7 +130,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         .with_meter(Some(Arc::new(Meter)));
     let report = Report::create(&scene, args.events.as_deref(), args.tracks.as_deref())?;
     let annotated = args.annotated.as_deref().map(|path| Annotated::new(path, &scene));
-    let source = CameraSource { url: args.input.clone(), transport: Transport::Tcp };
+    let source = CameraSource { url: args.input.clone(), ..CameraSource::default() };
     let bar = progress(&source);
     let stop = stop_on_ctrl_c()?;
     let driver: Arc<dyn UnitDriver> = Arc::new(Cameras::new(Arc::clone(&clock), &[])?);

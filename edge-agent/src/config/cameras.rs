@@ -96,10 +96,13 @@ fn camera(
 ) -> Option<Camera> {
     let name = one.optional::<String>("name").map(Spanned::into_inner);
     let url = url(one, folder);
-    let transport = match one.optional_with("transport", |t| one_of(t, &["tcp", "udp"])) {
-        Some(t) if t.get_ref() == "udp" => Transport::Udp,
+    let transport = one.optional_with("transport", |t| one_of(t, &["tcp", "udp", "multicast"]));
+    let transport = match transport.as_ref().map(|t| t.get_ref().as_str()) {
+        Some("udp") => Transport::Udp,
+        Some("multicast") => Transport::Multicast,
         Some(_) | None => Transport::Tcp,
     };
+    let certificates = certificates(one, folder);
     let position = position(one);
     let analyze_fps = one.number("analyze_fps", 0.1..=60.0, otherwise.analyze_fps);
     let crossings = crossings(one, otherwise.crossings);
@@ -125,7 +128,7 @@ fn camera(
     let site = CameraSite { id, name, position, scene };
     Some(Camera {
         site,
-        source: CameraSource { url: url?, transport },
+        source: CameraSource { url: url?, transport, certificates },
         analyze_fps,
         pinned,
         priority,
@@ -151,6 +154,19 @@ fn usual_priority(scene: &Scene) -> Priority {
 }
 
 /// The address with the password that `password_file` or `password_env` holds.
+/// Read here, so that a file which is missing or holds no certificate is told with its line.
+fn certificates(one: &mut Section<'_, '_>, folder: &Path) -> Option<PathBuf> {
+    let file = one.optional::<PathBuf>("certificates")?;
+    let path = folder.join(file.get_ref());
+    let problem = match std::fs::read_to_string(&path) {
+        Ok(text) if text.contains("-----BEGIN CERTIFICATE-----") => return Some(path),
+        Ok(_) => format!("{} holds no certificate in PEM", path.display()),
+        Err(err) => format!("reading {}: {err}", path.display()),
+    };
+    one.problem(&file.span(), "certificates", problem);
+    None
+}
+
 fn url(one: &mut Section<'_, '_>, folder: &Path) -> Option<String> {
     let url = one.required::<String>("url");
     let file = one.optional::<PathBuf>("password_file");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hardware_camera::Cameras;
 use hardware_ports::SystemClock;
-use hardware_ports::camera::{CameraSource, Picture, Transport};
+use hardware_ports::camera::{CameraSource, Picture};
 use hardware_ports::units::{NextUnit, PictureDecoder, UnitDriver};
 
 /// Long enough for a busy machine; reached only by a test that fails.
@@ -16,7 +16,7 @@ const LONG: Duration = Duration::from_secs(60);
 /// Every picture in its order, until `see` has enough or the clip is over.
 pub fn each_picture(clip: &Path, mut see: impl FnMut(Picture) -> ControlFlow<()>) {
     let cameras = Cameras::new(Arc::new(SystemClock::new()), &[]).unwrap();
-    let source = CameraSource { url: clip.display().to_string(), transport: Transport::Tcp };
+    let source = CameraSource { url: clip.display().to_string(), ..CameraSource::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut units = UnitDriver::open(&cameras, &source).await.unwrap();

@@ -23,6 +23,13 @@ impl Named {
         CameraError::Unauthorized { camera: self.camera.clone() }
     }
 
+    pub fn untrusted(&self, why: &str) -> CameraError {
+        self.unreachable(&format!(
+            "its certificate is not trusted ({why}); name a file with it, or with that of the authority which signed it, under \
+             `certificates`"
+        ))
+    }
+
     pub fn not_found(&self, why: &str) -> CameraError {
         CameraError::NotFound { camera: self.camera.clone(), why: self.strike(why) }
     }

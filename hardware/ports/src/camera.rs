@@ -1,6 +1,7 @@
 //! What the camera door speaks of: pictures, where they come from, and why there are none. `units` opens it.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use models_domain::{DurationMs, UtcMillis};
@@ -86,14 +87,19 @@ pub enum Transport {
     #[default]
     Tcp,
     Udp,
+    /// One sending for all who look, by UDP; the camera names the group.
+    Multicast,
 }
 
 /// Where the pictures come from. `Debug` and `Display` never show the password.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct CameraSource {
-    /// `rtsp://user:password@host/path`, `file:///clip.mp4` or a plain path.
+    /// `rtsp://user:password@host/path`, `rtsps://`, `file:///clip.mp4` or a plain path.
     pub url: String,
     pub transport: Transport,
+    /// For `rtsps://`, a PEM file: the camera's own certificate, or that of the authority which signed it. `None`: the
+    /// authorities that this machine trusts, and the certificate must be for the host of the address.
+    pub certificates: Option<PathBuf>,
 }
 
 impl CameraSource {

@@ -93,6 +93,14 @@ impl BBox {
         w.max(0.0) * h.max(0.0)
     }
 
+    /// Whether they share more than an edge.
+    pub fn overlaps(&self, other: &BBox) -> bool {
+        self.x < other.x + other.w
+            && other.x < self.x + self.w
+            && self.y < other.y + other.h
+            && other.y < self.y + self.h
+    }
+
     /// Intersection over union, 0..=1.
     pub fn iou(&self, other: &BBox) -> f64 {
         let both = self.intersection(other);

@@ -1,6 +1,6 @@
 //! One scene watched: detections in, tracks and facts out. The service and `edge-agent analyze` both run this.
 
-use crate::count::LineCounter;
+use crate::count::{LineCounter, LineCrossing};
 use crate::detection::Detection;
 use crate::event::{EventBody, RuleEvent};
 use crate::health::{PictureHealth, Thumb};
@@ -46,12 +46,34 @@ impl Watch {
         detections: &[Detection],
         out: &mut Vec<(UtcMillis, EventBody)>,
     ) -> &[Track] {
+        self.follow(at, detections, false, out)
+    }
+
+    /// The same for a picture in which nothing moves by its brightness: whatever the network's boxes do, nobody crosses a
+    /// line in it. Who moved all the same is found to have crossed in the next picture with motion.
+    pub fn step_still(
+        &mut self,
+        at: UtcMillis,
+        detections: &[Detection],
+        out: &mut Vec<(UtcMillis, EventBody)>,
+    ) -> &[Track] {
+        self.follow(at, detections, true, out)
+    }
+
+    fn follow(
+        &mut self,
+        at: UtcMillis,
+        detections: &[Detection],
+        still: bool,
+        out: &mut Vec<(UtcMillis, EventBody)>,
+    ) -> &[Track] {
         let plausible =
             |d: &&Detection| d.score >= self.settings.sure || d.bbox.area() <= DOUBTFUL_AREA * self.area;
         let detections: Vec<Detection> = detections.iter().filter(plausible).copied().collect();
         self.last = at;
         let tracks = self.tracker.step(at, &detections);
-        judge(&self.camera, &mut self.counters, &mut self.rules, at, tracks, out);
+        let counted = if still { LineCounter::rest } else { LineCounter::step };
+        judge(&self.camera, (&mut self.counters, counted), &mut self.rules, at, tracks, out);
         tracks
     }
 
@@ -77,7 +99,7 @@ impl Watch {
     /// The same as [`Watch::step`] for tracks that come from elsewhere.
     pub fn step_tracks(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<(UtcMillis, EventBody)>) {
         self.last = at;
-        judge(&self.camera, &mut self.counters, &mut self.rules, at, tracks, out);
+        judge(&self.camera, (&mut self.counters, LineCounter::step), &mut self.rules, at, tracks, out);
     }
 
     /// All confirmed tracks as of the last [`Watch::step`].
@@ -109,9 +131,12 @@ fn tell(camera: &CameraId, at: UtcMillis, found: Vec<RuleEvent>, out: &mut Vec<(
     out.extend(found.into_iter().map(|event| (at, EventBody::Rule { camera: camera.clone(), event })));
 }
 
+/// What a counter does with a picture.
+type Count = fn(&mut LineCounter, UtcMillis, &[Track], &mut Vec<(UtcMillis, LineCrossing)>);
+
 fn judge(
     camera: &CameraId,
-    counters: &mut [LineCounter],
+    (counters, count): (&mut [LineCounter], Count),
     rules: &mut [Box<dyn Rule>],
     at: UtcMillis,
     tracks: &[Track],
@@ -119,7 +144,7 @@ fn judge(
 ) {
     let mut crossings = Vec::new();
     for counter in counters {
-        counter.step(at, tracks, &mut crossings);
+        count(counter, at, tracks, &mut crossings);
     }
     out.extend(
         crossings

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use models_domain::ladder::Rung;
+use models_domain::ladder::{Rung, UnitFacts, UnitKind};
 
+use super::pace::{AnalyzePace, Turn};
 use crate::lanes::{Grant, Seat};
 
 /// So long after the last question for its picture a camera still counts as looked at.
@@ -16,11 +17,34 @@ pub struct Claim {
     /// Questions for its picture counted so far.
     asked: u64,
     looked_at_until: Duration,
+    rested: Rested,
+}
+
+/// Counts the pictures that would have been analysed while a camera rests.
+struct Rested(AnalyzePace);
+
+impl Rested {
+    /// How many of this one unit, when the ladder asks for `least`.
+    fn unit(&mut self, facts: &UnitFacts, least: Rung) -> u64 {
+        let is_asked = match least {
+            Rung::Watch => false,
+            Rung::KeyFrames => facts.kind == UnitKind::Key,
+            Rung::Full => true,
+        };
+        u64::from(is_asked && self.0.turn(facts.at, 1.0) == Turn::Yes)
+    }
 }
 
 impl Claim {
-    pub fn new(seat: Seat) -> Self {
-        Self { seat: Arc::new(seat), asked: 0, looked_at_until: Duration::ZERO }
+    /// `fps`: most pictures analysed a second.
+    pub fn new(seat: Seat, fps: f64) -> Self {
+        let rested = Rested(AnalyzePace::new(fps));
+        Self { seat: Arc::new(seat), asked: 0, looked_at_until: Duration::ZERO, rested }
+    }
+
+    /// How many pictures are left out because this unit comes while it rests.
+    pub fn rested(&mut self, facts: &UnitFacts, least: Rung) -> u64 {
+        self.rested.unit(facts, least)
     }
 
     pub fn seat(&self) -> Arc<Seat> {
@@ -61,5 +85,32 @@ impl Claim {
             (Rung::KeyFrames | Rung::Full, true) => Rung::KeyFrames,
             (Rung::KeyFrames | Rung::Full, false) => Rung::Watch,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use models_domain::UtcMillis;
+
+    use super::*;
+
+    /// Ten seconds of 25 pictures a second, a key frame every two.
+    #[track_caller]
+    fn check(least: Rung, want: u64) {
+        let mut rested = Rested(AnalyzePace::new(3.0));
+        let unit = |n: i64| UnitFacts {
+            at: UtcMillis(n * 40),
+            bytes: 1_000,
+            kind: if n % 50 == 0 { UnitKind::Key } else { UnitKind::Delta },
+            qp: None,
+        };
+        assert_eq!((0..250).map(|n| rested.unit(&unit(n), least)).sum::<u64>(), want);
+    }
+
+    #[test]
+    fn what_would_have_been_analysed_is_counted_and_no_more() {
+        check(Rung::Watch, 0);
+        check(Rung::KeyFrames, 5);
+        check(Rung::Full, 30);
     }
 }

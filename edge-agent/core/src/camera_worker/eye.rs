@@ -155,7 +155,7 @@ impl Eye {
         let (judged, still) = match pass {
             Pass::Old | Pass::Later => return,
             Pass::Still => (self.analysis.still(&frame), true),
-            Pass::Analyse { still } => (self.analysis.step(&frame), still),
+            Pass::Analyse { still } => (self.analysis.step(&frame, still), still),
         };
         match judged {
             Ok(judged) => {

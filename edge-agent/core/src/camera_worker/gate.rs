@@ -10,6 +10,8 @@ const COLUMNS: usize = 80;
 const READ: usize = 8;
 /// So long after the last motion pictures are still analysed.
 const HOLD: DurationMs = DurationMs(1_000);
+/// The same while the network has seen nobody move: long enough for a road user to become certain.
+const HOLD_UNSEEN: DurationMs = DurationMs(500);
 /// What was seen is looked at anew after this long, whatever moves: light changes, and the network may see more.
 const RENEW: DurationMs = DurationMs(20_000);
 /// Who left changes the picture for about so long: nothing is learned then.
@@ -53,10 +55,8 @@ impl Gate {
 
     /// `alone`: a key frame whose neighbours are not decoded. Whether something moves in it is in `moves`.
     pub fn picture(&mut self, frame: &Frame, alone: bool, moves: &mut bool) -> Pass {
-        if self.care == Care::Every {
-            return self.analyse(frame.at, false);
-        }
-        if self.judged.is_some_and(|judged| (0..BREAK.0).contains(&judged.since(frame.at).0)) {
+        let is_old = |judged: UtcMillis| (0..BREAK.0).contains(&judged.since(frame.at).0);
+        if self.care != Care::Every && self.judged.is_some_and(is_old) {
             return Pass::Old;
         }
         let told = grid(&frame.picture).and_then(|grid| self.still.look(frame.at, grid));
@@ -66,7 +66,8 @@ impl Gate {
         }
         let within =
             |then: Option<UtcMillis>, span| then.is_some_and(|then| frame.at.since(then).0.abs() < span);
-        let still = told == Some(false) && !within(self.moved, HOLD.0);
+        let seen = within(self.showed, HOLD.0 + GHOST.0) && within(self.moved, HOLD.0);
+        let still = told == Some(false) && !seen && !within(self.moved, HOLD_UNSEEN.0);
         let is_new = within(self.analysed, RENEW.0);
         match self.care {
             Care::Every | Care::Judged => self.analyse(frame.at, still),
@@ -82,9 +83,6 @@ impl Gate {
 
     /// What came of a picture that went through the network: how many road users move, and how many events.
     pub fn showed(&mut self, at: UtcMillis, still: bool, moving: usize, events: usize) {
-        if self.care == Care::Every {
-            return;
-        }
         if moving > 0 && !still {
             self.showed = Some(at);
         }
@@ -166,12 +164,27 @@ mod tests {
         assert_eq!(told(&mut gate, 1_100, Some(20), false), "Analyse { still: false } moves");
         // The car stands; a second ago it did not yet.
         assert_eq!(told(&mut gate, 2_000, Some(20), false), "Analyse { still: false } moves");
+        gate.showed(UtcMillis(2_000), false, 1, 0);
         assert_eq!(told(&mut gate, 2_900, Some(20), false), "Analyse { still: false }");
         assert_eq!(told(&mut gate, 3_100, Some(20), false), "Still");
         gate.careful(Care::Judged);
         assert_eq!(told(&mut gate, 4_200, Some(20), false), "Analyse { still: true }");
         gate.careful(Care::Every);
-        assert_eq!(told(&mut gate, 4_300, Some(20), false), "Analyse { still: false }");
+        assert_eq!(told(&mut gate, 4_300, Some(20), false), "Analyse { still: true }");
+    }
+
+    #[test]
+    fn motion_in_which_the_network_sees_nobody_is_looked_after_for_less_long() {
+        let mut gate = Gate::new();
+        gate.careful(Care::Moving);
+        for at in [0, 100] {
+            told(&mut gate, at, None, false);
+        }
+        assert_eq!(told(&mut gate, 1_000, Some(10), false), "Analyse { still: false } moves");
+        gate.showed(UtcMillis(1_000), false, 0, 0);
+        told(&mut gate, 1_100, None, false);
+        assert_eq!(told(&mut gate, 1_400, None, false), "Analyse { still: false }");
+        assert_eq!(told(&mut gate, 1_600, None, false), "Still");
     }
 
     #[test]

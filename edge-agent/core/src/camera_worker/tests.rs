@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use hardware_ports::FakeClock;
-use hardware_ports::camera::{CameraError, Picture, Transport};
+use hardware_ports::camera::{CameraError, Picture};
 use hardware_ports::fake::{Decoded, ScriptedCamera, ScriptedDetector, Step, number_of};
 use hardware_ports::infer::InferError;
 use hardware_ports::sink::NotKept;
@@ -127,7 +127,7 @@ async fn run_telling(
     let scene = "size = [640, 360]\n[[line]]\nid = \"n\"\na = [320, 360]\nb = [320, 0]\n";
     let task = CameraTask {
         id: CameraId::new("c").unwrap(),
-        source: CameraSource { url: "rtsp://u:secret@cam/x".to_owned(), transport: Transport::Tcp },
+        source: CameraSource { url: "rtsp://u:secret@cam/x".to_owned(), ..CameraSource::default() },
         scene: Scene::parse(scene).unwrap(),
         analyze_fps: 10.0,
         pinned,

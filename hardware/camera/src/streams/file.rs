@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gst::prelude::*;
-use hardware_ports::camera::{CameraError, CameraSource, Transport};
+use hardware_ports::camera::{CameraError, CameraSource};
 use hardware_ports::units::UnitStream;
 use models_domain::DurationMs;
 
@@ -31,7 +31,7 @@ pub async fn open(source: &CameraSource) -> Result<Box<dyn UnitStream>, CameraEr
 /// The length that the container states; `None` when it states none or cannot be read.
 pub fn clip_length(path: &Path) -> Option<DurationMs> {
     gst::init().ok()?;
-    let source = CameraSource { url: path.to_str()?.to_owned(), transport: Transport::default() };
+    let source = CameraSource { url: path.to_str()?.to_owned(), ..CameraSource::default() };
     let pipeline = build(&Named::new(&source, Vec::new()), &source.url).ok()?;
     pipeline.play();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().ok()?;

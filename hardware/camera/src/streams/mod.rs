@@ -1,6 +1,7 @@
 //! One file per way of getting access units, and who reads which address.
 
 mod file;
+mod interface;
 mod pipeline;
 mod queue;
 mod rtsp;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hardware_ports::Clock;
-use hardware_ports::camera::{CameraError, CameraSource};
+use hardware_ports::camera::{CameraError, CameraSource, Transport};
 use hardware_ports::units::{PictureDecoder, StreamFormat, UnitDriver, UnitStream};
 
 use crate::address;
@@ -49,6 +50,10 @@ impl UnitDriver for Cameras {
         match scheme.as_str() {
             "" | "file" => file::open(source).await,
             "rtsps" => rtspsrc::open(source, false, &self.clock).await,
+            // `retina` reads no multicast.
+            "rtsp" if source.transport == Transport::Multicast => {
+                rtspsrc::open(source, false, &self.clock).await
+            }
             "rtsp" => match rtsp::open(source, &self.clock).await? {
                 rtsp::Opened::Playing(units) => Ok(units),
                 rtsp::Opened::NotForUs => rtspsrc::open(source, true, &self.clock).await,

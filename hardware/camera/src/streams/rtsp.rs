@@ -52,7 +52,7 @@ pub async fn open(source: &CameraSource, clock: &Arc<dyn Clock>) -> Result<Opene
         address.user.map(|username| Credentials { username, password: address.password.unwrap_or_default() });
     let carriers = match source.transport {
         Transport::Tcp => [tcp(), udp()],
-        Transport::Udp => [udp(), tcp()],
+        Transport::Udp | Transport::Multicast => [udp(), tcp()],
     };
     let attempts = async {
         for carrier in carriers {
@@ -195,7 +195,8 @@ impl RtspUnits {
         match parameters.codec_params() {
             VideoParametersCodec::H264 { sps, pps } => self.coding.learn(&[sps, pps]),
             VideoParametersCodec::H265 { vps, sps, pps } => self.coding.learn(&[vps, sps, pps]),
-            VideoParametersCodec::Jpeg | _ => {}
+            VideoParametersCodec::Jpeg => self.coding.sized(parameters.pixel_dimensions()),
+            _ => {}
         }
     }
 

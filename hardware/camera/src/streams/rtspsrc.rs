@@ -1,15 +1,19 @@
 //! Live cameras over RTSP by GStreamer's rtspsrc, for what `retina` does not read: TLS, multicast, other codecs. Costs four
 //! threads a stream.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gio::prelude::*;
 use gst::prelude::*;
 use hardware_ports::Clock;
 use hardware_ports::camera::{CameraError, CameraSource, Transport};
 use hardware_ports::units::UnitStream;
 
+use super::interface;
 use super::pipeline::{Pipeline, PipelineUnits, TakenAt};
+use super::queue::Over;
 use crate::address;
 use crate::decode::make;
 use crate::frame_time::FrameTime;
@@ -44,16 +48,26 @@ pub async fn open(
     rtsp.set_property_from_str(
         "protocols",
         match (source.transport, address.tls, refused) {
-            (_, true, _) => "tls",
+            // What TLS carries is TCP; its own flag of GStreamer is no transport.
+            (_, true, _) => "tcp",
             (_, false, true) => "udp-mcast+tcp+udp",
             (Transport::Tcp, false, false) => "tcp",
             (Transport::Udp, false, false) => "udp",
+            (Transport::Multicast, false, false) => "udp-mcast",
         },
     );
+    if !address.tls {
+        // Else the packets are waited for where the default route leads, and cameras have a network of their own.
+        rtsp.set_property("multicast-iface", interface::towards(&address.url).await);
+    }
+    if let Some(file) = &source.certificates {
+        trust(&rtsp, file).map_err(|why| named.untrusted(&why))?;
+    }
     rtsp.set_property("tcp-timeout", ANSWER_WAIT_US);
     rtsp.set_property("timeout", ANSWER_WAIT_US);
     rtsp.set_property("latency", REORDER_MS);
     rtsp.set_property("user-agent", "Nga-Tu");
+    tell_untrusted(&rtsp, &pipeline);
     only_video(&rtsp);
     link_video(&rtsp, &pipeline.parser);
     pipeline.add_live(&rtsp)?;
@@ -61,6 +75,39 @@ pub async fn open(
     pipeline.started(CONNECT).await?;
     let time = TakenAt::Arrival(FrameTime::default(), Arc::clone(clock));
     Ok(Box::new(PipelineUnits::new(pipeline, time)))
+}
+
+/// Only who holds one of the file's certificates, or one that they signed, is let in. Cameras are addressed by numbers and
+/// their certificates made out to anything: names are not compared.
+fn trust(rtsp: &gst::Element, file: &Path) -> Result<(), String> {
+    let anchors = gio::TlsFileDatabase::new(file).map_err(|err| format!("{}: {err}", file.display()))?;
+    rtsp.set_property("tls-database", &anchors);
+    rtsp.set_property(
+        "tls-validation-flags",
+        gio::TlsCertificateFlags::VALIDATE_ALL - gio::TlsCertificateFlags::BAD_IDENTITY,
+    );
+    Ok(())
+}
+
+/// GStreamer itself calls a certificate that is not trusted a "generic error".
+fn tell_untrusted(rtsp: &gst::Element, pipeline: &Pipeline) {
+    let (queue, named) = (Arc::clone(&pipeline.queue), pipeline.named.clone());
+    rtsp.connect("accept-certificate", false, move |values| {
+        let flags = values.get(3).and_then(|value| value.get::<gio::TlsCertificateFlags>().ok());
+        queue.over(Over::Failed(named.untrusted(flags.map_or("it is not sound", why_untrusted))));
+        Some(false.to_value())
+    });
+}
+
+fn why_untrusted(flags: gio::TlsCertificateFlags) -> &'static str {
+    let known = [
+        (gio::TlsCertificateFlags::UNKNOWN_CA, "nobody trusted here has signed it"),
+        (gio::TlsCertificateFlags::EXPIRED, "it has expired"),
+        (gio::TlsCertificateFlags::NOT_ACTIVATED, "its time has not come; are the clocks right?"),
+        (gio::TlsCertificateFlags::REVOKED, "it was revoked"),
+        (gio::TlsCertificateFlags::BAD_IDENTITY, "it is made out to another name"),
+    ];
+    known.iter().find(|(flag, _)| flags.contains(*flag)).map_or("it is not sound", |(_, why)| why)
 }
 
 fn link_video(rtsp: &gst::Element, parser: &gst::Element) {

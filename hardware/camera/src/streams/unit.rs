@@ -42,6 +42,13 @@ impl Coding {
         }
     }
 
+    /// Pictures of a codec without parameter sets are of this size from now on.
+    pub fn sized(&mut self, size: (u32, u32)) {
+        if self.inspector.is_none() && self.format.size != size {
+            self.format = Arc::new(StreamFormat { size, ..(*self.format).clone() });
+        }
+    }
+
     pub fn is(&self, codec: Codec) -> bool {
         self.format.codec == codec
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use gst::prelude::*;
 use hardware_camera::Cameras;
 use hardware_ports::SystemClock;
-use hardware_ports::camera::{CameraError, CameraSource, Frame, Transport};
+use hardware_ports::camera::{CameraError, CameraSource, Frame};
 use hardware_ports::units::{AccessUnit, NextUnit, PictureDecoder, StreamFormat, UnitDriver};
 
 /// Long enough for a busy machine; reached only by a test that fails.
@@ -68,7 +68,7 @@ pub fn wait<T>(future: impl Future<Output = T>) -> T {
 }
 
 pub fn source(clip: &Path) -> CameraSource {
-    CameraSource { url: clip.display().to_string(), transport: Transport::Tcp }
+    CameraSource { url: clip.display().to_string(), ..CameraSource::default() }
 }
 
 /// Every picture until the end.

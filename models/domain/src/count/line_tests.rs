@@ -105,3 +105,29 @@ fn two_that_follow_each_other_count_twice() {
     }
     assert_eq!(out.iter().map(|(at, c)| (at.0, c.track.0)).collect::<Vec<_>>(), [(1000, 1), (1500, 2)]);
 }
+
+/// Pictures (ms, x, still) of one track; what was counted.
+fn counted(pictures: &[(i64, f64, bool)]) -> Vec<i64> {
+    let (mut counter, mut out) = (counter(), Vec::new());
+    for &(ms, x, still) in pictures {
+        let tracks = [car(1, (0, pictures[0].1), ms, x, 100.0, 100.0)];
+        match still {
+            true => counter.rest(UtcMillis(ms), &tracks, &mut out),
+            false => counter.step(UtcMillis(ms), &tracks, &mut out),
+        }
+    }
+    out.iter().map(|(at, _)| at.0).collect()
+}
+
+#[test]
+fn boxes_that_move_in_still_pictures_cross_nothing() {
+    let there_and_back = |still| {
+        [(0, 20.0, false), (400, 60.0, false), (800, 160.0, still), (1200, 60.0, still), (1600, 62.0, false)]
+    };
+    assert_eq!(counted(&there_and_back(false)).len(), 2);
+    assert_eq!(counted(&there_and_back(true)), Vec::<i64>::new());
+    // Who was over the line all the same when the next picture moves has crossed it.
+    let slow =
+        [(0, 20.0, false), (400, 60.0, false), (800, 110.0, true), (1200, 150.0, true), (1600, 160.0, false)];
+    assert_eq!(counted(&slow), [880]);
+}

@@ -1,5 +1,7 @@
 //! `stopped_vehicle`: a vehicle that stays where it is for a time, told once per stop.
 //!
+//! Told of is who was seen to come, or is seen well: a few pixels that the network takes for a car now and then did not stop.
+//!
 //! Without a ground plane "stays" is measured in sizes of its box. A stop goes on under a new track when the old one was
 //! lost on the same place: a parked car that the network sees now and then is one stop, not one each time.
 
@@ -44,6 +46,10 @@ const GONE: f64 = 3.0;
 const PLACE_MEMORY: DurationMs = DurationMs(60_000);
 /// ... and after it was told of. Whoever drives up later on the same place is told of all the same: its track began elsewhere.
 const TOLD_MEMORY: DurationMs = DurationMs(1_800_000);
+/// Who came at least so many sizes of its box was seen to come ...
+const CAME: f64 = 1.0;
+/// ... and this is the score from which a vehicle is seen well.
+const SEEN_WELL: f32 = 0.5;
 /// A new track on a remembered place is the same vehicle from this overlap on.
 const SAME_PLACE: f64 = 0.4;
 
@@ -83,6 +89,8 @@ struct Stop {
     place: Point,
     since: UtcMillis,
     told: bool,
+    /// It was seen to come, or was once seen well.
+    is_sure: bool,
     bbox: BBox,
     seen: UtcMillis,
 }
@@ -100,7 +108,7 @@ impl Rule for StoppedVehicle {
                 None => self.taken_over(track).unwrap_or_else(|| Stop::new(track.began, &track.began_bbox)),
             };
             stop.follow(at, track, self.tolerance);
-            if !stop.told && at.since(stop.since) >= self.stand {
+            if !stop.told && stop.is_sure && at.since(stop.since) >= self.stand {
                 stop.told = true;
                 let zone = self.zone.as_ref().map(|z| z.id.clone());
                 let event = RuleEvent::new("stopped_vehicle", Phase::Moment, stop.since).about(track);
@@ -130,7 +138,7 @@ impl StoppedVehicle {
 
 impl Stop {
     fn new(at: UtcMillis, bbox: &BBox) -> Self {
-        Self { place: bbox.center(), since: at, told: false, bbox: *bbox, seen: at }
+        Self { place: bbox.center(), since: at, told: false, is_sure: false, bbox: *bbox, seen: at }
     }
 
     fn memory(&self) -> DurationMs {
@@ -141,8 +149,10 @@ impl Stop {
         let away = distance(track.bbox.center(), self.place) / size_of(&track.bbox);
         let still = if self.told { GONE * tolerance } else { tolerance };
         if away > still {
-            *self = Stop::new(at, &track.bbox);
+            *self = Stop { is_sure: self.is_sure, ..Stop::new(at, &track.bbox) };
         }
+        let came = distance(track.bbox.center(), track.began_bbox.center()) / size_of(&track.bbox);
+        self.is_sure |= came >= CAME || track.score >= SEEN_WELL;
         self.bbox = track.bbox;
         self.seen = at;
     }

@@ -40,8 +40,7 @@ impl Seen {
     }
 
     pub fn overlaps(&self, other: &Seen) -> bool {
-        let (a, b) = (&self.detection.bbox, &other.detection.bbox);
-        a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h
+        self.detection.bbox.overlaps(&other.detection.bbox)
     }
 
     /// The same elsewhere in the picture.

@@ -284,12 +284,15 @@ impl Tracker {
     /// Of two tracks on one road user the one with less behind it goes.
     fn drop_doubles(&mut self) {
         let mut doubled = vec![false; self.lives.len()];
-        for (i, a) in self.lives.iter().enumerate() {
-            for (j, b) in self.lives.iter().enumerate().skip(i + 1) {
-                let (p, q) = (a.motion.bbox(), b.motion.bbox());
+        let boxes: Vec<BBox> = self.lives.iter().map(|life| life.motion.bbox()).collect();
+        for (i, (a, p)) in self.lives.iter().zip(&boxes).enumerate() {
+            for (j, (b, q)) in self.lives.iter().zip(&boxes).enumerate().skip(i + 1) {
+                if !p.overlaps(q) {
+                    continue;
+                }
                 let weak = a.is_weak(&self.settings) || b.is_weak(&self.settings);
-                let part = weak && affinity::is_part(&p, a.class(), &q, b.class());
-                if part || p.iou(&q) > DOUBLE_IOU {
+                let part = weak && affinity::is_part(p, a.class(), q, b.class());
+                if part || p.iou(q) > DOUBLE_IOU {
                     doubled[if b.outranks(a, &self.settings) { i } else { j }] = true;
                 }
             }

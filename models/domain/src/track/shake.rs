@@ -47,10 +47,12 @@ fn moves(life: &Life, seen: &[Seen]) -> Vec<(f64, f64)> {
         let of = |p: f64, q: f64| p.max(q) <= ALIKE * p.min(q);
         of(a.w, bbox.w) && of(a.h, bbox.h)
     };
+    // Nearly all boxes of a full street are out of reach: that is asked first.
     seen.iter()
-        .filter(|s| strangeness(class, s.detection.class).is_some() && alike(&s.detection.bbox))
-        .map(|s| (s.center.x - c.x, s.center.y - c.y))
-        .filter(|m| m.0.abs() <= reach && m.1.abs() <= reach)
+        .map(|s| (s, (s.center.x - c.x, s.center.y - c.y)))
+        .filter(|(_, m)| m.0.abs() <= reach && m.1.abs() <= reach)
+        .filter(|(s, _)| alike(&s.detection.bbox) && strangeness(class, s.detection.class).is_some())
+        .map(|(_, m)| m)
         .collect()
 }
 

@@ -53,6 +53,7 @@ impl Codec {
         match self {
             Codec::H264 => "h264",
             Codec::H265 => "h265",
+            Codec::Mjpeg => "mjpeg",
         }
     }
 
@@ -65,13 +66,37 @@ impl Codec {
                 "x265enc name=encoder speed-preset=superfast key-int-max=50 \
                  option-string=bframes=0:crf=26:open-gop=0:log-level=0"
             }
+            Codec::Mjpeg => "jpegenc name=encoder quality=75",
+        }
+    }
+
+    /// Into the parser goes what the encoder made, out of it come whole access units.
+    fn parser(self) -> &'static str {
+        match self {
+            Codec::H264 => "h264parse",
+            Codec::H265 => "h265parse",
+            Codec::Mjpeg => "jpegparse",
+        }
+    }
+
+    fn reader(self) -> &'static str {
+        match self {
+            Codec::H264 => {
+                "h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au"
+            }
+            Codec::H265 => {
+                "h265parse config-interval=-1 ! video/x-h265,stream-format=byte-stream,alignment=au"
+            }
+            Codec::Mjpeg => "jpegparse ! image/jpeg",
         }
     }
 
     fn packer(self) -> &'static str {
         match self {
-            Codec::H264 => "rtph264pay",
-            Codec::H265 => "rtph265pay",
+            Codec::H264 => "rtph264pay name=pay0 pt=96 config-interval=-1",
+            Codec::H265 => "rtph265pay name=pay0 pt=96 config-interval=-1",
+            // RFC 3551 §6: its number is fixed.
+            Codec::Mjpeg => "rtpjpegpay name=pay0 pt=26",
         }
     }
 
@@ -79,7 +104,7 @@ impl Codec {
     pub fn launch(self) -> String {
         format!(
             "( appsrc name=units is-live=true format=time max-buffers=4 max-bytes=0 ! clocksync ! \
-             {} name=pay0 pt=96 config-interval=-1 )",
+             {} )",
             self.packer()
         )
     }
@@ -90,10 +115,10 @@ fn encode(path: &Path, codec: Codec, into: &Path) -> anyhow::Result<()> {
     eprintln!("camera-simulator: encoding {} as {}, once", path.display(), codec.name());
     let part = into.with_extension(format!("part-{}", std::process::id()));
     let launch = format!(
-        "filesrc name=in ! decodebin ! videoconvert ! video/x-raw,format=I420 ! {} ! {}parse ! matroskamux ! \
+        "filesrc name=in ! decodebin ! videoconvert ! video/x-raw,format=I420 ! {} ! {} ! matroskamux ! \
          filesink name=out",
         codec.encoder(),
-        codec.name()
+        codec.parser()
     );
     let pipeline = pipeline(&launch, &[("in", path), ("out", &part)])?;
     let done = run(&pipeline).with_context(|| format!("encoding {} as {}", path.display(), codec.name()));
@@ -111,10 +136,9 @@ fn encode(path: &Path, codec: Codec, into: &Path) -> anyhow::Result<()> {
 
 /// A clip that is Matroska in this codec already.
 pub fn load(path: &Path, codec: Codec) -> anyhow::Result<Clip> {
-    let name = codec.name();
     let launch = format!(
-        "filesrc name=in ! matroskademux ! {name}parse config-interval=-1 ! \
-         video/x-{name},stream-format=byte-stream,alignment=au ! appsink name=out sync=false max-buffers=0"
+        "filesrc name=in ! matroskademux ! {} ! appsink name=out sync=false max-buffers=0",
+        codec.reader()
     );
     let pipeline = pipeline(&launch, &[("in", path)])?;
     let sink = pipeline.by_name("out").and_then(|e| e.downcast::<gst_app::AppSink>().ok());

@@ -36,6 +36,7 @@ pub enum Codec {
     #[default]
     H264,
     H265,
+    Mjpeg,
 }
 
 pub fn read(path: &Path) -> anyhow::Result<Street> {

@@ -13,13 +13,13 @@ use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Parser;
 use gst::glib;
 
 use crate::config::{Camera, Codec};
 use crate::plain::Fault;
-use crate::server::Server;
+use crate::server::{Server, Shown};
 
 /// Street cameras over RTSP, out of clips that play for ever at their own speed.
 ///
@@ -53,9 +53,15 @@ struct Args {
     /// It goes away this often, for 3 s: 30s.
     #[arg(long, value_parser = config::seconds)]
     restart_every: Option<Duration>,
+    /// That camera is asked by rtsps:// alone, and shows this certificate (PEM).
+    #[arg(long, value_name = "FILE", requires_all = ["clip", "key"])]
+    certificate: Option<PathBuf>,
+    /// The certificate's key (PEM).
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    key: Option<PathBuf>,
     /// That camera misbehaves. It is then played by a small server of its own kind, as many times over as it is asked for,
     /// without a password.
-    #[arg(long, value_enum, requires = "clip", conflicts_with_all = ["user", "restart_every"])]
+    #[arg(long, value_enum, requires = "clip", conflicts_with_all = ["user", "restart_every", "certificate"])]
     fault: Option<Fault>,
     /// The clip is Matroska in that codec already and is played as it is.
     #[arg(long, requires = "fault")]
@@ -89,11 +95,12 @@ fn run(args: Args) -> anyhow::Result<()> {
     let (cameras, port) = cameras(&args)?;
     let street = glib::MainLoop::new(None, false);
     end_on_signal(street.clone())?;
+    let shown = args.certificate.zip(args.key).map(|(certificate, key)| Shown { certificate, key });
     let folders = if args.clips.is_empty() { config::usual_folders() } else { args.clips };
     let failed = Arc::new(OnceLock::new());
     let (told, end) = (Arc::clone(&failed), street.clone());
     std::thread::spawn(move || {
-        if let Err(err) = start(&cameras, &folders, port) {
+        if let Err(err) = start(&cameras, &folders, port, shown.as_ref()) {
             told.get_or_init(|| err);
             drop(told);
             // Through the loop's own queue: it may not have begun to run yet.
@@ -109,6 +116,10 @@ fn run(args: Args) -> anyhow::Result<()> {
 
 /// One camera by the plain server, until the program is killed or interrupted.
 fn plain(args: &Args, fault: Fault, clip: &Path) -> anyhow::Result<()> {
+    let whole = [Some(args.codec), args.other.is_some().then_some(args.other_codec)];
+    if whole.contains(&Some(Codec::Mjpeg)) {
+        bail!("a camera with a fault speaks h264 or h265");
+    }
     let prepare = if args.as_is { clip::load } else { clip::prepare };
     let first = prepare(clip, args.codec)?;
     let other = args.other.as_deref().map(|other| clip::prepare(other, args.other_codec)).transpose()?;
@@ -148,12 +159,12 @@ fn cameras(args: &Args) -> anyhow::Result<(Vec<Camera>, u16)> {
 }
 
 /// Prepares one clip after the other, since encoding takes the whole machine, and switches its camera on at once.
-fn start(cameras: &[Camera], folders: &[PathBuf], port: u16) -> anyhow::Result<()> {
+fn start(cameras: &[Camera], folders: &[PathBuf], port: u16, shown: Option<&Shown>) -> anyhow::Result<()> {
     for (camera, nth) in cameras.iter().zip(0u16..) {
         let port = if port == 0 { 0 } else { port.checked_add(nth).context("the ports are used up")? };
         let path = config::find(camera, folders)?;
         let clip = clip::prepare(&path, camera.codec)?;
-        let server = Server::new(camera, clip, port);
+        let server = Server::new(camera, clip, port, shown)?;
         // Servers live on the thread of the main loop.
         let (ready, told) = std::sync::mpsc::sync_channel(1);
         let every = camera.restart_every_s.map(Duration::from_secs);

@@ -1,6 +1,7 @@
 //! One simulated camera: an RTSP server with one stream, which goes on for ever and may be switched off and on.
 
 use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use gst::glib;
+use gst_rtsp_server::gio;
 use gst_rtsp_server::prelude::*;
 use gst_rtsp_server::{RTSPAuth, RTSPFilterResult, RTSPMedia, RTSPMediaFactory, RTSPServer, RTSPToken};
 
@@ -17,6 +19,10 @@ use crate::config::Camera;
 /// How long a restarting camera is away.
 const AWAY: Duration = Duration::from_secs(3);
 
+/// Roles: who has a password, and who names nobody.
+const VIEWER: &str = "viewer";
+const ANYBODY: &str = "anybody";
+
 pub struct Server {
     id: String,
     factory: RTSPMediaFactory,
@@ -24,32 +30,50 @@ pub struct Server {
     /// 0 until the first start found a free one.
     port: Cell<u16>,
     on: RefCell<Option<(RTSPServer, glib::SourceId)>>,
+    tls: bool,
+}
+
+/// Certificate and key, both PEM, of a camera that is asked by `rtsps://` alone.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
 }
 
 impl Server {
-    pub fn new(camera: &Camera, clip: Clip, port: u16) -> Self {
+    /// # Errors
+    /// A certificate or key that cannot be read.
+    pub fn new(camera: &Camera, clip: Clip, port: u16, shown: Option<&Shown>) -> anyhow::Result<Self> {
         let factory = RTSPMediaFactory::new();
         factory.set_launch(&camera.codec.launch());
         // One run of the clip for all who look: a camera shows everybody the same.
         factory.set_shared(true);
         let next = Arc::new(AtomicUsize::new(0));
         factory.connect_media_configure(move |_, media| feed(media, &clip, &next));
-        let auth = camera.user.as_deref().zip(camera.password.as_deref()).map(|(user, password)| {
-            let role = gst::Structure::builder("viewer")
+        for role in [VIEWER, ANYBODY] {
+            let role = gst::Structure::builder(role)
                 .field("media.factory.access", true)
                 .field("media.factory.construct", true)
                 .build();
             factory.add_role_from_structure(&role);
+        }
+        let mut auth = camera.user.as_deref().zip(camera.password.as_deref()).map(|(user, password)| {
             let auth = RTSPAuth::new();
             auth.set_supported_methods(gst_rtsp_server::gst_rtsp::RTSPAuthMethod::Digest);
             auth.add_digest(
                 user,
                 password,
-                &RTSPToken::builder().field("media.factory.role", "viewer").build(),
+                &RTSPToken::builder().field("media.factory.role", VIEWER).build(),
             );
             auth
         });
-        Self { id: camera.id.clone(), factory, auth, port: Cell::new(port), on: RefCell::new(None) }
+        if let Some(Shown { certificate, key }) = shown {
+            let read = gio::TlsCertificate::from_files(certificate, key)
+                .with_context(|| format!("reading {} and {}", certificate.display(), key.display()))?;
+            auth.get_or_insert_with(everybody).set_tls_certificate(Some(&read));
+        }
+        let (id, port, on) = (camera.id.clone(), Cell::new(port), RefCell::new(None));
+        Ok(Self { id, factory, auth, port, on, tls: shown.is_some() })
     }
 
     /// The address under which the camera now answers, without credentials.
@@ -66,7 +90,8 @@ impl Server {
         let port = u16::try_from(server.bound_port()).context("the RTSP server has no port")?;
         self.port.set(port);
         self.on.replace(Some((server, source)));
-        Ok(format!("rtsp://127.0.0.1:{port}/{}", self.id))
+        let scheme = if self.tls { "rtsps" } else { "rtsp" };
+        Ok(format!("{scheme}://127.0.0.1:{port}/{}", self.id))
     }
 
     /// Refuses new clients and throws the present ones out, as a power cut would.
@@ -88,6 +113,14 @@ impl Server {
             });
         });
     }
+}
+
+/// Lets in who names nobody: without it, a server with a certificate lets in nobody.
+fn everybody() -> RTSPAuth {
+    let auth = RTSPAuth::new();
+    let mut token = RTSPToken::builder().field("media.factory.role", ANYBODY).build();
+    auth.set_default_token(Some(&mut token));
+    auth
 }
 
 /// Hands the clip's access units to a run of the stream, for ever. `next` is where the last run stopped: a camera that was

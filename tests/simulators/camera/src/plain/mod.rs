@@ -37,6 +37,8 @@ pub enum Fault {
     Loses,
     /// Takes UDP alone.
     UdpOnly,
+    /// Sends to a multicast group on the loopback interface, and in no other way.
+    MulticastOnly,
     /// After two seconds it sends the other clip.
     OtherSize,
     /// After two seconds it sends the other clip, whose codec is another, as if nothing were; who asks anew is told.

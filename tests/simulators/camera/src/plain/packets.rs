@@ -59,6 +59,8 @@ impl Codec {
         match self {
             Codec::H264 => first & 31,
             Codec::H265 => (first >> 1) & 63,
+            // It has no NAL units, and does not get as far as here.
+            Codec::Mjpeg => 0,
         }
     }
 
@@ -66,6 +68,7 @@ impl Codec {
         match self {
             Codec::H264 => (7..=8).contains(&self.kind(nal)),
             Codec::H265 => (32..=34).contains(&self.kind(nal)),
+            Codec::Mjpeg => false,
         }
     }
 }
@@ -112,14 +115,14 @@ fn payloads(nal: &[u8], codec: Codec) -> Vec<Vec<u8>> {
         return vec![nal.to_vec()];
     }
     let (header, body) = nal.split_at(match codec {
-        Codec::H264 => 1,
+        Codec::H264 | Codec::Mjpeg => 1,
         Codec::H265 => 2,
     });
     let count = body.len().div_ceil(PAYLOAD);
     let piece = |(n, piece): (usize, &[u8])| {
         let ends = if n == 0 { 0x80 } else { 0 } | if n + 1 == count { 0x40 } else { 0 };
         let mut payload = match codec {
-            Codec::H264 => vec![(header[0] & 0xe0) | 28, ends | (header[0] & 31)],
+            Codec::H264 | Codec::Mjpeg => vec![(header[0] & 0xe0) | 28, ends | (header[0] & 31)],
             Codec::H265 => vec![(header[0] & 0x81) | (49 << 1), header[1], ends | ((header[0] >> 1) & 63)],
         };
         payload.extend(piece);

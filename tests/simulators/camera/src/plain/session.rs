@@ -22,6 +22,9 @@ const HOUR_MS: u64 = 3_600_000;
 const REPORT_EVERY_MS: u64 = 5_000;
 const LOSES_EVERY: u64 = 50;
 
+/// It stays within an organisation (RFC 2365 §6.1).
+const GROUP: &str = "239.255.77.1";
+
 /// Where packets go.
 enum Carrier {
     Interleaved,
@@ -139,6 +142,7 @@ fn description(street: &Street, begun: usize) -> String {
     };
     let (name, format) = match clip.codec {
         Codec::H264 => ("H264", format!("packetization-mode=1;sprop-parameter-sets={},{}", set(7), set(8))),
+        Codec::Mjpeg => ("JPEG", String::new()),
         Codec::H265 => ("H265", format!("sprop-vps={};sprop-sps={};sprop-pps={}", set(32), set(33), set(34))),
     };
     format!(
@@ -159,6 +163,9 @@ async fn setup(
     peer: std::net::IpAddr,
 ) -> io::Result<Option<(Carrier, String)>> {
     let wanted = request.header("Transport");
+    if street.fault == Fault::MulticastOnly {
+        return if wanted.contains("multicast") { multicast().await.map(Some) } else { Ok(None) };
+    }
     let Some(port) =
         wanted.split("client_port=").nth(1).and_then(|p| p.split(['-', ';']).next()?.parse::<u16>().ok())
     else {
@@ -166,16 +173,7 @@ async fn setup(
             "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1;timeout=60\r\n".to_owned();
         return Ok((street.fault != Fault::UdpOnly).then_some((Carrier::Interleaved, headers)));
     };
-    // Two ports in a row: tried until both are free.
-    let (rtp, rtcp, own) = loop {
-        let rtp = UdpSocket::bind("127.0.0.1:0").await?;
-        let own = rtp.local_addr()?.port();
-        if let Some(next) = own.checked_add(1)
-            && let Ok(rtcp) = UdpSocket::bind(("127.0.0.1", next)).await
-        {
-            break (rtp, rtcp, own);
-        }
-    };
+    let (rtp, rtcp, own) = two_in_a_row().await?;
     rtp.connect((peer, port)).await?;
     rtcp.connect((peer, port + 1)).await?;
     let headers = format!(
@@ -184,6 +182,33 @@ async fn setup(
         own + 1
     );
     Ok(Some((Carrier::Datagrams { rtp, rtcp }, headers)))
+}
+
+/// Two ports in a row, tried until both are free, and the first one's number.
+async fn two_in_a_row() -> io::Result<(UdpSocket, UdpSocket, u16)> {
+    loop {
+        let rtp = UdpSocket::bind("127.0.0.1:0").await?;
+        let own = rtp.local_addr()?.port();
+        if let Some(next) = own.checked_add(1)
+            && let Ok(rtcp) = UdpSocket::bind(("127.0.0.1", next)).await
+        {
+            return Ok((rtp, rtcp, own));
+        }
+    }
+}
+
+/// Packets from this address go out by the loopback interface, whatever the group. The group's ports are the client's to
+/// bind: only their numbers are chosen here.
+async fn multicast() -> io::Result<(Carrier, String)> {
+    let (rtp, rtcp, _) = two_in_a_row().await?;
+    let (_, _, port) = two_in_a_row().await?;
+    rtp.connect((GROUP, port)).await?;
+    rtcp.connect((GROUP, port + 1)).await?;
+    let headers = format!(
+        "Transport: RTP/AVP;multicast;destination={GROUP};ttl=1;port={port}-{}\r\nSession: 1;timeout=60\r\n",
+        port + 1
+    );
+    Ok((Carrier::Datagrams { rtp, rtcp }, headers))
 }
 
 /// Gives one unit after the other when it is due.
