@@ -1,5 +1,6 @@
 //! One hour of one network under one controller: starts SUMO, steers it, reads what the trips lost.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -32,6 +33,9 @@ pub struct Outcome {
     pub other_delay_s: f64,
     pub vehicles: usize,
     pub buses: usize,
+    /// Of those buses that went over a stop line with a light: what they lost, and how many they were.
+    pub lit_bus_delay_s: f64,
+    pub lit_buses: usize,
     /// Longest stand of one vehicle before a stop line.
     pub longest_wait_s: f64,
     /// Times that a lamp was where the layout forbids it.
@@ -96,7 +100,7 @@ pub fn fixed(sumo: &Path, network: &Network, seed: u32) -> anyhow::Result<Outcom
         .output()
         .with_context(|| format!("starting {}", sumo.display()))?;
     ensure!(ended.status.success(), "SUMO: {}", String::from_utf8_lossy(&ended.stderr).trim());
-    read_trips(&trips)
+    read_trips(&trips, &BTreeSet::new())
 }
 
 pub fn steered(
@@ -113,9 +117,9 @@ pub fn steered(
     command.args(["--remote-port", &port.to_string(), "--num-clients", "1"]);
     let child = command.spawn().with_context(|| format!("starting {}", sumo.display()))?;
     let mut running = Running(child);
-    let mut outcome = drive(&mut running, network, port, chooser, street)?;
+    let (mut outcome, lit) = drive(&mut running, network, port, chooser, street)?;
     running.0.wait().context("waiting for SUMO")?;
-    let (steered, told) = (outcome, read_trips(&trips)?);
+    let (steered, told) = (outcome, read_trips(&trips, &lit)?);
     outcome = told;
     outcome.longest_wait_s = steered.longest_wait_s;
     outcome.violations = steered.violations;
@@ -123,13 +127,14 @@ pub fn steered(
     Ok(outcome)
 }
 
+/// What was seen on the way, and the buses that went over a stop line with a light.
 fn drive(
     running: &mut Running,
     network: &Network,
     port: u16,
     chooser: Chooser,
     street: Street,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<(Outcome, BTreeSet<String>)> {
     let mut traci = Traci::new(connect(running, port)?)?;
     let time = |step: u64| UtcMillis(((network.begin_s + step as f64) * 1000.0) as i64);
     let junctions = network::junctions(&mut traci)?;
@@ -143,6 +148,7 @@ fn drive(
     let steps = (network.end_s - network.begin_s) as u64;
     let mut shown: Vec<String> = vec![String::new(); steered.len()];
     let mut vehicles = Vec::new();
+    let mut lit = BTreeSet::new();
     for step in 0..steps {
         for (steered, shown) in steered.iter_mut().zip(&mut shown) {
             let state = steered.step(time(step), &vehicles, street);
@@ -157,11 +163,14 @@ fn drive(
         let standing = vehicles.iter().filter(|vehicle| waits_for_us(&vehicle.lane));
         let longest_s = standing.map(|vehicle| vehicle.waiting_s).fold(0.0, f64::max);
         outcome.longest_wait_s = outcome.longest_wait_s.max(longest_s);
+        let buses = vehicles.iter().filter(|vehicle| vehicle.class == "bus");
+        let leaving = buses.filter(|bus| steered.iter().any(|steered| steered.leaves_a_line(bus)));
+        lit.extend(leaving.map(|bus| bus.id.clone()));
     }
     traci.close()?;
     outcome.violations = steered.iter().map(|steered| steered.watch.violations).sum();
     outcome.rescues = steered.iter().map(|steered| steered.rescues).sum();
-    Ok(outcome)
+    Ok((outcome, lit))
 }
 
 /// SUMO ends with this.
@@ -197,7 +206,7 @@ fn connect(running: &mut Running, port: u16) -> anyhow::Result<TcpStream> {
     bail!("SUMO does not listen on port {port}")
 }
 
-fn read_trips(file: &Path) -> anyhow::Result<Outcome> {
+fn read_trips(file: &Path, lit: &BTreeSet<String>) -> anyhow::Result<Outcome> {
     let text = std::fs::read_to_string(file).with_context(|| format!("reading SUMO's {}", file.display()))?;
     let mut outcome = Outcome::default();
     for line in text.lines().filter(|line| line.trim_start().starts_with("<tripinfo ")) {
@@ -213,6 +222,10 @@ fn read_trips(file: &Path) -> anyhow::Result<Outcome> {
         if bus {
             outcome.buses += 1;
             outcome.bus_delay_s += delay_s;
+            if attribute(line, "id").is_some_and(|id| lit.contains(id)) {
+                outcome.lit_buses += 1;
+                outcome.lit_bus_delay_s += delay_s;
+            }
         }
     }
     ensure!(outcome.vehicles > 0, "no vehicle drove");
@@ -220,6 +233,7 @@ fn read_trips(file: &Path) -> anyhow::Result<Outcome> {
     outcome.other_delay_s = (outcome.delay_s - outcome.bus_delay_s) / others.max(1) as f64;
     outcome.delay_s /= outcome.vehicles as f64;
     outcome.bus_delay_s /= outcome.buses.max(1) as f64;
+    outcome.lit_bus_delay_s /= outcome.lit_buses.max(1) as f64;
     Ok(outcome)
 }
 

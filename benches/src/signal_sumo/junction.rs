@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use models_domain::signal::GroupSet;
-use models_domain::signal::adaptive::{Adaptive, LaneSeen, Vehicle as Seen};
+use models_domain::signal::adaptive::{Adaptive, Bus, LaneSeen, Vehicle as Seen};
 use models_domain::signal::keeper::{Keeper, Source};
 use models_domain::signal::lights::{Light, Lights};
 use models_domain::signal::safety::Wish;
@@ -25,10 +25,13 @@ const PRESSURE_EVERY: DurationMs = DurationMs(10_000);
 /// Slower than this, a vehicle stands.
 const STANDS_MPS: f64 = 2.0;
 
-/// Weights and faults of one run.
+/// Priority and faults of one run.
 #[derive(Debug, Clone, Copy)]
 pub struct Street {
-    pub bus_weight: f64,
+    /// Buses have priority as being so late and full, 0 to 1; without, they are vehicles like others.
+    pub buses: Option<(DurationMs, f64)>,
+    /// How far ahead a bus is known by its own report.
+    pub bus_seen_m: f64,
     /// From so many seconds after the beginning, the detector of every junction's first lane is broken.
     pub fail_after_s: Option<u32>,
 }
@@ -73,14 +76,20 @@ impl Steered {
         })
     }
 
+    /// Whether the vehicle is just leaving one of the stop lines.
+    pub fn leaves_a_line(&self, vehicle: &Vehicle) -> bool {
+        self.junction.within.contains_key(&vehicle.lane)
+    }
+
     /// What the light shows from now on.
     pub fn step(&mut self, at: UtcMillis, vehicles: &[Vehicle], street: Street) -> String {
         let seen = self.look(at, vehicles, street);
+        let buses = self.buses(vehicles, street);
         let waiting = self.adaptive.waiting(&seen);
         let wish = match self.chooser {
             Chooser::Ours => {
                 let (layout, plan) = (self.keeper.layout().clone(), self.keeper.plan().clone());
-                self.adaptive.step(&layout, &plan, self.keeper.lights(), at, &seen)
+                self.adaptive.step(&layout, &plan, self.keeper.lights(), at, &seen, &buses)
             }
             Chooser::MaxPressure => self.max_pressure(at, &seen, vehicles),
         };
@@ -113,18 +122,15 @@ impl Steered {
                 now.insert(vehicle.id.clone(), vehicle.lane.clone());
             }
             let Some(reach) = self.junction.reach.get(&vehicle.lane) else { continue };
-            // Nobody knows yet which of several lanes it will take: spread them, each always the same way.
-            let spread: usize = vehicle.id.bytes().map(usize::from).sum();
-            let (index, to_line_m) = reach[spread % reach.len()];
+            let (index, to_line_m) = spread(&vehicle.id, reach);
             let to_line_m = to_line_m - vehicle.position_m;
             if to_line_m < heads[index] {
                 heads[index] = to_line_m;
                 seen[index].head_wait = DurationMs((vehicle.waiting_s * 1000.0) as i64);
             }
             if to_line_m <= WATCHED_M {
-                let weight = if vehicle.class == "bus" { street.bus_weight } else { 1.0 };
                 let speed = MetersPerSecond(vehicle.speed_mps);
-                seen[index].vehicles.push(Seen { to_line: Meters(to_line_m), speed, weight });
+                seen[index].vehicles.push(Seen { to_line: Meters(to_line_m), speed, weight: 1.0 });
             }
         }
         for (lane, standing) in exits {
@@ -141,6 +147,22 @@ impl Steered {
         }
         self.before = now;
         seen
+    }
+
+    /// The buses as they report themselves.
+    fn buses(&self, vehicles: &[Vehicle], street: Street) -> Vec<Bus> {
+        let Some((late, load)) = street.buses else { return Vec::new() };
+        let bus = |vehicle: &Vehicle| {
+            let speed = MetersPerSecond(vehicle.speed_mps);
+            let reach = self.junction.reach.get(&vehicle.lane)?;
+            let (lane, to_line_m) = spread(&vehicle.id, reach);
+            let side = self.junction.sides.get(&vehicle.lane).copied();
+            let (gives_way_to, to_line_m) = side.map_or((None, to_line_m), |(road, to_m)| (Some(road), to_m));
+            let to_line = Meters(to_line_m - vehicle.position_m);
+            let known = to_line.0 <= street.bus_seen_m;
+            known.then_some(Bus { lane, to_line, speed, late, load, gives_way_to })
+        };
+        vehicles.iter().filter(|vehicle| vehicle.class == "bus").filter_map(bus).collect()
     }
 
     /// The stage with the greatest pressure: those before its lines less those behind them.
@@ -196,6 +218,12 @@ impl Steered {
         let group = u8::try_from(group).unwrap_or(u8::MAX);
         self.junction.plan.stages.iter().any(|stage| stage.yielding.contains(group))
     }
+}
+
+/// Nobody knows yet which of several lanes it will take: spread them, each always the same way.
+fn spread(vehicle: &str, reach: &[(usize, f64)]) -> (usize, f64) {
+    let sum: usize = vehicle.bytes().map(usize::from).sum();
+    reach[sum % reach.len()]
 }
 
 /// Looks at what the lamps really showed, apart from the code that chose it.

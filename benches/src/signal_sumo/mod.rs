@@ -1,7 +1,7 @@
 //! `signal-sumo`: the adaptive control in Eclipse SUMO beside fixed-time and max-pressure, seed by seed.
 //!
 //! The control is the pole's own: `models_domain::signal`, with `safety` before every change. SUMO stands in for the
-//! controller and for the cameras, which see 200 m of every lane and no vehicle's way.
+//! controller and for the cameras, which see 200 m of every lane and no vehicle's way, and for buses, which report themselves.
 
 mod episode;
 mod junction;
@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Parser;
+use models_domain::DurationMs;
 use serde_json::{Value, json};
 
 use crate::{Bench, programs};
@@ -27,6 +28,7 @@ pub const BENCH: Bench = Bench {
 
 /// Prints {"network", "seeds": [{"fixed_s", "max_pressure_s", "ours_s", "longest_wait_s"}]} and their medians.
 ///
+/// Where there are buses, ours runs a second time with priority for them: "priority" says what it gave and what it cost.
 /// Delay is a vehicle's time loss and departure delay, over all vehicles, those that never departed included.
 #[derive(Parser)]
 #[command(name = "signal-sumo")]
@@ -44,16 +46,28 @@ struct Args {
     /// Runs ours alone.
     #[arg(long)]
     only_ours: bool,
-    /// How much a second of a bus counts, against one of a car: priority.
+    /// Ours runs once more with priority for buses, as being so late; 0: not.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    bus_late: u32,
+    /// As being so full, 0 to 1.
     #[arg(long, default_value_t = 1.0)]
-    bus_weight: f64,
+    bus_load: f64,
+    /// How far from its line a bus makes itself known.
+    #[arg(long, value_name = "METRES", default_value_t = 400.0)]
+    bus_seen: f64,
     /// Breaks one detector of every junction after so many seconds.
     #[arg(long, value_name = "SECONDS")]
     fail_detector_after: Option<u32>,
 }
 
-/// The three outcomes of one seed: fixed-time, max-pressure, ours.
-type Seed = (Option<Outcome>, Option<Outcome>, Outcome);
+/// The outcomes of one seed.
+struct Seed {
+    fixed: Option<Outcome>,
+    pressure: Option<Outcome>,
+    ours: Outcome,
+    /// Ours with priority for buses; `None` where there are none.
+    priority: Option<Outcome>,
+}
 
 fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
     let args = Args::parse_from(words);
@@ -75,18 +89,23 @@ fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
 }
 
 fn one_seed(sumo: &std::path::Path, network: &Network, seed: u32, args: &Args) -> anyhow::Result<Seed> {
-    let street = Street { bus_weight: args.bus_weight, fail_after_s: args.fail_detector_after };
-    let steered = |chooser| {
+    let steered = |chooser, buses| {
+        let street = Street { buses, bus_seen_m: args.bus_seen, fail_after_s: args.fail_detector_after };
         episode::steered(sumo, network, seed, chooser, street)
             .with_context(|| format!("{}, seed {seed}, {chooser:?}", network.name))
     };
-    let ours = steered(Chooser::Ours)?;
+    let ours = steered(Chooser::Ours, None)?;
+    let mut priority = None;
+    if args.bus_late > 0 && ours.buses > 0 {
+        let late = DurationMs(i64::from(args.bus_late) * 1_000);
+        priority = Some(steered(Chooser::Ours, Some((late, args.bus_load)))?);
+    }
     let (mut fixed, mut pressure) = (None, None);
     if !args.only_ours {
         fixed = Some(
             episode::fixed(sumo, network, seed).with_context(|| format!("{}, seed {seed}", network.name))?,
         );
-        pressure = Some(steered(Chooser::MaxPressure)?);
+        pressure = Some(steered(Chooser::MaxPressure, None)?);
     }
     let of = |outcome: Option<Outcome>| outcome.map_or(f64::NAN, |outcome| outcome.delay_s);
     eprintln!(
@@ -100,24 +119,41 @@ fn one_seed(sumo: &std::path::Path, network: &Network, seed: u32, args: &Args) -
         ours.rescues,
         ours.violations
     );
-    Ok((fixed, pressure, ours))
+    if let Some(with) = priority {
+        eprintln!(
+            "  priority: buses {:.2} s to {:.2} s, others {:.2} s to {:.2} s (wait {:.0} s, {} violations)",
+            ours.bus_delay_s,
+            with.bus_delay_s,
+            ours.other_delay_s,
+            with.other_delay_s,
+            with.longest_wait_s,
+            with.violations
+        );
+    }
+    Ok(Seed { fixed, pressure, ours, priority })
 }
 
 fn report(network: &Network, results: &[(u32, Seed)]) -> Value {
-    let seeds = results.iter().map(|(seed, (fixed, pressure, ours))| {
+    let seeds = results.iter().map(|(number, seed)| {
+        let Seed { fixed, pressure, ours, priority } = seed;
         json!({
-            "seed": seed,
+            "seed": number,
             "fixed_s": fixed.map(|outcome| round(outcome.delay_s)),
             "max_pressure_s": pressure.map(|outcome| round(outcome.delay_s)),
             "ours_s": round(ours.delay_s),
             "longest_wait_s": round(ours.longest_wait_s),
             "vehicles": ours.vehicles,
             "unfinished": ours.unfinished,
-            "bus_s": round(ours.bus_delay_s),
-            "others_s": round(ours.other_delay_s),
-            "fixed_bus_s": fixed.map(|outcome| round(outcome.bus_delay_s)),
-            "fixed_others_s": fixed.map(|outcome| round(outcome.other_delay_s)),
             "violations": ours.violations,
+            "fixed_buses": fixed.map(buses),
+            "buses": buses(*ours),
+            "buses_priority": priority.map(|with| {
+                let mut told = buses(with);
+                told["ours_s"] = json!(round(with.delay_s));
+                told["longest_wait_s"] = json!(round(with.longest_wait_s));
+                told["violations"] = json!(with.violations);
+                told
+            }),
         })
     });
     let of =
@@ -126,11 +162,49 @@ fn report(network: &Network, results: &[(u32, Seed)]) -> Value {
         "network": network.name,
         "seeds": seeds.collect::<Vec<_>>(),
         "median": {
-            "fixed_s": of(|seed| seed.0.map(|outcome| outcome.delay_s)),
-            "max_pressure_s": of(|seed| seed.1.map(|outcome| outcome.delay_s)),
-            "ours_s": of(|seed| Some(seed.2.delay_s)),
+            "fixed_s": of(|seed| seed.fixed.map(|outcome| outcome.delay_s)),
+            "max_pressure_s": of(|seed| seed.pressure.map(|outcome| outcome.delay_s)),
+            "ours_s": of(|seed| Some(seed.ours.delay_s)),
         },
+        "priority": priority(results),
     })
+}
+
+/// `bus_s`: of all buses; `lit_bus_s`: of those that went over a stop line with a light.
+fn buses(outcome: Outcome) -> Value {
+    json!({
+        "bus_s": round(outcome.bus_delay_s),
+        "lit_bus_s": (outcome.lit_buses > 0).then(|| round(outcome.lit_bus_delay_s)),
+        "others_s": round(outcome.other_delay_s),
+    })
+}
+
+/// What priority gave and what it cost: means of all seeds, against ours without it and against fixed-time.
+fn priority(results: &[(u32, Seed)]) -> Option<Value> {
+    let pairs: Vec<(&Seed, Outcome)> =
+        results.iter().filter_map(|(_, seed)| Some((seed, seed.priority?))).collect();
+    let mean = |pick: &dyn Fn(&Seed, &Outcome) -> Option<f64>| {
+        let values: Vec<f64> = pairs.iter().filter_map(|(seed, with)| pick(seed, with)).collect();
+        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    };
+    let compare = |before: Option<f64>, after: Option<f64>| {
+        let change = before.zip(after).map(|(before, after)| round((after / before - 1.0) * 100.0));
+        json!({ "before_s": before.map(round), "after_s": after.map(round), "change_percent": change })
+    };
+    let first = pairs.first()?;
+    let (bus, others) = (mean(&|_, with| Some(with.bus_delay_s)), mean(&|_, with| Some(with.other_delay_s)));
+    Some(json!({
+        "buses": first.1.buses,
+        "lit_buses": first.1.lit_buses,
+        "bus": compare(mean(&|seed, _| Some(seed.ours.bus_delay_s)), bus),
+        "lit_bus": compare(
+            mean(&|seed, _| Some(seed.ours.lit_bus_delay_s)),
+            mean(&|_, with| Some(with.lit_bus_delay_s)),
+        ),
+        "others": compare(mean(&|seed, _| Some(seed.ours.other_delay_s)), others),
+        "bus_fixed": compare(mean(&|seed, _| Some(seed.fixed?.bus_delay_s)), bus),
+        "others_fixed": compare(mean(&|seed, _| Some(seed.fixed?.other_delay_s)), others),
+    }))
 }
 
 /// SUMO's program out of its PyPI wheel, which benches/run installs.

@@ -30,6 +30,9 @@ pub struct Junction {
     pub lanes: Vec<Lane>,
     /// By lane of the network: the lane of `lanes` it leads to, and the distance from its beginning to the stop line.
     pub reach: BTreeMap<String, Vec<(usize, f64)>>,
+    /// By lane that leads to a line where its traffic gives way to the road before a stop line: what empties that road, and
+    /// the distance from the lane's beginning to the line.
+    pub sides: BTreeMap<String, (GroupSet, f64)>,
     /// By lane within the junction that begins at a stop line: the lane of `lanes` before it.
     pub within: BTreeMap<String, usize>,
     /// How the lanes within the junction begin.
@@ -51,18 +54,31 @@ struct Phase {
 pub struct Lanes {
     length_m: BTreeMap<String, f64>,
     before: BTreeMap<String, Vec<String>>,
+    /// Those that end where their traffic gives way and no light says when.
+    give_way: BTreeSet<String>,
 }
 
 impl Lanes {
     pub fn ask(traci: &mut Traci) -> anyhow::Result<Self> {
-        let mut lanes = Self { length_m: BTreeMap::new(), before: BTreeMap::new() };
+        let mut lanes =
+            Self { length_m: BTreeMap::new(), before: BTreeMap::new(), give_way: BTreeSet::new() };
         for lane in traci.lanes()?.into_iter().filter(|lane| !lane.starts_with(':')) {
             lanes.length_m.insert(lane.clone(), traci.lane_length_m(&lane)?);
             for follow in traci.lane_follows(&lane)? {
-                lanes.before.entry(follow).or_default().push(lane.clone());
+                lanes.before.entry(follow.lane).or_default().push(lane.clone());
+                if follow.gives_way {
+                    lanes.give_way.insert(lane.clone());
+                }
             }
         }
         Ok(lanes)
+    }
+
+    /// Lanes of the edges that those lanes belong to into which `lane` leads.
+    fn beside(&self, lane: &str) -> impl Iterator<Item = &String> {
+        let into = self.before.iter().filter(move |(_, before)| before.iter().any(|one| one == lane));
+        let edges: BTreeSet<&str> = into.map(|(to, _)| edge(to)).collect();
+        self.length_m.keys().filter(move |one| edges.contains(edge(one)))
     }
 
     fn before(&self, lane: &str) -> impl Iterator<Item = &String> {
@@ -216,6 +232,7 @@ fn places(
         plan,
         lanes: Vec::new(),
         reach: BTreeMap::new(),
+        sides: BTreeMap::new(),
         within: BTreeMap::new(),
         inside: inside(links),
         exits,
@@ -234,7 +251,13 @@ fn places(
         let begins = links.iter().flatten().filter(|connection| together.contains(&connection[0]));
         junction.within.extend(begins.filter_map(|connection| Some((connection.get(2)?.clone(), index))));
     }
+    junction.sides = sides(lanes, &junction);
     Ok(junction)
+}
+
+/// `EDGE` of `EDGE_LANE`.
+fn edge(lane: &str) -> &str {
+    lane.rsplit_once('_').map_or(lane, |(edge, _)| edge)
 }
 
 /// `:JUNCTION_` of `:JUNCTION_LINK_LANE`.
@@ -281,6 +304,30 @@ fn back(
             back(lanes, lines, reach, index, before, to_line_m);
         }
     }
+}
+
+/// The lanes on whose way to a stop line others go first.
+fn sides(lanes: &Lanes, junction: &Junction) -> BTreeMap<String, (GroupSet, f64)> {
+    let mut sides = BTreeMap::new();
+    let reached = |lane: &&String| junction.reach.contains_key(*lane);
+    for line in lanes.give_way.iter().filter(reached) {
+        let groups = junction.reach[line]
+            .iter()
+            .fold(GroupSet::EMPTY, |all, (index, _)| all.or(&junction.lanes[*index].groups));
+        // Those beside the one it turns into are emptied with it: it may have to cross them.
+        let road = lanes.beside(line).fold(groups, |all, lane| {
+            let reach = junction.reach.get(lane).into_iter().flatten();
+            reach.fold(all, |all, (index, _)| all.or(&junction.lanes[*index].groups))
+        });
+        let mut far: Vec<(&String, f64)> = vec![(line, 0.0)];
+        while let Some((lane, after_m)) = far.pop() {
+            let to_line_m = after_m + lanes.length_m.get(lane).copied().unwrap_or(0.0);
+            if sides.insert(lane.clone(), (road, to_line_m)).is_none() && to_line_m < WATCHED_M {
+                far.extend(lanes.before(lane).filter(reached).map(|before| (before, to_line_m)));
+            }
+        }
+    }
+    sides
 }
 
 fn of(state: &[u8], wanted: impl Fn(u8) -> bool) -> GroupSet {

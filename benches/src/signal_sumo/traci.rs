@@ -61,6 +61,14 @@ pub struct Vehicle {
     pub class: String,
 }
 
+/// One way out of a lane.
+#[derive(Debug, Clone)]
+pub struct Follow {
+    pub lane: String,
+    /// To others, and no light says when.
+    pub gives_way: bool,
+}
+
 pub struct Traci {
     stream: TcpStream,
 }
@@ -179,16 +187,18 @@ impl Traci {
         self.lane_number(lane, LANE_SPEED_MAX)
     }
 
-    /// The lanes that `lane` leads to.
-    pub fn lane_follows(&mut self, lane: &str) -> anyhow::Result<Vec<String>> {
+    /// Where `lane` leads to.
+    pub fn lane_follows(&mut self, lane: &str) -> anyhow::Result<Vec<Follow>> {
         let Value::Compound(parts) = self.get(GET_LANE, LANE_LINKS, lane)? else {
             bail!("the links of lane {lane} are no compound");
         };
-        // A count, then eight values a link, the first of them the lane it leads to.
+        // A count, then eight values a link: the lane it leads to, the one within the junction, three flags, its state.
         let links = parts.get(1..).unwrap_or_default().chunks(8);
-        let leads_to = |link: &[Value]| match link.first() {
-            Some(Value::Text(lane)) => Some(lane.clone()),
-            Some(_) | None => None,
+        let leads_to = |link: &[Value]| match link {
+            [Value::Text(lane), _, _, _, _, Value::Text(state), ..] => {
+                Some(Follow { lane: lane.clone(), gives_way: matches!(state.as_str(), "m" | "s" | "w") })
+            }
+            _ => None,
         };
         Ok(links.filter_map(leads_to).collect())
     }

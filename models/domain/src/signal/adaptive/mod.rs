@@ -6,16 +6,19 @@
 
 mod learn;
 mod model;
+mod priority;
 mod seen;
 
 #[cfg(test)]
 mod tests;
 
 pub use model::HORIZON_S;
+pub use priority::{Bus, Rules};
 pub use seen::{Lane, LaneSeen, Vehicle};
 
 use learn::Learned;
 use model::{Ahead, Line};
+use priority::Priority;
 
 use super::group_set::GroupSet;
 use super::lights::Lights;
@@ -37,12 +40,18 @@ const WORTH_S: f64 = 0.5;
 pub struct Adaptive {
     lanes: Vec<Lane>,
     learned: Learned,
+    priority: Priority,
 }
 
 impl Adaptive {
     pub fn new(plan: &Plan, lanes: Vec<Lane>) -> Self {
+        Self::with_rules(plan, lanes, Rules::default())
+    }
+
+    pub fn with_rules(plan: &Plan, lanes: Vec<Lane>, rules: Rules) -> Self {
         let learned = Learned::new(plan, &lanes);
-        Self { lanes, learned }
+        let priority = Priority::new(rules, lanes.len());
+        Self { lanes, learned, priority }
     }
 
     /// The groups at whose line somebody stands.
@@ -51,7 +60,8 @@ impl Adaptive {
         standing.fold(GroupSet::EMPTY, |all, (lane, _)| all.or(&lane.groups))
     }
 
-    /// The wish of this second. `seen` is by lane, in the order given to `new`.
+    /// The wish of this second. `seen` is by lane, in the order given to `new`; `buses` are those that report themselves,
+    /// whether they are among the vehicles seen or not.
     pub fn step(
         &mut self,
         layout: &Layout,
@@ -59,11 +69,17 @@ impl Adaptive {
         lights: &Lights,
         at: UtcMillis,
         seen: &[LaneSeen],
+        buses: &[Bus],
     ) -> Option<Wish> {
         let now = plan.stage_of(lights.wanted())?;
         self.learned.step(now, lights, at, seen);
+        let asked = self.priority.ask(&self.lanes, plan, lights, at, seen, buses);
+        let seen = self.priority.weigh(seen, buses);
         let stage = match lights.stage_age(at) {
-            Some(age) => self.choose(layout, plan, now, age, seen),
+            Some(age) => match asked.filter(|asked| may_give(plan, now, age, *asked)) {
+                Some(asked) => asked,
+                None => self.choose(layout, plan, now, age, &seen),
+            },
             None => now,
         };
         let greens = plan.stages[stage].greens;
@@ -150,6 +166,12 @@ impl Adaptive {
             green_max_s: plan.stages.iter().map(|stage| whole_seconds(stage.green_max)).collect(),
         }
     }
+}
+
+/// A stage asked for is kept up to its longest green, and begun once the present one has had its shortest.
+fn may_give(plan: &Plan, now: usize, age: DurationMs, asked: usize) -> bool {
+    let stage = &plan.stages[now];
+    if asked == now { age < stage.green_max } else { age >= stage.green_min }
 }
 
 /// By stage, the lanes that empty in it about as fast as in any other.

@@ -41,6 +41,7 @@ struct Street {
     keeper: Keeper,
     adaptive: Adaptive,
     vehicles: Vec<Vec<Vehicle>>,
+    buses: Vec<Bus>,
     left_at: Vec<i64>,
     waits: Vec<i64>,
     /// Seconds of green, by stage.
@@ -59,6 +60,7 @@ impl Street {
             keeper: Keeper::new(layout, plan, lights).unwrap(),
             adaptive,
             vehicles: vec![Vec::new(); 3],
+            buses: Vec::new(),
             left_at: vec![0; 3],
             waits: vec![0; 3],
             green_s: vec![0; 3],
@@ -78,7 +80,7 @@ impl Street {
             change(second, &mut seen);
             let waiting = self.adaptive.waiting(&seen);
             let (layout, plan) = (self.keeper.layout().clone(), self.keeper.plan().clone());
-            let wish = self.adaptive.step(&layout, &plan, self.keeper.lights(), at, &seen);
+            let wish = self.adaptive.step(&layout, &plan, self.keeper.lights(), at, &seen, &self.buses);
             self.sources.push(self.keeper.step(at, &waiting, wish.as_ref()).source);
             for lane in 0..3_u8 {
                 self.green_s[usize::from(lane)] += i64::from(self.keeper.lights().greens().contains(lane));
@@ -155,21 +157,85 @@ fn a_full_exit_gets_no_green() {
     assert!(full.green_s[1] * 3 < free.green_s[1], "{:?}, {:?}", full.green_s, free.green_s);
 }
 
+/// How long twenty buses on the third street take from where they are seen until they have left, one a good minute.
+fn buses_take_s(late: DurationMs, load: f64) -> i64 {
+    let mut street = Street::new();
+    let mut takes_s = 0;
+    for _ in 0..20 {
+        street.drive(67, [4, 7, 0], |_, _| {});
+        street.vehicles[2].push(Vehicle { to_line: WATCHED, speed: SPEED, weight: 1.0 });
+        while let Some(bus) = street.vehicles[2].first().copied() {
+            let (to_line, speed) = (bus.to_line, bus.speed);
+            street.buses = vec![Bus { lane: 2, to_line, speed, late, load, gives_way_to: None }];
+            street.drive(1, [4, 7, 0], |_, _| {});
+            takes_s += 1;
+        }
+        street.buses.clear();
+    }
+    takes_s
+}
+
 #[test]
 fn a_late_bus_goes_first() {
-    let waits_s = |weight: f64| {
-        let mut street = Street::new();
-        let mut waits_s = 0;
-        for _ in 0..20 {
-            street.drive(67, [4, 7, 0], |_, _| {});
-            street.vehicles[2].push(Vehicle { to_line: WATCHED, speed: SPEED, weight });
-            while !street.vehicles[2].is_empty() {
-                street.drive(1, [4, 7, 0], |_, _| {});
-                waits_s += 1;
-            }
-        }
-        waits_s
-    };
-    let (late, on_time) = (waits_s(20.0), waits_s(1.0));
+    let (late, on_time) = (buses_take_s(DurationMs(300_000), 1.0), buses_take_s(DurationMs(0), 1.0));
     assert!(late * 10 < on_time * 7, "{late} s against {on_time} s");
+    let empty = buses_take_s(DurationMs(90_000), 0.0);
+    assert!(late <= empty && empty <= on_time, "{late} s, {empty} s, {on_time} s");
+}
+
+/// A bus that gives way to the third street stands beside it.
+fn beside(late: DurationMs) -> Bus {
+    let speed = MetersPerSecond(0.0);
+    Bus { lane: 2, to_line: Meters(12.0), speed, late, load: 1.0, gives_way_to: Some(set(&[2])) }
+}
+
+#[test]
+fn a_late_bus_that_gives_way_gets_its_road_emptied_and_not_for_ever() {
+    let mut street = Street::new();
+    street.drive(120, [12, 12, 60], |_, _| {});
+    street.buses = vec![beside(DurationMs(300_000))];
+    let before = street.green_s[2];
+    street.drive(30, [12, 12, 0], |_, _| {});
+    assert!(street.green_s[2] - before >= 12, "{}", street.green_s[2] - before);
+    // It does not get through: the others are not kept from the road beyond the bounds.
+    street.drive(1_200, [12, 12, 0], |_, _| {});
+    assert!(street.longest_s <= 95, "{}", street.longest_s);
+    assert!(street.vehicles.iter().all(|lane| lane.len() < 30), "no queue is left to grow");
+}
+
+#[test]
+fn a_bus_on_time_asks_for_nothing() {
+    let greens_s = |late: Option<DurationMs>| {
+        let mut street = Street::new();
+        street.buses = late.map(beside).into_iter().collect();
+        street.drive(600, [4, 7, 0], |_, _| {});
+        street.green_s
+    };
+    assert_eq!(greens_s(Some(DurationMs(30_000))), greens_s(None));
+    assert_ne!(greens_s(Some(DurationMs(300_000))), greens_s(None));
+}
+
+#[test]
+fn a_bus_counts_by_how_late_and_how_full_it_is() {
+    let rules = Rules::default();
+    let weight = |late_s: i64, load: f64| rules.weight(DurationMs(late_s * 1000), load);
+    assert_eq!((weight(-60, 1.0), weight(60, 1.0), weight(600, 1.0)), (1.0, 1.0, 20.0));
+    assert_eq!((weight(150, 1.0), weight(600, 0.0)), (10.5, 10.5));
+}
+
+#[test]
+fn a_bus_out_of_sight_is_counted_where_it_says_it_is_and_one_in_sight_once() {
+    let mut street = Street::new();
+    let (layout, plan) = (street.keeper.layout().clone(), street.keeper.plan().clone());
+    let (late, load, gives_way_to) = (DurationMs(300_000), 1.0, None);
+    let far = Bus { lane: 2, to_line: Meters(350.0), speed: SPEED, late, load, gives_way_to };
+    let near = Bus { to_line: Meters(60.0), ..far };
+    let mut seen = vec![LaneSeen::default(); 3];
+    seen[2].vehicles.push(Vehicle { to_line: Meters(64.0), speed: SPEED, weight: 1.0 });
+    let weighed = street.adaptive.priority.weigh(&seen, &[far, near]);
+    let told: Vec<_> = weighed[2].vehicles.iter().map(|v| (v.to_line.0, v.weight)).collect();
+    assert_eq!(told, [(64.0, 20.0), (350.0, 20.0)]);
+    // Of a lane that the junction does not have.
+    let nowhere = Bus { lane: 9, ..far };
+    street.adaptive.step(&layout, &plan, street.keeper.lights(), UtcMillis(1_000), &seen, &[nowhere]);
 }
