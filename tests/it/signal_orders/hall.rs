@@ -71,8 +71,21 @@ impl Hall {
         String::from_utf8_lossy(&out.stdout).into_owned()
     }
 
+    /// What a command that must fail says.
+    pub fn fail(&self, args: &[&str]) -> String {
+        let mut command = Command::new(program("control-center"));
+        let out = command.args(args).args(["--config", "hall.toml"]).current_dir(&self.dir).output().unwrap();
+        assert!(!out.status.success(), "it must fail: {args:?}");
+        String::from_utf8_lossy(&out.stderr).into_owned()
+    }
+
     fn add_user(&self, name: &str, role: &str) -> String {
-        let told = self.run(&["add-user", "--user", name, "--role", role]);
+        self.add_user_with(name, &["--role", role])
+    }
+
+    /// The new user's password.
+    pub fn add_user_with(&self, name: &str, more: &[&str]) -> String {
+        let told = self.run(&[&["add-user", "--user", name][..], more].concat());
         told.split_once("Password ").unwrap().1.split_whitespace().next().unwrap().to_owned()
     }
 
@@ -105,7 +118,7 @@ impl Person<'_> {
         request
     }
 
-    async fn ask(&self, wish: W, seconds: i64) -> Result<v1::SignalOrderRow, tonic::Status> {
+    pub async fn ask(&self, wish: W, seconds: i64) -> Result<v1::SignalOrderRow, tonic::Status> {
         self.ask_for(v1::RequestOrderRequest {
             junction: "a".into(),
             wanted: wanted(wish),
@@ -120,7 +133,7 @@ impl Person<'_> {
         self.calls().request_order(self.with(asked)).await.map(tonic::Response::into_inner)
     }
 
-    async fn approve(&self, id: u64) -> Result<v1::SignalOrderRow, tonic::Status> {
+    pub async fn approve(&self, id: u64) -> Result<v1::SignalOrderRow, tonic::Status> {
         let asked = self.with(v1::ApproveOrderRequest { id });
         self.calls().approve_order(asked).await.map(tonic::Response::into_inner)
     }
@@ -143,7 +156,7 @@ impl Person<'_> {
     }
 
     /// Waits until the order is in this state.
-    async fn until(&self, id: u64, state: &str) -> v1::SignalOrderRow {
+    pub async fn until(&self, id: u64, state: &str) -> v1::SignalOrderRow {
         let until = tokio::time::Instant::now() + WAIT;
         loop {
             let row = self.row(id).await;
@@ -167,7 +180,7 @@ impl Person<'_> {
         }
     }
 
-    async fn on_its_own_plan(&self) {
+    pub async fn on_its_own_plan(&self) {
         self.until_now("its own plan", |now| {
             now.mode() == v1::SignalMode::Normal && now.plan == Some(1) && now.order == 0
         })
@@ -176,7 +189,7 @@ impl Person<'_> {
 }
 
 #[track_caller]
-fn refused(answer: Result<v1::SignalOrderRow, tonic::Status>, code: Code, want: &str) {
+pub fn refused(answer: Result<v1::SignalOrderRow, tonic::Status>, code: Code, want: &str) {
     let err = answer.unwrap_err();
     assert!(err.code() == code && err.message().contains(want), "{err:?}");
 }
