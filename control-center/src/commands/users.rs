@@ -180,7 +180,7 @@ async fn take(store: &Store, config: &Config, args: &AreaArgs, now: UtcMillis) -
         let wanted: Vec<&str> = args.areas.split(',').map(str::trim).collect();
         grants.retain(|grant| wanted.contains(&grant.area.as_str()));
         let had = |area: &&str| grants.iter().any(|grant| grant.area == *area);
-        if let Some(missing) = wanted.iter().find(|area| !had(*area)) {
+        if let Some(missing) = wanted.iter().find(|area| !had(area)) {
             let there = config.areas.iter().any(|area| area.id == *missing);
             let why = if there { "has no right there" } else { "there is no such area" };
             anyhow::bail!("{missing:?}: {} {why}; `users list` says what is given", args.user);

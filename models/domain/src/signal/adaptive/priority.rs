@@ -43,11 +43,11 @@ impl Default for Rules {
             late_from: DurationMs(60_000),
             late_full: DurationMs(240_000),
             weight_max: 20.0,
-            ask_ahead: DurationMs(8_000),
-            hold_max: DurationMs(60_000),
+            ask_ahead: DurationMs(10_000),
+            hold_max: DurationMs(40_000),
             others_wait_max: DurationMs(60_000),
             recovery_min: DurationMs(10_000),
-            recovery_max: DurationMs(60_000),
+            recovery_max: DurationMs(45_000),
             owed_weight: 1.5,
         }
     }
@@ -90,19 +90,19 @@ pub struct Priority {
     /// Since when a stage is kept for a bus.
     held_since: Option<UtcMillis>,
     held_until: Option<UtcMillis>,
-    /// By lane: stood at red while a stage was kept for a bus, and is not empty yet.
-    owed: Vec<bool>,
+    /// By lane: how many of those are still there who stood at red while a stage was kept for a bus.
+    owed: Vec<usize>,
 }
 
 impl Priority {
     pub fn new(rules: Rules, lanes: usize) -> Self {
-        Self { rules, held_since: None, held_until: None, owed: vec![false; lanes] }
+        Self { rules, held_since: None, held_until: None, owed: vec![0; lanes] }
     }
 
     /// What is seen, with the buses in their places and with their weights, and with what is owed to others.
     pub fn weigh(&self, seen: &[LaneSeen], buses: &[Bus]) -> Vec<LaneSeen> {
         let mut seen = seen.to_vec();
-        for (seen, _) in seen.iter_mut().zip(&self.owed).filter(|(_, owed)| **owed) {
+        for (seen, _) in seen.iter_mut().zip(&self.owed).filter(|(_, owed)| **owed > 0) {
             seen.vehicles.iter_mut().for_each(|vehicle| vehicle.weight *= self.rules.owed_weight);
         }
         for bus in buses.iter().filter(|bus| bus.gives_way_to.is_none()) {
@@ -131,8 +131,9 @@ impl Priority {
         let asked = self.wanted(plan, buses).filter(|stage| self.may(lanes, plan, at, seen, *stage));
         let reds = |lane: &Lane| lane.groups.and(lights.wanted()).is_empty();
         for ((owed, lane), seen) in self.owed.iter_mut().zip(lanes).zip(seen) {
-            let stood = asked.is_some() && reds(lane) && seen.waits();
-            *owed = stood || (*owed && (reds(lane) || seen.waits()));
+            let standing = seen.vehicles.iter().filter(|vehicle| vehicle.speed.0 < STANDS.0).count();
+            let left = owed.saturating_sub(seen.passed as usize).min(seen.vehicles.len());
+            *owed = if asked.is_some() && reds(lane) { standing } else { left };
         }
         match asked {
             Some(_) => {
@@ -159,7 +160,8 @@ impl Priority {
     fn may(&self, lanes: &[Lane], plan: &Plan, at: UtcMillis, seen: &[LaneSeen], stage: usize) -> bool {
         let rules = &self.rules;
         let held = self.held_since.is_some_and(|since| at.since(since) > rules.hold_max);
-        let least = if self.owed.contains(&true) { rules.recovery_max } else { rules.recovery_min };
+        let least =
+            if self.owed.iter().any(|owed| *owed > 0) { rules.recovery_max } else { rules.recovery_min };
         let recovers =
             self.held_since.is_none() && self.held_until.is_some_and(|until| at.since(until) < least);
         let greens = plan.stages[stage].greens;
