@@ -13,6 +13,7 @@ mod ladder;
 mod latency;
 mod programs;
 mod reconnects;
+mod signal_latency;
 mod signal_sumo;
 mod street;
 mod tracker;
@@ -46,6 +47,7 @@ const BENCHES: &[Bench] = &[
     ladder::BENCH,
     latency::BENCH,
     reconnects::BENCH,
+    signal_latency::BENCH,
     signal_sumo::BENCH,
     tracker::BENCH,
     transit::BENCH,

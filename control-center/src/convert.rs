@@ -8,7 +8,9 @@ use models_domain::scene::{Line, Zone};
 use models_wire::convert::BadMessage;
 use models_wire::convert::effort::{effort_from_wire, effort_to_wire};
 use models_wire::convert::event::{alarm_to_wire, fix_to_wire, link_from_wire, link_to_wire};
-use models_wire::convert::signal::{layout_from_wire, now_from_wire, now_to_wire};
+use models_wire::convert::signal::{
+    changes_from_wire, changes_to_wire, layout_from_wire, now_from_wire, now_to_wire,
+};
 use models_wire::v1;
 
 pub fn gateway(gateway: &Gateway) -> v1::GatewayNow {
@@ -62,6 +64,7 @@ pub fn junction(junction: &Junction) -> v1::JunctionNow {
             groups: info.groups.clone(),
             now: Some(signal_now(info)),
             layout: None,
+            changes: changes_to_wire(&info.changes),
         }),
         since_ms: junction.since.0,
         group_since_ms: junction.seen.groups().iter().map(|group| group.since.0).collect(),
@@ -119,6 +122,7 @@ fn junction_info(m: v1::JunctionInfo) -> Result<JunctionInfo, BadMessage> {
         position: place("junctions.position", m.position)?,
         state: LinkState { link: link_from_wire("junctions.link", m.link)?, reason: m.reason },
         groups: m.groups,
+        changes: changes_from_wire(&m.changes),
         now: m.now.as_ref().map(now_from_wire).transpose()?.unwrap_or_default(),
         order: m.now.as_ref().map_or(0, |now| now.order),
         ending: m.now.map(|now| now.ending).unwrap_or_default(),

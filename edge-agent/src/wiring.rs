@@ -139,7 +139,8 @@ pub fn known() -> Known {
         gps_protocols: std::iter::once(ANY).chain(sockets).collect(),
         feed_protocols: hardware_gps::feeds::PROTOCOLS.to_vec(),
         controllers: controllers::ALL.iter().filter(|c| c.dials()).map(|c| c.name).collect(),
-        dialled: controllers::ALL.iter().filter(|c| !c.dials()).map(|c| c.name).collect(),
+        dialled: controllers::ALL.iter().filter(|c| !c.dials() && !c.broadcasts()).map(|c| c.name).collect(),
+        heard: controllers::ALL.iter().filter(|c| c.broadcasts()).map(|c| c.name).collect(),
         zone: |text| text.parse::<Zone>().map(|_| ()).map_err(|e| e.to_string()),
     }
 }

@@ -109,6 +109,7 @@ async fn serve(
         site_id: format!("HN+{}", name.to_uppercase()),
         junction: JunctionId::new(name).unwrap(),
         main_component: format!("HN+{}=001TC000", name.to_uppercase()),
+        detectors: vec![],
         allow_from: vec![],
         steering: None,
     };

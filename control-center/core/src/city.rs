@@ -9,8 +9,8 @@ use models_domain::event::{Link, LinkState};
 use models_domain::fix::{Limits, Recent};
 use models_domain::geo::LatLon;
 use models_domain::scene::{Line, Zone};
-use models_domain::signal::SignalAlarm;
 use models_domain::signal::order::{ControllerNow, Orderable, Seen};
+use models_domain::signal::{self, SignalAlarm};
 use models_domain::transit::Fix;
 use models_domain::{CameraId, Event, EventBody, GatewayId, JunctionId, UtcMillis, VehicleId};
 
@@ -69,6 +69,8 @@ pub struct JunctionInfo {
     pub state: LinkState,
     /// One character a signal group; empty before the first report.
     pub groups: String,
+    /// When each group may change; empty when the controller does not tell.
+    pub changes: Vec<Option<signal::Change>>,
     pub now: ControllerNow,
     /// Number of the order in force; 0 for none.
     pub order: u64,
@@ -198,6 +200,7 @@ impl City {
             | EventBody::Counts { .. }
             | EventBody::Rule { .. }
             | EventBody::SignalOrder { .. }
+            | EventBody::Detectors { .. }
             | EventBody::CameraStats { .. } => None,
         }
     }

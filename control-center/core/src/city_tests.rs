@@ -71,6 +71,7 @@ fn told(at: UtcMillis) -> GatewayState {
         position: None,
         state: up(Link::Up),
         groups: String::new(),
+        changes: Vec::new(),
         now: ControllerNow::default(),
         order: 0,
         ending: String::new(),

@@ -3,6 +3,7 @@
 mod city;
 mod corridors;
 mod counts;
+mod detectors;
 mod events;
 mod measures;
 mod segments;

@@ -12,7 +12,7 @@ use models_wire::v1;
 use models_wire::v1::signal_service_server::SignalService;
 use tonic::{Request, Response, Status};
 
-use super::{corridors, internal, purpose};
+use super::{corridors, detectors, internal, purpose};
 use crate::auth::guard;
 use crate::auth::rights::{self, Right, Scope};
 use crate::auth::sessions::Session;
@@ -186,6 +186,15 @@ impl SignalService for SignalCalls {
     ) -> Result<Response<v1::GetCorridorResponse>, Status> {
         guard::session(&request)?;
         Ok(Response::new(corridors::get(&self.hall, request.get_ref()).await?))
+    }
+
+    async fn get_detector_counts(
+        &self,
+        request: Request<v1::GetDetectorCountsRequest>,
+    ) -> Result<Response<v1::GetDetectorCountsResponse>, Status> {
+        guard::session(&request)?;
+        let id = junction(&request.get_ref().junction)?;
+        Ok(Response::new(detectors::counts(&self.hall, &id, request.get_ref()).await?))
     }
 }
 

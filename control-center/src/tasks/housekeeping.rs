@@ -20,18 +20,22 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
             tracing::info!(forgotten, "expired sessions");
         }
         forget_events(&hall).await?;
-        forget_bus_days(&hall).await?;
+        forget_sums(&hall).await?;
         tokio::time::sleep(EVERY).await;
     }
 }
 
-/// Passings and findings of buses and how they went on the roads, kept as long as the positions they were made of.
-async fn forget_bus_days(hall: &Hall) -> anyhow::Result<()> {
+/// Passings and findings of buses, how they went on the roads, and what detectors counted: kept as long as the events they
+/// were made of.
+async fn forget_sums(hall: &Hall) -> anyhow::Result<()> {
     let before = hall.clock.now() - DurationMs(i64::from(hall.keep_events_days) * DAY_MS);
     while hall.store.forget_bus_days(before).await? > 0 {
         tokio::time::sleep(PAUSE).await;
     }
     while hall.store.forget_probes(before).await? > 0 {
+        tokio::time::sleep(PAUSE).await;
+    }
+    while hall.store.forget_detectors(before).await? > 0 {
         tokio::time::sleep(PAUSE).await;
     }
     Ok(())

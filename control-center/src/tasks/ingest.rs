@@ -163,7 +163,8 @@ fn show(hall: &Hall, commit: Commit) {
         | EventBody::Signal { .. }
         | EventBody::SignalAlarm { .. }
         | EventBody::SignalState { .. }
-        | EventBody::SignalOrder { .. } => None,
+        | EventBody::SignalOrder { .. }
+        | EventBody::Detectors { .. } => None,
     }));
     let mut listed: VecDeque<v1::StoredEvent> = VecDeque::new();
     hall.view.change(now, |city| {

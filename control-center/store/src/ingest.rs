@@ -92,6 +92,7 @@ async fn write(connection: &mut SqliteConnection, commit: &Commit) -> sqlx::Resu
         crate::measures::insert(&mut tx, rows).await?;
     }
     minutes::write(&mut tx, &commit.events).await?;
+    crate::detectors::write(&mut tx, &commit.events).await?;
     progress(&mut tx, &commit.events).await?;
     for gap in &commit.gaps {
         sqlx::query(

@@ -3,11 +3,13 @@
 //! Suggested reading order: `open`, `ingest` (the one writer of events), `minutes` (sums),
 //! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `rights`, `audit`, `stills`,
 //! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `due_days` (which are to
-//! be reckoned anew), `bus_list`, `probes` (the roads), `trackers`, `signal_orders`, `signals` (what they showed).
+//! be reckoned anew), `bus_list`, `probes` (the roads), `trackers`, `signal_orders`, `signals` (what they showed),
+//! `detectors` (what they counted).
 
 mod audit;
 mod bus_days;
 mod bus_list;
+mod detectors;
 mod due_days;
 mod enrolled;
 mod errs;
@@ -34,6 +36,7 @@ mod verdicts;
 pub use audit::AuditLine;
 pub use bus_days::{BusEvent, BusEventFilter, BusEventRow, BusNews, PassingFilter, Whole};
 pub use bus_list::BusKey;
+pub use detectors::DetectorRow;
 pub use due_days::Due;
 pub use enrolled::EnrolledRow;
 pub use errs::{Kind, StoreError};

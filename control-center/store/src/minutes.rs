@@ -113,7 +113,8 @@ fn figures(at: UtcMillis, body: &EventBody) -> (UtcMillis, [i64; 6]) {
         | EventBody::CameraState { .. }
         | EventBody::SignalAlarm { .. }
         | EventBody::SignalState { .. }
-        | EventBody::SignalOrder { .. } => (at, [0; 6]),
+        | EventBody::SignalOrder { .. }
+        | EventBody::Detectors { .. } => (at, [0; 6]),
     }
 }
 

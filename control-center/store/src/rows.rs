@@ -15,7 +15,8 @@ pub(crate) fn subject(body: &EventBody) -> &str {
         EventBody::Signal { junction, .. }
         | EventBody::SignalAlarm { junction, .. }
         | EventBody::SignalState { junction, .. }
-        | EventBody::SignalOrder { junction, .. } => junction.as_str(),
+        | EventBody::SignalOrder { junction, .. }
+        | EventBody::Detectors { junction, .. } => junction.as_str(),
     }
 }
 

@@ -60,6 +60,8 @@ export interface Junction {
   sinceMs: number;
   /** Since when each group shows what it shows; empty while that is not known. */
   groupSinceMs: number[];
+  /** When each group may change at the earliest and at the latest, as far as the controller tells; 0: it does not. */
+  changes: { earliestMs: number; latestMs: number }[];
   /** What the controller says of itself. */
   now: SignalNow | undefined;
   alarms: Alarm[];
@@ -165,6 +167,7 @@ export class City {
       case "signalAlarm":
       case "signalState":
       case "signalOrder":
+      case "detectors":
         return this.junctions.get(body.value.junction)?.name || body.value.junction;
       case "fix":
         return body.value.vehicle;
@@ -218,7 +221,7 @@ export class City {
 
   #junction(now: JunctionNow): void {
     if (!now.info) return;
-    const { junction, name, position, link, reason, groups, now: told } = now.info;
+    const { junction, name, position, link, reason, groups, changes, now: told } = now.info;
     this.junctions.set(junction, {
       id: junction,
       gateway: now.gateway,
@@ -229,6 +232,7 @@ export class City {
       groups,
       sinceMs: Number(now.sinceMs),
       groupSinceMs: now.groupSinceMs.map(Number),
+      changes: changes.map(({ earliestMs, latestMs }) => ({ earliestMs: Number(earliestMs), latestMs: Number(latestMs) })),
       now: told,
       alarms: now.activeAlarms.map(({ code, component, description, priority }) => ({ code, component, description, priority })),
     });

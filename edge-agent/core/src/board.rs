@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use hardware_ports::camera::Frame;
 use models_domain::effort::Effort;
 use models_domain::event::{Link, LinkState};
+use models_domain::signal::Change;
 use models_domain::signal::order::{self, ControllerNow, EndedBy};
 use models_domain::track::Track;
 use models_domain::{CameraId, JunctionId};
@@ -49,6 +50,8 @@ pub struct JunctionNow {
     pub groups: String,
     /// The same by group, with when each became so; empty while the link is down.
     pub seen: order::Seen,
+    /// When groups may change, as far as the controller tells; empty while the link is down.
+    pub changes: Vec<Option<Change>>,
     /// What the controller says of itself.
     pub now: ControllerNow,
     /// The order in force.
@@ -88,24 +91,26 @@ impl Board {
             state: connecting(),
             groups: String::new(),
             seen: order::Seen::default(),
+            changes: Vec::new(),
             now: ControllerNow::default(),
             order: None,
             ending: None,
         };
         let junction = junctions.entry(junction.clone()).or_insert_with(new);
         let before = (junction.now, junction.order, junction.ending);
+        let changes = junction.changes.clone();
         change(junction);
         let now = (junction.now, junction.order, junction.ending);
         // A clock that drifts is told with the next state.
         let no_clock = |(now, order, ending): (ControllerNow, _, _)| {
             (ControllerNow { clock_ahead: None, ..now }, order, ending)
         };
-        if no_clock(before) != no_clock(now) {
+        if no_clock(before) != no_clock(now) || junction.changes != changes {
             self.urgent.notify_one();
         }
     }
 
-    /// Waits until a junction's mode, plan or order has changed.
+    /// Waits until a junction's mode, plan, order or times of change are others.
     pub async fn urgent(&self) {
         self.urgent.notified().await;
     }

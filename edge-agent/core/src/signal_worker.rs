@@ -3,19 +3,22 @@
 //! A controller repeats itself: after each reconnection it tells all alarms and its present state anew, and whatever it
 //! got no acknowledgement for. Only what is new becomes an event.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod watched;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use hardware_ports::sink::{NotKept, SignalReport, Sink};
 use models_domain::event::{Link, LinkState};
-use models_domain::signal::detector::{Fault, Reading, Rules, Watch};
+use models_domain::signal::detector::Reading;
 use models_domain::signal::order::ControllerNow;
 use models_domain::signal::{GroupStates, SignalAlarm};
 use models_domain::{EventBody, JunctionId, UtcMillis};
 
 use crate::board::Board;
 use crate::keep::KeepEvents;
+use watched::Watched;
 
 /// Group states remembered per junction, to know a repeated one: more than a controller sends without acknowledgement.
 const REMEMBERED_MAX: usize = 256;
@@ -39,50 +42,6 @@ struct Known {
     alarms_by_name: BTreeMap<(String, String), (UtcMillis, SignalAlarm)>,
     link: Option<LinkState>,
     detectors: BTreeMap<u16, Watched>,
-}
-
-/// A detector, and what was said against it last.
-struct Watched {
-    watch: Watch,
-    faults: BTreeSet<Fault>,
-}
-
-impl Watched {
-    fn new() -> Self {
-        Self { watch: Watch::new(Rules::default()), faults: BTreeSet::new() }
-    }
-
-    /// Faults that begin or end with `reading`, as alarms.
-    fn step(&mut self, number: u16, reading: Reading) -> Vec<(UtcMillis, SignalAlarm)> {
-        let faults = self.watch.step(reading);
-        let changed: Vec<Fault> = faults.symmetric_difference(&self.faults).copied().collect();
-        let alarm = |fault: Fault| {
-            let (code, description) = in_words(fault);
-            let alarm = SignalAlarm {
-                code: code.to_owned(),
-                component: format!("detector {number}"),
-                active: faults.contains(&fault),
-                acknowledged: false,
-                suspended: false,
-                priority: 3,
-                description: description.to_owned(),
-            };
-            (reading.at, alarm)
-        };
-        let alarms = changed.into_iter().map(alarm).collect();
-        self.faults = faults;
-        alarms
-    }
-}
-
-fn in_words(fault: Fault) -> (&'static str, &'static str) {
-    match fault {
-        Fault::NoHits => ("noHits", "no vehicle for a day"),
-        Fault::Chatter => ("chatter", "more vehicles than can pass"),
-        Fault::LockedOn => ("lockedOn", "covered without a break"),
-        Fault::NoChange => ("noChange", "the same occupancy for a day"),
-        Fault::Spike => ("spike", "covered for longer than its vehicles can"),
-    }
 }
 
 impl SignalWorker {
@@ -128,16 +87,30 @@ impl SignalWorker {
         })
     }
 
-    /// Counts are not kept; that a detector is not to be believed is an alarm, and so is its end.
-    fn detectors(&self, junction: &JunctionId, readings: &[(u16, Reading)]) -> Result<(), NotKept> {
+    /// Counts are one event; that a detector is not to be believed is an alarm, and so is its end.
+    fn detectors(
+        &self,
+        junction: &JunctionId,
+        told_at: UtcMillis,
+        mut readings: Vec<(u16, Reading)>,
+    ) -> Result<(), NotKept> {
         let mut alarms = Vec::new();
-        for (number, reading) in readings {
-            self.with(junction, |known| {
+        self.with(junction, |known| {
+            let own = |reading: &Reading| Reading { at: told_at, ..*reading };
+            let again = |(number, reading): &(u16, Reading)| {
+                known.detectors.get(number).is_some_and(|one| one.knows(&own(reading)))
+            };
+            readings.retain(|one| !again(one));
+            let Some(at) = readings.iter().map(|(_, reading)| reading.at).max() else { return Ok(()) };
+            let body = EventBody::Detectors { junction: junction.clone(), readings: readings.clone() };
+            self.keep.keep(at, body)?;
+            for (number, reading) in &readings {
                 let watched = known.detectors.entry(*number).or_insert_with(Watched::new);
+                watched.remember(own(reading));
                 alarms.extend(watched.step(*number, *reading));
-                Ok(())
-            })?;
-        }
+            }
+            Ok(())
+        })?;
         alarms.into_iter().try_for_each(|(at, alarm)| self.alarm(junction.clone(), at, alarm))
     }
 
@@ -146,6 +119,7 @@ impl SignalWorker {
             now.state.clone_from(&state);
             if state.link != Link::Up {
                 now.seen.lose();
+                now.changes.clear();
                 now.now = ControllerNow::default();
             }
         });
@@ -203,7 +177,13 @@ impl Sink<SignalReport> for SignalWorker {
                 self.board.update_junction(&junction, |known| known.now.learn(&now));
                 Ok(())
             }
-            SignalReport::Detectors { junction, readings } => self.detectors(&junction, &readings),
+            SignalReport::Changes { junction, changes, .. } => {
+                self.board.update_junction(&junction, |known| known.changes = changes);
+                Ok(())
+            }
+            SignalReport::Detectors { junction, told_at, readings } => {
+                self.detectors(&junction, told_at, readings)
+            }
         }
     }
 }
@@ -232,6 +212,12 @@ mod tests {
                 }
                 EventBody::SignalAlarm { alarm, .. } => format!("{} {}", alarm.code, alarm.active),
                 EventBody::SignalState { state, .. } => format!("{:?}", state.link),
+                EventBody::Detectors { readings, .. } => {
+                    let told = |(number, r): &(u16, Reading)| {
+                        format!("{number}={}@{}", r.vehicles.unwrap_or(0), r.at.0)
+                    };
+                    readings.iter().map(told).collect::<Vec<_>>().join(" ")
+                }
                 other @ (EventBody::LineCrossing { .. }
                 | EventBody::Counts { .. }
                 | EventBody::Rule { .. }
@@ -349,11 +335,40 @@ mod tests {
         let worker = SignalWorker::new(lines.clone(), Arc::new(Board::default()));
         for (minute, vehicles) in [(1, 10), (2, 90), (3, 90), (4, 10), (20, 10)] {
             let (at, interval) = (UtcMillis(minute * 60_000), models_domain::DurationMs(60_000));
-            let reading = Reading { at, interval, vehicles, occupancy: 0.1 + minute as f64 / 100.0 };
-            let report = SignalReport::Detectors { junction: junction(), readings: vec![(3, reading)] };
+            let occupancy = Some(0.1 + minute as f64 / 100.0);
+            let reading = Reading { at, interval, vehicles: Some(vehicles), occupancy, ..Reading::default() };
+            let report =
+                SignalReport::Detectors { junction: junction(), told_at: at, readings: vec![(3, reading)] };
             futures_ready(worker.accept(report)).unwrap();
         }
-        assert_eq!(*lines.kept.lock().unwrap(), ["120000 chatter true", "1200000 chatter false"]);
+        let kept = lines.kept.lock().unwrap();
+        let alarms: Vec<&String> = kept.iter().filter(|line| line.contains("chatter")).collect();
+        assert_eq!(alarms, ["120000 chatter true", "1200000 chatter false"]);
+    }
+
+    #[test]
+    fn counts_are_kept_once_however_often_they_come() {
+        let lines = Arc::new(Lines::default());
+        let worker = SignalWorker::new(lines.clone(), Arc::new(Board::default()));
+        let counts = |told_at: i64, at: i64, vehicles: &[(u16, u32)]| {
+            let reading = |(number, vehicles): &(u16, u32)| {
+                let (at, interval) = (UtcMillis(at), models_domain::DurationMs(60));
+                (*number, Reading { at, interval, vehicles: Some(*vehicles), ..Reading::default() })
+            };
+            let readings = vehicles.iter().map(reading).collect();
+            SignalReport::Detectors { junction: junction(), told_at: UtcMillis(told_at), readings }
+        };
+        for report in [
+            // The controller's clock is 1,000 ahead: live counts have our time, buffered ones its own.
+            counts(1_060, 60, &[(1, 5), (2, 0)]),
+            counts(1_060, 1_060, &[(1, 5), (2, 0)]),
+            counts(1_060, 1_060, &[(1, 5), (3, 7)]),
+            counts(1_120, 120, &[(1, 5), (2, 0)]),
+        ] {
+            futures_ready(worker.accept(report)).unwrap();
+        }
+        let kept = lines.kept.lock().unwrap();
+        assert_eq!(*kept, ["60 1=5@60 2=0@60", "1060 3=7@1060", "120 1=5@120 2=0@120"]);
     }
 
     #[test]

@@ -103,7 +103,7 @@ fn every_problem_at_once_with_its_line() {
          line 11: buses.listen.protocol: \"gt07\" is not known; known are any, gt06, jt808, teltonika, meitrack, tk103, h02, queclink, suntech, osmand, t55_nmea, wialon\n\
          line 12: buses.listen.address: invalid socket address syntax\n\
          line 13: busses: is not known here; known are gateway, hall, detector, cameras, buses, signals\n\
-         line 14: signals.site, dial: is missing: at least one is needed",
+         line 14: signals.site, dial, hear: is missing: at least one is needed",
     );
 }
 

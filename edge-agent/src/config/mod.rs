@@ -98,6 +98,8 @@ pub struct Known {
     /// Kinds of signal controllers that dial, and those that are dialled.
     pub controllers: Vec<&'static str>,
     pub dialled: Vec<&'static str>,
+    /// Kinds that broadcast.
+    pub heard: Vec<&'static str>,
     /// Whether a text is a zone, such as `+07:00`.
     pub zone: fn(&str) -> Result<(), String>,
 }

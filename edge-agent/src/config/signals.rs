@@ -1,10 +1,12 @@
 //! The section `[signals]`: controllers, and what safety holds their junctions to.
 
 mod dial;
+mod hear;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use edge_agent_core::site::JunctionSite;
 use hardware_signal::{Dialled, Steering, TlsFiles};
@@ -22,9 +24,11 @@ pub struct Signals {
     pub listen: Option<SocketAddr>,
     pub controller: String,
     pub supervisor_id: String,
+    /// Between two counts of the detectors of those that dial.
+    pub counts_interval: Duration,
     /// Those that dial.
     pub sites: Vec<SignalSite>,
-    /// Those that are dialled.
+    /// Those that are dialled, and those whose broadcasts are heard.
     pub dialled: Vec<DialledSite>,
     /// `None`: plain TCP.
     pub tls: Option<TlsFiles>,
@@ -49,6 +53,8 @@ pub struct SignalSite {
     pub site_id: String,
     /// The component that reports the signal groups.
     pub component: String,
+    /// Components of its detectors, where each is asked by itself.
+    pub detectors: Vec<String>,
     pub allow_from: Vec<IpAddr>,
     /// `None`: it is listened to and never commanded.
     pub steering: Option<Steering>,
@@ -62,6 +68,7 @@ pub(super) fn read(
 ) -> Option<Signals> {
     let found = section.sections("site");
     let mut dialled = section.sections("dial");
+    let mut heard = section.sections("hear");
     let listen = if found.is_empty() {
         section.optional::<SocketAddr>("listen")
     } else {
@@ -69,10 +76,11 @@ pub(super) fn read(
     };
     let controller = section.optional_with("controller", |text| one_of(text, &known.controllers));
     let supervisor_id = section.optional::<String>("supervisor_id").map(Spanned::into_inner);
+    let counts_s = section.number("counts_s", 1.0..=3_600.0, 60.0);
     let tls = section.section("tls").map(|s| tls(s, folder));
     let (mut sites, mut site_ids, mut junctions) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-    if found.is_empty() && dialled.is_empty() {
-        section.problem(&section.span(), "site, dial", "is missing: at least one is needed");
+    if found.is_empty() && dialled.is_empty() && heard.is_empty() {
+        section.problem(&section.span(), "site, dial, hear", "is missing: at least one is needed");
     }
     for mut one in found {
         let site_id = one.required::<String>("site_id");
@@ -80,6 +88,7 @@ pub(super) fn read(
         let junction = one.required("junction");
         let name = one.required::<String>("name");
         let position = position(&mut one);
+        let detectors = one.list("detectors");
         let allow_from = one.list("allow_from");
         let steered = steered(&mut one);
         let (Some(site_id), Some(component), Some(junction), Some(name)) =
@@ -97,15 +106,18 @@ pub(super) fn read(
         let (can, steering) = steered.unzip();
         let site = JunctionSite { id: junction.into_inner(), name: name.into_inner(), position, can };
         let (site_id, component) = (site_id.into_inner(), component.into_inner());
-        sites.push(SignalSite { site, site_id, component, allow_from, steering });
+        sites.push(SignalSite { site, site_id, component, detectors, allow_from, steering });
     }
     let no_listen = listen.is_none() && !sites.is_empty();
-    let dialled =
+    let mut dialled: Vec<DialledSite> =
         dialled.iter_mut().filter_map(|one| dial::read(one, folder, known, &mut junctions)).collect();
+    let mut listens = BTreeSet::new();
+    dialled.extend(heard.iter_mut().filter_map(|one| hear::read(one, known, &mut junctions, &mut listens)));
     Some(Signals {
         listen: if no_listen { return None } else { listen.map(Spanned::into_inner) },
         controller: controller.map_or_else(|| "rsmp".to_owned(), Spanned::into_inner),
         supervisor_id: supervisor_id.unwrap_or_else(|| gateway.to_owned()),
+        counts_interval: Duration::from_secs_f64(counts_s.round()),
         sites,
         dialled,
         tls: match tls {

@@ -124,6 +124,7 @@ fn settings(signals: &Section, address: SocketAddr) -> SignalServerSettings {
         site_id: s.site_id.clone(),
         junction: s.site.id.clone(),
         main_component: s.component.clone(),
+        detectors: s.detectors.clone(),
         allow_from: s.allow_from.clone(),
         steering: s.steering.clone(),
     };
@@ -132,7 +133,7 @@ fn settings(signals: &Section, address: SocketAddr) -> SignalServerSettings {
         controller: signals.controller.clone(),
         supervisor_id: signals.supervisor_id.clone(),
         sites: signals.sites.iter().map(site).collect(),
-        timing: Timing::default(),
+        timing: Timing { counts_interval: signals.counts_interval, ..Timing::default() },
         tls: signals.tls.clone(),
     }
 }

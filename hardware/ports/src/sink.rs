@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use models_domain::event::LinkState;
 use models_domain::signal::detector::Reading;
 use models_domain::signal::order::ControllerNow;
-use models_domain::signal::{GroupStates, SignalAlarm};
+use models_domain::signal::{Change, GroupStates, SignalAlarm};
 use models_domain::transit::Fix;
 use models_domain::{JunctionId, UtcMillis};
 
@@ -67,9 +67,17 @@ pub enum SignalReport {
         at: UtcMillis,
         now: ControllerNow,
     },
+    /// When its groups may change, in their order; `None` where it does not tell.
+    Changes {
+        junction: JunctionId,
+        at: UtcMillis,
+        changes: Vec<Option<Change>>,
+    },
     /// What its detectors counted, by their numbers.
     Detectors {
         junction: JunctionId,
+        /// By the controller's clock: what comes a second time is known by it.
+        told_at: UtcMillis,
         readings: Vec<(u16, Reading)>,
     },
 }

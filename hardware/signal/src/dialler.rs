@@ -1,4 +1,4 @@
-//! Controllers that we dial: one UDP socket and one session each, for as long as the pole runs.
+//! Controllers that we dial, or whose broadcasts we hear: one UDP socket and one session each, for as long as the pole runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use hardware_ports::Clock;
 use hardware_ports::sink::{SignalReport, Sink};
-use models_domain::JunctionId;
 use models_domain::event::{Link, LinkState};
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
@@ -15,13 +14,11 @@ use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
-use crate::controllers::{
-    Access, Action, Answer, At, CheckGroup, Controller, DialSettings, OpenDialled, Order, Reach, Session,
-};
+use crate::controllers::{Action, Answer, At, OpenDialled, Order, Session};
 use crate::desk::{Desk, OrderDesk};
+use crate::dialled::Dialled;
 use crate::links::{Asking, ConnectionNumber, Links};
 use crate::server::ServeError;
-use crate::steering::Steering;
 
 /// Before an address is looked up again, or a report that the sink refused is handed in again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -37,90 +34,6 @@ const ORDERS_MAX: usize = 32;
 
 /// Eight variables need a few hundred.
 const DATAGRAM_BYTES: usize = 8 * 1024;
-
-/// Lamps are never looked at more often, nor more seldom.
-pub const POLL_MIN: Duration = Duration::from_millis(20);
-pub const POLL_MAX: Duration = Duration::from_secs(10);
-
-/// A controller that we dial.
-#[derive(Debug, Clone)]
-pub struct Dialled {
-    /// Name of a kind in `controllers::ALL`.
-    pub controller: String,
-    /// HOST:PORT
-    pub address: String,
-    pub junction: JunctionId,
-    pub access: Access,
-    /// Names of the signal groups in this kind's words, in the order in which their states are reported.
-    pub groups: Vec<String>,
-    pub poll: Duration,
-    pub backup: Option<Duration>,
-    pub clock_off_max: Option<Duration>,
-    /// `None`: it is listened to and never commanded.
-    pub steering: Option<Steering>,
-}
-
-impl Dialled {
-    fn kind(&self) -> Option<(&'static Controller, OpenDialled, CheckGroup)> {
-        let controller = Controller::by_name(&self.controller)?;
-        match controller.reach {
-            Reach::WeDial { open, check_group } => Some((controller, open, check_group)),
-            Reach::ItDials { .. } => None,
-        }
-    }
-
-    /// Everything that is wrong with it; empty when nothing is.
-    pub fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        let Some((_, _, check_group)) = self.kind() else {
-            return vec![format!(
-                "controller {:?} is not one of the known kinds that are dialled",
-                self.controller
-            )];
-        };
-        if self.groups.is_empty() || self.groups.len() > 255 {
-            problems.push("1 to 255 signal groups must be named".to_owned());
-        }
-        problems.extend(self.groups.iter().filter_map(|name| check_group(name).err()));
-        if !(POLL_MIN..=POLL_MAX).contains(&self.poll) {
-            problems.push(format!("the poll must be from {POLL_MIN:?} to {POLL_MAX:?}"));
-        }
-        match &self.access {
-            Access::Community { community, .. } if community.is_empty() => {
-                problems.push("the community is empty".to_owned());
-            }
-            Access::User { auth, privacy, name } => {
-                if name.is_empty() || name.len() > 32 {
-                    problems.push("the SNMPv3 user must have 1 to 32 bytes".to_owned());
-                }
-                let words = [auth.as_ref().map(|(_, word)| word), privacy.as_ref()];
-                // RFC 3414 §11.2.
-                if words.into_iter().flatten().any(|word| word.len() < 8) {
-                    problems.push("a password of an SNMPv3 user must have at least 8 bytes".to_owned());
-                }
-                if privacy.is_some() && auth.is_none() {
-                    problems.push("privacy needs authentication".to_owned());
-                }
-            }
-            Access::Community { .. } => {}
-        }
-        problems
-    }
-
-    fn settings(&self) -> DialSettings {
-        let [a, b, c, d, ..] = *uuid::Uuid::new_v4().as_bytes();
-        DialSettings {
-            junction: self.junction.clone(),
-            access: self.access.clone(),
-            poll: self.poll,
-            groups: self.groups.clone(),
-            backup: self.backup,
-            clock_off_max: self.clock_off_max,
-            all_red_preempt: self.steering.as_ref().and_then(|steering| steering.all_red_input),
-            first_number: i32::from_be_bytes([a, b, c, d]),
-        }
-    }
-}
 
 /// All controllers of a pole that are dialled.
 pub struct SignalDialler {
@@ -251,7 +164,9 @@ impl Talk {
     async fn run(mut self) {
         let never = CancellationToken::new();
         self.one.desk.links.take(&self.site, self.number, never, self.desk.clone()).await;
-        self.tell(Link::Connecting, format!("asking {}", self.one.dialled.address)).await;
+        let dialled = &self.one.dialled;
+        let what = if dialled.is_heard() { "waiting for broadcasts on" } else { "asking" };
+        self.tell(Link::Connecting, format!("{what} {}", dialled.address)).await;
         let mut session = (self.one.open)(self.at(), self.one.dialled.settings());
         let stop = self.stop.clone();
         while !stop.is_cancelled() {
@@ -273,10 +188,16 @@ impl Talk {
     async fn socket(&mut self) -> UdpSocket {
         let mut told = String::new();
         loop {
-            match connect(&self.one.dialled.address).await {
+            let (address, heard) = (&self.one.dialled.address, self.one.dialled.is_heard());
+            let opened = if heard { UdpSocket::bind(address).await } else { connect(address).await };
+            match opened {
                 Ok(socket) => return socket,
                 Err(err) => {
-                    let reason = format!("the address {} cannot be reached: {err}", self.one.dialled.address);
+                    let reason = if heard {
+                        format!("the address {address} cannot be listened on: {err}")
+                    } else {
+                        format!("the address {address} cannot be reached: {err}")
+                    };
                     if reason != told {
                         self.tell(Link::Down, reason.clone()).await;
                         told = reason;
@@ -303,11 +224,13 @@ impl Talk {
                     session.order(Order { number: self.orders_taken, what: asking.what });
                 }
                 () = tokio::time::sleep(wait) => session.handle_timeout(self.at()),
-                read = socket.recv(&mut buffer) => match read {
-                    Ok(length) => {
+                read = socket.recv_from(&mut buffer) => match read {
+                    Ok((length, from)) if self.one.dialled.access.takes_from(from.ip()) => {
                         self.failure = None;
                         session.receive(self.at(), &buffer[..length]);
                     }
+                    // A stranger's.
+                    Ok(_) => {}
                     // Such as that nobody listens there: the session finds out that no answer comes.
                     Err(err) => self.failure = Some(err.to_string()),
                 },

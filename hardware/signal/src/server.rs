@@ -55,6 +55,8 @@ pub struct Site {
     pub junction: JunctionId,
     /// The component that reports the signal groups, such as `KK+AG9998=001TC000`.
     pub main_component: String,
+    /// As [`KnownSite::detectors`].
+    pub detectors: Vec<String>,
     /// Addresses the site may dial from; empty: any. RSMP without TLS knows no password: whoever reaches the port and knows
     /// the id can speak for the site.
     pub allow_from: Vec<IpAddr>,
@@ -94,7 +96,9 @@ impl SignalServerSettings {
         }
         let (mut sites, mut junctions) = (BTreeSet::new(), BTreeSet::new());
         for site in &self.sites {
-            for (name, text) in [("site_id", &site.site_id), ("main_component", &site.main_component)] {
+            let detectors = site.detectors.iter().map(|detector| ("detectors", detector));
+            let texts = [("site_id", &site.site_id), ("main_component", &site.main_component)];
+            for (name, text) in texts.into_iter().chain(detectors) {
                 if text.is_empty() || text.len() > 128 || text.chars().any(char::is_control) {
                     problems.push(format!("{name} {text:?} must have 1 to 128 printable characters"));
                 }
@@ -163,8 +167,11 @@ impl SignalServer {
         let listener = TcpListener::bind(settings.address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let known = settings.sites.iter().map(|site| {
-            let known =
-                KnownSite { junction: site.junction.clone(), main_component: site.main_component.clone() };
+            let known = KnownSite {
+                junction: site.junction.clone(),
+                main_component: site.main_component.clone(),
+                detectors: site.detectors.clone(),
+            };
             (site.site_id.clone(), known)
         });
         let session = SessionSettings {

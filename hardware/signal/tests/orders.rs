@@ -37,7 +37,11 @@ fn at(second: u64) -> At {
 
 /// A link that is up, and has asked all it asks by itself.
 fn session(core: &str, sxl: &str) -> Box<dyn Session> {
-    let known = KnownSite { junction: JunctionId::new("kim-ma").unwrap(), main_component: "TC".into() };
+    let known = KnownSite {
+        junction: JunctionId::new("kim-ma").unwrap(),
+        main_component: "TC".into(),
+        detectors: vec![],
+    };
     let settings = SessionSettings {
         sites: Arc::new([("HN".to_owned(), known)].into()),
         supervisor_id: "hanoi".into(),

@@ -34,6 +34,12 @@ fn sent_by(folder: &Path, who: &str) -> Vec<Value> {
         .collect()
 }
 
+/// What is asked for.
+const STATUSES: [&str; 13] = [
+    "S0001", "S0007", "S0011", "S0012", "S0014", "S0201", "S0202", "S0203", "S0204", "S0205", "S0206",
+    "S0207", "S0208",
+];
+
 struct Checker {
     schemas: Schemas,
     core: SchemaIndex,
@@ -48,7 +54,7 @@ impl Checker {
         let mut compile = |path: PathBuf| compiler.compile(path.to_str().unwrap(), &mut schemas).unwrap();
         let core = compile(folder.join(format!("core/{core}/rsmp.json")));
         let status = |code| (code, compile(folder.join(format!("tlc/1.2.1/statuses/{code}.json"))));
-        let statuses = ["S0001", "S0007", "S0011", "S0012", "S0014"].map(status).into();
+        let statuses = STATUSES.map(status).into();
         Self { schemas, core, statuses }
     }
 
@@ -74,7 +80,12 @@ fn at(second: u64) -> At {
 }
 
 fn session() -> Box<dyn Session> {
-    let known = KnownSite { junction: JunctionId::new("recorded").unwrap(), main_component: "TC".into() };
+    session_of(vec![])
+}
+
+fn session_of(detectors: Vec<String>) -> Box<dyn Session> {
+    let known =
+        KnownSite { junction: JunctionId::new("recorded").unwrap(), main_component: "TC".into(), detectors };
     let settings = SessionSettings {
         sites: Arc::new([("RN+SI0001".to_owned(), known)].into()),
         supervisor_id: "hanoi".into(),
@@ -172,7 +183,10 @@ fn play(
                 }
                 Action::Keep(SignalReport::Alarm { .. }) => outcome.alarms += 1,
                 Action::Keep(
-                    SignalReport::Link { .. } | SignalReport::Now { .. } | SignalReport::Detectors { .. },
+                    SignalReport::Link { .. }
+                    | SignalReport::Now { .. }
+                    | SignalReport::Changes { .. }
+                    | SignalReport::Detectors { .. },
                 )
                 | Action::Identified { .. }
                 | Action::Down { .. }
@@ -240,4 +254,36 @@ fn refusals_follow_the_schemas() {
     let sent: Vec<Action> = std::iter::from_fn(|| link.poll()).collect();
     let [Action::Send(refusal), Action::Close { .. }] = &sent[..] else { panic!("{sent:?}") };
     checker.check(&serde_json::from_slice(refusal.strip_suffix(b"\x0c").unwrap()).unwrap());
+}
+
+/// Counts of each detector by itself, where the configuration names them.
+#[test]
+fn subscriptions_to_single_detectors_follow_the_schemas() {
+    let Some(folder) = field() else { return };
+    let checker = Checker::new(&folder, "3.2.2");
+    let mut link = session_of(vec!["DL1".into(), "DL2".into()]);
+    let version = json!({
+        "mType": "rSMsg", "type": "Version", "mId": MESSAGE_ID, "RSMP": [{ "vers": "3.2.2" }], "SXL": "1.2.1",
+        "siteId": [{ "sId": "RN+SI0001" }],
+    });
+    let ack = json!({ "mType": "rSMsg", "type": "MessageAck", "oMId": MESSAGE_ID });
+    let watchdog =
+        json!({ "mType": "rSMsg", "type": "Watchdog", "mId": "w", "wTs": "2027-01-15T08:00:00.000Z" });
+    let mut asked = Vec::new();
+    for message in [&version, &ack, &watchdog] {
+        link.receive(at(0), &packet(message));
+    }
+    for second in 1..10 {
+        while let Some(action) = link.poll() {
+            let Action::Send(bytes) = action else { continue };
+            let message: Value = serde_json::from_slice(bytes.strip_suffix(b"\x0c").unwrap()).unwrap();
+            if message["type"] == "StatusSubscribe" {
+                checker.check(&message);
+                asked.push(format!("{} {}", message["cId"], message["sS"][0]["sCI"]));
+            }
+        }
+        link.receive(at(second), &packet(&ack));
+        link.handle_timeout(at(second));
+    }
+    assert_eq!(asked, ["\"TC\" \"S0001\"", "\"TC\" \"S0007\"", "\"DL1\" \"S0201\"", "\"DL2\" \"S0201\""]);
 }

@@ -31,14 +31,14 @@ struct Kept {
 #[async_trait]
 impl Sink<SignalReport> for Kept {
     async fn accept(&self, report: SignalReport) -> Result<(), NotKept> {
+        use SignalReport::{Alarm, Changes, Detectors, Groups, Link, Now};
         let line = match report {
-            SignalReport::Groups { junction, groups, .. } => format!("{junction} {}", groups.groups),
-            SignalReport::Alarm { junction, alarm, .. } => format!("{junction} {}", alarm.code),
-            SignalReport::Link { junction, state: s, .. } => format!("{junction} {:?} {}", s.link, s.reason),
-            SignalReport::Now { .. } | SignalReport::Detectors { .. } => return Ok(()),
+            Groups { junction, groups, .. } => format!("{junction} {}", groups.groups),
+            Alarm { junction, alarm, .. } => format!("{junction} {}", alarm.code),
+            Link { junction, state: s, .. } => format!("{junction} {:?} {}", s.link, s.reason),
+            Now { .. } | Changes { .. } | Detectors { .. } => return Ok(()),
         };
-        let refused = self.refused.lock().unwrap().clone();
-        if refused.is_some_and(|part| line.contains(&part)) {
+        if self.refused.lock().unwrap().as_ref().is_some_and(|part| line.contains(part)) {
             return Err(NotKept("the disk is full".into()));
         }
         self.lines.send_modify(|lines| lines.push(line));
@@ -59,6 +59,7 @@ fn settings(sites: &[&str]) -> SignalServerSettings {
         site_id: format!("HN+{name}"),
         junction: JunctionId::new(*name).unwrap(),
         main_component: "TC".into(),
+        detectors: vec![],
         allow_from: vec![],
         steering: None,
     };

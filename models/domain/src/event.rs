@@ -4,6 +4,7 @@ use crate::count::{LineCrossing, MinuteCounts};
 use crate::detection::{BBox, Class};
 use crate::ids::{CameraId, EventId, JunctionId, TrackId, ZoneId};
 use crate::measure::{Measure, MeasureKind};
+use crate::signal::detector::Reading;
 use crate::signal::order::OrderTold;
 use crate::signal::{GroupStates, SignalAlarm};
 use crate::track::Track;
@@ -57,6 +58,11 @@ pub enum EventBody {
     SignalOrder {
         junction: JunctionId,
         told: OrderTold,
+    },
+    /// What detectors of a controller counted, by their numbers; each with the end of its interval.
+    Detectors {
+        junction: JunctionId,
+        readings: Vec<(u16, Reading)>,
     },
 }
 
@@ -181,7 +187,8 @@ impl EventBody {
             | EventBody::Signal { .. }
             | EventBody::SignalAlarm { .. }
             | EventBody::SignalState { .. }
-            | EventBody::SignalOrder { .. } => false,
+            | EventBody::SignalOrder { .. }
+            | EventBody::Detectors { .. } => false,
         }
     }
 
@@ -202,6 +209,7 @@ impl EventBody {
             EventBody::SignalAlarm { .. } => "signal_alarm",
             EventBody::SignalState { .. } => "signal_state",
             EventBody::SignalOrder { .. } => "signal_order",
+            EventBody::Detectors { .. } => "detectors",
         }
     }
 }

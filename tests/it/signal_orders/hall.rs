@@ -79,7 +79,7 @@ impl Hall {
         String::from_utf8_lossy(&out.stderr).into_owned()
     }
 
-    fn add_user(&self, name: &str, role: &str) -> String {
+    pub fn add_user(&self, name: &str, role: &str) -> String {
         self.add_user_with(name, &["--role", role])
     }
 
@@ -143,7 +143,7 @@ impl Person<'_> {
         self.calls().preview_order(self.with(asked)).await.unwrap().into_inner()
     }
 
-    async fn row(&self, id: u64) -> v1::SignalOrderRow {
+    pub async fn row(&self, id: u64) -> v1::SignalOrderRow {
         let asked = self.with(v1::ListOrdersRequest { junction: "a".into(), ..Default::default() });
         let rows = self.calls().list_orders(asked).await.unwrap().into_inner().orders;
         rows.into_iter().find(|row| row.id == id).unwrap()
@@ -168,7 +168,7 @@ impl Person<'_> {
         }
     }
 
-    async fn until_now(&self, what: &str, reached: impl Fn(&v1::SignalNow) -> bool) {
+    pub async fn until_now(&self, what: &str, reached: impl Fn(&v1::SignalNow) -> bool) {
         let until = tokio::time::Instant::now() + WAIT;
         loop {
             let now = self.now().await;

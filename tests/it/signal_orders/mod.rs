@@ -7,6 +7,7 @@ mod areas;
 mod hall;
 mod history;
 mod latency;
+mod ntcip;
 mod pole;
 mod street;
 mod tls;

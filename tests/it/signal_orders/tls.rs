@@ -67,6 +67,7 @@ async fn a_sites_own_certificate_and_no_other_opens_its_junction() {
             site_id: "HN+A".into(),
             junction: "a".parse().unwrap(),
             main_component: "HN+A=001TC000".into(),
+            detectors: vec![],
             allow_from: vec![],
             steering: None,
         }],

@@ -1,6 +1,7 @@
 //! The store on real files: nothing lost, nothing doubled, every failure named.
 
 mod bus_days;
+mod detectors;
 mod due_days;
 mod failures;
 mod kill;

@@ -38,10 +38,22 @@ const text = (selector: string) => page.textContent(selector);
 
 test("groups live with their times, mode, plan, clock and alarms", async () => {
   const lamps = (await page.locator(".lamps tbody tr").allTextContents()).map((row) => row.replace(/\s+/g, " "));
-  expect(lamps[0]).toMatch(/^1 xe▲ Xanh\d+ giây5 giây/);
-  expect(lamps[1]).toMatch(/^2 xe■ Đỏ/);
+  expect(lamps[0]).toMatch(/^1 xe▲ Xanh\d+ giây\d\d–\d\d5 giây/);
+  expect(lamps[1]).toMatch(/^2 xe■ Đỏ\d+ giây\d\d5 giây/);
+  expect(lamps[3]).toMatch(/^4 đi bộ▲ Xanh\d+ giây–5 giây/);
   expect(await text(".live dl")).toMatch(/Chế độBình thườngChương trình2 \(theo lệnh\)Đồng hồ tủ\d\d:\d\d:\d\d \(nhanh 3 s so với trạm\)/);
   expect(await text(".live .alarms")).toContain("A0008 Bóng đèn đỏ hỏng");
+  expect(await axe(page)).toEqual([]);
+});
+
+test("detectors with their last five minutes and an hour of bars", async () => {
+  await page.waitForSelector(".detectors tbody tr:nth-child(4)");
+  const rows = (await page.locator(".detectors tbody tr").allTextContents()).map((row) => row.replace(/\s+/g, " "));
+  expect(rows[0]).toMatch(/^1\d[\d.]* ?\d+ %29 km\/h/);
+  expect(rows[3]).toMatch(/^4–––/);
+  expect(await page.locator(".detectors tbody tr:nth-child(1) rect").count()).toBe(12);
+  expect(await page.locator(".detectors tbody tr:nth-child(4) rect").count()).toBe(6);
+  expect(await page.textContent(".detectors tbody tr:nth-child(1) rect title")).toMatch(/^\d\d:\d\d–\d\d:\d\d: \d+ xe, [\d.]+ xe\/giờ \(xe máy \d+, ô tô \d+\)$/);
   expect(await axe(page)).toEqual([]);
 });
 

@@ -4,6 +4,7 @@ import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@co
 
 import {
   CorridorSchema,
+  DetectorBucketSchema,
   GetCorridorResponseSchema,
   SignalChangeSchema,
   SignalLayoutSchema,
@@ -11,6 +12,7 @@ import {
   SignalService,
   SignalWish,
   type Corridor,
+  type DetectorBucket,
   type GetCorridorResponse,
   type RequestOrderRequest,
   type SignalChange,
@@ -65,6 +67,7 @@ export class FixtureSignals {
         return Object.assign(row, { state: "declined", detail: `by ${this.user}` });
       },
       getSignalHistory: ({ fromMs, toMs }, context) => (guard(context), { changes: shown(Number(fromMs), Number(toMs)) }),
+      getDetectorCounts: ({ fromMs, toMs, bucketMs }, context) => (guard(context), { buckets: counted(Number(fromMs), Number(toMs), Number(bucketMs)) }),
       listCorridors: (_, context) => (guard(context), { corridors: this.corridors }),
       getCorridor: ({ id, fromMs, toMs }, context) => {
         guard(context);
@@ -136,4 +139,17 @@ function wave(corridor: Corridor, fromMs: number, toMs: number, differ: boolean)
       ? { noAdvice: { code: "cycles_differ", junctions: ["kim-lien", "dai-co-viet"], seconds: [90, 97], text: "x" } }
       : { advice: { cycleS: 90, shiftsS: [0, -20, 4], outNow: figures(20, 0.8, 11.4), backNow: figures(6, 1.4, 31.2), outThen: figures(38, 0.1, 1.2), backThen: figures(12, 0.9, 22) } }),
   });
+}
+
+/** Four detectors: the third counts no kinds and knows no speed, the fourth told nothing in the last half hour. */
+function counted(fromMs: number, toMs: number, bucketMs: number): DetectorBucket[] {
+  const buckets = [];
+  for (let detector = 1; detector <= 4; detector++)
+    for (let at = fromMs, i = 0; at < toMs; at += bucketMs, i++) {
+      if (detector === 4 && i >= 6) continue;
+      const vehicles = 20 * detector + ((i * 7) % 12) * 3;
+      const told = detector === 3 ? {} : { speedMps: 7 + detector, kinds: [{ kind: "motorcycle", count: BigInt(Math.round(vehicles * 0.8)) }, { kind: "car", count: BigInt(Math.round(vehicles * 0.2)) }] };
+      buckets.push(create(DetectorBucketSchema, { detector, fromMs: BigInt(at), countedMs: BigInt(bucketMs), vehicles: BigInt(vehicles), occupancy: 0.05 * detector + i / 200, ...told }));
+    }
+  return buckets;
 }

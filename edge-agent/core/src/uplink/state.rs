@@ -5,7 +5,7 @@ use models_domain::event::{Link, LinkState};
 use models_wire::convert::effort::effort_to_wire;
 use models_wire::convert::event::link_to_wire;
 use models_wire::convert::gateway::{lines_to_wire, position_to_wire, zones_to_wire};
-use models_wire::convert::signal::{layout_to_wire, now_to_wire};
+use models_wire::convert::signal::{changes_to_wire, layout_to_wire, now_to_wire};
 use models_wire::v1::{CameraInfo, GatewayState, JunctionInfo, SignalNow};
 
 use crate::board::Board;
@@ -50,6 +50,7 @@ fn junction(site: &JunctionSite, board: &Board) -> JunctionInfo {
         ending: now.ending.map(|why| why.name().to_owned()).unwrap_or_default(),
         ..now_to_wire(&now.now)
     });
+    let changes = now.as_ref().map(|now| changes_to_wire(&now.changes)).unwrap_or_default();
     let (state, groups) = now.map_or((unheard(), String::new()), |now| (now.state, now.groups));
     JunctionInfo {
         junction: site.id.to_string(),
@@ -60,6 +61,7 @@ fn junction(site: &JunctionSite, board: &Board) -> JunctionInfo {
         groups,
         now: told,
         layout: site.can.as_ref().map(layout_to_wire),
+        changes,
     }
 }
 

@@ -2,8 +2,10 @@
 
 mod ntcip;
 mod rsmp;
+mod spat;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ pub use crate::steering::{Steering, Translate};
 pub const ALL: &[Controller] = &[
     ntcip::CONTROLLER,
     rsmp::CONTROLLER,
+    spat::CONTROLLER,
 ];
 
 /// One kind of controller.
@@ -42,6 +45,8 @@ pub enum Reach {
     /// controller that was not asked anything yet; it lives as long as the pole. `check_group`: whether a signal group of
     /// such a controller may be called so.
     WeDial { open: OpenDialled, check_group: CheckGroup },
+    /// It sends datagrams to an address of ours and hears nothing. The rest as with `WeDial`.
+    ItBroadcasts { open: OpenDialled, check_group: CheckGroup },
 }
 
 impl Controller {
@@ -49,16 +54,24 @@ impl Controller {
         ALL.iter().find(|controller| controller.name == name)
     }
 
-    /// Whether it dials us; otherwise we dial it.
+    /// Whether it dials us; otherwise we dial it, or hear its broadcasts.
     pub fn dials(&self) -> bool {
         self.opener().is_some()
+    }
+
+    /// Whether it is heard, and can be asked nothing.
+    pub fn broadcasts(&self) -> bool {
+        match self.reach {
+            Reach::ItBroadcasts { .. } => true,
+            Reach::WeDial { .. } | Reach::ItDials { .. } => false,
+        }
     }
 
     /// A session for a connection that was just accepted, of a kind that dials.
     pub fn opener(&self) -> Option<OpenAccepted> {
         match self.reach {
             Reach::ItDials { open } => Some(open),
-            Reach::WeDial { .. } => None,
+            Reach::WeDial { .. } | Reach::ItBroadcasts { .. } => None,
         }
     }
 }
@@ -87,6 +100,9 @@ pub struct KnownSite {
     pub junction: JunctionId,
     /// The component that reports the signal groups (RSMP `cId`), such as `KK+AG9998=001TC000`.
     pub main_component: String,
+    /// Components of the detectors, in the order of their numbers, where each is to be asked by itself (RSMP S0201 to
+    /// S0204); empty: the main component tells of all (S0205 to S0208).
+    pub detectors: Vec<String>,
 }
 
 /// What is asked of one controller that we dial.
@@ -115,6 +131,9 @@ pub enum Access {
     Community { v1: bool, community: String },
     /// SNMP v3: with a password each answer is known to be the controller's, with two nobody can read along (AES-128).
     User { name: String, auth: Option<(Digest, String)>, privacy: Option<String> },
+    /// Nobody asks: what comes is heard from these addresses, or from any when there is none. Which intersection of the
+    /// broadcast is ours; `region`: of any when left out.
+    Broadcast { region: Option<u16>, intersection: u16, from: Vec<IpAddr> },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,10 +143,21 @@ pub enum Digest {
     Sha256,
 }
 
+impl Access {
+    /// Whether what comes from there is taken. A socket that is connected hears nobody else anyhow.
+    pub fn takes_from(&self, address: IpAddr) -> bool {
+        match self {
+            Access::Broadcast { from, .. } => from.is_empty() || from.contains(&address),
+            Access::Community { .. } | Access::User { .. } => true,
+        }
+    }
+}
+
 /// Communities and passwords are nobody's to read.
 impl std::fmt::Debug for Access {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Access::Broadcast { intersection, .. } => write!(f, "broadcast {intersection}"),
             Access::Community { v1, .. } => f.write_str(if *v1 { "v1" } else { "v2c" }),
             Access::User { name, auth, privacy } => {
                 write!(
@@ -153,6 +183,8 @@ pub struct Timing {
     pub watchdog_timeout: Duration,
     /// Pause before each request of ours: a controller that must answer too many at once misses its acknowledgements.
     pub pace: Duration,
+    /// Between two counts of a controller's detectors, as it is asked for them; whole seconds.
+    pub counts_interval: Duration,
 }
 
 impl Default for Timing {
@@ -164,6 +196,7 @@ impl Default for Timing {
             watchdog_interval: Duration::from_secs(60),
             watchdog_timeout: Duration::from_secs(150),
             pace: Duration::from_secs(1),
+            counts_interval: Duration::from_secs(60),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! A street of one kind of controllers, their simulator as a process of its own, and the adapter that speaks with them.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -10,14 +9,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hardware_ports::sink::{NotKept, SignalReport, Sink};
 use hardware_ports::{Clock, SystemClock};
-use hardware_signal::controllers::{Access, Digest, Timing};
-use hardware_signal::{
-    Dialled, OrderDesk, SignalDialler, SignalServer, SignalServerSettings, Site, Steering,
-};
+use hardware_signal::{OrderDesk, SignalDialler, SignalServer};
 use models_domain::event::Link;
-use models_domain::signal::GroupSet;
 use models_domain::signal::detector::Reading;
 use models_domain::signal::order::{ControllerNow, Seen};
+use models_domain::signal::{Change, GroupSet};
 use models_domain::{JunctionId, UtcMillis};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -25,17 +21,24 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::streets::{free_address, ntcip, ntcip_street, ntcip_unit, rsmp_settings, rsmp_street, spat};
+
 /// A wait that lasts so long has failed.
 pub const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// How long the simulated units wait for a refresh.
 pub const BACKUP_S: u64 = 3;
 
+/// Detectors of each simulated junction.
+pub const DETECTORS: u16 = 8;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Rsmp,
     /// As the credentials are, and how it numbers its phases.
     Ntcip(Snmp),
+    /// The NTCIP unit's broadcasts.
+    Spat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +59,7 @@ pub struct Junction {
     pub alarms: Vec<(String, bool)>,
     pub now: ControllerNow,
     pub detectors: Vec<(u16, Reading)>,
+    pub changes: Vec<Option<Change>>,
     seen: Seen,
 }
 
@@ -78,6 +82,7 @@ impl Junction {
             SignalReport::Link { state, .. } => self.links.push((state.link, state.reason)),
             SignalReport::Now { now, .. } => self.now.learn(&now),
             SignalReport::Detectors { readings, .. } => self.detectors.extend(readings),
+            SignalReport::Changes { changes, .. } => self.changes = changes,
         }
     }
 }
@@ -92,6 +97,7 @@ impl Sink<SignalReport> for Kept {
             | SignalReport::Alarm { junction, .. }
             | SignalReport::Link { junction, .. }
             | SignalReport::Now { junction, .. }
+            | SignalReport::Changes { junction, .. }
             | SignalReport::Detectors { junction, .. } => junction.clone(),
         };
         self.0.send_modify(|all| all.entry(junction).or_default().learn(report));
@@ -210,6 +216,19 @@ impl House {
                 let (street, _) = Street::start("signal-simulator", &args).await;
                 Self { kind, desk, street, addresses: vec![address], kept, stop, task, folder }
             }
+            Kind::Spat => {
+                let ports: Vec<String> = (0..wish.junctions).map(|_| free_address()).collect();
+                let unit = |address: &String| {
+                    format!("{}spat_to = \"{address}\"\nintersection = 12111\n", ntcip_unit(Snmp::V2c, wish))
+                };
+                std::fs::write(&config, ports.iter().map(unit).collect::<String>()).unwrap();
+                let heard = ports.iter().enumerate().map(|(index, address)| spat(wish, index, address));
+                let dialler = SignalDialler::new(heard.collect(), &sink, &clock).unwrap();
+                let desk = dialler.desk();
+                let task = tokio::spawn(dialler.run(stop.clone()));
+                let (street, _) = Street::start("ntcip-simulator", &["--config", path]).await;
+                Self { kind, desk, street, addresses: ports, kept, stop, task, folder }
+            }
             Kind::Ntcip(snmp) => {
                 std::fs::write(&config, ntcip_street(snmp, wish)).unwrap();
                 let changes = if wish.changes { &["--changes"][..] } else { &[] };
@@ -251,7 +270,7 @@ impl House {
     pub async fn cut(&mut self) {
         match self.kind {
             Kind::Rsmp => self.street.child.kill().await.unwrap(),
-            Kind::Ntcip(_) => self.street.fault("* silent on").await,
+            Kind::Ntcip(_) | Kind::Spat => self.street.fault("* silent on").await,
         }
     }
 
@@ -262,7 +281,7 @@ impl House {
                 let args = ["--config", path.to_str().unwrap(), "--connect", &self.addresses[0]];
                 self.street = Street::start("signal-simulator", &args).await.0;
             }
-            Kind::Ntcip(_) => self.street.fault("* silent off").await,
+            Kind::Ntcip(_) | Kind::Spat => self.street.fault("* silent off").await,
         }
     }
 
@@ -271,95 +290,5 @@ impl House {
         self.stop.cancel();
         tokio::time::timeout(WAIT_MAX, self.task).await.unwrap().unwrap();
         self.street
-    }
-}
-
-fn rsmp_street(wish: &Wish) -> String {
-    let mut text = format!(
-        "reconnect_s = 0.5\nwatchdog_s = 1.0\nacknowledgement_s = 20.0\nspeed = {:?}\nalarm_every_s = 1.0\nalarm_lasts_s = 0.4\n",
-        wish.speed
-    );
-    for index in 0..wish.junctions {
-        write!(
-            text,
-            "[[site]]\njunction = \"{index}\"\nsite_id = \"HN+{index}\"\ncomponent = \"HN+{index}=001TC000\"\noffset_s = 0\n\
-             yellow_s = 3\nall_red_s = 2\nwalk_clear_s = 6\ngroups = [\"vehicle\", \"vehicle\", \"walk\", \"walk\"]\n\
-             stages = [{{ green_s = 20, groups = [1, 3] }}, {{ green_s = 15, groups = [2, 4] }}]\nplans = {{ 2 = [30, 12] }}\n\
-             all_red_input = 3\n"
-        )
-        .unwrap();
-    }
-    text
-}
-
-fn rsmp_settings(wish: &Wish) -> SignalServerSettings {
-    let site = |index: usize| Site {
-        site_id: format!("HN+{index}"),
-        junction: junction(index),
-        main_component: format!("HN+{index}=001TC000"),
-        allow_from: vec![],
-        steering: Some(Steering {
-            groups: (1..=4).map(|group| format!("HN+{index}=001SG00{group}")).collect(),
-            security_code: if wish.wrong_secret { "1" } else { "2222" }.to_owned(),
-            all_red_input: Some(3),
-        }),
-    };
-    SignalServerSettings {
-        address: "127.0.0.1:0".parse().unwrap(),
-        controller: "rsmp".into(),
-        tls: None,
-        supervisor_id: "hanoi".into(),
-        sites: (0..wish.junctions).map(site).collect(),
-        timing: Timing {
-            pace: Duration::from_millis(20),
-            watchdog_interval: Duration::from_secs(1),
-            ..Timing::default()
-        },
-    }
-}
-
-fn ntcip_street(snmp: Snmp, wish: &Wish) -> String {
-    let secret = match snmp {
-        Snmp::V3 => {
-            "user = { name = \"hanoi\", auth_password = \"long enough\", privacy_password = \"long enough too\" }"
-        }
-        Snmp::V1 | Snmp::V2c | Snmp::V2cOctets => "community = \"secret\"",
-    };
-    let unit = format!(
-        "[[unit]]\nlisten = \"127.0.0.1:0\"\n{secret}\nv4 = {}\nspeed = {:?}\nyellow_s = 3\nall_red_s = 2\nped_clear_s = 6\n\
-         stages = [{{ green_s = 20, phases = [2], peds = [2] }}, {{ green_s = 15, phases = [4], peds = [4] }}]\n\
-         patterns = {{ 2 = [30, 12] }}\nred_preempt = 3\nbackup_s = {BACKUP_S}\nzone_s = 25200\n",
-        snmp == Snmp::V2cOctets,
-        wish.speed
-    );
-    unit.repeat(wish.junctions)
-}
-
-pub fn access(snmp: Snmp, wrong: bool) -> Access {
-    match snmp {
-        Snmp::V3 => Access::User {
-            name: "hanoi".into(),
-            auth: Some((Digest::Sha1, if wrong { "another one" } else { "long enough" }.into())),
-            privacy: Some("long enough too".into()),
-        },
-        Snmp::V1 | Snmp::V2c | Snmp::V2cOctets => Access::Community {
-            v1: snmp == Snmp::V1,
-            community: if wrong { "another" } else { "secret" }.into(),
-        },
-    }
-}
-
-fn ntcip(snmp: Snmp, wish: &Wish, index: usize, address: &str) -> Dialled {
-    let groups: Vec<String> = ["phase 2", "phase 4", "ped 2", "ped 4"].map(str::to_owned).into();
-    Dialled {
-        controller: "ntcip".into(),
-        address: address.to_owned(),
-        junction: junction(index),
-        access: access(snmp, wish.wrong_secret),
-        groups: groups.clone(),
-        poll: wish.poll,
-        backup: None,
-        clock_off_max: None,
-        steering: Some(Steering { groups, security_code: String::new(), all_red_input: Some(3) }),
     }
 }

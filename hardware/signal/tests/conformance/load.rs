@@ -10,7 +10,8 @@ use hardware_signal::{Dialled, SignalDialler};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::house::{House, Kind, Snmp, Wish, access, junction};
+use super::house::{House, Kind, Snmp, Wish, junction};
+use super::streets::access;
 
 struct OnOwn(watch::Sender<bool>);
 

@@ -9,13 +9,16 @@
 
 mod house;
 mod load;
+mod streets;
 mod tools;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hardware_ports::signal::{Put, SignalDesk};
 use models_domain::DurationMs;
 use models_domain::event::Link;
+use models_domain::signal::detector::Reading;
 use models_domain::signal::order::{Mode, Wanted};
 use tokio::io::AsyncWriteExt;
 
@@ -61,6 +64,11 @@ async fn ntcip_with_phases_of_v4() {
     check(Kind::Ntcip(Snmp::V2cOctets)).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn spat() {
+    check(Kind::Spat).await;
+}
+
 async fn check(kind: Kind) {
     let mut house = House::open(kind, &Wish::default()).await;
     let mut rows = vec![
@@ -69,6 +77,7 @@ async fn check(kind: Kind) {
         ("plan and mode read", plan(&house).await),
         ("own clock read, with its error", clock(&mut house).await),
         ("alarm told, and that it is over", alarm(&mut house).await),
+        ("time to change told", changes(&house).await),
         ("volume and occupancy of detectors", detectors(&house).await),
         ("another plan", order(&house, &Wanted::Plan(2)).await),
         ("green for groups", order(&house, &Wanted::Groups([1].into_iter().collect())).await),
@@ -99,6 +108,7 @@ fn in_readme(row: &str, kind: Kind) -> String {
     let column = match kind {
         Kind::Rsmp => 2,
         Kind::Ntcip(_) => 3,
+        Kind::Spat => 4,
     };
     line.split('|').nth(column).unwrap().trim().to_owned()
 }
@@ -123,6 +133,10 @@ async fn groups(house: &House) -> Outcome {
 }
 
 async fn plan(house: &House) -> Outcome {
+    if house.kind == Kind::Spat {
+        house.wait("the mode", |junction| junction.now.mode == Some(Mode::Normal)).await;
+        return NotOffered("a SPaT tells the mode and no plan".to_owned());
+    }
     house
         .wait("plan 1 by the unit's own choice", |junction| {
             let now = junction.now;
@@ -148,7 +162,11 @@ async fn clock(house: &mut House) -> Outcome {
 }
 
 async fn alarm(house: &mut House) -> Outcome {
-    let code = if house.kind == Kind::Rsmp { "A0302" } else { "cycleFail" };
+    let code = match house.kind {
+        Kind::Rsmp => "A0302",
+        Kind::Ntcip(_) => "cycleFail",
+        Kind::Spat => "failureMode",
+    };
     if house.kind != Kind::Rsmp {
         house.street.fault("0 alarm1 8").await;
     }
@@ -161,17 +179,52 @@ async fn alarm(house: &mut House) -> Outcome {
     Yes(format!("{code} after {} ms", took.as_millis()))
 }
 
-async fn detectors(house: &House) -> Outcome {
-    if house.kind == Kind::Rsmp {
-        return NotOffered("S0201 to S0208 are not subscribed to yet".to_owned());
+/// What was foretold, and when it came.
+async fn changes(house: &House) -> Outcome {
+    if house.kind != Kind::Spat {
+        return NotOffered("it is not asked for".to_owned());
     }
-    house.wait("counts of all eight", |junction| junction.detectors.len() >= 8).await;
-    let (number, reading) = house.of(0).detectors[0];
-    Yes(format!("detector {number}: {} vehicles, {:.3} covered", reading.vehicles, reading.occupancy))
+    let told = |junction: &house::Junction| {
+        let green = junction.states.last().is_some_and(|(_, state)| state.starts_with('4'));
+        let change = junction.changes.first().copied().flatten();
+        let ahead = change
+            .map(|change| change.earliest.since(junction.states.last().map_or(change.earliest, |s| s.0)));
+        green && ahead.is_some_and(|ahead| (1_000..6_000).contains(&ahead.0))
+    };
+    house.wait("when green ends", told).await;
+    let foretold = house.of(0).changes[0].unwrap().earliest;
+    house
+        .wait("the end of green", |junction| junction.states.last().is_some_and(|(_, s)| s.starts_with('N')))
+        .await;
+    let came = house.of(0).states.last().unwrap().0;
+    let off = came.since(foretold);
+    assert!(off.0.abs() < 1_000, "{off:?}");
+    Yes(format!("{} ms after what was foretold", off.0))
+}
+
+async fn detectors(house: &House) -> Outcome {
+    if house.kind == Kind::Spat {
+        return NotOffered("a SPaT tells of no detectors".to_owned());
+    }
+    let told = |junction: &house::Junction| {
+        let whole = |reading: &Reading| reading.vehicles.is_some() && reading.occupancy.is_some();
+        let all: BTreeSet<u16> =
+            junction.detectors.iter().filter(|(_, r)| whole(r)).map(|(number, _)| *number).collect();
+        let vehicles: u32 = junction.detectors.iter().filter_map(|(_, r)| r.vehicles).sum();
+        all == (1..=house::DETECTORS).collect() && vehicles > 0
+    };
+    house.wait("vehicles and occupancy of all eight", told).await;
+    let (number, reading) = house.of(0).detectors.last().copied().unwrap();
+    Yes(format!("detector {number}: {:?} vehicles, {:?} covered", reading.vehicles, reading.occupancy))
 }
 
 /// Put, read back, taken back, and the own plan read.
 async fn order(house: &House, wanted: &Wanted) -> Outcome {
+    if house.kind == Kind::Spat {
+        let put = house.desk.put(&junction(0), wanted, DurationMs(60_000)).await;
+        assert!(matches!(put, Put::Refused(_)), "{put:?}");
+        return NotOffered("nothing can be ordered".to_owned());
+    }
     let junction = junction(0);
     match house.desk.put(&junction, wanted, DurationMs(60_000)).await {
         Put::Refused(why) if why.contains("offers no way") => return NotOffered(why),
@@ -253,6 +306,10 @@ async fn back(house: &mut House) -> Outcome {
 
 /// A plan is ordered, and the adapter ends without a word. Another one looks what the controller does.
 async fn ends_alone(house: House) -> Outcome {
+    if house.kind == Kind::Spat {
+        house.close().await;
+        return NotOffered("nothing can be ordered".to_owned());
+    }
     let Kind::Ntcip(snmp) = house.kind else {
         // RSMP core 3.2.2, SXL 1.2.1: M0001 has a time-out, M0002, M0006 and M0010 have none.
         house.close().await;
@@ -270,6 +327,9 @@ async fn ends_alone(house: House) -> Outcome {
 }
 
 async fn wrong_secret(kind: Kind) -> Outcome {
+    if kind == Kind::Spat {
+        return NotOffered("a broadcast has no secret".to_owned());
+    }
     let house = House::open(kind, &Wish { wrong_secret: true, ..Wish::default() }).await;
     let said = if kind == Kind::Rsmp {
         house.wait("a link", |junction| junction.is_up()).await;
@@ -285,7 +345,7 @@ async fn wrong_secret(kind: Kind) -> Outcome {
     let word = match kind {
         Kind::Rsmp => "security code",
         Kind::Ntcip(Snmp::V3) => "password",
-        Kind::Ntcip(Snmp::V1 | Snmp::V2c | Snmp::V2cOctets) => "community",
+        Kind::Ntcip(Snmp::V1 | Snmp::V2c | Snmp::V2cOctets) | Kind::Spat => "community",
     };
     assert!(said.contains(word), "{said}");
     house.close().await;

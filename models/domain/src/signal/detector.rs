@@ -1,19 +1,87 @@
-//! When a detector is not to be believed: the automatic failures of MnDOT's IRIS, for loops and for cameras that stand in
-//! for them. Pure; one reading an interval in, the faults out.
+//! What detectors count, and when one is not to be believed: the automatic failures of MnDOT's IRIS, for loops and for
+//! cameras that stand in for them. Pure; one reading an interval in, the faults out.
 
 use std::collections::BTreeSet;
 
-use crate::units::{DurationMs, UtcMillis};
+use crate::units::{DurationMs, MetersPerSecond, UtcMillis};
 
-/// What one detector counted in one interval.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// What one detector counted in one interval, as far as it told.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Reading {
     /// End of the interval.
     pub at: UtcMillis,
     pub interval: DurationMs,
-    pub vehicles: u32,
+    pub vehicles: Option<u32>,
     /// Share of the interval in which it was covered, 0 to 1.
-    pub occupancy: f64,
+    pub occupancy: Option<f64>,
+    /// Mean of its vehicles.
+    pub speed: Option<MetersPerSecond>,
+    pub kinds: KindCounts,
+}
+
+/// What a detector that tells road users apart may call one (RSMP SXL for traffic light controllers, S0204 and S0208).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RoadUserKind {
+    Car,
+    CarWithTrailer,
+    Truck,
+    TruckWithTrailer,
+    Bus,
+    Tram,
+    Motorcycle,
+    Bicycle,
+    Pedestrian,
+}
+
+impl RoadUserKind {
+    pub const ALL: [RoadUserKind; 9] = [
+        RoadUserKind::Car,
+        RoadUserKind::CarWithTrailer,
+        RoadUserKind::Truck,
+        RoadUserKind::TruckWithTrailer,
+        RoadUserKind::Bus,
+        RoadUserKind::Tram,
+        RoadUserKind::Motorcycle,
+        RoadUserKind::Bicycle,
+        RoadUserKind::Pedestrian,
+    ];
+
+    /// Short stable name for tables and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            RoadUserKind::Car => "car",
+            RoadUserKind::CarWithTrailer => "car_with_trailer",
+            RoadUserKind::Truck => "truck",
+            RoadUserKind::TruckWithTrailer => "truck_with_trailer",
+            RoadUserKind::Bus => "bus",
+            RoadUserKind::Tram => "tram",
+            RoadUserKind::Motorcycle => "motorcycle",
+            RoadUserKind::Bicycle => "bicycle",
+            RoadUserKind::Pedestrian => "pedestrian",
+        }
+    }
+}
+
+/// Road users of each kind; kinds that were not told apart are not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KindCounts([Option<u32>; RoadUserKind::ALL.len()]);
+
+impl KindCounts {
+    pub fn set(&mut self, kind: RoadUserKind, count: u32) {
+        self.0[kind as usize] = Some(count);
+    }
+
+    pub fn get(&self, kind: RoadUserKind) -> Option<u32> {
+        self.0[kind as usize]
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (RoadUserKind, u32)> + '_ {
+        RoadUserKind::ALL.into_iter().filter_map(|kind| Some((kind, self.get(kind)?)))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,7 +130,9 @@ impl Default for Rules {
 #[derive(Debug, Clone)]
 pub struct Watch {
     rules: Rules,
-    last: Option<Reading>,
+    /// Of the last reading that told both.
+    last: Option<(u32, f64)>,
+    occupancy: Option<f64>,
     hit_at: Option<UtcMillis>,
     free_at: Option<UtcMillis>,
     changed_at: Option<UtcMillis>,
@@ -72,41 +142,57 @@ pub struct Watch {
 
 impl Watch {
     pub fn new(rules: Rules) -> Self {
-        Self { rules, last: None, hit_at: None, free_at: None, changed_at: None, seen: Vec::new() }
+        Self {
+            rules,
+            last: None,
+            occupancy: None,
+            hit_at: None,
+            free_at: None,
+            changed_at: None,
+            seen: Vec::new(),
+        }
     }
 
-    /// Takes the next reading; the faults that hold after it.
+    /// Takes the next reading; the faults that hold after it. What a reading does not tell is judged by the ones before.
     pub fn step(&mut self, reading: Reading) -> BTreeSet<Fault> {
         let began = reading.at - reading.interval;
-        let [hit_at, free_at, changed_at] = [&mut self.hit_at, &mut self.free_at, &mut self.changed_at]
-            .map(|since| since.get_or_insert(began));
-        if reading.vehicles > 0 {
-            *hit_at = reading.at;
+        let since = |then: Option<UtcMillis>| then.map_or(DurationMs(0), |then| reading.at.since(then));
+        if let Some(vehicles) = reading.vehicles {
+            let hit_at = self.hit_at.get_or_insert(began);
+            if vehicles > 0 {
+                *hit_at = reading.at;
+            }
         }
-        if reading.occupancy < 0.999 {
-            *free_at = reading.at;
+        if let Some(occupancy) = reading.occupancy {
+            let [free_at, changed_at] =
+                [&mut self.free_at, &mut self.changed_at].map(|since| since.get_or_insert(began));
+            if occupancy < 0.999 {
+                *free_at = reading.at;
+            }
+            let same = |last: f64| (last - occupancy).abs() < 1e-9;
+            if occupancy <= 0.0 || !self.occupancy.is_some_and(same) {
+                *changed_at = reading.at;
+            }
+            self.occupancy = Some(occupancy);
         }
-        let same = |last: Reading| (last.occupancy - reading.occupancy).abs() < 1e-9;
-        if reading.occupancy <= 0.0 || !self.last.is_some_and(same) {
-            *changed_at = reading.at;
-        }
-        let since = |then: UtcMillis| reading.at.since(then);
-        let per_30_s = f64::from(reading.vehicles) * 30_000.0 / (reading.interval.0.max(1)) as f64;
-        let spike = self.last.is_some_and(|last| {
-            reading.occupancy - last.occupancy >= self.rules.spike && reading.vehicles <= last.vehicles.min(1)
+        let per_30_s =
+            f64::from(reading.vehicles.unwrap_or(0)) * 30_000.0 / (reading.interval.0.max(1)) as f64;
+        let both = reading.vehicles.zip(reading.occupancy);
+        let spike = self.last.zip(both).is_some_and(|((vehicles, occupancy), now)| {
+            now.1 - occupancy >= self.rules.spike && now.0 <= vehicles.min(1)
         });
         let causes = [
-            (Fault::NoHits, since(*hit_at) >= self.rules.no_hits),
+            (Fault::NoHits, since(self.hit_at) >= self.rules.no_hits),
             (Fault::Chatter, per_30_s >= self.rules.chatter_per_30_s),
-            (Fault::LockedOn, since(*free_at) >= self.rules.locked_on),
-            (Fault::NoChange, since(*changed_at) >= self.rules.no_change),
+            (Fault::LockedOn, since(self.free_at) >= self.rules.locked_on),
+            (Fault::NoChange, since(self.changed_at) >= self.rules.no_change),
             (Fault::Spike, spike),
         ];
+        self.last = both.or(self.last);
         for (fault, _) in causes.into_iter().filter(|(_, caused)| *caused) {
             self.seen.retain(|(known, _)| *known != fault);
             self.seen.push((fault, reading.at));
         }
-        self.last = Some(reading);
         let heals = |fault: Fault| if fault == Fault::Spike { reading.interval } else { self.rules.heals };
         self.seen.retain(|(fault, at)| reading.at.since(*at) < heals(*fault));
         self.seen.iter().map(|(fault, _)| *fault).collect()
@@ -132,8 +218,9 @@ mod tests {
                 faults = watch.step(Reading {
                     at,
                     interval: DurationMs(30_000),
-                    vehicles: *vehicles,
-                    occupancy: occupancy + noise,
+                    vehicles: Some(*vehicles),
+                    occupancy: Some(occupancy + noise),
+                    ..Reading::default()
                 });
             }
         }
@@ -159,5 +246,28 @@ mod tests {
         check(&[(1, 0.1, 3), (1, 0.7, 2)], &[]);
         // Many vehicles make a high occupancy.
         check(&[(1, 0.1, 3), (12, 0.7, 1)], &[]);
+    }
+    /// Controllers tell vehicles and occupancy in one message or in two; a detector that tells but one is judged by it.
+    #[test]
+    fn halves_are_judged_as_wholes() {
+        let faults = |readings: &[(Option<u32>, Option<f64>)]| {
+            let mut watch = Watch::new(Rules::default());
+            let mut last = BTreeSet::new();
+            for (nth, (vehicles, occupancy)) in (1..).zip(readings) {
+                let (at, interval) = (UtcMillis(nth * 30_000), DurationMs(30_000));
+                last = watch.step(Reading {
+                    at,
+                    interval,
+                    vehicles: *vehicles,
+                    occupancy: *occupancy,
+                    ..Reading::default()
+                });
+            }
+            last.into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(faults(&[(Some(40), None), (None, Some(0.2))]), [Fault::Chatter]);
+        assert_eq!(faults(&[(None, Some(1.0)); 10]), [Fault::LockedOn]);
+        assert_eq!(faults(&[(Some(3), None); 30]), []);
+        assert_eq!(faults(&[(Some(3), Some(0.1)), (None, Some(0.9)), (Some(3), None)]), []);
     }
 }

@@ -23,7 +23,7 @@ mod safety_tests;
 
 pub use group_set::{GROUPS_MAX, GroupSet};
 
-use crate::units::UtcMillis;
+use crate::units::{DurationMs, UtcMillis};
 
 /// The state of every signal group of a junction at one instant (RSMP TLC S0001).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,32 @@ pub struct GroupStates {
     pub controller_at: UtcMillis,
     /// Buffered by the controller while the link was down (RSMP `q = old`).
     pub old: bool,
+}
+
+/// When a signal group may change from what it shows now, by the gateway's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    pub earliest: UtcMillis,
+    pub latest: Option<UtcMillis>,
+    pub likely: Option<UtcMillis>,
+}
+
+impl Change {
+    /// What the network took differs by so much from message to message.
+    const NEAR: DurationMs = DurationMs(300);
+
+    /// Whether it tells the same as `other`.
+    pub fn is_near(&self, other: &Change) -> bool {
+        let near = |a: UtcMillis, b: UtcMillis| a.since(b).0.abs() <= Self::NEAR.0;
+        let both = |a: Option<UtcMillis>, b: Option<UtcMillis>| match (a, b) {
+            (Some(a), Some(b)) => near(a, b),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        near(self.earliest, other.earliest)
+            && both(self.latest, other.latest)
+            && both(self.likely, other.likely)
+    }
 }
 
 /// What a driver sees of one signal group.

@@ -11,6 +11,7 @@ use models_domain::{
 };
 
 use super::counts::{counts_from_wire, counts_to_wire};
+use super::detectors::{readings_from_wire, readings_to_wire};
 use super::signal::{told_from_wire, told_to_wire};
 use super::{BadMessage, rule};
 use crate::v1;
@@ -86,6 +87,7 @@ fn body_to_wire(body: &EventBody) -> Body {
             reason: state.reason.clone(),
         }),
         EventBody::SignalOrder { junction, told } => Body::SignalOrder(told_to_wire(junction, told)),
+        EventBody::Detectors { junction, readings } => Body::Detectors(readings_to_wire(junction, readings)),
     }
 }
 
@@ -152,6 +154,10 @@ fn body_from_wire(body: Body) -> Result<EventBody, BadMessage> {
         Body::SignalOrder(m) => {
             let (junction, told) = told_from_wire(m)?;
             EventBody::SignalOrder { junction, told }
+        }
+        Body::Detectors(m) => {
+            let (junction, readings) = readings_from_wire(m)?;
+            EventBody::Detectors { junction, readings }
         }
     })
 }

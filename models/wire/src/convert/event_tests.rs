@@ -5,6 +5,7 @@ use prost::Message;
 use models_domain::MeasureKind;
 use models_domain::count::{MinuteCount, MinuteCounts};
 use models_domain::event::{Phase, Way};
+use models_domain::signal::detector::Reading;
 use models_domain::signal::order::{OrderTold, Step};
 
 use super::*;
@@ -100,7 +101,13 @@ fn bodies() -> Vec<EventBody> {
             junction: junction(),
             told: OrderTold { number: 7, step: Step::Done, detail: "plan 2".into() },
         },
+        detectors(),
     ]
+}
+
+fn detectors() -> EventBody {
+    let reading = Reading { interval: DurationMs(60_000), vehicles: Some(9), ..Reading::default() };
+    EventBody::Detectors { junction: "kim-ma".parse().unwrap(), readings: vec![(3, reading)] }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod counts;
+pub mod detectors;
 pub mod effort;
 pub mod event;
 pub mod gateway;

@@ -1,9 +1,9 @@
 //! Orders for junctions, their layout and what becomes of them <-> protobuf.
 
-use models_domain::signal::GroupSet;
 use models_domain::signal::order::{ControllerNow, Mode, Order, OrderTold, Orderable, Step, Wanted};
 use models_domain::signal::plan::{Group, GroupKind, Layout, Limits};
 use models_domain::signal::safety::Refusal;
+use models_domain::signal::{Change, GroupSet};
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 
 use super::BadMessage;
@@ -221,6 +221,30 @@ pub fn layout_from_wire(m: Option<&v1::SignalLayout>) -> Result<Option<Orderable
     Ok(Some(Orderable { layout, plans, all_red: m.all_red }))
 }
 
+/// Empty when nothing is known of any group.
+pub fn changes_to_wire(changes: &[Option<Change>]) -> Vec<v1::GroupChange> {
+    if changes.iter().all(Option::is_none) {
+        return Vec::new();
+    }
+    let ms = |at: Option<UtcMillis>| at.map_or(0, |at| at.0);
+    let change = |change: &Option<Change>| {
+        change.map_or_else(v1::GroupChange::default, |change| v1::GroupChange {
+            earliest_ms: change.earliest.0,
+            latest_ms: ms(change.latest),
+            likely_ms: ms(change.likely),
+        })
+    };
+    changes.iter().map(change).collect()
+}
+
+pub fn changes_from_wire(changes: &[v1::GroupChange]) -> Vec<Option<Change>> {
+    let at = |ms: i64| (ms != 0).then_some(UtcMillis(ms));
+    let change = |m: &v1::GroupChange| {
+        Some(Change { earliest: at(m.earliest_ms)?, latest: at(m.latest_ms), likely: at(m.likely_ms) })
+    };
+    changes.iter().map(change).collect()
+}
+
 /// As people and controllers number groups.
 fn number(group: u8) -> u32 {
     u32::from(group) + 1
@@ -275,6 +299,14 @@ mod tests {
         assert_eq!(layout_from_wire(Some(&v1::SignalLayout::default())).unwrap(), None);
         wire.groups[0].green_min_ms = 0;
         assert!(layout_from_wire(Some(&wire)).is_err());
+    }
+
+    #[test]
+    fn times_of_change_round_trip() {
+        let at = |ms| Some(UtcMillis(ms));
+        let told = vec![Some(Change { earliest: UtcMillis(5), latest: at(9), likely: None }), None];
+        assert_eq!(changes_from_wire(&changes_to_wire(&told)), told);
+        assert_eq!(changes_to_wire(&[None, None]), []);
     }
 
     #[test]

@@ -412,6 +412,57 @@ pub struct NoCorridorAdvice {
     #[prost(string, tag = "4")]
     pub text: ::prost::alloc::string::String,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetDetectorCountsRequest {
+    #[prost(string, tag = "1")]
+    pub junction: ::prost::alloc::string::String,
+    /// Whole minutes: those that begin in it.
+    #[prost(int64, tag = "2")]
+    pub from_ms: i64,
+    #[prost(int64, tag = "3")]
+    pub to_ms: i64,
+    /// Of which counts are added up; a multiple of 60,000. 0: a minute.
+    #[prost(int64, tag = "4")]
+    pub bucket_ms: i64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetDetectorCountsResponse {
+    /// By detector, then time; a bucket of which a detector told nothing is not there.
+    #[prost(message, repeated, tag = "1")]
+    pub buckets: ::prost::alloc::vec::Vec<DetectorBucket>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DetectorBucket {
+    /// In the controller's order, from 1.
+    #[prost(uint32, tag = "1")]
+    pub detector: u32,
+    /// Begin of the bucket.
+    #[prost(int64, tag = "2")]
+    pub from_ms: i64,
+    /// Time in which vehicles were counted; an interval counts for the minute that its middle lies in, so it may be longer or
+    /// shorter than the bucket. 0: only the occupancy is known.
+    #[prost(int64, tag = "3")]
+    pub counted_ms: i64,
+    #[prost(uint64, tag = "4")]
+    pub vehicles: u64,
+    /// Share of the time in which it was covered; 0 to 1.
+    #[prost(double, optional, tag = "5")]
+    pub occupancy: ::core::option::Option<f64>,
+    /// Mean of its vehicles.
+    #[prost(double, optional, tag = "6")]
+    pub speed_mps: ::core::option::Option<f64>,
+    /// Such as motorcycle; of detectors that tell road users apart, those above zero.
+    #[prost(message, repeated, tag = "7")]
+    pub kinds: ::prost::alloc::vec::Vec<DetectorKindSum>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DetectorKindSum {
+    /// car, car_with_trailer, truck, truck_with_trailer, bus, tram, motorcycle, bicycle, pedestrian.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum SignalWish {
@@ -842,6 +893,31 @@ pub mod signal_service_client {
                 .insert(GrpcMethod::new("ngatu.v1.SignalService", "GetCorridor"));
             self.inner.unary(req, path, codec).await
         }
+        /// What a junction's detectors counted, at most 24 hours.
+        pub async fn get_detector_counts(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetDetectorCountsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetDetectorCountsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.SignalService/GetDetectorCounts",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.SignalService", "GetDetectorCounts"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -916,6 +992,14 @@ pub mod signal_service_server {
             request: tonic::Request<super::GetCorridorRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetCorridorResponse>,
+            tonic::Status,
+        >;
+        /// What a junction's detectors counted, at most 24 hours.
+        async fn get_detector_counts(
+            &self,
+            request: tonic::Request<super::GetDetectorCountsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetDetectorCountsResponse>,
             tonic::Status,
         >;
     }
@@ -1402,6 +1486,52 @@ pub mod signal_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/ngatu.v1.SignalService/GetDetectorCounts" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetDetectorCountsSvc<T: SignalService>(pub Arc<T>);
+                    impl<
+                        T: SignalService,
+                    > tonic::server::UnaryService<super::GetDetectorCountsRequest>
+                    for GetDetectorCountsSvc<T> {
+                        type Response = super::GetDetectorCountsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetDetectorCountsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SignalService>::get_detector_counts(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetDetectorCountsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -1469,7 +1599,7 @@ pub struct Event {
     /// When it happened in the street, UTC milliseconds.
     #[prost(int64, tag = "2")]
     pub at_ms: i64,
-    #[prost(oneof = "event::Body", tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 25")]
+    #[prost(oneof = "event::Body", tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 25, 26")]
     pub body: ::core::option::Option<event::Body>,
 }
 /// Nested message and enum types in `Event`.
@@ -1496,6 +1626,8 @@ pub mod event {
         MinuteCounts(super::MinuteCounts),
         #[prost(message, tag = "25")]
         SignalOrder(super::SignalOrderTold),
+        #[prost(message, tag = "26")]
+        Detectors(super::DetectorReadings),
     }
 }
 /// Pixels of the scene; x, y is the upper left corner.
@@ -1694,6 +1826,42 @@ pub struct MinuteCount {
     pub direction: i32,
     #[prost(uint32, tag = "4")]
     pub crossings: u32,
+}
+/// What detectors of one controller counted; at_ms is the end of the newest interval.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DetectorReadings {
+    #[prost(string, tag = "1")]
+    pub junction: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub readings: ::prost::alloc::vec::Vec<DetectorReading>,
+}
+/// One interval of one detector, as far as it told.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DetectorReading {
+    /// In the controller's order, from 1.
+    #[prost(uint32, tag = "1")]
+    pub detector: u32,
+    #[prost(int64, tag = "2")]
+    pub end_ms: i64,
+    #[prost(int64, tag = "3")]
+    pub interval_ms: i64,
+    #[prost(uint32, optional, tag = "4")]
+    pub vehicles: ::core::option::Option<u32>,
+    /// Share of the interval in which it was covered; 0 to 1.
+    #[prost(double, optional, tag = "5")]
+    pub occupancy: ::core::option::Option<f64>,
+    /// Mean of its vehicles.
+    #[prost(double, optional, tag = "6")]
+    pub speed_mps: ::core::option::Option<f64>,
+    #[prost(message, repeated, tag = "7")]
+    pub kinds: ::prost::alloc::vec::Vec<DetectorKindCount>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DetectorKindCount {
+    #[prost(enumeration = "DetectorKind", tag = "1")]
+    pub kind: i32,
+    #[prost(uint32, tag = "2")]
+    pub count: u32,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -1910,6 +2078,57 @@ impl MeasureKind {
         }
     }
 }
+/// What a detector that tells road users apart may call one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum DetectorKind {
+    Unspecified = 0,
+    Car = 1,
+    CarWithTrailer = 2,
+    Truck = 3,
+    TruckWithTrailer = 4,
+    Bus = 5,
+    Tram = 6,
+    Motorcycle = 7,
+    Bicycle = 8,
+    Pedestrian = 9,
+}
+impl DetectorKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DETECTOR_KIND_UNSPECIFIED",
+            Self::Car => "DETECTOR_KIND_CAR",
+            Self::CarWithTrailer => "DETECTOR_KIND_CAR_WITH_TRAILER",
+            Self::Truck => "DETECTOR_KIND_TRUCK",
+            Self::TruckWithTrailer => "DETECTOR_KIND_TRUCK_WITH_TRAILER",
+            Self::Bus => "DETECTOR_KIND_BUS",
+            Self::Tram => "DETECTOR_KIND_TRAM",
+            Self::Motorcycle => "DETECTOR_KIND_MOTORCYCLE",
+            Self::Bicycle => "DETECTOR_KIND_BICYCLE",
+            Self::Pedestrian => "DETECTOR_KIND_PEDESTRIAN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DETECTOR_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "DETECTOR_KIND_CAR" => Some(Self::Car),
+            "DETECTOR_KIND_CAR_WITH_TRAILER" => Some(Self::CarWithTrailer),
+            "DETECTOR_KIND_TRUCK" => Some(Self::Truck),
+            "DETECTOR_KIND_TRUCK_WITH_TRAILER" => Some(Self::TruckWithTrailer),
+            "DETECTOR_KIND_BUS" => Some(Self::Bus),
+            "DETECTOR_KIND_TRAM" => Some(Self::Tram),
+            "DETECTOR_KIND_MOTORCYCLE" => Some(Self::Motorcycle),
+            "DETECTOR_KIND_BICYCLE" => Some(Self::Bicycle),
+            "DETECTOR_KIND_PEDESTRIAN" => Some(Self::Pedestrian),
+            _ => None,
+        }
+    }
+}
 /// Latest value; every 5 s. Key: city/v1/<gateway>/state
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GatewayState {
@@ -2010,6 +2229,19 @@ pub struct JunctionInfo {
     /// Only from gateway to hall; a page asks for it with GetJunction.
     #[prost(message, optional, tag = "8")]
     pub layout: ::core::option::Option<SignalLayout>,
+    /// When each group may change, in the order of `groups`; empty when the controller does not tell.
+    #[prost(message, repeated, tag = "9")]
+    pub changes: ::prost::alloc::vec::Vec<GroupChange>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GroupChange {
+    /// By the gateway's clock; 0: not known.
+    #[prost(int64, tag = "1")]
+    pub earliest_ms: i64,
+    #[prost(int64, tag = "2")]
+    pub latest_ms: i64,
+    #[prost(int64, tag = "3")]
+    pub likely_ms: i64,
 }
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct Position {

@@ -40,6 +40,11 @@ pub struct Unit {
     #[serde(default)]
     pub red_preempt: Option<u32>,
     pub backup_s: u32,
+    /// Where it broadcasts SPaT, ten times a second, and as which intersection.
+    #[serde(default)]
+    pub spat_to: Option<SocketAddr>,
+    #[serde(default)]
+    pub intersection: u16,
     #[serde(default)]
     pub zone_s: i64,
     /// Tells local time where UTC belongs.

@@ -11,10 +11,12 @@ mod config;
 mod faults;
 mod mib;
 mod plan;
+mod spat;
 mod unit;
 mod usm;
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -73,11 +75,15 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let config = config::Config::load(&args.config)?;
     let (mut agents, mut addresses) = (Vec::new(), Vec::new());
     for (index, unit) in config.units.into_iter().enumerate() {
-        let listen = unit.listen;
+        let (listen, spat_to) = (unit.listen, unit.spat_to);
         let socket = UdpSocket::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
         addresses.push(socket.local_addr()?.to_string());
         let agent = Arc::new(Mutex::new(Agent::new(index, unit, clock::utc_ms())));
-        tokio::spawn(serve(Arc::new(socket), agent.clone()));
+        let socket = Arc::new(socket);
+        if let Some(to) = spat_to {
+            tokio::spawn(broadcast(socket.clone(), to, agent.clone()));
+        }
+        tokio::spawn(serve(socket, agent.clone()));
         agents.push(agent);
     }
     say(&serde_json::json!({ "ready": true, "addresses": addresses }))?;
@@ -110,6 +116,30 @@ async fn run(args: Args) -> anyhow::Result<()> {
     }
     let answered: u64 = agents.iter().map(|agent| lock(agent).answered).sum();
     say(&serde_json::json!({ "answered": answered }))
+}
+
+/// What the lamps show, ten times a second.
+async fn broadcast(socket: Arc<UdpSocket>, to: SocketAddr, agent: Arc<Mutex<Agent>>) {
+    let mut every = tokio::time::interval(Duration::from_millis(100));
+    loop {
+        every.tick().await;
+        let message = {
+            let agent = lock(&agent);
+            if agent.silent {
+                continue;
+            }
+            let mut message = spat::message(&agent.unit, clock::utc_ms());
+            if agent.garbage {
+                // Between the sound ones, such as are cut off.
+                message.truncate(message.len() / 2);
+                let _ = socket.try_send_to(&message, to);
+                message = spat::message(&agent.unit, clock::utc_ms());
+            }
+            message
+        };
+        // Nobody may listen there yet.
+        let _ = socket.send_to(&message, to).await;
+    }
 }
 
 /// Answers each datagram; a slow one keeps no other waiting.

@@ -90,6 +90,30 @@ impl Plan {
         i64::from(left) - self.into_s as i64
     }
 
+    /// Seconds of the plan until the lamps of a stage's phases, or of those on foot, show something else.
+    pub fn change_in_s(&self, config: &Unit, greens: &[u32], stage: usize, on_foot: bool) -> f64 {
+        let lost = f64::from(config.yellow_s + config.all_red_s);
+        let green = f64::from(greens[self.stage]);
+        if stage == self.stage {
+            let steps = if on_foot {
+                vec![green - f64::from(config.ped_clear_s), green]
+            } else {
+                vec![green, green + f64::from(config.yellow_s)]
+            };
+            if let Some(next) = steps.into_iter().find(|next| *next > self.into_s) {
+                return next - self.into_s;
+            }
+        }
+        // Until it is green again: the rest of this stage, and those between.
+        let mut wait = green + lost - self.into_s;
+        let mut next = (self.stage + 1) % config.stages.len();
+        while next != stage {
+            wait += f64::from(greens[next]) + lost;
+            next = (next + 1) % config.stages.len();
+        }
+        wait
+    }
+
     pub fn restart(&mut self) {
         *self = Self::default();
     }

@@ -86,7 +86,7 @@ impl Unit {
         (std::mem::replace(&mut self.lamps, lamps) != lamps).then_some(lamps)
     }
 
-    fn greens(&self) -> Vec<u32> {
+    pub fn greens(&self) -> Vec<u32> {
         let own = || self.config.stages.iter().map(|stage| stage.green_s).collect();
         self.config.patterns.get(&self.pattern_status().to_string()).cloned().unwrap_or_else(own)
     }
@@ -145,7 +145,7 @@ impl Unit {
         self.plan.left_s(&self.config, &self.greens())
     }
 
-    fn is_controlled(&self) -> bool {
+    pub fn is_controlled(&self) -> bool {
         self.pattern != 0
             || self.phase_control.values().any(|bits| *bits != 0)
             || self.preempts.values().any(|on| *on)

@@ -44,6 +44,9 @@ pub struct Site {
     /// The input that makes it show red to everybody.
     #[serde(default)]
     pub all_red_input: Option<usize>,
+    /// How many detectors it has.
+    #[serde(default)]
+    pub detectors: usize,
     /// Acknowledges commands and does none of them.
     #[serde(default)]
     pub deaf: bool,
@@ -93,6 +96,7 @@ impl Site {
     fn check(&self) -> anyhow::Result<()> {
         ensure!(!self.groups.is_empty() && self.groups.len() <= 255, "1 to 255 groups");
         ensure!(!self.stages.is_empty(), "a site needs a stage");
+        ensure!(self.detectors <= 255, "at most 255 detectors");
         let mut stage_by_group = vec![None; self.groups.len()];
         for (number, stage) in self.stages.iter().enumerate() {
             ensure!(stage.green_s > self.walk_clear_s, "stage {}: green_s within walk_clear_s", number + 1);

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{now, utc_ms};
 use crate::config::Site;
+use crate::counting::{self, Counting};
 use crate::orders::{Ordered, alarm_step};
 use crate::rsmp;
 use crate::street::Controller;
@@ -163,7 +164,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
             "StatusRequest" => self.requested(&id, message, "StatusResponse").await,
             "StatusSubscribe" => self.requested(&id, message, "StatusUpdate").await,
             "StatusUnsubscribe" => {
-                self.controller.state().subscribed = None;
+                self.unsubscribe(message);
                 self.reply(rsmp::ack(&id)).await
             }
             "AggregatedStatusRequest" => {
@@ -182,6 +183,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
                 self.done(&id, done).await
             }
             _ => self.reply(rsmp::not_ack(&id, &format!("{kind} is not supported"))).await,
+        }
+    }
+
+    fn unsubscribe(&mut self, message: &Value) {
+        let mut state = self.controller.state();
+        match counting::asked(&self.controller.site, message) {
+            Some((component, _)) => drop(state.countings.remove(&component)),
+            None => state.subscribed = None,
         }
     }
 
@@ -219,6 +228,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
 
     async fn requested(&mut self, id: &str, message: &Value, answer: &str) -> anyhow::Result<()> {
         let site = &self.controller.site;
+        if let Some((component, names)) = counting::asked(site, message) {
+            return self.counts(id, message, answer, component, names).await;
+        }
         let Some(names) = rsmp::s0001_names(site, message) else {
             if message["cId"] == site.component.as_str() {
                 let told = {
@@ -248,6 +260,32 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
             return Ok(());
         }
         self.send(rsmp::groups(site, answer, at_ms, &shown, &names), false).await
+    }
+
+    /// Counts of the last minute when asked for; subscribed to, they come from then on.
+    async fn counts(
+        &mut self,
+        id: &str,
+        message: &Value,
+        answer: &str,
+        component: String,
+        names: Vec<(String, String)>,
+    ) -> anyhow::Result<()> {
+        let now_ms = utc_ms();
+        self.reply(rsmp::ack(id)).await?;
+        let site = &self.controller.site;
+        let told = if answer == "StatusUpdate" {
+            let mut state = self.controller.state();
+            if state.countings.contains_key(&component) {
+                return Ok(());
+            }
+            let told = counting::statuses(site, &component, answer, (now_ms, now_ms), &names);
+            state.countings.insert(component, Counting::new(names, message, now_ms));
+            told
+        } else {
+            counting::statuses(site, &component, answer, (now_ms - 60_000, now_ms), &names)
+        };
+        self.send(told, false).await
     }
 
     async fn send_buffered(&mut self) -> anyhow::Result<()> {

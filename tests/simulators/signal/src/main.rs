@@ -4,6 +4,7 @@
 mod buffer;
 mod clock;
 mod config;
+mod counting;
 mod keep;
 mod link;
 mod orders;

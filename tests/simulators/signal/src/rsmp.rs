@@ -251,4 +251,44 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn counts_follow_the_schemas() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/field/signals/rsmp");
+        if !folder.is_dir() {
+            eprintln!("skipped: {} is not there", folder.display());
+            return;
+        }
+        let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+        let mut compile = |schemas: &mut Schemas, path: &str| {
+            compiler.compile(folder.join(path).canonicalize().unwrap().to_str().unwrap(), schemas).unwrap()
+        };
+        let core = compile(&mut schemas, "core/3.2.2/rsmp.json");
+        for site in Config::parse(STREET).unwrap().sites {
+            let names = |codes: [&str; 4], start: &str| -> Vec<(String, String)> {
+                let named = [start, "vehicles", "speed", "occupancy", "P", "MC", "F"];
+                let each = |code: &str| named.map(|name| (code.to_owned(), name.to_owned()));
+                codes.into_iter().flat_map(each).collect()
+            };
+            let one = format!("{}=001DL001", site.site_id);
+            let all = names(["S0205", "S0206", "S0207", "S0208"], "start");
+            let single = names(["S0201", "S0202", "S0203", "S0204"], "starttime");
+            let counted = [
+                crate::counting::statuses(&site, &site.component, "StatusUpdate", (0, 60_000), &all),
+                crate::counting::statuses(&site, &one, "StatusUpdate", (0, 60_000), &single),
+            ];
+            for value in counted.iter().flat_map(|message| message["sS"].as_array().unwrap()) {
+                if value["q"] == "undefined" {
+                    continue;
+                }
+                let code = value["sCI"].as_str().unwrap();
+                let schema = compile(&mut schemas, &format!("tlc/1.2.1/statuses/{code}.json"));
+                schemas.validate(value, schema).unwrap_or_else(|err| panic!("{value}\n{err}"));
+            }
+            for (message, old) in counted.into_iter().zip([false, true]) {
+                let message = numbered(message, ID, old);
+                schemas.validate(&message, core).unwrap_or_else(|err| panic!("{message}\n{err}"));
+            }
+        }
+    }
 }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::buffer::Buffer;
 use crate::clock::utc_ms;
 use crate::config::{Config, Site};
+use crate::counting::Countings;
 use crate::orders::Ordered;
 use crate::plan::{Shown, shown};
 use crate::rsmp::{self, Fault};
@@ -38,6 +39,8 @@ pub struct State {
     pub subscribed: Option<Vec<String>>,
     /// The other (code, name)s somebody subscribed to, with the values told last.
     pub told: Vec<(String, String, Option<String>)>,
+    /// Counts somebody subscribed to; they outlive the link.
+    pub countings: Countings,
     /// Seconds by which the plan is ahead of the clock, for groups that were started.
     pub ahead_s: i64,
     pub ordered: Ordered,
@@ -68,6 +71,7 @@ impl Controller {
             plan_s: 0,
             subscribed: None,
             told: Vec::new(),
+            countings: Countings::new(),
             ahead_s: 0,
             ordered: Ordered::default(),
             link_up: false,
@@ -105,6 +109,7 @@ impl Controller {
         }
         state.plan_s = plan_s;
         self.tell_orders(&mut state, utc_ms);
+        self.tell_counts(&mut state, utc_ms);
         for (index, active) in self.faults(utc_ms).into_iter().enumerate() {
             let want = if active { "Active" } else { "inActive" };
             if state.alarms[index]["aS"] != want {
@@ -150,6 +155,18 @@ impl Controller {
         if !changed.is_empty() {
             let asked = serde_json::json!({ "sS": changed });
             let update = rsmp::statuses(&self.site, "StatusUpdate", utc_ms, &state.ordered, &asked);
+            let link_up = state.link_up;
+            state.buffer.push(update, link_up);
+            self.news.notify_one();
+        }
+    }
+
+    fn tell_counts(&self, state: &mut State, utc_ms: i64) {
+        let due = |(component, counting): (&String, &mut crate::counting::Counting)| {
+            counting.due(&self.site, component, utc_ms)
+        };
+        let updates: Vec<Value> = state.countings.iter_mut().filter_map(due).collect();
+        for update in updates {
             let link_up = state.link_up;
             state.buffer.push(update, link_up);
             self.news.notify_one();

@@ -95,6 +95,8 @@ export function describe(stored: StoredEvent): Described {
     case "minuteCounts":
     case "cameraStats":
       return { ...none, group: undefined, weight: "low", what: t("event.other"), more: "", camera: body.value.camera };
+    case "detectors":
+      return { ...none, group: undefined, weight: "low", what: t("event.other"), more: "", junction: body.value.junction };
     case "fix":
     case undefined:
       return { ...none, group: undefined, weight: "low", what: t("event.other"), more: "" };
@@ -158,6 +160,7 @@ export function fields(e: StoredEvent, city: City): [Key, string][] {
       rows.push(["field.description", body.value.description], ["field.component", body.value.component]);
       break;
     case "signal":
+    case "detectors":
     case "minuteCounts":
     case "cameraStats":
     case "fix":

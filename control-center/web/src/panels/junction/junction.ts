@@ -7,6 +7,7 @@ import type { GetJunctionResponse, SignalOrderRow } from "../../gen/ngatu/v1/sig
 import { t } from "../../i18n";
 import type { LinkState } from "../../link";
 import type { Mounted, Page, Panel, Selection } from "../panel";
+import { Detectors } from "./detectors";
 import { Live } from "./live";
 import { OrderForm } from "./order";
 import { Orders } from "./orders";
@@ -17,6 +18,8 @@ const LOOK_S = 2;
 const LOOK_BEHIND_S = 10;
 /** Between two looks at what was shown. */
 const LOOK_BACK_S = 5;
+/** Between two looks at what detectors counted. */
+const COUNTS_S = 30;
 
 export const panel: Panel = { id: "junction", title: "panel.junction", place: "right-top", mount: (host, page) => new JunctionPanel(host, page) };
 
@@ -24,6 +27,7 @@ class JunctionPanel implements Mounted {
   #pick = el("select", { "aria-label": t("signal.pick") });
   #live = new Live();
   #split: Split;
+  #detectors: Detectors;
   #form: OrderForm;
   #orders: Orders;
   #note = el("p", { class: "notice" });
@@ -43,7 +47,8 @@ class JunctionPanel implements Mounted {
   ) {
     this.#form = new OrderForm(page, () => void this.#look());
     this.#split = new Split(page);
-    this.#live.root.append(this.#split.root);
+    this.#detectors = new Detectors(page);
+    this.#live.root.append(this.#split.root, this.#detectors.root);
     this.#orders = new Orders(page, () => void this.#look());
     this.#pick.addEventListener("change", () => page.select({ kind: "junction", id: this.#pick.value }, { fly: true }));
     this.#columns.append(this.#live.root, el("div", { class: "right", tabindex: 0 }, this.#command, this.#orders.root));
@@ -75,6 +80,7 @@ class JunctionPanel implements Mounted {
     this.#ticks++;
     if (this.#visible) this.#render();
     if (this.#visible && this.#ticks % LOOK_BACK_S === 0) void this.#split.look();
+    if (this.#visible && this.#ticks % COUNTS_S === 0) void this.#detectors.look();
     if (this.#ticks % (this.#visible ? LOOK_S : LOOK_BEHIND_S) === 0) void this.#look();
   }
 
@@ -121,6 +127,7 @@ class JunctionPanel implements Mounted {
       this.#can = can;
       this.#commands(can);
       this.#split.about(id);
+      this.#detectors.about(id);
       this.#render();
       await this.#look();
     } catch (error) {

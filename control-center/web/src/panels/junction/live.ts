@@ -2,7 +2,7 @@
 import type { Junction, State } from "../../city";
 import { STATE_SIGNS } from "../../city";
 import { el, setText } from "../../dom";
-import { ageOf, timeOf } from "../../format";
+import { ageOf, integer, timeOf } from "../../format";
 import type { SignalLayout, SignalOrderRow } from "../../gen/ngatu/v1/signal_pb";
 import { t, tOr } from "../../i18n";
 import { aspectsOf, GLYPHS } from "../../signals";
@@ -13,12 +13,14 @@ export class Live {
   #facts = el("dl");
   #ending = el("p", { class: "ending", role: "status", hidden: true });
   #rows = el("tbody");
+  #table = el("table", { class: "lamps" });
   #alarms = el("ul", { class: "alarms" });
   #stamp = "";
 
   constructor() {
-    const head = el("tr", {}, ...(["signal.group", "signal.shows", "signal.for", "signal.min-green", "signal.max-red"] as const).map((key) => el("th", { scope: "col" }, t(key))));
-    this.root.append(this.#ending, this.#facts, el("table", { class: "lamps" }, el("thead", {}, head), this.#rows), this.#alarms);
+    const head = el("tr", {}, ...(["signal.group", "signal.shows", "signal.for", "signal.left", "signal.min-green", "signal.max-red"] as const).map((key) => el("th", { scope: "col" }, t(key))));
+    this.root.append(this.#ending, this.#facts, this.#table, this.#alarms);
+    this.#table.append(el("thead", {}, head), this.#rows);
   }
 
   /** `nowMs`: the hall's time. `known`: the link to hall, gateway and controller is up. */
@@ -38,6 +40,8 @@ export class Live {
       facts.push([t("signal.in-force"), what ?? t("signal.in-force-other")]);
     }
     this.#facts.replaceChildren(...facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+    // Few controllers tell when they will change.
+    this.#table.classList.toggle("untimed", !junction.changes.some((change) => change.earliestMs > 0));
     const aspects = aspectsOf(junction.groups);
     const rows = aspects.map((aspect, i) => {
       const shown = known ? aspect : "unknown";
@@ -50,6 +54,7 @@ export class Live {
         el("th", { scope: "row" }, String(i + 1), el("span", { class: "soft" }, kind ? ` ${kind}` : "")),
         el("td", {}, sign, ` ${t(`aspect.${shown}`)}`),
         el("td", { class: "n", title: since ? timeOf(since) : "" }, since ? ageOf(nowMs - since) : "–"),
+        el("td", { class: "n" }, known ? leftOf(junction.changes[i], nowMs) : "–"),
         el("td", { class: "n" }, times ? ageOf(Number(times.greenMinMs)) : "–"),
         el("td", { class: "n" }, times ? ageOf(Number(times.redMaxMs)) : "–"));
     });
@@ -61,4 +66,12 @@ export class Live {
       this.#alarms.replaceChildren(...(alarms.length ? alarms.map((text) => el("li", {}, text)) : [el("li", { class: "soft" }, t("field.no-alarms"))]));
     }
   }
+}
+
+/** Seconds until a group may change: to green for one that is red. Where the controller leaves it open, from and to. */
+export function leftOf(change: { earliestMs: number; latestMs: number } | undefined, nowMs: number): string {
+  if (!change || change.earliestMs === 0) return "–";
+  const s = (ms: number) => Math.max(0, Math.round((ms - nowMs) / 1_000));
+  const [from, to] = [s(change.earliestMs), s(change.latestMs || change.earliestMs)];
+  return to > from ? `${integer(from)}–${integer(to)}` : integer(from);
 }

@@ -29,7 +29,13 @@ pub fn readings(values: &Values, at: UtcMillis, interval: DurationMs) -> Vec<(u1
             return None;
         }
         let occupancy = occupancy as f64 / OCCUPANCY_MAX as f64;
-        let reading = Reading { at, interval, vehicles: u32::try_from(volume).ok()?, occupancy };
+        let reading = Reading {
+            at,
+            interval,
+            vehicles: Some(u32::try_from(volume).ok()?),
+            occupancy: Some(occupancy),
+            ..Reading::default()
+        };
         Some((u16::try_from(number).ok()?, reading))
     };
     (1..=DETECTORS_MAX).filter_map(one).collect()
@@ -49,7 +55,7 @@ mod tests {
         }
         let read = readings(&values, UtcMillis(60_000), DurationMs(30_000));
         let told: Vec<_> = read.iter().map(|(number, r)| (*number, r.vehicles, r.occupancy)).collect();
-        assert_eq!(told, [(1, 12, 0.25), (4, 0, 1.0)]);
+        assert_eq!(told, [(1, Some(12), Some(0.25)), (4, Some(0), Some(1.0))]);
         assert_eq!(variables(200).len(), 128);
     }
 }

@@ -64,7 +64,7 @@ impl Snmp {
             let (version, community) = match &self.access {
                 Access::Community { v1: true, community } => (0, community.as_bytes()),
                 Access::Community { v1: false, community } => (1, community.as_bytes()),
-                Access::User { .. } => (3, &[][..]),
+                Access::User { .. } | Access::Broadcast { .. } => (3, &[][..]),
             };
             let parts = [ber::integer(INTEGER, version), ber::tlv(OCTETS, &[community]), inner];
             return Ok(ber::tlv(SEQUENCE, &[&parts[0], &parts[1], &parts[2]]));

@@ -189,6 +189,7 @@ mod tests {
                     other @ (SignalReport::Groups { .. }
                     | SignalReport::Link { .. }
                     | SignalReport::Now { .. }
+                    | SignalReport::Changes { .. }
                     | SignalReport::Detectors { .. }) => {
                         panic!("{other:?}")
                     }

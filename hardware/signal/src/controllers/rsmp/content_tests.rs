@@ -196,3 +196,33 @@ fn damaged_messages_never_panic() {
         }
     }
 }
+
+#[test]
+fn counts_are_kept_and_buffered_ones_in_their_place() {
+    let update = |id: &str, component: &str, at: &str, values: &str| {
+        let value = |text: &str| {
+            let (name, value) = text.split_once('=').unwrap();
+            let (code, name) = name.split_once('.').unwrap();
+            let quality = if id == "old" { "old" } else { "recent" };
+            format!(r#"{{"sCI":"{code}","n":"{name}","s":"{value}","q":"{quality}"}}"#)
+        };
+        let values: Vec<String> = values.split(' ').map(value).collect();
+        format!(
+            r#"{{"type":"StatusUpdate","mId":"{id}","cId":"{component}","sTs":"2026-01-01T00:00:{at}.000Z","sS":[{}]}}"#,
+            values.join(",")
+        )
+    };
+    let old = update("old", "TC", "01", "S0205.start=2026-01-01T00:00:00.000Z S0205.vehicles=2,5");
+    let live = update("s", "TC", "09", "S0205.start=2026-01-01T00:00:01.000Z S0205.vehicles=3,-1");
+    let odd = update("o", "TC", "09", "S0205.start=yesterday S0205.vehicles=3");
+    check(
+        // The buffered one holds our requests back.
+        &[VERSION, "ack", WATCHDOG, "ack", "+1", &old, "+1", &live, &odd],
+        &[
+            INTRODUCED,
+            "1 keep detectors 1: 2 of 1 s to 1 s, 2: 5 of 1 s to 1 s | ack old",
+            "2 keep detectors 1: 3 of 8 s to 2 s | ack s | \
+             warn S0205: start must be a time such as 2015-06-08T11:49:03.293Z, not \"yesterday\" | ack o",
+        ],
+    );
+}

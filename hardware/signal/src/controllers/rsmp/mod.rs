@@ -4,6 +4,7 @@
 //! (statuses and alarms to reports). Clause names in quotes are those of the RSMP core specification 3.2.2.
 
 mod content;
+mod counts;
 mod frame;
 mod message;
 mod now;

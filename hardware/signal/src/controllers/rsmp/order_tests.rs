@@ -18,7 +18,11 @@ fn at(second: u64) -> At {
 
 /// A session that is up, of a site with this version of the list; its own requests are sent and acknowledged.
 fn session(sxl: &str) -> Box<dyn Session> {
-    let known = KnownSite { junction: JunctionId::new("kim-ma").unwrap(), main_component: "TC".into() };
+    let known = KnownSite {
+        junction: JunctionId::new("kim-ma").unwrap(),
+        main_component: "TC".into(),
+        detectors: vec![],
+    };
     let settings = SessionSettings {
         sites: Arc::new([("HN".to_owned(), known)].into()),
         supervisor_id: "hanoi".into(),

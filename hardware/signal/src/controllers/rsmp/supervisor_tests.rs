@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hardware_ports::sink::SignalReport;
+use models_domain::signal::detector::Reading;
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 use serde_json::Value;
 
@@ -14,7 +15,11 @@ use crate::controllers::{Action, At, KnownSite, Session, SessionSettings, Timing
 pub const START: UtcMillis = UtcMillis(1_767_225_600_000);
 
 pub fn settings() -> SessionSettings {
-    let known = KnownSite { junction: JunctionId::new("kim-ma").unwrap(), main_component: "TC".into() };
+    let known = KnownSite {
+        junction: JunctionId::new("kim-ma").unwrap(),
+        main_component: "TC".into(),
+        detectors: vec![],
+    };
     SessionSettings {
         sites: Arc::new([("HN+AG1".to_owned(), known)].into()),
         supervisor_id: "hanoi".into(),
@@ -24,6 +29,7 @@ pub fn settings() -> SessionSettings {
             watchdog_interval: Duration::from_secs(60),
             watchdog_timeout: Duration::from_secs(150),
             pace: Duration::from_secs(1),
+            counts_interval: Duration::from_secs(60),
         },
         new_message_id: || "00000000-0000-4000-8000-000000000000".into(),
     }
@@ -71,7 +77,18 @@ fn told(action: Action) -> String {
             alarm.description,
         ),
         Action::Keep(SignalReport::Link { .. }) => "keep link".into(),
-        Action::Keep(SignalReport::Detectors { .. }) => "keep detectors".into(),
+        Action::Keep(SignalReport::Changes { .. }) => "keep changes".into(),
+        Action::Keep(SignalReport::Detectors { readings, .. }) => {
+            let told = |(number, r): &(u16, Reading)| {
+                format!(
+                    "{number}: {} of {} s to {} s",
+                    r.vehicles.unwrap_or(0),
+                    r.interval.0 / 1000,
+                    r.at.since(START).0 / 1000
+                )
+            };
+            format!("keep detectors {}", readings.iter().map(told).collect::<Vec<_>>().join(", "))
+        }
         Action::Keep(SignalReport::Now { now, .. }) => format!("keep {:?} plan {:?}", now.mode, now.plan),
         Action::Answered { number, answer } => format!("answered {number}: {answer:?}"),
         Action::Warn(text) => format!("warn {text}"),
@@ -141,6 +158,7 @@ pub const INTRODUCED: &str =
 pub const GROUPS_NOW: &str = r#"StatusRequest TC "signalgroupstatus" null null"#;
 pub const NOW: &str = r#"StatusRequest TC "status" null null"#;
 pub const NOW_SUBSCRIBE: &str = r#"StatusSubscribe TC "status" "0" true"#;
+pub const COUNTS: &str = r#"StatusSubscribe TC "start" "60" false"#;
 pub const SUBSCRIBE: &str = r#"StatusSubscribe TC "signalgroupstatus" "0" true"#;
 
 #[test]
@@ -219,8 +237,8 @@ fn silence_ends_the_link() {
 #[test]
 fn a_missing_watchdog_ends_the_link_and_a_present_one_keeps_it() {
     let start = [
-        VERSION, "ack", WATCHDOG, "+1", "ack", "+1", "ack", "+1", "ack", "+1", "ack", "+1", "ack", "+56",
-        "ack", "+60", "ack",
+        VERSION, "ack", WATCHDOG, "+1", "ack", "+1", "ack", "+1", "ack", "+1", "ack", "+1", "ack", "+1",
+        "ack", "+55", "ack", "+60", "ack",
     ];
     let told = [
         INTRODUCED,
@@ -228,12 +246,18 @@ fn a_missing_watchdog_ends_the_link_and_a_present_one_keeps_it() {
         "2 SUBSCRIBE",
         "3 NOW",
         "4 LATER",
+        "5 COUNTS",
         "60 watchdog 2026-01-01T00:01:00.000Z",
         "120 watchdog 2026-01-01T00:02:00.000Z",
     ]
     .map(|line| {
-        let words =
-            [("REQUEST", GROUPS_NOW), ("SUBSCRIBE", SUBSCRIBE), ("NOW", NOW), ("LATER", NOW_SUBSCRIBE)];
+        let words = [
+            ("REQUEST", GROUPS_NOW),
+            ("SUBSCRIBE", SUBSCRIBE),
+            ("NOW", NOW),
+            ("LATER", NOW_SUBSCRIBE),
+            ("COUNTS", COUNTS),
+        ];
         words
             .into_iter()
             .find(|(word, _)| line.ends_with(word))

@@ -224,7 +224,7 @@ impl Asker {
             Access::Community { .. } => format!(
                 "no answer for {seconds} s: is the address right, and the community? A controller leaves a wrong one unanswered"
             ),
-            Access::User { .. } => format!(
+            Access::User { .. } | Access::Broadcast { .. } => format!(
                 "no answer for {seconds} s: is the address right, and does the controller speak SNMPv3?"
             ),
         }

@@ -55,7 +55,11 @@ impl Asker {
             What::Counts => {
                 let readings = counts::readings(&values, at.utc, self.unit.interval);
                 let junction = self.settings.junction.clone();
-                self.actions.push_back(Action::Keep(SignalReport::Detectors { junction, readings }));
+                self.actions.push_back(Action::Keep(SignalReport::Detectors {
+                    junction,
+                    told_at: at.utc,
+                    readings,
+                }));
             }
         }
     }

@@ -97,12 +97,14 @@ impl House {
                     format!("alarm {} {}", alarm.code, alarm.active)
                 }
                 Action::Keep(SignalReport::Detectors { readings, .. }) => {
-                    let told = readings
-                        .iter()
-                        .map(|(number, r)| format!("{number}: {} {}", r.vehicles, r.occupancy));
+                    let told = readings.iter().map(|(number, r)| {
+                        format!("{number}: {} {}", r.vehicles.unwrap(), r.occupancy.unwrap())
+                    });
                     format!("detectors {}", told.collect::<Vec<_>>().join(", "))
                 }
-                Action::Keep(SignalReport::Link { .. }) => unreachable!("the shell tells links"),
+                Action::Keep(SignalReport::Link { .. } | SignalReport::Changes { .. }) => {
+                    unreachable!("the shell tells links, and 1202 no changes")
+                }
                 Action::Identified { .. } | Action::Close { .. } => unreachable!("of those that dial in"),
                 Action::Up { remark } => format!("up {remark}"),
                 Action::Down { reason } => format!("down {reason}"),

@@ -140,7 +140,7 @@ impl Supervisor {
 
     fn establish(&mut self, at: At, site: Site) {
         self.wish_at = at.elapsed + self.settings.timing.pace;
-        self.wishes = Wish::AT_START.into();
+        self.wishes = Wish::at_start(&site.known);
         self.phase = Phase::Established(Established {
             site,
             since: at.elapsed,
@@ -342,8 +342,7 @@ impl Supervisor {
         established.asked = true;
         self.wish_at = at.elapsed + self.settings.timing.pace;
         let id = (self.settings.new_message_id)();
-        let Site { known, core, sxl } = &established.site;
-        let message = wish.message(id, *core, *sxl, known.main_component.clone());
+        let message = wish.message(id, &established.site, self.settings.timing.counts_interval);
         self.request(at, message);
     }
 }

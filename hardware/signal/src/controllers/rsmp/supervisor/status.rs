@@ -1,9 +1,10 @@
-//! What the supervisor does with a status: signal groups, mode and plan become reports.
+//! What the supervisor does with a status: signal groups, counts, mode and plan become reports.
 
 use hardware_ports::sink::SignalReport;
 
 use super::Supervisor;
 use crate::controllers::rsmp::content::{self, Groups};
+use crate::controllers::rsmp::counts;
 use crate::controllers::rsmp::message::{Quality, Status};
 use crate::controllers::rsmp::now;
 use crate::controllers::rsmp::phase::Phase;
@@ -12,10 +13,15 @@ use crate::controllers::{Action, At};
 
 impl Supervisor {
     pub(super) fn status(&mut self, at: At, status: &Status) -> Result<(), String> {
-        let main = self.site().map(|site| site.known.main_component.as_str());
-        if main.is_some_and(|main| main != status.component) {
+        let Some(known) = self.site().map(|site| &site.known) else {
+            return Err("Version comes first".to_owned());
+        };
+        let is_main = known.main_component == status.component;
+        if !is_main && !known.detectors.contains(&status.component) {
             return Ok(());
         }
+        let readings = counts::readings(known, at.utc, status);
+        let junction = known.junction.clone();
         for value in &status.values {
             let known = Code::status(&value.code).and_then(|code| code.argument(&value.name));
             let odd =
@@ -23,6 +29,19 @@ impl Supervisor {
             if let Some(odd) = odd {
                 self.warn(format!("{}: {odd}", value.code));
             }
+        }
+        if !readings.is_empty() {
+            self.actions.push_back(Action::Keep(SignalReport::Detectors {
+                junction,
+                told_at: status.at.0,
+                readings,
+            }));
+        }
+        if counts::is_old(status) {
+            self.wait_for_buffered(at);
+        }
+        if !is_main {
+            return Ok(());
         }
         self.controller_now(at, status);
         match self.junction(|junction| content::groups(junction, at.utc, status))? {
