@@ -1,5 +1,6 @@
 //! The hall's configuration file: one typed tree, checked once at start.
 
+mod areas;
 mod corridors;
 
 use std::net::SocketAddr;
@@ -10,6 +11,8 @@ use models_domain::signal::corridor::Corridor;
 use models_domain::transit::finding::Limits;
 use models_domain::{DurationMs, MetersPerSecond};
 use serde::Deserialize;
+
+use crate::areas::Area;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -39,6 +42,8 @@ struct RawConfig {
     buses: RawBuses,
     #[serde(default)]
     corridor: Vec<corridors::RawCorridor>,
+    #[serde(default)]
+    area: Vec<areas::RawArea>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -117,6 +122,8 @@ pub struct Config {
     pub bus_limits: Limits,
     /// Streets whose junctions are to work as one.
     pub corridors: Vec<Corridor>,
+    /// What rights are given for.
+    pub areas: Vec<Area>,
 }
 
 impl Config {
@@ -175,12 +182,14 @@ impl RawConfig {
         }
         let bus_limits = self.buses.check(&mut problems);
         let corridors = corridors::check(self.corridor, &mut problems);
+        let areas = areas::check(self.area, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
         Ok(Config {
             bus_limits,
             corridors,
+            areas,
             data_dir: folder.join(self.hall.data_dir),
             listen,
             names: self.hall.names,
@@ -315,6 +324,20 @@ mod tests {
             &format!("{hall}{bad}{}", corridor(30, "")),
             "hall.toml: corridor \"a\": speed_kmh 0 is outside 5..=100; corridor \"a\": at_m must grow from junction to \
              junction, up to 100000; corridor \"a\": junction \"j 2\": ",
+        );
+    }
+
+    #[test]
+    fn areas_are_refused_whole() {
+        let hall = "[hall]\ndata_dir = \"d\"\nlisten = \"0.0.0.0:1\"\n[bus]\nlisten = \"0.0.0.0:2\"\n";
+        let good = "[[area]]\nid = \"ba-dinh\"\nname = \"Ba Đình\"\njunctions = [\"j1\"]\n";
+        let config = Config::parse(Path::new("hall.toml"), &format!("{hall}{good}")).unwrap();
+        assert_eq!(config.areas[0].name, "Ba Đình");
+        let bad = "[[area]]\nid = \"*\"\nname = \" \"\n[[area]]\nid = \"b\"\nname = \"B\"\ncorners = [[21.0, 105.0]]\n";
+        check(
+            &format!("{hall}{bad}"),
+            "hall.toml: area \"*\": the id must be of a-z, 0-9 and -; area \"*\": the name is empty; people read it; \
+             area \"*\": needs junctions or corners; area \"b\": corners: at least three pairs of latitude and longitude",
         );
     }
 

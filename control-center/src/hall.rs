@@ -6,10 +6,12 @@ use control_center_store::Store;
 use hardware_bus::ZenohBus;
 use hardware_ports::Clock;
 use hardware_ports::bus::Bus;
+use models_domain::JunctionId;
 use models_domain::signal::corridor::Corridor;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::areas::{Area, Place};
 use crate::auth::passwords::Passwords;
 use crate::auth::sessions::Sessions;
 use crate::city_view::CityView;
@@ -37,7 +39,17 @@ pub struct Hall {
     pub keep_events_days: u32,
     /// Streets whose junctions are to work as one.
     pub corridors: Vec<Corridor>,
+    /// What rights are given for.
+    pub areas: Vec<Area>,
     /// Whether callers come over TLS; else cookies must travel without.
     pub tls: bool,
     pub stop: CancellationToken,
+}
+
+impl Hall {
+    /// A junction with its areas; one that was never heard of is only where it is listed.
+    pub fn place<'a>(&'a self, junction: &'a JunctionId) -> Place<'a> {
+        let position = self.view.junction(junction).and_then(|known| known.info.position);
+        Place::of(&self.areas, junction, position)
+    }
 }

@@ -4,6 +4,7 @@
 //! `auth/guard` (who may), `api` (what the page and programs ask).
 
 mod api;
+mod areas;
 mod auth;
 mod city_view;
 mod commands;
@@ -54,6 +55,9 @@ enum Command {
     Audit(commands::audit::Args),
     /// Adds a user with a role and prints the password once.
     AddUser(commands::add_user::Args),
+    /// Users, their roles and rights.
+    #[command(subcommand)]
+    Users(commands::users::Command),
     /// Gives a user a new random password and prints it once.
     ResetPassword(commands::reset_password::Args),
 }
@@ -77,6 +81,7 @@ fn main() -> std::process::ExitCode {
         Command::Figures(args) => commands::figures::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::AddUser(args) => commands::add_user::run(&args),
+        Command::Users(command) => commands::users::run(&command),
         Command::ResetPassword(args) => commands::reset_password::run(&args),
     };
     match done {

@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status};
 
 use super::{corridors, detectors, internal, purpose};
 use crate::auth::guard;
-use crate::auth::rights::{self, Right};
+use crate::auth::rights::{self, Right, Scope};
 use crate::auth::sessions::Session;
 use crate::convert::signal_now;
 use crate::hall::Hall;
@@ -36,10 +36,13 @@ impl SignalService for SignalCalls {
         let session = guard::session(&request)?;
         let id = junction(&request.get_ref().junction)?;
         let known = self.hall.view.junction(&id).ok_or_else(|| no_junction(&id))?;
+        let place = self.hall.place(&id);
         Ok(Response::new(v1::GetJunctionResponse {
             layout: known.info.can.as_ref().map(layout_to_wire),
             now: Some(signal_now(&known.info)),
-            may_order: known.info.can.is_some() && rights::may(&session, Right::CommandSignal(&id)),
+            may_order: known.info.can.is_some() && rights::may(&session, Right::CommandSignal(&place)),
+            areas: place.areas.iter().map(|area| area.name.clone()).collect(),
+            may_order_in: session.signals.names(&self.hall.areas),
         }))
     }
 
@@ -50,7 +53,7 @@ impl SignalService for SignalCalls {
         let session = guard::session(&request)?;
         let asked = request.into_inner();
         let id = junction(&asked.junction)?;
-        rights::check(&session, Right::CommandSignal(&id))?;
+        rights::check(&session, Right::CommandSignal(&self.hall.place(&id)))?;
         let (wanted, hold) = wanted(asked.wanted.as_ref(), asked.hold_ms)?;
         let judged = self.judge(&id, &wanted, hold).await?;
         let (loses, waits) = signals::touched(&judged, &wanted);
@@ -91,9 +94,9 @@ impl SignalService for SignalCalls {
         let number = hall.store.ask_order(&order, hall.clock.now()).await.map_err(internal)?;
         let row = self.row(number).await?;
         if order.wanted.stops_service() {
-            return Ok(Response::new(row_to_wire(&row)));
+            return Ok(Response::new(self.told(&session, &row)));
         }
-        self.send(&row, None).await
+        self.send(&session, &row, None).await
     }
 
     async fn approve_order(
@@ -112,9 +115,10 @@ impl SignalService for SignalCalls {
         if row.state != WAITING {
             return Err(gone(&row));
         }
+        self.still(&session, &row).await?;
         let judged = self.judge(junction, wanted, *hold).await?;
         self.granted(&session, junction, &judged, *patience > DurationMs(0), purpose).await?;
-        self.send(&row, Some(&session.user)).await
+        self.send(&session, &row, Some(&session.user)).await
     }
 
     async fn decline_order(
@@ -131,7 +135,7 @@ impl SignalService for SignalCalls {
         if !moved.map_err(internal)? {
             return Err(gone(&row));
         }
-        Ok(Response::new(row_to_wire(&self.row(row.id).await?)))
+        Ok(Response::new(self.told(&session, &self.row(row.id).await?)))
     }
 
     async fn list_orders(
@@ -150,15 +154,12 @@ impl SignalService for SignalCalls {
         let id = if asked.junction.is_empty() { None } else { Some(junction(&asked.junction)?) };
         let only = id.as_ref().map(JunctionId::as_str);
         let rows = self.hall.store.orders(only, asked.waiting, limit).await.map_err(internal)?;
-        let may_order = match (&id, rows.first()) {
-            (Some(id), _) => rights::may(&session, Right::CommandSignal(id)),
-            (None, Some(row)) => rights::may(&session, Right::CommandSignal(&row.order.junction)),
-            (None, None) => false,
+        let orders: Vec<_> = rows.iter().map(|row| self.told(&session, row)).collect();
+        let may_order = match &id {
+            Some(id) => rights::may(&session, Right::CommandSignal(&self.hall.place(id))),
+            None => orders.iter().any(|row| row.may_decide),
         };
-        Ok(Response::new(v1::ListOrdersResponse {
-            orders: rows.iter().map(row_to_wire).collect(),
-            may_order,
-        }))
+        Ok(Response::new(v1::ListOrdersResponse { orders, may_order }))
     }
 
     async fn get_signal_history(
@@ -200,13 +201,27 @@ impl SignalService for SignalCalls {
 impl SignalCalls {
     /// Who may not is written down too.
     async fn check(&self, session: &Session, junction: &JunctionId, what: &str) -> Result<(), Status> {
-        match rights::check(session, Right::CommandSignal(junction)) {
+        match rights::check(session, Right::CommandSignal(&self.hall.place(junction))) {
             Ok(()) => Ok(()),
             Err(status) => {
                 self.refused(session, junction, "", &format!("{what}: {}", status.message())).await?;
                 Err(status)
             }
         }
+    }
+
+    /// Whoever asked must still have the right when a second person says yes.
+    async fn still(&self, session: &Session, row: &OrderRow) -> Result<(), Status> {
+        let NewOrder { junction, asked_by, purpose, .. } = &row.order;
+        let grants = self.hall.store.grants(asked_by).await.map_err(internal)?;
+        let scope = Scope::of(&grants, rights::COMMAND_SIGNALS);
+        let place = self.hall.place(junction);
+        if scope.holds(&place) {
+            return Ok(());
+        }
+        let why = rights::refusal(asked_by, &scope, &place);
+        self.refused(session, junction, purpose, &format!("approve: {why}")).await?;
+        Err(Status::failed_precondition(why))
     }
 
     async fn refused(
@@ -272,13 +287,20 @@ impl SignalCalls {
         row.ok_or_else(|| Status::not_found(format!("there is no order {id}")))
     }
 
+    fn told(&self, session: &Session, row: &OrderRow) -> v1::SignalOrderRow {
+        let place = self.hall.place(&row.order.junction);
+        let may_decide = rights::may(session, Right::CommandSignal(&place));
+        v1::SignalOrderRow { may_decide, ..row_to_wire(row) }
+    }
+
     async fn send(
         &self,
+        session: &Session,
         row: &OrderRow,
         approved_by: Option<&str>,
     ) -> Result<Response<v1::SignalOrderRow>, Status> {
         match signals::send(&self.hall, row, approved_by).await.map_err(internal)? {
-            Some(row) => Ok(Response::new(row_to_wire(&row))),
+            Some(row) => Ok(Response::new(self.told(session, &row))),
             None => Err(gone(row)),
         }
     }
@@ -324,5 +346,6 @@ fn row_to_wire(row: &OrderRow) -> v1::SignalOrderRow {
         state: state.clone(),
         detail: detail.clone(),
         state_ms: state_at.0,
+        may_decide: false,
     }
 }

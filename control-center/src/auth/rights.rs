@@ -1,16 +1,19 @@
 //! Who may do what, decided in this one place.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use models_domain::JunctionId;
+use control_center_store::{EVERYWHERE, Grant};
 use tonic::Status;
 
 use super::sessions::Session;
+use crate::areas::{Area, Place};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
+    /// Gets the right to command signals everywhere unless its areas are said.
     Administrator,
-    /// Looks and searches; changes nothing in the street.
+    /// Looks and searches; commands signals only where somebody gave the right.
     Viewer,
 }
 
@@ -22,6 +25,15 @@ impl Role {
         match self {
             Role::Administrator => "administrator",
             Role::Viewer => "viewer",
+        }
+    }
+
+    /// The rights of a new user of this role, with the areas said for signals or without.
+    pub fn grants(self, areas: Option<&Scope>) -> Vec<Grant> {
+        match (areas, self) {
+            (Some(areas), _) => areas.grants(),
+            (None, Role::Administrator) => Scope::Everywhere.grants(),
+            (None, Role::Viewer) => Vec::new(),
         }
     }
 }
@@ -36,16 +48,80 @@ impl FromStr for Role {
     }
 }
 
+/// The permission to command signals, as it is stored.
+pub const COMMAND_SIGNALS: &str = "command_signals";
+
+/// Where a permission holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    Everywhere,
+    /// By the areas' ids; none of them is nowhere.
+    Areas(BTreeSet<String>),
+}
+
+impl Scope {
+    /// Where somebody with these rights may use `permission`.
+    pub fn of(grants: &[Grant], permission: &str) -> Self {
+        let areas = grants.iter().filter(|grant| grant.permission == permission).map(|grant| &grant.area);
+        let areas: BTreeSet<String> = areas.cloned().collect();
+        if areas.contains(EVERYWHERE) { Self::Everywhere } else { Self::Areas(areas) }
+    }
+
+    pub fn holds(&self, place: &Place<'_>) -> bool {
+        match self {
+            Scope::Everywhere => true,
+            Scope::Areas(areas) => place.areas.iter().any(|area| areas.contains(&area.id)),
+        }
+    }
+
+    /// The areas' names, for people; those that are not configured any more are left out.
+    pub fn names(&self, areas: &[Area]) -> Vec<String> {
+        match self {
+            Scope::Everywhere => vec![EVERYWHERE.to_owned()],
+            Scope::Areas(ids) => {
+                areas.iter().filter(|area| ids.contains(&area.id)).map(|area| area.name.clone()).collect()
+            }
+        }
+    }
+
+    /// As rights to command signals.
+    pub fn grants(&self) -> Vec<Grant> {
+        let areas = match self {
+            Scope::Everywhere => vec![EVERYWHERE.to_owned()],
+            Scope::Areas(areas) => areas.iter().cloned().collect(),
+        };
+        areas.into_iter().map(|area| Grant { permission: COMMAND_SIGNALS.to_owned(), area }).collect()
+    }
+
+    /// `all`, or the ids of areas with commas between.
+    ///
+    /// # Errors
+    /// Naming what there is no area for.
+    pub fn parse(text: &str, areas: &[Area]) -> Result<Self, String> {
+        if text == "all" {
+            return Ok(Self::Everywhere);
+        }
+        let ids: BTreeSet<String> = text.split(',').map(|id| id.trim().to_owned()).collect();
+        let unknown: Vec<_> = ids.iter().filter(|id| !areas.iter().any(|area| area.id == **id)).collect();
+        if unknown.is_empty() {
+            return Ok(Self::Areas(ids));
+        }
+        let known: Vec<_> = areas.iter().map(|area| area.id.as_str()).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Err(format!("there is no [[area]] {unknown:?} in the configuration, there are: {known}; or say all"))
+    }
+}
+
 /// Something that not everybody may do. It names what it is about, so that rights by area have something to go by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Right<'a> {
-    CommandSignal(&'a JunctionId),
+    CommandSignal(&'a Place<'a>),
 }
 
 /// Whether the session's user may.
 pub fn may(session: &Session, right: Right<'_>) -> bool {
     match right {
-        Right::CommandSignal(_) => session.role == Role::Administrator,
+        Right::CommandSignal(place) => session.signals.holds(place),
     }
 }
 
@@ -56,9 +132,20 @@ pub fn check(session: &Session, right: Right<'_>) -> Result<(), Status> {
     if may(session, right) {
         return Ok(());
     }
-    let Right::CommandSignal(junction) = right;
-    Err(Status::permission_denied(format!(
-        "{} may not command the signals of {junction}; an administrator may",
-        session.user
-    )))
+    let Right::CommandSignal(place) = right;
+    Err(Status::permission_denied(refusal(&session.user, &session.signals, place)))
+}
+
+/// Why `user` may not command the signals of a place.
+pub fn refusal(user: &str, scope: &Scope, place: &Place<'_>) -> String {
+    let junction = place.junction;
+    let nowhere = matches!(scope, Scope::Areas(areas) if areas.is_empty());
+    if nowhere {
+        return format!(
+            "{user} may not command signals; the hall's `control-center users give` gives the right"
+        );
+    }
+    let areas: Vec<_> = place.areas.iter().map(|area| area.name.as_str()).collect();
+    let areas = if areas.is_empty() { "no area".to_owned() } else { areas.join(", ") };
+    format!("{user} may not command the signals of {junction}: it is in {areas}, where {user} has no right")
 }

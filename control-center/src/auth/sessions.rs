@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use super::passwords::random_bytes;
-use super::rights::Role;
+use super::rights::{self, Scope};
 
 /// How soon a stream notices that its session was ended by another process.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -28,7 +28,8 @@ pub struct Sessions {
 #[derive(Clone)]
 pub struct Session {
     pub user: String,
-    pub role: Role,
+    /// Where this user may command signals.
+    pub signals: Scope,
     pub expires: UtcMillis,
     token_hash: [u8; 32],
 }
@@ -58,13 +59,11 @@ impl Sessions {
     pub async fn find(&self, token: &str) -> Result<Option<Session>, StoreError> {
         let token_hash = hash(token);
         let row = self.store.session(&token_hash, self.clock.now()).await?;
-        Ok(row.map(|row| Session {
-            user: row.user,
-            // A role of another build may do nothing but look.
-            role: row.role.parse().unwrap_or(Role::Viewer),
-            expires: row.expires,
-            token_hash,
-        }))
+        let Some(row) = row else { return Ok(None) };
+        // Read anew for every call: a right that was taken is gone at once.
+        let grants = self.store.grants(&row.user).await?;
+        let signals = Scope::of(&grants, rights::COMMAND_SIGNALS);
+        Ok(Some(Session { user: row.user, signals, expires: row.expires, token_hash }))
     }
 
     /// # Errors

@@ -7,13 +7,14 @@ use control_center_store::Store;
 use hardware_ports::{Clock, SystemClock};
 
 use crate::auth::passwords::{self, NAME_MAX};
-use crate::auth::rights::Role;
+use crate::auth::rights::{Role, Scope};
 use crate::config::Config;
 
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  control-center add-user --config control-center.toml --user lan --role administrator\n\
-    The hall may run meanwhile. Administrators may command signals; a second one is needed for flash, dark and all red."
+    The hall may run meanwhile. An administrator may command signals everywhere unless --areas says where; a viewer nowhere\n\
+    unless --areas does. A second person is needed for flash, dark and all red."
 )]
 pub struct Args {
     /// The hall's configuration file.
@@ -24,12 +25,18 @@ pub struct Args {
     /// administrator or viewer.
     #[arg(long, value_name = "ROLE", default_value = "viewer")]
     role: Role,
+    /// Where the user may command signals: all, or areas of the configuration with commas between.
+    #[arg(long, value_name = "AREAS")]
+    areas: Option<String>,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let config = Config::load(&args.config)?;
     let printable = !args.user.trim().is_empty() && !args.user.chars().any(char::is_control);
     ensure!(printable && args.user.len() <= NAME_MAX, "--user must have 1 to {NAME_MAX} printable bytes");
+    let areas = args.areas.as_ref().map(|text| Scope::parse(text, &config.areas));
+    let areas = areas.transpose().map_err(anyhow::Error::msg).context("--areas")?;
+    let grants = args.role.grants(areas.as_ref());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting")?;
     let password = runtime.block_on(async {
         let database = config.database();
@@ -40,11 +47,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let password = passwords::random()?;
         let hash = passwords::hash(&password)?;
         let now = SystemClock::new().now();
-        let line =
-            super::audit_line("user_added", format!("user={} role={}", args.user, args.role.name()), now);
+        let line = super::users::line("user_added", &args.user, Some(args.role), &grants, now);
         // What cannot be written down is not done.
         store.keep_audit(&line).await?;
-        let added = store.add_user(&args.user, args.role.name(), &hash, now).await?;
+        let added = store.add_user(&args.user, args.role.name(), &hash, &grants, now).await?;
         ensure!(added, "there is a user {:?} already; reset-password gives a new password", args.user);
         store.close().await;
         anyhow::Ok(password)

@@ -10,6 +10,7 @@ pub mod orders;
 pub mod reset_password;
 pub mod revoke_gateway;
 pub mod serve;
+pub mod users;
 
 use std::io::Write;
 

@@ -78,6 +78,7 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
         public_buses: config.public_buses,
         keep_events_days: config.keep_events_days,
         corridors: config.corridors.clone(),
+        areas: config.areas.clone(),
         tls: !insecure_http,
         stop: stop.clone(),
         bus: bus.clone(),
@@ -203,7 +204,8 @@ async fn first_user(store: &Store, clock: &dyn Clock) -> anyhow::Result<()> {
     }
     let password = passwords::random()?;
     let hash = passwords::hash(&password)?;
-    store.add_user(ADMIN, rights::Role::Administrator.name(), &hash, clock.now()).await?;
+    let role = rights::Role::Administrator;
+    store.add_user(ADMIN, role.name(), &hash, &role.grants(None), clock.now()).await?;
     super::show_password(ADMIN, &password).context("printing the first password")
 }
 

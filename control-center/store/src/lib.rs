@@ -1,7 +1,7 @@
 //! The only crate with SQL. Today SQLite in one file; PostgreSQL comes behind the same [`Store`].
 //!
 //! Suggested reading order: `open`, `ingest` (the one writer of events), `minutes` (sums),
-//! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `audit`, `stills`,
+//! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `rights`, `audit`, `stills`,
 //! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `due_days` (which are to
 //! be reckoned anew), `bus_list`, `probes` (the roads), `trackers`, `signal_orders`, `signals` (what they showed),
 //! `detectors` (what they counted).
@@ -23,6 +23,7 @@ mod people;
 mod probes;
 mod read;
 mod retention;
+mod rights;
 mod rows;
 mod signal_orders;
 mod signals;
@@ -49,6 +50,7 @@ pub use people::SessionRow;
 pub use probes::{ProbeLine, ProbeRow, SegmentRow};
 pub use read::{EventRow, ListFilter, PageKey};
 pub use retention::Forgotten;
+pub use rights::{EVERYWHERE, Grant, UserRow};
 pub use signal_orders::{APPROVE_WITHIN, NewOrder, OrderRow, SENT, TAKEN, WAITING};
 pub use signals::SignalRow;
 pub use timetables::TimetableRow;

@@ -4,6 +4,7 @@ use models_domain::UtcMillis;
 
 use crate::errs::StoreError;
 use crate::open::{BEGIN, Store};
+use crate::rights::Grant;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionRow {
@@ -35,7 +36,7 @@ impl Store {
             .map_err(self.failed("reading a user"))
     }
 
-    /// Makes a user with a role; `false` when there is one of that name.
+    /// Makes a user with a role and rights; `false` when there is one of that name.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -44,9 +45,12 @@ impl Store {
         name: &str,
         role: &str,
         hash: &str,
+        grants: &[Grant],
         now: UtcMillis,
     ) -> Result<bool, StoreError> {
         let mut writer = self.writer().await?;
+        let failed = self.failed("adding a user");
+        let mut tx = sqlx::Connection::begin_with(&mut writer.connection, BEGIN).await.map_err(&failed)?;
         let done = sqlx::query(
             "INSERT INTO user (name, role, password_hash, created_ms) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO NOTHING",
         )
@@ -54,11 +58,23 @@ impl Store {
         .bind(role)
         .bind(hash)
         .bind(now.0)
-        .execute(&mut writer.connection)
+        .execute(&mut *tx)
         .await
-        .map_err(self.failed("adding a user"))?;
+        .map_err(&failed)?;
+        let added = done.rows_affected() > 0;
+        for grant in grants.iter().filter(|_| added) {
+            sqlx::query("INSERT INTO user_right (user, permission, area, given_ms) VALUES (?, ?, ?, ?)")
+                .bind(name)
+                .bind(&grant.permission)
+                .bind(&grant.area)
+                .bind(now.0)
+                .execute(&mut *tx)
+                .await
+                .map_err(&failed)?;
+        }
+        tx.commit().await.map_err(&failed)?;
         writer.good();
-        Ok(done.rows_affected() > 0)
+        Ok(added)
     }
 
     /// Makes the user or changes the password; every session of the user ends.

@@ -118,7 +118,7 @@ fn cameras_are_checked_with_their_scenes() {
         ),
         &format!(
             "line 13: cameras.camera.position: 105.8, 21 is not on the earth; latitude comes first\n\
-         line 14: cameras.camera.transport: \"http\" is not known; known are tcp, udp\n\
+         line 14: cameras.camera.transport: \"http\" is not known; known are tcp, udp, multicast\n\
          line 16: cameras.camera.id: a is used twice\n\
          line 18: cameras.camera.password_file: reading /etc/ngatu/none: No such file or directory (os error 2)\n\
          line 19: cameras.camera.scene: reading /etc/ngatu/none.toml: No such file or directory (os error 2)\n\

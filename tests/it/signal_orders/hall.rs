@@ -71,8 +71,21 @@ impl Hall {
         String::from_utf8_lossy(&out.stdout).into_owned()
     }
 
+    /// What a command that must fail says.
+    pub fn fail(&self, args: &[&str]) -> String {
+        let mut command = Command::new(program("control-center"));
+        let out = command.args(args).args(["--config", "hall.toml"]).current_dir(&self.dir).output().unwrap();
+        assert!(!out.status.success(), "it must fail: {args:?}");
+        String::from_utf8_lossy(&out.stderr).into_owned()
+    }
+
     pub fn add_user(&self, name: &str, role: &str) -> String {
-        let told = self.run(&["add-user", "--user", name, "--role", role]);
+        self.add_user_with(name, &["--role", role])
+    }
+
+    /// The new user's password.
+    pub fn add_user_with(&self, name: &str, more: &[&str]) -> String {
+        let told = self.run(&[&["add-user", "--user", name][..], more].concat());
         told.split_once("Password ").unwrap().1.split_whitespace().next().unwrap().to_owned()
     }
 
@@ -176,7 +189,7 @@ impl Person<'_> {
 }
 
 #[track_caller]
-fn refused(answer: Result<v1::SignalOrderRow, tonic::Status>, code: Code, want: &str) {
+pub fn refused(answer: Result<v1::SignalOrderRow, tonic::Status>, code: Code, want: &str) {
     let err = answer.unwrap_err();
     assert!(err.code() == code && err.message().contains(want), "{err:?}");
 }

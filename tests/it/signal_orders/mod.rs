@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod areas;
 mod hall;
 mod history;
 mod latency;

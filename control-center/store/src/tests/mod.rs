@@ -9,6 +9,7 @@ mod minutes;
 mod probes;
 mod reading;
 mod retention;
+mod rights;
 mod signal_orders;
 mod tracker_orders;
 mod trackers;

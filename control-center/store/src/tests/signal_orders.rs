@@ -99,13 +99,3 @@ async fn the_store_sends_nothing_that_stops_service_on_one_word_and_nothing_old(
         assert!(store.send_order(&row, Some("mai"), UtcMillis(2_000)).await.unwrap().is_some());
     }
 }
-
-#[tokio::test]
-async fn whoever_was_there_before_roles_is_an_administrator() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path()).await;
-    assert!(store.add_user("lan", "administrator", "h", UtcMillis(0)).await.unwrap());
-    assert!(!store.add_user("lan", "viewer", "h", UtcMillis(0)).await.unwrap(), "added twice");
-    store.add_session(&[7; 32], "lan", UtcMillis(0), UtcMillis(10)).await.unwrap();
-    assert_eq!(store.session(&[7; 32], UtcMillis(5)).await.unwrap().unwrap().role, "administrator");
-}

@@ -84,6 +84,12 @@ test.skipIf(!folder)("pictures to look at", async () => {
       await page.waitForSelector(".preview .go");
       await page.waitForTimeout(2500);
       await page.screenshot({ path: shot(`${name}-signals`) });
+      // The same for somebody whose right holds elsewhere.
+      Object.assign(hall.signals, { mayOrder: false, areas: ["Phường Đống Đa"], mayOrderIn: ["Phường Ba Đình", "Phường Ngọc Hà"] });
+      await page.waitForSelector(".command:has(p.soft)");
+      await page.waitForTimeout(2500);
+      await page.screenshot({ path: shot(`${name}-signals-elsewhere`) });
+      Object.assign(hall.signals, { mayOrder: true, areas: [], mayOrderIn: [] });
       await page.click(".tabs [aria-controls=panel-corridor]");
       await page.waitForTimeout(1000);
       await page.screenshot({ path: shot(`${name}-corridor`) });

@@ -26,7 +26,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   await page?.context().close();
-  Object.assign(hall.signals, { mayOrder: true, user: "admin", orders: [], refusals: [], asked: [] });
+  Object.assign(hall.signals, { mayOrder: true, areas: [], mayOrderIn: [], user: "admin", orders: [], refusals: [], asked: [] });
   page = await openPage(browser, hall.url, PASSWORD, { viewport: LAPTOP });
   await page.fill(".find input", "kim lien");
   await page.keyboard.press("Enter");
@@ -111,6 +111,26 @@ test("without the right nothing can be ordered", async () => {
   await page.waitForFunction(() => document.querySelector(".command")?.textContent?.includes("không có quyền"));
   await page.waitForSelector(".waiting li");
   expect(await page.locator(".waiting button, .order button").count()).toBe(0);
+});
+
+test("a right that holds elsewhere says where, and where this junction is", async () => {
+  Object.assign(hall.signals, { mayOrder: false, areas: ["Phường Cửa Nam"], mayOrderIn: ["Phường Ba Đình", "Phường Ngọc Hà"] });
+  hall.signals.add({ junction: "kim-lien", wanted: create(SignalWantedSchema, { wish: SignalWish.DARK }), holdMs: 60_000n, purpose: "x y z" }, "lan", "waiting");
+  await page.selectOption(".panel-junction .toolbar select", "cua-nam");
+  await page.waitForFunction(() => document.querySelector(".command")?.textContent?.includes("Phường Cửa Nam"));
+  expect(await text(".command")).toBe("Nút này thuộc Phường Cửa Nam; bạn chỉ được điều khiển đèn ở Phường Ba Đình, Phường Ngọc Hà.");
+  await page.waitForSelector(".waiting li");
+  expect(await text(".waiting li")).toContain("Ngoài khu vực của bạn");
+  expect(await page.locator(".waiting button, .order button").count()).toBe(0);
+});
+
+test("a right that is taken while the panel is open takes the buttons away", async () => {
+  await page.waitForSelector(".order .wish-dark");
+  Object.assign(hall.signals, { mayOrder: false });
+  await page.waitForFunction(() => document.querySelector(".command")?.textContent?.includes("không có quyền"));
+  expect(await page.locator(".order button").count()).toBe(0);
+  Object.assign(hall.signals, { mayOrder: true });
+  await page.waitForSelector(".order .wish-dark");
 });
 
 test("a junction that goes back to its own plan says so, and a lost link shows nothing as live", async () => {

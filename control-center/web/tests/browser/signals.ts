@@ -22,6 +22,9 @@ import {
 
 export class FixtureSignals {
   mayOrder = true;
+  /** Names of areas: where the junction is, and where the user may order. */
+  areas: string[] = [];
+  mayOrderIn: string[] = [];
   user = "admin";
   /** Newest first. */
   orders: SignalOrderRow[] = [];
@@ -38,7 +41,7 @@ export class FixtureSignals {
       allRed: true,
     });
     router.service(SignalService, {
-      getJunction: (_, context) => (guard(context), { layout, mayOrder: this.mayOrder }),
+      getJunction: (_, context) => (guard(context), { layout, mayOrder: this.mayOrder, areas: this.areas, mayOrderIn: this.mayOrder ? ["*"] : this.mayOrderIn }),
       previewOrder: ({ wanted, holdMs }, context) => {
         guard(context);
         const grave = wanted?.wish === SignalWish.FLASH || wanted?.wish === SignalWish.DARK || wanted?.wish === SignalWish.ALL_RED;
@@ -75,6 +78,7 @@ export class FixtureSignals {
       listOrders: ({ junction, waiting }, context) => {
         guard(context);
         const orders = this.orders.filter((row) => (!junction || row.junction === junction) && (!waiting || row.state === "waiting"));
+        for (const row of orders) row.mayDecide = this.mayOrder;
         return { orders, mayOrder: this.mayOrder };
       },
     });

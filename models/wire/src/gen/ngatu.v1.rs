@@ -139,6 +139,11 @@ pub struct GetJunctionResponse {
     /// Whether the caller may order here.
     #[prost(bool, tag = "3")]
     pub may_order: bool,
+    /// The names of the areas that the junction lies in, and of those where the caller may order; "\*": everywhere.
+    #[prost(string, repeated, tag = "4")]
+    pub areas: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "5")]
+    pub may_order_in: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PreviewOrderRequest {
@@ -212,7 +217,7 @@ pub struct ListOrdersRequest {
 pub struct ListOrdersResponse {
     #[prost(message, repeated, tag = "1")]
     pub orders: ::prost::alloc::vec::Vec<SignalOrderRow>,
-    /// Whether the caller may approve and decline.
+    /// Whether the caller may order at the junction asked for; of all junctions, at any in the list.
     #[prost(bool, tag = "2")]
     pub may_order: bool,
 }
@@ -248,6 +253,9 @@ pub struct SignalOrderRow {
     /// When the state became this.
     #[prost(int64, tag = "13")]
     pub state_ms: i64,
+    /// Whether the caller has the right for this junction, so may approve or decline what somebody else asked for.
+    #[prost(bool, tag = "14")]
+    pub may_decide: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetSignalHistoryRequest {

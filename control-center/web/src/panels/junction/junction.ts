@@ -135,9 +135,14 @@ class JunctionPanel implements Mounted {
     }
   }
 
-  #commands({ layout, mayOrder }: GetJunctionResponse): void {
+  #commands({ layout, mayOrder, areas, mayOrderIn }: GetJunctionResponse): void {
     if (!layout || layout.groups.length === 0) return this.#command.replaceChildren(el("p", { class: "soft" }, t("signal.listen-only")));
-    if (!mayOrder) return this.#command.replaceChildren(el("p", { class: "soft" }, t("signal.may-not")));
+    if (!mayOrder) {
+      this.#command.replaceChildren(el("p", { class: "soft" }, whyNot(areas, mayOrderIn)));
+      // Whoever was about to order sees why the buttons are gone.
+      this.#command.parentElement?.scrollTo(0, 0);
+      return;
+    }
     this.#form.about(this.#id, layout);
     if (!this.#command.contains(this.#form.root)) this.#command.replaceChildren(el("h3", {}, t("signal.order")), this.#form.root);
   }
@@ -154,7 +159,9 @@ class JunctionPanel implements Mounted {
         const all = await this.page.signals.listOrders({ junction: id, limit: 30 }, options);
         this.#orders.well();
         this.#inForce = all.orders.find((row) => row.state === "done" && Number(row.endsMs) > this.page.now());
-        this.#orders.render(waiting.orders, all.orders, waiting.mayOrder);
+        this.#orders.render(waiting.orders, all.orders);
+        // The right was given or taken meanwhile.
+        if (id === this.#id && this.#can?.layout?.groups.length && this.#can.mayOrder !== all.mayOrder) void this.#ask();
       }
     } catch (error) {
       if (!signedOut(error)) this.#orders.failed(error);
@@ -162,4 +169,11 @@ class JunctionPanel implements Mounted {
       this.#busy = false;
     }
   }
+}
+
+/** Why nothing may be ordered here: the right is missing altogether, or holds elsewhere. */
+function whyNot(areas: readonly string[], mayOrderIn: readonly string[]): string {
+  if (mayOrderIn.length === 0) return t("signal.may-not");
+  const yours = mayOrderIn.join(", ");
+  return areas.length ? t("signal.may-elsewhere", { areas: areas.join(", "), yours }) : t("signal.may-elsewhere-none", { yours });
 }

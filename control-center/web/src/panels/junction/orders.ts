@@ -17,7 +17,7 @@ export class Orders {
   #decided = el("p", { class: "refused decided", role: "alert", hidden: true });
   #stamp = "";
   #inReach = true;
-  #last: { waiting: SignalOrderRow[]; history: SignalOrderRow[]; mayOrder: boolean } | undefined;
+  #last: { waiting: SignalOrderRow[]; history: SignalOrderRow[] } | undefined;
 
   constructor(
     private readonly page: Page,
@@ -26,13 +26,13 @@ export class Orders {
     this.root.append(this.#problem, this.#decided, this.#waitingBox, el("h3", {}, t("signal.history")), this.#history);
   }
 
-  render(waiting: SignalOrderRow[], history: SignalOrderRow[], mayOrder: boolean): void {
-    this.#last = { waiting, history, mayOrder };
-    const stamp = JSON.stringify([waiting, history, mayOrder, this.#inReach], (_, value: unknown) => (typeof value === "bigint" ? String(value) : value));
+  render(waiting: SignalOrderRow[], history: SignalOrderRow[]): void {
+    this.#last = { waiting, history };
+    const stamp = JSON.stringify([waiting, history, this.#inReach], (_, value: unknown) => (typeof value === "bigint" ? String(value) : value));
     if (stamp === this.#stamp) return;
     this.#stamp = stamp;
     this.#waitingBox.hidden = waiting.length === 0;
-    this.#waiting.replaceChildren(...waiting.map((row) => this.#waitingRow(row, mayOrder)));
+    this.#waiting.replaceChildren(...waiting.map((row) => this.#waitingRow(row)));
     const rows = history.map((row) => this.#row(row));
     this.#history.replaceChildren(...(rows.length ? rows : [el("li", { class: "soft" }, t("signal.history-none"))]));
   }
@@ -41,7 +41,7 @@ export class Orders {
   reach(inReach: boolean): void {
     if (inReach === this.#inReach) return;
     this.#inReach = inReach;
-    if (this.#last) this.render(this.#last.waiting, this.#last.history, this.#last.mayOrder);
+    if (this.#last) this.render(this.#last.waiting, this.#last.history);
   }
 
   failed(error: unknown): void {
@@ -53,11 +53,11 @@ export class Orders {
     this.#problem.hidden = true;
   }
 
-  #waitingRow(row: SignalOrderRow, mayOrder: boolean): HTMLElement {
+  #waitingRow(row: SignalOrderRow): HTMLElement {
     const where = this.page.city.junctions.get(row.junction)?.name ?? row.junction;
     const what = wantedInWords(row.wanted);
     const actions = el("div", { class: "actions" });
-    if (mayOrder) {
+    if (row.mayDecide) {
       const sure = t("signal.approve-sure", { what, where });
       const approve = el("button", { type: "button", class: "go grave" }, t("signal.approve"));
       approve.addEventListener("click", () => {
@@ -66,6 +66,8 @@ export class Orders {
       const decline = el("button", { type: "button", class: "plain" }, t("signal.decline"));
       decline.addEventListener("click", () => void this.#decide(() => this.page.signals.declineOrder({ id: row.id }, { timeoutMs: 15_000 })));
       actions.append(approve, decline);
+    } else {
+      actions.append(el("span", { class: "soft" }, t("signal.not-yours")));
     }
     return el("li", {}, el("b", {}, what), el("span", {}, where), el("span", { class: "soft" }, t("signal.by", { user: row.askedBy, purpose: row.purpose })), actions);
   }
