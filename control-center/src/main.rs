@@ -16,6 +16,7 @@ mod headers;
 mod page;
 mod pictures;
 mod signals;
+mod stills;
 mod tasks;
 mod tls;
 mod transit;

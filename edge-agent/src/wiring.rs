@@ -14,6 +14,7 @@ use edge_agent_core::keeper::EventKeeper;
 use edge_agent_core::order_shelf::FileShelf;
 use edge_agent_core::outbox::Limits;
 use edge_agent_core::pictures::Pictures;
+use edge_agent_core::red_lights::RedLights;
 use edge_agent_core::signal_orders::SignalOrders;
 use edge_agent_core::site::Site;
 use edge_agent_core::spool::SpoolSettings;
@@ -69,6 +70,8 @@ pub struct Pole {
     pub tracks: Option<Arc<TrackLog>>,
     /// `None` where no tracker dials in.
     pub orders: Option<Arc<Orders>>,
+    /// Where stop lines are judged; `None` where no camera has one.
+    pub red_lights: Option<Arc<RedLights>>,
     /// The way to controllers; orders go through it once they are judged. `None` where there are no signals.
     pub signals: Option<signals::Signals>,
 }
@@ -117,7 +120,10 @@ impl Pole {
             Some(signals) => Some(signals::Signals::open(signals, dir, &keeper, &board, &clock)?),
             None => None,
         };
+        let lines = config.cameras.iter().flat_map(|c| &c.cameras).any(|c| !c.red_lights.is_empty());
+        let red_lights = lines.then(|| Arc::new(RedLights::new(Arc::new(JpegEncoder))));
         Ok(Self {
+            red_lights,
             orders,
             keeper,
             signals,

@@ -81,6 +81,7 @@ fn work(url: &str, rung: Rung, enough: impl Fn(&Street) -> bool) -> Street {
         colours: Arc::new(BoxColours),
         board: street.board.clone(),
         clock,
+        red_lights: None,
     };
     let task = CameraTask {
         id: id(),
@@ -91,6 +92,7 @@ fn work(url: &str, rung: Rung, enough: impl Fn(&Street) -> bool) -> Street {
         priority: Priority::Counting,
         crossings: Crossings::Each,
         seed: 3,
+        red_lights: Vec::new(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {

@@ -193,7 +193,7 @@ async fn questions(hall: &ZenohBus, uplink: &Uplink, board: &Board) {
 
     let id = keep(uplink, 0);
     uplink.stills.as_ref().expect("stills").keep_still(id, &picture);
-    let key = Key::new(&gateway(), What::Still(id)).to_string();
+    let key = Key::new(&gateway(), What::Still(id, 0)).to_string();
     let still = v1::Still::decode(&self::answer(hall, &key, Vec::new()).await.payload[..]).expect("a still");
     assert_eq!(still.jpeg, b"1280");
 }

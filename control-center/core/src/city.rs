@@ -199,6 +199,7 @@ impl City {
             EventBody::LineCrossing { .. }
             | EventBody::Counts { .. }
             | EventBody::Rule { .. }
+            | EventBody::RedLight { .. }
             | EventBody::SignalOrder { .. }
             | EventBody::Detectors { .. }
             | EventBody::CameraStats { .. } => None,

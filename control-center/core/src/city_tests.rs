@@ -28,7 +28,14 @@ fn fix(at: i64) -> EventBody {
 
 fn groups(groups: &str, old: bool) -> EventBody {
     let controller_at = UtcMillis(0);
-    let groups = GroupStates { groups: groups.into(), cycle_s: None, stage: None, controller_at, old };
+    let groups = GroupStates {
+        groups: groups.into(),
+        cycle_s: None,
+        stage: None,
+        controller_at,
+        late: models_domain::DurationMs(0),
+        old,
+    };
     EventBody::Signal { junction: "j-1".parse().unwrap(), groups }
 }
 

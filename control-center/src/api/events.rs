@@ -1,25 +1,25 @@
 //! `ListEvents` and `GetStill`.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use control_center_store::{EventRow, ListFilter, PageKey};
+use control_center_store::{EventRow, ListFilter, PageKey, StoreError};
 use models_domain::transit::finding::Finding;
 use models_domain::{CameraId, EventId, GatewayId, Seq, UtcMillis};
-use models_wire::keys::{Key, What};
 use models_wire::v1;
 use prost::Message;
 use tonic::Status;
 
 use super::internal;
 use crate::hall::Hall;
+use crate::stills::{NoStill, ask, ask_evidence};
 use crate::transit::live::{self, Names};
 
 /// What a list shows unless it is told otherwise: all but the masses.
-const LISTED: [&str; 6] =
-    ["line_crossing", "rule", "camera_state", "signal_alarm", "signal_state", "signal_order"];
-const KINDS: [&str; 11] = [
+const LISTED: [&str; 7] =
+    ["line_crossing", "rule", "red_light", "camera_state", "signal_alarm", "signal_state", "signal_order"];
+const KINDS: [&str; 12] = [
     "line_crossing",
+    "red_light",
     "counts",
     "rule",
     "figure",
@@ -33,9 +33,6 @@ const KINDS: [&str; 11] = [
 ];
 const LIMIT: u32 = 100;
 const LIMIT_MAX: u32 = 500;
-/// How long a pole may take to find a still on its disk.
-const PATIENCE: Duration = Duration::from_secs(5);
-const STILL_MAX: usize = 16 * 1024 * 1024;
 
 /// Whether viewers list events of this kind as they come.
 pub fn is_listed(kind: &str) -> bool {
@@ -169,32 +166,43 @@ pub async fn still(hall: &Hall, asked: v1::GetStillRequest) -> Result<v1::GetSti
     let bad = |e: models_domain::ids::BadId| Status::invalid_argument(format!("gateway: {e}"));
     let gateway: GatewayId = asked.gateway.parse().map_err(bad)?;
     let id = EventId { boot: asked.boot, seq: Seq(asked.seq) };
+    let part = u8::try_from(asked.part).map_err(|_| Status::not_found("no event has so many pictures"))?;
+    if let Some(jpeg) = hall.store.evidence(&gateway, id, part).await.map_err(internal)? {
+        return Ok(v1::GetStillResponse { jpeg });
+    }
+    if let Some(wanted) = hall.store.wanted_still(&gateway, id, part).await.map_err(internal)? {
+        let jpeg = ask_evidence(hall, &wanted).await.map_err(refused)?;
+        warn(hall.store.keep_evidence(&wanted, &jpeg, hall.clock.now()).await);
+        return Ok(v1::GetStillResponse { jpeg });
+    }
+    if part > 0 {
+        return Err(Status::not_found("there is no such picture of this event any more"));
+    }
     if let Some(jpeg) = hall.store.still(&gateway, id).await.map_err(internal)? {
         return Ok(v1::GetStillResponse { jpeg });
     }
     if !hall.store.has_event(gateway.as_str(), asked.boot, asked.seq).await.map_err(internal)? {
         return Err(Status::not_found("there is no such event"));
     }
-    let key = Key::new(&gateway, What::Still(id)).to_string();
-    let begun = hall.clock.elapsed();
-    let answers = hall.bus.ask(&key, Vec::new(), PATIENCE).await;
-    let answers =
-        answers.map_err(|e| Status::unavailable(format!("gateway {gateway} cannot be asked: {e}")))?;
-    let answers = answers.into_iter().filter(|a| a.key == key && a.payload.len() <= STILL_MAX);
-    let stills = answers.filter_map(|a| v1::Still::decode(&a.payload[..]).ok());
-    let Some(still) = stills.into_iter().find(|still| !still.jpeg.is_empty()) else {
-        let waited = hall.clock.elapsed().saturating_sub(begun) >= PATIENCE;
-        return Err(if waited || !hall.view.is_alive(&gateway) {
-            Status::unavailable(format!("gateway {gateway} cannot be reached; try again when it is back"))
-        } else {
-            Status::not_found("the gateway kept no picture of this event")
-        });
-    };
-    if let Err(err) = hall.store.keep_still(&gateway, id, &still.jpeg, hall.clock.now()).await {
-        // The caller gets its picture anyway; the next one asks the pole again.
+    let jpeg = ask(hall, &gateway, id, part).await.map_err(refused)?;
+    warn(hall.store.keep_still(&gateway, id, &jpeg, hall.clock.now()).await);
+    Ok(v1::GetStillResponse { jpeg })
+}
+
+/// The caller gets its picture anyway; the next one asks the pole again.
+fn warn(kept: Result<(), StoreError>) {
+    if let Err(err) = kept {
         tracing::warn!("{:#}", anyhow::Error::from(err));
     }
-    Ok(v1::GetStillResponse { jpeg: still.jpeg })
+}
+
+fn refused(why: NoStill) -> Status {
+    let text = why.to_string();
+    match why {
+        NoStill::Bus { .. } | NoStill::Away(_) => Status::unavailable(text),
+        NoStill::NoneKept => Status::not_found(text),
+        NoStill::Another { .. } => Status::data_loss(text),
+    }
 }
 
 /// # Errors

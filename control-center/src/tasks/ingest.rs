@@ -158,6 +158,7 @@ fn show(hall: &Hall, commit: Commit) {
         EventBody::LineCrossing { .. }
         | EventBody::Counts { .. }
         | EventBody::Rule { .. }
+        | EventBody::RedLight { .. }
         | EventBody::CameraStats { .. }
         | EventBody::CameraState { .. }
         | EventBody::Signal { .. }

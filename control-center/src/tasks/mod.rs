@@ -2,6 +2,7 @@
 
 mod bus_days;
 mod enrolment;
+mod evidence;
 mod housekeeping;
 mod ingest;
 mod presence;
@@ -33,6 +34,7 @@ static ALL: &[Task] = &[
     Task { name: "presence", run: |hall| Box::pin(presence::run(hall)) },
     Task { name: "state", run: |hall| Box::pin(state::run(hall)) },
     Task { name: "ingest", run: |hall| Box::pin(ingest::run(hall)) },
+    Task { name: "evidence", run: |hall| Box::pin(evidence::run(hall)) },
     Task { name: "tracker orders", run: |hall| Box::pin(tracker_orders::run(hall)) },
     Task { name: "signal orders", run: |hall| Box::pin(signal_orders::run(hall)) },
     Task { name: "transit", run: |hall| Box::pin(transit::run(hall)) },

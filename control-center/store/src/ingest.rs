@@ -90,6 +90,7 @@ async fn write(connection: &mut SqliteConnection, commit: &Commit) -> sqlx::Resu
         signals(&mut tx, rows).await?;
         crate::signal_orders::told(&mut tx, rows).await?;
         crate::measures::insert(&mut tx, rows).await?;
+        crate::evidence::want(&mut tx, rows).await?;
     }
     minutes::write(&mut tx, &commit.events).await?;
     crate::detectors::write(&mut tx, &commit.events).await?;

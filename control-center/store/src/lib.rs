@@ -1,7 +1,7 @@
 //! The only crate with SQL. Today SQLite in one file; PostgreSQL comes behind the same [`Store`].
 //!
 //! Suggested reading order: `open`, `ingest` (the one writer of events), `minutes` (sums),
-//! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `rights`, `audit`, `stills`,
+//! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `rights`, `audit`, `stills`, `evidence`,
 //! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `due_days` (which are to
 //! be reckoned anew), `bus_list`, `probes` (the roads), `trackers`, `signal_orders`, `signals` (what they showed),
 //! `detectors` (what they counted).
@@ -13,6 +13,7 @@ mod detectors;
 mod due_days;
 mod enrolled;
 mod errs;
+mod evidence;
 mod fixes;
 mod gateways;
 mod ingest;
@@ -40,6 +41,7 @@ pub use detectors::DetectorRow;
 pub use due_days::Due;
 pub use enrolled::EnrolledRow;
 pub use errs::{Kind, StoreError};
+pub use evidence::WantedStill;
 pub use fixes::StoredFix;
 pub use gateways::{SavedState, StateRow};
 pub use ingest::{Commit, Gap, NewEvent};

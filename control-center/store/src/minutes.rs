@@ -107,6 +107,7 @@ fn figures(at: UtcMillis, body: &EventBody) -> (UtcMillis, [i64; 6]) {
         }
         // The minute's own figures are no event.
         EventBody::Rule { event, .. } => (at, [0, 0, 0, i64::from(event.phase != Phase::Figure), 0, 0]),
+        EventBody::RedLight { .. } => (at, [0, 0, 0, 1, 0, 0]),
         EventBody::Fix(fix) => (fix.received, [0, 0, 0, 0, 1, 0]),
         EventBody::Signal { .. } => (at, [0, 0, 0, 0, 0, 1]),
         EventBody::LineCrossing { .. }

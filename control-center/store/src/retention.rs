@@ -45,6 +45,7 @@ async fn forget(connection: &mut SqliteConnection, before: UtcMillis, from: i64)
     let mut tx = connection.begin_with(BEGIN).await?;
     let rows: Vec<(i64, i64)> = sqlx::query_as(
         "SELECT id, EXISTS (SELECT 1 FROM still s WHERE s.gateway = e.gateway AND s.boot = e.boot AND s.seq = e.seq) \
+         OR EXISTS (SELECT 1 FROM evidence v WHERE v.gateway = e.gateway AND v.boot = e.boot AND v.seq = e.seq) \
          FROM (SELECT * FROM event WHERE id > ? AND id < (SELECT max(id) FROM event) ORDER BY id LIMIT ?) e \
          WHERE stored_ms < ?",
     )

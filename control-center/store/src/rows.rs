@@ -9,6 +9,7 @@ pub(crate) fn subject(body: &EventBody) -> &str {
         EventBody::LineCrossing { camera, .. }
         | EventBody::Counts { camera, .. }
         | EventBody::Rule { camera, .. }
+        | EventBody::RedLight { camera, .. }
         | EventBody::CameraStats { camera, .. }
         | EventBody::CameraState { camera, .. } => camera.as_str(),
         EventBody::Fix(fix) => fix.vehicle.as_str(),

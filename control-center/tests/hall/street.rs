@@ -261,7 +261,7 @@ async fn stills_and_live_pictures_come_from_the_pole_on_demand() {
         }
         times
     });
-    let still = |seq| v1::GetStillRequest { gateway: "pole-1".into(), boot: BOOT, seq };
+    let still = |seq| v1::GetStillRequest { gateway: "pole-1".into(), boot: BOOT, seq, part: 0 };
     for _ in 0..3 {
         assert_eq!(city.get_still(with(&token, still(1))).await.unwrap().into_inner().jpeg, b"jpeg");
     }

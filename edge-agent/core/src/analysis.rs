@@ -9,6 +9,7 @@ use models_domain::track::{Settings, Track};
 use models_domain::watch::Watch;
 use models_domain::{BBox, CameraId, Detection, DurationMs, EventBody, UtcMillis};
 
+use crate::red_lights::Eyes;
 use crate::witness::Witness;
 
 /// Weakest box that the tracker has a use for: a detector that feeds an [`Analysis`] must not leave it out.
@@ -27,6 +28,7 @@ pub struct Analysis {
     meter: Option<Arc<dyn PictureMeter>>,
     looked: Option<UtcMillis>,
     witness: Option<Witness>,
+    lights: Option<Eyes>,
     /// What the network saw in the newest picture it was shown, boxes in pixels of the scene.
     seen: Vec<Detection>,
 }
@@ -54,6 +56,7 @@ impl Analysis {
             meter: None,
             looked: None,
             witness: None,
+            lights: None,
             seen: Vec::new(),
         })
     }
@@ -67,6 +70,11 @@ impl Analysis {
     /// Remembers tracks from now on.
     pub fn remember(&mut self, witness: Witness) {
         self.witness = Some(witness);
+    }
+
+    /// Watches stop lines from now on.
+    pub fn watch_lights(&mut self, lights: Eyes) {
+        self.lights = Some(lights);
     }
 
     /// Width, height of the scene: what the tracks' boxes are pixels of.
@@ -102,6 +110,9 @@ impl Analysis {
         };
         if let Some(witness) = &mut self.witness {
             witness.picture(frame, self.watch.tracks(), &events);
+        }
+        if let Some(lights) = &mut self.lights {
+            lights.picture(frame, self.watch.tracks());
         }
         self.look(frame, &mut events)?;
         Ok(Analysed { tracks: self.watch.tracks(), detections: self.seen.len(), events })

@@ -15,6 +15,7 @@ mod job;
 pub mod pace;
 mod real_time;
 mod reporter;
+mod task;
 
 #[cfg(test)]
 mod tests;
@@ -22,31 +23,26 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hardware_ports::Clock;
-use hardware_ports::camera::CameraSource;
-use hardware_ports::colour::ColourReader;
-use hardware_ports::infer::{Detector, PictureMeter, Priority};
-use hardware_ports::units::{AccessUnit, NextUnit, UnitDriver, UnitStream};
+use hardware_ports::units::{AccessUnit, NextUnit, UnitStream};
+use models_domain::DurationMs;
 use models_domain::effort::Effort;
 use models_domain::event::Link;
-use models_domain::ladder::{Ladder, Rung};
-use models_domain::scene::Scene;
-use models_domain::{CameraId, DurationMs};
+use models_domain::ladder::Ladder;
 use tokio_util::sync::CancellationToken;
 
 use self::claim::Claim;
 use self::climb::Climb;
-use self::eye::{Decoders, Eye, Look, Seen};
+use self::eye::{Eye, Look, Seen};
 use self::glances::Glances;
 use self::job::{Done, Later, Over, Woken, done, work_through};
 use self::pace::{AnalyzePace, Rate};
 use self::real_time::InRealTime;
 pub use self::reporter::Crossings;
 use self::reporter::Reporter;
+pub use self::task::{CameraTask, Doors};
 use crate::analysis::Analysis;
-use crate::board::{self, Board};
-use crate::keep::{KeepEvents, KeepStills, KeepTracks};
-use crate::lanes::Lanes;
+use crate::board;
+use crate::red_lights::{Eyes, RedLights};
 use crate::supervise::Backoff;
 use crate::witness::Witness;
 
@@ -60,39 +56,6 @@ const PAUSE_MAX: Duration = Duration::from_secs(4);
 const CLOCK_OFF: DurationMs = DurationMs(86_400_000);
 /// Units worked at in one turn, so that other cameras get theirs and what is found is told at once.
 const IN_A_TURN: usize = 4;
-
-/// One camera and what is to be watched in its picture.
-#[derive(Debug, Clone)]
-pub struct CameraTask {
-    pub id: CameraId,
-    pub source: CameraSource,
-    pub scene: Scene,
-    /// Most pictures analysed a second; the others are counted and left.
-    pub analyze_fps: f64,
-    /// Never less than this is decoded.
-    pub pinned: Option<Rung>,
-    pub priority: Priority,
-    /// Whether each crossing is told, or only how many there were in each minute.
-    pub crossings: Crossings,
-    /// Spreads the pauses between two tries, so that many cameras do not come back in step.
-    pub seed: u64,
-}
-
-/// What is behind the doors of a worker.
-#[derive(Clone)]
-pub struct Doors {
-    pub driver: Arc<dyn UnitDriver>,
-    pub detector: Arc<dyn Detector>,
-    pub meter: Option<Arc<dyn PictureMeter>>,
-    pub lanes: Arc<Lanes>,
-    pub decoders: Arc<Decoders>,
-    pub events: Arc<dyn KeepEvents>,
-    pub stills: Arc<dyn KeepStills>,
-    pub tracks: Arc<dyn KeepTracks>,
-    pub colours: Arc<dyn ColourReader>,
-    pub board: Arc<Board>,
-    pub clock: Arc<dyn Clock>,
-}
 
 /// The work of one camera.
 pub struct CameraWorker {
@@ -123,6 +86,9 @@ impl CameraWorker {
         let mut analysis = analysis.with_meter(doors.meter.clone());
         let (tracks, colours) = (Arc::clone(&doors.tracks), Arc::clone(&doors.colours));
         analysis.remember(Witness::new(task.id.clone(), &task.scene, tracks, colours));
+        if let Some(lights) = doors.red_lights.as_ref().filter(|_| !task.red_lights.is_empty()) {
+            analysis.watch_lights(Eyes::new(task.id.clone(), &task.scene, &task.red_lights, lights)?);
+        }
         let size = analysis.size();
         let (driver, decoders) = (Arc::clone(&doors.driver), Arc::clone(&doors.decoders));
         let pace = AnalyzePace::new(task.analyze_fps);
@@ -262,6 +228,11 @@ impl CameraWorker {
             self.day = time.since(unit.facts.at);
         }
         unit.facts.at.0 += self.day.0;
+        if let Some(lights) = self.lights() {
+            // Of pictures without a time of day nobody can say what a lamp showed.
+            let error = if self.day == DurationMs(0) { unit.uncertainty } else { CLOCK_OFF };
+            lights.unit(&self.task.id, unit.facts.at, error);
+        }
         let least = self.ladder.unit(&unit.facts);
         let rung = self.claim.rung(least, now);
         // While others have its turn nobody looks: to say that there was no traffic would be a lie.
@@ -362,6 +333,11 @@ impl CameraWorker {
             return;
         }
         self.ticked = now;
+        if let Some(lights) = self.lights().cloned() {
+            for (at, body, jpegs) in lights.decide(&self.task.id, self.doors.clock.now()) {
+                self.reporter.proven(at, body, jpegs);
+            }
+        }
         self.reporter.tick();
         self.claim.asked(self.reporter.asked(), now);
         let least = self.ladder.rung();
@@ -379,6 +355,11 @@ impl CameraWorker {
             now.fps = fps;
             now.effort = Some(effort);
         });
+    }
+
+    /// Where this camera's stop lines are judged, if it has any.
+    fn lights(&self) -> Option<&Arc<RedLights>> {
+        self.doors.red_lights.as_ref().filter(|_| !self.task.red_lights.is_empty())
     }
 
     async fn pause(&mut self, pause: Duration, stop: &CancellationToken) {

@@ -50,6 +50,11 @@ pub enum Lane {
 pub trait KeepStills: Send + Sync {
     /// Returns at once; a still that cannot be kept is counted and logged, never an error of the camera.
     fn keep_still(&self, id: EventId, picture: &Picture);
+
+    /// The same for the pictures of an event that is evidence, JPEGs already; they are the last to go.
+    fn keep_evidence(&self, id: EventId, jpegs: &[Vec<u8>]) {
+        let _ = (id, jpegs);
+    }
 }
 
 /// Keeps the records of tracks that are over, so that they can be searched. Bounded: the oldest go first.

@@ -13,6 +13,7 @@ pub mod lanes;
 pub mod order_shelf;
 pub mod outbox;
 pub mod pictures;
+pub mod red_lights;
 pub mod signal_orders;
 pub mod signal_worker;
 pub mod site;

@@ -18,6 +18,7 @@ use models_domain::{EventBody, JunctionId, UtcMillis};
 
 use crate::board::Board;
 use crate::keep::KeepEvents;
+use crate::red_lights::RedLights;
 use watched::Watched;
 
 /// Group states remembered per junction, to know a repeated one: more than a controller sends without acknowledgement.
@@ -31,6 +32,8 @@ pub struct SignalWorker {
     keep: Arc<dyn KeepEvents>,
     board: Arc<Board>,
     known_by_junction: Mutex<BTreeMap<JunctionId, Known>>,
+    /// Who judges stop lines by what is reported.
+    red_lights: Option<Arc<RedLights>>,
 }
 
 /// What was kept of one junction.
@@ -46,7 +49,12 @@ struct Known {
 
 impl SignalWorker {
     pub fn new(keep: Arc<dyn KeepEvents>, board: Arc<Board>) -> Self {
-        Self { keep, board, known_by_junction: Mutex::default() }
+        Self { keep, board, known_by_junction: Mutex::default(), red_lights: None }
+    }
+
+    #[must_use]
+    pub fn with_red_lights(self, red_lights: Option<Arc<RedLights>>) -> Self {
+        Self { red_lights, ..self }
     }
 
     fn groups(&self, junction: JunctionId, at: UtcMillis, groups: GroupStates) -> Result<(), NotKept> {
@@ -169,6 +177,9 @@ impl Known {
 #[async_trait]
 impl Sink<SignalReport> for SignalWorker {
     async fn accept(&self, report: SignalReport) -> Result<(), NotKept> {
+        if let Some(red_lights) = &self.red_lights {
+            red_lights.hear(&report);
+        }
         match report {
             SignalReport::Groups { junction, at, groups } => self.groups(junction, at, groups),
             SignalReport::Alarm { junction, at, alarm } => self.alarm(junction, at, alarm),
@@ -221,6 +232,7 @@ mod tests {
                 other @ (EventBody::LineCrossing { .. }
                 | EventBody::Counts { .. }
                 | EventBody::Rule { .. }
+                | EventBody::RedLight { .. }
                 | EventBody::CameraStats { .. }
                 | EventBody::CameraState { .. }
                 | EventBody::SignalOrder { .. }
@@ -241,7 +253,14 @@ mod tests {
         let (groups, rest) = text.split_once('@').unwrap();
         let (time, old) = rest.split_once(' ').map_or((rest, false), |(time, _)| (time, true));
         let controller_at = UtcMillis(time.parse().unwrap());
-        let groups = GroupStates { groups: groups.into(), cycle_s: None, stage: None, controller_at, old };
+        let groups = GroupStates {
+            groups: groups.into(),
+            cycle_s: None,
+            stage: None,
+            controller_at,
+            late: models_domain::DurationMs(0),
+            old,
+        };
         let at = if old { controller_at } else { UtcMillis(arrived) };
         SignalReport::Groups { junction: junction(), at, groups }
     }

@@ -1,4 +1,4 @@
-//! Stills: the pictures events were found in, as JPEG files, bounded; the oldest go first.
+//! Stills: the pictures events were found in, as JPEG files, bounded; the oldest go first, and evidence after all others.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,8 @@ use crate::keep::KeepStills;
 
 /// Pictures that wait for their JPEG; each holds a decoder's buffer. Newest wins, drops are counted.
 const WAITING: usize = 8;
+/// Pictures of evidence that wait for the disk.
+const EVIDENCE_WAITING: usize = 96;
 const QUALITY: u8 = 80;
 
 #[derive(Debug, Clone)]
@@ -44,9 +46,17 @@ struct Shared {
     ready: Condvar,
 }
 
+/// A file's name: the event, and which of its pictures.
+type Name = (EventId, u8);
+
+enum Waiting {
+    Picture(Picture),
+    Jpeg(Vec<u8>),
+}
+
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<(EventId, Picture)>,
+    waiting: VecDeque<(Name, Waiting)>,
     /// Not kept: too many at once, or the disk refused.
     dropped: u64,
     closed: bool,
@@ -66,9 +76,11 @@ impl Stills {
         Ok(Self { shared, worker: Some(worker) })
     }
 
-    /// The JPEG of one event; `None` when there was none or it is gone. Blocking.
-    pub fn read(&self, id: EventId) -> Option<Vec<u8>> {
-        std::fs::read(self.shared.settings.dir.join(file_name(id))).ok()
+    /// The JPEG of one event, or that of its parts; `None` when there was none or it is gone. Blocking.
+    pub fn read(&self, id: EventId, part: u8) -> Option<Vec<u8>> {
+        let dir = &self.shared.settings.dir;
+        let plain = (part == 0).then(|| std::fs::read(dir.join(file_name((id, part), false))).ok());
+        plain.flatten().or_else(|| std::fs::read(dir.join(file_name((id, part), true))).ok())
     }
 
     /// Stills that were not kept since the start.
@@ -80,14 +92,35 @@ impl Stills {
 impl KeepStills for Stills {
     fn keep_still(&self, id: EventId, picture: &Picture) {
         let mut queue = self.shared.held();
-        if queue.waiting.len() == WAITING {
-            queue.waiting.pop_front();
-            queue.dropped += 1;
-            tracing::debug!(dropped = queue.dropped, "a still is dropped: too many events at once");
-        }
-        queue.waiting.push_back((id, picture.clone()));
+        queue.push((id, 0), Waiting::Picture(picture.clone()));
         drop(queue);
         self.shared.ready.notify_one();
+    }
+
+    fn keep_evidence(&self, id: EventId, jpegs: &[Vec<u8>]) {
+        let mut queue = self.shared.held();
+        for (part, jpeg) in (0..).zip(jpegs) {
+            queue.push((id, part), Waiting::Jpeg(jpeg.clone()));
+        }
+        drop(queue);
+        self.shared.ready.notify_one();
+    }
+}
+
+impl Queue {
+    /// When there is no room the oldest of the same kind is dropped.
+    fn push(&mut self, name: Name, new: Waiting) {
+        let is_jpeg = matches!(new, Waiting::Jpeg(_));
+        let room = if is_jpeg { EVIDENCE_WAITING } else { WAITING };
+        let like = |(_, waiting): &(Name, Waiting)| matches!(waiting, Waiting::Jpeg(_)) == is_jpeg;
+        if self.waiting.iter().filter(|one| like(one)).count() >= room
+            && let Some(oldest) = self.waiting.iter().position(like)
+        {
+            self.waiting.remove(oldest);
+            self.dropped += 1;
+            tracing::debug!(dropped = self.dropped, "a still is dropped: too many events at once");
+        }
+        self.waiting.push_back((name, new));
     }
 }
 
@@ -105,8 +138,8 @@ impl Drop for Stills {
 impl Shared {
     fn write_all(&self, mut files: Files) {
         let mut disk_refused = false;
-        while let Some((id, picture)) = self.next() {
-            let written = self.write(id, &picture, &mut files);
+        while let Some((name, waiting)) = self.next() {
+            let written = self.write(name, waiting, &mut files);
             if let Err(err) = &written {
                 self.held().dropped += 1;
                 // Once per trouble, not once per still.
@@ -118,7 +151,7 @@ impl Shared {
         }
     }
 
-    fn next(&self) -> Option<(EventId, Picture)> {
+    fn next(&self) -> Option<(Name, Waiting)> {
         let mut queue = self.held();
         loop {
             if let Some(first) = queue.waiting.pop_front() {
@@ -131,18 +164,23 @@ impl Shared {
         }
     }
 
-    fn write(&self, id: EventId, picture: &Picture, files: &mut Files) -> Result<(), String> {
-        let jpeg = self.encoder.jpeg(picture, self.settings.max_width, QUALITY).map_err(|e| e.to_string())?;
+    fn write(&self, name: Name, waiting: Waiting, files: &mut Files) -> Result<(), String> {
+        let (jpeg, evidence) = match waiting {
+            Waiting::Picture(picture) => {
+                let jpeg = self.encoder.jpeg(&picture, self.settings.max_width, QUALITY);
+                (jpeg.map_err(|e| e.to_string())?, false)
+            }
+            Waiting::Jpeg(jpeg) => (jpeg, true),
+        };
         let size = jpeg.len() as u64;
         // Room first: on a full disk the oldest stills give way.
         files.make_room(&self.settings, size);
         let fresh = self.settings.dir.join("still.new");
-        let path = self.settings.dir.join(file_name(id));
+        let path = self.settings.dir.join(file_name(name, evidence));
         std::fs::write(&fresh, jpeg)
             .and_then(|()| std::fs::rename(&fresh, path))
             .map_err(|e| format!("{e}; free space on this disk"))?;
-        files.by_age.push_back((id, size));
-        files.bytes += size;
+        files.add(name, size, evidence);
         Ok(())
     }
 
@@ -154,7 +192,9 @@ impl Shared {
 /// What lies in the folder, oldest first.
 #[derive(Default)]
 struct Files {
-    by_age: VecDeque<(EventId, u64)>,
+    plain: VecDeque<(Name, u64)>,
+    evidence: VecDeque<(Name, u64)>,
+    evidence_bytes: u64,
     bytes: u64,
 }
 
@@ -163,34 +203,59 @@ impl Files {
         let mut found = Vec::new();
         for entry in std::fs::read_dir(dir)? {
             let entry = entry?;
-            if let Some(id) = entry.file_name().to_str().and_then(of_file_name) {
-                found.push((id, entry.metadata()?.len()));
+            if let Some((name, evidence)) = entry.file_name().to_str().and_then(of_file_name) {
+                found.push((name, entry.metadata()?.len(), evidence));
             }
         }
         found.sort_unstable();
-        let bytes = found.iter().map(|(_, size)| size).sum();
-        Ok(Self { by_age: found.into(), bytes })
+        let mut files = Self::default();
+        found.into_iter().for_each(|(name, size, evidence)| files.add(name, size, evidence));
+        Ok(files)
     }
 
+    fn add(&mut self, name: Name, size: u64, evidence: bool) {
+        self.bytes += size;
+        if evidence {
+            self.evidence_bytes += size;
+            self.evidence.push_back((name, size));
+        } else {
+            self.plain.push_back((name, size));
+        }
+    }
+
+    /// Evidence goes when nothing else is left, or when it is more than half of what may lie there.
     fn make_room(&mut self, settings: &StillsSettings, size: u64) {
-        while self.by_age.len() >= settings.max_files || self.bytes + size > settings.max_bytes {
-            let Some((id, size)) = self.by_age.pop_front() else { return };
+        while self.plain.len() + self.evidence.len() >= settings.max_files
+            || self.bytes + size > settings.max_bytes
+        {
+            let much = self.evidence_bytes > settings.max_bytes / 2;
+            let evidence = self.plain.is_empty() || (much && !self.evidence.is_empty());
+            let oldest = if evidence { self.evidence.pop_front() } else { self.plain.pop_front() };
+            let Some((name, size)) = oldest else { return };
             self.bytes -= size;
-            if let Err(err) = std::fs::remove_file(settings.dir.join(file_name(id))) {
-                tracing::debug!("removing the still {id}: {err}");
+            self.evidence_bytes -= if evidence { size } else { 0 };
+            if let Err(err) = std::fs::remove_file(settings.dir.join(file_name(name, evidence))) {
+                tracing::debug!("removing a still of {}: {err}", name.0);
             }
         }
     }
 }
 
 /// Sorts by age.
-fn file_name(id: EventId) -> String {
-    format!("{:020}-{:020}.jpg", id.boot, id.seq.0)
+fn file_name((id, part): Name, evidence: bool) -> String {
+    let plain = format!("{:020}-{:020}", id.boot, id.seq.0);
+    if evidence { format!("{plain}-{part}.jpg") } else { format!("{plain}.jpg") }
 }
 
-fn of_file_name(name: &str) -> Option<EventId> {
-    let (boot, seq) = name.strip_suffix(".jpg")?.split_once('-')?;
-    Some(EventId { boot: boot.parse().ok()?, seq: Seq(seq.parse().ok()?) })
+/// Whose it is, and whether it is evidence.
+fn of_file_name(name: &str) -> Option<(Name, bool)> {
+    let mut words = name.strip_suffix(".jpg")?.split('-');
+    let id = EventId { boot: words.next()?.parse().ok()?, seq: Seq(words.next()?.parse().ok()?) };
+    match (words.next(), words.next()) {
+        (None, _) => Some(((id, 0), false)),
+        (Some(part), None) => Some(((id, part.parse().ok()?), true)),
+        (Some(_), Some(_)) => None,
+    }
 }
 
 #[cfg(test)]
@@ -229,9 +294,9 @@ mod tests {
             stills.keep_still(id(seq), &picture(seq as u8));
         }
         let stills = Stills::open(settings, Arc::new(Plain)).unwrap();
-        let there: Vec<u64> = (1..=6).filter(|seq| stills.read(id(*seq)).is_some()).collect();
+        let there: Vec<u64> = (1..=6).filter(|seq| stills.read(id(*seq), 0).is_some()).collect();
         assert_eq!(there, [3, 4, 5]);
-        assert_eq!(stills.read(id(4)), Some(vec![4; 100]));
+        assert_eq!(stills.read(id(4), 0), Some(vec![4; 100]));
     }
 
     #[test]
@@ -243,6 +308,29 @@ mod tests {
         let shared = stills.shared.clone();
         drop(stills);
         assert_eq!(shared.held().dropped, 1);
-        assert!(dir.path().join(file_name(id(2))).exists());
+        assert!(dir.path().join(file_name((id(2), 0), false)).exists());
+    }
+
+    #[test]
+    fn evidence_is_the_last_to_go_and_keeps_its_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = StillsSettings { max_bytes: 500, ..StillsSettings::new(dir.path().to_owned()) };
+        let keep = |work: &dyn Fn(&Stills)| work(&Stills::open(settings.clone(), Arc::new(Plain)).unwrap());
+        keep(&|stills| stills.keep_evidence(id(1), &[vec![7; 60], vec![8; 60], vec![9; 60]]));
+        for seq in 2..=6 {
+            keep(&|stills| stills.keep_still(id(seq), &picture(seq as u8)));
+        }
+        let stills = Stills::open(settings.clone(), Arc::new(Plain)).unwrap();
+        let there: Vec<u64> = (1..=6).filter(|seq| stills.read(id(*seq), 0).is_some()).collect();
+        assert_eq!(there, [1, 4, 5, 6]);
+        assert_eq!(stills.read(id(1), 2), Some(vec![9; 60]));
+        assert_eq!(stills.read(id(4), 1), None);
+        drop(stills);
+        // More than half is not kept for it.
+        for seq in 7..=9 {
+            keep(&|stills| stills.keep_evidence(id(seq), &[vec![1; 60], vec![2; 60]]));
+        }
+        let stills = Stills::open(settings.clone(), Arc::new(Plain)).unwrap();
+        assert_eq!((stills.read(id(1), 0), stills.read(id(9), 1)), (None, Some(vec![2; 60])));
     }
 }

@@ -19,7 +19,7 @@ use toml::de::{DeValue, Deserializer};
 use crate::profile::{self, Lanes, Profile};
 
 use super::reader::Section;
-use super::{Camera, Cameras, one_of, position};
+use super::{Camera, Cameras, one_of, position, red_lights};
 
 /// Pictures a second that go through the network when nobody says otherwise.
 const ANALYZE_FPS: f64 = 6.0;
@@ -123,6 +123,7 @@ fn camera(
         Some("health") => Priority::Health,
         Some(_) | None => usual_priority(&scene),
     };
+    let red_lights = red_lights::read(one, &scene, pinned, analyze_fps);
     let id = id?.into_inner();
     let name = name.unwrap_or_else(|| id.to_string());
     let site = CameraSite { id, name, position, scene };
@@ -133,6 +134,7 @@ fn camera(
         pinned,
         priority,
         crossings,
+        red_lights,
     })
 }
 

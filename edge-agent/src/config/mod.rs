@@ -7,11 +7,13 @@
 pub mod buses;
 mod cameras;
 pub mod reader;
+pub mod red_lights;
 pub mod signals;
 
 use std::path::{Path, PathBuf};
 
 use self::buses::Buses;
+use self::red_lights::RedLight;
 use self::signals::Signals;
 use crate::profile::Inference;
 use edge_agent_core::camera_worker::Crossings;
@@ -88,6 +90,7 @@ pub struct Camera {
     pub pinned: Option<Rung>,
     pub priority: Priority,
     pub crossings: Crossings,
+    pub red_lights: Vec<RedLight>,
 }
 
 /// What the doors can do: the configuration is checked against it, so that a wrong name is told with its line.
@@ -143,6 +146,11 @@ fn read(mut root: Section<'_, '_>, folder: &Path, known: &Known) -> Option<Confi
     let buses = root.section("buses").map(|s| buses::read(s, known));
     let id = gateway.as_ref().map(|g: &Gateway| g.id.to_string()).unwrap_or_default();
     let signals = root.section("signals").map(|s| signals::read(s, &id, folder, known));
+    let read = signals.as_ref().map(Option::as_ref);
+    // Where [signals] itself is wrong, that is told and not what follows from it.
+    if let (Some(cameras), None | Some(Some(_))) = (&cameras, read) {
+        red_lights::check(&root, cameras, read.flatten());
+    }
     if cameras.is_none() && buses.is_none() && signals.is_none() {
         root.problem(&start, "cameras, buses, signals", "at least one of these sections must be there");
     }

@@ -39,6 +39,13 @@ impl Signals {
     pub fn junctions(&self) -> impl Iterator<Item = &JunctionSite> {
         self.sites.iter().map(|site| &site.site).chain(self.dialled.iter().map(|one| &one.site))
     }
+
+    /// How many signal groups a junction has, where the file says so.
+    pub fn groups_of(&self, junction: &JunctionId) -> Option<usize> {
+        let dialled = self.dialled.iter().find(|one| one.site.id == *junction);
+        let told = self.junctions().find(|site| site.id == *junction)?.can.as_ref();
+        dialled.map(|one| one.dialled.groups.len()).or_else(|| told.map(|can| can.layout.groups.len()))
+    }
 }
 
 #[derive(Debug)]

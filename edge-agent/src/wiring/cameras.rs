@@ -34,12 +34,13 @@ pub fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part
     let tasks: Vec<CameraTask> = cameras.cameras.iter().map(task).collect();
     let (events, stills, tracks) = (courses.clone(), stills.clone(), tracks.clone());
     let (board, clock, stop) = (pole.board.clone(), pole.clock.clone(), stop.clone());
+    let red_lights = pole.red_lights.clone();
     let name = format!("[cameras] {} of them", tasks.len());
     let part = Part::new(name, move |begun| {
         let (model, inference, kinds) = (model.clone(), inference.clone(), kinds.clone());
         let (tasks, stop) = (tasks.clone(), stop.clone());
         let (events, stills, tracks) = (events.clone(), stills.clone(), tracks.clone());
-        let (board, clock) = (board.clone(), clock.clone());
+        let (board, clock, red_lights) = (board.clone(), clock.clone(), red_lights.clone());
         async move {
             let (driver, detector) = match open(model, inference, kinds, clock.clone()).await {
                 Ok(opened) => opened,
@@ -64,6 +65,7 @@ pub fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part
                 tracks,
                 colours,
                 board,
+                red_lights,
                 clock,
             };
             run_all(tasks, doors, stop).await;
@@ -121,6 +123,7 @@ fn task(camera: &Camera) -> CameraTask {
         pinned: camera.pinned,
         priority: camera.priority,
         crossings: camera.crossings,
+        red_lights: camera.red_lights.iter().map(|light| light.spec.clone()).collect(),
         seed: hasher.finish(),
     }
 }

@@ -89,7 +89,8 @@ pub(super) fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> V
     let (Some(section), Some(signals)) = (&config.signals, &pole.signals) else { return Vec::new() };
     let settings = section.listen.map(|listen| settings(section, listen));
     let dialled: Vec<_> = section.dialled.iter().map(|one| one.dialled.clone()).collect();
-    let sink = Arc::new(SignalWorker::new(pole.keeper.clone(), pole.board.clone()));
+    let sink = SignalWorker::new(pole.keeper.clone(), pole.board.clone());
+    let sink = Arc::new(sink.with_red_lights(pole.red_lights.clone()));
     let (clock, stop, desk) = (pole.clock.clone(), stop.clone(), signals.desk.clone());
     let orders = signals.orders.clone();
     let name =

@@ -6,6 +6,7 @@ use crate::ids::{CameraId, EventId, JunctionId, TrackId, ZoneId};
 use crate::measure::{Measure, MeasureKind};
 use crate::signal::detector::Reading;
 use crate::signal::order::OrderTold;
+use crate::signal::red_light::RedLightRun;
 use crate::signal::{GroupStates, SignalAlarm};
 use crate::track::Track;
 use crate::transit::Fix;
@@ -33,6 +34,11 @@ pub enum EventBody {
     Rule {
         camera: CameraId,
         event: RuleEvent,
+    },
+    /// `Event::at` is when the vehicle was on the line.
+    RedLight {
+        camera: CameraId,
+        run: Box<RedLightRun>,
     },
     CameraStats {
         camera: CameraId,
@@ -178,7 +184,7 @@ impl EventBody {
     /// Whether people will want to see the picture it was found in.
     pub fn wants_still(&self) -> bool {
         match self {
-            EventBody::LineCrossing { .. } => true,
+            EventBody::LineCrossing { .. } | EventBody::RedLight { .. } => true,
             EventBody::Rule { event, .. } => event.phase != Phase::Figure,
             EventBody::Counts { .. }
             | EventBody::CameraStats { .. }
@@ -202,6 +208,7 @@ impl EventBody {
                 Phase::Moment | Phase::Begun | Phase::Ended => "rule",
                 Phase::Figure => "figure",
             },
+            EventBody::RedLight { .. } => "red_light",
             EventBody::CameraStats { .. } => "camera_stats",
             EventBody::CameraState { .. } => "camera_state",
             EventBody::Fix(_) => "fix",

@@ -40,10 +40,17 @@ pub enum MeasureKind {
     DetailPercent,
     /// Mean brightness of the picture as coded, 0..=255.
     Luma,
+    /// Vehicles that ran a red light, told.
+    RanRed,
+    /// Vehicles that were over a stop line so close to a change of its lamp that a clock's error can explain it: not told.
+    RedWithinError,
+    /// Vehicles over a stop line at what seemed red, of which nobody knows for certain what its lamp showed, or which were
+    /// not seen on both sides: not told.
+    RedUnproven,
 }
 
 impl MeasureKind {
-    pub const ALL: [MeasureKind; 14] = [
+    pub const ALL: [MeasureKind; 17] = [
         MeasureKind::Vehicles,
         MeasureKind::Pcu,
         MeasureKind::Persons,
@@ -58,6 +65,9 @@ impl MeasureKind {
         MeasureKind::ShiftPercent,
         MeasureKind::DetailPercent,
         MeasureKind::Luma,
+        MeasureKind::RanRed,
+        MeasureKind::RedWithinError,
+        MeasureKind::RedUnproven,
     ];
 
     /// Short stable name with the unit at its end: the key of tables and JSON lines.
@@ -77,6 +87,9 @@ impl MeasureKind {
             MeasureKind::ShiftPercent => "shift_percent",
             MeasureKind::DetailPercent => "detail_percent",
             MeasureKind::Luma => "luma",
+            MeasureKind::RanRed => "ran_red",
+            MeasureKind::RedWithinError => "red_within_error",
+            MeasureKind::RedUnproven => "red_unproven",
         }
     }
 

@@ -49,6 +49,13 @@ impl Add for DurationMs {
     }
 }
 
+impl Sub for DurationMs {
+    type Output = DurationMs;
+    fn sub(self, less: DurationMs) -> DurationMs {
+        DurationMs(self.0.saturating_sub(less.0))
+    }
+}
+
 impl UtcMillis {
     /// Time from `earlier` to `self`; negative if time ran backwards.
     pub fn since(self, earlier: UtcMillis) -> DurationMs {

@@ -23,8 +23,8 @@ pub enum What {
     Alive,
     /// Query: `PictureRequest` -> `Picture`.
     Picture(CameraId),
-    /// Query: nothing -> `Still`.
-    Still(EventId),
+    /// Query: nothing -> `Still`. Events with several have them by number: 0 is the one that lists show.
+    Still(EventId, u8),
     /// Query: `TrackQuery` -> `TrackRows`.
     Tracks,
     /// Query: `TrackerOrders` -> `TrackerOrders`.
@@ -80,7 +80,10 @@ impl Key {
             [gateway, "tracker-orders"] => (gateway, What::TrackerOrders),
             [gateway, "orders"] => (gateway, What::Orders),
             [gateway, "holds"] => (gateway, What::Holds),
-            [gateway, "still", id] => (gateway, What::Still(event_id(id)?)),
+            [gateway, "still", name] => {
+                let (id, part) = still(name)?;
+                (gateway, What::Still(id, part))
+            }
             _ => return None,
         };
         Some(Self { gateway: gateway.parse().ok()?, what })
@@ -96,12 +99,24 @@ impl fmt::Display for Key {
             What::State => f.write_str("state"),
             What::Alive => f.write_str("alive"),
             What::Picture(camera) => write!(f, "picture/{camera}"),
-            What::Still(id) => write!(f, "still/{id}"),
+            What::Still(id, 0) => write!(f, "still/{id}"),
+            What::Still(id, part) => write!(f, "still/{id}-{part}"),
             What::Tracks => f.write_str("tracks"),
             What::TrackerOrders => f.write_str("tracker-orders"),
             What::Orders => f.write_str("orders"),
             What::Holds => f.write_str("holds"),
         }
+    }
+}
+
+/// `1700000000000-12`, and `1700000000000-12-2` for its third picture.
+fn still(name: &str) -> Option<(EventId, u8)> {
+    match name.match_indices('-').nth(1) {
+        Some((at, _)) => {
+            let part: u8 = name.get(at + 1..)?.parse().ok()?;
+            Some((event_id(name.get(..at)?)?, part)).filter(|_| part > 0)
+        }
+        None => Some((event_id(name)?, 0)),
     }
 }
 
@@ -123,6 +138,7 @@ mod tests {
             "city/v1/pole-17/alive",
             "city/v1/pole-17/picture/north",
             "city/v1/pole-17/still/1700000000000-12",
+            "city/v1/pole-17/still/1700000000000-12-2",
             "city/v1/pole-17/tracks",
             "city/v1/pole-17/tracker-orders",
             "city/v1/pole-17/orders",
@@ -151,6 +167,8 @@ mod tests {
             "city/v2/pole-17/events",
             "city/v1/p*le/events",
             "city/v1/a/still/7",
+            "city/v1/a/still/7-1-0",
+            "city/v1/a/still/7-1-2-3",
             "city/v1/a/b/c/d",
             "",
             "city/v1//events",

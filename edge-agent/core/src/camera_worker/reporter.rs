@@ -10,7 +10,7 @@ use models_domain::count::{MinuteCounts, Tally};
 use models_domain::event::{Link, LinkState};
 use models_domain::{CameraId, EventBody, UtcMillis};
 
-use super::facts::Facts;
+use super::facts::{Facts, Shot};
 use crate::board::{Board, CameraNow};
 use crate::keep::{KeepEvents, KeepStills};
 
@@ -50,7 +50,7 @@ impl Reporter {
 
     /// An event, and the picture it was found in; kept where people will want to see it.
     pub fn found(&mut self, at: UtcMillis, body: EventBody, picture: Option<Picture>) {
-        let picture = picture.filter(|_| body.wants_still());
+        let picture = picture.filter(|_| body.wants_still()).map(Shot::Picture);
         if let EventBody::LineCrossing { crossing, .. } = &body {
             self.minutes.crossing(at, crossing);
             if self.crossings == Crossings::Counted {
@@ -58,6 +58,11 @@ impl Reporter {
             }
         }
         self.facts.push(at, body, picture);
+    }
+
+    /// An event with the JPEGs that prove it, if any.
+    pub fn proven(&mut self, at: UtcMillis, body: EventBody, jpegs: Vec<Vec<u8>>) {
+        self.facts.push(at, body, (!jpegs.is_empty()).then_some(Shot::Evidence(jpegs)));
     }
 
     pub fn on_board(&self, change: impl FnOnce(&mut CameraNow)) {
@@ -87,11 +92,13 @@ impl Reporter {
 
     /// Hands what waits to the outbox, oldest first, and the picture of each event to the stills.
     pub fn hand_over(&mut self, now: Duration) {
-        while let Some((at, body, picture)) = self.facts.next(now) {
+        while let Some((at, body, shot)) = self.facts.next(now) {
             match self.events.keep(*at, body.clone()) {
                 Ok(id) => {
-                    if let Some(picture) = picture {
-                        self.stills.keep_still(id, picture);
+                    match shot {
+                        Some(Shot::Picture(picture)) => self.stills.keep_still(id, picture),
+                        Some(Shot::Evidence(jpegs)) => self.stills.keep_evidence(id, jpegs),
+                        None => {}
                     }
                     self.facts.kept();
                 }

@@ -8,9 +8,19 @@ use hardware_ports::fake::{Decoded, ScriptedCamera, ScriptedDetector, Step, numb
 use hardware_ports::infer::InferError;
 use hardware_ports::sink::NotKept;
 use models_domain::archive::{Colour, ColourVotes, TrackRecord};
-use models_domain::{BBox, Class, Detection, EventBody, EventId, Seq, UtcMillis};
+use models_domain::{BBox, CameraId, Class, Detection, EventBody, EventId, Seq, UtcMillis};
 
+use hardware_ports::camera::CameraSource;
+use hardware_ports::colour::ColourReader;
+use hardware_ports::infer::{Detector, Priority};
+use models_domain::ladder::Rung;
+use models_domain::scene::Scene;
+
+use super::eye::Decoders;
 use super::*;
+use crate::board::Board;
+use crate::keep::{KeepEvents, KeepStills, KeepTracks};
+use crate::lanes::Lanes;
 
 /// An outbox and a shelf of stills; ends the run when the script is over.
 struct Shelf {
@@ -134,6 +144,7 @@ async fn run_telling(
         priority: Priority::Counting,
         crossings,
         seed: 7,
+        red_lights: Vec::new(),
     };
     let camera = Arc::new(ScriptedCamera::new(Arc::clone(&clock), opens));
     let doors = Doors {
@@ -148,6 +159,7 @@ async fn run_telling(
         colours: Arc::new(Blue),
         board: Arc::clone(&board),
         clock: clock.clone(),
+        red_lights: None,
     };
     let mut worker = CameraWorker::new(task, doors).unwrap();
     let moved = Arc::clone(&clock);

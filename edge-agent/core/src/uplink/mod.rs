@@ -212,9 +212,9 @@ impl Uplink {
                     }
                 }
             }
-            What::Still(id) => {
+            What::Still(id, part) => {
                 let Some(stills) = self.stills.clone() else { return };
-                match tokio::task::spawn_blocking(move || stills.read(id)).await {
+                match tokio::task::spawn_blocking(move || stills.read(id, part)).await {
                     Ok(Some(jpeg)) => v1::Still { jpeg }.encode_to_vec(),
                     Ok(None) | Err(_) => return,
                 }

@@ -36,6 +36,9 @@ pub struct GroupStates {
     pub stage: Option<u32>,
     /// Time by the controller's clock; `Event::at` is the adapter's time of arrival unless the value is old.
     pub controller_at: UtcMillis,
+    /// The change may have come about so much before it was told, beside what the network takes: since the poll or the
+    /// broadcast before. 0 where the controller writes the time of the change itself.
+    pub late: DurationMs,
     /// Buffered by the controller while the link was down (RSMP `q = old`).
     pub old: bool,
 }

@@ -12,6 +12,7 @@ use models_domain::{
 
 use super::counts::{counts_from_wire, counts_to_wire};
 use super::detectors::{readings_from_wire, readings_to_wire};
+use super::red_light::{run_from_wire, run_to_wire};
 use super::signal::{told_from_wire, told_to_wire};
 use super::{BadMessage, rule};
 use crate::v1;
@@ -56,6 +57,7 @@ fn body_to_wire(body: &EventBody) -> Body {
             way_from: event.way.as_ref().map(|w| w.from.clone()),
             way_to: event.way.as_ref().map(|w| w.to.clone()),
         }),
+        EventBody::RedLight { camera, run } => Body::RedLight(run_to_wire(camera, run)),
         EventBody::CameraStats { camera, stats } => Body::CameraStats(v1::CameraStats {
             camera: camera.to_string(),
             span_ms: stats.span.0,
@@ -77,6 +79,7 @@ fn body_to_wire(body: &EventBody) -> Body {
             stage: groups.stage,
             controller_ms: groups.controller_at.0,
             old: groups.old,
+            late_ms: groups.late.0,
         }),
         EventBody::SignalAlarm { junction, alarm } => {
             Body::SignalAlarm(alarm_to_wire(junction.as_str(), alarm))
@@ -109,6 +112,10 @@ fn body_from_wire(body: Body) -> Result<EventBody, BadMessage> {
         Body::Rule(m) => {
             EventBody::Rule { camera: id("rule.camera", m.camera.clone())?, event: rule_from_wire(m)? }
         }
+        Body::RedLight(m) => {
+            let (camera, run) = run_from_wire(m)?;
+            EventBody::RedLight { camera, run: Box::new(run) }
+        }
         Body::CameraStats(m) => EventBody::CameraStats {
             camera: id("camera_stats.camera", m.camera)?,
             stats: CameraStats {
@@ -131,6 +138,7 @@ fn body_from_wire(body: Body) -> Result<EventBody, BadMessage> {
                 cycle_s: m.cycle_s,
                 stage: m.stage,
                 controller_at: UtcMillis(m.controller_ms),
+                late: DurationMs(m.late_ms),
                 old: m.old,
             },
         },

@@ -7,6 +7,7 @@ use models_domain::count::{MinuteCount, MinuteCounts};
 use models_domain::event::{Phase, Way};
 use models_domain::signal::detector::Reading;
 use models_domain::signal::order::{OrderTold, Step};
+use models_domain::signal::red_light::{EvidenceStill, LampState, Passage, RedLightRun};
 
 use super::*;
 
@@ -25,6 +26,29 @@ fn counts() -> MinuteCounts {
             count(Class::Car, Direction::ToLeft, 3),
             count(Class::Motorcycle, Direction::ToRight, 70),
         ],
+    }
+}
+
+fn red_light() -> RedLightRun {
+    let at = UtcMillis;
+    let still = |ms| EvidenceStill { at: at(ms), bbox: BBox::new(1.0, 2.0, 3.0, 4.5), sha256: [7; 32] };
+    let lamp = |state, ms| LampState { state, at: at(ms), by: at(ms + 40), controller_at: at(ms - 3) };
+    RedLightRun {
+        line: "stop".parse().unwrap(),
+        direction: Direction::ToLeft,
+        junction: "kim-ma".parse().unwrap(),
+        group: 4,
+        class: Class::Motorcycle,
+        track: TrackId(8),
+        passage: Passage { before: at(1), at: at(2), beyond: at(3), after: at(4) },
+        red_for: DurationMs(900),
+        into_red: DurationMs(1_300),
+        camera_error: DurationMs(150),
+        signal_error: DurationMs(200),
+        clock_ahead: DurationMs(-7),
+        known_until: at(9_000),
+        lamp: vec![lamp('1', -9_000), lamp('N', -4_000), lamp('B', -1_000)],
+        stills: vec![still(1), still(3), still(4)],
     }
 }
 
@@ -73,6 +97,7 @@ fn bodies() -> Vec<EventBody> {
         cycle_s: Some(17),
         stage: None,
         controller_at: UtcMillis(11),
+        late: DurationMs(100),
         old: true,
     };
     let alarm = SignalAlarm {
@@ -91,6 +116,7 @@ fn bodies() -> Vec<EventBody> {
         EventBody::Rule { camera: camera(), event: measured(Phase::Begun) },
         EventBody::Rule { camera: camera(), event: measured(Phase::Ended) },
         EventBody::Rule { camera: camera(), event: measured(Phase::Figure) },
+        EventBody::RedLight { camera: camera(), run: Box::new(red_light()) },
         EventBody::CameraStats { camera: camera(), stats },
         EventBody::CameraState { camera: camera(), state: state(Link::Down) },
         EventBody::Fix(fix),
@@ -176,6 +202,14 @@ fn foreign_values_are_refused_by_name() {
             }
         },
         "camera_state.camera: camera id \"a/b\" is not an id: 1 to 64 of a-z, 0-9, '_' and '-'",
+    );
+    refused(
+        |m| {
+            if let Some(Body::RedLight(r)) = &mut m.body {
+                r.stills[1].sha256.pop();
+            }
+        },
+        "red_light.stills.sha256: 31 bytes instead of 32",
     );
     let rule = |change: fn(&mut v1::RuleEvent)| {
         move |m: &mut v1::Event| {

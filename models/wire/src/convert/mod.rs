@@ -7,6 +7,7 @@ pub mod effort;
 pub mod event;
 pub mod gateway;
 pub mod gtfs_realtime;
+pub mod red_light;
 pub mod rule;
 pub mod signal;
 pub mod tracker_order;

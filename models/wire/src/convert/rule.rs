@@ -65,5 +65,8 @@ fn kind_to_wire(what: MeasureKind) -> v1::MeasureKind {
         MeasureKind::ShiftPercent => v1::MeasureKind::ShiftPercent,
         MeasureKind::DetailPercent => v1::MeasureKind::DetailPercent,
         MeasureKind::Luma => v1::MeasureKind::Luma,
+        MeasureKind::RanRed => v1::MeasureKind::RanRed,
+        MeasureKind::RedWithinError => v1::MeasureKind::RedWithinError,
+        MeasureKind::RedUnproven => v1::MeasureKind::RedUnproven,
     }
 }

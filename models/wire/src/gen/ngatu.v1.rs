@@ -1599,7 +1599,10 @@ pub struct Event {
     /// When it happened in the street, UTC milliseconds.
     #[prost(int64, tag = "2")]
     pub at_ms: i64,
-    #[prost(oneof = "event::Body", tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 25, 26")]
+    #[prost(
+        oneof = "event::Body",
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 25, 26, 27"
+    )]
     pub body: ::core::option::Option<event::Body>,
 }
 /// Nested message and enum types in `Event`.
@@ -1628,6 +1631,8 @@ pub mod event {
         SignalOrder(super::SignalOrderTold),
         #[prost(message, tag = "26")]
         Detectors(super::DetectorReadings),
+        #[prost(message, tag = "27")]
+        RedLight(super::RedLight),
     }
 }
 /// Pixels of the scene; x, y is the upper left corner.
@@ -1689,6 +1694,83 @@ pub struct Measure {
     pub what: i32,
     #[prost(double, tag = "2")]
     pub value: f64,
+}
+/// A vehicle that ran a red light, beyond what both clocks' errors can explain; at_ms is when it touched the ground on the line.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RedLight {
+    #[prost(string, tag = "1")]
+    pub camera: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub line: ::prost::alloc::string::String,
+    #[prost(enumeration = "Direction", tag = "3")]
+    pub direction: i32,
+    #[prost(string, tag = "4")]
+    pub junction: ::prost::alloc::string::String,
+    /// In the controller's order, from 1.
+    #[prost(uint32, tag = "5")]
+    pub group: u32,
+    #[prost(enumeration = "RoadUser", tag = "6")]
+    pub road_user: i32,
+    #[prost(uint64, tag = "7")]
+    pub track: u64,
+    /// At least so long it had been red when the vehicle's foremost point came to the line, errors taken off.
+    #[prost(int64, tag = "8")]
+    pub red_for_ms: i64,
+    /// So long it had been red at at_ms as both clocks say; off by at most camera_error_ms + signal_error_ms.
+    #[prost(int64, tag = "9")]
+    pub into_red_ms: i64,
+    #[prost(int64, tag = "10")]
+    pub camera_error_ms: i64,
+    /// How late the controller notices a change is in it.
+    #[prost(int64, tag = "11")]
+    pub signal_error_ms: i64,
+    /// The controller's clock less the gateway's.
+    #[prost(int64, tag = "12")]
+    pub clock_ahead_ms: i64,
+    /// Until when the lamp is known.
+    #[prost(int64, tag = "13")]
+    pub known_until_ms: i64,
+    /// The last picture with all of the vehicle before the line; the first with its wheels beyond it; the first in which it
+    /// has gone through.
+    #[prost(int64, tag = "14")]
+    pub before_ms: i64,
+    #[prost(int64, tag = "15")]
+    pub beyond_ms: i64,
+    #[prost(int64, tag = "16")]
+    pub after_ms: i64,
+    /// As at_ms.
+    #[prost(int64, tag = "19")]
+    pub met_ms: i64,
+    #[prost(message, repeated, tag = "17")]
+    pub lamp: ::prost::alloc::vec::Vec<LampState>,
+    /// Of the three pictures, which GetStill gives by their part: 0 is the one at the line, 1 before, 2 after it.
+    #[prost(message, repeated, tag = "18")]
+    pub stills: ::prost::alloc::vec::Vec<EvidenceStill>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LampState {
+    /// RSMP S0001 signalgroupstatus of the group; "-" where nobody knows.
+    #[prost(string, tag = "1")]
+    pub state: ::prost::alloc::string::String,
+    /// By the gateway's clock: it began between these two, but for signal_error_ms.
+    #[prost(int64, tag = "2")]
+    pub at_ms: i64,
+    #[prost(int64, tag = "3")]
+    pub by_ms: i64,
+    /// By the controller's own clock.
+    #[prost(int64, tag = "4")]
+    pub controller_ms: i64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EvidenceStill {
+    #[prost(int64, tag = "1")]
+    pub at_ms: i64,
+    /// The vehicle, in pixels of the scene.
+    #[prost(message, optional, tag = "2")]
+    pub r#box: ::core::option::Option<Box>,
+    /// Of the JPEG.
+    #[prost(bytes = "vec", tag = "3")]
+    pub sha256: ::prost::alloc::vec::Vec<u8>,
 }
 /// What a camera delivered in the span_ms before at_ms.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1767,6 +1849,9 @@ pub struct Signal {
     /// Buffered by the controller while its link was down.
     #[prost(bool, tag = "6")]
     pub old: bool,
+    /// The change may have come about so much before it was told: since the poll or the broadcast before.
+    #[prost(int64, tag = "7")]
+    pub late_ms: i64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SignalAlarm {
@@ -2031,6 +2116,11 @@ pub enum MeasureKind {
     DetailPercent = 13,
     /// Mean brightness as coded, 0 to 255.
     Luma = 14,
+    /// Vehicles over a stop line: told as having run a red light, not told because a clock's error can explain it, and not told
+    /// because nobody knows for certain what the lamp showed, or because the vehicle was not seen on both sides.
+    RanRed = 15,
+    RedWithinError = 16,
+    RedUnproven = 17,
 }
 impl MeasureKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2054,6 +2144,9 @@ impl MeasureKind {
             Self::ShiftPercent => "MEASURE_KIND_SHIFT_PERCENT",
             Self::DetailPercent => "MEASURE_KIND_DETAIL_PERCENT",
             Self::Luma => "MEASURE_KIND_LUMA",
+            Self::RanRed => "MEASURE_KIND_RAN_RED",
+            Self::RedWithinError => "MEASURE_KIND_RED_WITHIN_ERROR",
+            Self::RedUnproven => "MEASURE_KIND_RED_UNPROVEN",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2074,6 +2167,9 @@ impl MeasureKind {
             "MEASURE_KIND_SHIFT_PERCENT" => Some(Self::ShiftPercent),
             "MEASURE_KIND_DETAIL_PERCENT" => Some(Self::DetailPercent),
             "MEASURE_KIND_LUMA" => Some(Self::Luma),
+            "MEASURE_KIND_RAN_RED" => Some(Self::RanRed),
+            "MEASURE_KIND_RED_WITHIN_ERROR" => Some(Self::RedWithinError),
+            "MEASURE_KIND_RED_UNPROVEN" => Some(Self::RedUnproven),
             _ => None,
         }
     }
@@ -4356,6 +4452,9 @@ pub struct GetStillRequest {
     pub boot: u64,
     #[prost(uint64, tag = "3")]
     pub seq: u64,
+    /// Of an event with several pictures (red_light): 0 is the one at the line, 1 before, 2 after it.
+    #[prost(uint32, tag = "4")]
+    pub part: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetStillResponse {

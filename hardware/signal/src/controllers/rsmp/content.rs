@@ -2,7 +2,7 @@
 
 use hardware_ports::sink::SignalReport;
 use models_domain::signal::{GroupStates, SignalAlarm};
-use models_domain::{JunctionId, UtcMillis};
+use models_domain::{DurationMs, JunctionId, UtcMillis};
 
 use super::message::{Alarm, Quality, Scalar, Status, StatusValue};
 
@@ -54,6 +54,7 @@ pub fn groups(junction: &JunctionId, now: UtcMillis, status: &Status) -> Result<
         cycle_s: number("cyclecounter"),
         stage: number("stage"),
         controller_at: status.at.0,
+        late: DurationMs(0),
         old,
     };
     // A controller whose clock runs ahead must not put its past into our future.

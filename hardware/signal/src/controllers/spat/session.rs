@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use hardware_ports::sink::SignalReport;
-use models_domain::UtcMillis;
 use models_domain::signal::order::{ControllerNow, Mode};
 use models_domain::signal::{Change, GroupStates, SignalAlarm};
+use models_domain::{DurationMs, UtcMillis};
 
 use super::time;
 use crate::controllers::{Access, Action, Answer, Asked, At, DialSettings, Order, Session};
@@ -134,7 +134,8 @@ impl Hearer {
             self.remark.clone_from(&remark);
             self.actions.push_back(Action::Up { remark });
         }
-        self.heard = Some(at.elapsed);
+        let before = self.heard.replace(at.elapsed);
+        let late = before.map_or(SILENCE_MAX, |before| at.elapsed.saturating_sub(before));
         self.alarms(at, bit);
         let valid = !bit(NO_VALID_SPAT);
         let letter = |(group, event): (&Group, &Option<&MovementEvent>)| match event {
@@ -146,7 +147,7 @@ impl Hearer {
             event.filter(|_| valid).and_then(|event| change(at.utc, controller_at, event))
         };
         let changes: Vec<Option<Change>> = events.iter().map(change).collect();
-        let new_state = self.groups(at, groups, controller_at);
+        let new_state = self.groups(at, groups, controller_at, late);
         self.changes(at, changes, new_state);
         let mode = match () {
             () if bit(OFF) => Mode::Dark,
@@ -157,12 +158,13 @@ impl Hearer {
     }
 
     /// Whether they are others than before.
-    fn groups(&mut self, at: At, groups: String, controller_at: UtcMillis) -> bool {
+    fn groups(&mut self, at: At, groups: String, controller_at: UtcMillis, late: Duration) -> bool {
         if self.told.as_ref() == Some(&groups) {
             return false;
         }
         self.told = Some(groups.clone());
-        let groups = GroupStates { groups, cycle_s: None, stage: None, controller_at, old: false };
+        let late = DurationMs(i64::try_from(late.as_millis()).unwrap_or(i64::MAX));
+        let groups = GroupStates { groups, cycle_s: None, stage: None, controller_at, late, old: false };
         let junction = self.settings.junction.clone();
         self.actions.push_back(Action::Keep(SignalReport::Groups { junction, at: at.utc, groups }));
         true

@@ -101,6 +101,8 @@ impl Asker {
         self.unit.flashing = flashing;
         self.unit_turn = true;
         self.tell_up();
+        let before = self.lamps_read.replace(at.elapsed);
+        let late = before.map_or(Duration::ZERO, |before| at.elapsed.saturating_sub(before));
         let states = lamps::states(&self.lamps, numbering, flashing == Some(true), values);
         if self.told.states.as_ref() != Some(&states) {
             let groups = GroupStates {
@@ -108,6 +110,7 @@ impl Asker {
                 cycle_s: self.cycle_s(at),
                 stage: lamps::stage(numbering, values),
                 controller_at: at.utc + self.clock_ahead().unwrap_or_default(),
+                late: DurationMs(i64::try_from(late.as_millis()).unwrap_or(i64::MAX)),
                 old: false,
             };
             let junction = self.settings.junction.clone();

@@ -59,6 +59,8 @@ pub struct Asker {
     phase: Phase,
     unit: Unit,
     lamps_at: Duration,
+    /// When lamps were read last.
+    lamps_read: Option<Duration>,
     unit_at: Duration,
     lamps_reading: Option<Reading>,
     unit_reading: Option<Reading>,
@@ -173,6 +175,7 @@ impl Asker {
             phase: Phase::Down { again_at: at.elapsed },
             unit: Unit::default(),
             lamps_at: Duration::ZERO,
+            lamps_read: None,
             unit_at: Duration::ZERO,
             lamps_reading: None,
             unit_reading: None,
