@@ -13,6 +13,7 @@ mod ladder;
 mod latency;
 mod programs;
 mod reconnects;
+mod red_light;
 mod signal_latency;
 mod signal_sumo;
 mod street;
@@ -47,6 +48,7 @@ const BENCHES: &[Bench] = &[
     ladder::BENCH,
     latency::BENCH,
     reconnects::BENCH,
+    red_light::BENCH,
     signal_latency::BENCH,
     signal_sumo::BENCH,
     tracker::BENCH,

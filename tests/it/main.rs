@@ -8,6 +8,7 @@ mod kill_hall;
 mod layers;
 mod misbehave;
 mod newcomer;
+mod red_light;
 mod scenarios;
 mod signal_orders;
 mod signals;

@@ -11,3 +11,6 @@ mod ntcip;
 mod pole;
 mod street;
 mod tls;
+
+pub use hall::{Hall, Person};
+pub use street::{WAIT, free_address, run_pole};
