@@ -99,11 +99,11 @@ impl LineCounter {
         for track in tracks.iter().filter(|t| t.is_seen(at)) {
             self.observe(at, track, out);
         }
-        self.rest(at, tracks, out);
+        self.still(at, tracks, out);
     }
 
     /// The same for a picture in which nothing moves: only what ended with it is decided.
-    pub fn rest(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<(UtcMillis, LineCrossing)>) {
+    pub fn still(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<(UtcMillis, LineCrossing)>) {
         let gone: Vec<TrackId> =
             self.passages_by_track.keys().filter(|id| tracks.iter().all(|t| t.id != **id)).copied().collect();
         for id in gone {
