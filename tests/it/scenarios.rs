@@ -124,6 +124,7 @@ impl Known {
             began: past.began,
             began_bbox: past.began_bbox,
             seen: at,
+            witnessed: true,
         }
     }
 }

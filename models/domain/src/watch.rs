@@ -41,8 +41,8 @@ impl Watch {
     /// Follows `detections`, boxes in pixels of the scene, and returns all confirmed tracks. Appends what became certain
     /// at `at`, each with the time it happened in the street, which may be a little earlier.
     ///
-    /// `still`: nothing moves in the picture by its brightness. Whatever the network's boxes do, nobody crosses a line in it; who
-    /// moved all the same is found to have crossed in the next picture with motion.
+    /// `still`: nothing moves in the picture by its brightness. Whatever the network's boxes do, nobody crosses a line in it, and
+    /// who appears in it has done nothing; who moved all the same is found to have in the next picture with motion.
     pub fn step(
         &mut self,
         at: UtcMillis,
@@ -54,7 +54,10 @@ impl Watch {
             |d: &&Detection| d.score >= self.settings.sure || d.bbox.area() <= DOUBTFUL_AREA * self.area;
         let detections: Vec<Detection> = detections.iter().filter(plausible).copied().collect();
         self.last = at;
-        let tracks = self.tracker.step(at, &detections);
+        let tracks = match still {
+            false => self.tracker.step(at, &detections),
+            true => self.tracker.step_still(at, &detections),
+        };
         judge(&self.camera, &mut self.counters, &mut self.rules, (at, still), tracks, out);
         tracks
     }

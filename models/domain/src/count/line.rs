@@ -96,7 +96,7 @@ impl LineCounter {
 
     /// Appends the crossings that became certain at `at`, each with the time it happened, which may be earlier.
     pub fn step(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<(UtcMillis, LineCrossing)>) {
-        for track in tracks.iter().filter(|t| t.is_seen(at)) {
+        for track in tracks.iter().filter(|t| t.is_seen(at) && t.witnessed) {
             self.observe(at, track, out);
         }
         self.still(at, tracks, out);

@@ -27,6 +27,7 @@ fn car(id: u64, began: (i64, f64), at: i64, x: f64, y: f64, vx: f64) -> Track {
         began: UtcMillis(began.0),
         began_bbox: bbox(began.1),
         seen: UtcMillis(at),
+        witnessed: true,
     }
 }
 
