@@ -16,6 +16,7 @@ mod reconnects;
 mod red_light;
 mod signal_latency;
 mod signal_sumo;
+mod started;
 mod street;
 mod tracker;
 mod transit;
