@@ -213,5 +213,6 @@ fn track(at: UtcMillis, foot: f64) -> Track {
         began: at,
         began_bbox: bbox,
         seen: at,
+        witnessed: true,
     }
 }

@@ -159,6 +159,7 @@ export class City {
     switch (body?.case) {
       case "lineCrossing":
       case "rule":
+      case "redLight":
       case "minuteCounts":
       case "cameraStats":
       case "cameraState":

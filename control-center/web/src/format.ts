@@ -6,6 +6,7 @@ const LOCALES: Record<Language, string> = { vi: "vi-VN", en: "en-GB" };
 const locale = LOCALES[language()];
 
 const clock = new Intl.DateTimeFormat(locale, { timeZone: ZONE, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const clockMs = new Intl.DateTimeFormat(locale, { timeZone: ZONE, hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23" });
 const hm = new Intl.DateTimeFormat(locale, { timeZone: ZONE, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const day = new Intl.DateTimeFormat(locale, { timeZone: ZONE, weekday: "short", day: "2-digit", month: "2-digit", year: "numeric" });
 const dayMonth = new Intl.DateTimeFormat(locale, { timeZone: ZONE, day: "2-digit", month: "2-digit" });
@@ -17,6 +18,8 @@ const tenth = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumF
 export const BY_NAME = new Intl.Collator("vi", { numeric: true });
 
 export const timeOf = (ms: number): string => clock.format(ms);
+/** With its milliseconds, as evidence has it. */
+export const momentMs = (ms: number): string => clockMs.format(ms);
 export const minuteOf = (ms: number): string => hm.format(ms);
 export const dateOf = (ms: number): string => day.format(ms);
 export const integer = (n: number): string => whole.format(n);

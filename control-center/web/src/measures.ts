@@ -38,6 +38,12 @@ export function measureText({ what, value: n }: Measure): string | undefined {
       return t("measure.detail", { n: integer(n) });
     case MeasureKind.LUMA:
       return t("measure.luma", { n: integer(n) });
+    case MeasureKind.RAN_RED:
+      return t("measure.ran-red", { n: integer(n) });
+    case MeasureKind.RED_WITHIN_ERROR:
+      return t("measure.red-within-error", { n: integer(n) });
+    case MeasureKind.RED_UNPROVEN:
+      return t("measure.red-unproven", { n: integer(n) });
     case MeasureKind.UNSPECIFIED:
       return undefined;
   }

@@ -1,6 +1,7 @@
 //! Shipped configurations are good; bad ones are refused with every problem, its line and its key.
 
 use models_domain::Class;
+use models_domain::count::Direction;
 use models_domain::rules::{self, make_all};
 use models_domain::scene::Scene;
 
@@ -86,6 +87,41 @@ fn how_much_a_camera_gets_is_said_per_camera() {
         problems,
         "line 12: cameras.camera.rung: \"half\" is not known; known are auto, watch, key_frames, full"
     );
+}
+
+#[test]
+fn stop_lines_name_a_line_of_the_scene_and_a_lamp_of_this_gateway() {
+    let config = |camera: &str, lights: &str| {
+        let text = format!(
+            "{HEAD}[signals]\nlisten = \"127.0.0.1:1\"\n[[signals.site]]\nsite_id = \"A\"\ncomponent = \"A\"\njunction = \"a\"\nname = \"A\"\n\
+             group = [{{ component = \"A1\" }}, {{ component = \"A2\" }}]\n\
+             [[cameras.camera]]\nid = \"c\"\nurl = \"rtsp://c/x\"\n{camera}\
+             [cameras.camera.scene]\nsize = [64, 64]\nline = [{{ id = \"n\", a = [0, 9], b = [9, 9] }}]\n{lights}"
+        );
+        Config::parse(&text, Path::new("/etc/ngatu"), &known())
+    };
+    let light = |line: &str, junction: &str, group: u16| {
+        format!(
+            "[[cameras.camera.red_light]]\nline = \"{line}\"\ndirection = \"to_left\"\njunction = \"{junction}\"\ngroup = {group}\n"
+        )
+    };
+    let good = config("", &light("n", "a", 2)).unwrap().cameras.unwrap();
+    let spec = &good.cameras[0].red_lights[0].spec;
+    assert_eq!((spec.group, spec.signal_error.0, spec.direction), (2, 200, Direction::ToLeft));
+    let problems = config(
+        "rung = \"auto\"\nanalyze_fps = 2\n",
+        &[light("m", "a", 3), light("n", "b", 1), light("n", "a", 1)].concat(),
+    );
+    let problems = problems.unwrap_err();
+    let want = [
+        "line 23: cameras.camera.red_light: needs rung = \"full\": who is not looked at all the time has not been seen to pass",
+        "line 23: cameras.camera.red_light: needs analyze_fps of at least 4, and this camera has 2",
+        "line 24: cameras.camera.red_light.line: the scene has no line m; it has n",
+        "line 27: cameras.camera.red_light.group: junction a has 2 signal groups",
+        "line 31: cameras.camera.red_light.junction: no controller of [signals] is junction b: a stop line's lamp must be reported to this gateway",
+        "line 34: cameras.camera.red_light.line: has a lamp in this direction already: one line, one lamp",
+    ];
+    assert_eq!(problems, want);
 }
 
 #[test]

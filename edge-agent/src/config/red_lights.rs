@@ -63,6 +63,10 @@ fn read_one(
         Ok(_) | Err(_) => Err(format!("{text} is no number of a signal group, which count from 1")),
     });
     let error = one.number("signal_error_ms", 0.0..=5_000.0, SIGNAL_ERROR_MS);
+    let off = one.optional_with("clock_off_max_ms", |text| match text.parse::<i64>() {
+        Ok(number) if (1..=3_600_000).contains(&number) => Ok(DurationMs(number)),
+        Ok(_) | Err(_) => Err(format!("{text} is not within 1 to 3600000")),
+    });
     let (line, direction, junction, group) = (line?, direction?, junction?, group?);
     let way = if direction.get_ref() == "to_left" { Direction::ToLeft } else { Direction::ToRight };
     if !scene.lines.iter().any(|drawn| drawn.id == *line.get_ref()) {
@@ -84,6 +88,7 @@ fn read_one(
         junction: junction.into_inner(),
         group: Spanned::into_inner(group),
         signal_error: DurationMs(error as i64),
+        clock_off_max: off.map(Spanned::into_inner),
     };
     Some(RedLight { spec, junction_at, group_at })
 }

@@ -108,6 +108,46 @@ export function rule(seq: number, atMs: number, over: Over = {}): StoredEvent {
   });
 }
 
+/** A motorcycle over the line 1.97 s into red, seen three times. */
+export function redLight(seq: number, atMs: number): StoredEvent {
+  const ms = (after: number): bigint => BigInt(atMs + after);
+  const lamp = (state: string, after: number, late = 0) => ({ state, atMs: ms(after), byMs: ms(after + late), controllerMs: ms(after + 3_200) });
+  const still = (after: number, x: number, y: number) => ({ atMs: ms(after), box: { x, y, w: 50, h: 80 }, sha256: new Uint8Array(32).fill(7) });
+  return create(StoredEventSchema, {
+    gateway: "tram-1",
+    boot: 1n,
+    storedMs: ms(9_000),
+    event: {
+      seq: BigInt(seq),
+      atMs: ms(0),
+      body: {
+        case: "redLight",
+        value: {
+          camera: "cua-nam",
+          line: "bắc",
+          direction: Direction.TO_LEFT,
+          junction: "kim-lien",
+          group: 3,
+          roadUser: RoadUser.MOTORCYCLE,
+          track: 41n,
+          redForMs: 1_210n,
+          intoRedMs: 1_970n,
+          cameraErrorMs: 60n,
+          signalErrorMs: 230n,
+          clockAheadMs: 3_200n,
+          knownUntilMs: ms(8_000),
+          beforeMs: ms(-470),
+          beyondMs: ms(30),
+          afterMs: ms(410),
+          metMs: ms(0),
+          lamp: [lamp("1", -31_970), lamp("4", -26_970), lamp("N", -4_970), lamp("B", -1_970, 30)],
+          stills: [still(30, 770, 440), still(-470, 790, 560), still(410, 740, 330)],
+        },
+      },
+    },
+  });
+}
+
 /** What rules with a begin, an end and figures tell, newest first. */
 export function measured(nowMs: number): StoredEvent[] {
   const queue: [MeasureKind, number][] = [[MeasureKind.VEHICLES, 12], [MeasureKind.PCU, 5.6], [MeasureKind.QUEUE_M, 64]];

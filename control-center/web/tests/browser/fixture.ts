@@ -41,7 +41,7 @@ export class FixtureHall {
   /** Every search that was asked. */
   searches: SearchTracksRequest[] = [];
   picture: (camera: string) => MessageInitShape<typeof PictureSchema> | undefined = () => undefined;
-  still: (seq: bigint) => Uint8Array = () => {
+  still: (seq: bigint, part: number) => Uint8Array = () => {
     throw new ConnectError("the pole keeps no such picture", Code.NotFound);
   };
   tooMany = false;
@@ -119,7 +119,7 @@ export class FixtureHall {
         const to = from + (limit || 100);
         return { events: all.slice(from, to), nextPageToken: to < all.length ? String(to) : "" };
       },
-      getStill: ({ seq }, context) => (guard(context), { jpeg: this.still(seq) }),
+      getStill: ({ seq, part }, context) => (guard(context), { jpeg: this.still(seq, part) }),
       getCounts: ({ toMs }, context) => {
         guard(context);
         // Minutes pass while a test runs: what is there ends where the question does.
@@ -214,7 +214,7 @@ async function page(path: string, cookie: string): Promise<{ status: number; hea
   }
 }
 
-const SNAKE: Record<string, string> = { lineCrossing: "line_crossing", rule: "rule", cameraState: "camera_state", signalAlarm: "signal_alarm", signalState: "signal_state" };
+const SNAKE: Record<string, string> = { lineCrossing: "line_crossing", rule: "rule", redLight: "red_light", cameraState: "camera_state", signalAlarm: "signal_alarm", signalState: "signal_state" };
 
 function kindOf(e: StoredEvent): string {
   if (e.bus) return `bus_${e.bus.finding}`;
@@ -224,5 +224,5 @@ function kindOf(e: StoredEvent): string {
 
 function cameraOf(e: StoredEvent): string {
   const body = e.event?.body;
-  return body?.case === "rule" || body?.case === "lineCrossing" || body?.case === "cameraState" ? body.value.camera : "";
+  return body?.case === "rule" || body?.case === "redLight" || body?.case === "lineCrossing" || body?.case === "cameraState" ? body.value.camera : "";
 }

@@ -33,6 +33,8 @@ test.each([
   [{ case: "rule", value: { camera: "c1", rule: "turning_movement", phase: 4, roadUser: RoadUser.MOTORCYCLE, wayFrom: "tây", wayTo: "bắc", measures: [{ what: 1, value: 31 }, { what: 99, value: 1 }] } }, "figure low Hướng rẽ | Xe máy · tây → bắc · 31 xe | "],
   [{ case: "rule", value: { camera: "c1", rule: "level_of_service", phase: 4, measures: [{ what: 11, value: 4 }, { what: 6, value: 26 }] } }, "figure low Mức phục vụ | mức E · 26 PCU/km mỗi làn | "],
   [{ case: "lineCrossing", value: { camera: "c1", line: "bắc", roadUser: RoadUser.BUS, direction: Direction.TO_LEFT } }, "crossing low Qua vạch bắc | Xe buýt · sang trái | still"],
+  [{ case: "redLight", value: { camera: "c1", line: "bắc", roadUser: RoadUser.MOTORCYCLE, intoRedMs: 1_970n, cameraErrorMs: 60n, signalErrorMs: 230n } }, "rule high Vượt đèn đỏ | Xe máy · đỏ 1,97 s ± 0,29 s · bắc | still"],
+  [{ case: "rule", value: { camera: "c1", rule: "red_light", zone: "bắc", phase: 4, measures: [{ what: 15, value: 2 }, { what: 16, value: 5 }, { what: 17, value: 0 }] } }, "figure low Xe qua vạch lúc đèn đỏ | bắc · vượt đèn đỏ: 2 · trong sai số, không kết luận: 5 · không đủ chứng cứ: 0 | "],
   [{ case: "cameraState", value: { camera: "c1", link: Link.DOWN, reason: "401" } }, "camera high Mất camera | 401 | "],
   [{ case: "signalState", value: { junction: "j", link: Link.UP } }, "signal good Nút đèn có kết nối |  | "],
   [{ case: "signalAlarm", value: { junction: "j", code: "A1", active: true, priority: 1, component: "G3" } }, "signal high Báo động đèn A1 | G3 | "],

@@ -55,6 +55,9 @@ pub struct StopLineSpec {
     /// How far the lamp's times may be off beyond what is measured: how late the controller notices, and its network's
     /// shortest way.
     pub signal_error: DurationMs,
+    /// Of a controller that keeps UTC: when its clock is off from ours by more, its times accuse nobody. A link that delays
+    /// everything alike cannot be told from a clock that is late.
+    pub clock_off_max: Option<DurationMs>,
 }
 
 /// All stop lines of a gateway and their lamps. Cheap to ask from every thread.
@@ -179,14 +182,15 @@ impl RedLights {
         for waiting in std::mem::take(&mut memory.waiting) {
             let lamp = lamps_by_junction.get(&waiting.spec.junction);
             let trace = lamp.and_then(|lamp| lamp.trace(waiting.spec.group));
-            match decide(&waiting, trace.as_ref(), now) {
+            let clock = lamp.and_then(Lamp::ahead);
+            match decide(&waiting, trace.as_ref(), clock, now) {
                 None => memory.waiting.push_back(waiting),
                 Some(Verdict::Allowed) => {}
                 Some(Verdict::Doubtful) => memory.count(&waiting.spec.line).within_error += 1,
                 Some(Verdict::Undecided) => memory.count(&waiting.spec.line).unproven += 1,
                 Some(Verdict::Violation { red_for }) => {
                     memory.count(&waiting.spec.line).ran += 1;
-                    let ahead = lamp.and_then(Lamp::ahead).unwrap_or_default();
+                    let ahead = clock.unwrap_or_default();
                     told.extend(trace.and_then(|trace| run(camera, waiting, &trace, red_for, ahead)));
                 }
             }
@@ -211,10 +215,16 @@ impl Waiting {
 }
 
 /// `None`: what the lamp showed may still become known.
-fn decide(waiting: &Waiting, trace: Option<&Trace>, now: UtcMillis) -> Option<Verdict> {
+fn decide(
+    waiting: &Waiting,
+    trace: Option<&Trace>,
+    clock: Option<DurationMs>,
+    now: UtcMillis,
+) -> Option<Verdict> {
+    let off = clock.zip(waiting.spec.clock_off_max).is_some_and(|(off, most)| off.0.abs() > most.0);
     let passage = &waiting.passed.passage;
     let gave_up = now.since(passage.after) > WAIT_MAX;
-    let verdict = trace.map(|trace| judge(trace, passage, waiting.errors()));
+    let verdict = trace.filter(|_| !off).map(|trace| judge(trace, passage, waiting.errors()));
     let known = trace.is_some_and(|trace| {
         trace.until() - waiting.spec.signal_error > passage.beyond + waiting.camera_error
     });

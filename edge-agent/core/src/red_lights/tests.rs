@@ -46,6 +46,10 @@ fn at(ms: i64) -> UtcMillis {
 
 impl Street {
     fn new() -> Self {
+        Self::with_clock(None)
+    }
+
+    fn with_clock(clock_off_max: Option<DurationMs>) -> Self {
         let lights = Arc::new(RedLights::new(Arc::new(Plain)));
         let scene =
             Scene::parse("size = [200, 200]\n[[line]]\nid = \"stop\"\na = [0, 100]\nb = [200, 100]\n");
@@ -55,6 +59,7 @@ impl Street {
             junction: junction(),
             group: 1,
             signal_error: DurationMs(200),
+            clock_off_max,
         };
         let eyes = Eyes::new(camera(), &scene.unwrap(), &[spec], &lights).unwrap();
         Self { lights, eyes, told: Vec::new() }
@@ -118,6 +123,7 @@ impl Street {
                 began: at(ms),
                 began_bbox: bbox,
                 seen: at(ms),
+                witnessed: true,
             };
             self.eyes.picture(&frame, &[track]);
         }
@@ -199,6 +205,13 @@ fn who_knows_nothing_accuses_nobody() {
     check("clock@0 ask@500 a@1000 ride@9000 1@20000 ask@21000", &[]);
     // Nothing was ever heard.
     check("ask@500 ride@9000 ask@10000", &[]);
+}
+
+#[test]
+fn a_controller_that_should_keep_utc_and_does_not_accuses_nobody() {
+    const WORDS: &str = "clock@0 ask@500 1@1000 N@4000 B@7000 ride@9000 ask@10000 1@20000 ask@21000";
+    let told = |most| Street::with_clock(Some(DurationMs(most))).run(WORDS).told.len();
+    assert_eq!((told(59_000), told(61_000)), (0, 1));
 }
 
 #[test]

@@ -1,12 +1,13 @@
 // A stored event in the operator's words. Pure.
 import type { City } from "../../city";
 import type { StoredEvent } from "../../gen/ngatu/v1/api_pb";
-import { ageOf, timeOf } from "../../format";
+import { ageOf, timeOf, twoDecimals } from "../../format";
 import { Link, RulePhase, type RoadUser, type RuleEvent } from "../../gen/ngatu/v1/event_pb";
 import { SignalStep } from "../../gen/ngatu/v1/signal_pb";
 import { t, tOr, type Key } from "../../i18n";
 import { measureTexts } from "../../measures";
 import { directionName, userName } from "../../road_users";
+import { intoRed } from "./proof";
 import { BUS_GROUPS, describeBus, keyOfBus, kindsOf } from "./buses";
 
 export type Group = "rule" | "camera" | "signal" | "crossing" | "figure" | keyof typeof BUS_GROUPS;
@@ -15,7 +16,7 @@ export type Weight = "high" | "middle" | "low" | "good";
 
 /** The kinds that a filter asks the hall for. */
 export const GROUPS: Record<Group, readonly string[]> = {
-  rule: ["rule"],
+  rule: ["rule", "red_light"],
   camera: ["camera_state"],
   signal: ["signal_alarm", "signal_state", "signal_order"],
   crossing: ["line_crossing"],
@@ -62,6 +63,10 @@ export function describe(stored: StoredEvent): Described {
   switch (body?.case) {
     case "rule": {
       return { ...none, ...describeRule(body.value, atOf(stored)) };
+    }
+    case "redLight": {
+      const { roadUser, camera, line } = body.value;
+      return { ...none, group: "rule", weight: "high", what: t("event.red_light"), more: `${userName(roadUser)} · ${intoRed(body.value)} · ${line}`, camera, still: true };
     }
     case "lineCrossing": {
       const { line, roadUser, direction, camera } = body.value;
@@ -145,6 +150,18 @@ export function fields(e: StoredEvent, city: City): [Key, string][] {
         ["field.lasted", body.value.phase === RulePhase.ENDED ? ageOf(atOf(e) - Number(body.value.beganMs)) : undefined],
         ["field.track", body.value.track?.toString()]);
       break;
+    case "redLight": {
+      const { signalErrorMs, cameraErrorMs, clockAheadMs, junction, group } = body.value;
+      const seconds = (ms: bigint): string => `± ${twoDecimals(Number(ms) / 1000)} s`;
+      const place = city.junctions.get(junction)?.name || junction;
+      rows.push(["field.class", user(body.value.roadUser)], ["field.line", body.value.line],
+        ["field.direction", directionName(body.value.direction)],
+        ["field.lamp", `${place} · ${t("field.group", { n: group })}`],
+        ["field.camera-error", seconds(cameraErrorMs)], ["field.lamp-error", seconds(signalErrorMs)],
+        ["field.clock-ahead", `${twoDecimals(Number(clockAheadMs) / 1000)} s`],
+        ["field.track", body.value.track.toString()]);
+      break;
+    }
     case "lineCrossing":
       rows.push(["field.class", user(body.value.roadUser)], ["field.line", body.value.line],
         ["field.direction", directionName(body.value.direction)], ["field.track", body.value.track.toString()]);

@@ -10,6 +10,7 @@ import { ALARM_COLOUR, drawBox, drawLine, drawZone, fit } from "../../overlay";
 import { userName } from "../../road_users";
 import type { Page } from "../panel";
 import { atOf, describe, fields, keyOf } from "./describe";
+import { PARTS, Proof } from "./proof";
 
 const CLOSE = "M6.4 5 12 10.6 17.6 5 19 6.4 13.4 12l5.6 5.6-1.4 1.4-5.6-5.6L6.4 19 5 17.6 10.6 12 5 6.4 6.4 5Z";
 /** Pictures kept for going back and forth. */
@@ -25,6 +26,8 @@ export class Still {
   #newer = el("button", { type: "button", class: "plain" }, `↑ ${t("events.newer")}`);
   #older = el("button", { type: "button", class: "plain" }, `↓ ${t("events.older")}`);
   #onMap = el("button", { type: "button", class: "plain" }, t("events.show-on-map"));
+  #proof = new Proof();
+  #picture = el("div", { class: "picture" }, this.#canvas, this.#notice);
   #event: StoredEvent | undefined;
   #bitmap: ImageBitmap | undefined;
   #cache = new Map<string, Uint8Array>();
@@ -43,12 +46,14 @@ export class Still {
     this.#onMap.addEventListener("click", () => this.#showOnMap());
     this.root.append(
       el("header", {}, el("div", {}, this.#title, this.#when), close),
-      el("div", { class: "picture" }, this.#canvas, this.#notice),
+      this.#picture,
+      this.#proof.root,
       el("div", { class: "about" }, this.#facts, el("div", { class: "actions" }, this.#newer, this.#older, this.#onMap)),
     );
     this.root.addEventListener("keydown", (event) => this.#key(event));
     this.root.addEventListener("close", () => {
       this.#loading.abort();
+      this.#proof.close();
       this.onClose();
     });
     this.root.addEventListener("click", (event) => {
@@ -88,6 +93,18 @@ export class Still {
     const { signal } = this.#loading;
     this.#bitmap?.close();
     this.#bitmap = undefined;
+    const body = event.event?.body;
+    const run = body?.case === "redLight" ? body.value : undefined;
+    this.#picture.hidden = run !== undefined;
+    this.root.classList.toggle("proven", run !== undefined);
+    if (run) {
+      this.#proof.open(run, this.page.city.cameras.get(run.camera));
+      await Promise.all(PARTS.map(({ part }) => this.#loadPart(event, part, signal)));
+      return;
+    }
+    // Keys go on to work when what had the focus is not shown any more.
+    if (this.#proof.root.contains(document.activeElement)) this.#older.focus();
+    this.#proof.close();
     this.#say(still ? t("events.still-loading") : t("events.no-still"));
     if (!still) return;
     try {
@@ -98,22 +115,27 @@ export class Still {
       this.#say("");
       this.#draw();
     } catch (error) {
-      if (signal.aborted) return;
-      const code = codeOf(error);
-      this.#say(
-        code === Code.NotFound ? t("events.still-none")
-        : code === Code.Unavailable ? t("events.still-away")
-        : t("events.still-failed", { why: explain(error) }),
-      );
+      if (!signal.aborted) this.#say(whyNot(error));
     }
   }
 
-  async #fetch(event: StoredEvent, signal: AbortSignal): Promise<Uint8Array> {
-    const key = keyOf(event);
+  async #loadPart(event: StoredEvent, part: number, signal: AbortSignal): Promise<void> {
+    try {
+      const jpeg = await this.#fetch(event, signal, part);
+      const bitmap = await createImageBitmap(new Blob([jpeg as Uint8Array<ArrayBuffer>], { type: "image/jpeg" }));
+      if (signal.aborted) return bitmap.close();
+      this.#proof.take(part, bitmap);
+    } catch (error) {
+      if (!signal.aborted) this.#proof.say(part, whyNot(error));
+    }
+  }
+
+  async #fetch(event: StoredEvent, signal: AbortSignal, part = 0): Promise<Uint8Array> {
+    const key = `${keyOf(event)}/${part}`;
     const kept = this.#cache.get(key);
     if (kept) return kept;
     const { gateway, boot } = event;
-    const { jpeg } = await this.page.hall.getStill({ gateway, boot, seq: event.event?.seq ?? 0n }, { signal, timeoutMs: 15_000 });
+    const { jpeg } = await this.page.hall.getStill({ gateway, boot, seq: event.event?.seq ?? 0n, part }, { signal, timeoutMs: 15_000 });
     this.#cache.set(key, jpeg);
     if (this.#cache.size > CACHED) for (const oldest of this.#cache.keys()) return this.#cache.delete(oldest), jpeg;
     return jpeg;
@@ -145,4 +167,13 @@ export class Still {
       if (line) drawLine(g, f, line, unit);
     }
   }
+}
+
+/** Why there is no picture, for people. */
+function whyNot(error: unknown): string {
+  const code = codeOf(error);
+  return code === Code.NotFound ? t("events.still-none")
+    : code === Code.Unavailable ? t("events.still-away")
+    : code === Code.DataLoss ? t("events.still-other")
+    : t("events.still-failed", { why: explain(error) });
 }

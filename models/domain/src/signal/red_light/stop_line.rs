@@ -245,6 +245,7 @@ mod tests {
             began: at,
             began_bbox: bbox,
             seen: at,
+            witnessed: true,
         }
     }
 

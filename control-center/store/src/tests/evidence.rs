@@ -1,0 +1,64 @@
+//! Evidence: its pictures are wanted from the moment its event is stored, and neither of them goes while they are here.
+
+use models_domain::count::Direction;
+use models_domain::signal::red_light::{EvidenceStill, Passage, RedLightRun};
+use models_domain::{BBox, Class, DurationMs, EventBody, EventId, GatewayId, Seq, TrackId, UtcMillis};
+
+use super::{commit, new, open, rule};
+
+fn red_light() -> EventBody {
+    let at = UtcMillis(500);
+    let still = |n| EvidenceStill { at, bbox: BBox::default(), sha256: [n; 32] };
+    let run = RedLightRun {
+        line: "stop".parse().unwrap(),
+        direction: Direction::ToLeft,
+        junction: "a".parse().unwrap(),
+        group: 1,
+        class: Class::Motorcycle,
+        track: TrackId(1),
+        passage: Passage { before: at, at, beyond: at, after: at },
+        red_for: DurationMs(1),
+        into_red: DurationMs(1),
+        camera_error: DurationMs(1),
+        signal_error: DurationMs(1),
+        clock_ahead: DurationMs(0),
+        known_until: at,
+        lamp: Vec::new(),
+        stills: vec![still(0), still(1), still(2)],
+    };
+    EventBody::RedLight { camera: "c-1".parse().unwrap(), run: Box::new(run) }
+}
+
+#[tokio::test]
+async fn pictures_of_evidence_are_wanted_until_they_are_here_and_keep_their_event() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let events = vec![new(1, 1, 500, red_light()), new(1, 2, 600, rule("c-1")), new(1, 3, 700, rule("c-1"))];
+    store.store(&commit(events)).await.unwrap();
+    let gateway: GatewayId = "pole-1".parse().unwrap();
+    let id = EventId { boot: 1, seq: Seq(1) };
+    let now = UtcMillis(2_000);
+    let wanted = store.wanted_stills(now, 10).await.unwrap();
+    let names: Vec<_> = wanted.iter().map(|w| (w.id, w.part, w.sha256[0], w.tries)).collect();
+    assert_eq!(names, [(id, 0, 0, 0), (id, 1, 1, 0), (id, 2, 2, 0)]);
+
+    // One is kept, one is asked for later, one is given up; a hall that is started again knows.
+    store.keep_evidence(&wanted[0], b"jpeg", now).await.unwrap();
+    let mut later = wanted[1].clone();
+    later.tries = 4;
+    store.want_again(&later, Some(UtcMillis(9_000))).await.unwrap();
+    store.want_again(&wanted[2], None).await.unwrap();
+    drop(store);
+    let store = open(dir.path()).await;
+    assert_eq!(store.wanted_stills(UtcMillis(8_999), 10).await.unwrap(), []);
+    assert_eq!(store.wanted_stills(UtcMillis(9_000), 10).await.unwrap(), [later.clone()]);
+    assert_eq!(store.wanted_still(&gateway, id, 1).await.unwrap(), Some(later));
+    assert_eq!(store.wanted_still(&gateway, id, 2).await.unwrap(), None);
+    assert_eq!(store.evidence(&gateway, id, 0).await.unwrap().as_deref(), Some(&b"jpeg"[..]));
+    assert_eq!(store.evidence(&gateway, id, 1).await.unwrap(), None);
+
+    let forgotten = store.forget_events(UtcMillis(i64::MAX), 0).await.unwrap();
+    assert_eq!(forgotten.events, 1, "the rule's event goes; the newest always stays");
+    assert!(store.has_event("pole-1", 1, 1).await.unwrap());
+    assert!(!store.has_event("pole-1", 1, 2).await.unwrap());
+}
