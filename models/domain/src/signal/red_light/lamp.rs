@@ -93,6 +93,11 @@ impl Lamp {
     pub fn clock(&mut self, at: UtcMillis, ahead: DurationMs) {
         self.clock.read(at, ahead);
         self.hear(at, at + ahead);
+        // What was told before the clock was known is shown still: a change would have come before this message.
+        let unknown = self.changes.back().is_some_and(|last| last.groups.is_none());
+        if unknown && self.is_normal() && self.groups.is_some() && self.clock.ahead().is_some() {
+            self.show(at, at + ahead, DurationMs(0));
+        }
     }
 
     /// How it runs. Only a controller that runs its plan is held against anybody.
@@ -152,10 +157,13 @@ impl Lamp {
         }
     }
 
+    fn is_normal(&self) -> bool {
+        self.mode.is_none_or(|mode| mode == Mode::Normal)
+    }
+
     /// What is shown becomes known at `at`, our time.
     fn show(&mut self, at: UtcMillis, controller_at: UtcMillis, late: DurationMs) {
-        let normal = self.mode.is_none_or(|mode| mode == Mode::Normal);
-        let ahead = self.clock.ahead().filter(|_| normal);
+        let ahead = self.clock.ahead().filter(|_| self.is_normal());
         let began = ahead.map_or(at, |ahead| (controller_at - ahead).min(at) - late);
         let groups = self.groups.clone().filter(|_| ahead.is_some());
         self.push(Entry { at: began, by: at, controller_at, groups });
@@ -250,6 +258,13 @@ mod tests {
             1,
             "- 5040..5040, B 23030..23040, 1 30030..30030",
             30_030,
+        );
+        // What was told before is known from the message on that tells the clock.
+        check(
+            "1B@65000/40 w@70000/40 w@71000/40 NB@80000/40",
+            1,
+            "- 5040..5040, 1 11040..11040, N 20040..20040",
+            20_040,
         );
     }
 
