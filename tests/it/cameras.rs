@@ -1,7 +1,7 @@
 //! The simulated camera: how tests start it, and what they may rely on.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -27,8 +27,13 @@ pub fn bikes() -> Option<PathBuf> {
 
 /// A simulated camera and its address.
 pub fn camera(options: &[&str]) -> Option<(Running, String)> {
+    camera_of(&bikes()?, options)
+}
+
+/// The same that plays this clip.
+pub fn camera_of(clip: &Path, options: &[&str]) -> Option<(Running, String)> {
     let mut command = Command::new(program("camera-simulator"));
-    command.arg("--clip").arg(bikes()?).args(["--port", "0", "--path", "/x"]).args(options);
+    command.arg("--clip").arg(clip).args(["--port", "0", "--path", "/x"]).args(options);
     let mut running = Running::start(&mut command);
     let line: serde_json::Value = serde_json::from_str(&running.line(LONG)).unwrap();
     assert_eq!(line["camera"], "x");

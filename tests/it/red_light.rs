@@ -9,6 +9,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use hardware_camera::Mp4Writer;
+use hardware_infer::rgb::Rgb;
+use hardware_ports::camera::{Picture, Transport};
+use models_domain::DurationMs;
 use models_wire::v1;
 use ngatu_tests::programs::{Running, program};
 use sha2::{Digest, Sha256};
@@ -16,20 +20,21 @@ use tonic::transport::Channel;
 use v1::city_service_client::CityServiceClient;
 use v1::event::Body;
 
-use crate::cameras::camera;
+use crate::cameras::{bikes, camera_of};
 use crate::signal_orders::{Hall, Person, WAIT, free_address, run_pole};
+use crate::streams::{decoded, open, unit, wait};
 
 fn site(name: &str, more: &str) -> String {
     format!(
         "[[site]]\njunction = \"{name}\"\nsite_id = \"{name}\"\ncomponent = \"{name}=001TC000\"\noffset_s = 0\n\
-         walk_clear_s = 0\ngroups = [\"vehicle\", \"vehicle\"]\n{more}\n"
+         yellow_s = 0\n{more}\n"
     )
 }
 
-/// A controller `speed` times as fast as a street, which says every second that it is there.
+/// A controller `speed` times as fast as a street.
 fn controller(dir: &Path, rsmp: &str, name: &str, speed: f64, more: &str) -> Running {
     let head = format!(
-        "reconnect_s = 0.3\nwatchdog_s = 1.0\nacknowledgement_s = 20.0\nspeed = {speed:?}\nalarm_every_s = 0.0\n\
+        "reconnect_s = 0.3\nwatchdog_s = 60.0\nacknowledgement_s = 20.0\nspeed = {speed:?}\nalarm_every_s = 0.0\n\
          alarm_lasts_s = 0.0\n"
     );
     let file = format!("{name}.toml");
@@ -73,6 +78,34 @@ fn pole(hall: &str, rsmp: &str, url: &str) -> String {
     )
 }
 
+/// A car out of a real clip drives over a grey ground from left to right, 125 pixels a second, again and again.
+fn street(clip: &Path, to: &Path) {
+    const SIZE: (usize, usize) = (640, 360);
+    const CAR: (usize, usize, usize, usize) = (292, 88, 150, 92);
+    let mut units = Vec::new();
+    wait(async {
+        let mut stream = open(&clip.display().to_string(), Transport::Tcp).await.unwrap();
+        while units.len() < 180 {
+            units.push(unit(&mut *stream).await);
+        }
+    });
+    let seen = Rgb::of(&decoded(&units)[160].picture).unwrap();
+    let mut writer = Mp4Writer::create(to, 640, 360).unwrap();
+    for n in 0..125_usize {
+        let mut data = vec![128; SIZE.0 * SIZE.1 * 3];
+        let (x, y, w, h) = CAR;
+        let wide = w.min(SIZE.0.saturating_sub(n * 5));
+        for row in 0..h {
+            let from = ((y + row) * seen.width as usize + x) * 3;
+            let at = ((150 + row) * SIZE.0 + n * 5) * 3;
+            data[at..at + wide * 3].copy_from_slice(&seen.data[from..from + wide * 3]);
+        }
+        let picture = Picture::from_rgb(640, 360, data);
+        writer.write(&picture, DurationMs(i64::try_from(n).unwrap() * 40)).unwrap();
+    }
+    writer.close().unwrap();
+}
+
 type City = CityServiceClient<Channel>;
 
 /// Everything of a kind that is stored, until it is enough.
@@ -106,20 +139,26 @@ async fn counted(city: &mut City, admin: &Person<'_>, line: &str, what: v1::Meas
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_passes_at_red_is_told_of_with_proof_and_nobody_else() {
-    let Some((_camera, url)) = camera(&[]) else { return };
+    let Some(clip) = bikes() else { return };
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
+    let (_camera, url) = tokio::task::block_in_place(|| {
+        street(&clip, &dir.join("red-light.mp4"));
+        camera_of(&dir.join("red-light.mp4"), &[]).unwrap()
+    });
     let (hall, password) = Hall::start(dir, "127.0.0.1:0", "127.0.0.1:0").await;
     hall.run(&["gateway-certificate", "--gateway", "pole-1", "--out", "certificates"]);
     let admin = hall.sign_in("admin", &password.unwrap()).await;
     let mut city = CityServiceClient::new(hall.channel.clone());
     let rsmp = free_address();
     let pole_1 = run_pole(dir, &pole(&hall.bus, &rsmp, &url));
-    // Group 1 is in no stage; group 2 is green for ever.
-    let always = "yellow_s = 0\nall_red_s = 0\nstages = [{ green_s = 900, groups = [2] }]";
+    // Group 1 is in no stage, group 2 green for ever; group 3 changes every few seconds, so that the controller has a word to say.
+    let always = "walk_clear_s = 3\nall_red_s = 0\ngroups = [\"vehicle\", \"vehicle\", \"walk\"]\n\
+                  stages = [{ green_s = 10, groups = [2, 3] }]";
     let _a = controller(dir, &rsmp, "a", 1.0, always);
     // Red for 0.2 s, green for 0.2 s.
-    let fast = "yellow_s = 0\nall_red_s = 1\nstages = [{ green_s = 9, groups = [1] }, { green_s = 9, groups = [2] }]";
+    let fast = "walk_clear_s = 0\nall_red_s = 1\ngroups = [\"vehicle\", \"vehicle\"]\n\
+                stages = [{ green_s = 9, groups = [1] }, { green_s = 9, groups = [2] }]";
     let _b = controller(dir, &rsmp, "b", 50.0, fast);
 
     let events = runs(&mut city, &admin, 3).await;

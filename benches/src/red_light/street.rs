@@ -101,33 +101,38 @@ impl Chance {
     }
 }
 
-/// Streets one after the other, one vehicle in each cycle: half come when it has just become red, as in streets.
+/// One vehicle in each cycle, most of them when it matters: just after red has begun, in the last of yellow, around the begin of
+/// green.
 pub fn run(case: &Case, seed: u64) -> Score {
     let mut chance =
         Chance(seed.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(case.error_ms.unsigned_abs()));
     let error = case.error_ms as f64;
-    // The camera's clock is off by the same all the time. The controller's is learned from its messages; what is left of it
-    // wanders, as a clock does that is set again and again.
+    // The camera's clock is off by the same all the time. By how much the controller's is ahead is learned from its messages;
+    // what is left wanders, as a clock does that is set again and again.
     let camera_off = chance.within(-error, error);
     let controller_ahead = chance.within(-3_600_000.0, 3_600_000.0);
-    let mut score = Score::default();
-    let mut lamp = Lamp::default();
-    for cycle in 0..case.passages as i64 {
+    let (mut score, mut lamp) = (Score::default(), Lamp::default());
+    let mut waiting = None;
+    for cycle in 0..=case.passages as i64 {
         let begin = (cycle + 1) * CYCLE_MS;
-        let wander = chance.within(-error, error);
         let red = begin + GREEN_MS + YELLOW_MS;
-        let came = if chance.next() < 0.5 {
-            red as f64 + chance.about(1_440.0)
-        } else {
-            chance.within(begin as f64 + 1_000.0, red as f64 + 29_000.0)
-        };
-        let clock = Off { ahead: controller_ahead, wander };
+        let clock = Off { ahead: controller_ahead, wander: chance.within(-error, error) };
         for (at, state) in [(begin, '1'), (begin + GREEN_MS, 'N'), (red, 'B')] {
             tell(&mut lamp, &mut chance, clock, at, state);
         }
-        // The next cycle's green is known before anybody is judged.
-        tell(&mut lamp, &mut chance, clock, begin + CYCLE_MS - 1_000, 'B');
-        pass(case, &mut chance, &lamp, (came, red), camera_off, &mut score);
+        // Now it is known what was shown around the last cycle's end.
+        if let Some((came, ran)) = waiting.take() {
+            pass(case, &mut chance, &lamp, came, camera_off, ran, &mut score);
+        }
+        let kind = chance.next();
+        let (red, green) = (red as f64, (begin + CYCLE_MS) as f64);
+        let came = match kind {
+            just_red if just_red < 0.35 => red + chance.about(1_440.0),
+            late_yellow if late_yellow < 0.55 => chance.within(red - 1_500.0, red),
+            around_green if around_green < 0.7 => chance.within(green - 1_000.0, green + 1_000.0),
+            _ => chance.within(begin as f64 + 1_000.0, green - 1_000.0),
+        };
+        waiting = Some((came, (came >= red && came < green).then_some(came - red)));
     }
     score
 }
@@ -157,13 +162,14 @@ fn tell(lamp: &mut Lamp, chance: &mut Chance, off: Off, at: i64, state: char) {
     lamp.groups(UtcMillis(arrived as i64), &groups);
 }
 
-/// A vehicle whose front is at the line at the true time `came`.
+/// A vehicle whose front is at the line at the true time `came`; `ran`: so long after it has become red.
 fn pass(
     case: &Case,
     chance: &mut Chance,
     lamp: &Lamp,
-    (came, red): (f64, i64),
+    came: f64,
     camera_off: f64,
+    ran: Option<f64>,
     score: &mut Score,
 ) {
     let errors = ClockErrors {
@@ -183,8 +189,8 @@ fn pass(
         line.step(at, &[track(at, foot)], &mut found);
     }
     score.passages += 1;
-    let ran = came >= red as f64;
-    let late = came >= red as f64 + 1_000.0;
+    let late = ran.is_some_and(|into_red| into_red >= 1_000.0);
+    let ran = ran.is_some();
     score.ran += usize::from(ran);
     score.ran_late += usize::from(late);
     let Some(Found::Passed(passed)) = found.first() else { return };
