@@ -132,25 +132,17 @@ impl Street {
     /// What was told, and the figures of the minute.
     fn lines(mut self) -> Vec<String> {
         self.told.extend(self.lights.decide(&camera(), at(60_000)));
-        let line = |(_, body, jpegs): &Proven| match body {
-            EventBody::RedLight { run, .. } => {
-                let lamp: Vec<String> =
-                    run.lamp.iter().map(|l| format!("{}{}", l.state, l.at.0 - T0)).collect();
-                let stills: Vec<u8> = jpegs.iter().map(|jpeg| jpeg[0]).collect();
-                assert!(run.stills.iter().zip(jpegs).all(|(s, jpeg)| s.sha256 == *Sha256::digest(jpeg)));
-                format!(
-                    "red for {}, into {} ± {}; {}; {stills:?}",
-                    run.red_for.0,
-                    run.into_red.0,
-                    run.error().0,
-                    lamp.join(" "),
-                )
-            }
-            EventBody::Rule { event, .. } => {
+        let line = |(_, body, jpegs): &Proven| {
+            if let EventBody::Rule { event, .. } = body {
                 let measures: Vec<String> = event.measures.iter().map(ToString::to_string).collect();
-                measures.join(" ")
+                return measures.join(" ");
             }
-            other => other.kind().to_owned(),
+            let EventBody::RedLight { run, .. } = body else { return body.kind().to_owned() };
+            let lamp: Vec<String> = run.lamp.iter().map(|l| format!("{}{}", l.state, l.at.0 - T0)).collect();
+            let stills: Vec<u8> = jpegs.iter().map(|jpeg| jpeg[0]).collect();
+            assert!(run.stills.iter().zip(jpegs).all(|(s, jpeg)| s.sha256 == *Sha256::digest(jpeg)));
+            let (red_for, into, error) = (run.red_for.0, run.into_red.0, run.error().0);
+            format!("red for {red_for}, into {into} ± {error}; {}; {stills:?}", lamp.join(" "))
         };
         self.told.iter().map(line).collect()
     }

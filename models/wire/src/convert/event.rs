@@ -6,8 +6,8 @@ use models_domain::geo::LatLon;
 use models_domain::signal::{GroupStates, SignalAlarm};
 use models_domain::transit::{Fix, Told};
 use models_domain::{
-    BBox, Class, Degrees, DurationMs, Event, EventBody, EventId, Meters, MetersPerSecond, Seq, TrackId,
-    UtcMillis,
+    BBox, CameraId, Class, Degrees, DurationMs, Event, EventBody, EventId, Meters, MetersPerSecond, Seq,
+    TrackId, UtcMillis,
 };
 
 use super::counts::{counts_from_wire, counts_to_wire};
@@ -44,19 +44,7 @@ fn body_to_wire(body: &EventBody) -> Body {
             track: crossing.track.0,
         }),
         EventBody::Counts { camera, counts } => Body::MinuteCounts(counts_to_wire(camera, counts)),
-        EventBody::Rule { camera, event } => Body::Rule(v1::RuleEvent {
-            camera: camera.to_string(),
-            rule: event.rule.clone(),
-            began_ms: event.began.0,
-            zone: event.zone.as_ref().map(ToString::to_string),
-            track: event.track.map(|t| t.0),
-            road_user: event.class.map(|c| class_to_wire(c).into()),
-            r#box: event.bbox.map(|b| box_to_wire(&b)),
-            phase: rule::phase_to_wire(event.phase).into(),
-            measures: event.measures.iter().map(rule::measure_to_wire).collect(),
-            way_from: event.way.as_ref().map(|w| w.from.clone()),
-            way_to: event.way.as_ref().map(|w| w.to.clone()),
-        }),
+        EventBody::Rule { camera, event } => Body::Rule(rule_to_wire(camera, event)),
         EventBody::RedLight { camera, run } => Body::RedLight(run_to_wire(camera, run)),
         EventBody::CameraStats { camera, stats } => Body::CameraStats(v1::CameraStats {
             camera: camera.to_string(),
@@ -131,17 +119,7 @@ fn body_from_wire(body: Body) -> Result<EventBody, BadMessage> {
             state: LinkState { link: link_from_wire("camera_state.link", m.link)?, reason: m.reason },
         },
         Body::Fix(m) => EventBody::Fix(fix_from_wire(m)?),
-        Body::Signal(m) => EventBody::Signal {
-            junction: id("signal.junction", m.junction)?,
-            groups: GroupStates {
-                groups: m.groups,
-                cycle_s: m.cycle_s,
-                stage: m.stage,
-                controller_at: UtcMillis(m.controller_ms),
-                late: DurationMs(m.late_ms),
-                old: m.old,
-            },
-        },
+        Body::Signal(m) => signal_from_wire(m)?,
         Body::SignalAlarm(m) => EventBody::SignalAlarm {
             junction: id("signal_alarm.junction", m.junction)?,
             alarm: SignalAlarm {
@@ -168,6 +146,34 @@ fn body_from_wire(body: Body) -> Result<EventBody, BadMessage> {
             EventBody::Detectors { junction, readings }
         }
     })
+}
+
+fn signal_from_wire(m: v1::Signal) -> Result<EventBody, BadMessage> {
+    let groups = GroupStates {
+        groups: m.groups,
+        cycle_s: m.cycle_s,
+        stage: m.stage,
+        controller_at: UtcMillis(m.controller_ms),
+        late: DurationMs(m.late_ms),
+        old: m.old,
+    };
+    Ok(EventBody::Signal { junction: id("signal.junction", m.junction)?, groups })
+}
+
+fn rule_to_wire(camera: &CameraId, event: &RuleEvent) -> v1::RuleEvent {
+    v1::RuleEvent {
+        camera: camera.to_string(),
+        rule: event.rule.clone(),
+        began_ms: event.began.0,
+        zone: event.zone.as_ref().map(ToString::to_string),
+        track: event.track.map(|t| t.0),
+        road_user: event.class.map(|c| class_to_wire(c).into()),
+        r#box: event.bbox.map(|b| box_to_wire(&b)),
+        phase: rule::phase_to_wire(event.phase).into(),
+        measures: event.measures.iter().map(rule::measure_to_wire).collect(),
+        way_from: event.way.as_ref().map(|w| w.from.clone()),
+        way_to: event.way.as_ref().map(|w| w.to.clone()),
+    }
 }
 
 fn rule_from_wire(m: v1::RuleEvent) -> Result<RuleEvent, BadMessage> {
