@@ -11,7 +11,7 @@ mod session;
 mod signals;
 mod streams;
 mod tracks;
-mod transit;
+pub mod transit;
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! What the hall does by itself: one file per task, one list, one supervisor.
 
 mod bus_days;
+mod bus_lists;
 mod enrolment;
 mod housekeeping;
 mod ingest;
@@ -38,6 +39,7 @@ static ALL: &[Task] = &[
     Task { name: "transit", run: |hall| Box::pin(transit::run(hall)) },
     Task { name: "traffic", run: |hall| Box::pin(traffic::run(hall)) },
     Task { name: "bus days", run: |hall| Box::pin(bus_days::run(hall)) },
+    Task { name: "bus lists", run: |hall| Box::pin(bus_lists::run(hall)) },
     Task { name: "housekeeping", run: |hall| Box::pin(housekeeping::run(hall)) },
 ];
 

@@ -6,14 +6,18 @@
 
 pub mod accuracy;
 pub mod assign;
+pub mod claims;
 pub mod day;
+mod doing;
 pub mod eta;
+pub mod evidence;
 pub mod finding;
 pub mod fleet;
 pub mod headway;
 pub mod hold;
 mod judge;
 pub mod matching;
+pub mod missing;
 pub mod pace;
 pub mod passing;
 pub mod plan;
