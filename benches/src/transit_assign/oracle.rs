@@ -25,6 +25,24 @@ pub struct Told {
     pub so_far_together: f64,
 }
 
+impl Told {
+    pub fn add(&mut self, more: &Self) {
+        self.whole_alone += more.whole_alone;
+        self.whole_together += more.whole_together;
+        self.so_far_alone += more.so_far_alone;
+        self.so_far_together += more.so_far_together;
+    }
+
+    /// Of so many sums the mean.
+    pub fn mean(&self, seeds: u64) -> serde_json::Value {
+        let mean = |sum: f64| (sum / seeds.max(1) as f64 * 10.0).round() / 10.0;
+        serde_json::json!({
+            "whole_way": { "alone": mean(self.whole_alone), "together": mean(self.whole_together) },
+            "so_far": { "alone": mean(self.so_far_alone), "together": mean(self.so_far_together) },
+        })
+    }
+}
+
 /// A run that a bus may have done, and the cost of that in logarithms of chance.
 #[derive(Clone, Copy)]
 struct May {
