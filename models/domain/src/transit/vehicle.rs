@@ -196,8 +196,9 @@ impl Vehicle {
         }
         let mut list = self.ask(plans, observed, others);
         if over {
-            // Now that its whole way is known, another run may fit better.
-            let best = list.into_iter().next().filter(|best| best.share >= LIKELY && !self.does(best));
+            // Now that its whole way is known, another run of the same way may fit better.
+            let best =
+                list.into_iter().next().filter(|c| c.share >= LIKELY && !self.does(c) && self.was_on(c));
             if let Some(best) = best {
                 self.adopt(best, found);
                 self.set_out();
@@ -281,9 +282,16 @@ impl Vehicle {
         })
     }
 
+    /// Whether the line of a run was followed for as long as that of what it does.
+    fn was_on(&self, candidate: &Candidate) -> bool {
+        let line = self.line(candidate);
+        let begun = self.doing().and_then(|d| d.trace.first()).map(|(at, _)| *at + DurationMs(60_000));
+        line.last.along.0 > TERMINAL.0 && begun.is_some_and(|begun| line.first().0 <= begun)
+    }
+
     /// The run is over.
     fn end(&mut self, plans: &[Arc<DayPlan>], found: &mut Found) {
-        let (Work::Running(doing) | Work::Waiting(doing)) = &mut self.work else { return };
+        let Work::Running(doing) = &mut self.work else { return };
         found.passings.append(&mut doing.pending);
         let name = doing.key();
         let share = self.claims.iter().find(|(run, _)| *run == name).map_or(0.5, |(_, share)| *share);
