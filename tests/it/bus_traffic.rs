@@ -95,7 +95,7 @@ fn position(phone: u8, serial: u16, left_s: i64, at_s: i64) -> Vec<u8> {
     body.extend(u16::try_from(speed).unwrap().to_be_bytes());
     body.extend([0, 0]);
     let at = OffsetDateTime::from_unix_timestamp(at_s).unwrap();
-    let parts = [at.year() as u8 % 100, at.month().into(), at.day(), at.hour(), at.minute(), at.second()];
+    let parts = [(at.year() % 100) as u8, at.month().into(), at.day(), at.hour(), at.minute(), at.second()];
     body.extend(parts.map(|n| n / 10 * 16 + n % 10));
     frame(0x0200, phone, serial, &body)
 }
