@@ -63,6 +63,8 @@ const CANDIDATES_MAX: usize = 12;
 /// How far buses set out early, and late: one standard deviation, in seconds.
 const EARLY_S: f64 = 75.0;
 const LATE_S: f64 = 180.0;
+/// How much slower than timetabled whole journeys are: one standard deviation, as a logarithm.
+const JAM: f64 = 0.2;
 
 /// The runs that fit what was seen until `at`, best first.
 pub fn candidates(
@@ -160,10 +162,14 @@ fn time_cost(
         Some(first) => 0.5 * late_cost(late_s(*first)),
         None => 0.5 * late_cost(at.since(table.due(r, along)).seconds()),
     };
-    for pair in passed.windows(2) {
-        let timetabled_s = late_s((pair[0].0, pair[1].1)) - late_s(pair[1]);
-        cost += step_cost(late_s(pair[1]) - late_s(pair[0]), timetabled_s);
-    }
+    let steps: Vec<(f64, f64)> = passed
+        .windows(2)
+        .map(|pair| {
+            let timetabled_s = late_s((pair[0].0, pair[1].1)) - late_s(pair[1]);
+            (late_s(pair[1]) - late_s(pair[0]), timetabled_s)
+        })
+        .collect();
+    cost += steps_cost(&steps);
     if let Some((call, left)) =
         passed.last().copied().filter(|(call, _)| call + 1 < table.trip(r).calls.len())
     {
@@ -181,6 +187,19 @@ fn huber(deviations: f64) -> f64 {
 
 fn late_cost(late_s: f64) -> f64 {
     huber(if late_s < 0.0 { late_s / EARLY_S } else { late_s / LATE_S }).min(14.0)
+}
+
+/// Of the time lost and the timetabled time from stop to stop. A bus in a jam is slow all along, and that is one misfortune, not
+/// one at each stop.
+fn steps_cost(steps: &[(f64, f64)]) -> f64 {
+    let evenly: f64 = steps.iter().map(|(lost_s, due_s)| step_cost(*lost_s, *due_s)).sum();
+    let (lost_s, due_s) = steps.iter().fold((0.0, 0.0), |sum, step| (sum.0 + step.0, sum.1 + step.1));
+    if due_s < 1.0 || lost_s <= 0.0 {
+        return evenly;
+    }
+    let slower = lost_s / due_s;
+    let jammed: f64 = steps.iter().map(|(lost_s, due_s)| step_cost(lost_s - slower * due_s, *due_s)).sum();
+    evenly.min(jammed + huber(slower.ln_1p() / JAM))
 }
 
 /// Of time lost or won from one stop to the next.
