@@ -59,6 +59,8 @@ const SIGNED_ROUTE: f64 = 2.0;
 const NEXT_OF_BLOCK: f64 = 2.5;
 /// What fits no better than this may as well be no run at all.
 const NO_RUN: f64 = -7.0;
+/// With each stop that it passes, by so much: nobody drives from stop to stop exactly as timetabled.
+const NO_RUN_STEP: f64 = 1.0;
 const CANDIDATES_MAX: usize = 12;
 /// How far buses set out early, and late: one standard deviation, in seconds.
 const EARLY_S: f64 = 75.0;
@@ -94,8 +96,10 @@ pub fn candidates(
         candidate.score += (1.0 - (known.taken)(&name)).ln();
     }
     sort(&mut found);
-    let top = found.first().map_or(NO_RUN, |c| c.score.max(NO_RUN));
-    let all: f64 = (NO_RUN - top).exp() + found.iter().map(|c| (c.score - top).exp()).sum::<f64>();
+    let steps = found.first().map_or(0, |c| evidence.lines()[c.line].passed().len());
+    let no_run = NO_RUN - NO_RUN_STEP * steps as f64;
+    let top = found.first().map_or(no_run, |c| c.score.max(no_run));
+    let all: f64 = (no_run - top).exp() + found.iter().map(|c| (c.score - top).exp()).sum::<f64>();
     found.iter_mut().for_each(|c| c.share = (c.score - top).exp() / all);
     found
 }
