@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::claims::RunName;
-use super::evidence::{Evidence, Line};
+use super::evidence::{Evidence, Line, Mark};
 use super::plan::DayPlan;
 use super::timetable::{BlockId, FeedId, RouteId, RunKey, Timetable, TripId};
 use crate::units::{Meters, UtcMillis};
@@ -26,6 +26,8 @@ pub struct Candidate {
     pub run: usize,
     /// Log-likelihood up to a constant: a difference of 1 is little, of 4 is much.
     pub score: f64,
+    /// Of that, what it costs that the bus is not at its next mark yet; what that is of is known once it is there.
+    pub overdue: f64,
     /// How likely it is among all that the bus may be about, from 0 to 1.
     pub share: f64,
     /// Index into the lines of the evidence.
@@ -39,6 +41,10 @@ pub struct Known<'a> {
     pub signed: Option<&'a SignOn>,
     /// What its block has next.
     pub next: Option<&'a RunName>,
+    /// What it has just ended, and does not do again.
+    pub done: Option<&'a RunName>,
+    /// That was the last of its block: as far as is timetabled it drives away now.
+    pub block_over: bool,
     /// How likely it is that another bus does a run, from 0 to below 1.
     pub taken: &'a dyn Fn(&RunName) -> f64,
 }
@@ -61,6 +67,8 @@ const NEXT_OF_BLOCK: f64 = 2.5;
 const NO_RUN: f64 = -7.0;
 /// With each stop that it passes, by so much: nobody drives from stop to stop exactly as timetabled.
 const NO_RUN_STEP: f64 = 1.0;
+/// That a block is over speaks so much for no run.
+const BLOCK_OVER: f64 = 6.0;
 const CANDIDATES_MAX: usize = 12;
 /// How far buses set out early, and late: one standard deviation, in seconds.
 const EARLY_S: f64 = 75.0;
@@ -81,13 +89,15 @@ pub fn candidates(
         let passed = line.passed();
         for plan in plans.iter().filter(|plan| line.is_of(plan)) {
             for run in timely(plan, line.pattern, at) {
-                let Some(cost) = time_cost(plan, run, line, &passed, at) else { continue };
+                let Some((cost, overdue)) = time_cost(plan, run, line, &passed, at) else { continue };
                 let sign = known.signed.map_or(0.0, |s| sign_score(plan, run, s));
-                let (score, signed) = (fits - cost + sign, sign >= SIGNED_BLOCK);
-                found.push(Candidate { plan: plan.clone(), run, score, share: 0.0, line: index, signed });
+                let (score, signed) = (fits - cost - overdue + sign, sign >= SIGNED_BLOCK);
+                let (plan, share) = (plan.clone(), 0.0);
+                found.push(Candidate { plan, run, score, overdue, share, line: index, signed });
             }
         }
     }
+    found.retain(|c| known.done.is_none_or(|(feed, run)| c.plan.feed != *feed || c.plan.key(c.run) != *run));
     sort(&mut found);
     found.truncate(CANDIDATES_MAX);
     for candidate in &mut found {
@@ -96,8 +106,8 @@ pub fn candidates(
         candidate.score += (1.0 - (known.taken)(&name)).ln();
     }
     sort(&mut found);
-    let steps = found.first().map_or(0, |c| evidence.lines()[c.line].passed().len());
-    let no_run = NO_RUN - NO_RUN_STEP * steps as f64;
+    let steps = found.first().map_or(0, |c| evidence.lines()[c.line].passed().0.len());
+    let no_run = NO_RUN - NO_RUN_STEP * steps as f64 + if known.block_over { BLOCK_OVER } else { 0.0 };
     let top = found.first().map_or(no_run, |c| c.score.max(no_run));
     let all: f64 = (no_run - top).exp() + found.iter().map(|c| (c.score - top).exp()).sum::<f64>();
     found.iter_mut().for_each(|c| c.share = (c.score - top).exp() / all);
@@ -132,7 +142,7 @@ fn timely(plan: &DayPlan, pattern: usize, at: UtcMillis) -> impl Iterator<Item =
     all[..begun].iter().rev().take_while(over).copied()
 }
 
-/// How ill the times at which a bus was on a line fit a run; `None` when it cannot be that run.
+/// How ill the times at which a bus was on a line fit a run, and that it is not farther yet; `None` when it cannot be that run.
 ///
 /// A bus is late or early when it sets out, and from stop to stop it stays about so: that the lateness is steady says which of
 /// several lines along one street it follows, and what it is says which run.
@@ -140,9 +150,9 @@ fn time_cost(
     plan: &DayPlan,
     run: usize,
     line: &Line,
-    passed: &[(usize, UtcMillis)],
+    (passed, ahead): &(Vec<(Mark, UtcMillis)>, Option<Mark>),
     at: UtcMillis,
-) -> Option<f64> {
+) -> Option<(f64, f64)> {
     let (table, r) = (&plan.timetable, &plan.runs[run]);
     let length = table.pattern(r).shape.length();
     let along = line.last.along;
@@ -150,37 +160,33 @@ fn time_cost(
     let departs = table.departs(r, 0);
     if along.0 <= TERMINAL.0 && passed.is_empty() {
         let late_s = at.since(departs).seconds();
-        return Some(if late_s < 0.0 { 0.5 * (late_s / 900.0).powi(2) } else { late_cost(late_s) });
+        let waits = if late_s < 0.0 { 0.5 * (late_s / 900.0).powi(2) } else { late_cost(late_s) };
+        return Some((waits, 0.0));
     }
     if !(-EARLY_MS_MAX..=LATE_MS_MAX).contains(&at.since(table.due(r, along)).0) {
         return None;
     }
-    let late_s = |(call, at): (usize, UtcMillis)| {
-        let due = if call == 0 { departs } else { table.arrives(r, call) };
-        at.since(due).seconds()
-    };
+    let late_s = |(mark, at): &(Mark, UtcMillis)| at.since(mark.due(table, r)).seconds();
     let mut cost = over;
     cost += match passed.first() {
-        Some((0, left)) => late_cost(late_s((0, *left))),
+        Some(left @ (Mark { call: Some(0), .. }, _)) => late_cost(late_s(left)),
         // Seen first on its way, it may have lost or won time before.
-        Some(first) => 0.5 * late_cost(late_s(*first)),
+        Some(first) => 0.5 * late_cost(late_s(first)),
         None => 0.5 * late_cost(at.since(table.due(r, along)).seconds()),
     };
     let steps: Vec<(f64, f64)> = passed
         .windows(2)
         .map(|pair| {
-            let timetabled_s = late_s((pair[0].0, pair[1].1)) - late_s(pair[1]);
-            (late_s(pair[1]) - late_s(pair[0]), timetabled_s)
+            let timetabled_s = pair[1].0.due(table, r).since(pair[0].0.due(table, r)).seconds();
+            (late_s(&pair[1]) - late_s(&pair[0]), timetabled_s)
         })
         .collect();
     cost += steps_cost(&steps);
-    if let Some((call, left)) =
-        passed.last().copied().filter(|(call, _)| call + 1 < table.trip(r).calls.len())
-    {
-        let due_s = table.arrives(r, call + 1).since(left).seconds() + late_s((call, left));
-        cost += step_cost((at.since(left).seconds() - due_s).max(0.0), due_s);
-    }
-    Some(cost)
+    let overdue = passed.last().zip(*ahead).map_or(0.0, |((mark, left), next)| {
+        let due_s = next.due(table, r).since(mark.due(table, r)).seconds();
+        step_cost((at.since(*left).seconds() - due_s).max(0.0), due_s)
+    });
+    Some((cost, overdue))
 }
 
 /// Huber's: like a bell near the middle, and no more than straight far out.

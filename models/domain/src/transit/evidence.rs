@@ -11,7 +11,7 @@ use super::matching::{Matched, Matcher, Seen};
 use super::passing::mark;
 use super::plan::DayPlan;
 use super::shape::turn;
-use super::timetable::{FeedId, Pattern, Timetable};
+use super::timetable::{FeedId, Pattern, Run, Timetable};
 use crate::units::{Meters, UtcMillis};
 
 /// One line, and how everything seen fits it.
@@ -75,6 +75,8 @@ const LEAP_MPS: f64 = 45.0;
 const LEAP_M: f64 = 800.0;
 /// New lines are looked for so far from where they were last.
 const SEEK_M: f64 = 30.0;
+/// Where stops lie farther apart, the time is taken between them too, about so often.
+const PIECE_M: f64 = 500.0;
 
 impl Evidence {
     pub fn lines(&self) -> &[Line] {
@@ -137,8 +139,11 @@ impl Evidence {
     /// tells by how much they were behind.
     pub fn end(&mut self, plans: &[Arc<DayPlan>], worse: impl Fn(&Line) -> Option<f64>) {
         self.lines.retain_mut(|line| {
+            let place = line.last.along.0 - line.last.behind.0;
             let left = line.pattern().shape.length().0 - line.last.along.0;
-            let Some(handicap) = worse(line).filter(|_| left > 300.0) else { return false };
+            // One that begins here is looked at anew: on the way here the bus drove against it, or only by chance along it.
+            let goes_on = left > 300.0 && place > TERMINAL.0;
+            let Some(handicap) = worse(line).filter(|_| goes_on) else { return false };
             line.handicap += handicap.clamp(0.0, HOPELESS);
             true
         });
@@ -284,11 +289,50 @@ impl Line {
             - self.handicap
     }
 
-    /// Calls that were passed while it was watched, and when.
-    pub fn passed(&self) -> Vec<(usize, UtcMillis)> {
+    /// Marks that were passed while it was watched, and when; and the next one.
+    pub fn passed(&self) -> (Vec<(Mark, UtcMillis)>, Option<Mark>) {
+        let marks = self.marks();
+        let passed: Vec<_> = marks.iter().filter_map(|m| Some((*m, when(&self.trace, m.along)?))).collect();
+        let ahead = passed.last().and_then(|(last, _)| marks.iter().find(|m| m.along.0 > last.along.0));
+        (passed, ahead.copied())
+    }
+
+    /// Each call, and where stops lie far apart, some marks between them. So lines along one street are judged by about as many
+    /// times, whether buses halt often there or seldom.
+    fn marks(&self) -> Vec<Mark> {
         let stops = &self.pattern().stops;
-        let when = |call: usize| Some((call, when(&self.trace, mark(stops, call))?));
-        (0..stops.len()).filter_map(when).collect()
+        let mut marks: Vec<Mark> = Vec::new();
+        for call in 0..stops.len() {
+            let along = mark(stops, call);
+            if let Some(before) = marks.last().map(|m| m.along.0) {
+                let pieces = ((along.0 - before) / PIECE_M).round().max(1.0);
+                let between = (1..pieces as u32)
+                    .map(|i| Meters(before + (along.0 - before) * f64::from(i) / pieces))
+                    .map(|along| Mark { call: None, along });
+                marks.extend(between);
+            }
+            marks.push(Mark { call: Some(call), along });
+        }
+        marks
+    }
+}
+
+/// A place on a line at which the time is taken.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Mark {
+    /// `None` between stops.
+    pub call: Option<usize>,
+    pub along: Meters,
+}
+
+impl Mark {
+    /// When a run wants the bus to be there.
+    pub fn due(&self, table: &Timetable, run: &Run) -> UtcMillis {
+        match self.call {
+            Some(0) => table.departs(run, 0),
+            Some(call) => table.arrives(run, call),
+            None => table.due(run, self.along),
+        }
     }
 }
 

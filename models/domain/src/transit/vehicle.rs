@@ -53,6 +53,8 @@ pub struct Vehicle {
     pub held: Held,
     evidence: Evidence,
     next: Option<RunName>,
+    /// What it ended last was the last of its block.
+    block_over: bool,
     /// When other runs were last thought of.
     asked: Option<UtcMillis>,
     /// Metres of timetabled way that were run.
@@ -105,6 +107,7 @@ impl Vehicle {
             held: Held::default(),
             evidence: Evidence::default(),
             next: None,
+            block_over: false,
             asked: None,
             service_m: 0.0,
             probe: Probe::default(),
@@ -209,7 +212,9 @@ impl Vehicle {
             self.end(plans, found);
             list = self.ask(plans, observed, others);
         }
-        let own = list.iter().find(|c| self.does(c)).filter(|_| !turned).map(|c| (c.score, c.share));
+        // That it stands speaks against no run before it goes on: whoever does another one here would stand as well.
+        let own = list.iter().find(|c| self.does(c)).filter(|_| !turned);
+        let own = own.map(|c| (c.score + c.overdue, c.share));
         if let (Some((_, share)), Some(doing)) = (own, self.doing_mut()) {
             doing.sure = share >= SURE || (doing.sure && share >= UNSURE);
             if doing.sure {
@@ -263,11 +268,14 @@ impl Vehicle {
             is_own || line.fits() >= top - HOPELESS
         });
         let taken = |run: &RunName| others.map_or(0.0, |others| others.by_others(run, &id));
-        let known = Known { signed: observed.signed.as_ref(), next: self.next.as_ref(), taken: &taken };
-        let mut list = candidates(plans, &self.evidence, at, &known);
-        if let Work::Finished { feed, run } = &self.work {
-            list.retain(|c| c.plan.feed != *feed || c.plan.key(c.run) != *run);
-        }
+        let done = match &self.work {
+            Work::Finished { feed, run } => Some((feed.clone(), run.clone())),
+            Work::Unknown | Work::Waiting(_) | Work::Running(_) => None,
+        };
+        let (signed, next) = (observed.signed.as_ref(), self.next.as_ref());
+        let block_over = done.is_some() && self.block_over;
+        let known = Known { signed, next, done: done.as_ref(), block_over, taken: &taken };
+        let list = candidates(plans, &self.evidence, at, &known);
         self.claims = list.iter().map(|c| (c.name(), c.share)).collect();
         list
     }
@@ -298,7 +306,9 @@ impl Vehicle {
         let (plan, run) = (doing.plan.clone(), doing.run);
         self.ended.push((name.clone(), share));
         self.next = plan.next_of_block(run).map(|n| (plan.feed.clone(), plan.key(n)));
-        let own = plan.timetable.trip(&plan.runs[run]).pattern;
+        let trip = plan.timetable.trip(&plan.runs[run]);
+        self.block_over = self.next.is_none() && trip.block.is_some();
+        let own = trip.pattern;
         let fits = self.evidence.lines().iter().find(|l| l.pattern == own && l.is_of(&plan)).map(Line::fits);
         self.evidence.end(plans, |line| {
             let same = line.pattern == own && line.is_of(&plan);
