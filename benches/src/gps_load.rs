@@ -82,7 +82,7 @@ fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
 
 async fn measure(args: &Args, pinned: bool) -> anyhow::Result<Value> {
     let folder = tempfile::tempdir().context("making a folder")?;
-    let place = Place::start(folder.path(), args.devices, pinned.then_some(THEIRS)).await?;
+    let place = Place::start(folder.path(), args.devices, pinned.then_some(THEIRS))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let fleet = Arc::new(Fleet::new(args.devices, args.stored, args.every, place.trackers, clock.clone()));
     let watch = Watch::begin(&place.database(), fleet.clone(), clock.clone()).await?;

@@ -15,6 +15,7 @@ mod programs;
 mod reconnects;
 mod signal_latency;
 mod signal_sumo;
+mod started;
 mod street;
 mod tracker;
 mod transit;

@@ -73,7 +73,7 @@ fn run(path: &Path) -> Result<String> {
         let at = UtcMillis(picture.at_ms);
         if picture.tracks.is_empty() {
             let seen: Vec<Detection> = picture.detections.iter().map(Seen::detection).collect();
-            watch.step(at, &seen, &mut out);
+            watch.step(at, &seen, false, &mut out);
         } else {
             let tracks: Vec<Track> =
                 picture.tracks.iter().map(|known| known.track(at, &mut past_by_id)).collect();
@@ -124,6 +124,7 @@ impl Known {
             began: past.began,
             began_bbox: past.began_bbox,
             seen: at,
+            witnessed: true,
         }
     }
 }

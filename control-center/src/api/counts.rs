@@ -35,26 +35,40 @@ pub async fn counts(hall: &Hall, asked: v1::GetCountsRequest) -> Result<v1::GetC
 /// Whole minutes, and the length of a bucket.
 #[allow(clippy::result_large_err, reason = "tonic's own error")]
 fn span(asked: &v1::GetCountsRequest, now: UtcMillis) -> Result<(Span, i64), Status> {
-    let invalid = |why: String| Err(Status::invalid_argument(why));
-    if asked.from_ms < 0 {
-        return invalid(format!("from_ms: {} is before 1970", asked.from_ms));
-    }
     let to = if asked.to_ms == 0 { now.0.saturating_add(1) } else { asked.to_ms };
-    if to <= asked.from_ms {
-        return invalid("to_ms must be after from_ms".into());
-    }
-    let from = minute_of(UtcMillis(asked.from_ms));
-    let to = minute_of(UtcMillis(to.saturating_add(MINUTE.0 - 1)));
-    let length = to.since(from).0;
-    let bucket = match asked.bucket_ms {
-        0 => length,
-        some if some > 0 && some % MINUTE.0 == 0 => some,
-        other => return invalid(format!("bucket_ms: {other} is not a multiple of {}", MINUTE.0)),
-    };
+    let span = whole_minutes(asked.from_ms, to)?;
+    let length = span.to.since(span.from).0;
+    let bucket = bucket(asked.bucket_ms, length)?;
     if length / bucket > BUCKETS_MAX {
-        return invalid(format!("bucket_ms: more than {BUCKETS_MAX} buckets; ask for longer ones"));
+        let why = format!("bucket_ms: more than {BUCKETS_MAX} buckets; ask for longer ones");
+        return Err(Status::invalid_argument(why));
     }
-    Ok((Span { from, to }, bucket))
+    Ok((span, bucket))
+}
+
+/// The minutes that a time touches.
+#[allow(clippy::result_large_err, reason = "tonic's own error")]
+pub fn whole_minutes(from_ms: i64, to_ms: i64) -> Result<Span, Status> {
+    if from_ms < 0 {
+        return Err(Status::invalid_argument(format!("from_ms: {from_ms} is before 1970")));
+    }
+    if to_ms <= from_ms {
+        return Err(Status::invalid_argument("to_ms must be after from_ms"));
+    }
+    let to = minute_of(UtcMillis(to_ms.saturating_add(MINUTE.0 - 1)));
+    Ok(Span { from: minute_of(UtcMillis(from_ms)), to })
+}
+
+/// The length of a bucket in ms; `otherwise` where none was asked for.
+#[allow(clippy::result_large_err, reason = "tonic's own error")]
+pub fn bucket(asked_ms: i64, otherwise: i64) -> Result<i64, Status> {
+    match asked_ms {
+        0 => Ok(otherwise),
+        some if some > 0 && some % MINUTE.0 == 0 => Ok(some),
+        other => {
+            Err(Status::invalid_argument(format!("bucket_ms: {other} is not a multiple of {}", MINUTE.0)))
+        }
+    }
 }
 
 fn count(row: CountRow) -> v1::Count {

@@ -1,11 +1,12 @@
 //! `GetDetectorCounts`: what a junction's detectors counted, added up from minutes.
 
 use control_center_store::{DetectorRow, Span};
-use models_domain::count::minutes::{MINUTE, minute_of};
-use models_domain::{DurationMs, JunctionId, UtcMillis};
+use models_domain::count::minutes::MINUTE;
+use models_domain::{DurationMs, JunctionId};
 use models_wire::v1;
 use tonic::Status;
 
+use super::counts::{bucket, whole_minutes};
 use super::internal;
 use crate::hall::Hall;
 
@@ -26,29 +27,21 @@ pub async fn counts(
             "bucket_ms: the answer would have more than {ROWS_MAX} rows; ask for longer buckets or a shorter time"
         )));
     }
-    Ok(v1::GetDetectorCountsResponse { buckets: rows.into_iter().map(bucket).collect() })
+    Ok(v1::GetDetectorCountsResponse { buckets: rows.into_iter().map(told).collect() })
 }
 
 /// Whole minutes, and the length of a bucket.
 #[allow(clippy::result_large_err, reason = "tonic's own error")]
 fn span(asked: &v1::GetDetectorCountsRequest) -> Result<(Span, i64), Status> {
-    let invalid = |why: String| Err(Status::invalid_argument(why));
-    if asked.from_ms < 0 || asked.to_ms <= asked.from_ms {
-        return invalid("to_ms must be after from_ms, and both after 1970".to_owned());
+    let span = whole_minutes(asked.from_ms, asked.to_ms)?;
+    if span.to.since(span.from) > SPAN_MAX + MINUTE {
+        let why = format!("to_ms: more than {} hours after from_ms", SPAN_MAX.0 / 3_600_000);
+        return Err(Status::invalid_argument(why));
     }
-    let from = minute_of(UtcMillis(asked.from_ms));
-    let to = minute_of(UtcMillis(asked.to_ms.saturating_add(MINUTE.0 - 1)));
-    if to.since(from) > SPAN_MAX + MINUTE {
-        return invalid(format!("to_ms: more than {} hours after from_ms", SPAN_MAX.0 / 3_600_000));
-    }
-    let bucket = if asked.bucket_ms == 0 { MINUTE.0 } else { asked.bucket_ms };
-    if bucket < 0 || bucket % MINUTE.0 != 0 {
-        return invalid(format!("bucket_ms: {bucket} is not a multiple of {}", MINUTE.0));
-    }
-    Ok((Span { from, to }, bucket))
+    Ok((span, bucket(asked.bucket_ms, MINUTE.0)?))
 }
 
-fn bucket(row: DetectorRow) -> v1::DetectorBucket {
+fn told(row: DetectorRow) -> v1::DetectorBucket {
     let DetectorRow { detector, from, counted, vehicles, occupancy, speed_mps, kinds } = row;
     let kind = |(kind, count)| v1::DetectorKindSum { kind, count };
     v1::DetectorBucket {
@@ -78,7 +71,7 @@ mod tests {
         assert_eq!(asked(60_000, 360_000, 300_000), Ok((60_000, 360_000, 300_000)));
         assert_eq!(asked(1, 86_400_001, 0), Ok((0, 86_460_000, 60_000)));
         assert_eq!(asked(0, 90_000_000, 0), Err("to_ms: more than 24 hours after from_ms".into()));
-        assert_eq!(asked(5, 5, 0), Err("to_ms must be after from_ms, and both after 1970".into()));
+        assert_eq!(asked(5, 5, 0), Err("to_ms must be after from_ms".into()));
         assert_eq!(asked(0, 5, 90_000), Err("bucket_ms: 90000 is not a multiple of 60000".into()));
         assert!(asked(0, i64::MAX, i64::MIN).is_err() && asked(i64::MIN, 0, 0).is_err());
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use models_domain::count::minutes::minute_of;
-use models_domain::signal::detector::Reading;
+use models_domain::signal::detector::{Reading, RoadUserKind};
 use models_domain::{DurationMs, EventBody, UtcMillis};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
@@ -145,7 +145,7 @@ impl Store {
             "minute_detector_kind",
             " GROUP BY 1, 2, kind ORDER BY 1, 2, kind",
         );
-        let limit = i64::from(limit) * 9;
+        let limit = i64::from(limit).saturating_mul(RoadUserKind::ALL.len() as i64);
         let kinds = kinds.push_bind(limit).build().fetch_all(self.readers()).await.map_err(&failed)?;
         let read = || -> sqlx::Result<Vec<DetectorRow>> {
             let mut by_bucket: BTreeMap<(i64, i64), Vec<(String, u64)>> = BTreeMap::new();

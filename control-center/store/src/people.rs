@@ -4,13 +4,11 @@ use models_domain::UtcMillis;
 
 use crate::errs::StoreError;
 use crate::open::{BEGIN, Store};
-use crate::rights::Grant;
+use crate::rights::{self, Grant};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionRow {
     pub user: String,
-    /// What the user may do, by the role's name.
-    pub role: String,
     pub expires: UtcMillis,
 }
 
@@ -63,14 +61,7 @@ impl Store {
         .map_err(&failed)?;
         let added = done.rows_affected() > 0;
         for grant in grants.iter().filter(|_| added) {
-            sqlx::query("INSERT INTO user_right (user, permission, area, given_ms) VALUES (?, ?, ?, ?)")
-                .bind(name)
-                .bind(&grant.permission)
-                .bind(&grant.area)
-                .bind(now.0)
-                .execute(&mut *tx)
-                .await
-                .map_err(&failed)?;
+            rights::insert(&mut tx, name, grant, now).await.map_err(&failed)?;
         }
         tx.commit().await.map_err(&failed)?;
         writer.good();
@@ -136,16 +127,14 @@ impl Store {
         token_hash: &[u8; 32],
         now: UtcMillis,
     ) -> Result<Option<SessionRow>, StoreError> {
-        let row: Option<(String, String, i64)> = sqlx::query_as(
-            "SELECT session.user, user.role, expires_ms FROM session JOIN user ON user.name = session.user \
-             WHERE token_hash = ? AND expires_ms > ?",
-        )
-        .bind(&token_hash[..])
-        .bind(now.0)
-        .fetch_optional(self.readers())
-        .await
-        .map_err(self.failed("looking for a session"))?;
-        Ok(row.map(|(user, role, expires)| SessionRow { user, role, expires: UtcMillis(expires) }))
+        let row: Option<(String, i64)> =
+            sqlx::query_as("SELECT user, expires_ms FROM session WHERE token_hash = ? AND expires_ms > ?")
+                .bind(&token_hash[..])
+                .bind(now.0)
+                .fetch_optional(self.readers())
+                .await
+                .map_err(self.failed("looking for a session"))?;
+        Ok(row.map(|(user, expires)| SessionRow { user, expires: UtcMillis(expires) }))
     }
 
     /// # Errors

@@ -1,6 +1,7 @@
 //! What users may do and where, and who there is. Whoever changes it writes the audit line first.
 
 use models_domain::UtcMillis;
+use sqlx::SqliteConnection;
 
 use crate::errs::StoreError;
 use crate::open::{BEGIN, Store};
@@ -64,18 +65,10 @@ impl Store {
     /// [`StoreError`], also when there is no such user.
     pub async fn give(&self, user: &str, grant: &Grant, now: UtcMillis) -> Result<bool, StoreError> {
         let mut writer = self.writer().await?;
-        let done = sqlx::query(
-            "INSERT INTO user_right (user, permission, area, given_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        )
-        .bind(user)
-        .bind(&grant.permission)
-        .bind(&grant.area)
-        .bind(now.0)
-        .execute(&mut writer.connection)
-        .await
-        .map_err(self.failed("giving a right"))?;
+        let given =
+            insert(&mut writer.connection, user, grant, now).await.map_err(self.failed("giving a right"))?;
         writer.good();
-        Ok(done.rows_affected() > 0)
+        Ok(given)
     }
 
     /// Takes a right from a user; `false` when it was not there.
@@ -117,14 +110,7 @@ impl Store {
             query.execute(&mut *tx).await.map_err(&failed)?;
         }
         for grant in grants {
-            sqlx::query("INSERT INTO user_right (user, permission, area, given_ms) VALUES (?, ?, ?, ?)")
-                .bind(user)
-                .bind(&grant.permission)
-                .bind(&grant.area)
-                .bind(now.0)
-                .execute(&mut *tx)
-                .await
-                .map_err(&failed)?;
+            insert(&mut tx, user, grant, now).await.map_err(&failed)?;
         }
         tx.commit().await.map_err(&failed)?;
         writer.good();
@@ -145,4 +131,23 @@ impl Store {
         writer.good();
         Ok(done.rows_affected() > 0)
     }
+}
+
+/// Whether the right was not there before.
+pub(crate) async fn insert(
+    connection: &mut SqliteConnection,
+    user: &str,
+    grant: &Grant,
+    now: UtcMillis,
+) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "INSERT INTO user_right (user, permission, area, given_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    )
+    .bind(user)
+    .bind(&grant.permission)
+    .bind(&grant.area)
+    .bind(now.0)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() > 0)
 }

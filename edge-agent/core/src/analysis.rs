@@ -95,11 +95,7 @@ impl Analysis {
 
     fn judge(&mut self, frame: &Frame, still: bool) -> Result<Analysed<'_>, InferError> {
         let mut events = Vec::new();
-        let watch = &mut self.watch;
-        match still {
-            false => watch.step(frame.at, &self.seen, &mut events),
-            true => watch.step_still(frame.at, &self.seen, &mut events),
-        };
+        self.watch.step(frame.at, &self.seen, still, &mut events);
         if let Some(witness) = &mut self.witness {
             witness.picture(frame, self.watch.tracks(), &events);
         }

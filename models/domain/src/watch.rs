@@ -1,6 +1,6 @@
 //! One scene watched: detections in, tracks and facts out. The service and `edge-agent analyze` both run this.
 
-use crate::count::{LineCounter, LineCrossing};
+use crate::count::LineCounter;
 use crate::detection::Detection;
 use crate::event::{EventBody, RuleEvent};
 use crate::health::{PictureHealth, Thumb};
@@ -40,27 +40,10 @@ impl Watch {
 
     /// Follows `detections`, boxes in pixels of the scene, and returns all confirmed tracks. Appends what became certain
     /// at `at`, each with the time it happened in the street, which may be a little earlier.
+    ///
+    /// `still`: nothing moves in the picture by its brightness. Whatever the network's boxes do, nobody crosses a line in it, and
+    /// who appears in it has done nothing; who moved all the same is found to have in the next picture with motion.
     pub fn step(
-        &mut self,
-        at: UtcMillis,
-        detections: &[Detection],
-        out: &mut Vec<(UtcMillis, EventBody)>,
-    ) -> &[Track] {
-        self.follow(at, detections, false, out)
-    }
-
-    /// The same for a picture in which nothing moves by its brightness: whatever the network's boxes do, nobody crosses a
-    /// line in it. Who moved all the same is found to have crossed in the next picture with motion.
-    pub fn step_still(
-        &mut self,
-        at: UtcMillis,
-        detections: &[Detection],
-        out: &mut Vec<(UtcMillis, EventBody)>,
-    ) -> &[Track] {
-        self.follow(at, detections, true, out)
-    }
-
-    fn follow(
         &mut self,
         at: UtcMillis,
         detections: &[Detection],
@@ -71,9 +54,11 @@ impl Watch {
             |d: &&Detection| d.score >= self.settings.sure || d.bbox.area() <= DOUBTFUL_AREA * self.area;
         let detections: Vec<Detection> = detections.iter().filter(plausible).copied().collect();
         self.last = at;
-        let tracks = self.tracker.step(at, &detections);
-        let counted = if still { LineCounter::rest } else { LineCounter::step };
-        judge(&self.camera, (&mut self.counters, counted), &mut self.rules, at, tracks, out);
+        let tracks = match still {
+            false => self.tracker.step(at, &detections),
+            true => self.tracker.step_still(at, &detections),
+        };
+        judge(&self.camera, &mut self.counters, &mut self.rules, (at, still), tracks, out);
         tracks
     }
 
@@ -99,7 +84,7 @@ impl Watch {
     /// The same as [`Watch::step`] for tracks that come from elsewhere.
     pub fn step_tracks(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<(UtcMillis, EventBody)>) {
         self.last = at;
-        judge(&self.camera, (&mut self.counters, LineCounter::step), &mut self.rules, at, tracks, out);
+        judge(&self.camera, &mut self.counters, &mut self.rules, (at, false), tracks, out);
     }
 
     /// All confirmed tracks as of the last [`Watch::step`].
@@ -131,20 +116,20 @@ fn tell(camera: &CameraId, at: UtcMillis, found: Vec<RuleEvent>, out: &mut Vec<(
     out.extend(found.into_iter().map(|event| (at, EventBody::Rule { camera: camera.clone(), event })));
 }
 
-/// What a counter does with a picture.
-type Count = fn(&mut LineCounter, UtcMillis, &[Track], &mut Vec<(UtcMillis, LineCrossing)>);
-
 fn judge(
     camera: &CameraId,
-    (counters, count): (&mut [LineCounter], Count),
+    counters: &mut [LineCounter],
     rules: &mut [Box<dyn Rule>],
-    at: UtcMillis,
+    (at, still): (UtcMillis, bool),
     tracks: &[Track],
     out: &mut Vec<(UtcMillis, EventBody)>,
 ) {
     let mut crossings = Vec::new();
     for counter in counters {
-        count(counter, at, tracks, &mut crossings);
+        match still {
+            false => counter.step(at, tracks, &mut crossings),
+            true => counter.still(at, tracks, &mut crossings),
+        }
     }
     out.extend(
         crossings

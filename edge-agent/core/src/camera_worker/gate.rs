@@ -66,6 +66,7 @@ impl Gate {
         }
         let within =
             |then: Option<UtcMillis>, span| then.is_some_and(|then| frame.at.since(then).0.abs() < span);
+        // What was seen to move is remembered a little longer than its motion is.
         let seen = within(self.showed, HOLD.0 + GHOST.0) && within(self.moved, HOLD.0);
         let still = told == Some(false) && !seen && !within(self.moved, HOLD_UNSEEN.0);
         let is_new = within(self.analysed, RENEW.0);

@@ -96,14 +96,14 @@ impl LineCounter {
 
     /// Appends the crossings that became certain at `at`, each with the time it happened, which may be earlier.
     pub fn step(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<(UtcMillis, LineCrossing)>) {
-        for track in tracks.iter().filter(|t| t.is_seen(at)) {
+        for track in tracks.iter().filter(|t| t.is_seen(at) && t.witnessed) {
             self.observe(at, track, out);
         }
-        self.rest(at, tracks, out);
+        self.still(at, tracks, out);
     }
 
     /// The same for a picture in which nothing moves: only what ended with it is decided.
-    pub fn rest(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<(UtcMillis, LineCrossing)>) {
+    pub fn still(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<(UtcMillis, LineCrossing)>) {
         let gone: Vec<TrackId> =
             self.passages_by_track.keys().filter(|id| tracks.iter().all(|t| t.id != **id)).copied().collect();
         for id in gone {

@@ -27,6 +27,7 @@ fn car(id: u64, began: (i64, f64), at: i64, x: f64, y: f64, vx: f64) -> Track {
         began: UtcMillis(began.0),
         began_bbox: bbox(began.1),
         seen: UtcMillis(at),
+        witnessed: true,
     }
 }
 
@@ -112,7 +113,7 @@ fn counted(pictures: &[(i64, f64, bool)]) -> Vec<i64> {
     for &(ms, x, still) in pictures {
         let tracks = [car(1, (0, pictures[0].1), ms, x, 100.0, 100.0)];
         match still {
-            true => counter.rest(UtcMillis(ms), &tracks, &mut out),
+            true => counter.still(UtcMillis(ms), &tracks, &mut out),
             false => counter.step(UtcMillis(ms), &tracks, &mut out),
         }
     }

@@ -43,9 +43,9 @@ pub fn usual_rung(scene: &Scene) -> Option<Rung> {
 /// Which of the decoded pictures are analysed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Care {
-    /// All.
+    /// All, whatever their times.
     Every,
-    /// All, and it is judged which could have been left out.
+    /// All but those that are older than one that was analysed.
     Judged,
     /// Those in which something moves; in the others is what was there before.
     Moving,

@@ -87,7 +87,7 @@ impl Rule for IllegalParking {
             if away > still {
                 let left = self.stays.restart(at, track);
                 out.extend(left.filter(|s| s.told).map(|s| self.ended(&s)));
-            } else if !stay.told && at.since(stay.since) >= self.stand {
+            } else if stay.is_new() && at.since(stay.since) >= self.stand {
                 stay.told = true;
                 let zone = Some(self.zone.id.clone());
                 out.push(RuleEvent { zone, ..RuleEvent::new(RULE, Phase::Begun, stay.since).about(track) });

@@ -62,7 +62,7 @@ impl Rule for Intrusion {
                 continue;
             }
             let stay = self.stays.inside(at, track);
-            if !stay.told && at.since(stay.since) >= self.stay {
+            if stay.is_new() && at.since(stay.since) >= self.stay {
                 stay.told = true;
                 let zone = Some(self.zone.id.clone());
                 out.push(RuleEvent {

@@ -67,7 +67,7 @@ impl Rule for Loitering {
                 continue;
             }
             let stay = self.stays.inside(at, track);
-            if !stay.told && at.since(stay.since) >= self.stay {
+            if stay.is_new() && at.since(stay.since) >= self.stay {
                 stay.told = true;
                 let zone = Some(self.zone.id.clone());
                 out.push(RuleEvent { zone, ..RuleEvent::new(RULE, Phase::Moment, stay.since).about(track) });

@@ -72,7 +72,7 @@ impl Rule for MotorcycleOnPavement {
             }
             let stay = self.stays.inside(at, track);
             let gone = distance(track.bbox.foot(), stay.from.foot()) / size_of(&track.bbox);
-            if !stay.told && gone >= self.travelled {
+            if stay.is_new() && gone >= self.travelled {
                 stay.told = true;
                 let zone = Some(self.zone.id.clone());
                 out.push(RuleEvent { zone, ..RuleEvent::new(RULE, Phase::Moment, stay.since).about(track) });

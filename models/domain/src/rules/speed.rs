@@ -106,7 +106,8 @@ impl Rule for Speed {
         if let Some(from) = self.minute.over(at) {
             self.figure(from, out);
         }
-        for track in tracks.iter().filter(|t| t.is_seen(at) && self.classes.contains(&t.class)) {
+        for track in tracks.iter().filter(|t| t.is_seen(at) && t.witnessed && self.classes.contains(&t.class))
+        {
             if !stands_in(self.zone.as_ref(), track) {
                 continue;
             }

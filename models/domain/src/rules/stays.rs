@@ -29,6 +29,15 @@ pub struct Stay {
     pub inside: UtcMillis,
     pub bbox: BBox,
     pub told: bool,
+    /// Of somebody who was seen to come ([`Track::witnessed`]).
+    pub witnessed: bool,
+}
+
+impl Stay {
+    /// It can be told of, and was not yet.
+    pub fn is_new(&self) -> bool {
+        self.witnessed && !self.told
+    }
 }
 
 /// The stays of all road users in one place.
@@ -85,17 +94,28 @@ impl Stays {
         };
         let new = || {
             let bbox = track.bbox;
-            taken_over.unwrap_or(Stay { since: at, from: bbox, inside: at, bbox, told: false })
+            taken_over.unwrap_or(Stay {
+                since: at,
+                from: bbox,
+                inside: at,
+                bbox,
+                told: false,
+                witnessed: track.witnessed,
+            })
         };
         let stay = self.by_track.entry(track.id).or_insert_with(new);
         (stay.inside, stay.bbox) = (at, track.bbox);
+        stay.witnessed |= track.witnessed;
         stay
     }
 
     /// Begins the stay anew: it did something that ends it, and is still there.
     pub fn restart(&mut self, at: UtcMillis, track: &Track) -> Option<Stay> {
         let bbox = track.bbox;
-        self.by_track.insert(track.id, Stay { since: at, from: bbox, inside: at, bbox, told: false })
+        self.by_track.insert(
+            track.id,
+            Stay { since: at, from: bbox, inside: at, bbox, told: false, witnessed: track.witnessed },
+        )
     }
 
     /// The nearest lost stay that this new track can be the rest of.

@@ -1,6 +1,7 @@
 //! `stopped_vehicle`: a vehicle that stays where it is for a time, told once per stop.
 //!
-//! Told of is who was seen to come, or is seen well: a few pixels that the network takes for a car now and then did not stop.
+//! Told of is who was seen to come, or is seen well: a few pixels that the network takes for a car now and then did not stop,
+//! nor did what it first takes for one in a picture in which nothing moves.
 //!
 //! Without a ground plane "stays" is measured in sizes of its box. A stop goes on under a new track when the old one was
 //! lost on the same place: a parked car that the network sees now and then is one stop, not one each time.
@@ -152,7 +153,7 @@ impl Stop {
             *self = Stop { is_sure: self.is_sure, ..Stop::new(at, &track.bbox) };
         }
         let came = distance(track.bbox.center(), track.began_bbox.center()) / size_of(&track.bbox);
-        self.is_sure |= came >= CAME || track.score >= SEEN_WELL;
+        self.is_sure |= track.witnessed && (came >= CAME || track.score >= SEEN_WELL);
         self.bbox = track.bbox;
         self.seen = at;
     }

@@ -155,7 +155,7 @@ impl Rule for TurningMovement {
 
 impl TurningMovement {
     fn follow(&mut self, at: UtcMillis, tracks: &[Track]) {
-        for track in tracks.iter().filter(|t| t.is_seen(at)) {
+        for track in tracks.iter().filter(|t| t.is_seen(at) && t.witnessed) {
             if !self.classes.contains(&track.class) {
                 continue;
             }

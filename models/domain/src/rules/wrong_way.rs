@@ -120,7 +120,8 @@ struct Way {
 impl Rule for InZone {
     fn step(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<RuleEvent>) {
         self.ways_by_track.retain(|id, _| tracks.iter().any(|t| t.id == *id));
-        for track in tracks.iter().filter(|t| t.is_seen(at) && self.classes.contains(&t.class)) {
+        for track in tracks.iter().filter(|t| t.is_seen(at) && t.witnessed && self.classes.contains(&t.class))
+        {
             if !stands_in(Some(&self.zone), track) {
                 continue;
             }

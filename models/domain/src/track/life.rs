@@ -100,6 +100,7 @@ pub struct Life {
     began_bbox: BBox,
     seen: UtcMillis,
     trail: Trail,
+    witnessed: bool,
 }
 
 impl Life {
@@ -125,6 +126,7 @@ impl Life {
             began_bbox: first.bbox,
             seen: at,
             trail,
+            witnessed: false,
         }
     }
 
@@ -148,6 +150,14 @@ impl Life {
         self.missed = DurationMs(0);
         self.best = self.best.max(seen.score);
         self.confirmed |= self.is_credible(settings);
+    }
+
+    /// Something moves in the picture of this step: who begins in it, or has come so far, was seen to.
+    pub fn witness(&mut self) {
+        let (here, from) = (self.motion.bbox().center(), self.began_bbox.center());
+        let gone = || (here.x - from.x).hypot(here.y - from.y);
+        let begins = self.hits == 1 && self.unseen.0 == 0;
+        self.witnessed = self.witnessed || begins || gone() >= self.motion.size();
     }
 
     /// Seen often and long enough, and either clearly or while it went steadily on: what a network takes for a road user by
@@ -230,6 +240,7 @@ impl Life {
             began: self.began,
             began_bbox: self.began_bbox,
             seen: self.seen,
+            witnessed: self.witnessed,
         }
     }
 }

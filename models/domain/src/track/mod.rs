@@ -46,6 +46,9 @@ pub struct Track {
     pub began_bbox: BBox,
     /// Last detection; earlier than the step's time while the track is coasting.
     pub seen: UtcMillis,
+    /// It began in a picture in which something moves by its brightness, or has gone its own size in one since. Whom the network
+    /// only ever saw in a still picture, nobody saw come or do anything.
+    pub witnessed: bool,
 }
 
 impl Track {
@@ -148,10 +151,20 @@ impl Tracker {
         }
     }
 
-    /// Takes in what was seen at `at` and returns all confirmed tracks, the coasting ones too.
+    /// Takes in what was seen at `at` in a picture in which something moves, and returns all confirmed tracks, the coasting
+    /// ones too.
     ///
     /// Time that stands still or runs backwards moves nobody; ids are never used again.
     pub fn step(&mut self, at: UtcMillis, detections: &[Detection]) -> &[Track] {
+        self.take_in(at, detections, false)
+    }
+
+    /// The same for a picture in which nothing moves: who begins in it is not [`Track::witnessed`].
+    pub fn step_still(&mut self, at: UtcMillis, detections: &[Detection]) -> &[Track] {
+        self.take_in(at, detections, true)
+    }
+
+    fn take_in(&mut self, at: UtcMillis, detections: &[Detection], still: bool) -> &[Track] {
         let step = DurationMs(self.last.map_or(0, |last| at.since(last).0.max(0)));
         self.last = Some(at);
         for life in &mut self.lives {
@@ -179,6 +192,9 @@ impl Tracker {
             self.flow.learn(&life.motion.bbox(), life.class(), life.motion.velocity());
         }
         self.begin(at, free.iter().flatten().map(|s| &s.detection));
+        if !still {
+            self.lives.iter_mut().for_each(Life::witness);
+        }
         self.drop_doubles();
         self.tracks.clear();
         self.tracks.extend(self.lives.iter().filter(|l| l.is_confirmed()).map(Life::track));

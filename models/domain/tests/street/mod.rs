@@ -183,7 +183,7 @@ pub fn run(street: &Street, times: &[UtcMillis], seed: u64) -> Score {
             .collect();
         let seen = see(street, &boxes, &mut dice);
         score.boxes += seen.len();
-        let tracks = watch.step(*at, &seen, &mut out);
+        let tracks = watch.step(*at, &seen, false, &mut out);
         // The tracker may have taken the camera's move out of the boxes.
         let at_rest: Vec<(usize, BBox)> =
             boxes.iter().map(|(i, b)| (*i, BBox { x: b.x - moved, ..*b })).collect();
