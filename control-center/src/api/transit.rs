@@ -112,7 +112,7 @@ impl TransitService for Transit {
         }
         match self.hall.transit.ready.ask(Question::Trackers(hours.max(1)), self.hall.clock.now()).await {
             Answer::Trackers(told) => Ok(Response::new(told)),
-            other => Err(failed(other)),
+            other @ (Answer::Report(_) | Answer::Failed(_)) => Err(failed(other)),
         }
     }
 
@@ -125,7 +125,7 @@ impl TransitService for Transit {
             reports::Asked::read(&asked.from, &asked.to, &asked.feed).map_err(Status::invalid_argument)?;
         match self.hall.transit.ready.ask(Question::Report(asked), self.hall.clock.now()).await {
             Answer::Report(told) => Ok(Response::new(told)),
-            other => Err(failed(other)),
+            other @ (Answer::Trackers(_) | Answer::Failed(_)) => Err(failed(other)),
         }
     }
 
