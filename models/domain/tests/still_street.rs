@@ -1,5 +1,8 @@
 //! What the network sees in pictures in which nothing moves has done nothing; what it sees come has.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "any other event is told by its kind")]
+
 use models_domain::detection::{BBox, Class, Detection};
 use models_domain::event::EventBody;
 use models_domain::scene::Scene;
