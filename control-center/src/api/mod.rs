@@ -4,6 +4,7 @@ mod city;
 mod corridors;
 mod counts;
 mod detectors;
+mod emergencies;
 mod events;
 mod measures;
 mod segments;

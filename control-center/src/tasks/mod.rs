@@ -2,6 +2,7 @@
 
 mod bus_days;
 mod bus_lists;
+mod emergencies;
 mod enrolment;
 mod housekeeping;
 mod ingest;
@@ -36,6 +37,7 @@ static ALL: &[Task] = &[
     Task { name: "ingest", run: |hall| Box::pin(ingest::run(hall)) },
     Task { name: "tracker orders", run: |hall| Box::pin(tracker_orders::run(hall)) },
     Task { name: "signal orders", run: |hall| Box::pin(signal_orders::run(hall)) },
+    Task { name: "emergencies", run: |hall| Box::pin(emergencies::run(hall)) },
     Task { name: "transit", run: |hall| Box::pin(transit::run(hall)) },
     Task { name: "traffic", run: |hall| Box::pin(traffic::run(hall)) },
     Task { name: "bus days", run: |hall| Box::pin(bus_days::run(hall)) },
