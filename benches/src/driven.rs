@@ -14,6 +14,11 @@ use models_domain::{Degrees, DurationMs, Meters, MetersPerSecond, UtcMillis, Veh
 pub const BEFORE: DurationMs = DurationMs(6 * 60_000);
 pub const AFTER: DurationMs = DurationMs(3 * 60_000);
 
+/// By how many seconds a bus is late when it sets out; how much of that is left at the next stop, and what is added on the way.
+pub const START_S: (f64, f64) = (-30.0, 240.0);
+pub const KEPT: f64 = 0.97;
+pub const STEP_S: (f64, f64) = (-20.0, 25.0);
+
 /// Numbers by chance (Vigna's splitmix64).
 #[derive(Debug, Clone)]
 pub struct Chance(pub u64);
@@ -51,13 +56,13 @@ impl Driven {
     pub fn new(id: VehicleId, plan: Arc<DayPlan>, run: usize, seed: u64) -> Self {
         let mut chance = Chance(seed ^ (run as u64).wrapping_mul(0x2545_f491_4f6c_dd1d));
         let (table, r) = (&plan.timetable, &plan.runs[run]);
-        let mut late_s = chance.between(-30.0, 240.0);
+        let mut late_s = chance.between(START_S.0, START_S.1);
         let mut comes: Vec<UtcMillis> = Vec::new();
         for call in 0..table.trip(r).calls.len() {
             let due = if call == 0 { table.departs(r, 0) } else { table.arrives(r, call) };
             let wanted = due + DurationMs((late_s * 1000.0) as i64);
             comes.push(comes.last().map_or(wanted, |before| wanted.max(*before + DurationMs(5_000))));
-            late_s = late_s * 0.97 + chance.between(-20.0, 25.0);
+            late_s = late_s * KEPT + chance.between(STEP_S.0, STEP_S.1);
         }
         let every = DurationMs(1_000 * chance.between(8.0, 20.0) as i64);
         Self { id, plan, run, signed: None, comes, every, noise: chance }
@@ -83,6 +88,16 @@ impl Driven {
                 Meters(from + (to - from) * share)
             }
         }
+    }
+
+    /// When it was so far along its line, in metres.
+    pub fn comes_to(&self, along_m: f64) -> UtcMillis {
+        let stops = &self.plan.timetable.pattern(&self.plan.runs[self.run]).stops;
+        let next = stops.partition_point(|s| s.along.0 < along_m).clamp(1, stops.len() - 1);
+        let (from, to) = (stops[next - 1].along.0, stops[next].along.0);
+        let share = ((along_m - from) / (to - from).max(0.1)).clamp(0.0, 1.0);
+        let took = self.comes[next].since(self.comes[next - 1]);
+        self.comes[next - 1] + DurationMs((took.0 as f64 * share) as i64)
     }
 
     /// Everything that its tracker tells, from before it leaves until after it has come.

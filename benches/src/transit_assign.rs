@@ -1,7 +1,9 @@
 //! `transit-assign`: buses simulated on a timetable; how many of them our code puts on a run, how many rightly, and what it finds
 //! of them that is not so.
 
-use std::collections::BTreeMap;
+mod oracle;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,7 +33,8 @@ pub const BENCH: Bench = Bench {
 
 /// Every run of the time is driven, each by a bus of its own that stands at its first stop before. Prints, by the minute and bus
 /// under way, the share that is on a run, on its own run, on its own route; minutes until half of the buses are on their run; and
-/// findings that cannot be so: every run has its bus, and no bus turns round on its way.
+/// findings that cannot be so: every run has its bus, and no bus turns round on its way. `could_be_told_percent` says what somebody
+/// would tell who knows the chances by which these buses were made late, from one bus or from all, so far or when they had ended.
 ///
 /// Example: benches/run transit-assign --gtfs shared/field/gtfs/hanoi_subset.zip --zone Asia/Ho_Chi_Minh --seeds 3
 #[derive(Parser)]
@@ -54,6 +57,9 @@ struct Args {
     /// Buses that do one run after another, wherever it begins: each is silent for a while, and jumps.
     #[arg(long)]
     jumping: bool,
+    /// Of a hundred runs, so many are not driven at all.
+    #[arg(long, default_value_t = 0)]
+    cancelled: u64,
     /// Of a hundred buses, so many have no tracker.
     #[arg(long, default_value_t = 0)]
     unseen: u64,
@@ -80,6 +86,11 @@ struct Count {
     never: usize,
     until_right: Vec<f64>,
     findings: BTreeMap<&'static str, usize>,
+    /// Runs that were not driven, and how many of them were told.
+    missing: usize,
+    missing_told: usize,
+    sure: usize,
+    sure_wrongly: usize,
 }
 
 fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
@@ -97,11 +108,12 @@ fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
         feeds.plan(&FeedId::from("simulated"), day).into_iter().map(Arc::new).collect();
     let mut count = Count::default();
     let clock = SystemClock::new();
-    let mut took_s = 0.0;
+    let (mut took_s, mut told) = (0.0, oracle::Told::default());
     for seed in 0..args.seeds {
         let mut driven = buses(&plans, from, to, seed + 1);
         ensure!(!driven.is_empty(), "no run is under way from {} to {} o'clock", args.from, args.to);
         sign(&mut driven, args.signed, seed);
+        told.add(&oracle::ask(&driven, &plans[0]));
         let began = clock.elapsed();
         drive(&driven, &plans, &zone, &args, seed, &mut count);
         took_s += (clock.elapsed() - began).as_secs_f64();
@@ -116,8 +128,11 @@ fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
         "buses": count.buses, "bus_minutes": count.minutes,
         "assigned_percent": share(count.assigned), "rightly_percent": share(count.rightly),
         "wrongly_percent": share(count.assigned - count.rightly), "route_rightly_percent": share(count.route),
+        "sure_percent": share(count.sure), "sure_but_wrong_percent": share(count.sure_wrongly),
+        "not_driven": { "runs": count.missing, "told": count.missing_told },
         "never_on_their_run": count.never,
         "minutes_until_rightly": { "p50": at(0.5), "p90": at(0.9) },
+        "could_be_told_percent": told.mean(args.seeds),
         "findings": count.findings, "seconds": (took_s * 10.0).round() / 10.0,
     }))
 }
@@ -163,7 +178,13 @@ fn drive(driven: &[Driven], plans: &[Arc<DayPlan>], zone: &Zone, args: &Args, se
     let mut chance = Chance(seed.wrapping_add(7));
     let mut reports: Vec<(UtcMillis, usize, Observed)> = Vec::new();
     let mut seen = vec![true; driven.len()];
+    let mut cancelled: BTreeSet<RunKey> = BTreeSet::new();
     for (i, bus) in driven.iter().enumerate() {
+        if args.cancelled > 0 && chance.between(0.0, 100.0) < args.cancelled as f64 {
+            cancelled.insert(bus.plan.key(bus.run));
+            seen[i] = false;
+            continue;
+        }
         seen[i] = chance.between(0.0, 100.0) >= args.unseen as f64;
         if seen[i] {
             reports.extend(bus.reports().into_iter().map(|o| (o.seen.at, i, o)));
@@ -179,7 +200,10 @@ fn drive(driven: &[Driven], plans: &[Arc<DayPlan>], zone: &Zone, args: &Args, se
             for (b, bus) in driven.iter().enumerate().filter(|(b, _)| seen[*b]) {
                 sample(&fleet, bus, &ids[b], tick, args.why, &mut right_at[b], count);
             }
-            missing += fleet.look_for_missing(plans, tick).iter().filter(|e| is_begun(e)).count();
+            for event in fleet.look_for_missing(plans, tick).iter().filter(|e| is_begun(e)) {
+                let so = event.run.as_ref().is_some_and(|(_, run)| cancelled.contains(run));
+                *if so { &mut count.missing_told } else { &mut missing } += 1;
+            }
             tick = tick + DurationMs(60_000);
         }
         let told = fleet.absorb(plans, &ids[*i], std::slice::from_ref(observed), |_, at| zone.habit(at));
@@ -188,6 +212,7 @@ fn drive(driven: &[Driven], plans: &[Arc<DayPlan>], zone: &Zone, args: &Args, se
         }
     }
     *count.findings.entry(Finding::RunMissing.name()).or_default() += missing;
+    count.missing += cancelled.len();
     for (b, bus) in driven.iter().enumerate().filter(|(b, _)| seen[*b]) {
         count.buses += 1;
         match right_at[b] {
@@ -228,6 +253,9 @@ fn sample(
     };
     count.assigned += 1;
     count.route += usize::from(route(&key) == route(&own));
+    let sure = doing.is_some_and(|d| d.sure);
+    count.sure += usize::from(sure);
+    count.sure_wrongly += usize::from(sure && key != own);
     if key == own {
         count.rightly += 1;
         right_at.get_or_insert(at);
@@ -241,9 +269,9 @@ fn sample(
     }
 }
 
-fn tell_why(bus: &Driven, claims: &[(FeedId, RunKey, f64)], what: &str, at: UtcMillis) {
+fn tell_why(bus: &Driven, claims: &[((FeedId, RunKey), f64)], what: &str, at: UtcMillis) {
     let own = bus.plan.key(bus.run);
-    let list: Vec<String> = claims.iter().take(4).map(|(_, k, s)| format!("{} {s:.2}", k.trip)).collect();
+    let list: Vec<String> = claims.iter().take(4).map(|((_, k), s)| format!("{} {s:.2}", k.trip)).collect();
     let late = bus.leaves().since(bus.plan.timetable.departs(&bus.plan.runs[bus.run], 0)).seconds();
     eprintln!(
         "{} left {late:.0} s late, {:.0} s ago, {:.0} m along: {what}; {}",

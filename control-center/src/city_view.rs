@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use control_center_core::city::{Change, City, Junction};
 use models_domain::geo::LatLon;
-use models_domain::{CameraId, GatewayId, JunctionId, UtcMillis};
+use models_domain::{CameraId, GatewayId, JunctionId, UtcMillis, VehicleId};
 use models_wire::v1;
 use tokio::sync::broadcast;
 use v1::city_update::Update;
@@ -79,6 +79,11 @@ impl CityView {
 
     pub fn junction(&self, junction: &JunctionId) -> Option<Junction> {
         self.lock().city.junctions.get(junction).cloned()
+    }
+
+    /// When and where a vehicle was last.
+    pub fn vehicle_fix(&self, vehicle: &VehicleId) -> Option<(UtcMillis, LatLon)> {
+        self.lock().city.vehicles.get(vehicle).map(|known| (known.fix.at, known.fix.position))
     }
 
     /// Where cameras stand, of those that say it.

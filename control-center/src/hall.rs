@@ -17,6 +17,7 @@ use crate::auth::sessions::Sessions;
 use crate::city_view::CityView;
 use crate::gateways::Gateways;
 use crate::pictures::Pictures;
+use crate::signals::emergency::Emergencies;
 use crate::transit::Transit;
 
 pub struct Hall {
@@ -39,6 +40,8 @@ pub struct Hall {
     pub keep_events_days: u32,
     /// Streets whose junctions are to work as one.
     pub corridors: Vec<Corridor>,
+    /// Vehicles under way with greens ahead of them.
+    pub emergencies: Emergencies,
     /// What rights are given for.
     pub areas: Vec<Area>,
     /// Whether callers come over TLS; else cookies must travel without.

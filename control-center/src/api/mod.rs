@@ -4,6 +4,7 @@ mod city;
 mod corridors;
 mod counts;
 mod detectors;
+mod emergencies;
 mod events;
 mod measures;
 mod segments;
@@ -11,7 +12,7 @@ mod session;
 mod signals;
 mod streams;
 mod tracks;
-mod transit;
+pub mod transit;
 
 use std::sync::Arc;
 

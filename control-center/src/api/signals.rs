@@ -12,7 +12,7 @@ use models_wire::v1;
 use models_wire::v1::signal_service_server::SignalService;
 use tonic::{Request, Response, Status};
 
-use super::{corridors, detectors, internal, purpose};
+use super::{corridors, detectors, emergencies, internal, purpose};
 use crate::auth::guard;
 use crate::auth::rights::{self, Right, Scope};
 use crate::auth::sessions::Session;
@@ -195,6 +195,38 @@ impl SignalService for SignalCalls {
         guard::session(&request)?;
         let id = junction(&request.get_ref().junction)?;
         Ok(Response::new(detectors::counts(&self.hall, &id, request.get_ref()).await?))
+    }
+
+    async fn start_emergency(
+        &self,
+        request: Request<v1::StartEmergencyRequest>,
+    ) -> Result<Response<v1::EmergencyRun>, Status> {
+        let session = guard::session(&request)?;
+        Ok(Response::new(emergencies::start(&self.hall, &session, request.get_ref()).await?))
+    }
+
+    async fn advance_emergency(
+        &self,
+        request: Request<v1::AdvanceEmergencyRequest>,
+    ) -> Result<Response<v1::EmergencyRun>, Status> {
+        let session = guard::session(&request)?;
+        Ok(Response::new(emergencies::advance(&self.hall, &session, request.get_ref()).await?))
+    }
+
+    async fn end_emergency(
+        &self,
+        request: Request<v1::EndEmergencyRequest>,
+    ) -> Result<Response<v1::EmergencyRun>, Status> {
+        let session = guard::session(&request)?;
+        Ok(Response::new(emergencies::end(&self.hall, &session, request.get_ref().id).await?))
+    }
+
+    async fn list_emergencies(
+        &self,
+        request: Request<v1::ListEmergenciesRequest>,
+    ) -> Result<Response<v1::ListEmergenciesResponse>, Status> {
+        let session = guard::session(&request)?;
+        Ok(Response::new(emergencies::list(&self.hall, &session)))
     }
 }
 

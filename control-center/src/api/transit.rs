@@ -17,6 +17,7 @@ use super::{internal, segments};
 use crate::auth::guard;
 use crate::hall::Hall;
 use crate::transit::live::{self, Names};
+use crate::transit::ready::{Answer, Question};
 use crate::transit::{BUSY, reports, space_time};
 
 /// Passings of one line and day, or of one bus.
@@ -109,16 +110,10 @@ impl TransitService for Transit {
         if hours > 24 {
             return Err(Status::invalid_argument(format!("hours: {hours} is more than 24")));
         }
-        let now = self.hall.clock.now();
-        let since = now - DurationMs(i64::from(hours.max(1)) * HOUR.0);
-        let rows = self.hall.store.trackers(since).await.map_err(internal)?;
-        let under_way = &self.hall.transit.supervised().under_way;
-        let trackers = rows.into_iter().map(|mut row| {
-            row.reporting.under_way = under_way.contains(&row.vehicle);
-            tracker(row, now)
-        });
-        let trackers = trackers.collect();
-        Ok(Response::new(v1::ListTrackersResponse { at_ms: now.0, trackers }))
+        match self.hall.transit.ready.ask(Question::Trackers(hours.max(1)), self.hall.clock.now()).await {
+            Answer::Trackers(told) => Ok(Response::new(told)),
+            other @ (Answer::Report(_) | Answer::Failed(_)) => Err(failed(other)),
+        }
     }
 
     async fn get_transit_report(
@@ -128,9 +123,10 @@ impl TransitService for Transit {
         let asked = request.into_inner();
         let asked =
             reports::Asked::read(&asked.from, &asked.to, &asked.feed).map_err(Status::invalid_argument)?;
-        let turn = self.hall.transit.turn().await;
-        let _turn = turn.ok_or_else(|| Status::resource_exhausted(BUSY))?;
-        reports::report(&self.hall, &asked).await.map(Response::new).map_err(internal)
+        match self.hall.transit.ready.ask(Question::Report(asked), self.hall.clock.now()).await {
+            Answer::Report(told) => Ok(Response::new(told)),
+            other @ (Answer::Trackers(_) | Answer::Failed(_)) => Err(failed(other)),
+        }
     }
 
     async fn get_bus_day(
@@ -158,6 +154,30 @@ impl TransitService for Transit {
     ) -> Result<Response<v1::GetSegmentDayResponse>, Status> {
         let asked = request.into_inner();
         segments::day(&self.hall, &asked.segment, day("day", &asked.day)?).await.map(Response::new)
+    }
+}
+
+/// Every tracker that ever reported, with how it did in the last `hours`.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn trackers(hall: &Hall, hours: u32, now: UtcMillis) -> anyhow::Result<Vec<v1::Tracker>> {
+    let rows = hall.store.trackers(now - DurationMs(i64::from(hours) * HOUR.0)).await?;
+    let under_way = &hall.transit.supervised().under_way;
+    let trackers = rows.into_iter().map(|mut row| {
+        row.reporting.under_way = under_way.contains(&row.vehicle);
+        tracker(row, now)
+    });
+    Ok(trackers.collect())
+}
+
+fn failed(answer: Answer) -> Status {
+    match answer {
+        Answer::Failed(why) if why == BUSY => Status::resource_exhausted(why),
+        Answer::Failed(why) => internal(anyhow::anyhow!(why)),
+        Answer::Trackers(_) | Answer::Report(_) => {
+            internal(anyhow::anyhow!("another list was made than was asked for"))
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Orders for junctions in the hall: judged, written down, approved, sent, and stood by. What becomes of them comes back as
-//! events of the gateway. `history` reads what was shown.
+//! events of the gateway. `history` reads what was shown, `emergency`
+//! orders greens ahead of a vehicle.
 
+pub mod emergency;
 pub mod history;
 
 use std::time::Duration;

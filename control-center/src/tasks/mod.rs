@@ -1,6 +1,8 @@
 //! What the hall does by itself: one file per task, one list, one supervisor.
 
 mod bus_days;
+mod bus_lists;
+mod emergencies;
 mod enrolment;
 mod evidence;
 mod housekeeping;
@@ -37,9 +39,11 @@ static ALL: &[Task] = &[
     Task { name: "evidence", run: |hall| Box::pin(evidence::run(hall)) },
     Task { name: "tracker orders", run: |hall| Box::pin(tracker_orders::run(hall)) },
     Task { name: "signal orders", run: |hall| Box::pin(signal_orders::run(hall)) },
+    Task { name: "emergencies", run: |hall| Box::pin(emergencies::run(hall)) },
     Task { name: "transit", run: |hall| Box::pin(transit::run(hall)) },
     Task { name: "traffic", run: |hall| Box::pin(traffic::run(hall)) },
     Task { name: "bus days", run: |hall| Box::pin(bus_days::run(hall)) },
+    Task { name: "bus lists", run: |hall| Box::pin(bus_lists::run(hall)) },
     Task { name: "housekeeping", run: |hall| Box::pin(housekeeping::run(hall)) },
 ];
 

@@ -8,6 +8,7 @@ mod history;
 pub mod live;
 mod news;
 pub mod planned;
+pub mod ready;
 pub mod reports;
 mod sheet;
 pub mod shown;
@@ -40,6 +41,7 @@ use time::Date;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use planned::{DAY_BEGINS, Planned};
+use ready::Ready;
 use shown::Shown;
 use supervise::Supervised;
 use traffic::{Known, Traffic};
@@ -60,6 +62,8 @@ pub struct Transit {
     /// Locked while buses are thought of: never where calls are answered.
     live: Mutex<Live>,
     pub unkept: Unkept,
+    /// Lists that take long.
+    pub ready: Ready,
     /// Plans of the day that was reckoned anew last.
     former: Mutex<Option<Former>>,
     shown: Mutex<Arc<Shown>>,
@@ -108,6 +112,7 @@ impl Transit {
             planned: Mutex::default(),
             live: Mutex::default(),
             unkept: Unkept::default(),
+            ready: Ready::default(),
             former: Mutex::default(),
             shown: Mutex::default(),
             supervised: Mutex::default(),

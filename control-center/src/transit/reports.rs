@@ -23,7 +23,7 @@ const EVENTS_MAX: u32 = 200_000;
 const DAY: DurationMs = DurationMs(24 * 3_600_000);
 
 /// Which days of which operator; `None` is today, and all.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Asked {
     pub days: Option<(Date, Date)>,
     pub feed: Option<FeedId>,

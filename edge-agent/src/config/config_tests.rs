@@ -93,7 +93,7 @@ fn how_much_a_camera_gets_is_said_per_camera() {
 fn stop_lines_name_a_line_of_the_scene_and_a_lamp_of_this_gateway() {
     let config = |camera: &str, lights: &str| {
         let text = format!(
-            "{HEAD}[signals]\nlisten = \"127.0.0.1:1\"\n[[signals.site]]\nsite_id = \"A\"\ncomponent = \"A\"\njunction = \"a\"\nname = \"A\"\n\
+            "{HEAD}[signals]\nlisten = \"127.0.0.1:1\"\n[[signals.site]]\nsite_id = \"A\"\ncomponent = \"A\"\njunction = \"a\"\nname = \"A\"\nsecurity_code = \"2222\"\n\
              group = [{{ component = \"A1\" }}, {{ component = \"A2\" }}]\n\
              [[cameras.camera]]\nid = \"c\"\nurl = \"rtsp://c/x\"\n{camera}\
              [cameras.camera.scene]\nsize = [64, 64]\nline = [{{ id = \"n\", a = [0, 9], b = [9, 9] }}]\n{lights}"
@@ -114,12 +114,12 @@ fn stop_lines_name_a_line_of_the_scene_and_a_lamp_of_this_gateway() {
     );
     let problems = problems.unwrap_err();
     let want = [
-        "line 23: cameras.camera.red_light: needs rung = \"full\": who is not looked at all the time has not been seen to pass",
-        "line 23: cameras.camera.red_light: needs analyze_fps of at least 4, and this camera has 2",
-        "line 24: cameras.camera.red_light.line: the scene has no line m; it has n",
-        "line 27: cameras.camera.red_light.group: junction a has 2 signal groups",
-        "line 31: cameras.camera.red_light.junction: no controller of [signals] is junction b: a stop line's lamp must be reported to this gateway",
-        "line 34: cameras.camera.red_light.line: has a lamp in this direction already: one line, one lamp",
+        "line 24: cameras.camera.red_light: needs rung = \"full\": who is not looked at all the time has not been seen to pass",
+        "line 24: cameras.camera.red_light: needs analyze_fps of at least 4, and this camera has 2",
+        "line 25: cameras.camera.red_light.line: the scene has no line m; it has n",
+        "line 28: cameras.camera.red_light.group: junction a has 2 signal groups",
+        "line 32: cameras.camera.red_light.junction: no controller of [signals] is junction b: a stop line's lamp must be reported to this gateway",
+        "line 35: cameras.camera.red_light.line: has a lamp in this direction already: one line, one lamp",
     ];
     assert_eq!(problems, want);
 }

@@ -51,11 +51,13 @@ fn check(spells: &[(i64, bool, f64, f64)], want: &[&str]) {
         }
     }
     watch.finish(&mut out);
-    let name = |body: &EventBody| {
-        let EventBody::Rule { event, .. } = body else { return body.kind().to_owned() };
-        event.rule.clone()
-    };
-    let mut got: Vec<String> = out.iter().map(|(_, body)| name(body)).collect();
+    let mut got: Vec<String> = out
+        .iter()
+        .map(|(_, body)| {
+            let EventBody::Rule { event, .. } = body else { return body.kind().to_owned() };
+            event.rule.clone()
+        })
+        .collect();
     got.sort();
     assert_eq!(got, want);
 }

@@ -25,7 +25,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   await page?.context().close();
-  Object.assign(hall.signals, { corridors: [trangThi()], cyclesDiffer: false });
+  Object.assign(hall.signals, { corridors: [trangThi()], cyclesDiffer: false, emergencies: [] });
 });
 
 async function open(): Promise<void> {
@@ -46,6 +46,28 @@ test("greens, bands, figures and offsets", async () => {
   expect(await page.locator(".facts .better").count()).toBe(6);
   expect(await page.locator(".facts .worse").count()).toBe(0);
   expect(await axe(page)).toEqual([]);
+});
+
+test("a way is cleared for an ambulance, followed and called off", async () => {
+  await open();
+  await page.click(".emergency > button");
+  await page.click(".emergency button[type=submit]");
+  expect(await page.textContent(".emergency [role=alert]")).toMatch(/ít nhất 3 ký tự/);
+  await page.fill(".emergency input[name=purpose]", "xe cấp cứu 115");
+  await page.fill(".emergency input[name=vehicle]", "xe-la");
+  await page.click(".emergency button[type=submit]");
+  await page.waitForSelector(".emergency [role=alert]:has-text('xe-la')");
+  await page.fill(".emergency input[name=vehicle]", "");
+  await page.click(".emergency button[type=submit]");
+  await page.waitForSelector(".emergency .run li.green");
+  expect(await page.locator(".emergency form").isVisible()).toBe(false);
+  const told = await page.textContent(".emergency .run");
+  expect(told).toMatch(/xe cấp cứu 115.*đang xanh.*đã yêu cầu xanh.*chưa xanh được.*nhóm 2/is);
+  expect(await axe(page)).toEqual([]);
+  await page.click(".emergency li.asked button");
+  await page.waitForSelector(".emergency li.passed");
+  await page.click(".emergency .run header button");
+  await page.waitForSelector(".emergency .run.over:has-text('admin đã dừng')");
 });
 
 test("another time stands beside it", async () => {

@@ -10,7 +10,7 @@ import { SignalWantedSchema } from "../../src/gen/ngatu/v1/signal_pb";
 import { launch, LAPTOP, PHONE, WIDE } from "./browser";
 import { counts, history, measured, redLight, rule, snapshot, tracks, watched } from "./city";
 import { FixtureHall, PASSWORD } from "./fixture";
-import { trangThi } from "./signals";
+import { quangTrung, trangThi, underWay } from "./signals";
 import { drawJpeg, openPage, settled } from "./steps";
 
 const folder = process.env["LOOK"];
@@ -93,7 +93,15 @@ test.skipIf(!folder)("pictures to look at", async () => {
       await page.click(".tabs [aria-controls=panel-corridor]");
       await page.waitForTimeout(1000);
       await page.screenshot({ path: shot(`${name}-corridor`) });
+      hall.signals.emergencies = [underWay(quangTrung(), { vehicle: "", speedKmh: 40, back: false, purpose: language === "vi" ? "xe cứu hoả đến 12 Tràng Thi" : "fire engine to 12 Tràng Thi", startedBy: "lan" })];
+      await page.click(".emergency > button");
+      await page.waitForSelector(".emergency .run li.green");
+      await page.screenshot({ path: shot(`${name}-emergency`) });
       await page.click(".tabs [aria-controls=panel-map]");
+      await page.click(".zoom button:last-child");
+      await page.waitForTimeout(3500);
+      await page.screenshot({ path: shot(`${name}-emergency-map`) });
+      hall.signals.emergencies = [];
       await page.click(".tabs [aria-controls=panel-wall]");
       await page.click(".tabs [aria-controls=panel-counts]");
       await page.waitForTimeout(800);

@@ -5,6 +5,8 @@ import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@co
 import {
   CorridorSchema,
   DetectorBucketSchema,
+  EmergencyRunSchema,
+  EmergencyStopState,
   GetCorridorResponseSchema,
   SignalChangeSchema,
   SignalLayoutSchema,
@@ -13,6 +15,7 @@ import {
   SignalWish,
   type Corridor,
   type DetectorBucket,
+  type EmergencyRun,
   type GetCorridorResponse,
   type RequestOrderRequest,
   type SignalChange,
@@ -32,6 +35,8 @@ export class FixtureSignals {
   asked: RequestOrderRequest[] = [];
   corridors: Corridor[] = [];
   cyclesDiffer = false;
+  /** Newest first. */
+  emergencies: EmergencyRun[] = [];
 
   routes(router: ConnectRouter, guard: (context: HandlerContext) => void): void {
     const layout = create(SignalLayoutSchema, {
@@ -75,6 +80,28 @@ export class FixtureSignals {
         if (!corridor) throw new ConnectError("there is no corridor", Code.NotFound);
         return wave(corridor, Number(fromMs), Number(toMs), this.cyclesDiffer);
       },
+      startEmergency: (asked, context) => {
+        guard(context);
+        const corridor = this.corridors.find((one) => one.id === asked.corridor);
+        if (!corridor) throw new ConnectError("there is no corridor", Code.NotFound);
+        if (asked.vehicle === "xe-la") throw new ConnectError("there is no vehicle xe-la", Code.NotFound);
+        const run = underWay(corridor, { vehicle: asked.vehicle, speedKmh: asked.speedKmh, back: asked.back, purpose: asked.purpose, startedBy: this.user });
+        this.emergencies.unshift(run);
+        return run;
+      },
+      advanceEmergency: ({ id, junction }, context) => {
+        guard(context);
+        const run = this.#emergency(id);
+        const here = run.stops.findIndex((stop) => stop.junction === junction);
+        run.stops.forEach((stop, i) => i < here && Object.assign(stop, { state: EmergencyStopState.PASSED, expectedMs: 0n }));
+        run.hereM = run.stops[here]?.atM ?? 0;
+        return run;
+      },
+      endEmergency: ({ id }, context) => {
+        guard(context);
+        return Object.assign(this.#emergency(id), { endedMs: BigInt(Date.now()), endedBy: this.user });
+      },
+      listEmergencies: (_, context) => (guard(context), { runs: this.emergencies }),
       listOrders: ({ junction, waiting }, context) => {
         guard(context);
         const orders = this.orders.filter((row) => (!junction || row.junction === junction) && (!waiting || row.state === "waiting"));
@@ -82,6 +109,12 @@ export class FixtureSignals {
         return { orders, mayOrder: this.mayOrder };
       },
     });
+  }
+
+  #emergency(id: bigint): EmergencyRun {
+    const run = this.emergencies.find((one) => one.id === id);
+    if (!run) throw new ConnectError("there is no emergency", Code.NotFound);
+    return run;
   }
 
   add(asked: Pick<RequestOrderRequest, "junction" | "wanted" | "holdMs" | "purpose">, askedBy: string, state: string, detail = "", agoMs = 0): SignalOrderRow {
@@ -122,6 +155,39 @@ export const trangThi = (): Corridor =>
     speedKmh: 36,
     places: ["kim-lien", "dai-co-viet", "bach-mai"].map((junction, i) => ({ junction, atM: [0, 450, 1_100][i] ?? 0, out: 1, back: 2 })),
   });
+
+/** Along junctions that the map knows. */
+export const quangTrung = (): Corridor =>
+  create(CorridorSchema, {
+    id: "quang-trung",
+    name: "Ngã Tư Sở – Kim Liên – Cửa Nam",
+    speedKmh: 36,
+    places: ["nga-tu-so", "kim-lien", "cua-nam"].map((junction, i) => ({ junction, atM: [0, 2_300, 4_800][i] ?? 0, out: 1, back: 2 })),
+  });
+
+/** The first junction is green, the second asked, the third kept back. */
+export function underWay(corridor: Corridor, told: { vehicle: string; speedKmh: number; back: boolean; purpose: string; startedBy: string }): EmergencyRun {
+  const now = BigInt(Date.now());
+  const states = [EmergencyStopState.GREEN, EmergencyStopState.ASKED, EmergencyStopState.REFUSED];
+  return create(EmergencyRunSchema, {
+    ...told,
+    id: now,
+    corridor: corridor.id,
+    startedMs: now,
+    knownMs: now,
+    hereM: 140,
+    mayEnd: true,
+    stops: corridor.places.map((place, i) => ({
+      junction: place.junction,
+      atM: place.atM,
+      group: place.out,
+      state: states[i] ?? EmergencyStopState.AHEAD,
+      ...(i === 2 ? { reason: "safety", refusals: [{ code: "minimum_green", group: 2, untilMs: now + 4_000n, tooEarly: true, text: "x" }] } : {}),
+      expectedMs: now + BigInt(9_000 * (i + 1)),
+      order: BigInt(i + 1),
+    })),
+  });
+}
 
 /** Greens of 40 s that come 20 s too late at the second junction. */
 function wave(corridor: Corridor, fromMs: number, toMs: number, differ: boolean): GetCorridorResponse {

@@ -2,12 +2,13 @@
 //!
 //! Suggested reading order: `plan` (what a junction may show), `safety` (what stands before every change), `lights`
 //! (how a change goes), `order` (what people ask for), `keeper` (one junction at the pole), `adaptive` (whose wishes the keeper takes),
-//! `corridor` (several junctions as one street).
+//! `corridor` (several junctions as one street), `emergency` (a way through them for who must not wait).
 
 pub mod adaptive;
 pub mod calendar;
 pub mod corridor;
 pub mod detector;
+pub mod emergency;
 mod group_set;
 pub mod keeper;
 pub mod lights;

@@ -1,12 +1,13 @@
-//! Which run a bus is doing: every run that passes where it was seen is scored, and what the driver signed on to is one
+//! Which run a bus is doing: every run that passes where it was seen gets a chance, and what the driver signed on to is one
 //! argument among others.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::matching::{Matcher, Seen};
+use super::claims::RunName;
+use super::evidence::{Evidence, Line, Mark};
 use super::plan::DayPlan;
-use super::timetable::{BlockId, FeedId, RouteId, RunKey, TripId};
+use super::timetable::{BlockId, FeedId, RouteId, RunKey, Timetable, TripId};
 use crate::units::{Meters, UtcMillis};
 
 /// What the driver told the bus that it does; any of it may be wrong or missing.
@@ -25,11 +26,27 @@ pub struct Candidate {
     pub run: usize,
     /// Log-likelihood up to a constant: a difference of 1 is little, of 4 is much.
     pub score: f64,
-    pub matcher: Matcher,
-    /// Where it was along the shape, oldest first.
-    pub trace: Vec<(UtcMillis, Meters)>,
+    /// Of that, what it costs that the bus is not at its next mark yet; what that is of is known once it is there.
+    pub overdue: f64,
+    /// How likely it is among all that the bus may be about, from 0 to 1.
+    pub share: f64,
+    /// Index into the lines of the evidence.
+    pub line: usize,
     /// The driver signed on to this run, or to its block.
     pub signed: bool,
+}
+
+/// What is known of a bus beside where it was seen.
+pub struct Known<'a> {
+    pub signed: Option<&'a SignOn>,
+    /// What its block has next.
+    pub next: Option<&'a RunName>,
+    /// What it has just ended, and does not do again.
+    pub done: Option<&'a RunName>,
+    /// That was the last of its block: as far as is timetabled it drives away now.
+    pub block_over: bool,
+    /// How likely it is that another bus does a run, from 0 to below 1.
+    pub taken: &'a dyn Fn(&RunName) -> f64,
 }
 
 /// Buses may be this far from the line; on a line that does not follow the streets, farther.
@@ -42,141 +59,162 @@ pub const TERMINAL: Meters = Meters(120.0);
 const WAITS_MS_MAX: i64 = 20 * 60_000;
 const EARLY_MS_MAX: i64 = 30 * 60_000;
 const LATE_MS_MAX: i64 = 90 * 60_000;
-/// Half of the fixes of a bus on its line lie within this; beyond, it counts less and less how far.
-const AWAY_M: f64 = 25.0;
-/// By how much a run must lead before nobody's word is needed: over those of other ways, and of its own way.
-const LEAD_OTHER: f64 = 1.0;
-const LEAD_SAME: f64 = 0.2;
-const SIGNED_TRIP: f64 = 4.0;
-const SIGNED_BLOCK: f64 = 3.0;
-const SIGNED_ROUTE: f64 = 1.5;
-const CANDIDATES_MAX: usize = 8;
+const SIGNED_TRIP: f64 = 5.0;
+const SIGNED_BLOCK: f64 = 4.0;
+const SIGNED_ROUTE: f64 = 2.0;
+const NEXT_OF_BLOCK: f64 = 2.5;
+/// What fits no better than this may as well be no run at all.
+const NO_RUN: f64 = -7.0;
+/// With each stop that it passes, by so much: nobody drives from stop to stop exactly as timetabled.
+const NO_RUN_STEP: f64 = 1.0;
+/// That a block is over speaks so much for no run.
+const BLOCK_OVER: f64 = 6.0;
+const CANDIDATES_MAX: usize = 12;
+/// How far buses set out early, and late: one standard deviation, in seconds.
+const EARLY_S: f64 = 75.0;
+const LATE_S: f64 = 180.0;
+/// How much slower than timetabled whole journeys are: one standard deviation, as a logarithm.
+const JAM: f64 = 0.2;
 
-/// The runs that `recent` (oldest first) fits, best first. `doing` is what the bus did until now, `next` what its block has next.
+/// The runs that fit what was seen until `at`, best first.
 pub fn candidates(
     plans: &[Arc<DayPlan>],
-    recent: &[Seen],
-    signed: Option<&SignOn>,
-    doing: Option<&(FeedId, RunKey)>,
-    next: Option<&(FeedId, RunKey)>,
+    evidence: &Evidence,
+    at: UtcMillis,
+    known: &Known<'_>,
 ) -> Vec<Candidate> {
-    let Some(last) = recent.last() else { return Vec::new() };
-    let mut found: Vec<(Candidate, RunKey)> = Vec::new();
-    let mut fits: BTreeMap<(FeedId, usize, usize), Option<Fit>> = BTreeMap::new();
-    for plan in plans {
-        for pattern in plan.patterns_near(last.position) {
-            let timely = timely(plan, pattern, last.at);
-            if timely.is_empty() {
-                continue;
-            }
-            // Yesterday's and today's plan mostly share their timetable, and so the fit.
-            let shared = Arc::as_ptr(&plan.timetable) as usize;
-            let fit = fits
-                .entry((plan.feed.clone(), shared, pattern))
-                .or_insert_with(|| fit(plan, pattern, recent));
-            let Some(fit) = fit else { continue };
-            for run in timely {
-                let Some(time) = time_score(plan, run, last.at, fit.along) else { continue };
-                let key = (plan.feed.clone(), plan.key(run));
-                let sign = signed.map_or(0.0, |s| sign_score(plan, run, s));
-                let mut score = fit.score + time + sign;
-                score += if doing == Some(&key) { 2.0 } else { 0.0 };
-                score += if next == Some(&key) { 2.0 } else { 0.0 };
-                let (matcher, trace) = (fit.matcher.clone(), fit.trace.clone());
-                found.push((
-                    Candidate {
-                        plan: plan.clone(),
-                        run,
-                        score,
-                        matcher,
-                        trace,
-                        signed: sign >= SIGNED_BLOCK,
-                    },
-                    key.1,
-                ));
+    let mut found: Vec<Candidate> = Vec::new();
+    for (index, line) in evidence.lines().iter().enumerate() {
+        let fits = line.fits();
+        let passed = line.passed();
+        for plan in plans.iter().filter(|plan| line.is_of(plan)) {
+            for run in timely(plan, line.pattern, at) {
+                let Some((cost, overdue)) = time_cost(plan, run, line, &passed, at) else { continue };
+                let sign = known.signed.map_or(0.0, |s| sign_score(plan, run, s));
+                let (score, signed) = (fits - cost - overdue + sign, sign >= SIGNED_BLOCK);
+                let (plan, share) = (plan.clone(), 0.0);
+                found.push(Candidate { plan, run, score, overdue, share, line: index, signed });
             }
         }
     }
-    found.sort_by(|(a, ak), (b, bk)| b.score.total_cmp(&a.score).then_with(|| ak.cmp(bk)));
+    found.retain(|c| known.done.is_none_or(|(feed, run)| c.plan.feed != *feed || c.plan.key(c.run) != *run));
+    sort(&mut found);
     found.truncate(CANDIDATES_MAX);
-    found.into_iter().map(|(candidate, _)| candidate).collect()
-}
-
-/// Whether the first of `list` (best first) leads clearly enough to be believed.
-pub fn is_clear(list: &[Candidate]) -> bool {
-    let pattern = |c: &Candidate| (c.plan.feed.clone(), c.plan.timetable.trip(&c.plan.runs[c.run]).pattern);
-    let Some(best) = list.first() else { return false };
-    list[1..].iter().all(|other| {
-        let lead = if pattern(other) == pattern(best) { LEAD_SAME } else { LEAD_OTHER };
-        best.score - other.score >= lead
-    })
-}
-
-struct Fit {
-    score: f64,
-    along: Meters,
-    matcher: Matcher,
-    trace: Vec<(UtcMillis, Meters)>,
-}
-
-pub fn reach(plan: &DayPlan, pattern: usize) -> Meters {
-    if plan.timetable.patterns[pattern].coarse { REACH_COARSE } else { REACH }
-}
-
-fn fit(plan: &DayPlan, pattern: usize, recent: &[Seen]) -> Option<Fit> {
-    let (shape, reach) = (&plan.timetable.patterns[pattern].shape, reach(plan, pattern));
-    let mut matcher = Matcher::default();
-    let mut trace: Vec<(UtcMillis, Meters)> = Vec::new();
-    let (mut away, mut against, mut missed, mut last) = (0.0, 0.0, 0_u32, None);
-    for seen in recent {
-        last = matcher.step(shape, seen, reach);
-        match last {
-            Some(m) => {
-                away += (1.0 + (m.away.0 / AWAY_M).powi(2)).ln();
-                let place = shape.nearest(seen.position, Meters(m.along.0 - 1.0), Meters(m.along.0 + 1.0));
-                let turned = place.zip(seen.course).map(|(p, c)| super::shape::turn(p.course, c).0);
-                against += if seen.speed.0 > 2.0 && turned.is_some_and(|t| t > 100.0) { 1.0 } else { 0.0 };
-                trace.push((seen.at, m.along));
-            }
-            None => missed += 1,
-        }
+    for candidate in &mut found {
+        let name = candidate.name();
+        candidate.score += if known.next == Some(&name) { NEXT_OF_BLOCK } else { 0.0 };
+        candidate.score += (1.0 - (known.taken)(&name)).ln();
     }
-    let last = last?;
-    let count = trace.len() as f64;
-    let progress_m = last.along.0 - trace[0].1.0 - last.behind.0;
-    let behind = if last.behind.0 > 100.0 { 6.0 } else { 0.0 };
-    let unsure = if last.sure { 0.0 } else { 1.0 };
-    let mut score = -away / count - 6.0 * against / count - behind - unsure;
-    score -= 6.0 * f64::from(missed) / recent.len() as f64;
-    score += (progress_m / 200.0).clamp(0.0, 3.0);
-    Some(Fit { score, along: last.along, matcher, trace })
+    sort(&mut found);
+    let steps = found.first().map_or(0, |c| evidence.lines()[c.line].passed().0.len());
+    let no_run = NO_RUN - NO_RUN_STEP * steps as f64 + if known.block_over { BLOCK_OVER } else { 0.0 };
+    let top = found.first().map_or(no_run, |c| c.score.max(no_run));
+    let all: f64 = (no_run - top).exp() + found.iter().map(|c| (c.score - top).exp()).sum::<f64>();
+    found.iter_mut().for_each(|c| c.share = (c.score - top).exp() / all);
+    found
+}
+
+fn sort(list: &mut [Candidate]) {
+    let order = |c: &Candidate| (c.plan.day.date, c.run);
+    list.sort_by(|a, b| {
+        let feeds = || a.plan.feed.cmp(&b.plan.feed);
+        b.score.total_cmp(&a.score).then_with(feeds).then_with(|| order(a).cmp(&order(b)))
+    });
+}
+
+impl Candidate {
+    pub fn name(&self) -> RunName {
+        (self.plan.feed.clone(), self.plan.key(self.run))
+    }
+}
+
+pub fn reach(table: &Timetable, pattern: usize) -> Meters {
+    if table.patterns[pattern].coarse { REACH_COARSE } else { REACH }
 }
 
 /// Runs of a pattern that may be under way, or waiting to start, at `at`.
-fn timely(plan: &DayPlan, pattern: usize, at: UtcMillis) -> Vec<usize> {
+fn timely(plan: &DayPlan, pattern: usize, at: UtcMillis) -> impl Iterator<Item = usize> {
     let table = &plan.timetable;
-    let may = |i: &usize| {
-        let run = &plan.runs[*i];
-        table.departs(run, 0).0 - WAITS_MS_MAX <= at.0 && at.0 <= table.ends(run).0 + LATE_MS_MAX
-    };
-    plan.runs_of(pattern).iter().copied().filter(may).collect()
+    let all = plan.runs_of(pattern);
+    // They are in the order of their starts.
+    let begun = all.partition_point(|i| table.departs(&plan.runs[*i], 0).0 - WAITS_MS_MAX <= at.0);
+    let over = move |i: &&usize| at.0 <= table.ends(&plan.runs[**i]).0 + LATE_MS_MAX;
+    all[..begun].iter().rev().take_while(over).copied()
 }
 
-/// How well a bus that is `along` now fits the times of a run; `None` when it cannot be that run.
-fn time_score(plan: &DayPlan, run: usize, at: UtcMillis, along: Meters) -> Option<f64> {
+/// How ill the times at which a bus was on a line fit a run, and that it is not farther yet; `None` when it cannot be that run.
+///
+/// A bus is late or early when it sets out, and from stop to stop it stays about so: that the lateness is steady says which of
+/// several lines along one street it follows, and what it is says which run.
+fn time_cost(
+    plan: &DayPlan,
+    run: usize,
+    line: &Line,
+    (passed, ahead): &(Vec<(Mark, UtcMillis)>, Option<Mark>),
+    at: UtcMillis,
+) -> Option<(f64, f64)> {
     let (table, r) = (&plan.timetable, &plan.runs[run]);
     let length = table.pattern(r).shape.length();
+    let along = line.last.along;
     let over = if along.0 > length.0 - TERMINAL.0 / 2.0 { 4.0 } else { 0.0 };
     let departs = table.departs(r, 0);
-    if along.0 <= TERMINAL.0 && at < departs {
-        return Some(-0.5 * (departs.since(at).seconds() / 900.0).powi(2));
+    if along.0 <= TERMINAL.0 && passed.is_empty() {
+        let late_s = at.since(departs).seconds();
+        let waits = if late_s < 0.0 { 0.5 * (late_s / 900.0).powi(2) } else { late_cost(late_s) };
+        return Some((waits, 0.0));
     }
-    let late_ms = at.since(table.due(r, along)).0;
-    if !(-EARLY_MS_MAX..=LATE_MS_MAX).contains(&late_ms) {
+    if !(-EARLY_MS_MAX..=LATE_MS_MAX).contains(&at.since(table.due(r, along)).0) {
         return None;
     }
-    let spread_ms = if late_ms < 0 { 240_000.0 } else { 480_000.0 };
-    Some((-0.5 * (late_ms as f64 / spread_ms).powi(2)).max(-12.0) - over)
+    let late_s = |(mark, at): &(Mark, UtcMillis)| at.since(mark.due(table, r)).seconds();
+    let mut cost = over;
+    cost += match passed.first() {
+        Some(left @ (Mark { call: Some(0), .. }, _)) => late_cost(late_s(left)),
+        // Seen first on its way, it may have lost or won time before.
+        Some(first) => 0.5 * late_cost(late_s(first)),
+        None => 0.5 * late_cost(at.since(table.due(r, along)).seconds()),
+    };
+    let steps: Vec<(f64, f64)> = passed
+        .windows(2)
+        .map(|pair| {
+            let timetabled_s = pair[1].0.due(table, r).since(pair[0].0.due(table, r)).seconds();
+            (late_s(&pair[1]) - late_s(&pair[0]), timetabled_s)
+        })
+        .collect();
+    cost += steps_cost(&steps);
+    let overdue = passed.last().zip(*ahead).map_or(0.0, |((mark, left), next)| {
+        let due_s = next.due(table, r).since(mark.due(table, r)).seconds();
+        step_cost((at.since(*left).seconds() - due_s).max(0.0), due_s)
+    });
+    Some((cost, overdue))
+}
+
+/// Huber's: like a bell near the middle, and no more than straight far out.
+fn huber(deviations: f64) -> f64 {
+    let x = deviations.abs();
+    if x <= 2.0 { x * x / 2.0 } else { 2.0 * x - 2.0 }
+}
+
+fn late_cost(late_s: f64) -> f64 {
+    huber(if late_s < 0.0 { late_s / EARLY_S } else { late_s / LATE_S }).min(14.0)
+}
+
+/// Of the time lost and the timetabled time from stop to stop. A bus in a jam is slow all along, and that is one misfortune, not
+/// one at each stop.
+fn steps_cost(steps: &[(f64, f64)]) -> f64 {
+    let evenly: f64 = steps.iter().map(|(lost_s, due_s)| step_cost(*lost_s, *due_s)).sum();
+    let (lost_s, due_s) = steps.iter().fold((0.0, 0.0), |sum, step| (sum.0 + step.0, sum.1 + step.1));
+    if due_s < 1.0 || lost_s <= 0.0 {
+        return evenly;
+    }
+    let slower = lost_s / due_s;
+    let jammed: f64 = steps.iter().map(|(lost_s, due_s)| step_cost(lost_s - slower * due_s, *due_s)).sum();
+    evenly.min(jammed + huber(slower.ln_1p() / JAM))
+}
+
+/// Of time lost or won from one stop to the next.
+fn step_cost(lost_s: f64, timetabled_s: f64) -> f64 {
+    huber(lost_s / (8.0 + 0.12 * timetabled_s.max(0.0))).min(4.0)
 }
 
 fn sign_score(plan: &DayPlan, run: usize, signed: &SignOn) -> f64 {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::claims::Claims;
 use super::finding::{Limits, TransitEvent};
 use super::passing::Passing;
 use super::plan::DayPlan;
@@ -61,6 +62,16 @@ impl BusDay {
     /// Takes reports, in any order among themselves; those that are not newer than all before are passed over. Of two with the
     /// same fix time one is taken, whichever stands first.
     pub fn append(&mut self, plans: &[Arc<DayPlan>], reports: &[Observed], limits: &Limits) -> News {
+        self.append_among(plans, reports, (limits, None))
+    }
+
+    /// The same where it is known what other buses do: for the moment, for that hangs on the order in which buses were seen.
+    pub fn append_among(
+        &mut self,
+        plans: &[Arc<DayPlan>],
+        reports: &[Observed],
+        (limits, others): (&Limits, Option<&Claims>),
+    ) -> News {
         let mut by_time: BTreeMap<UtcMillis, &Observed> = BTreeMap::new();
         for observed in reports.iter().filter(|o| self.newest.is_none_or(|newest| o.seen.at > newest)) {
             let kept = by_time.entry(observed.seen.at).or_insert(observed);
@@ -71,7 +82,7 @@ impl BusDay {
         let mut news = News::default();
         for (at, observed) in by_time {
             let mut found = Found::default();
-            self.bus.step(plans, observed, limits, &mut found);
+            self.bus.step(plans, observed, (limits, others), &mut found);
             self.newest = Some(at);
             news.passings.append(&mut found.passings);
             news.events.append(&mut found.events);

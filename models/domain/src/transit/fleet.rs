@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::accuracy::Accuracy;
 use super::assign::settle;
+use super::claims::Claims;
 use super::day::{BusDay, News};
 use super::eta::{Arrival, Known, carried_over, predict};
 use super::finding::{Finding, Held, Limits, TransitEvent};
 use super::headway::{Rung, ladder};
+use super::missing::Missing;
 use super::pace::{Habit, Pace, traversal};
 use super::passing::Passing;
 use super::plan::DayPlan;
@@ -21,7 +23,7 @@ use crate::units::{DurationMs, UtcMillis};
 
 /// A bus that has not reported for so long is not under way any more, as far as anybody can tell.
 pub const SILENT: DurationMs = DurationMs(5 * 60_000);
-/// A run may start so late before it is missed.
+/// A run that began so long ago, and was not seen to, is not expected any more.
 const MISSED_MS: i64 = 5 * 60_000;
 /// Buses that run as one for so long are told of.
 const BUNCHED_FOR: DurationMs = DurationMs(60_000);
@@ -32,7 +34,8 @@ pub struct Fleet {
     pub pace: Pace,
     pub accuracy: Accuracy,
     days: BTreeMap<VehicleId, BusDay>,
-    missed: BTreeMap<(FeedId, RunKey), TransitEvent>,
+    claims: Claims,
+    missing: Missing,
     bunched: BTreeMap<VehicleId, Held>,
     /// Of the roads: where and when buses tell something else than before, since this was last taken.
     changed: BTreeSet<Cell>,
@@ -60,7 +63,8 @@ impl Fleet {
     ) -> News {
         let day = self.days.entry(vehicle.clone()).or_insert_with(|| BusDay::new(vehicle.clone()));
         let (before, told) = (day.last.clone(), day.ran.len());
-        let news = day.append(plans, batch, &self.limits);
+        let news = day.append_among(plans, batch, (&self.limits, Some(&self.claims)));
+        self.claims.put(vehicle, day.bus.may_do());
         self.changed.extend(day.ran[told..].iter().map(Ran::cell));
         for passing in &news.passings {
             self.accuracy.came(passing);
@@ -77,6 +81,7 @@ impl Fleet {
         habit: impl Fn(&FeedId, UtcMillis) -> Habit,
     ) {
         self.changed.extend(day.ran.iter().map(Ran::cell));
+        self.claims.put(&day.bus.id, day.bus.may_do());
         match self.days.insert(day.bus.id.clone(), day) {
             // What it told of the roads before may not be so any more.
             Some(old) => self.changed.extend(old.ran.iter().map(Ran::cell)),
@@ -101,8 +106,9 @@ impl Fleet {
     /// Begins a new day: what was learned stays.
     pub fn new_day(&mut self) {
         self.days.clear();
+        self.claims.clear();
         self.changed.clear();
-        self.missed.clear();
+        self.missing.clear();
         self.bunched.clear();
     }
 
@@ -126,12 +132,12 @@ impl Fleet {
 
     /// Findings that hold.
     pub fn open(&self) -> impl Iterator<Item = &TransitEvent> {
-        self.days.values().flat_map(|day| day.bus.held.begun()).chain(self.missed.values())
+        self.days.values().flat_map(|day| day.bus.held.begun()).chain(self.missing.iter())
     }
 
     /// Runs that no bus came for.
     pub fn missing(&self) -> impl Iterator<Item = &TransitEvent> {
-        self.missed.values()
+        self.missing.iter()
     }
 
     /// Buses heard of lately whose run no other bus does better.
@@ -140,10 +146,8 @@ impl Fleet {
         let doing: Vec<&Vehicle> = self.buses().filter(heard).filter(|b| b.doing().is_some()).collect();
         let own = |bus: &&Vehicle| {
             let key = bus.doing().map(super::vehicle::Doing::key);
-            let score =
-                bus.claims.iter().find(|(f, r, _)| key.as_ref().is_some_and(|k| k.0 == *f && k.1 == *r));
-            let score = score.map_or(0.0, |(_, _, score)| *score);
-            key.map(|(feed, run)| vec![(feed, run, score)]).unwrap_or_default()
+            let share = bus.claims.iter().find(|(run, _)| key.as_ref() == Some(run)).map_or(0.0, |c| c.1);
+            key.map(|(feed, run)| vec![(feed, run, share)]).unwrap_or_default()
         };
         let settled = settle(&doing.iter().map(own).collect::<Vec<_>>());
         doing.into_iter().zip(settled).filter(|(_, won)| won.is_some()).map(|(bus, _)| bus).collect()
@@ -201,7 +205,7 @@ impl Fleet {
     pub fn resume(&mut self, open: impl IntoIterator<Item = TransitEvent>) {
         for event in open {
             match (event.finding, event.vehicle.clone(), event.run.clone()) {
-                (Finding::RunMissing, _, Some(key)) => _ = self.missed.insert(key, event),
+                (Finding::RunMissing, _, Some(key)) => self.missing.resume(key, event),
                 (Finding::Bunching, Some(bus), _) => self.bunched.entry(bus).or_default().resume(event),
                 _ => {}
             }
@@ -241,43 +245,7 @@ impl Fleet {
 
     /// Runs that no bus came for, begun or ended since last asked.
     pub fn look_for_missing(&mut self, plans: &[Arc<DayPlan>], now: UtcMillis) -> Vec<TransitEvent> {
-        let mut covered: BTreeSet<(FeedId, RunKey)> =
-            self.days.values().flat_map(|day| day.runs.iter().cloned()).collect();
-        covered.extend(self.buses().filter_map(|b| b.doing().map(super::vehicle::Doing::key)));
-        let mut news = Vec::new();
-        for plan in plans {
-            let missing =
-                plan.missing(now, MISSED_MS, |key| covered.contains(&(plan.feed.clone(), key.clone())));
-            for run in missing {
-                let key = (plan.feed.clone(), plan.key(run));
-                if self.missed.contains_key(&key) {
-                    continue;
-                }
-                let (table, r) = (&plan.timetable, &plan.runs[run]);
-                let first = &table.stops[table.pattern(r).stops[0].stop];
-                let event = TransitEvent {
-                    finding: Finding::RunMissing,
-                    phase: Phase::Begun,
-                    began: table.departs(r, 0),
-                    at: now,
-                    vehicle: None,
-                    place: Some(first.position),
-                    run: Some(key.clone()),
-                    stop: Some(first.id.clone()),
-                    value: None,
-                };
-                self.missed.insert(key, event.clone());
-                news.push(event);
-            }
-        }
-        self.missed.retain(|key, event| {
-            let found = covered.contains(key);
-            if found {
-                news.push(TransitEvent { phase: Phase::Ended, at: now, ..event.clone() });
-            }
-            !found
-        });
-        news
+        self.missing.look((&self.days, &self.claims), plans, now)
     }
 }
 

@@ -65,13 +65,14 @@ impl Passing {
 }
 
 /// Headways at every stop, from passings in any order. Where a stop comes twice in a trip, each time counts apart.
-pub fn headways(passings: &[Passing]) -> Vec<Headway> {
-    let mut by_stop: BTreeMap<(Line, StopId), Vec<&Passing>> = BTreeMap::new();
+pub fn headways<'a>(passings: impl IntoIterator<Item = &'a Passing>) -> Vec<Headway> {
+    let mut by_stop: BTreeMap<_, Vec<&Passing>> = BTreeMap::new();
     for p in passings {
-        by_stop.entry((p.line(), p.stop.clone())).or_default().push(p);
+        by_stop.entry((&p.feed, &p.route, p.direction, &p.stop)).or_default().push(p);
     }
     let mut all = Vec::new();
-    for ((line, stop), mut list) in by_stop {
+    for ((feed, route, direction, stop), mut list) in by_stop {
+        let line = Line { feed: feed.clone(), route: route.clone(), direction };
         list.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.run.cmp(&b.run)));
         for pair in list.windows(2).filter(|pair| pair[0].run != pair[1].run) {
             all.push(Headway {

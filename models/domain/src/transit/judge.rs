@@ -18,15 +18,17 @@ pub fn judge(bus: &mut Vehicle, observed: &Observed, on_line: bool, limits: &Lim
     let doing = bus.doing();
     let run = doing.map(Doing::key);
     let running = matches!(bus.work, Work::Running(_));
-    let late = doing.filter(|_| on_line).map(Doing::late);
+    // What it does is not told of before it is sure.
+    let sure = doing.is_some_and(|d| d.sure);
+    let late = doing.filter(|d| on_line && d.sure).map(Doing::late);
     let limit = limits.speed_at(seen.position);
     let stands = seen.speed.0 < WALK.0;
     let waits = stands && matches!(bus.work, Work::Waiting(_) | Work::Finished { .. });
     let doors = observed.doors_open.map(|open| open && !stands);
     let engine = if waits { observed.engine_on } else { Some(false) };
-    let wrong = observed.signed.as_ref().zip(doing).filter(|_| running).map(|(s, d)| !agrees(s, d));
+    let wrong = observed.signed.as_ref().zip(doing).filter(|_| running && sure).map(|(s, d)| !agrees(s, d));
     let seconds = late.map(DurationMs::seconds);
-    let off = (running && doing.is_some()).then_some(!on_line);
+    let off = (running && sure).then_some(!on_line);
     let too_fast = seen.speed.0 > limit.0 + limits.speed_tolerance.0;
     let early = late.filter(|_| running).map(|l| l.0 < -limits.early.0);
     let tardy = late.filter(|_| running).map(|l| l.0 > limits.late.0);
@@ -48,16 +50,34 @@ pub fn judge(bus: &mut Vehicle, observed: &Observed, on_line: bool, limits: &Lim
     found.events.extend(skipped);
 }
 
-/// The run ends here although stops are left: the bus turned round and does another one.
-pub fn short_turn(bus: &Vehicle, other: &Candidate, at: UtcMillis, found: &mut Found) {
-    let Some(doing) = bus.doing().filter(|_| matches!(bus.work, Work::Running(_))) else { return };
+/// On its own run a bus must have been watched so far, and over so many stops.
+const WATCHED_M: f64 = 800.0;
+const STOPS_MIN: usize = 2;
+/// So far, and in so many reports, it must have gone on the way back.
+const BACK_M: f64 = 100.0;
+const BACK_REPORTS: usize = 3;
+/// Where nothing was heard for longer, nobody knows how the bus came from one place to the other.
+const UNHEARD: DurationMs = DurationMs(120_000);
+
+/// The run ends here although stops are left: the bus turned round and does another one. Only where it was surely on its run, and
+/// watched without a break on it, where it turned, and on its way back: a leap, or a run that it was put on wrongly, is no turn.
+pub fn short_turn(bus: &Vehicle, other: &Candidate, turned: bool, at: UtcMillis, found: &mut Found) {
+    let Some(doing) = bus.doing().filter(|d| turned && d.sure && matches!(bus.work, Work::Running(_))) else {
+        return;
+    };
     let (old, new) = (&doing.plan.timetable, &other.plan.timetable);
     let (from, to) = (old.pattern(&doing.plan.runs[doing.run]), new.pattern(&other.plan.runs[other.run]));
     // To be put onto another run of the same way is our mistake made good, not the driver's.
     let same_way =
         doing.plan.feed == other.plan.feed && from.route == to.route && from.direction == to.direction;
     let left = from.stops.len() - doing.next_call;
-    if same_way || left < 2 || doing.along.0 - doing.watched_from().0 < 500.0 {
+    let watched_m = doing.along.0 - doing.watched_from().0;
+    if same_way || left < 2 || doing.passed_while_watched() < STOPS_MIN || watched_m < WATCHED_M {
+        return;
+    }
+    let line = bus.line(other);
+    let back_m = line.last.along.0 - line.first().1.0;
+    if line.trace.len() < BACK_REPORTS || back_m < BACK_M || !bus.heard_since(doing.front(), UNHEARD) {
         return;
     }
     found.events.push(TransitEvent {

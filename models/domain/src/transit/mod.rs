@@ -1,19 +1,24 @@
 //! Public transport: where a vehicle is, and what that means for the timetable.
 //!
-//! Suggested reading order: `timetable` (what is to be), `shape` and `matching` (where on its way a bus is), `assign` (which
-//! run it does), `vehicle` and `day` (all of that for one bus, with `passing`s and `finding`s), `headway`, `pace`, `eta`, `hold`;
-//! `road` and `probe` (buses as measures of traffic); `fleet` (all buses), `accuracy`, `report`.
+//! Suggested reading order: `timetable` (what is to be), `shape` and `matching` (where on its way a bus is), `evidence` and
+//! `assign` (which run it does), `claims` (what others do), `vehicle` and `day` (all of that for one bus, with `passing`s and
+//! `finding`s), `headway`, `pace`, `eta`, `hold`; `road` and `probe` (buses as measures of traffic); `fleet` (all buses),
+//! `missing`, `accuracy`, `report`.
 
 pub mod accuracy;
 pub mod assign;
+pub mod claims;
 pub mod day;
+mod doing;
 pub mod eta;
+pub mod evidence;
 pub mod finding;
 pub mod fleet;
 pub mod headway;
 pub mod hold;
 mod judge;
 pub mod matching;
+pub mod missing;
 pub mod pace;
 pub mod passing;
 pub mod plan;

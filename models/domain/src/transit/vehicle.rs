@@ -1,12 +1,14 @@
 //! One bus through one day: which run it does, how far it is, when it passed its stops, and what is worth telling of it.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::assign::{self, Candidate, SignOn, TERMINAL, candidates};
+use super::assign::{self, Candidate, Known, SignOn, TERMINAL, candidates};
+use super::claims::{Claims, RunName};
+pub use super::doing::Doing;
+use super::evidence::{Evidence, HOPELESS, Line};
 use super::finding::{Held, Limits, TransitEvent};
-use super::matching::{Matched, Matcher, Seen};
-use super::passing::{Passing, between, mark};
+use super::matching::{Matched, Seen};
+use super::passing::{Passing, mark};
 use super::plan::DayPlan;
 use super::probe::{Probe, Ran};
 use super::timetable::{FeedId, RunKey};
@@ -21,30 +23,6 @@ pub struct Observed {
     pub engine_on: Option<bool>,
     pub sos: bool,
     pub signed: Option<SignOn>,
-}
-
-/// A run that a bus does.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Doing {
-    pub plan: Arc<DayPlan>,
-    /// Index into the plan's runs.
-    pub run: usize,
-    pub along: Meters,
-    /// The fix that `along` is of.
-    pub at: UtcMillis,
-    /// First call that has not been passed.
-    pub next_call: usize,
-    /// Where it was along the shape, oldest first.
-    pub trace: Vec<(UtcMillis, Meters)>,
-    /// Since when fixes lie off the line.
-    pub off_since: Option<UtcMillis>,
-    matcher: Matcher,
-    /// Evaluations in a row in which another run fitted better.
-    doubts: u32,
-    /// First place that was known: stops before it were not watched.
-    from: Meters,
-    /// When it last came forward.
-    front: UtcMillis,
 }
 
 /// What a bus is about.
@@ -67,12 +45,16 @@ pub enum Work {
 pub struct Vehicle {
     pub id: VehicleId,
     pub work: Work,
-    /// What it may be doing, best first, when last asked.
-    pub claims: Vec<(FeedId, RunKey, f64)>,
+    /// What it may be doing, best first, when last asked, and how likely that is, from 0 to 1.
+    pub claims: Vec<(RunName, f64)>,
+    /// Runs that it did to their end, and how likely that is.
+    pub ended: Vec<(RunName, f64)>,
     pub last: Option<Observed>,
     pub held: Held,
-    recent: VecDeque<Seen>,
-    next: Option<(FeedId, RunKey)>,
+    evidence: Evidence,
+    next: Option<RunName>,
+    /// What it ended last was the last of its block.
+    block_over: bool,
     /// When other runs were last thought of.
     asked: Option<UtcMillis>,
     /// Metres of timetabled way that were run.
@@ -94,10 +76,14 @@ pub struct Found {
 /// Other runs are thought of so often.
 const CALM_MS: i64 = 60_000;
 const UNCERTAIN_MS: i64 = 10_000;
-const RECENT_MAX: usize = 12;
-const RECENT_MS: i64 = 10 * 60_000;
+/// A run is taken for what a bus does when it is as likely as this; it is sure from the next on, and again unsure below the last.
+const LIKELY: f64 = 0.5;
+const SURE: f64 = 0.85;
+const UNSURE: f64 = 0.6;
+/// So likely, nothing else is looked for.
+const CALM: f64 = 0.97;
 /// Best of the others must lead by this before it counts, and twice in a row.
-const LEAD: f64 = 2.0;
+const LEAD: f64 = 1.0;
 const SCORE_MIN: f64 = -8.0;
 /// A bus that turned round is often far from the times of what it does then.
 const SCORE_MIN_TURNED: f64 = -14.0;
@@ -116,10 +102,12 @@ impl Vehicle {
             id,
             work: Work::Unknown,
             claims: Vec::new(),
+            ended: Vec::new(),
             last: None,
             held: Held::default(),
-            recent: VecDeque::new(),
+            evidence: Evidence::default(),
             next: None,
+            block_over: false,
             asked: None,
             service_m: 0.0,
             probe: Probe::default(),
@@ -133,18 +121,35 @@ impl Vehicle {
         }
     }
 
-    /// Takes the next report in the order of fix times; `plans` hold at least the days around it.
-    pub fn step(&mut self, plans: &[Arc<DayPlan>], observed: &Observed, limits: &Limits, found: &mut Found) {
+    /// Runs that it does or has done, as far as anybody can tell, and how likely that is.
+    pub fn may_do(&self) -> impl Iterator<Item = (RunName, f64)> {
+        self.claims.iter().chain(&self.ended).cloned()
+    }
+
+    fn doing_mut(&mut self) -> Option<&mut Doing> {
+        match &mut self.work {
+            Work::Waiting(doing) | Work::Running(doing) => Some(doing),
+            Work::Unknown | Work::Finished { .. } => None,
+        }
+    }
+
+    /// Takes the next report in the order of fix times; `plans` hold at least the days around it. `others` are buses whose runs
+    /// this one hardly does too.
+    pub fn step(
+        &mut self,
+        plans: &[Arc<DayPlan>],
+        observed: &Observed,
+        (limits, others): (&Limits, Option<&Claims>),
+        found: &mut Found,
+    ) {
         let seen = &observed.seen;
-        self.recent.push_back(seen.clone());
-        let old = |s: &Seen| seen.at.since(s.at).0 > RECENT_MS;
-        while self.recent.len() > RECENT_MAX || self.recent.front().is_some_and(old) {
-            self.recent.pop_front();
+        if self.evidence.look(plans, seen, self.is_calm()) {
+            (self.work, self.next, self.asked) = (Work::Unknown, None, None);
         }
         let matched = self.advance(seen, found);
         let running = if let Work::Running(doing) = &self.work { Some(&**doing) } else { None };
         self.probe.follow(running, matched.as_ref(), observed, &mut found.ran);
-        self.reconsider(plans, observed, matched, found);
+        self.reconsider(plans, observed, (matched, others), found);
         self.set_out();
         super::judge::judge(self, observed, matched.is_some(), limits, found);
         self.last = Some(observed.clone());
@@ -155,7 +160,7 @@ impl Vehicle {
         let id = self.id.clone();
         let (Work::Running(doing) | Work::Waiting(doing)) = &mut self.work else { return None };
         let pattern = doing.plan.timetable.trip(&doing.plan.runs[doing.run]).pattern;
-        let reach = assign::reach(&doing.plan, pattern);
+        let reach = assign::reach(&doing.plan.timetable, pattern);
         let matched = doing.matcher.step(&doing.plan.timetable.patterns[pattern].shape, seen, reach);
         match matched {
             Some(m) => {
@@ -163,7 +168,13 @@ impl Vehicle {
                 let along = Meters(m.along.0.max(doing.along.0));
                 self.service_m += along.0 - doing.along.0;
                 let passed = doing.go(&id, seen.at, along);
-                if around { &mut found.around } else { &mut found.passings }.extend(passed);
+                if around {
+                    found.around.extend(passed);
+                } else if doing.sure {
+                    found.passings.extend(passed);
+                } else {
+                    doing.pending.extend(passed);
+                }
             }
             None => _ = doing.off_since.get_or_insert(seen.at),
         }
@@ -174,59 +185,63 @@ impl Vehicle {
         &mut self,
         plans: &[Arc<DayPlan>],
         observed: &Observed,
-        matched: Option<Matched>,
+        (matched, others): (Option<Matched>, Option<&Claims>),
         found: &mut Found,
     ) {
         let at = observed.seen.at;
-        if let Work::Running(doing) = &self.work
-            && doing.is_over()
-        {
-            self.next =
-                doing.plan.next_of_block(doing.run).map(|n| (doing.plan.feed.clone(), doing.plan.key(n)));
-            self.work = Work::Finished { feed: doing.plan.feed.clone(), run: doing.plan.key(doing.run) };
-            // What it did until now says nothing about what it does next.
-            self.recent.retain(|s| s.at == at);
-        }
         let turned = matched.is_some_and(|m| m.behind.0 > TURNED.0);
         if let Some(front) = self.doing().filter(|_| turned).map(|d| d.front) {
-            self.recent.retain(|s| s.at > front);
+            self.evidence.begin_anew(plans, |s| s.at > front);
         }
-        if !turned && !self.is_time(at) {
+        let over = matches!(&self.work, Work::Running(doing) if doing.is_over());
+        if !turned && !over && !self.is_time(at) {
             return;
         }
-        self.asked = Some(at);
-        let doing = self.doing().map(Doing::key);
-        let recent: Vec<Seen> = self.recent.iter().cloned().collect();
-        let signed = observed.signed.as_ref();
-        let mut list = candidates(plans, &recent, signed, doing.as_ref(), self.next.as_ref());
-        if let Work::Finished { feed, run } = &self.work {
-            list.retain(|c| c.plan.feed != *feed || c.plan.key(c.run) != *run);
+        let mut list = self.ask(plans, observed, others);
+        if over {
+            // Now that its whole way is known, another run of the same way may fit better.
+            let best =
+                list.into_iter().next().filter(|c| c.share >= LIKELY && !self.does(c) && self.was_on(c));
+            if let Some(best) = best {
+                self.adopt(best, found);
+                self.set_out();
+            }
+            if matches!(&self.work, Work::Running(doing) if !doing.is_over()) {
+                return;
+            }
+            self.end(plans, found);
+            list = self.ask(plans, observed, others);
         }
-        self.claims = list.iter().map(|c| (c.plan.feed.clone(), c.plan.key(c.run), c.score)).collect();
-        let own =
-            list.iter().find(|c| doing == Some((c.plan.feed.clone(), c.plan.key(c.run)))).map(|c| c.score);
+        // That it stands speaks against no run before it goes on: whoever does another one here would stand as well.
+        let own = list.iter().find(|c| self.does(c)).filter(|_| !turned);
+        let own = own.map(|c| (c.score + c.overdue, c.share));
+        if let (Some((_, share)), Some(doing)) = (own, self.doing_mut()) {
+            doing.sure = share >= SURE || (doing.sure && share >= UNSURE);
+            if doing.sure {
+                found.passings.append(&mut doing.pending);
+            }
+        }
         let least = if turned { SCORE_MIN_TURNED } else { SCORE_MIN };
-        let own = own.filter(|_| !turned);
-        let current = |c: &Candidate| doing == Some((c.plan.feed.clone(), c.plan.key(c.run)));
-        let clear = assign::is_clear(&list);
-        let best = list.into_iter().find(|c| !turned || !current(c)).filter(|c| c.score >= least);
-        let (Work::Running(d) | Work::Waiting(d)) = &mut self.work else {
-            if let Some(best) = best.filter(|b| clear && b.is_begun()) {
+        let best = list.into_iter().find(|c| !turned || !self.does(c)).filter(|c| c.score >= least);
+        let begun = best.as_ref().is_some_and(|b| b.share >= LIKELY && b.is_begun(self.line(b)));
+        let better =
+            best.as_ref().filter(|b| !self.does(b) && (turned || b.share >= LIKELY)).is_some_and(|b| {
+                own.is_none_or(|(score, _)| b.score >= score + LEAD) && self.line(b).trace.len() >= 2
+            });
+        let Some(d) = self.doing_mut() else {
+            if let Some(best) = best.filter(|_| begun) {
                 self.adopt(best, found);
             }
             return;
         };
         let lost = d.off_since.is_some_and(|since| at.since(since).0 > OFF_MS_MAX);
-        let better = best
-            .filter(|b| !current(b))
-            .filter(|b| own.is_none_or(|own| b.score >= own + LEAD) && b.trace.len() >= 2);
         // A bus on a detour fits nothing for a while, and another line by chance: only time, or turning round, ends its run.
         let astray = d.off_since.is_some_and(|since| at.since(since).0 < 5 * 60_000) && !turned;
-        d.doubts = if better.is_some() && !astray { d.doubts + 1 } else { 0 };
+        d.doubts = if better && !astray { d.doubts + 1 } else { 0 };
         if d.doubts >= 2
-            && let Some(better) = better
+            && let Some(better) = best
         {
-            super::judge::short_turn(self, &better, at, found);
+            super::judge::short_turn(self, &better, turned, at, found);
             self.adopt(better, found);
         } else if lost {
             self.work = Work::Unknown;
@@ -234,17 +249,97 @@ impl Vehicle {
         }
     }
 
+    /// Everything that it may be doing.
+    fn ask(
+        &mut self,
+        plans: &[Arc<DayPlan>],
+        observed: &Observed,
+        others: Option<&Claims>,
+    ) -> Vec<Candidate> {
+        let (at, id) = (observed.seen.at, self.id.clone());
+        self.asked = Some(at);
+        let own = self
+            .doing()
+            .map(|d| (d.plan.timetable.clone(), d.plan.timetable.trip(&d.plan.runs[d.run]).pattern));
+        let top = self.evidence.lines().iter().map(Line::fits).fold(f64::MIN, f64::max);
+        self.evidence.retain(|line| {
+            let is_own =
+                own.as_ref().is_some_and(|(t, p)| *p == line.pattern && Arc::ptr_eq(t, &line.timetable));
+            is_own || line.fits() >= top - HOPELESS
+        });
+        let taken = |run: &RunName| others.map_or(0.0, |others| others.by_others(run, &id));
+        let done = match &self.work {
+            Work::Finished { feed, run } => Some((feed.clone(), run.clone())),
+            Work::Unknown | Work::Waiting(_) | Work::Running(_) => None,
+        };
+        let (signed, next) = (observed.signed.as_ref(), self.next.as_ref());
+        let block_over = done.is_some() && self.block_over;
+        let known = Known { signed, next, done: done.as_ref(), block_over, taken: &taken };
+        let list = candidates(plans, &self.evidence, at, &known);
+        self.claims = list.iter().map(|c| (c.name(), c.share)).collect();
+        list
+    }
+
+    pub(super) fn line(&self, candidate: &Candidate) -> &Line {
+        &self.evidence.lines()[candidate.line]
+    }
+
+    fn does(&self, candidate: &Candidate) -> bool {
+        self.doing().is_some_and(|d| {
+            d.run == candidate.run && d.plan.feed == candidate.plan.feed && d.plan.day == candidate.plan.day
+        })
+    }
+
+    /// Whether the line of a run was followed for as long as that of what it does.
+    fn was_on(&self, candidate: &Candidate) -> bool {
+        let line = self.line(candidate);
+        let begun = self.doing().and_then(|d| d.trace.first()).map(|(at, _)| *at + DurationMs(60_000));
+        line.last.along.0 > TERMINAL.0 && begun.is_some_and(|begun| line.first().0 <= begun)
+    }
+
+    /// The run is over.
+    fn end(&mut self, plans: &[Arc<DayPlan>], found: &mut Found) {
+        let Work::Running(doing) = &mut self.work else { return };
+        found.passings.append(&mut doing.pending);
+        let name = doing.key();
+        let share = self.claims.iter().find(|(run, _)| *run == name).map_or(0.5, |(_, share)| *share);
+        let (plan, run) = (doing.plan.clone(), doing.run);
+        self.ended.push((name.clone(), share));
+        self.next = plan.next_of_block(run).map(|n| (plan.feed.clone(), plan.key(n)));
+        let trip = plan.timetable.trip(&plan.runs[run]);
+        self.block_over = self.next.is_none() && trip.block.is_some();
+        let own = trip.pattern;
+        let fits = self.evidence.lines().iter().find(|l| l.pattern == own && l.is_of(&plan)).map(Line::fits);
+        self.evidence.end(plans, |line| {
+            let same = line.pattern == own && line.is_of(&plan);
+            fits.filter(|_| !same).map(|fits| fits - line.fits())
+        });
+        self.work = Work::Finished { feed: name.0, run: name.1 };
+    }
+
+    /// What it does is known well, and nothing speaks against it.
+    fn is_calm(&self) -> bool {
+        let Work::Running(doing) = &self.work else { return false };
+        let clear = self.claims.first().is_some_and(|(_, share)| *share >= CALM);
+        doing.off_since.is_none() && doing.doubts == 0 && doing.sure && clear
+    }
+
+    /// Whether it was heard from a moment on without a longer break than `unheard`.
+    pub(super) fn heard_since(&self, from: UtcMillis, unheard: DurationMs) -> bool {
+        let mut before = from;
+        let recent = self.evidence.recent().filter(|s| s.at > from);
+        recent.map(|s| s.at.since(std::mem::replace(&mut before, s.at))).all(|gap| gap.0 <= unheard.0)
+    }
+
     /// Whether to think of other runs: seldom while all goes well, for it is most of the work.
     fn is_time(&self, at: UtcMillis) -> bool {
-        let every_ms = match &self.work {
-            Work::Running(doing) if doing.off_since.is_none() && doing.doubts == 0 => CALM_MS,
-            Work::Running(_) | Work::Unknown | Work::Waiting(_) | Work::Finished { .. } => UNCERTAIN_MS,
-        };
+        let every_ms = if self.is_calm() { CALM_MS } else { UNCERTAIN_MS };
         self.asked.is_none_or(|asked| at.since(asked).0 >= every_ms)
     }
 
     fn adopt(&mut self, best: Candidate, found: &mut Found) {
-        let Some(first) = best.trace.first().copied() else { return };
+        let line = self.line(&best);
+        let (first, matcher, trace) = (line.first(), line.matcher.clone(), line.trace.clone());
         let stops = &best.plan.timetable.pattern(&best.plan.runs[best.run]).stops;
         let next_call = (0..stops.len()).find(|c| mark(stops, *c).0 > first.1.0).unwrap_or(stops.len());
         let mut doing = Doing {
@@ -253,15 +348,18 @@ impl Vehicle {
             next_call,
             trace: vec![first],
             off_since: None,
-            matcher: best.matcher,
+            sure: best.share >= SURE,
+            pending: Vec::new(),
+            matcher,
             doubts: 0,
             from: first.1,
             front: first.0,
             plan: best.plan,
             run: best.run,
         };
-        for (at, along) in best.trace.into_iter().skip(1) {
-            found.passings.extend(doing.go(&self.id, at, along));
+        for (at, along) in trace.into_iter().skip(1) {
+            let passed = doing.go(&self.id, at, along);
+            if doing.sure { &mut found.passings } else { &mut doing.pending }.extend(passed);
         }
         self.work = Work::Waiting(Box::new(doing));
     }
@@ -280,62 +378,13 @@ impl Vehicle {
     }
 }
 
-impl Doing {
-    pub fn key(&self) -> (FeedId, RunKey) {
-        (self.plan.feed.clone(), self.plan.key(self.run))
-    }
-
-    pub fn length(&self) -> Meters {
-        self.plan.timetable.pattern(&self.plan.runs[self.run]).shape.length()
-    }
-
-    pub fn is_over(&self) -> bool {
-        self.next_call >= self.plan.timetable.trip(&self.plan.runs[self.run]).calls.len()
-    }
-
-    /// How late the bus is at its last known place; negative when early. Waiting for its start it is late once that is over.
-    pub fn late(&self) -> DurationMs {
-        let (table, run) = (&self.plan.timetable, &self.plan.runs[self.run]);
-        self.at.since(table.due(run, self.along))
-    }
-
-    /// When it was `along` its shape, if it was watched then.
-    pub fn when(&self, along: Meters) -> Option<UtcMillis> {
-        let i = self.trace.partition_point(|(_, a)| a.0 < along.0);
-        let ((t0, a0), (t1, a1)) = (*self.trace.get(i.checked_sub(1)?)?, *self.trace.get(i)?);
-        let share = (along.0 - a0.0) / (a1.0 - a0.0).max(1e-9);
-        Some(t0 + DurationMs((t1.since(t0).0 as f64 * share) as i64))
-    }
-
-    /// First place on this run that was watched.
-    pub fn watched_from(&self) -> Meters {
-        self.from
-    }
-
-    /// On to a place; what it passed on the way, each call once.
-    fn go(&mut self, vehicle: &VehicleId, at: UtcMillis, along: Meters) -> Vec<Passing> {
-        let along = Meters(along.0.max(self.along.0));
-        let mut passed = between(&self.plan, self.run, vehicle, (self.at, self.along), (at, along));
-        passed.retain(|p| p.call >= self.next_call);
-        if let Some(last) = passed.last() {
-            self.next_call = last.call + 1;
-        }
-        if along.0 > self.along.0 + 5.0 {
-            self.front = at;
-        }
-        (self.at, self.along) = (at, along);
-        self.trace.push((at, along));
-        passed
-    }
-}
-
 impl Candidate {
     /// A bus that stands somewhere on a line may be anything; one that moved along it, stands at its begin, or whose driver
     /// signed on to it, does it.
-    fn is_begun(&self) -> bool {
-        let (Some(first), Some(last)) = (self.trace.first(), self.trace.last()) else { return false };
-        let moved = self.signed || (self.trace.len() >= 2 && last.1.0 - first.1.0 > 80.0);
-        let length = self.plan.timetable.pattern(&self.plan.runs[self.run]).shape.length();
-        last.1.0 <= TERMINAL.0 || (moved && last.1.0 < length.0 - BEGUN_M_MIN)
+    fn is_begun(&self, line: &Line) -> bool {
+        let ((_, first), last) = (line.first(), line.last.along);
+        let moved = self.signed || (line.trace.len() >= 2 && last.0 - first.0 > 80.0);
+        let length = line.pattern().shape.length();
+        last.0 <= TERMINAL.0 || (moved && last.0 < length.0 - BEGUN_M_MIN)
     }
 }

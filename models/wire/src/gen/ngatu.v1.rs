@@ -463,6 +463,116 @@ pub struct DetectorKindSum {
     #[prost(uint64, tag = "2")]
     pub count: u64,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StartEmergencyRequest {
+    #[prost(string, tag = "1")]
+    pub corridor: ::prost::alloc::string::String,
+    /// Against the order of the corridor's places.
+    #[prost(bool, tag = "2")]
+    pub back: bool,
+    /// First and last junction on its way; empty: the corridor's ends.
+    #[prost(string, tag = "3")]
+    pub from: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub to: ::prost::alloc::string::String,
+    /// Its tracker, as vehicles are named on the map; empty: it is reckoned on by its speed.
+    #[prost(string, tag = "5")]
+    pub vehicle: ::prost::alloc::string::String,
+    /// 5 to 120.
+    #[prost(double, tag = "6")]
+    pub speed_kmh: f64,
+    /// How far before the first stop line it is now, up to 10,000; a tracker knows better.
+    #[prost(double, tag = "7")]
+    pub before_m: f64,
+    #[prost(string, tag = "8")]
+    pub purpose: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AdvanceEmergencyRequest {
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    #[prost(string, tag = "2")]
+    pub junction: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EndEmergencyRequest {
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListEmergenciesRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListEmergenciesResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub runs: ::prost::alloc::vec::Vec<EmergencyRun>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EmergencyRun {
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    #[prost(string, tag = "2")]
+    pub corridor: ::prost::alloc::string::String,
+    #[prost(bool, tag = "3")]
+    pub back: bool,
+    #[prost(string, tag = "4")]
+    pub vehicle: ::prost::alloc::string::String,
+    #[prost(double, tag = "5")]
+    pub speed_kmh: f64,
+    #[prost(string, tag = "6")]
+    pub purpose: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub started_by: ::prost::alloc::string::String,
+    #[prost(int64, tag = "8")]
+    pub started_ms: i64,
+    /// 0: under way.
+    #[prost(int64, tag = "9")]
+    pub ended_ms: i64,
+    /// Who ended it; empty when it ended by itself.
+    #[prost(string, tag = "10")]
+    pub ended_by: ::prost::alloc::string::String,
+    /// In the order of its way.
+    #[prost(message, repeated, tag = "11")]
+    pub stops: ::prost::alloc::vec::Vec<EmergencyStop>,
+    /// By the reckoning, from the first stop line; less than 0: before it.
+    #[prost(double, tag = "12")]
+    pub here_m: f64,
+    /// When its place was known last; its tracker said it, or somebody, or the begin.
+    #[prost(int64, tag = "13")]
+    pub known_ms: i64,
+    /// What is wrong with its tracker: no_such_vehicle, silent, elsewhere, no_positions; empty: nothing, or it has none.
+    #[prost(string, tag = "14")]
+    pub tracker_trouble: ::prost::alloc::string::String,
+    /// May be ended by who asks.
+    #[prost(bool, tag = "15")]
+    pub may_end: bool,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EmergencyStop {
+    #[prost(string, tag = "1")]
+    pub junction: ::prost::alloc::string::String,
+    #[prost(double, tag = "2")]
+    pub at_m: f64,
+    /// Numbered from 1.
+    #[prost(uint32, tag = "3")]
+    pub group: u32,
+    #[prost(enumeration = "EmergencyStopState", tag = "4")]
+    pub state: i32,
+    /// Why it is refused: not_orderable, no_right, gateway_away, other_order, safety, failed.
+    #[prost(string, tag = "5")]
+    pub reason: ::prost::alloc::string::String,
+    /// With safety.
+    #[prost(message, repeated, tag = "8")]
+    pub refusals: ::prost::alloc::vec::Vec<SignalRefusal>,
+    /// With other_order, who ordered; with failed, what the pole said, in English.
+    #[prost(string, tag = "9")]
+    pub detail: ::prost::alloc::string::String,
+    /// When the vehicle is expected; 0 once it is behind.
+    #[prost(int64, tag = "6")]
+    pub expected_ms: i64,
+    /// The row of its order; 0: none.
+    #[prost(uint64, tag = "7")]
+    pub order: u64,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum SignalWish {
@@ -583,6 +693,50 @@ impl SignalMode {
             "SIGNAL_MODE_FLASH" => Some(Self::Flash),
             "SIGNAL_MODE_DARK" => Some(Self::Dark),
             "SIGNAL_MODE_ALL_RED" => Some(Self::AllRed),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum EmergencyStopState {
+    Unspecified = 0,
+    Ahead = 1,
+    /// Ordered and not green yet.
+    Asked = 2,
+    Green = 3,
+    /// Not green for a reason, asked again and again.
+    Refused = 4,
+    Passed = 5,
+    /// The run ended before the vehicle came.
+    Ended = 6,
+}
+impl EmergencyStopState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "EMERGENCY_STOP_STATE_UNSPECIFIED",
+            Self::Ahead => "EMERGENCY_STOP_STATE_AHEAD",
+            Self::Asked => "EMERGENCY_STOP_STATE_ASKED",
+            Self::Green => "EMERGENCY_STOP_STATE_GREEN",
+            Self::Refused => "EMERGENCY_STOP_STATE_REFUSED",
+            Self::Passed => "EMERGENCY_STOP_STATE_PASSED",
+            Self::Ended => "EMERGENCY_STOP_STATE_ENDED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "EMERGENCY_STOP_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "EMERGENCY_STOP_STATE_AHEAD" => Some(Self::Ahead),
+            "EMERGENCY_STOP_STATE_ASKED" => Some(Self::Asked),
+            "EMERGENCY_STOP_STATE_GREEN" => Some(Self::Green),
+            "EMERGENCY_STOP_STATE_REFUSED" => Some(Self::Refused),
+            "EMERGENCY_STOP_STATE_PASSED" => Some(Self::Passed),
+            "EMERGENCY_STOP_STATE_ENDED" => Some(Self::Ended),
             _ => None,
         }
     }
@@ -918,6 +1072,98 @@ pub mod signal_service_client {
                 .insert(GrpcMethod::new("ngatu.v1.SignalService", "GetDetectorCounts"));
             self.inner.unary(req, path, codec).await
         }
+        /// Greens along a corridor ahead of a vehicle that must not wait. PERMISSION_DENIED without the right to command every junction on
+        /// its way; FAILED_PRECONDITION when none of them can be commanded.
+        pub async fn start_emergency(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StartEmergencyRequest>,
+        ) -> std::result::Result<tonic::Response<super::EmergencyRun>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.SignalService/StartEmergency",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.SignalService", "StartEmergency"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Somebody sees the vehicle at this stop line; for runs without a tracker.
+        pub async fn advance_emergency(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AdvanceEmergencyRequest>,
+        ) -> std::result::Result<tonic::Response<super::EmergencyRun>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.SignalService/AdvanceEmergency",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.SignalService", "AdvanceEmergency"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Every junction goes back to its own plan.
+        pub async fn end_emergency(
+            &mut self,
+            request: impl tonic::IntoRequest<super::EndEmergencyRequest>,
+        ) -> std::result::Result<tonic::Response<super::EmergencyRun>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.SignalService/EndEmergency",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.SignalService", "EndEmergency"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Those under way, and those that ended within the hour; newest first.
+        pub async fn list_emergencies(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListEmergenciesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListEmergenciesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.SignalService/ListEmergencies",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.SignalService", "ListEmergencies"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1000,6 +1246,30 @@ pub mod signal_service_server {
             request: tonic::Request<super::GetDetectorCountsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetDetectorCountsResponse>,
+            tonic::Status,
+        >;
+        /// Greens along a corridor ahead of a vehicle that must not wait. PERMISSION_DENIED without the right to command every junction on
+        /// its way; FAILED_PRECONDITION when none of them can be commanded.
+        async fn start_emergency(
+            &self,
+            request: tonic::Request<super::StartEmergencyRequest>,
+        ) -> std::result::Result<tonic::Response<super::EmergencyRun>, tonic::Status>;
+        /// Somebody sees the vehicle at this stop line; for runs without a tracker.
+        async fn advance_emergency(
+            &self,
+            request: tonic::Request<super::AdvanceEmergencyRequest>,
+        ) -> std::result::Result<tonic::Response<super::EmergencyRun>, tonic::Status>;
+        /// Every junction goes back to its own plan.
+        async fn end_emergency(
+            &self,
+            request: tonic::Request<super::EndEmergencyRequest>,
+        ) -> std::result::Result<tonic::Response<super::EmergencyRun>, tonic::Status>;
+        /// Those under way, and those that ended within the hour; newest first.
+        async fn list_emergencies(
+            &self,
+            request: tonic::Request<super::ListEmergenciesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListEmergenciesResponse>,
             tonic::Status,
         >;
     }
@@ -1517,6 +1787,188 @@ pub mod signal_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetDetectorCountsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.SignalService/StartEmergency" => {
+                    #[allow(non_camel_case_types)]
+                    struct StartEmergencySvc<T: SignalService>(pub Arc<T>);
+                    impl<
+                        T: SignalService,
+                    > tonic::server::UnaryService<super::StartEmergencyRequest>
+                    for StartEmergencySvc<T> {
+                        type Response = super::EmergencyRun;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StartEmergencyRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SignalService>::start_emergency(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StartEmergencySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.SignalService/AdvanceEmergency" => {
+                    #[allow(non_camel_case_types)]
+                    struct AdvanceEmergencySvc<T: SignalService>(pub Arc<T>);
+                    impl<
+                        T: SignalService,
+                    > tonic::server::UnaryService<super::AdvanceEmergencyRequest>
+                    for AdvanceEmergencySvc<T> {
+                        type Response = super::EmergencyRun;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AdvanceEmergencyRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SignalService>::advance_emergency(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AdvanceEmergencySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.SignalService/EndEmergency" => {
+                    #[allow(non_camel_case_types)]
+                    struct EndEmergencySvc<T: SignalService>(pub Arc<T>);
+                    impl<
+                        T: SignalService,
+                    > tonic::server::UnaryService<super::EndEmergencyRequest>
+                    for EndEmergencySvc<T> {
+                        type Response = super::EmergencyRun;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::EndEmergencyRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SignalService>::end_emergency(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = EndEmergencySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.SignalService/ListEmergencies" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListEmergenciesSvc<T: SignalService>(pub Arc<T>);
+                    impl<
+                        T: SignalService,
+                    > tonic::server::UnaryService<super::ListEmergenciesRequest>
+                    for ListEmergenciesSvc<T> {
+                        type Response = super::ListEmergenciesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListEmergenciesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SignalService>::list_emergencies(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListEmergenciesSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

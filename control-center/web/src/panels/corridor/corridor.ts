@@ -8,6 +8,7 @@ import { t } from "../../i18n";
 import type { LinkState } from "../../link";
 import type { Mounted, Page, Panel } from "../panel";
 import { WaveDiagram } from "./diagram";
+import { Emergencies } from "./emergency";
 import { offsets, table, whyNot, type Column } from "./figures";
 
 /** Between two looks while the panel is in front. */
@@ -27,6 +28,7 @@ class CorridorPanel implements Mounted {
   #keys = el("div", { class: "keys" }, ...(["green", "red", "unknown", "band-out", "band-back"] as const).map((name) => el("span", {}, el("i", { class: name }), t(`corridor.key-${name}`))));
   #facts = el("div", { class: "facts", tabindex: 0 });
   #diagram: WaveDiagram;
+  #emergencies: Emergencies;
   #corridors: Corridor[] | undefined;
   #visible = false;
   #ticks = 0;
@@ -37,11 +39,13 @@ class CorridorPanel implements Mounted {
     private readonly page: Page,
   ) {
     this.#diagram = new WaveDiagram(() => page.now(), (id) => this.#nameOf(id));
+    this.#emergencies = new Emergencies(page, (id) => this.#nameOf(id));
+    this.#emergencies.about(undefined);
     for (const select of [this.#pick, this.#span, this.#before]) select.addEventListener("change", () => void this.#look());
     const named = (name: string, control: HTMLElement) => el("label", {}, el("span", { class: "name" }, name), control);
     host.append(
       el("div", { class: "toolbar" }, this.#pick, named(t("corridor.last"), this.#span), named(t("corridor.compare"), this.#before)),
-      this.#note, this.#diagram.root, this.#keys, this.#facts);
+      this.#emergencies.root, this.#note, this.#diagram.root, this.#keys, this.#facts);
     this.#say(t("corridor.asking"));
   }
 
@@ -57,6 +61,8 @@ class CorridorPanel implements Mounted {
 
   tick(): void {
     this.#ticks++;
+    this.#emergencies.tick();
+    this.page.badge("corridor", this.#visible ? 0 : this.#emergencies.under);
     if (this.#visible && this.#ticks % LOOK_S === 0) void this.#look();
   }
 
@@ -81,6 +87,7 @@ class CorridorPanel implements Mounted {
         this.#pick.replaceChildren(...this.#corridors.map((corridor) => el("option", { value: corridor.id }, corridor.name)));
       }
       const id = this.#pick.value;
+      this.#emergencies.about(this.#corridors.find((corridor) => corridor.id === id));
       if (this.#corridors.length === 0) return this.#say(t("corridor.none"));
       const toMs = this.page.now();
       const fromMs = toMs - Number(this.#span.value) * MINUTE;

@@ -6,6 +6,7 @@ import type { GeoJSONSource, Map as GlMap } from "maplibre-gl";
 import { el, icon } from "../../dom";
 import { t } from "../../i18n";
 import type { Mark, Mounted, Page, Panel, Replayed, Selection, SelectOptions } from "../panel";
+import { EmergencyLayer } from "./emergencies";
 import { findBox } from "./find";
 import { draw, RATIO } from "./icons";
 import { legend } from "./legend";
@@ -119,6 +120,7 @@ class MapPanel implements Mounted {
   #camerasWait = false;
   readonly replay: Replay;
   readonly traffic: Traffic;
+  readonly #emergencies: EmergencyLayer;
 
   constructor(
     private readonly gl: GlMap,
@@ -130,6 +132,7 @@ class MapPanel implements Mounted {
       this.#point(mark);
     });
     this.traffic = new Traffic(gl, page);
+    this.#emergencies = new EmergencyLayer(gl, page);
     for (const layer of [...Object.keys(KINDS), "traffic", "traffic-old"]) {
       gl.on("mouseenter", layer, () => (gl.getCanvas().style.cursor = "pointer"));
       gl.on("mouseleave", layer, () => (gl.getCanvas().style.cursor = ""));
@@ -162,7 +165,10 @@ class MapPanel implements Mounted {
   tick(): void {
     if (this.#camerasWait) this.#drawCameras();
     this.#drawBuses(); // a bus that says nothing grows old
-    if (this.#visible) this.traffic.tick();
+    if (this.#visible) {
+      this.traffic.tick();
+      this.#emergencies.tick();
+    }
   }
 
   linked(): void {

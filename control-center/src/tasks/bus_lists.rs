@@ -1,0 +1,50 @@
+//! Makes the long lists that somebody looks at, one after the other, and again while they are looked at.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use models_domain::DurationMs;
+use models_wire::v1;
+
+use crate::api::transit::trackers;
+use crate::hall::Hall;
+use crate::transit::ready::{Answer, Question};
+use crate::transit::{BUSY, reports};
+
+pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
+    loop {
+        match hall.transit.ready.next(hall.clock.now()) {
+            Ok(question) => {
+                let began = hall.clock.elapsed();
+                let answer = make(&hall, &question).await.unwrap_or_else(|err| {
+                    tracing::error!("{err:#}");
+                    Answer::Failed(format!("{err:#}"))
+                });
+                let took = (hall.clock.elapsed() - began).as_millis();
+                let took = DurationMs(i64::try_from(took).unwrap_or(i64::MAX / 1000));
+                hall.transit.ready.made(&question, answer, took, hall.clock.now());
+            }
+            Err(rest) => {
+                let rest = Duration::from_millis(rest.0.max(1).unsigned_abs());
+                tokio::select! {
+                    () = hall.transit.ready.wanted() => {}
+                    () = tokio::time::sleep(rest) => {}
+                }
+            }
+        }
+    }
+}
+
+async fn make(hall: &Arc<Hall>, question: &Question) -> anyhow::Result<Answer> {
+    Ok(match question {
+        Question::Trackers(hours) => {
+            let now = hall.clock.now();
+            let trackers: Vec<v1::Tracker> = trackers(hall, *hours, now).await?;
+            Answer::Trackers(v1::ListTrackersResponse { at_ms: now.0, trackers })
+        }
+        Question::Report(asked) => {
+            let Some(_turn) = hall.transit.turn().await else { return Ok(Answer::Failed(BUSY.to_owned())) };
+            Answer::Report(reports::report(hall, asked).await?)
+        }
+    })
+}

@@ -1,0 +1,174 @@
+// Greens ahead of a vehicle that must not wait: begun along the corridor in view, followed junction by junction, and ended.
+import { explain, signedOut } from "../../api";
+import { el } from "../../dom";
+import { ageOf, integer, timeOf } from "../../format";
+import { EmergencyStopState as State, type Corridor, type EmergencyRun, type EmergencyStop } from "../../gen/ngatu/v1/signal_pb";
+import { t } from "../../i18n";
+import { refusalInWords } from "../junction/words";
+import type { Page } from "../panel";
+
+/** Between two looks at what is under way, in seconds. */
+const LOOK_S = 2;
+const STATES = { [State.UNSPECIFIED]: "ahead", [State.AHEAD]: "ahead", [State.ASKED]: "asked", [State.GREEN]: "green", [State.REFUSED]: "refused", [State.PASSED]: "passed", [State.ENDED]: "ended" } as const;
+const MARKS = { ahead: "○", asked: "◌", green: "●", refused: "✕", passed: "✓", ended: "–" } as const;
+const REASONS = ["not_orderable", "no_right", "gateway_away", "other_order", "safety", "failed"] as const;
+const TROUBLES = ["no_such_vehicle", "silent", "elsewhere", "no_positions"] as const;
+
+export class Emergencies {
+  readonly root = el("section", { class: "emergency", "aria-label": t("emergency.title") });
+  #open = el("button", { type: "button", class: "plain", "aria-expanded": "false" }, t("emergency.open"));
+  #form = el("form", { novalidate: true, hidden: true });
+  #way = el("select", { name: "way" }, el("option", { value: "out" }, t("corridor.out")), el("option", { value: "back" }, t("corridor.back")));
+  #from = el("select", { name: "from" });
+  #to = el("select", { name: "to" });
+  #vehicle = el("input", { type: "text", name: "vehicle", maxlength: 64, autocomplete: "off", placeholder: t("emergency.vehicle-hint") });
+  #speed = el("input", { type: "number", name: "speed", min: 5, max: 120, value: 40 });
+  #before = el("input", { type: "number", name: "before", min: 0, max: 10_000, step: 50, value: 300 });
+  #purpose = el("input", { type: "text", name: "purpose", maxlength: 200, autocomplete: "off", placeholder: t("emergency.purpose-hint") });
+  #said = el("p", { class: "refused", role: "alert", hidden: true });
+  #runs = el("div", { class: "runs" });
+  #corridor: Corridor | undefined;
+  #ticks = 0;
+  #under = 0;
+  #told = "";
+
+  constructor(
+    private readonly page: Page,
+    private readonly nameOf: (junction: string) => string,
+  ) {
+    const named = (key: Parameters<typeof t>[0], control: HTMLElement) => el("label", {}, el("span", { class: "name" }, t(key)), control);
+    this.#form.append(
+      named("emergency.way", this.#way), named("emergency.from", this.#from), named("emergency.to", this.#to), named("emergency.vehicle", this.#vehicle),
+      named("emergency.speed", this.#speed), named("emergency.before", this.#before), named("emergency.purpose", this.#purpose),
+      el("button", { type: "submit", class: "go grave" }, t("emergency.start")), this.#said);
+    this.#open.addEventListener("click", () => this.#unfold(Boolean(this.#form.hidden)));
+    this.#way.addEventListener("change", () => this.#places());
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#start();
+    });
+    this.root.append(this.#open, this.#form, this.#runs);
+  }
+
+  /** The corridor in view. */
+  about(corridor: Corridor | undefined): void {
+    this.#open.hidden = !corridor;
+    if (corridor?.id === this.#corridor?.id) return;
+    this.#corridor = corridor;
+    this.#places();
+  }
+
+  /** How many are under way. */
+  get under(): number {
+    return this.#under;
+  }
+
+  /** Once a second, also while the panel stands behind another: what is under way must not be forgotten. */
+  tick(): void {
+    if (this.#ticks++ % LOOK_S === 0) void this.look();
+  }
+
+  async look(): Promise<void> {
+    if (this.page.link().is !== "live") return;
+    try {
+      const { runs } = await this.page.signals.listEmergencies({}, { timeoutMs: 5_000 });
+      this.#show(runs);
+    } catch (error) {
+      if (!signedOut(error)) this.#say(explain(error));
+    }
+  }
+
+  #unfold(open: boolean): void {
+    this.#form.hidden = !open;
+    this.#open.setAttribute("aria-expanded", String(open));
+    this.#say("");
+    if (open) this.#purpose.focus();
+  }
+
+  #places(): void {
+    const places = (this.#corridor?.places ?? []).map((place) => place.junction);
+    if (this.#way.value === "back") places.reverse();
+    const options = () => places.map((id) => el("option", { value: id }, this.nameOf(id)));
+    this.#from.replaceChildren(...options());
+    this.#to.replaceChildren(...options());
+    this.#to.value = places.at(-1) ?? "";
+  }
+
+  #say(text: string): void {
+    this.#said.hidden = text === "";
+    this.#said.textContent = text;
+  }
+
+  async #start(): Promise<void> {
+    if (!this.#corridor) return;
+    if (this.#purpose.value.trim().length < 3) {
+      this.#purpose.focus();
+      return this.#say(t("signal.bad-purpose"));
+    }
+    try {
+      await this.page.signals.startEmergency({
+        corridor: this.#corridor.id, back: this.#way.value === "back", from: this.#from.value, to: this.#to.value,
+        vehicle: this.#vehicle.value.trim(), speedKmh: Number(this.#speed.value), beforeM: Number(this.#before.value), purpose: this.#purpose.value,
+      }, { timeoutMs: 10_000 });
+      this.#purpose.value = "";
+      this.#unfold(false);
+      await this.look();
+    } catch (error) {
+      if (!signedOut(error)) this.#say(explain(error));
+    }
+  }
+
+  #show(runs: readonly EmergencyRun[]): void {
+    this.#under = runs.filter((run) => run.endedMs === 0n).length;
+    const shown = runs.filter((run, i) => run.endedMs === 0n || i < 2);
+    const now = this.page.now();
+    const rows = shown.map((run) => this.#run(run, now));
+    // A button that somebody is about to press stays the same button.
+    const told = rows.map((row) => row.textContent).join("\n");
+    if (told === this.#told) return;
+    this.#told = told;
+    this.#runs.replaceChildren(...rows);
+  }
+
+  #run(run: EmergencyRun, now: number): HTMLElement {
+    const over = run.endedMs > 0n;
+    const stops = run.stops.map((stop) => this.#stop(run, stop, now, over));
+    const who = [run.vehicle || t("emergency.no-tracker"), run.purpose, t("emergency.by", { user: run.startedBy, time: timeOf(Number(run.startedMs)) })].join(" · ");
+    const head = el("header", {}, el("b", {}, over ? t(run.endedBy ? "emergency.ended-by" : "emergency.through", { user: run.endedBy, time: timeOf(Number(run.endedMs)) }) : t("emergency.under-way")), el("span", { class: "soft" }, who));
+    if (!over && run.mayEnd) {
+      const end = el("button", { type: "button", class: "plain" }, t("emergency.end"));
+      end.addEventListener("click", () => void this.#act(() => this.page.signals.endEmergency({ id: run.id }, { timeoutMs: 15_000 })));
+      head.append(end);
+    }
+    const parts: HTMLElement[] = [head, el("ol", {}, ...stops)];
+    const trouble = TROUBLES.find((name) => name === run.trackerTrouble);
+    if (!over && trouble) parts.push(el("p", { class: "early" }, t(`emergency.trouble-${trouble}`, { age: ageOf(now - Number(run.knownMs)) })));
+    return el("article", { class: over ? "run over" : "run" }, ...parts);
+  }
+
+  #stop(run: EmergencyRun, stop: EmergencyStop, now: number, over: boolean): HTMLElement {
+    const state = STATES[stop.state];
+    const in_s = Math.round((Number(stop.expectedMs) - now) / 1000);
+    const when = !over && stop.expectedMs > 0n && state !== "passed" ? t("emergency.in", { s: integer(Math.max(0, in_s)) }) : "";
+    const words = el("span", {}, [t(`emergency.${state}`), when].filter(Boolean).join(" · "));
+    const row = el("li", { class: state }, el("i", { "aria-hidden": "true" }, MARKS[state]), el("b", {}, this.nameOf(stop.junction)), el("span", { class: "soft" }, `${integer(stop.atM)} m`), words);
+    const reason = REASONS.find((name) => name === stop.reason);
+    if (reason) row.append(el("span", { class: "refused" }, reason === "safety" ? stop.refusals.map(refusalInWords).join("; ") : t(`emergency.why-${reason}`, { detail: stop.detail })));
+    // Without a tracker somebody at a camera says where it is.
+    if (!over && run.mayEnd && !run.vehicle && (state === "asked" || state === "green" || state === "ahead" || state === "refused")) {
+      const here = el("button", { type: "button", class: "plain" }, t("emergency.here"));
+      here.addEventListener("click", () => void this.#act(() => this.page.signals.advanceEmergency({ id: run.id, junction: stop.junction }, { timeoutMs: 10_000 })));
+      row.append(here);
+    }
+    return row;
+  }
+
+  async #act(call: () => Promise<unknown>): Promise<void> {
+    try {
+      await call();
+      await this.look();
+    } catch (error) {
+      if (!signedOut(error)) this.#say(explain(error));
+    }
+  }
+}

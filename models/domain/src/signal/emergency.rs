@@ -1,0 +1,429 @@
+//! A fire engine or an ambulance on its way along a corridor: which junctions are to be green for it by now, and which it has
+//! behind it. Pure: what its tracker says and what became of the orders comes in, what to order goes out. Safety judges each
+//! order as any other.
+
+use super::corridor::{Corridor, Place, Way};
+use super::safety::Refusal;
+use crate::geo::LatLon;
+use crate::ids::JunctionId;
+use crate::units::{DurationMs, Meters, MetersPerSecond, UtcMillis};
+
+/// A junction is asked for green when the vehicle may be there within this: others keep their minimum green and clear the
+/// junction, and who stands before the vehicle drives off.
+pub const LEAD: DurationMs = DurationMs(35_000);
+/// So far behind a stop line it has left the junction.
+pub const CLEAR: Meters = Meters(25.0);
+/// Of the way since its place was known last, so much may it be ahead of the reckoning, or behind.
+const SPREAD: f64 = 0.2;
+/// Without a word of its tracker for so long, it is reckoned on no more: it may stand.
+const SILENT: DurationMs = DurationMs(20_000);
+/// The least and the most that one order lasts.
+const HOLD_MIN: DurationMs = DurationMs(15_000);
+const HOLD_MAX: DurationMs = DurationMs(120_000);
+/// An order is made again when it ends within this and the vehicle is not through.
+const RENEW: DurationMs = DurationMs(5_000);
+/// After a refusal the junction is asked again.
+const AGAIN: DurationMs = DurationMs(3_000);
+/// A run is over after three times its time and this: nobody keeps a street for a vehicle that does not come.
+const LATEST: DurationMs = DurationMs(180_000);
+
+/// One stop line on the way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stop {
+    pub junction: JunctionId,
+    /// From the run's first stop line.
+    pub at: Meters,
+    /// The signal group it drives by, counted from 0.
+    pub group: u8,
+    pub state: State,
+}
+
+/// What became of one stop.
+#[derive(Debug, Clone, PartialEq)]
+pub enum State {
+    /// Nothing is ordered yet.
+    Ahead,
+    /// Ordered green until then.
+    Asked { order: u64, until: UtcMillis },
+    /// It may not be green for the reason, and is asked again then.
+    Refused { why: Why, again: UtcMillis },
+    /// The vehicle is through, or the run ended before it came; `order`: to be ended.
+    Left { order: Option<u64>, passed: bool },
+}
+
+/// Why a junction is not green for it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Why {
+    /// Nothing may be ordered of it.
+    NotOrderable,
+    /// Who began the run may not, or no more.
+    NoRight,
+    GatewayAway,
+    /// An order of somebody that stops normal service stands there.
+    OtherOrder {
+        id: u64,
+        by: String,
+    },
+    Safety(Vec<Refusal>),
+    /// The pole did not take it, or could not carry it out.
+    Failed(String),
+}
+
+impl Why {
+    /// Short stable name for the wire.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Why::NotOrderable => "not_orderable",
+            Why::NoRight => "no_right",
+            Why::GatewayAway => "gateway_away",
+            Why::OtherOrder { .. } => "other_order",
+            Why::Safety(_) => "safety",
+            Why::Failed(_) => "failed",
+        }
+    }
+}
+
+/// What is to be done at a stop now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// Order its group green until then; no moment that is refused until the vehicle is there is worth waiting for.
+    Green { until: UtcMillis, patience: DurationMs },
+    /// End the order of this row: its own plan again.
+    Release { order: u64 },
+}
+
+/// A vehicle under way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    pub stops: Vec<Stop>,
+    pub speed: MetersPerSecond,
+    pub began: UtcMillis,
+    /// Where it was last known to be, from the first stop line; before it: less than 0.
+    place: Meters,
+    known: UtcMillis,
+    /// Its place comes from a tracker.
+    tracked: bool,
+}
+
+/// Why no run can be made.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum NoRun {
+    #[error("junction {0} is not in the corridor")]
+    NoSuchJunction(JunctionId),
+    #[error("the run ends before it begins: {from} lies behind {to} on this way")]
+    Backwards { from: JunctionId, to: JunctionId },
+}
+
+impl Run {
+    /// Along `corridor` from one junction to another, both included; the ends of the corridor when left out. It is
+    /// `before` the first stop line now.
+    ///
+    /// # Errors
+    /// [`NoRun`].
+    pub fn new(
+        corridor: &Corridor,
+        way: Way,
+        (from, to): (Option<&JunctionId>, Option<&JunctionId>),
+        (speed, before): (MetersPerSecond, Meters),
+        at: UtcMillis,
+    ) -> Result<Self, NoRun> {
+        let mut places: Vec<&Place> = corridor.places.iter().collect();
+        if way == Way::Back {
+            places.reverse();
+        }
+        let find = |junction: &JunctionId| {
+            let found = places.iter().position(|place| place.junction == *junction);
+            found.ok_or_else(|| NoRun::NoSuchJunction(junction.clone()))
+        };
+        let first = from.map_or(Ok(0), &find)?;
+        let last = to.map_or(Ok(places.len() - 1), &find)?;
+        if let (Some(from), Some(to), true) = (from, to, first > last) {
+            return Err(NoRun::Backwards { from: from.clone(), to: to.clone() });
+        }
+        let zero = places[first].at.0;
+        let stop = |place: &&Place| Stop {
+            junction: place.junction.clone(),
+            at: Meters((place.at.0 - zero).abs()),
+            group: match way {
+                Way::Out => place.out,
+                Way::Back => place.back,
+            },
+            state: State::Ahead,
+        };
+        let stops = places[first..=last].iter().map(stop).collect();
+        let place = Meters(-before.0.max(0.0));
+        Ok(Self { stops, speed, began: at, place, known: at, tracked: false })
+    }
+
+    /// Its tracker said where it is; what is older than what is known says nothing.
+    pub fn seen(&mut self, place: Meters, at: UtcMillis) {
+        if at > self.known || !self.tracked {
+            (self.place, self.known, self.tracked) = (place, at, true);
+        }
+    }
+
+    /// Somebody saw it at this stop line.
+    pub fn is_at(&mut self, stop: usize, at: UtcMillis) {
+        if let Some(stop) = self.stops.get(stop) {
+            (self.place, self.known) = (stop.at, at);
+        }
+    }
+
+    /// Where it may be now: at least, by the reckoning, and at most.
+    pub fn place(&self, now: UtcMillis) -> (Meters, Meters, Meters) {
+        let mut since = now.since(self.known).0.max(0);
+        if self.tracked {
+            since = since.min(SILENT.0);
+        }
+        let gone = self.speed.0 * DurationMs(since).seconds();
+        let at = |share: f64| Meters(self.place.0 + gone * share);
+        (at(1.0 - SPREAD), at(1.0), at(1.0 + SPREAD))
+    }
+
+    /// When its place was known last.
+    pub fn known(&self) -> UtcMillis {
+        self.known
+    }
+
+    /// When it is expected at a stop; `None` once it is behind.
+    pub fn expected(&self, stop: &Stop, now: UtcMillis) -> Option<UtcMillis> {
+        let (_, here, _) = self.place(now);
+        (stop.at.0 >= here.0).then(|| now + self.time(stop.at.0 - here.0))
+    }
+
+    /// What to order now, by the number of the stop.
+    pub fn step(&mut self, now: UtcMillis) -> Vec<(usize, Call)> {
+        let (least, _, most) = self.place(now);
+        let give_up = now >= self.latest();
+        let mut calls = Vec::new();
+        for i in 0..self.stops.len() {
+            let stop = &self.stops[i];
+            let passed = least.0 > stop.at.0 + CLEAR.0;
+            if passed || give_up {
+                calls.extend(self.leave(i, passed));
+                continue;
+            }
+            let reach = self.time(stop.at.0 - most.0);
+            let due = match &stop.state {
+                State::Ahead => true,
+                State::Asked { until, .. } => until.since(now) <= RENEW,
+                State::Refused { again, .. } => now >= *again,
+                State::Left { .. } => false,
+            };
+            if due && reach <= LEAD {
+                let through = self.time((stop.at.0 + CLEAR.0 - least.0) / (1.0 - SPREAD));
+                let hold = DurationMs(through.0.clamp(HOLD_MIN.0, HOLD_MAX.0));
+                let patience = DurationMs(reach.0.clamp(0, super::order::PATIENCE_MAX.0));
+                calls.push((i, Call::Green { until: now + hold, patience }));
+            }
+        }
+        calls
+    }
+
+    /// The order of a stop was taken, or not.
+    pub fn answered(&mut self, stop: usize, now: UtcMillis, answer: Result<(u64, UtcMillis), Why>) {
+        let Some(stop) = self.stops.get_mut(stop).filter(|stop| !matches!(stop.state, State::Left { .. }))
+        else {
+            return;
+        };
+        stop.state = match answer {
+            Ok((order, until)) => State::Asked { order, until },
+            Err(why) => State::Refused { why, again: now + AGAIN },
+        };
+    }
+
+    /// Somebody ended it, or it is over: every junction goes back to its own plan.
+    pub fn end(&mut self) -> Vec<(usize, Call)> {
+        (0..self.stops.len()).filter_map(|i| self.leave(i, false)).collect()
+    }
+
+    /// Nothing is ordered any more and nothing will be.
+    pub fn is_over(&self) -> bool {
+        self.stops.iter().all(|stop| matches!(stop.state, State::Left { .. }))
+    }
+
+    fn leave(&mut self, i: usize, passed: bool) -> Option<(usize, Call)> {
+        let order = match self.stops[i].state {
+            State::Left { .. } => return None,
+            State::Asked { order, .. } => Some(order),
+            State::Ahead | State::Refused { .. } => None,
+        };
+        self.stops[i].state = State::Left { order, passed };
+        order.map(|order| (i, Call::Release { order }))
+    }
+
+    fn latest(&self) -> UtcMillis {
+        let length = self.stops.last().map_or(0.0, |stop| stop.at.0) - self.place.0.min(0.0);
+        self.began + DurationMs(3 * self.time(length).0 + LATEST.0)
+    }
+
+    fn time(&self, way: f64) -> DurationMs {
+        DurationMs((way.max(0.0) / self.speed.0.max(0.1) * 1e3) as i64)
+    }
+}
+
+/// Farther from the corridor a vehicle is somewhere else ...
+const OFF: f64 = 100.0;
+/// ... but it may still come to its first junction from this far, on any road.
+const APPROACH: f64 = 5_000.0;
+/// Meters of a degree of latitude.
+const DEGREE: f64 = 111_195.0;
+
+/// How far along a line of places, in the order of the way, a vehicle is; before its first place less than that place has. `None`:
+/// it is not on its way along it, or fewer than two places are known.
+pub fn along(line: &[(LatLon, Meters)], vehicle: LatLon) -> Option<Meters> {
+    let (first, last) = (line.first()?, line.len().checked_sub(2)?);
+    let east = first.0.lat.0.to_radians().cos() * DEGREE;
+    let flat = |p: LatLon| ((p.lon.0 - first.0.lon.0) * east, (p.lat.0 - first.0.lat.0) * DEGREE);
+    let here = flat(vehicle);
+    let mut nearest: Option<(f64, Meters)> = None;
+    for (i, pair) in line.windows(2).enumerate() {
+        let ((a, b), (from, to)) = ((flat(pair[0].0), flat(pair[1].0)), (pair[0].1.0, pair[1].1.0));
+        let way = (b.0 - a.0, b.1 - a.1);
+        let length = way.0.hypot(way.1).max(1.0);
+        let share = ((here.0 - a.0) * way.0 + (here.1 - a.1) * way.1) / (length * length);
+        let far = |p: (f64, f64)| (here.0 - p.0).hypot(here.1 - p.1);
+        let (off, at) = if share < 0.0 && i == 0 {
+            let before = far(a);
+            (if before <= APPROACH { 0.0 } else { before }, from - before)
+        } else if share > 1.0 && i == last {
+            (far((a.0 + way.0 * share, a.1 + way.1 * share)), to + (share - 1.0) * length)
+        } else {
+            let share = share.clamp(0.0, 1.0);
+            (far((a.0 + way.0 * share, a.1 + way.1 * share)), from + share * (to - from))
+        };
+        // On a way that bends the nearest part is the one it is on.
+        if off <= OFF && nearest.is_none_or(|(best, _)| off < best) {
+            nearest = Some((off, Meters(at)));
+        }
+    }
+    nearest.map(|(_, at)| at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vehicle_is_found_along_the_line() {
+        let line = [(0.0, 0.0), (0.003, 320.0), (0.006, 650.0)];
+        let line = line.map(|(lon, at)| (LatLon::new(21.0, 105.8 + lon), Meters(at)));
+        let at = |lat: f64, lon: f64| along(&line, LatLon::new(21.0 + lat, 105.8 + lon)).map(|m| m.0.round());
+        assert_eq!(at(0.0, 0.0015), Some(160.0));
+        assert_eq!(at(0.0005, 0.0045), Some(485.0));
+        // On a side street before the first junction it comes; beside the corridor it does not.
+        assert_eq!(at(0.002, -0.001), Some(-245.0));
+        assert_eq!((at(0.002, 0.0015), at(0.002, 0.007), at(0.1, -0.1)), (None, None, None));
+        assert_eq!(at(0.0, 0.007), Some(754.0));
+        assert_eq!(along(&line[..1], LatLon::new(21.0, 105.8)), None);
+    }
+
+    /// Three junctions, 300 m apart.
+    fn corridor() -> Corridor {
+        let place = |(i, id): (usize, &str)| Place {
+            junction: id.parse().unwrap(),
+            at: Meters(300.0 * i as f64),
+            out: 1,
+            back: 2,
+        };
+        let places = ["a", "b", "c"].into_iter().enumerate().map(place).collect();
+        Corridor { id: "abc".into(), name: "A – C".into(), speed: MetersPerSecond(12.0), places }
+    }
+
+    fn run(way: Way) -> Run {
+        Run::new(&corridor(), way, (None, None), (MetersPerSecond(10.0), Meters(400.0)), UtcMillis(0))
+            .unwrap()
+    }
+
+    /// Steps second by second; every order is taken. What was called, as "second junction call".
+    fn play(run: &mut Run, seconds: std::ops::Range<i64>) -> Vec<String> {
+        let mut told = Vec::new();
+        for second in seconds {
+            let now = UtcMillis(second * 1_000);
+            for (i, call) in run.step(now) {
+                let id = run.stops[i].junction.clone();
+                match call {
+                    Call::Green { until, patience } => {
+                        told.push(format!(
+                            "{second} {id} green {} {}",
+                            until.since(now).0 / 1000,
+                            patience.0 / 1000
+                        ));
+                        run.answered(i, now, Ok((i as u64 + 1, until)));
+                    }
+                    Call::Release { order } => told.push(format!("{second} {id} release {order}")),
+                }
+            }
+        }
+        told
+    }
+
+    #[test]
+    fn greens_go_ahead_of_it_and_end_behind_it() {
+        let mut run = run(Way::Out);
+        let told = play(&mut run, 0..200);
+        // Without a tracker it may be anywhere between 80 and 120 % of the way.
+        let first = |what: &str| told.iter().find(|line| line.contains(what)).cloned().unwrap_or_default();
+        assert_eq!(first("a green"), "5 a green 48 30", "{told:#?}");
+        assert_eq!(first("a release"), "54 a release 1");
+        assert_eq!(first("b green"), "30 b green 60 30");
+        assert_eq!(first("c release"), "129 c release 3");
+        assert!(run.is_over());
+    }
+
+    #[test]
+    fn a_tracker_that_says_it_stands_keeps_the_green_for_no_longer_than_the_run_may_last() {
+        let mut run = run(Way::Out);
+        for second in 0..1_000 {
+            // It stands 20 m before the first line.
+            if second >= 38 {
+                run.seen(Meters(-20.0), UtcMillis(second * 1_000));
+            }
+            play(&mut run, second..second + 1);
+        }
+        let left: Vec<&State> = run.stops.iter().map(|stop| &stop.state).collect();
+        assert!(
+            run.is_over() && left.iter().all(|s| matches!(s, State::Left { passed: false, .. })),
+            "{left:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_refused_is_asked_again() {
+        let mut run = run(Way::Out);
+        let now = UtcMillis(10_000);
+        assert!(matches!(run.step(now)[..], [(0, Call::Green { .. })]));
+        run.answered(0, now, Err(Why::GatewayAway));
+        assert_eq!(run.step(now + DurationMs(1_000)), []);
+        assert!(matches!(run.step(now + AGAIN)[..], [(0, Call::Green { .. })]));
+    }
+
+    #[test]
+    fn a_tracker_is_believed_by_its_time_and_not_for_long() {
+        let mut run = run(Way::Out);
+        run.seen(Meters(290.0), UtcMillis(20_000));
+        run.seen(Meters(100.0), UtcMillis(15_000));
+        assert_eq!(run.place(UtcMillis(21_000)).1, Meters(300.0));
+        // It is not reckoned on for ever.
+        assert_eq!(run.place(UtcMillis(90_000)).1, Meters(490.0));
+        let told = play(&mut run, 21..90);
+        assert!(
+            told.contains(&"25 a release 1".to_owned()) || !told.iter().any(|t| t.contains(" a ")),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn the_way_back_is_the_other_way_round() {
+        let (b, c): (JunctionId, JunctionId) = ("b".parse().unwrap(), "c".parse().unwrap());
+        let drive = (MetersPerSecond(10.0), Meters(0.0));
+        let run = Run::new(&corridor(), Way::Back, (None, Some(&b)), drive, UtcMillis(0)).unwrap();
+        let stops: Vec<_> = run.stops.iter().map(|s| (s.junction.as_str(), s.at.0, s.group)).collect();
+        assert_eq!(stops, [("c", 0.0, 2), ("b", 300.0, 2)]);
+        let wrong = Run::new(&corridor(), Way::Out, (Some(&c), Some(&b)), drive, UtcMillis(0)).unwrap_err();
+        assert_eq!(wrong.to_string(), "the run ends before it begins: c lies behind b on this way");
+        let none: JunctionId = "x".parse().unwrap();
+        let wrong = Run::new(&corridor(), Way::Out, (Some(&none), None), drive, UtcMillis(0)).unwrap_err();
+        assert_eq!(wrong.to_string(), "junction x is not in the corridor");
+    }
+}

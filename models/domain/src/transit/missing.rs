@@ -1,0 +1,167 @@
+//! Runs that no bus came for. That nobody is seen on a run may have other reasons: a bus without a tracker, a tracker that is
+//! silent, a bus that is taken for another's run. Told is only what none of them explains.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::claims::{Claims, RunName};
+use super::day::BusDay;
+use super::finding::{Finding, TransitEvent};
+use super::fleet::SILENT;
+use super::plan::DayPlan;
+use super::timetable::{FeedId, RouteId, RunKey};
+use super::vehicle::{Doing, Work};
+use crate::event::Phase;
+use crate::ids::VehicleId;
+use crate::units::{DurationMs, UtcMillis};
+
+/// A run may start so late before it is missed.
+const LATE: DurationMs = DurationMs(10 * 60_000);
+/// A run is being done, or was, when that is as likely as this; below the other, nobody can be on it.
+const SEEN: f64 = 0.5;
+const PERHAPS: f64 = 0.02;
+/// So much of what should have run today must have been seen to run, for one that was not to tell anything.
+const SEEN_SHARE: f64 = 0.92;
+/// The operator's share of runs that are seen stands for so many runs of a route.
+const FEED_WEIGHT: f64 = 20.0;
+/// A bus that fell silent on its way may be driving on for so long; one that had come to its end, for so long.
+const SILENT_UNDER_WAY: DurationMs = DurationMs(3 * 3_600_000);
+const SILENT_AT_END: DurationMs = DurationMs(30 * 60_000);
+
+#[derive(Debug, Clone, Default)]
+pub struct Missing {
+    by_run: BTreeMap<RunName, TransitEvent>,
+}
+
+/// What was seen, and what is known to be unsure of it.
+struct Evidence<'a> {
+    covered: BTreeSet<RunName>,
+    claims: &'a Claims,
+    /// Routes on which a bus may be driving that is not heard.
+    unheard: BTreeSet<(FeedId, RouteId)>,
+}
+
+impl Missing {
+    pub fn clear(&mut self) {
+        self.by_run.clear();
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &TransitEvent> {
+        self.by_run.values()
+    }
+
+    /// Goes on with what was told before a restart.
+    pub fn resume(&mut self, run: RunName, event: TransitEvent) {
+        self.by_run.insert(run, event);
+    }
+
+    /// Begun or ended since last asked.
+    pub fn look(
+        &mut self,
+        (days, claims): (&BTreeMap<VehicleId, BusDay>, &Claims),
+        plans: &[Arc<DayPlan>],
+        now: UtcMillis,
+    ) -> Vec<TransitEvent> {
+        let evidence = Evidence::of(days, claims, now);
+        let mut news = Vec::new();
+        for plan in plans {
+            let name = |key: &RunKey| (plan.feed.clone(), key.clone());
+            let missing = plan.missing(now, LATE.0, |key| evidence.is_seen(&name(key)));
+            let watched = (!missing.is_empty()).then(|| Watched::of(plan, &evidence, now));
+            for run in missing {
+                let key = name(&plan.key(run));
+                let well = watched.as_ref().is_some_and(|w| w.well(plan, run));
+                if self.by_run.contains_key(&key) || !well || evidence.explains(plan, run) {
+                    continue;
+                }
+                let event = begun(plan, run, now);
+                self.by_run.insert(key, event.clone());
+                news.push(event);
+            }
+        }
+        self.by_run.retain(|run, event| {
+            let found = evidence.is_seen(run);
+            if found {
+                news.push(TransitEvent { phase: Phase::Ended, at: now, ..event.clone() });
+            }
+            !found
+        });
+        news
+    }
+}
+
+impl<'a> Evidence<'a> {
+    fn of(days: &BTreeMap<VehicleId, BusDay>, claims: &'a Claims, now: UtcMillis) -> Self {
+        let (mut covered, mut unheard) = (BTreeSet::new(), BTreeSet::new());
+        for day in days.values() {
+            covered.extend(day.runs.iter().cloned());
+            let silent = day.newest().map_or(i64::MAX, |at| now.since(at).0);
+            let under_way = matches!(day.bus.work, Work::Running(_));
+            let long = if under_way { SILENT_UNDER_WAY } else { SILENT_AT_END };
+            if SILENT.0 < silent && silent <= long.0 {
+                let route =
+                    |d: &Doing| (d.plan.feed.clone(), d.plan.timetable.route(&d.plan.runs[d.run]).id.clone());
+                let last = day.last.as_ref().map(|p| (p.feed.clone(), p.route.clone()));
+                unheard.extend(day.bus.doing().map(route).or(last));
+            }
+        }
+        Self { covered, claims, unheard }
+    }
+
+    fn is_seen(&self, run: &RunName) -> bool {
+        self.covered.contains(run) || self.claims.by_any(run) >= SEEN
+    }
+
+    fn explains(&self, plan: &DayPlan, run: usize) -> bool {
+        let route = plan.timetable.route(&plan.runs[run]).id.clone();
+        self.claims.by_any(&(plan.feed.clone(), plan.key(run))) >= PERHAPS
+            || self.unheard.contains(&(plan.feed.clone(), route))
+    }
+}
+
+/// Of the runs of today that should have begun, how many were seen.
+struct Watched {
+    all: (usize, usize),
+    by_route: BTreeMap<usize, (usize, usize)>,
+}
+
+impl Watched {
+    fn of(plan: &DayPlan, evidence: &Evidence<'_>, now: UtcMillis) -> Self {
+        let to = plan.runs.partition_point(|r| plan.timetable.departs(r, 0) + LATE < now);
+        let mut watched = Self { all: (0, 0), by_route: BTreeMap::new() };
+        for run in 0..to {
+            let seen = usize::from(evidence.is_seen(&(plan.feed.clone(), plan.key(run))));
+            let route = plan.timetable.pattern(&plan.runs[run]).route;
+            let of_route = watched.by_route.entry(route).or_default();
+            *of_route = (of_route.0 + 1, of_route.1 + seen);
+            watched.all = (watched.all.0 + 1, watched.all.1 + seen);
+        }
+        watched
+    }
+
+    /// Well enough to say that nobody was on this run, itself left out.
+    fn well(&self, plan: &DayPlan, run: usize) -> bool {
+        let route = plan.timetable.pattern(&plan.runs[run]).route;
+        let (runs, seen) = self.by_route.get(&route).copied().unwrap_or_default();
+        let of_feed = self.all.1 as f64 / self.all.0.saturating_sub(1).max(1) as f64;
+        let share =
+            (seen as f64 + FEED_WEIGHT * of_feed.min(1.0)) / (runs.saturating_sub(1) as f64 + FEED_WEIGHT);
+        share >= SEEN_SHARE
+    }
+}
+
+fn begun(plan: &DayPlan, run: usize, now: UtcMillis) -> TransitEvent {
+    let (table, r) = (&plan.timetable, &plan.runs[run]);
+    let first = &table.stops[table.pattern(r).stops[0].stop];
+    TransitEvent {
+        finding: Finding::RunMissing,
+        phase: Phase::Begun,
+        began: table.departs(r, 0),
+        at: now,
+        vehicle: None,
+        place: Some(first.position),
+        run: Some((plan.feed.clone(), plan.key(run))),
+        stop: Some(first.id.clone()),
+        value: None,
+    }
+}
