@@ -10,6 +10,7 @@ mod segments;
 mod session;
 mod signals;
 mod streams;
+mod tracker_orders;
 mod tracks;
 pub mod transit;
 

@@ -13,7 +13,7 @@ use time::Date;
 use time::macros::format_description;
 use tonic::{Request, Response, Status};
 
-use super::{internal, segments};
+use super::{internal, segments, tracker_orders};
 use crate::auth::guard;
 use crate::hall::Hall;
 use crate::transit::live::{self, Names};
@@ -112,8 +112,24 @@ impl TransitService for Transit {
         }
         match self.hall.transit.ready.ask(Question::Trackers(hours.max(1)), self.hall.clock.now()).await {
             Answer::Trackers(told) => Ok(Response::new(told)),
-            other => Err(failed(other)),
+            other @ (Answer::Report(_) | Answer::Failed(_)) => Err(failed(other)),
         }
+    }
+
+    async fn list_tracker_orders(
+        &self,
+        request: Request<v1::ListTrackerOrdersRequest>,
+    ) -> Result<Response<v1::ListTrackerOrdersResponse>, Status> {
+        let session = guard::session(&request)?;
+        tracker_orders::list(&self.hall, &session, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn give_tracker_order(
+        &self,
+        request: Request<v1::GiveTrackerOrderRequest>,
+    ) -> Result<Response<v1::GivenTrackerOrder>, Status> {
+        let session = guard::session(&request)?;
+        tracker_orders::give(&self.hall, &session, request.into_inner()).await.map(Response::new)
     }
 
     async fn get_transit_report(
@@ -125,7 +141,7 @@ impl TransitService for Transit {
             reports::Asked::read(&asked.from, &asked.to, &asked.feed).map_err(Status::invalid_argument)?;
         match self.hall.transit.ready.ask(Question::Report(asked), self.hall.clock.now()).await {
             Answer::Report(told) => Ok(Response::new(told)),
-            other => Err(failed(other)),
+            other @ (Answer::Trackers(_) | Answer::Failed(_)) => Err(failed(other)),
         }
     }
 
