@@ -1,5 +1,7 @@
 //! What the network sees in pictures in which nothing moves has done nothing; what it sees come has.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 use models_domain::detection::{BBox, Class, Detection};
 use models_domain::event::EventBody;
 use models_domain::scene::Scene;
@@ -51,9 +53,9 @@ fn check(spells: &[(i64, bool, f64, f64)], want: &[&str]) {
     watch.finish(&mut out);
     let mut got: Vec<String> = out
         .iter()
-        .map(|(_, body)| match body {
-            EventBody::Rule { event, .. } => event.rule.to_string(),
-            other => other.kind().to_owned(),
+        .map(|(_, body)| {
+            let EventBody::Rule { event, .. } = body else { return body.kind().to_owned() };
+            event.rule.clone()
         })
         .collect();
     got.sort();
