@@ -18,6 +18,7 @@ mod pictures;
 mod signals;
 mod tasks;
 mod tls;
+mod tracker_orders;
 mod transit;
 
 use std::io::IsTerminal;
