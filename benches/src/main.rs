@@ -22,6 +22,7 @@ mod tracker;
 mod transit;
 mod transit_assign;
 mod transit_feed;
+mod transit_lists;
 mod usage;
 
 use std::ffi::OsString;
@@ -56,6 +57,7 @@ const BENCHES: &[Bench] = &[
     transit::BENCH,
     transit_assign::BENCH,
     transit_feed::BENCH,
+    transit_lists::BENCH,
 ];
 
 fn main() -> ExitCode {

@@ -19,6 +19,7 @@ mod signals;
 mod stills;
 mod tasks;
 mod tls;
+mod tracker_orders;
 mod transit;
 
 use std::io::IsTerminal;

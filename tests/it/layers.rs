@@ -88,7 +88,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sqlx", &["control-center/store"]),
     ("rasn", &["hardware/signal"]),
     ("snmp2", &["hardware/signal"]),
-    ("zip", &["control-center/gtfs"]),
+    ("zip", &["control-center/gtfs", "benches"]),
     ("jiff", &["control-center/gtfs"]),
     ("tonic", &["models/wire", "control-center", "benches"]),
     ("tonic-web", &["control-center"]),

@@ -11,6 +11,7 @@ mod segments;
 mod session;
 mod signals;
 mod streams;
+mod tracker_orders;
 mod tracks;
 pub mod transit;
 

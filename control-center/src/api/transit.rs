@@ -13,7 +13,7 @@ use time::Date;
 use time::macros::format_description;
 use tonic::{Request, Response, Status};
 
-use super::{internal, segments};
+use super::{internal, segments, tracker_orders};
 use crate::auth::guard;
 use crate::hall::Hall;
 use crate::transit::live::{self, Names};
@@ -114,6 +114,22 @@ impl TransitService for Transit {
             Answer::Trackers(told) => Ok(Response::new(told)),
             other @ (Answer::Report(_) | Answer::Failed(_)) => Err(failed(other)),
         }
+    }
+
+    async fn list_tracker_orders(
+        &self,
+        request: Request<v1::ListTrackerOrdersRequest>,
+    ) -> Result<Response<v1::ListTrackerOrdersResponse>, Status> {
+        let session = guard::session(&request)?;
+        tracker_orders::list(&self.hall, &session, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn give_tracker_order(
+        &self,
+        request: Request<v1::GiveTrackerOrderRequest>,
+    ) -> Result<Response<v1::GivenTrackerOrder>, Status> {
+        let session = guard::session(&request)?;
+        tracker_orders::give(&self.hall, &session, request.into_inner()).await.map(Response::new)
     }
 
     async fn get_transit_report(

@@ -116,12 +116,15 @@ impl Scope {
 #[derive(Debug, Clone, Copy)]
 pub enum Right<'a> {
     CommandSignal(&'a Place<'a>),
+    /// Buses go everywhere: whoever may command signals everywhere may give their trackers orders.
+    CommandTracker,
 }
 
 /// Whether the session's user may.
 pub fn may(session: &Session, right: Right<'_>) -> bool {
     match right {
         Right::CommandSignal(place) => session.signals.holds(place),
+        Right::CommandTracker => session.signals == Scope::Everywhere,
     }
 }
 
@@ -132,8 +135,14 @@ pub fn check(session: &Session, right: Right<'_>) -> Result<(), Status> {
     if may(session, right) {
         return Ok(());
     }
-    let Right::CommandSignal(place) = right;
-    Err(Status::permission_denied(refusal(&session.user, &session.signals, place)))
+    let user = &session.user;
+    Err(Status::permission_denied(match right {
+        Right::CommandSignal(place) => refusal(user, &session.signals, place),
+        Right::CommandTracker => format!(
+            "{user} may not give trackers orders: that needs the right to command signals everywhere, which the hall's \
+             `control-center users give` gives"
+        ),
+    }))
 }
 
 /// Why `user` may not command the signals of a place.

@@ -3,14 +3,15 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
-use control_center_store::{AuditLine, Store, TrackerOrderRow};
+use anyhow::{Context, ensure};
+use control_center_store::Store;
 use hardware_ports::{Clock, SystemClock};
-use models_domain::order::{Given, Order, Progress};
+use models_domain::order::{Order, Progress};
 use models_domain::{DurationMs, GatewayId, UtcMillis, VehicleId};
 use serde::Serialize;
 
 use crate::config::Config;
+use crate::tracker_orders::{self, Wish, words};
 
 #[derive(clap::Subcommand)]
 pub enum Command {
@@ -85,7 +86,6 @@ struct Line<'a> {
 }
 
 const LINES_MAX: u32 = 100_000;
-const TEXT_MAX: usize = 500;
 
 pub fn run(command: &Command) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting")?;
@@ -104,61 +104,20 @@ async fn open(config: &Path) -> anyhow::Result<Store> {
 #[allow(clippy::print_stdout, reason = "a command's answer to the person who typed it")]
 async fn give(args: &GiveArgs) -> anyhow::Result<()> {
     ensure!(!args.why.trim().is_empty(), "--why is empty; say what the order is for");
-    let order = order(args)?;
-    let vehicle = VehicleId::from_device(&args.vehicle).context("--vehicle")?;
-    let given_gateway =
-        args.gateway.as_ref().map(|g| g.parse::<GatewayId>()).transpose().context("--gateway")?;
-    let store = open(&args.config).await?;
-    let now = SystemClock::new().now();
-    let kept = keep(&store, args, order, vehicle, given_gateway, now).await;
-    store.close().await;
-    println!("{}", kept?);
-    Ok(())
-}
-
-fn order(args: &GiveArgs) -> anyhow::Result<Order> {
-    Ok(match (&args.text, args.every) {
-        (Some(text), _) => {
-            let fits = (1..=TEXT_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-            ensure!(fits, "--text: 1 to {TEXT_MAX} characters on one line");
-            Order::Text(text.clone())
-        }
+    let order = match (&args.text, args.every) {
+        (Some(text), _) => Order::Text(text.clone()),
         (None, Some(seconds)) => Order::ReportEvery { seconds },
         (None, None) => Order::Locate,
-    })
-}
-
-async fn keep(
-    store: &Store,
-    args: &GiveArgs,
-    order: Order,
-    vehicle: VehicleId,
-    gateway: Option<GatewayId>,
-    now: UtcMillis,
-) -> anyhow::Result<u64> {
-    let gateway = match gateway {
-        Some(gateway) => gateway,
-        None => match store.gateway_of_vehicle(&vehicle).await? {
-            Some(gateway) => gateway,
-            None => bail!("{vehicle} was never heard; check its name, or say --gateway"),
-        },
     };
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(|e| anyhow::anyhow!("asking the system for random bytes: {e}"))?;
-    // 63 bits, as the database has them.
-    let id = u64::from_le_bytes(random) >> 1;
-    let line = AuditLine {
-        at: now,
-        user: "the command line".to_owned(),
-        action: "give_tracker_order".to_owned(),
-        purpose: args.why.clone(),
-        what: format!("order {id} for {vehicle} at {gateway}: {}", words(&order)),
-    };
-    let expires = now + DurationMs(i64::from(args.expires) * 3_600_000);
-    let given = Given { id, vehicle, order, expires, progress: Progress::Waiting };
-    let row = TrackerOrderRow { gateway, given_at: now, given, taken: false };
-    store.give_tracker_order(&row, &line).await?;
-    Ok(id)
+    let vehicle = VehicleId::from_device(&args.vehicle).context("--vehicle")?;
+    let gateway = args.gateway.as_ref().map(|g| g.parse::<GatewayId>()).transpose().context("--gateway")?;
+    let (user, why) = ("the command line".to_owned(), args.why.clone());
+    let wish = Wish { vehicle, order, gateway, hours: u32::from(args.expires), user, why };
+    let store = open(&args.config).await?;
+    let kept = tracker_orders::give(&store, wish, SystemClock::new().now()).await;
+    store.close().await;
+    println!("{}", kept?.given.id);
+    Ok(())
 }
 
 async fn list(args: &ListArgs) -> anyhow::Result<()> {
@@ -192,12 +151,4 @@ async fn list(args: &ListArgs) -> anyhow::Result<()> {
         writeln!(out).context("printing a line")?;
     }
     Ok(())
-}
-
-fn words(order: &Order) -> String {
-    match order {
-        Order::Locate => "report the position now".to_owned(),
-        Order::ReportEvery { seconds } => format!("report every {seconds} s"),
-        Order::Text(text) => text.clone(),
-    }
 }

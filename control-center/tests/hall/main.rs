@@ -10,4 +10,5 @@ mod sign_in;
 mod start_stop;
 mod street;
 mod supervise;
+mod tracker_orders;
 mod traffic;

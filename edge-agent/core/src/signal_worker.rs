@@ -253,14 +253,8 @@ mod tests {
         let (groups, rest) = text.split_once('@').unwrap();
         let (time, old) = rest.split_once(' ').map_or((rest, false), |(time, _)| (time, true));
         let controller_at = UtcMillis(time.parse().unwrap());
-        let groups = GroupStates {
-            groups: groups.into(),
-            cycle_s: None,
-            stage: None,
-            controller_at,
-            late: models_domain::DurationMs(0),
-            old,
-        };
+        let (groups, late) = (groups.into(), models_domain::DurationMs(0));
+        let groups = GroupStates { groups, cycle_s: None, stage: None, controller_at, late, old };
         let at = if old { controller_at } else { UtcMillis(arrived) };
         SignalReport::Groups { junction: junction(), at, groups }
     }

@@ -95,6 +95,17 @@ test("alerts, trackers and reports say what an operator needs", async () => {
   expect(await p.locator(".table-view:not([hidden]) tbody .fact").first().innerText()).toBe("Silent");
   await look(p, "trackers-en");
   expect(await axe(p)).toEqual([]);
+  await p.locator(".table-view:not([hidden]) tbody .acts button:text-is('Order')").first().click();
+  await p.selectOption(".tracker-orders select[name=what]", "text");
+  await p.fill(".tracker-orders input[name=text]", "STATUS#");
+  await p.click(".tracker-orders button[type=submit]");
+  await expect.poll(() => p.locator(".tracker-orders .said").innerText()).toContain("Say why");
+  await p.fill(".tracker-orders input[name=why]", "driver does not answer");
+  await p.click(".tracker-orders button[type=submit]");
+  await expect.poll(() => p.locator(".tracker-orders .given").innerText()).toContain("STATUS#");
+  expect(await p.locator(".tracker-orders .given b").innerText()).toBe("waiting");
+  await look(p, "tracker-orders-en");
+  expect(await axe(p)).toEqual([]);
   await p.click(".views .chip:text-is('Reports')");
   await p.waitForSelector(".table-view:not([hidden]) tbody tr");
   expect(await p.locator(".table-view:not([hidden]) tbody tr").first().innerText()).toContain("91 (+3) / 96");

@@ -10,8 +10,8 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 
 import { CityService, CityUpdateSchema, SessionService, type CityUpdate, type StoredEvent, type Count, type FoundTrack, type MissingGateway, type SearchTracksRequest, type Watched } from "../../src/gen/ngatu/v1/api_pb";
 import { RulePhase } from "../../src/gen/ngatu/v1/event_pb";
-import type { PictureSchema } from "../../src/gen/ngatu/v1/gateway_pb";
-import { TransitService } from "../../src/gen/ngatu/v1/transit_pb";
+import { TrackerOrderProgress, type PictureSchema } from "../../src/gen/ngatu/v1/gateway_pb";
+import { TransitService, type GivenTrackerOrderSchema } from "../../src/gen/ngatu/v1/transit_pb";
 import { alerts, busDay, buses, report, routes, segmentDay, segments, spaceTime, trackers } from "./bus_city";
 
 import { FixtureSignals } from "./signals";
@@ -28,6 +28,8 @@ export const POLICY =
 type Snapshot = Extract<NonNullable<MessageInitShape<typeof CityUpdateSchema>["update"]>, { case: "snapshot" }>["value"];
 
 export class FixtureHall {
+  /** Orders for trackers, newest first. */
+  orders: MessageInitShape<typeof GivenTrackerOrderSchema>[] = [];
   url = "";
   signals = new FixtureSignals();
   snapshot: () => Snapshot = () => ({});
@@ -151,6 +153,14 @@ export class FixtureHall {
       },
       listBusEvents: (_, context) => ({ events: alerts(told(context)) }),
       listTrackers: (_, context) => ({ atMs: BigInt(told(context)), trackers: trackers(Date.now()) }),
+      listTrackerOrders: ({ vehicle }, context) => (guard(context), { orders: this.orders.filter((o) => o.order?.vehicle === vehicle), mayOrder: true }),
+      giveTrackerOrder: ({ vehicle, order }, context) => {
+        guard(context);
+        const kept = { vehicle, order, id: BigInt(this.orders.length), expiresMs: BigInt(Date.now() + 86_400_000), progress: TrackerOrderProgress.WAITING };
+        const given: MessageInitShape<typeof GivenTrackerOrderSchema> = { order: kept, gateway: "buses", givenMs: BigInt(Date.now()) };
+        this.orders.unshift(given);
+        return given;
+      },
       getTransitReport: ({ from }, context) => (told(context), report(from)),
       getBusDay: (_, context) => busDay(told(context)),
       listSegments: (_, context) => segments(told(context)),

@@ -35,14 +35,20 @@ pub fn given_to_wire(given: &Given) -> v1::TrackerOrder {
 }
 
 /// # Errors
-/// [`BadMessage`] when there is no order in it, or one that this build does not know.
-pub fn given_from_wire(m: v1::TrackerOrder) -> Result<Given, BadMessage> {
-    let order = match m.order {
+/// [`BadMessage`] when there is no order.
+pub fn order_from_wire(order: Option<Wish>) -> Result<Order, BadMessage> {
+    Ok(match order {
         Some(Wish::Locate(v1::Locate {})) => Order::Locate,
         Some(Wish::ReportEveryS(seconds)) => Order::ReportEvery { seconds },
         Some(Wish::Text(text)) => Order::Text(text),
         None => return Err(BadMessage::new("tracker_order.order", "is missing".to_owned())),
-    };
+    })
+}
+
+/// # Errors
+/// [`BadMessage`] when there is no order in it, or one that this build does not know.
+pub fn given_from_wire(m: v1::TrackerOrder) -> Result<Given, BadMessage> {
+    let order = order_from_wire(m.order)?;
     let at = UtcMillis(m.at_ms);
     let progress = match Stage::try_from(m.progress) {
         Ok(Stage::Waiting) => Progress::Waiting,

@@ -3804,6 +3804,57 @@ pub struct FlowBucket {
     #[prost(int64, tag = "3")]
     pub watched_ms: i64,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListTrackerOrdersRequest {
+    /// Empty: of all vehicles.
+    #[prost(string, tag = "1")]
+    pub vehicle: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListTrackerOrdersResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub orders: ::prost::alloc::vec::Vec<GivenTrackerOrder>,
+    /// Whether who asks may give orders.
+    #[prost(bool, tag = "2")]
+    pub may_order: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GivenTrackerOrder {
+    #[prost(message, optional, tag = "1")]
+    pub order: ::core::option::Option<TrackerOrder>,
+    #[prost(string, tag = "2")]
+    pub gateway: ::prost::alloc::string::String,
+    #[prost(int64, tag = "3")]
+    pub given_ms: i64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GiveTrackerOrderRequest {
+    #[prost(string, tag = "1")]
+    pub vehicle: ::prost::alloc::string::String,
+    /// Why, in 3 to 200 characters.
+    #[prost(string, tag = "5")]
+    pub purpose: ::prost::alloc::string::String,
+    /// It is not sent any more after so many hours; 0 is 24, at most 720.
+    #[prost(uint32, tag = "6")]
+    pub expires_hours: u32,
+    #[prost(oneof = "give_tracker_order_request::Order", tags = "2, 3, 4")]
+    pub order: ::core::option::Option<give_tracker_order_request::Order>,
+}
+/// Nested message and enum types in `GiveTrackerOrderRequest`.
+pub mod give_tracker_order_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Order {
+        /// Report the position now.
+        #[prost(message, tag = "2")]
+        Locate(super::Locate),
+        /// 1 to 86,400.
+        #[prost(uint32, tag = "3")]
+        ReportEveryS(u32),
+        /// A line of the maker's own command language, or a text to be shown; 1 to 500 characters.
+        #[prost(string, tag = "4")]
+        Text(::prost::alloc::string::String),
+    }
+}
 /// Generated client implementations.
 #[cfg(feature = "grpc")]
 pub mod transit_service_client {
@@ -4071,6 +4122,57 @@ pub mod transit_service_client {
                 .insert(GrpcMethod::new("ngatu.v1.TransitService", "GetBusDay"));
             self.inner.unary(req, path, codec).await
         }
+        /// What trackers were asked to do in the last seven days and how far that got, newest first.
+        pub async fn list_tracker_orders(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListTrackerOrdersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListTrackerOrdersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.TransitService/ListTrackerOrders",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.TransitService", "ListTrackerOrders"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Asks a vehicle's tracker to do something; it waits at the gateway that the vehicle was last heard by until the tracker is there.
+        /// PERMISSION_DENIED for who may not command signals everywhere, NOT_FOUND for a vehicle that was never heard. Written down.
+        pub async fn give_tracker_order(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GiveTrackerOrderRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GivenTrackerOrder>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.TransitService/GiveTrackerOrder",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.TransitService", "GiveTrackerOrder"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Roads between the halts of buses, how buses go there now, and what cameras beside them count.
         pub async fn list_segments(
             &mut self,
@@ -4191,6 +4293,23 @@ pub mod transit_service_server {
             request: tonic::Request<super::GetBusDayRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetBusDayResponse>,
+            tonic::Status,
+        >;
+        /// What trackers were asked to do in the last seven days and how far that got, newest first.
+        async fn list_tracker_orders(
+            &self,
+            request: tonic::Request<super::ListTrackerOrdersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListTrackerOrdersResponse>,
+            tonic::Status,
+        >;
+        /// Asks a vehicle's tracker to do something; it waits at the gateway that the vehicle was last heard by until the tracker is there.
+        /// PERMISSION_DENIED for who may not command signals everywhere, NOT_FOUND for a vehicle that was never heard. Written down.
+        async fn give_tracker_order(
+            &self,
+            request: tonic::Request<super::GiveTrackerOrderRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GivenTrackerOrder>,
             tonic::Status,
         >;
         /// Roads between the halts of buses, how buses go there now, and what cameras beside them count.
@@ -4588,6 +4707,98 @@ pub mod transit_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetBusDaySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.TransitService/ListTrackerOrders" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListTrackerOrdersSvc<T: TransitService>(pub Arc<T>);
+                    impl<
+                        T: TransitService,
+                    > tonic::server::UnaryService<super::ListTrackerOrdersRequest>
+                    for ListTrackerOrdersSvc<T> {
+                        type Response = super::ListTrackerOrdersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListTrackerOrdersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TransitService>::list_tracker_orders(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListTrackerOrdersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.TransitService/GiveTrackerOrder" => {
+                    #[allow(non_camel_case_types)]
+                    struct GiveTrackerOrderSvc<T: TransitService>(pub Arc<T>);
+                    impl<
+                        T: TransitService,
+                    > tonic::server::UnaryService<super::GiveTrackerOrderRequest>
+                    for GiveTrackerOrderSvc<T> {
+                        type Response = super::GivenTrackerOrder;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GiveTrackerOrderRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TransitService>::give_tracker_order(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GiveTrackerOrderSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

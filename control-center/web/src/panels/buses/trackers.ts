@@ -5,6 +5,7 @@ import { ageOf, BY_NAME, integer } from "../../format";
 import type { Tracker } from "../../gen/ngatu/v1/transit_pb";
 import { t, tOr } from "../../i18n";
 import type { Page } from "../panel";
+import { TrackerOrders } from "./orders";
 import { TableView, tickBox } from "./table";
 
 const HOURS = [1, 6, 24];
@@ -12,6 +13,7 @@ const HOURS = [1, 6, 24];
 export class Trackers extends TableView {
   #trackers: Tracker[] = [];
   #onlyAiling = false;
+  #orders = new TrackerOrders();
   #summary = el("b");
   #hours = el("select", { "aria-label": t("trackers.hours") }, ...HOURS.map((n) => el("option", { value: n }, t("trackers.hours-n", { n }))));
 
@@ -26,6 +28,12 @@ export class Trackers extends TableView {
       this.draw();
     });
     this.toolbar.append(this.#summary, ailing, el("label", { class: "tick" }, t("trackers.hours"), this.#hours), el("span", { class: "grow" }), this.asOf);
+    this.toolbar.after(this.#orders.root);
+  }
+
+  override tick(): void {
+    super.tick();
+    this.#orders.tick();
   }
 
   protected async ask(options: { signal: AbortSignal; timeoutMs: number }): Promise<void> {
@@ -46,6 +54,8 @@ export class Trackers extends TableView {
     const ails = (name: string) => tracker.ailments.includes(name);
     const replay = el("button", { type: "button", class: "plain", title: t("buses.replay-title", { vehicle: tracker.vehicle }) }, t("buses.replay"));
     replay.addEventListener("click", () => this.replay(tracker.vehicle));
+    const order = el("button", { type: "button", class: "plain", title: t("tracker-order.of", { vehicle: tracker.vehicle }) }, t("tracker-order.button"));
+    order.addEventListener("click", () => this.#orders.open(tracker.vehicle));
     const state = tracker.ailments.map((name) => el("span", { class: "fact off" }, tOr("ailment", name)));
     const rejected = tracker.rejected.map(({ reason, reports }) => `${integer(reports)} ${tOr("rejected", reason)}`).join(", ");
     const off = Number(tracker.clockOffMs);
@@ -59,7 +69,7 @@ export class Trackers extends TableView {
       el("td", { class: ails("jumping") || ails("no_satellites") ? "bad" : "" }, rejected),
       el("td", { class: ails("wrong_clock") ? "n bad" : "n" }, `${off < 0 ? "−" : ""}${ageOf(Math.abs(off))}`),
       el("td", {}, tracker.protocol),
-      el("td", { class: "acts" }, replay),
+      el("td", { class: "acts" }, replay, " ", order),
     );
   }
 }

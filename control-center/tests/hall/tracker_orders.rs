@@ -1,0 +1,63 @@
+//! Orders for trackers over gRPC: who may give them, what is kept of them, and that they wait for a gateway that is away.
+
+use models_wire::v1;
+use models_wire::v1::give_tracker_order_request::Order;
+use models_wire::v1::transit_service_client::TransitServiceClient;
+use tonic::Code;
+
+use crate::harness::{Hall, with};
+use crate::street::{Pole, streets};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn supervisors_give_trackers_orders_and_see_how_far_they_got() {
+    let hall = Hall::start();
+    let mut pole = Pole::join(&hall).await;
+    assert_eq!(pole.send(1, &streets(1..=2)).await, 2);
+    let (transit, token) = (TransitServiceClient::new(hall.channel().await), hall.token().await);
+    let give = async |vehicle: &str, order: Option<Order>, purpose: &str| {
+        let (vehicle, purpose) = (vehicle.to_owned(), purpose.to_owned());
+        let asked = v1::GiveTrackerOrderRequest { vehicle, order, purpose, expires_hours: 0 };
+        transit.clone().give_tracker_order(with(&token, asked)).await
+    };
+    let list = async |vehicle: &str| {
+        let asked = v1::ListTrackerOrdersRequest { vehicle: vehicle.to_owned() };
+        transit.clone().list_tracker_orders(with(&token, asked)).await.unwrap().into_inner()
+    };
+    let text = Some(Order::Text("STATUS#".to_owned()));
+    let given = give("bus-1", text.clone(), "battery is low").await.unwrap().into_inner();
+    assert_eq!(given.gateway, "pole-1");
+    let told = list("bus-1").await;
+    let order = told.orders[0].order.as_ref().unwrap();
+    assert_eq!((order.id, order.vehicle.as_str()), (given.order.unwrap().id, "bus-1"));
+    assert_eq!(order.progress(), v1::TrackerOrderProgress::Waiting, "that gateway answers nothing");
+    assert!(told.may_order && list("bus-2").await.orders.is_empty());
+
+    let refusals = [
+        (give("bus-1", text.clone(), "").await, Code::InvalidArgument, "purpose"),
+        (give("bus-1", None, "driver is silent").await, Code::InvalidArgument, "order"),
+        (give("bus-1", Some(Order::ReportEveryS(0)), "too seldom").await, Code::InvalidArgument, "86400 s"),
+        (give("bus-9", text.clone(), "driver is silent").await, Code::NotFound, "bus-9 was never heard"),
+    ];
+    for (refused, code, why) in refusals {
+        let refused = refused.unwrap_err();
+        assert!(refused.code() == code && refused.message().contains(why), "{refused}");
+    }
+    let audit = hall.run(&["audit"]);
+    assert!(audit.contains("give_tracker_order") && audit.contains("battery is low"), "{audit}");
+    assert!(hall.run(&["orders", "list"]).contains("STATUS#"));
+
+    // Who may only look sees them, and gives none.
+    hall.run(&["users", "set-role", "--user", "admin", "--role", "viewer"]);
+    let token = hall.token().await;
+    let asked = v1::ListTrackerOrdersRequest::default();
+    let told = transit.clone().list_tracker_orders(with(&token, asked)).await.unwrap().into_inner();
+    assert!(!told.may_order && told.orders.len() == 1);
+    let asked = v1::GiveTrackerOrderRequest {
+        vehicle: "bus-1".into(),
+        order: text,
+        purpose: "battery is low".into(),
+        expires_hours: 1,
+    };
+    let refused = transit.clone().give_tracker_order(with(&token, asked)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+}
