@@ -114,12 +114,12 @@ fn stop_lines_name_a_line_of_the_scene_and_a_lamp_of_this_gateway() {
     );
     let problems = problems.unwrap_err();
     let want = [
-        "line 24: cameras.camera.red_light: needs rung = \"full\": who is not looked at all the time has not been seen to pass",
-        "line 24: cameras.camera.red_light: needs analyze_fps of at least 4, and this camera has 2",
-        "line 25: cameras.camera.red_light.line: the scene has no line m; it has n",
-        "line 28: cameras.camera.red_light.group: junction a has 2 signal groups",
-        "line 32: cameras.camera.red_light.junction: no controller of [signals] is junction b: a stop line's lamp must be reported to this gateway",
-        "line 35: cameras.camera.red_light.line: has a lamp in this direction already: one line, one lamp",
+        "line 26: cameras.camera.red_light: needs rung = \"full\": who is not looked at all the time has not been seen to pass",
+        "line 26: cameras.camera.red_light: needs analyze_fps of at least 4, and this camera has 2",
+        "line 27: cameras.camera.red_light.line: the scene has no line m; it has n",
+        "line 30: cameras.camera.red_light.group: junction a has 2 signal groups",
+        "line 34: cameras.camera.red_light.junction: no controller of [signals] is junction b: a stop line's lamp must be reported to this gateway",
+        "line 37: cameras.camera.red_light.line: has a lamp in this direction already: one line, one lamp",
     ];
     assert_eq!(problems, want);
 }
