@@ -12,3 +12,4 @@ mod ntcip;
 mod pole;
 mod street;
 mod tls;
+mod vehicles;
