@@ -244,3 +244,20 @@ fn controllers_may_be_dialled() {
          line 19: signals.dial.junction: has a controller already",
     );
 }
+
+#[test]
+fn whom_vehicles_are_told_of_is_checked() {
+    let hear = "[signals]\n[[signals.hear]]\nlisten = \"127.0.0.1:6053\"\nintersection = 7\njunction = \"a\"\nname = \"A\"\n\
+         groups = [\"group 1\"]\n";
+    let send = "[[signals.send]]\njunction = \"a\"\nto = \"192.0.2.9:1516\"\nintersection = 7\ngroups = [\"group 1\"]\n";
+    let config = Config::parse(&format!("{HEAD}{hear}{send}"), Path::new("/etc/ngatu"), &known()).unwrap();
+    assert_eq!(config.signals.unwrap().sent[0].to.to_string(), "192.0.2.9:1516");
+    let wrong =
+        send.replace("\"a\"", "\"b\"") + &send.replace("group 1", "lane 1") + send + "map = \"none.hex\"\n";
+    check(
+        &format!("{HEAD}{hear}{wrong}"),
+        "line 17: signals.send.junction: has no [[signals.site]], [[signals.dial]] or [[signals.hear]] here\n\
+         line 21: signals.send.groups, map: \"lane 1\" must be \"group\" or \"ped\" and a signal group of the SPaT from 1 to 254, such as \"group 2\"\n\
+         line 31: signals.send.map: reading /etc/ngatu/none.hex: No such file or directory (os error 2)",
+    );
+}

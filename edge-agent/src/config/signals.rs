@@ -2,6 +2,7 @@
 
 mod dial;
 mod hear;
+mod send;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use edge_agent_core::site::JunctionSite;
+use hardware_signal::announce::Announced;
 use hardware_signal::{Dialled, Steering, TlsFiles};
 use models_domain::signal::order::Orderable;
 use models_domain::signal::plan::{Group, GroupKind, Layout, Limits};
@@ -30,6 +32,8 @@ pub struct Signals {
     pub sites: Vec<SignalSite>,
     /// Those that are dialled, and those whose broadcasts are heard.
     pub dialled: Vec<DialledSite>,
+    /// Those whose signals vehicles are told.
+    pub sent: Vec<Announced>,
     /// `None`: plain TCP.
     pub tls: Option<TlsFiles>,
 }
@@ -76,6 +80,7 @@ pub(super) fn read(
     let found = section.sections("site");
     let mut dialled = section.sections("dial");
     let mut heard = section.sections("hear");
+    let mut sent = section.sections("send");
     let listen = if found.is_empty() {
         section.optional::<SocketAddr>("listen")
     } else {
@@ -120,6 +125,8 @@ pub(super) fn read(
         dialled.iter_mut().filter_map(|one| dial::read(one, folder, known, &mut junctions)).collect();
     let mut listens = BTreeSet::new();
     dialled.extend(heard.iter_mut().filter_map(|one| hear::read(one, known, &mut junctions, &mut listens)));
+    let junctions: Vec<JunctionId> = junctions.into_iter().collect();
+    let sent = sent.iter_mut().filter_map(|one| send::read(one, folder, &junctions)).collect();
     Some(Signals {
         listen: if no_listen { return None } else { listen.map(Spanned::into_inner) },
         controller: controller.map_or_else(|| "rsmp".to_owned(), Spanned::into_inner),
@@ -127,6 +134,7 @@ pub(super) fn read(
         counts_interval: Duration::from_secs_f64(counts_s.round()),
         sites,
         dialled,
+        sent,
         tls: match tls {
             Some(read) => Some(read?),
             None => None,

@@ -1,8 +1,9 @@
 //! The signal adapter: its listener and its dialler, and the way of an order to them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context;
 use async_trait::async_trait;
@@ -14,10 +15,14 @@ use hardware_ports::Clock;
 use hardware_ports::signal::{Put, SignalDesk};
 use hardware_ports::sink::{SignalReport, Sink};
 use hardware_signal::SignalDialler;
+use hardware_signal::announce::{Announced, Announcer, Shows};
 use hardware_signal::controllers::Timing;
 use hardware_signal::server::{OrderDesk, SignalServer, SignalServerSettings};
+use models_domain::event::Link;
 use models_domain::signal::order::{ControllerNow, Wanted};
-use models_domain::{DurationMs, JunctionId};
+use models_domain::{DurationMs, JunctionId, UtcMillis};
+use tokio::net::UdpSocket;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::{Part, Pole};
@@ -91,7 +96,8 @@ pub(super) fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> V
     let dialled: Vec<_> = section.dialled.iter().map(|one| one.dialled.clone()).collect();
     let sink = SignalWorker::new(pole.keeper.clone(), pole.board.clone());
     let sink = Arc::new(sink.with_red_lights(pole.red_lights.clone()));
-    let (clock, stop, desk) = (pole.clock.clone(), stop.clone(), signals.desk.clone());
+    let (clock, stop_of_all, desk) = (pole.clock.clone(), stop.clone(), signals.desk.clone());
+    let stop = stop_of_all.clone();
     let orders = signals.orders.clone();
     let name =
         section.listen.map_or_else(|| "[signals] dial".to_owned(), |listen| format!("[signals] {listen}"));
@@ -117,7 +123,78 @@ pub(super) fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> V
             Ok(())
         }
     });
-    vec![part]
+    let mut parts = vec![part];
+    if !section.sent.is_empty() {
+        parts.push(announce(section.sent.clone(), pole, &stop_of_all));
+    }
+    parts
+}
+
+/// Tells vehicles what junctions show.
+fn announce(sent: Vec<Announced>, pole: &Pole, stop: &CancellationToken) -> Part {
+    let (board, clock, stop) = (pole.board.clone(), pole.clock.clone(), stop.clone());
+    Part::new("[signals] send", move |begun| {
+        let (board, clock, stop) = (board.clone(), clock.clone(), stop.clone());
+        let announcers: Vec<Announcer> = sent.iter().cloned().map(Announcer::new).collect();
+        async move {
+            let mut senders = Vec::new();
+            for announcer in announcers {
+                let to = announcer.announced().to;
+                let from = if to.is_ipv4() { IpAddr::from([0_u8; 4]) } else { IpAddr::from([0_u8; 16]) };
+                let socket = UdpSocket::bind((from, 0)).await.context("opening a socket for SPaT")?;
+                senders.push(Sender { announcer, socket, failed: false });
+            }
+            begun.well();
+            let mut due = tokio::time::interval(SPAT_EVERY);
+            due.set_missed_tick_behavior(MissedTickBehavior::Skip);
+            for tick in 0_u64.. {
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    _ = due.tick() => {}
+                }
+                for sender in &mut senders {
+                    sender.send(&board, clock.now(), tick % SPATS_A_MAP == 0).await?;
+                }
+            }
+            Ok(())
+        }
+    })
+}
+
+const SPAT_EVERY: Duration = Duration::from_millis(100);
+/// A MAP with every tenth SPaT: once a second.
+const SPATS_A_MAP: u64 = 10;
+
+struct Sender {
+    announcer: Announcer,
+    socket: UdpSocket,
+    /// The last datagram could not be sent: told once.
+    failed: bool,
+}
+
+impl Sender {
+    async fn send(&mut self, board: &Board, at: UtcMillis, with_map: bool) -> anyhow::Result<()> {
+        let now = board.junction(&self.announcer.announced().junction);
+        let now = now.filter(|now| now.state.link == Link::Up);
+        let shows = match &now {
+            Some(now) => Shows { groups: &now.groups, changes: &now.changes, mode: now.now.mode },
+            None => Shows { groups: "", changes: &[], mode: None },
+        };
+        let spat = self.announcer.spat(at, shows)?;
+        let Announced { junction, to, .. } = self.announcer.announced();
+        let map = self.announcer.announced().map().filter(|_| with_map);
+        for datagram in [Some(&spat[..]), map].into_iter().flatten() {
+            match self.socket.send_to(datagram, to).await {
+                Ok(_) => self.failed = false,
+                Err(err) => {
+                    if !std::mem::replace(&mut self.failed, true) {
+                        tracing::warn!(%junction, "sending its SPaT to {to}: {err}; it is tried on");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 fn settings(signals: &Section, address: SocketAddr) -> SignalServerSettings {

@@ -1,8 +1,10 @@
 //! The signal door: controllers dial in (RSMP), are dialled (NTCIP) or broadcast (SPaT), and tell what their junctions show.
 //!
 //! Suggested reading order: `controllers` (one kind of controller each, pure), then `server` and `connection` (those that dial
-//! in: sockets, limits), `dialler` (those that are dialled or heard), `links` (who speaks for a site), `desk` (orders).
+//! in: sockets, limits), `dialler` (those that are dialled or heard), `links` (who speaks for a site), `desk` (orders),
+//! `announce` (what vehicles are told).
 
+pub mod announce;
 mod connection;
 pub mod controllers;
 mod desk;

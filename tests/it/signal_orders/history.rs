@@ -71,7 +71,7 @@ impl Person<'_> {
         self.calls().get_corridor(self.with(asked)).await.map(tonic::Response::into_inner)
     }
 
-    async fn history(&self, junction: &str, minutes: i64) -> Result<Vec<v1::SignalChange>, Status> {
+    pub async fn history(&self, junction: &str, minutes: i64) -> Result<Vec<v1::SignalChange>, Status> {
         let to_ms = SystemClock::new().now().0;
         let asked = v1::GetSignalHistoryRequest {
             junction: junction.into(),

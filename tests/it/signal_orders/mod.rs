@@ -12,6 +12,7 @@ mod ntcip;
 mod pole;
 mod street;
 mod tls;
+mod vehicles;
 
 pub use hall::{Hall, Person};
 pub use street::{WAIT, free_address, run_pole};

@@ -2,7 +2,7 @@
 
 mod ntcip;
 mod rsmp;
-mod spat;
+pub(crate) mod spat;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

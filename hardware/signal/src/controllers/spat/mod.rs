@@ -9,6 +9,9 @@ mod time;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use session::Group;
+pub(crate) use time::{mark_of, minute_and_millisecond};
+
 use models_domain::DurationMs;
 use models_domain::signal::order::Wanted;
 

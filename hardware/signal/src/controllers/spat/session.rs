@@ -46,6 +46,12 @@ pub struct Group {
     on_foot: bool,
 }
 
+impl Group {
+    pub fn number(self) -> u8 {
+        self.number
+    }
+}
+
 impl std::str::FromStr for Group {
     type Err = String;
 

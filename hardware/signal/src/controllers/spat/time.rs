@@ -7,7 +7,6 @@ use crate::j2735::states::TimeMark;
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 3_600_000;
-#[cfg(test)]
 const YEAR_MINUTES: i64 = 525_600;
 
 /// From here on a mark is no time: a leap second's tenths and "unknown" (36,001 until 2016, 36,111 since).
@@ -67,13 +66,11 @@ pub fn of_mark(now: UtcMillis, mark: TimeMark) -> Option<UtcMillis> {
 }
 
 /// The mark of a time, to a tenth of a second.
-#[cfg(test)]
 pub fn mark_of(at: UtcMillis) -> TimeMark {
     TimeMark(u16::try_from(at.0.rem_euclid(HOUR_MS) / 100).unwrap_or(0))
 }
 
 /// Minute of the year, and millisecond of the minute.
-#[cfg(test)]
 pub fn minute_and_millisecond(at: UtcMillis) -> (u32, u16) {
     let date = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at.0) * 1_000_000);
     let minute = date.map_or(0, |date| {
