@@ -1,7 +1,7 @@
 //! `stopped_vehicle`: a vehicle that stays where it is for a time, told once per stop.
 //!
 //! Told of is who was seen to come, or is seen well: a few pixels that the network takes for a car now and then did not stop,
-//! nor did what it first takes for one in a picture in which nothing moves.
+//! nor did what it first takes for one in a picture in which nothing moves. And it must be seen for most of the time that it stands.
 //!
 //! Without a ground plane "stays" is measured in sizes of its box. A stop goes on under a new track when the old one was
 //! lost on the same place: a parked car that the network sees now and then is one stop, not one each time.
@@ -51,6 +51,8 @@ const TOLD_MEMORY: DurationMs = DurationMs(1_800_000);
 const CAME: f64 = 1.0;
 /// ... and this is the score from which a vehicle is seen well.
 const SEEN_WELL: f32 = 0.5;
+/// Share of the pictures since it stands in which it must be seen: what flickers is not known to stand.
+const SEEN_SHARE: f64 = 0.5;
 /// A new track on a remembered place is the same vehicle from this overlap on.
 const SAME_PLACE: f64 = 0.4;
 
@@ -94,11 +96,15 @@ struct Stop {
     is_sure: bool,
     bbox: BBox,
     seen: UtcMillis,
+    /// Pictures since it stands, and those of them that show it.
+    pictures: u32,
+    hits: u32,
 }
 
 impl Rule for StoppedVehicle {
     fn step(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<RuleEvent>) {
         self.remember_lost(at, tracks);
+        self.stops_by_track.values_mut().for_each(|stop| stop.pictures += 1);
         for track in tracks.iter().filter(|t| t.is_seen(at) && t.class.is_vehicle()) {
             if !stands_in(self.zone.as_ref(), track) {
                 self.stops_by_track.remove(&track.id);
@@ -108,8 +114,11 @@ impl Rule for StoppedVehicle {
                 Some(stop) => stop,
                 None => self.taken_over(track).unwrap_or_else(|| Stop::new(track.began, &track.began_bbox)),
             };
+            let was_told = stop.told.then(|| stop.clone());
             stop.follow(at, track, self.tolerance);
-            if !stop.told && stop.is_sure && at.since(stop.since) >= self.stand {
+            // Its track may have gone over to a passer-by: what then begins anew on the place was told of.
+            self.places.extend(was_told.filter(|_| !stop.told));
+            if !stop.told && stop.is_sure && stop.is_steady() && at.since(stop.since) >= self.stand {
                 stop.told = true;
                 let zone = self.zone.as_ref().map(|z| z.id.clone());
                 let event = RuleEvent::new("stopped_vehicle", Phase::Moment, stop.since).about(track);
@@ -139,7 +148,20 @@ impl StoppedVehicle {
 
 impl Stop {
     fn new(at: UtcMillis, bbox: &BBox) -> Self {
-        Self { place: bbox.center(), since: at, told: false, is_sure: false, bbox: *bbox, seen: at }
+        Self {
+            place: bbox.center(),
+            since: at,
+            told: false,
+            is_sure: false,
+            bbox: *bbox,
+            seen: at,
+            pictures: 1,
+            hits: 0,
+        }
+    }
+
+    fn is_steady(&self) -> bool {
+        f64::from(self.hits) >= SEEN_SHARE * f64::from(self.pictures)
     }
 
     fn memory(&self) -> DurationMs {
@@ -156,5 +178,6 @@ impl Stop {
         self.is_sure |= track.witnessed && (came >= CAME || track.score >= SEEN_WELL);
         self.bbox = track.bbox;
         self.seen = at;
+        self.hits += 1;
     }
 }

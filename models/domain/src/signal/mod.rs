@@ -18,6 +18,8 @@ pub mod red_light;
 pub mod safety;
 
 #[cfg(test)]
+mod emergency_tests;
+#[cfg(test)]
 mod order_tests;
 #[cfg(test)]
 mod safety_tests;

@@ -1,0 +1,126 @@
+//! Greens ahead of a vehicle: when each junction is asked, given back and asked again, and where a tracker puts it.
+
+use super::corridor::{Corridor, Place, Way};
+use super::emergency::*;
+use crate::geo::LatLon;
+use crate::ids::JunctionId;
+use crate::units::{DurationMs, Meters, MetersPerSecond, UtcMillis};
+
+#[test]
+fn a_vehicle_is_found_along_the_line() {
+    let line = [(0.0, 0.0), (0.003, 320.0), (0.006, 650.0)];
+    let line = line.map(|(lon, at)| (LatLon::new(21.0, 105.8 + lon), Meters(at)));
+    let at = |lat: f64, lon: f64| along(&line, LatLon::new(21.0 + lat, 105.8 + lon)).map(|m| m.0.round());
+    assert_eq!(at(0.0, 0.0015), Some(160.0));
+    assert_eq!(at(0.0005, 0.0045), Some(485.0));
+    // On a side street before the first junction it comes; beside the corridor it does not.
+    assert_eq!(at(0.002, -0.001), Some(-245.0));
+    assert_eq!((at(0.002, 0.0015), at(0.002, 0.007), at(0.1, -0.1)), (None, None, None));
+    assert_eq!(at(0.0, 0.007), Some(754.0));
+    assert_eq!(along(&line[..1], LatLon::new(21.0, 105.8)), None);
+}
+
+/// Three junctions, 300 m apart.
+fn corridor() -> Corridor {
+    let place = |(i, id): (usize, &str)| Place {
+        junction: id.parse().unwrap(),
+        at: Meters(300.0 * i as f64),
+        out: 1,
+        back: 2,
+    };
+    let places = ["a", "b", "c"].into_iter().enumerate().map(place).collect();
+    Corridor { id: "abc".into(), name: "A – C".into(), speed: MetersPerSecond(12.0), places }
+}
+
+fn run(way: Way) -> Run {
+    Run::new(&corridor(), way, (None, None), (MetersPerSecond(10.0), Meters(400.0)), UtcMillis(0)).unwrap()
+}
+
+/// Steps second by second; every order is taken. What was called, as "second junction call".
+fn play(run: &mut Run, seconds: std::ops::Range<i64>) -> Vec<String> {
+    let mut told = Vec::new();
+    for second in seconds {
+        let now = UtcMillis(second * 1_000);
+        for (i, call) in run.step(now) {
+            let id = run.stops[i].junction.clone();
+            match call {
+                Call::Green { until, patience } => {
+                    told.push(format!(
+                        "{second} {id} green {} {}",
+                        until.since(now).0 / 1000,
+                        patience.0 / 1000
+                    ));
+                    run.answered(i, now, Ok((i as u64 + 1, until)));
+                }
+                Call::Release { order } => told.push(format!("{second} {id} release {order}")),
+            }
+        }
+    }
+    told
+}
+
+#[test]
+fn greens_go_ahead_of_it_and_end_behind_it() {
+    let mut run = run(Way::Out);
+    let told = play(&mut run, 0..200);
+    // Without a tracker it may be anywhere between 80 and 120 % of the way.
+    let first = |what: &str| told.iter().find(|line| line.contains(what)).cloned().unwrap_or_default();
+    assert_eq!(first("a green"), "5 a green 48 30", "{told:#?}");
+    assert_eq!(first("a release"), "54 a release 1");
+    assert_eq!(first("b green"), "30 b green 60 30");
+    assert_eq!(first("c release"), "129 c release 3");
+    assert!(run.is_over());
+}
+
+#[test]
+fn a_tracker_that_says_it_stands_keeps_the_green_for_no_longer_than_the_run_may_last() {
+    let mut run = run(Way::Out);
+    for second in 0..1_000 {
+        // It stands 20 m before the first line.
+        if second >= 38 {
+            run.seen(Meters(-20.0), UtcMillis(second * 1_000));
+        }
+        play(&mut run, second..second + 1);
+    }
+    let left: Vec<&State> = run.stops.iter().map(|stop| &stop.state).collect();
+    assert!(run.is_over() && left.iter().all(|s| matches!(s, State::Left { passed: false, .. })), "{left:?}");
+}
+
+#[test]
+fn what_is_refused_is_asked_again() {
+    let mut run = run(Way::Out);
+    let now = UtcMillis(10_000);
+    assert!(matches!(run.step(now)[..], [(0, Call::Green { .. })]));
+    run.answered(0, now, Err(Why::GatewayAway));
+    assert_eq!(run.step(now + DurationMs(1_000)), []);
+    assert!(matches!(run.step(now + AGAIN)[..], [(0, Call::Green { .. })]));
+}
+
+#[test]
+fn a_tracker_is_believed_by_its_time_and_not_for_long() {
+    let mut run = run(Way::Out);
+    run.seen(Meters(290.0), UtcMillis(20_000));
+    run.seen(Meters(100.0), UtcMillis(15_000));
+    assert_eq!(run.place(UtcMillis(21_000)).1, Meters(300.0));
+    // It is not reckoned on for ever.
+    assert_eq!(run.place(UtcMillis(90_000)).1, Meters(490.0));
+    let told = play(&mut run, 21..90);
+    assert!(
+        told.contains(&"25 a release 1".to_owned()) || !told.iter().any(|t| t.contains(" a ")),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn the_way_back_is_the_other_way_round() {
+    let (b, c): (JunctionId, JunctionId) = ("b".parse().unwrap(), "c".parse().unwrap());
+    let drive = (MetersPerSecond(10.0), Meters(0.0));
+    let run = Run::new(&corridor(), Way::Back, (None, Some(&b)), drive, UtcMillis(0)).unwrap();
+    let stops: Vec<_> = run.stops.iter().map(|s| (s.junction.as_str(), s.at.0, s.group)).collect();
+    assert_eq!(stops, [("c", 0.0, 2), ("b", 300.0, 2)]);
+    let wrong = Run::new(&corridor(), Way::Out, (Some(&c), Some(&b)), drive, UtcMillis(0)).unwrap_err();
+    assert_eq!(wrong.to_string(), "the run ends before it begins: c lies behind b on this way");
+    let none: JunctionId = "x".parse().unwrap();
+    let wrong = Run::new(&corridor(), Way::Out, (Some(&none), None), drive, UtcMillis(0)).unwrap_err();
+    assert_eq!(wrong.to_string(), "junction x is not in the corridor");
+}
