@@ -162,6 +162,8 @@ fn stored_event(row: EventRow) -> v1::StoredEvent {
     }
 }
 
+const GONE: &str = "this picture is evidence: it could not be had from its gateway, or is not kept any more";
+
 pub async fn still(hall: &Hall, asked: v1::GetStillRequest) -> Result<v1::GetStillResponse, Status> {
     let bad = |e: models_domain::ids::BadId| Status::invalid_argument(format!("gateway: {e}"));
     let gateway: GatewayId = asked.gateway.parse().map_err(bad)?;
@@ -178,11 +180,15 @@ pub async fn still(hall: &Hall, asked: v1::GetStillRequest) -> Result<v1::GetSti
     if part > 0 {
         return Err(Status::not_found("there is no such picture of this event any more"));
     }
+    let kind = hall.store.event_kind(gateway.as_str(), asked.boot, asked.seq).await.map_err(internal)?;
+    match kind.as_deref() {
+        None => return Err(Status::not_found("there is no such event")),
+        // Nothing may stand in for evidence that is not checked against what its event was told with.
+        Some("red_light") => return Err(Status::not_found(GONE)),
+        Some(_) => {}
+    }
     if let Some(jpeg) = hall.store.still(&gateway, id).await.map_err(internal)? {
         return Ok(v1::GetStillResponse { jpeg });
-    }
-    if !hall.store.has_event(gateway.as_str(), asked.boot, asked.seq).await.map_err(internal)? {
-        return Err(Status::not_found("there is no such event"));
     }
     let jpeg = ask(hall, &gateway, id, part).await.map_err(refused)?;
     warn(hall.store.keep_still(&gateway, id, &jpeg, hall.clock.now()).await);

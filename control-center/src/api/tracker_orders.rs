@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use control_center_store::TrackerOrderRow;
+use control_center_store::{AuditLine, TrackerOrderRow};
+use models_domain::order::Order;
 use models_domain::{DurationMs, VehicleId};
 use models_wire::convert::tracker_order::{given_to_wire, order_from_wire};
 use models_wire::v1;
@@ -24,11 +25,19 @@ pub async fn list(
     session: &Session,
     asked: v1::ListTrackerOrdersRequest,
 ) -> Result<v1::ListTrackerOrdersResponse, Status> {
-    let rows = hall.store.tracker_orders(hall.clock.now() - DAYS, LIMIT).await.map_err(internal)?;
-    let wanted =
-        |row: &TrackerOrderRow| asked.vehicle.is_empty() || row.given.vehicle.as_str() == asked.vehicle;
-    let orders = rows.iter().filter(|row| wanted(row)).map(told).collect();
-    Ok(v1::ListTrackerOrdersResponse { orders, may_order: rights::may(session, Right::CommandTracker) })
+    let vehicle = (!asked.vehicle.is_empty()).then_some(asked.vehicle.as_str());
+    let since = hall.clock.now() - DAYS;
+    let mut rows = hall.store.tracker_orders(since, vehicle, LIMIT).await.map_err(internal)?;
+    let may_order = rights::may(session, Right::CommandTracker);
+    if !may_order {
+        // A text may be a tracker's password.
+        for row in &mut rows {
+            if let Order::Text(text) = &mut row.given.order {
+                text.clear();
+            }
+        }
+    }
+    Ok(v1::ListTrackerOrdersResponse { orders: rows.iter().map(told).collect(), may_order })
 }
 
 pub async fn give(
@@ -36,7 +45,10 @@ pub async fn give(
     session: &Session,
     asked: v1::GiveTrackerOrderRequest,
 ) -> Result<v1::GivenTrackerOrder, Status> {
-    rights::check(session, Right::CommandTracker)?;
+    if let Err(status) = rights::check(session, Right::CommandTracker) {
+        let (vehicle, why) = (asked.vehicle, asked.purpose);
+        return Err(refused(hall, session, &vehicle, &why, status).await);
+    }
     let why = purpose(&asked.purpose)?.to_owned();
     let vehicle =
         VehicleId::new(asked.vehicle).map_err(|err| Status::invalid_argument(format!("vehicle: {err}")))?;
@@ -54,6 +66,25 @@ pub async fn give(
         GiveError::Random(_) | GiveError::Store(_) => internal(err),
     })?;
     Ok(told(&row))
+}
+
+/// Who may not is written down too, with what was said it is for.
+async fn refused(hall: &Hall, session: &Session, vehicle: &str, why: &str, status: Status) -> Status {
+    let line = AuditLine {
+        at: hall.clock.now(),
+        user: session.user.clone(),
+        action: "tracker_order_refused".to_owned(),
+        // Whatever does not belong in the record is left out.
+        purpose: purpose(why).unwrap_or_default().to_owned(),
+        what: match VehicleId::new(vehicle) {
+            Ok(vehicle) => format!("vehicle={vehicle} {}", status.message()),
+            Err(_) => status.message().to_owned(),
+        },
+    };
+    match hall.store.keep_audit(&line).await {
+        Ok(()) => status,
+        Err(err) => internal(err),
+    }
 }
 
 fn told(row: &TrackerOrderRow) -> v1::GivenTrackerOrder {

@@ -126,7 +126,7 @@ async fn list(args: &ListArgs) -> anyhow::Result<()> {
         days => SystemClock::new().now() - DurationMs(days * 86_400_000),
     };
     let store = open(&args.config).await?;
-    let rows = store.tracker_orders(since, LINES_MAX).await;
+    let rows = store.tracker_orders(since, None, LINES_MAX).await;
     store.close().await;
     let mut out = std::io::stdout().lock();
     for row in &rows? {

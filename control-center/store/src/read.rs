@@ -63,16 +63,16 @@ impl Store {
         Ok(found)
     }
 
-    /// Whether this event is stored.
+    /// Of which kind this event is; `None` when it is not stored.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn has_event(&self, gateway: &str, boot: u64, seq: u64) -> Result<bool, StoreError> {
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM event WHERE gateway = ? AND boot = ? AND seq = ?)")
+    pub async fn event_kind(&self, gateway: &str, boot: u64, seq: u64) -> Result<Option<String>, StoreError> {
+        sqlx::query_scalar("SELECT kind FROM event WHERE gateway = ? AND boot = ? AND seq = ?")
             .bind(gateway)
             .bind(clamp(boot))
             .bind(clamp(seq))
-            .fetch_one(self.readers())
+            .fetch_optional(self.readers())
             .await
             .map_err(self.failed("looking for an event"))
     }

@@ -22,7 +22,8 @@ pub struct TrackerOrderRow {
 
 const OPEN: &str = "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY gateway ORDER BY given_ms, id) AS nth \
     FROM tracker_order WHERE progress IN ('waiting', 'sent')) WHERE nth <= ? ORDER BY given_ms";
-const SINCE: &str = "SELECT * FROM tracker_order WHERE given_ms >= ?2 ORDER BY given_ms DESC LIMIT ?1";
+const SINCE: &str = "SELECT * FROM tracker_order WHERE given_ms >= ?2 AND (?3 IS NULL OR vehicle = ?3) \
+    ORDER BY given_ms DESC LIMIT ?1";
 
 impl Store {
     /// Keeps an order, and who gave it why, together or not at all.
@@ -72,16 +73,17 @@ impl Store {
         self.tracker_order_rows(sqlx::query(OPEN).bind(count)).await
     }
 
-    /// Orders given since a moment, newest first, at most `count`.
+    /// Orders given since a moment to one vehicle or to all, newest first, at most `count`.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn tracker_orders(
         &self,
         since: UtcMillis,
+        vehicle: Option<&str>,
         count: u32,
     ) -> Result<Vec<TrackerOrderRow>, StoreError> {
-        self.tracker_order_rows(sqlx::query(SINCE).bind(count).bind(since.0)).await
+        self.tracker_order_rows(sqlx::query(SINCE).bind(count).bind(since.0).bind(vehicle)).await
     }
 
     async fn tracker_order_rows(

@@ -46,18 +46,23 @@ async fn supervisors_give_trackers_orders_and_see_how_far_they_got() {
     assert!(audit.contains("give_tracker_order") && audit.contains("battery is low"), "{audit}");
     assert!(hall.run(&["orders", "list"]).contains("STATUS#"));
 
-    // Who may only look sees them, and gives none.
+    // Who may only look sees them but for their text, and gives none; that it was tried is written down.
     hall.run(&["users", "set-role", "--user", "admin", "--role", "viewer"]);
     let token = hall.token().await;
     let asked = v1::ListTrackerOrdersRequest::default();
     let told = transit.clone().list_tracker_orders(with(&token, asked)).await.unwrap().into_inner();
     assert!(!told.may_order && told.orders.len() == 1);
+    let order = told.orders[0].order.clone().unwrap().order;
+    assert_eq!(order, Some(v1::tracker_order::Order::Text(String::new())));
     let asked = v1::GiveTrackerOrderRequest {
         vehicle: "bus-1".into(),
         order: text,
-        purpose: "battery is low".into(),
+        purpose: "curious about it".into(),
         expires_hours: 1,
     };
     let refused = transit.clone().give_tracker_order(with(&token, asked)).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
+    let audit = hall.run(&["audit"]);
+    let line = audit.lines().find(|line| line.contains("tracker_order_refused")).unwrap_or_default();
+    assert!(line.contains("curious about it") && line.contains("vehicle=bus-1"), "{audit}");
 }

@@ -1,6 +1,8 @@
 //! Stills: the pictures events were found in, as JPEG files, bounded; the oldest go first, and evidence after all others.
 
 use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -177,7 +179,7 @@ impl Shared {
         files.make_room(&self.settings, size);
         let fresh = self.settings.dir.join("still.new");
         let path = self.settings.dir.join(file_name(name, evidence));
-        std::fs::write(&fresh, jpeg)
+        write(&fresh, &jpeg, evidence)
             .and_then(|()| std::fs::rename(&fresh, path))
             .map_err(|e| format!("{e}; free space on this disk"))?;
         files.add(name, size, evidence);
@@ -187,6 +189,13 @@ impl Shared {
     fn held(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Evidence survives a loss of power whole; other stills are not worth the wait.
+fn write(path: &Path, jpeg: &[u8], evidence: bool) -> std::io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(jpeg)?;
+    if evidence { file.sync_all() } else { Ok(()) }
 }
 
 /// What lies in the folder, oldest first.

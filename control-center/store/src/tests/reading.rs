@@ -37,8 +37,8 @@ async fn lists_are_newest_first_by_pages_and_kinds() {
     assert_eq!(pages(&store, &both, None, 1).await, [vec![3], vec![2], vec![1], vec![4]]);
     assert_eq!(pages(&store, &both, Some("c-2"), 9).await, [vec![4]]);
     assert_eq!(pages(&store, &["fix"], None, 9).await, [vec![5]]);
-    assert!(store.has_event("pole-1", 1, 5).await.unwrap());
-    assert!(!store.has_event("pole-1", 1, 6).await.unwrap());
+    assert!(store.event_kind("pole-1", 1, 5).await.unwrap().is_some());
+    assert!(store.event_kind("pole-1", 1, 6).await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use hardware_ports::sink::SignalReport;
 use models_domain::count::Direction;
 use models_domain::event::{Link, Phase, RuleEvent};
 use models_domain::signal::Aspect;
-use models_domain::signal::red_light::lamp::Lamp;
+use models_domain::signal::red_light::lamp::{Lamp, UNKNOWN_AFTER_SET_BACK};
 use models_domain::signal::red_light::stop_line::Passed;
 use models_domain::signal::red_light::told::LAMP_MAX;
 use models_domain::signal::red_light::{
@@ -37,6 +37,8 @@ const ERRORS_FOR: DurationMs = DurationMs(30_000);
 const ERRORS_MAX: usize = 2_000;
 /// A passage's times are as good as those of the pictures so much around it.
 const AROUND: DurationMs = DurationMs(1_000);
+/// Our own clock was set back when it reads so much less than before; less is another thread's.
+const SET_BACK: DurationMs = DurationMs(1_000);
 const MINUTE: i64 = 60_000;
 /// States of the lamp that are told from before it became red.
 const BEFORE_RED: usize = 3;
@@ -73,6 +75,9 @@ pub type Proven = (UtcMillis, EventBody, Vec<Vec<u8>>);
 struct State {
     lamps_by_junction: BTreeMap<JunctionId, Lamp>,
     memories_by_camera: BTreeMap<CameraId, Memory>,
+    /// When was last decided, and before when nothing is known since our clock was set back.
+    now: Option<UtcMillis>,
+    unknown_before: Option<UtcMillis>,
 }
 
 /// What is known of one camera.
@@ -108,6 +113,12 @@ impl RedLights {
     /// Something that a controller told.
     pub fn hear(&self, report: &SignalReport) {
         let mut state = self.held();
+        if let SignalReport::Groups { junction, at, .. }
+        | SignalReport::Now { junction, at, .. }
+        | SignalReport::Link { junction, at, .. } = report
+        {
+            state.arrive(junction, *at);
+        }
         let lamps = &mut state.lamps_by_junction;
         match report {
             SignalReport::Groups { junction, at, groups } => {
@@ -176,22 +187,30 @@ impl RedLights {
     /// What has become certain of one camera's passages by now, and each minute's figures when it is over.
     pub fn decide(&self, camera: &CameraId, now: UtcMillis) -> Vec<Proven> {
         let mut state = self.held();
-        let State { lamps_by_junction, memories_by_camera } = &mut *state;
+        state.tick(now);
+        let State { lamps_by_junction, memories_by_camera, unknown_before, .. } = &mut *state;
+        let unknown = |passed: &Passed| unknown_before.is_some_and(|before| passed.passage.before < before);
         let memory = memories_by_camera.entry(camera.clone()).or_default();
         let mut told = memory.figures(camera, now);
         for waiting in std::mem::take(&mut memory.waiting) {
             let lamp = lamps_by_junction.get(&waiting.spec.junction);
             let trace = lamp.and_then(|lamp| lamp.trace(waiting.spec.group));
             let clock = lamp.and_then(Lamp::ahead);
+            // What it says was told by a clock of ours that was set back since.
+            let trace = trace.filter(|trace| trace.until() <= now && !unknown(&waiting.passed));
             match decide(&waiting, trace.as_ref(), clock, now) {
                 None => memory.waiting.push_back(waiting),
                 Some(Verdict::Allowed) => {}
                 Some(Verdict::Doubtful) => memory.count(&waiting.spec.line).within_error += 1,
                 Some(Verdict::Undecided) => memory.count(&waiting.spec.line).unproven += 1,
                 Some(Verdict::Violation { red_for }) => {
+                    // The link may have broken since: how far the clock is off cannot be told then.
+                    let Some((trace, ahead)) = trace.zip(clock) else {
+                        memory.count(&waiting.spec.line).unproven += 1;
+                        continue;
+                    };
                     memory.count(&waiting.spec.line).ran += 1;
-                    let ahead = clock.unwrap_or_default();
-                    told.extend(trace.and_then(|trace| run(camera, waiting, &trace, red_for, ahead)));
+                    told.extend(run(camera, waiting, &trace, red_for, ahead));
                 }
             }
         }
@@ -201,6 +220,37 @@ impl RedLights {
     /// The maps hold plain values that no panic can leave half written.
     fn held(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// It is `now`. When time was set back, what waits for this lamp was seen by another clock than the lamp will be.
+    fn arrive(&mut self, junction: &JunctionId, now: UtcMillis) {
+        if !self.lamps_by_junction.get_mut(junction).is_some_and(|lamp| lamp.arrive(now)) {
+            return;
+        }
+        self.give_up(|waiting| waiting.spec.junction == *junction);
+    }
+
+    /// The same between what its controller tells.
+    fn tick(&mut self, now: UtcMillis) {
+        if self.now.is_some_and(|before| before.since(now) > SET_BACK) {
+            self.unknown_before = Some(now + UNKNOWN_AFTER_SET_BACK);
+            self.give_up(|_| true);
+        }
+        self.now = Some(now);
+    }
+
+    fn give_up(&mut self, what: impl Fn(&Waiting) -> bool) {
+        for memory in self.memories_by_camera.values_mut() {
+            for waiting in std::mem::take(&mut memory.waiting) {
+                if what(&waiting) {
+                    memory.count(&waiting.spec.line).unproven += 1;
+                } else {
+                    memory.waiting.push_back(waiting);
+                }
+            }
+        }
     }
 }
 
@@ -223,8 +273,10 @@ fn decide(
 ) -> Option<Verdict> {
     let off = clock.zip(waiting.spec.clock_off_max).is_some_and(|(off, most)| off.0.abs() > most.0);
     let passage = &waiting.passed.passage;
-    let gave_up = now.since(passage.after) > WAIT_MAX;
-    let verdict = trace.filter(|_| !off).map(|trace| judge(trace, passage, waiting.errors()));
+    // Time was set back since it was seen, or it waited too long.
+    let ahead = passage.after.since(now) > UNKNOWN_AFTER_SET_BACK;
+    let gave_up = ahead || now.since(passage.after) > WAIT_MAX;
+    let verdict = trace.filter(|_| !off && !ahead).map(|trace| judge(trace, passage, waiting.errors()));
     let known = trace.is_some_and(|trace| {
         trace.until() - waiting.spec.signal_error > passage.beyond + waiting.camera_error
     });

@@ -70,10 +70,13 @@ impl Street {
     fn run(mut self, words: &str) -> Self {
         for word in words.split_whitespace() {
             let (what, ms) = word.split_once('@').unwrap();
-            let ms: i64 = ms.parse().unwrap();
+            // How long a message is under way beside the shortest.
+            let (ms, late) = ms.split_once('/').unwrap_or((ms, "0"));
+            let (ms, late): (i64, i64) = (ms.parse().unwrap(), late.parse().unwrap());
             match what {
                 "clock" => (0..3).for_each(|i| self.now(ms + i * 100, None)),
                 "flash" => self.now(ms, Some(Mode::Flash)),
+                "normal" => self.now(ms, Some(Mode::Normal)),
                 "down" => {
                     let state = LinkState { link: Link::Down, reason: "x".into() };
                     self.lights.hear(&SignalReport::Link { junction: junction(), at: at(ms), state });
@@ -89,7 +92,7 @@ impl Street {
                         late: DurationMs(0),
                         old: false,
                     };
-                    let at = at(ms) + WAY;
+                    let at = at(ms + late) + WAY;
                     self.lights.hear(&SignalReport::Groups { junction: junction(), at, groups });
                 }
             }
@@ -170,7 +173,7 @@ fn nobody_is_judged_before_the_controller_has_spoken_of_a_later_time() {
     let street = Street::new().run("clock@0 ask@500 1@1000 N@4000 B@7000 ride@9000 ask@10000 ask@15000");
     assert!(street.told.is_empty(), "a green may be on its way still");
     // It was: the message took its time, its stamp tells when.
-    let street = street.run("1@8500 ask@21000 B@30000 ask@31000");
+    let street = street.run("1@8500/7000 ask@21000 B@30000 ask@31000");
     assert_eq!(street.lines(), ["ran_red=0.00 red_within_error=1.00 red_unproven=0.00"]);
 }
 
@@ -204,6 +207,41 @@ fn a_controller_that_should_keep_utc_and_does_not_accuses_nobody() {
     const WORDS: &str = "clock@0 ask@500 1@1000 N@4000 B@7000 ride@9000 ask@10000 1@20000 ask@21000";
     let told = |most| Street::with_clock(Some(DurationMs(most))).run(WORDS).told.len();
     assert_eq!((told(59_000), told(61_000)), (0, 1));
+}
+
+#[test]
+fn a_clock_that_is_not_known_any_more_accuses_nobody() {
+    // Red beyond doubt, but the link broke before it was decided.
+    check(
+        "clock@0 ask@500 1@1000 N@4000 B@7000 ride@9000 clock@14000 down@15000 ask@16000",
+        &["ran_red=0.00 red_within_error=0.00 red_unproven=1.00"],
+    );
+}
+
+#[test]
+fn a_gateway_whose_own_clock_is_set_back_accuses_nobody() {
+    // Seen at red, or at green, by a clock that is another one when the lamp is heard of again.
+    for after in
+        ["clock@16500 B@9000 clock@10000 clock@22000", "ask@9500 clock@22000", "ask@14000 clock@22000"]
+    {
+        check(
+            &format!("clock@0 ask@500 1@1000 N@4000 B@7000 ride@15000 ask@16000 {after} ask@24000"),
+            &["ran_red=0.00 red_within_error=0.00 red_unproven=1.00"],
+        );
+    }
+    // And soon after, nothing is known.
+    check(
+        "clock@0 ask@500 1@1000 B@7000 clock@20000 ask@20500 B@9000 clock@10000 ride@12000 clock@22000 ask@24000",
+        &[],
+    );
+}
+
+#[test]
+fn a_mode_that_is_not_told_again_accuses_nobody() {
+    const WORDS: &str = "normal@0 clock@100 down@500 clock@600 1@1000 N@4000 B@7000";
+    let street =
+        |more: &str| Street::new().run(&format!("{WORDS} {more} ride@9000 1@20000 ask@21000")).told.len();
+    assert_eq!((street(""), street("normal@7500")), (0, 1));
 }
 
 #[test]

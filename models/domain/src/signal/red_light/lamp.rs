@@ -25,6 +25,11 @@ const MINUTE: DurationMs = DurationMs(60_000);
 /// Before so many messages the way of one is not told from what the clock is ahead.
 const MESSAGES_MIN: u32 = 3;
 
+/// Our own clock was set back when something arrives so much before what arrived before it.
+const SET_BACK: DurationMs = DurationMs(1_000);
+/// For so long after that nothing is known: what was seen just before bears times of the clock as it was.
+pub const UNKNOWN_AFTER_SET_BACK: DurationMs = DurationMs(10_000);
+
 /// One junction's memory. Feed it everything that its controller tells, in the order of arrival.
 #[derive(Debug, Default)]
 pub struct Lamp {
@@ -33,6 +38,12 @@ pub struct Lamp {
     /// What is shown, whatever the mode.
     groups: Option<String>,
     mode: Option<Mode>,
+    /// It tells its mode: while that is not known, nothing is.
+    tells_mode: bool,
+    /// The latest time of our clock that was heard of.
+    now: Option<UtcMillis>,
+    /// Nothing is known before it, since our clock was set back.
+    unknown_before: Option<UtcMillis>,
     /// By our clock, the moment that the controller wrote on its newest message.
     until: Option<UtcMillis>,
 }
@@ -76,6 +87,7 @@ impl Lamp {
     /// The controller told of its groups; `at`: our time of arrival. What it had buffered is of a time at which nobody
     /// listened: that stays unknown.
     pub fn groups(&mut self, at: UtcMillis, told: &GroupStates) {
+        self.arrive(at);
         if told.old {
             return;
         }
@@ -91,19 +103,23 @@ impl Lamp {
 
     /// A message with the controller's time on it; `at`: our time of arrival.
     pub fn clock(&mut self, at: UtcMillis, ahead: DurationMs) {
+        self.arrive(at);
         self.clock.read(at, ahead);
         self.hear(at, at + ahead);
         // What was told before the clock was known is shown still: a change would have come before this message.
         let unknown = self.changes.back().is_some_and(|last| last.groups.is_none());
-        if unknown && self.is_normal() && self.groups.is_some() && self.clock.ahead().is_some() {
+        if unknown && self.is_known(at) && self.groups.is_some() && self.clock.ahead().is_some() {
             self.show(at, at + ahead, DurationMs(0));
         }
     }
 
     /// How it runs. Only a controller that runs its plan is held against anybody.
     pub fn mode(&mut self, at: UtcMillis, mode: Mode) {
+        self.arrive(at);
+        let was_normal = self.is_normal();
         let before = self.mode.replace(mode);
-        if before == Some(mode) || (before.is_none() && mode == Mode::Normal) {
+        self.tells_mode = true;
+        if before == Some(mode) || (was_normal && mode == Mode::Normal) {
             return;
         }
         let controller_at = at + self.clock.ahead().unwrap_or_default();
@@ -116,14 +132,30 @@ impl Lamp {
         }
     }
 
-    /// The link is down: nothing is known from the last message on, and the clock is to be learned anew.
+    /// The link is down: nothing is known from the last message on, and the clock and the mode are to be learned anew.
     pub fn lost(&mut self, at: UtcMillis) {
+        self.arrive(at);
         let since = self.until.map_or(at, |until| until.min(at));
         if self.changes.back().is_some_and(|last| last.groups.is_some()) {
             self.push(Entry { at: since, by: since, controller_at: since, groups: None });
         }
         self.groups = None;
+        self.mode = None;
         self.clock = Clock::default();
+    }
+
+    /// It is `at` by our clock. Whether that was set back: then everything that was known by it is forgotten.
+    pub fn arrive(&mut self, at: UtcMillis) -> bool {
+        let is_back = self.now.is_some_and(|now| now.since(at) > SET_BACK);
+        if is_back {
+            self.changes.clear();
+            self.push(Entry { at, by: at, controller_at: at, groups: None });
+            self.until = None;
+            self.clock = Clock::default();
+            self.unknown_before = Some(at + UNKNOWN_AFTER_SET_BACK);
+        }
+        self.now = Some(if is_back { at } else { self.now.map_or(at, |now| now.max(at)) });
+        is_back
     }
 
     /// What the group shows, as far as was told.
@@ -158,12 +190,17 @@ impl Lamp {
     }
 
     fn is_normal(&self) -> bool {
-        self.mode.is_none_or(|mode| mode == Mode::Normal)
+        self.mode.map_or(!self.tells_mode, |mode| mode == Mode::Normal)
+    }
+
+    /// Whether what is told at `at` can be held against anybody.
+    fn is_known(&self, at: UtcMillis) -> bool {
+        self.is_normal() && self.unknown_before.is_none_or(|before| at >= before)
     }
 
     /// What is shown becomes known at `at`, our time.
     fn show(&mut self, at: UtcMillis, controller_at: UtcMillis, late: DurationMs) {
-        let ahead = self.clock.ahead().filter(|_| self.is_normal());
+        let ahead = self.clock.ahead().filter(|_| self.is_known(at));
         let began = ahead.map_or(at, |ahead| (controller_at - ahead).min(at) - late);
         let groups = self.groups.clone().filter(|_| ahead.is_some());
         self.push(Entry { at: began, by: at, controller_at, groups });
@@ -188,6 +225,7 @@ impl Entry {
 mod tests {
     use super::*;
 
+    /// `back@9000`: our clock was set back, and it is the controller's 9000 now.
     /// `1B@5000/40`: groups at the controller's 5000, 40 ms under way; `w9000/30`: a watchdog; `down@7000`; `mode-flash@7000`.
     /// The controller's clock is a minute ahead.
     fn told(words: &str) -> Lamp {
@@ -202,6 +240,7 @@ mod tests {
             match what {
                 "w" => lamp.clock(at, controller.since(at)),
                 "down" => lamp.lost(at),
+                "back" => _ = lamp.arrive(at),
                 "flash" => lamp.mode(at, Mode::Flash),
                 "normal" => lamp.mode(at, Mode::Normal),
                 groups => {
@@ -296,6 +335,26 @@ mod tests {
             "1 5030..5030, B 23030..23030, - 30030..30030, B 92030..92030",
             93_030,
         );
+    }
+
+    #[test]
+    fn a_clock_of_ours_that_is_set_back_forgets_everything() {
+        // Back by less than a second it is another thread's report.
+        check(&format!("{KNOWN} 1B@65000/30 w@80000/30 back@79500"), 1, "1 5030..5030", 20_030);
+        let words = format!("{KNOWN} BB@65000/30 w@80000/30 back@75000 w@76000/30 w@77000/30 w@78000/30 ");
+        check(&words, 1, "- 15000..15000", 18_030);
+        // Ten seconds on, it is as if it had just begun.
+        check(&format!("{words} BB@80000/30 w@85000/30"), 1, "- 15000..15000, B 25030..25030", 25_030);
+    }
+
+    #[test]
+    fn a_mode_that_was_told_is_to_be_told_again_after_a_lost_link() {
+        let words = format!(
+            "normal@60500 {KNOWN} 1B@65000/30 down@70000 w@71000/30 w@72000/30 w@73000/30 BB@74000/30 w@75000/30 "
+        );
+        check(&words, 1, "1 5030..5030, - 5030..5030", 15_030);
+        check(&format!("{words} normal@76000/30"), 1, "1 5030..5030, - 5030..5030, B 16030..16030", 15_030);
+        check(&format!("{words} flash@76000/30 w@77000/30"), 1, "1 5030..5030, - 5030..5030", 17_030);
     }
 
     #[test]
