@@ -1,5 +1,7 @@
 //! Greens ahead of a vehicle that must not wait: begun, followed and ended by people.
 
+use std::sync::Arc;
+
 use control_center_store::AuditLine;
 use models_domain::signal::corridor::Way;
 use models_domain::signal::emergency::{Run, State, Stop, Why};
@@ -83,7 +85,7 @@ pub async fn start(
     );
     let line = audit(now, session, "emergency_started", &begun.purpose, what);
     if let Err(failed) = hall.store.keep_audit(&line).await {
-        hall.emergencies.change(begun.id, |e| e.ended = Some((now, String::new())));
+        hall.emergencies.forget(begun.id);
         return Err(internal(failed));
     }
     Ok(to_wire(hall, session, &begun))
@@ -104,6 +106,9 @@ pub async fn advance(
         ))
     })?;
     let now = hall.clock.now();
+    let what = format!("emergency {} is at junction={}", asked.id, asked.junction);
+    let line = audit(now, session, "emergency_advanced", &known.purpose, what);
+    hall.store.keep_audit(&line).await.map_err(internal)?;
     let changed = hall.emergencies.change(asked.id, |e| {
         e.run.is_at(stop, now);
         e.clone()
@@ -112,10 +117,14 @@ pub async fn advance(
     Ok(to_wire(hall, session, &changed))
 }
 
-pub async fn end(hall: &Hall, session: &Session, id: u64) -> Result<v1::EmergencyRun, Status> {
+pub async fn end(hall: &Arc<Hall>, session: &Session, id: u64) -> Result<v1::EmergencyRun, Status> {
     let known = get(hall, id)?;
     may(hall, session, &known.run, &known.purpose).await?;
-    if !emergency::end(hall, id, &session.user).await.map_err(internal)? {
+    // Whoever asked may go away meanwhile: every junction is given back all the same.
+    let (whole, user) = (hall.clone(), session.user.clone());
+    let ending = tokio::spawn(async move { emergency::end(&whole, id, &user).await });
+    let ended = ending.await.map_err(|broken| Status::internal(format!("ending an emergency: {broken}")))?;
+    if !ended.map_err(internal)? {
         return Err(over(id));
     }
     Ok(to_wire(hall, session, &get(hall, id)?))

@@ -75,6 +75,13 @@ impl Trouble {
     }
 }
 
+impl Emergency {
+    /// What its orders say of themselves.
+    fn order_purpose(&self) -> String {
+        format!("emergency {}: {}", self.id, self.purpose)
+    }
+}
+
 impl Emergencies {
     /// Begins a run; its number, or `None` when too many are under way. `new.id` is set here.
     pub fn begin(&self, new: Emergency) -> Option<Emergency> {
@@ -88,6 +95,11 @@ impl Emergencies {
         let new = Emergency { id, ..new };
         inner.all.push(new.clone());
         Some(new)
+    }
+
+    /// It never was.
+    pub fn forget(&self, id: u64) {
+        self.lock().all.retain(|e| e.id != id);
     }
 
     /// Newest first.
@@ -134,9 +146,9 @@ pub async fn end(hall: &Hall, id: u64, by: &str) -> anyhow::Result<bool> {
         (e.run.end(), e.clone())
     });
     let Some((calls, emergency)) = ended else { return Ok(false) };
+    let carried = carry(hall, &emergency, by, calls).await;
     tell_end(hall, &emergency, by).await?;
-    carry(hall, &emergency, calls).await?;
-    Ok(true)
+    carried.map(|()| true)
 }
 
 async fn step_one(hall: &Hall, id: u64) -> anyhow::Result<()> {
@@ -164,15 +176,22 @@ async fn step_one(hall: &Hall, id: u64) -> anyhow::Result<()> {
         (calls, over, e.clone())
     });
     let Some((calls, over, emergency)) = stepped else { return Ok(()) };
+    let carried = carry(hall, &emergency, &emergency.started_by, calls).await;
     if over {
-        tell_end(hall, &emergency, "itself").await?;
+        tell_end(hall, &emergency, "").await?;
     }
-    carry(hall, &emergency, calls).await
+    carried
 }
 
-async fn carry(hall: &Hall, emergency: &Emergency, calls: Vec<(usize, Call)>) -> anyhow::Result<()> {
+/// `by`: who lets go.
+async fn carry(
+    hall: &Hall,
+    emergency: &Emergency,
+    by: &str,
+    calls: Vec<(usize, Call)>,
+) -> anyhow::Result<()> {
     let one = async |(stop, call): (usize, Call)| match call {
-        Call::Release { order } => release(hall, emergency, stop, order).await,
+        Call::Release { order } => release(hall, emergency, stop, (order, by)).await,
         Call::Green { until, patience } => {
             let answer = green(hall, emergency, stop, until, patience).await?;
             let now = hall.clock.now();
@@ -180,7 +199,7 @@ async fn carry(hall: &Hall, emergency: &Emergency, calls: Vec<(usize, Call)>) ->
             let kept = hall.emergencies.change(emergency.id, |e| e.run.answered(stop, now, answer));
             match (kept, taken) {
                 // It was ended meanwhile: nothing else will end this order.
-                (None, Some((order, _))) => release(hall, emergency, stop, order).await,
+                (None, Some((order, _))) => release(hall, emergency, stop, (order, by)).await,
                 (None | Some(()), _) => Ok(()),
             }
         }
@@ -216,10 +235,11 @@ async fn green(
         hold = shorter;
         judged = judge(hall, id, &wanted, hold).await?.context("a junction that was there is gone")?;
     }
-    if let Some(why) = against(hall, &judged, id, patience).await? {
+    if let Some(why) = against(hall, emergency, (id, &judged), patience).await? {
         return Ok(Err(why));
     }
-    let row = order(hall, emergency, (id, &judged), wanted, (hold, patience)).await?;
+    let by = &emergency.started_by;
+    let row = order(hall, (emergency, by), (id, &judged), wanted, (hold, patience)).await?;
     Ok(match row.state.as_str() {
         SENT | TAKEN | "done" => Ok((row.id, row.ends.unwrap_or(until))),
         _ => Err(failed(&row)),
@@ -241,16 +261,22 @@ fn room(judged: &Judged, now: UtcMillis) -> Option<DurationMs> {
 
 async fn against(
     hall: &Hall,
-    judged: &Judged,
-    id: &JunctionId,
+    emergency: &Emergency,
+    (id, judged): (&JunctionId, &Judged),
     patience: DurationMs,
 ) -> anyhow::Result<Option<Why>> {
     if !hall.view.is_alive(&judged.junction.gateway) {
         return Ok(Some(Why::GatewayAway));
     }
     let in_force = hall.store.orders_in_force(hall.clock.now()).await?;
-    let stops = in_force.iter().find(|row| row.order.junction == *id && row.order.wanted.stops_service());
-    if let Some(row) = stops {
+    // Of somebody else: who takes a junction out of a run has seen more than the run has. A plan of before gives way.
+    let purpose = emergency.order_purpose();
+    let stays = |row: &&OrderRow| {
+        let plan_of_before = matches!(row.order.wanted, Wanted::Plan(_)) && row.asked < emergency.run.began;
+        row.order.junction == *id && row.order.purpose != purpose && !plan_of_before
+    };
+    let other = in_force.iter().find(stays);
+    if let Some(row) = other {
         return Ok(Some(Why::OtherOrder { id: row.id, by: row.order.asked_by.clone() }));
     }
     let waits = patience > DurationMs(0);
@@ -261,7 +287,7 @@ async fn against(
 
 async fn order(
     hall: &Hall,
-    emergency: &Emergency,
+    (emergency, by): (&Emergency, &str),
     (junction, judged): (&JunctionId, &Judged),
     wanted: Wanted,
     (hold, patience): (DurationMs, DurationMs),
@@ -272,8 +298,8 @@ async fn order(
         wanted,
         hold,
         patience,
-        purpose: format!("emergency {}: {}", emergency.id, emergency.purpose),
-        asked_by: emergency.started_by.clone(),
+        purpose: emergency.order_purpose(),
+        asked_by: by.to_owned(),
     };
     let id = hall.store.ask_order(&new, hall.clock.now()).await?;
     let row = hall.store.order(id).await?.context("an order that was written down is not there")?;
@@ -281,19 +307,21 @@ async fn order(
     Ok(sent.unwrap_or(row))
 }
 
-/// Ends what a run ordered of a junction, unless somebody ordered something else since.
-async fn release(hall: &Hall, emergency: &Emergency, stop: usize, order_id: u64) -> anyhow::Result<()> {
+/// Ends what a run ordered of a junction, unless somebody ordered something else since, or it is over.
+async fn release(
+    hall: &Hall,
+    emergency: &Emergency,
+    stop: usize,
+    (order_id, by): (u64, &str),
+) -> anyhow::Result<()> {
     let id = &emergency.run.stops[stop].junction;
-    let row = hall.store.order(order_id).await?;
-    let in_force = row.filter(|row| matches!(row.state.as_str(), SENT | TAKEN | "done"));
-    let Some(junction) = hall.view.junction(id) else { return Ok(()) };
-    let number = in_force.and_then(|row| row.number);
-    let others = junction.info.order != 0 && Some(junction.info.order) != number;
-    if number.is_none() || others {
+    let in_force = hall.store.orders_in_force(hall.clock.now()).await?;
+    let newest = in_force.iter().filter(|row| row.order.junction == *id).max_by_key(|row| row.id);
+    if newest.is_none_or(|row| row.id < order_id || row.order.purpose != emergency.order_purpose()) {
         return Ok(());
     }
     let Some(judged) = judge(hall, id, &Wanted::OwnPlan, BACK_WITHIN).await? else { return Ok(()) };
-    order(hall, emergency, (id, &judged), Wanted::OwnPlan, (BACK_WITHIN, DurationMs(0))).await?;
+    order(hall, (emergency, by), (id, &judged), Wanted::OwnPlan, (BACK_WITHIN, DurationMs(0))).await?;
     Ok(())
 }
 
@@ -307,7 +335,9 @@ async fn lost_orders(
     for (i, stop) in emergency.run.stops.iter().enumerate() {
         let State::Asked { order, until } = &stop.state else { continue };
         let Some(row) = hall.store.order(*order).await?.filter(|_| now < *until) else { continue };
-        if !matches!(row.state.as_str(), SENT | TAKEN | "done") {
+        if !hall.view.is_alive(&row.order.gateway) {
+            lost.push((i, Why::GatewayAway));
+        } else if !matches!(row.state.as_str(), SENT | TAKEN | "done") {
             lost.push((i, failed(&row)));
         }
     }
@@ -351,12 +381,13 @@ async fn tell_end(hall: &Hall, emergency: &Emergency, by: &str) -> anyhow::Resul
     let through = emergency.run.stops.iter().filter(|stop| passed(&stop.state)).count();
     let line = AuditLine {
         at: hall.clock.now(),
-        user: emergency.started_by.clone(),
+        user: if by.is_empty() { emergency.started_by.clone() } else { by.to_owned() },
         action: "emergency_ended".to_owned(),
         purpose: emergency.purpose.clone(),
         what: format!(
-            "emergency {} by {by}; through {through} of {} junctions",
+            "emergency {} {}; through {through} of {} junctions",
             emergency.id,
+            if by.is_empty() { "over by itself" } else { "ended" },
             emergency.run.stops.len()
         ),
     };

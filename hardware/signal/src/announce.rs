@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use models_domain::signal::order::Mode;
 use models_domain::signal::{Aspect, Change};
-use models_domain::{JunctionId, UtcMillis};
+use models_domain::{DurationMs, JunctionId, UtcMillis};
 use rasn::prelude::FixedBitString;
 
 use crate::controllers::spat::{Group, mark_of, minute_and_millisecond};
@@ -21,6 +21,8 @@ const OFF: usize = 9;
 const NO_VALID_SPAT: usize = 13;
 /// A mark that is no time.
 const UNKNOWN: TimeMark = TimeMark(36_111);
+/// Farther ahead a mark could be taken for one of the hour before.
+const MARKED: DurationMs = DurationMs(50 * 60_000);
 /// `MsgCount`
 const COUNTS: u8 = 128;
 
@@ -53,7 +55,9 @@ impl Announced {
         let mut known = Vec::new();
         for name in groups {
             match name.parse::<Group>() {
-                Ok(group) if known.contains(&group) => problems.push(format!("{name:?} is named twice")),
+                Ok(group) if known.iter().any(|one: &Group| one.number() == group.number()) => {
+                    problems.push(format!("{name:?}: its number is used twice"));
+                }
                 Ok(group) => known.push(group),
                 Err(why) => problems.push(why),
             }
@@ -143,7 +147,7 @@ impl Announcer {
             let change = shows.changes.get(i).copied().flatten().filter(|_| valid);
             let event = MovementEvent {
                 state: state(aspect),
-                timing: change.map(timing),
+                timing: change.map(|change| timing(at, change)),
                 speeds: None,
                 regional: None,
             };
@@ -192,13 +196,15 @@ fn state(aspect: Aspect) -> PhaseState {
     }
 }
 
-/// Marks are of this or the next hour: what lies farther ahead is not known.
-fn timing(change: Change) -> Timing {
+/// Marks are of this or the next hour: what lies farther ahead is not known, and what is past tells nothing but "any moment".
+fn timing(at: UtcMillis, change: Change) -> Timing {
+    let mark = |then: UtcMillis| if then.since(at) < MARKED { mark_of(then) } else { UNKNOWN };
+    let ahead = |then: &UtcMillis| *then >= at;
     Timing {
         start: None,
-        earliest_end: mark_of(change.earliest),
-        latest_end: Some(change.latest.map_or(UNKNOWN, mark_of)),
-        likely_end: change.likely.map(mark_of),
+        earliest_end: mark(change.earliest.max(at)),
+        latest_end: Some(change.latest.filter(ahead).map_or(UNKNOWN, mark)),
+        likely_end: change.likely.filter(ahead).map(mark),
         confidence: None,
         next: None,
     }
@@ -206,8 +212,6 @@ fn timing(change: Change) -> Timing {
 
 #[cfg(test)]
 mod tests {
-    use models_domain::DurationMs;
-
     use super::*;
 
     /// 2026-12-31T23:59:30.250Z.
@@ -243,6 +247,18 @@ mod tests {
         let shows = Shows { groups: "1B9", changes: &changes, mode: Some(Mode::Normal) };
         let want = "2=PermissiveMovementAllowed@35752 4=StopAndRemain 10=PermissiveClearance";
         assert_eq!(told(&mut announcer, NOW, shows), format!("0 525599:30250 [] {want}"));
+        // A time that is past, or hours ahead, is none.
+        let times = |earliest: i64, latest: i64| {
+            let change = Change {
+                earliest: NOW + DurationMs(earliest),
+                latest: Some(NOW + DurationMs(latest)),
+                likely: None,
+            };
+            let timing = timing(NOW, change);
+            (timing.earliest_end.0, timing.latest_end.unwrap().0)
+        };
+        assert_eq!(times(-60_000, -1), (35_702, 36_111));
+        assert_eq!(times(7_200_000, 7_300_000), (36_111, 36_111));
         // The same a moment later is no other message; another lamp is.
         assert_eq!(told(&mut announcer, NOW + DurationMs(100), shows), format!("0 525599:30350 [] {want}"));
         let shows = Shows { groups: "NBB", changes: &[], mode: Some(Mode::Normal) };
@@ -274,8 +290,8 @@ mod tests {
             "groups: is missing: what are the junction's groups called in the SPaT?"
         );
         assert!(
-            wrong(&["group 2", "group 2", "lane 3"], None)
-                .starts_with("\"group 2\" is named twice; \"lane 3\" must")
+            wrong(&["ped 2", "group 2", "lane 3"], None)
+                .starts_with("\"group 2\": its number is used twice; \"lane 3\" must")
         );
         assert_eq!(wrong(&["group 1"], Some("0g")), "map: is not made of pairs of hexadecimal digits");
         assert_eq!(wrong(&["group 1"], Some("001")), "map: is not made of pairs of hexadecimal digits");

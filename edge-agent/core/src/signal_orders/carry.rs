@@ -38,7 +38,7 @@ impl SignalOrders {
             self.end(junction, EndedBy::Order).await;
             return;
         }
-        // A plan that takes another's place: the controller still runs the one before.
+        // What takes another's place: the controller still does what was ordered before.
         let replaces = self.books.of(junction).in_force.is_some();
         if order.wanted != Wanted::OwnPlan && !self.hold(junction, order) {
             return self.tell(junction, order.number, Step::Refused, "the order could not be written down");
@@ -102,10 +102,13 @@ impl SignalOrders {
         }
     }
 
-    /// Ends what was ordered before; whether it is over. One plan follows another without the own plan between.
+    /// Ends what was ordered before; whether it is over. One plan follows another, and the same green goes on, without the own
+    /// plan between.
     async fn make_room(&self, junction: &JunctionId, order: &Order) -> bool {
         let Some(held) = self.books.of(junction).in_force else { return true };
-        if matches!((&held.order.wanted, &order.wanted), (Wanted::Plan(_), Wanted::Plan(_))) {
+        let plans = matches!((&held.order.wanted, &order.wanted), (Wanted::Plan(_), Wanted::Plan(_)));
+        let goes_on = matches!(order.wanted, Wanted::Groups(_)) && held.order.wanted == order.wanted;
+        if plans || goes_on {
             self.tell(junction, held.order.number, Step::Ended, EndedBy::Order.name());
             return true;
         }

@@ -104,7 +104,8 @@ struct Stop {
 impl Rule for StoppedVehicle {
     fn step(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<RuleEvent>) {
         self.remember_lost(at, tracks);
-        self.stops_by_track.values_mut().for_each(|stop| stop.pictures += 1);
+        let places = self.places.iter_mut().filter(|stop| !stop.told);
+        self.stops_by_track.values_mut().chain(places).for_each(|stop| stop.pictures += 1);
         for track in tracks.iter().filter(|t| t.is_seen(at) && t.class.is_vehicle()) {
             if !stands_in(self.zone.as_ref(), track) {
                 self.stops_by_track.remove(&track.id);

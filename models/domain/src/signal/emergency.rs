@@ -46,7 +46,12 @@ pub enum State {
     /// Ordered green until then.
     Asked { order: u64, until: UtcMillis },
     /// It may not be green for the reason, and is asked again then.
-    Refused { why: Why, again: UtcMillis },
+    Refused {
+        why: Why,
+        again: UtcMillis,
+        /// An earlier one that may still be in force.
+        order: Option<u64>,
+    },
     /// The vehicle is through, or the run ended before it came; `order`: to be ended.
     Left { order: Option<u64>, passed: bool },
 }
@@ -101,6 +106,8 @@ pub struct Run {
     /// Where it was last known to be, from the first stop line; before it: less than 0.
     place: Meters,
     known: UtcMillis,
+    /// Farthest before the first stop line that it was ever known to be.
+    farthest: Meters,
     /// Its place comes from a tracker.
     tracked: bool,
 }
@@ -152,13 +159,14 @@ impl Run {
         };
         let stops = places[first..=last].iter().map(stop).collect();
         let place = Meters(-before.0.max(0.0));
-        Ok(Self { stops, speed, began: at, place, known: at, tracked: false })
+        Ok(Self { stops, speed, began: at, place, known: at, farthest: place, tracked: false })
     }
 
     /// Its tracker said where it is; what is older than what is known says nothing.
     pub fn seen(&mut self, place: Meters, at: UtcMillis) {
         if at > self.known || !self.tracked {
             (self.place, self.known, self.tracked) = (place, at, true);
+            self.farthest = Meters(self.farthest.0.min(place.0));
         }
     }
 
@@ -228,7 +236,7 @@ impl Run {
         };
         stop.state = match answer {
             Ok((order, until)) => State::Asked { order, until },
-            Err(why) => State::Refused { why, again: now + AGAIN },
+            Err(why) => State::Refused { why, again: now + AGAIN, order: order_of(&stop.state) },
         };
     }
 
@@ -243,22 +251,29 @@ impl Run {
     }
 
     fn leave(&mut self, i: usize, passed: bool) -> Option<(usize, Call)> {
-        let order = match self.stops[i].state {
+        let order = match &self.stops[i].state {
             State::Left { .. } => return None,
-            State::Asked { order, .. } => Some(order),
-            State::Ahead | State::Refused { .. } => None,
+            State::Ahead | State::Asked { .. } | State::Refused { .. } => order_of(&self.stops[i].state),
         };
         self.stops[i].state = State::Left { order, passed };
         order.map(|order| (i, Call::Release { order }))
     }
 
     fn latest(&self) -> UtcMillis {
-        let length = self.stops.last().map_or(0.0, |stop| stop.at.0) - self.place.0.min(0.0);
+        let length = self.stops.last().map_or(0.0, |stop| stop.at.0) - self.farthest.0.min(0.0);
         self.began + DurationMs(3 * self.time(length).0 + LATEST.0)
     }
 
     fn time(&self, way: f64) -> DurationMs {
         DurationMs((way.max(0.0) / self.speed.0.max(0.1) * 1e3) as i64)
+    }
+}
+
+fn order_of(state: &State) -> Option<u64> {
+    match state {
+        State::Ahead => None,
+        State::Asked { order, .. } => Some(*order),
+        State::Refused { order, .. } | State::Left { order, .. } => *order,
     }
 }
 
@@ -284,8 +299,7 @@ pub fn along(line: &[(LatLon, Meters)], vehicle: LatLon) -> Option<Meters> {
         let share = ((here.0 - a.0) * way.0 + (here.1 - a.1) * way.1) / (length * length);
         let far = |p: (f64, f64)| (here.0 - p.0).hypot(here.1 - p.1);
         let (off, at) = if share < 0.0 && i == 0 {
-            let before = far(a);
-            (if before <= APPROACH { 0.0 } else { before }, from - before)
+            (far(a), from - far(a))
         } else if share > 1.0 && i == last {
             (far((a.0 + way.0 * share, a.1 + way.1 * share)), to + (share - 1.0) * length)
         } else {
@@ -297,5 +311,12 @@ pub fn along(line: &[(LatLon, Meters)], vehicle: LatLon) -> Option<Meters> {
             nearest = Some((off, Meters(at)));
         }
     }
-    nearest.map(|(_, at)| at)
+    let coming = || {
+        let before = here.0.hypot(here.1);
+        let second = flat(line.get(1)?.0);
+        // Behind the first place as the way goes on from there.
+        let comes = here.0 * second.0 + here.1 * second.1 < 0.0 && before <= APPROACH;
+        comes.then_some(Meters(first.1.0 - before))
+    };
+    nearest.map(|(_, at)| at).or_else(coming)
 }

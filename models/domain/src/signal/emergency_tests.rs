@@ -124,3 +124,26 @@ fn the_way_back_is_the_other_way_round() {
     let wrong = Run::new(&corridor(), Way::Out, (Some(&none), None), drive, UtcMillis(0)).unwrap_err();
     assert_eq!(wrong.to_string(), "junction x is not in the corridor");
 }
+
+#[test]
+fn a_run_that_began_far_away_is_not_over_when_it_comes_near() {
+    let drive = (MetersPerSecond(10.0), Meters(8_000.0));
+    let new = || Run::new(&corridor(), Way::Out, (None, None), drive, UtcMillis(0)).unwrap();
+    let mut seen = new();
+    seen.is_at(0, UtcMillis(1_500_000));
+    assert!(matches!(seen.step(UtcMillis(1_500_000))[..], [(0, Call::Green { .. }), ..]));
+    let mut tracked = new();
+    tracked.seen(Meters(-4_000.0), UtcMillis(400_000));
+    tracked.seen(Meters(-200.0), UtcMillis(1_500_000));
+    assert!(matches!(tracked.step(UtcMillis(1_500_000))[..], [(0, Call::Green { .. })]));
+}
+
+#[test]
+fn what_was_ordered_before_a_refusal_is_ended_with_the_run() {
+    let mut run = run(Way::Out);
+    let now = UtcMillis(10_000);
+    run.step(now);
+    run.answered(0, now, Ok((7, now + DurationMs(20_000))));
+    run.answered(0, now, Err(Why::GatewayAway));
+    assert_eq!(run.end(), [(0, Call::Release { order: 7 })]);
+}

@@ -156,8 +156,8 @@ impl Life {
     pub fn witness(&mut self) {
         let (here, from) = (self.motion.bbox().center(), self.began_bbox.center());
         let gone = || (here.x - from.x).hypot(here.y - from.y);
-        let begins = self.hits == 1 && self.unseen.0 == 0;
-        self.witnessed = self.witnessed || begins || gone() >= self.motion.size();
+        let is_seen = self.unseen.0 == 0;
+        self.witnessed |= is_seen && (self.hits == 1 || gone() >= self.motion.size());
     }
 
     /// Seen often and long enough, and either clearly or while it went steadily on: what a network takes for a road user by

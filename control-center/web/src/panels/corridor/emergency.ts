@@ -31,6 +31,7 @@ export class Emergencies {
   #ticks = 0;
   #under = 0;
   #told = "";
+  #clocks: { run: bigint; stop: number; tell: (stop: EmergencyStop) => void }[] = [];
 
   constructor(
     private readonly page: Page,
@@ -40,14 +41,14 @@ export class Emergencies {
     this.#form.append(
       named("emergency.way", this.#way), named("emergency.from", this.#from), named("emergency.to", this.#to), named("emergency.vehicle", this.#vehicle),
       named("emergency.speed", this.#speed), named("emergency.before", this.#before), named("emergency.purpose", this.#purpose),
-      el("button", { type: "submit", class: "go grave" }, t("emergency.start")), this.#said);
+      el("button", { type: "submit", class: "go grave" }, t("emergency.start")));
     this.#open.addEventListener("click", () => this.#unfold(Boolean(this.#form.hidden)));
     this.#way.addEventListener("change", () => this.#places());
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       void this.#start();
     });
-    this.root.append(this.#open, this.#form, this.#runs);
+    this.root.append(this.#open, this.#form, this.#said, this.#runs);
   }
 
   /** The corridor in view. */
@@ -122,19 +123,23 @@ export class Emergencies {
     this.#under = runs.filter((run) => run.endedMs === 0n).length;
     const shown = runs.filter((run, i) => run.endedMs === 0n || i < 2);
     const now = this.page.now();
-    const rows = shown.map((run) => this.#run(run, now));
-    // A button that somebody is about to press stays the same button.
-    const told = rows.map((row) => row.textContent).join("\n");
-    if (told === this.#told) return;
-    this.#told = told;
-    this.#runs.replaceChildren(...rows);
+    // A button that somebody is about to press stays the same button: only the times of it run on.
+    const told = shown.map((run) => [run.id, run.endedMs, run.trackerTrouble, run.mayEnd, ...run.stops.map((stop) => `${stop.state} ${stop.reason} ${stop.detail} ${stop.refusals.map((one) => one.code).join()}`)].join()).join("\n");
+    if (told !== this.#told) {
+      this.#told = told;
+      this.#clocks = [];
+      this.#runs.replaceChildren(...shown.map((run) => this.#run(run, now)));
+      return;
+    }
+    for (const run of shown) for (const [i, stop] of run.stops.entries()) this.#clocks.find((clock) => clock.run === run.id && clock.stop === i)?.tell(stop);
   }
 
   #run(run: EmergencyRun, now: number): HTMLElement {
     const over = run.endedMs > 0n;
-    const stops = run.stops.map((stop) => this.#stop(run, stop, now, over));
+    const stops = run.stops.map((stop, i) => this.#stop(run, stop, i, over));
+    const through = run.stops.at(-1)?.state === State.PASSED;
     const who = [run.vehicle || t("emergency.no-tracker"), run.purpose, t("emergency.by", { user: run.startedBy, time: timeOf(Number(run.startedMs)) })].join(" · ");
-    const head = el("header", {}, el("b", {}, over ? t(run.endedBy ? "emergency.ended-by" : "emergency.through", { user: run.endedBy, time: timeOf(Number(run.endedMs)) }) : t("emergency.under-way")), el("span", { class: "soft" }, who));
+    const head = el("header", {}, el("b", {}, over ? t(run.endedBy ? "emergency.ended-by" : through ? "emergency.through" : "emergency.given-up", { user: run.endedBy, time: timeOf(Number(run.endedMs)) }) : t("emergency.under-way")), el("span", { class: "soft" }, who));
     if (!over && run.mayEnd) {
       const end = el("button", { type: "button", class: "plain" }, t("emergency.end"));
       end.addEventListener("click", () => void this.#act(() => this.page.signals.endEmergency({ id: run.id }, { timeoutMs: 15_000 })));
@@ -146,11 +151,15 @@ export class Emergencies {
     return el("article", { class: over ? "run over" : "run" }, ...parts);
   }
 
-  #stop(run: EmergencyRun, stop: EmergencyStop, now: number, over: boolean): HTMLElement {
+  #stop(run: EmergencyRun, stop: EmergencyStop, i: number, over: boolean): HTMLElement {
     const state = STATES[stop.state];
-    const in_s = Math.round((Number(stop.expectedMs) - now) / 1000);
-    const when = !over && stop.expectedMs > 0n && state !== "passed" ? t("emergency.in", { s: integer(Math.max(0, in_s)) }) : "";
-    const words = el("span", {}, [t(`emergency.${state}`), when].filter(Boolean).join(" · "));
+    const words = el("span", {});
+    const tell = (now: EmergencyStop) => {
+      const when = !over && now.expectedMs > 0n && state !== "passed" ? t("emergency.in", { s: integer(Math.max(0, Math.round((Number(now.expectedMs) - this.page.now()) / 1000))) }) : "";
+      words.textContent = [t(`emergency.${state}`), when].filter(Boolean).join(" · ");
+    };
+    tell(stop);
+    this.#clocks.push({ run: run.id, stop: i, tell });
     const row = el("li", { class: state }, el("i", { "aria-hidden": "true" }, MARKS[state]), el("b", {}, this.nameOf(stop.junction)), el("span", { class: "soft" }, `${integer(stop.atM)} m`), words);
     const reason = REASONS.find((name) => name === stop.reason);
     if (reason) row.append(el("span", { class: "refused" }, reason === "safety" ? stop.refusals.map(refusalInWords).join("; ") : t(`emergency.why-${reason}`, { detail: stop.detail })));
@@ -164,6 +173,7 @@ export class Emergencies {
   }
 
   async #act(call: () => Promise<unknown>): Promise<void> {
+    this.#say("");
     try {
       await call();
       await this.look();
