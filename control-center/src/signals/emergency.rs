@@ -269,11 +269,16 @@ async fn against(
         return Ok(Some(Why::GatewayAway));
     }
     let in_force = hall.store.orders_in_force(hall.clock.now()).await?;
-    // Of somebody else: who takes a junction out of a run has seen more than the run has. A plan of before gives way.
+    // Of somebody else: who takes a junction out of a run has seen more than the run has. A plan of before gives way, and what
+    // another run gives back is free.
     let purpose = emergency.order_purpose();
+    let runs: Vec<String> = hall.emergencies.all().iter().map(Emergency::order_purpose).collect();
     let stays = |row: &&OrderRow| {
-        let plan_of_before = matches!(row.order.wanted, Wanted::Plan(_)) && row.asked < emergency.run.began;
-        row.order.junction == *id && row.order.purpose != purpose && !plan_of_before
+        let NewOrder { junction, wanted, purpose: of, .. } = &row.order;
+        let plan = matches!(wanted, Wanted::Plan(_) | Wanted::OwnPlan);
+        let plan_of_before = plan && row.asked < emergency.run.began;
+        let given_back = *wanted == Wanted::OwnPlan && runs.contains(of);
+        junction == id && *of != purpose && !plan_of_before && !given_back
     };
     let other = in_force.iter().find(stays);
     if let Some(row) = other {
