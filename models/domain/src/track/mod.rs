@@ -47,7 +47,8 @@ pub struct Track {
     /// Last detection; earlier than the step's time while the track is coasting.
     pub seen: UtcMillis,
     /// It began in a picture in which something moves by its brightness, or has gone its own size in one since. Whom the network
-    /// only ever saw in a still picture, nobody saw come or do anything.
+    /// only ever saw in a still picture, nobody saw come or do anything; it still stands where it stands, so occupancy, queues, crowds
+    /// and left objects do not ask.
     pub witnessed: bool,
 }
 
