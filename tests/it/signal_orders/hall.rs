@@ -20,6 +20,7 @@ use super::street::{WAIT, Wire, free_address, start_pole, start_street};
 
 pub struct Hall {
     dir: PathBuf,
+    more: String,
     program: Running,
     pub channel: Channel,
     https: String,
@@ -61,7 +62,8 @@ impl Hall {
         let channel = endpoint.connect().await.unwrap();
         let bus = ready["bus"].as_str().unwrap().strip_prefix("tls/").unwrap().to_owned();
         let https = page.strip_prefix("https://").unwrap().to_owned();
-        (Self { dir: dir.to_owned(), program, channel, https, bus }, password)
+        let (dir, more) = (dir.to_owned(), more.to_owned());
+        (Self { dir, more, program, channel, https, bus }, password)
     }
 
     pub fn run(&self, args: &[&str]) -> String {
@@ -96,10 +98,10 @@ impl Hall {
     }
 
     /// Killed, and started again on the same ports after so long.
-    async fn kill_and_start(mut self, away: Duration) -> Self {
+    pub async fn kill_and_start(mut self, away: Duration) -> Self {
         self.program.kill();
         tokio::time::sleep(away).await;
-        Self::start(&self.dir, &self.https, &self.bus).await.0
+        Self::start_with(&self.dir, &self.https, &self.bus, &self.more).await.0
     }
 }
 
