@@ -10,7 +10,7 @@ import { SignalWantedSchema } from "../../src/gen/ngatu/v1/signal_pb";
 import { launch, LAPTOP, PHONE, WIDE } from "./browser";
 import { counts, history, measured, redLight, rule, snapshot, tracks, watched } from "./city";
 import { FixtureHall, PASSWORD } from "./fixture";
-import { quangTrung, trangThi, underWay } from "./signals";
+import { calendar, quangTrung, trangThi, underWay } from "./signals";
 import { drawJpeg, openPage, settled } from "./steps";
 
 const folder = process.env["LOOK"];
@@ -43,6 +43,7 @@ beforeAll(async () => {
   order(1, { plan: 2 }, "done", "mode normal, plan 2 (ordered), green 1 4", 300_000);
   order(4, {}, "waiting", "", 40_000, "lan");
   signals.corridors = [trangThi()];
+  signals.calendar = calendar();
   await hall.start();
 });
 
