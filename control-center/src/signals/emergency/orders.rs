@@ -7,7 +7,7 @@ use models_domain::signal::order::Wanted;
 use models_domain::signal::safety::Refusal;
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 
-use super::super::{Judged, judge, send};
+use super::super::{Judged, calendar, judge, send};
 use super::Emergency;
 use crate::auth::rights::{self, Scope};
 use crate::hall::Hall;
@@ -84,7 +84,7 @@ async fn against(
     let stays = |row: &&OrderRow| {
         let NewOrder { junction, wanted, purpose: of, .. } = &row.order;
         let plan = matches!(wanted, Wanted::Plan(_) | Wanted::OwnPlan);
-        let plan_of_before = plan && row.asked < emergency.run.began;
+        let plan_of_before = plan && (row.asked < emergency.run.began || calendar::ordered(row));
         let given_back = *wanted == Wanted::OwnPlan && runs.contains(of);
         junction == id && *of != purpose && !plan_of_before && !given_back
     };
