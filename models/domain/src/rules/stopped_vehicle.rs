@@ -1,7 +1,9 @@
 //! `stopped_vehicle`: a vehicle that stays where it is for a time, told once per stop.
 //!
-//! Told of is who was seen to come, or is seen well: a few pixels that the network takes for a car now and then did not stop,
-//! nor did what it first takes for one in a picture in which nothing moves. And it must be seen for most of the time that it stands.
+//! Told of is who was seen to come, or is large and seen well: a few pixels that the network takes for a car now and then did not
+//! stop, nor did what it first takes for one in a picture in which nothing moves. Masts, branches and signs far away are found again
+//! and again, and the track of who drives by jumps to them: who is small must come from farther, and is told of once a place for as long
+//! as that is remembered. And it must be seen for most of the time that it stands.
 //!
 //! Without a ground plane "stays" is measured in sizes of its box. A stop goes on under a new track when the old one was
 //! lost on the same place: a parked car that the network sees now and then is one stop, not one each time.
@@ -49,7 +51,10 @@ const PLACE_MEMORY: DurationMs = DurationMs(60_000);
 const TOLD_MEMORY: DurationMs = DurationMs(1_800_000);
 /// Who came at least so many sizes of its box was seen to come ...
 const CAME: f64 = 1.0;
-/// ... and this is the score from which a vehicle is seen well.
+/// ... and so many when it is small: when its longer side is less than this share of the picture's height.
+const SMALL_CAME: f64 = 3.0;
+const SMALL: f64 = 0.12;
+/// From this score on a vehicle is seen well, when it is not small.
 const SEEN_WELL: f32 = 0.5;
 /// Share of the pictures since it stands in which it must be seen: what flickers is not known to stand.
 const SEEN_SHARE: f64 = 0.5;
@@ -72,6 +77,7 @@ fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
         zone,
         stand,
         tolerance,
+        small: SMALL * f64::from(scene.size.1),
         stops_by_track: BTreeMap::new(),
         places: Vec::new(),
     }))
@@ -81,6 +87,8 @@ struct StoppedVehicle {
     zone: Option<Zone>,
     stand: DurationMs,
     tolerance: f64,
+    /// A box with both sides below this is small, in pixels.
+    small: f64,
     stops_by_track: BTreeMap<TrackId, Stop>,
     /// Stops whose track was lost.
     places: Vec<Stop>,
@@ -95,6 +103,8 @@ struct Stop {
     /// It was seen to come, or was once seen well.
     is_sure: bool,
     bbox: BBox,
+    /// When it was told of; later its track may be drawn away by a passer-by.
+    told_bbox: BBox,
     seen: UtcMillis,
     /// Pictures since it stands, and those of them that show it.
     pictures: u32,
@@ -117,13 +127,16 @@ impl Rule for StoppedVehicle {
             };
             let was_told = stop.told.then(|| stop.clone());
             stop.follow(at, track, self.tolerance);
+            stop.is_sure |= is_sure(track, self.small);
             // Its track may have gone over to a passer-by: what then begins anew on the place was told of.
             self.places.extend(was_told.filter(|_| !stop.told));
             if !stop.told && stop.is_sure && stop.is_steady() && at.since(stop.since) >= self.stand {
-                stop.told = true;
-                let zone = self.zone.as_ref().map(|z| z.id.clone());
-                let event = RuleEvent::new("stopped_vehicle", Phase::Moment, stop.since).about(track);
-                out.push(RuleEvent { zone, ..event });
+                (stop.told, stop.told_bbox) = (true, stop.bbox);
+                if !self.small_was_told(&stop) {
+                    let zone = self.zone.as_ref().map(|z| z.id.clone());
+                    let event = RuleEvent::new("stopped_vehicle", Phase::Moment, stop.since).about(track);
+                    out.push(RuleEvent { zone, ..event });
+                }
             }
             self.stops_by_track.insert(track.id, stop);
         }
@@ -138,6 +151,13 @@ impl StoppedVehicle {
             self.places.extend(self.stops_by_track.remove(&id));
         }
         self.places.retain(|p| at.since(p.seen) <= p.memory() && at >= p.since);
+    }
+
+    /// Whether it is small and something small was told of on its place, as is remembered.
+    fn small_was_told(&mut self, stop: &Stop) -> bool {
+        let same = |p: &Stop| p.told && p.told_bbox.iou(&stop.bbox) >= SAME_PLACE;
+        let known = self.places.iter().position(same).filter(|_| is_small(&stop.bbox, self.small));
+        known.map(|i| self.places.swap_remove(i)).is_some()
     }
 
     fn taken_over(&mut self, track: &Track) -> Option<Stop> {
@@ -155,6 +175,7 @@ impl Stop {
             told: false,
             is_sure: false,
             bbox: *bbox,
+            told_bbox: *bbox,
             seen: at,
             pictures: 1,
             hits: 0,
@@ -175,10 +196,20 @@ impl Stop {
         if away > still {
             *self = Stop { is_sure: self.is_sure, ..Stop::new(at, &track.bbox) };
         }
-        let came = distance(track.bbox.center(), track.began_bbox.center()) / size_of(&track.bbox);
-        self.is_sure |= track.witnessed && (came >= CAME || track.score >= SEEN_WELL);
         self.bbox = track.bbox;
         self.seen = at;
         self.hits += 1;
     }
+}
+
+/// Whether it is a vehicle that came here, by what is seen of it now.
+fn is_sure(track: &Track, small: f64) -> bool {
+    let came = distance(track.bbox.center(), track.began_bbox.center()) / size_of(&track.bbox);
+    let (far, well) =
+        if is_small(&track.bbox, small) { (SMALL_CAME, false) } else { (CAME, track.score >= SEEN_WELL) };
+    track.witnessed && (came >= far || well)
+}
+
+fn is_small(bbox: &BBox, small: f64) -> bool {
+    bbox.w.max(bbox.h) < small
 }
