@@ -1,11 +1,12 @@
 //! Public transport: where a vehicle is, and what that means for the timetable.
 //!
 //! Suggested reading order: `timetable` (what is to be), `shape` and `matching` (where on its way a bus is), `evidence` and
-//! `assign` (which run it does), `claims` (what others do), `vehicle` and `day` (all of that for one bus, with `passing`s and
-//! `finding`s), `headway`, `pace`, `eta`, `hold`; `road` and `probe` (buses as measures of traffic); `fleet` (all buses),
+//! `assign` (which run it does), `claims` and `among` (what others do), `vehicle` and `day` (all of that for one bus, with `passing`s and
+//! `finding`s), `headway`, `pace`, `eta`, `hold`; `road` and `probe` (buses as measures of traffic); `fleet` and `settle` (all buses),
 //! `missing`, `accuracy`, `report`.
 
 pub mod accuracy;
+mod among;
 pub mod assign;
 pub mod claims;
 pub mod day;
@@ -18,6 +19,7 @@ pub mod headway;
 pub mod hold;
 mod judge;
 pub mod matching;
+mod minute;
 pub mod missing;
 pub mod pace;
 pub mod passing;
@@ -25,6 +27,7 @@ pub mod plan;
 pub mod probe;
 pub mod report;
 pub mod road;
+pub mod settle;
 pub mod shape;
 pub mod timetable;
 pub mod vehicle;
