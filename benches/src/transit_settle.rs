@@ -96,10 +96,13 @@ fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
     restarted.settle(&clock);
     let restart_s = (clock.elapsed() - began).as_secs_f64();
     let tenth = |s: f64| (s * 10.0).round() / 10.0;
+    let claims = in_order.fleet.claims();
     let record = |v: &VehicleId| {
-        serde_json::to_string(&in_order.fleet.claims().record(v).iter().map(|r| &r.1).collect::<Vec<_>>())
+        let record = claims.record(v);
+        let runs: Vec<_> = record.runs.iter().map(|(_, of_bus)| of_bus).collect();
+        serde_json::to_string(&(record.asked, runs)).map_or(0, |text| text.len())
     };
-    let kept: usize = in_order.stored.keys().filter_map(|v| record(v).ok()).map(|text| text.len()).sum();
+    let kept: usize = in_order.stored.keys().map(record).sum();
     Ok(json!({
         "buses": in_order.stored.len(), "runs": driven.len(), "reports": count,
         "in_order": { "seconds": tenth(in_order_s), "made_anew": in_order.made },

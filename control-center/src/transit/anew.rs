@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use control_center_store::{BusNews, Due, Span, Whole};
 use models_domain::transit::Fix;
-use models_domain::transit::claims::{Claims, Disturbed, OfBus, Record};
+use models_domain::transit::claims::{Claims, Disturbed, OfBus, Record, Tick};
 use models_domain::transit::day::{BusDay, News};
 use models_domain::transit::plan::DayPlan;
 use models_domain::transit::settle::{Day, settle};
@@ -46,8 +46,8 @@ pub struct Former {
     claims: Claims,
 }
 
-/// What was thought of a bus, as the store keeps it: feed, service day, trip, start, and all of it.
-type Kept = (String, String, String, Option<i32>, OfBus);
+/// What was thought of a bus, as the store keeps it: when, and of each run its feed, service day, trip, start, and all of it.
+type Kept = (Vec<Tick>, Vec<(String, String, String, Option<i32>, OfBus)>);
 
 impl Transit {
     /// Makes buses' days anew out of everything that is believed of them, in the order of time, and the days of all whom that
@@ -169,8 +169,7 @@ impl Transit {
 
     pub(super) fn disturb(&self, disturbed: Disturbed) {
         if !disturbed.is_empty() {
-            lock(&self.disturbed)
-                .extend(disturbed.into_iter().map(|(vehicle, minute)| (vehicle, minute.at())));
+            lock(&self.disturbed).extend(disturbed.into_iter().map(|(vehicle, tick)| (vehicle, tick.at())));
         }
     }
 
@@ -214,18 +213,21 @@ impl Transit {
 }
 
 pub(super) fn text(record: Record) -> Option<String> {
-    let kept = record
+    let runs = record
+        .runs
         .into_iter()
         .map(|((feed, run), of_bus)| (feed.0, run.date.to_string(), run.trip.0, run.start_s, of_bus));
-    serde_json::to_string(&kept.collect::<Vec<Kept>>()).ok()
+    let kept: Kept = (record.asked, runs.collect());
+    serde_json::to_string(&kept).ok()
 }
 
 fn read(kept: &str) -> Result<Record, String> {
-    let kept: Vec<Kept> = serde_json::from_str(kept).map_err(|err| err.to_string())?;
-    let run = |(feed, date, trip, start_s, of_bus): Kept| {
+    let (asked, runs): Kept = serde_json::from_str(kept).map_err(|err| err.to_string())?;
+    let mut record = Record { asked, runs: Vec::new() };
+    for (feed, date, trip, start_s, of_bus) in runs {
         let date = Date::parse(&date, format_description!("[year]-[month]-[day]"))
             .map_err(|err| format!("{date:?} is no day: {err}"))?;
-        Ok(((FeedId(feed), RunKey { date, trip: TripId(trip), start_s }), of_bus))
-    };
-    kept.into_iter().map(run).collect()
+        record.runs.push(((FeedId(feed), RunKey { date, trip: TripId(trip), start_s }), of_bus));
+    }
+    Ok(record)
 }

@@ -85,7 +85,10 @@ fn what_was_thought_of_a_former_day_is_asked_for_once() {
     use time::macros::date;
     let transit = Transit::new([0; 16]);
     let (first, second) = (date!(2026 - 03 - 02), date!(2026 - 03 - 03));
-    let kept = r#"[["xe","2026-03-02","t-1",null,{"told":[[29540160,90],[29540170,20]],"read":[[29540150,29540155,0]]}]]"#;
+    let kept = concat!(
+        r#"[[29540150,29540155],[["xe","2026-03-02","t-1",null,"#,
+        r#"{"told":[[29540160,90],[29540170,20]],"read":[[29540150,29540155,0]]}]]]"#
+    );
     let bus = || VehicleId::new("bus-1").unwrap();
     assert!(transit.wants_claims(first));
     transit.remember_claims(

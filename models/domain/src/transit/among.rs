@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use super::claims::{Claims, Level, Minute, Note, RunName};
+use super::claims::{Claims, Level, Note, RunName, Tick};
 use super::vehicle::{Found, Vehicle};
 use crate::ids::VehicleId;
 use crate::units::UtcMillis;
@@ -12,26 +12,27 @@ use crate::units::UtcMillis;
 pub struct Among<'a> {
     claims: Option<&'a Claims>,
     vehicle: VehicleId,
-    minute: Minute,
-    asked: RefCell<Vec<Note>>,
+    tick: Tick,
+    asked: RefCell<Vec<(RunName, Level)>>,
 }
 
 impl<'a> Among<'a> {
     /// `None`: it is judged alone.
     pub fn new(claims: Option<&'a Claims>, vehicle: &VehicleId, at: UtcMillis) -> Self {
-        Self { claims, vehicle: vehicle.clone(), minute: Minute::known(at), asked: RefCell::default() }
+        Self { claims, vehicle: vehicle.clone(), tick: Tick::known(at), asked: RefCell::default() }
     }
 
     /// How likely it is that another does a run.
     pub fn taken(&self, run: &RunName) -> f64 {
         let Some(claims) = self.claims else { return 0.0 };
-        let taken = claims.taken(run, &self.vehicle, self.minute);
-        self.asked.borrow_mut().push(Note::Read { run: run.clone(), minute: self.minute, taken });
+        let taken = claims.taken(run, &self.vehicle, self.tick);
+        self.asked.borrow_mut().push((run.clone(), taken));
         taken.share()
     }
 
-    pub fn asked(self) -> Vec<Note> {
-        self.asked.into_inner()
+    pub fn asked(self) -> Option<Note> {
+        let (tick, taken) = (self.tick, self.asked.into_inner());
+        self.claims.map(|_| Note::Read { tick, taken })
     }
 }
 
@@ -47,7 +48,7 @@ impl Vehicle {
         let may: Vec<(RunName, Level)> = may.into_iter().collect();
         if may != self.told {
             self.told.clone_from(&may);
-            found.notes.push(Note::Told { minute: Minute::told(at), may });
+            found.notes.push(Note::Told { tick: Tick::told(at), may });
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Which buses may be doing which run, minute by minute: a run that another surely does is hardly done by a second one.
+//! Which buses may be doing which run, and when: a run that another surely does is hardly done by a second one.
 //!
-//! A bus is judged by what was thought of others at a full minute that lay half a minute back, whenever that becomes known. So what
-//! is thought of all buses hangs on what they reported and not on the order in which that came: whoever was judged by something
+//! A bus is judged by what was thought of others as of five seconds before or a little more, whenever that becomes known. So what is
+//! thought of all buses hangs on what they reported and not on the order in which that came: whoever was judged by something
 //! that turns out otherwise is told of as disturbed, and is to be made anew. As nobody is judged by anything later, that ends, and
 //! there is only one end.
 
@@ -10,27 +10,27 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use super::minute::{LAG, Level, Minute};
+pub use super::tick::{Level, Tick};
 use super::timetable::{FeedId, RunKey};
 use crate::ids::VehicleId;
 
 pub type RunName = (FeedId, RunKey);
 
-/// Buses that were judged by something that was not so, and the first minute of which that is so.
-pub type Disturbed = BTreeMap<VehicleId, Minute>;
+/// Buses that were judged by something that was not so, and the first tick as of which that is so.
+pub type Disturbed = BTreeMap<VehicleId, Tick>;
 
 /// Even what seems certain of another bus may be wrong.
-const SURE_MAX: f64 = 0.95;
+const SURE_MAX: f64 = 0.98;
 /// Less is not worth a note.
 const LEAST: Level = Level::new(2);
 
 /// What is to be remembered of a bus that was judged among others.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Note {
-    /// How likely others did a run, as this bus was judged by.
-    Read { run: RunName, minute: Minute, taken: Level },
-    /// All that it may be doing, or has done, from a minute on.
-    Told { minute: Minute, may: Vec<(RunName, Level)> },
+    /// How likely others did runs, as this bus was judged by when it was thought of.
+    Read { tick: Tick, taken: Vec<(RunName, Level)> },
+    /// All that it may be doing, or has done, from a tick on.
+    Told { tick: Tick, may: Vec<(RunName, Level)> },
 }
 
 /// Of each run: who may be doing it, or has done it, and how likely; and who was judged by that.
@@ -48,37 +48,44 @@ struct Runs {
     all: BTreeSet<RunName>,
     /// Those that it may be doing, or has done, at last.
     open: BTreeSet<RunName>,
+    /// When it was thought of.
+    asked: Vec<Tick>,
 }
 
 /// Of one bus and one run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct OfBus {
-    /// From each minute on, in their order.
-    told: Vec<(Minute, Level)>,
-    /// What it was judged by, from the first minute to the last; in their order, with nothing between that was not asked for.
-    read: Vec<(Minute, Minute, Level)>,
+    /// From each tick on, in their order.
+    told: Vec<(Tick, Level)>,
+    /// What it was judged by, whenever it was thought of from the first tick to the last; in their order.
+    read: Vec<(Tick, Tick, Level)>,
 }
 
 /// Everything of one bus: enough to judge others by, and to know whether it was judged by what is so.
-pub type Record = Vec<(RunName, OfBus)>;
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Record {
+    /// When it was thought of.
+    pub asked: Vec<Tick>,
+    pub runs: Vec<(RunName, OfBus)>,
+}
 
 impl Claims {
-    /// How likely it is that another bus does a run, as was thought at a minute.
-    pub fn taken(&self, run: &RunName, vehicle: &VehicleId, minute: Minute) -> Level {
-        self.by_run.get(run).map_or(Level::default(), |of| taken(of, vehicle, minute))
+    /// How likely it is that another bus does a run, as was thought at a tick.
+    pub fn taken(&self, run: &RunName, vehicle: &VehicleId, tick: Tick) -> Level {
+        self.by_run.get(run).map_or(Level::default(), |of| taken(of, vehicle, tick))
     }
 
     /// How likely it is that any bus does a run, as is thought now.
     pub fn by_any(&self, run: &RunName) -> f64 {
         let Some(of) = self.by_run.get(run) else { return 0.0 };
-        1.0 - of.values().map(|bus| 1.0 - bus.at(Minute::LAST).share()).product::<f64>()
+        1.0 - of.values().map(|bus| 1.0 - bus.at(Tick::LAST).share()).product::<f64>()
     }
 
     /// Takes what is new of a bus; who else was judged by something that is not so now.
     pub fn add(&mut self, vehicle: &VehicleId, notes: &[Note]) -> Disturbed {
         let mut disturbed = Disturbed::new();
         for (run, from) in self.note_all(vehicle, notes) {
-            self.check(&run, vehicle, &[(from, Minute::LAST)], &mut disturbed);
+            self.check(&run, vehicle, &[(from, Tick::LAST)], &mut disturbed);
         }
         disturbed
     }
@@ -105,9 +112,10 @@ impl Claims {
     pub fn put(&mut self, vehicle: &VehicleId, record: Record) {
         self.remove(vehicle);
         let runs = self.by_vehicle.entry(vehicle.clone()).or_default();
-        for (run, of_bus) in record {
+        runs.asked = record.asked;
+        for (run, of_bus) in record.runs {
             runs.all.insert(run.clone());
-            if of_bus.at(Minute::LAST) >= LEAST {
+            if of_bus.at(Tick::LAST) >= LEAST {
                 runs.open.insert(run.clone());
             }
             Arc::make_mut(self.by_run.entry(run).or_default()).insert(vehicle.clone(), of_bus);
@@ -116,8 +124,9 @@ impl Claims {
 
     /// Everything of a bus, to be kept.
     pub fn record(&self, vehicle: &VehicleId) -> Record {
-        let runs = self.by_vehicle.get(vehicle).into_iter().flat_map(|runs| &runs.all);
-        runs.filter_map(|run| Some((run.clone(), self.by_run.get(run)?.get(vehicle)?.clone()))).collect()
+        let Some(of) = self.by_vehicle.get(vehicle) else { return Record::default() };
+        let runs = of.all.iter().filter_map(|run| Some((run.clone(), self.of_bus(run, vehicle)?.clone())));
+        Record { asked: of.asked.clone(), runs: runs.collect() }
     }
 
     /// Whether nothing is known of any bus.
@@ -126,23 +135,34 @@ impl Claims {
     }
 
     /// Runs of which something else is thought, and from when on.
-    pub(super) fn note_all(&mut self, vehicle: &VehicleId, notes: &[Note]) -> BTreeMap<RunName, Minute> {
+    pub(super) fn note_all(&mut self, vehicle: &VehicleId, notes: &[Note]) -> BTreeMap<RunName, Tick> {
         let mut changed = BTreeMap::new();
         for note in notes {
             match note {
-                Note::Read { run, minute, taken } => self.of(vehicle, run).judged(*minute, *taken),
-                Note::Told { minute, may } => self.tell(vehicle, *minute, may, &mut changed),
+                Note::Read { tick, taken } => self.judged(vehicle, *tick, taken),
+                Note::Told { tick, may } => self.tell(vehicle, *tick, may, &mut changed),
             }
         }
         changed
     }
 
+    fn judged(&mut self, vehicle: &VehicleId, tick: Tick, taken: &[(RunName, Level)]) {
+        let asked = &mut self.by_vehicle.entry(vehicle.clone()).or_default().asked;
+        let before = asked.last().copied();
+        if before != Some(tick) {
+            asked.push(tick);
+        }
+        for (run, level) in taken {
+            self.of(vehicle, run).judged(before, tick, *level);
+        }
+    }
+
     fn tell(
         &mut self,
         vehicle: &VehicleId,
-        minute: Minute,
+        tick: Tick,
         may: &[(RunName, Level)],
-        changed: &mut BTreeMap<RunName, Minute>,
+        changed: &mut BTreeMap<RunName, Tick>,
     ) {
         let may: BTreeMap<&RunName, Level> =
             may.iter().filter(|(_, l)| *l >= LEAST).map(|(run, l)| (run, *l)).collect();
@@ -150,29 +170,35 @@ impl Claims {
         let open = std::mem::replace(&mut runs.open, may.keys().map(|run| (*run).clone()).collect());
         let gone = open.iter().filter(|run| !may.contains_key(run)).map(|run| (run, Level::default()));
         for (run, level) in gone.collect::<Vec<_>>().into_iter().chain(may) {
-            if self.of(vehicle, run).tell(minute, level) {
-                let first = changed.entry(run.clone()).or_insert(minute);
-                *first = minute.min(*first);
+            if self.of(vehicle, run).tell(tick, level) {
+                let first = changed.entry(run.clone()).or_insert(tick);
+                *first = tick.min(*first);
             }
         }
+    }
+
+    fn asked(&self, vehicle: &VehicleId) -> &[Tick] {
+        self.by_vehicle.get(vehicle).map_or(&[], |runs| &runs.asked)
     }
 
     pub(super) fn of_bus(&self, run: &RunName, vehicle: &VehicleId) -> Option<&OfBus> {
         self.by_run.get(run)?.get(vehicle)
     }
 
-    /// Who else was judged by what was thought of a run at a minute, and is wrong now.
+    /// Who else was judged by what was thought of a run at a tick, and is wrong now.
     pub(super) fn wrong_at<'a>(
         &'a self,
         run: &RunName,
         not: &'a VehicleId,
-        minute: Minute,
+        tick: Tick,
     ) -> impl Iterator<Item = &'a VehicleId> {
         let of = self.by_run.get(run).map(Arc::as_ref);
         let readers = of.into_iter().flat_map(|of| of.iter().map(move |reader| (of, reader)));
         readers
             .filter(move |(of, (reader, of_bus))| {
-                *reader != not && of_bus.read_at(minute).is_some_and(|was| taken(of, reader, minute) != was)
+                *reader != not
+                    && self.asked(reader).binary_search(&tick).is_ok()
+                    && of_bus.read_at(tick).is_some_and(|was| taken(of, reader, tick) != was)
             })
             .map(|(_, (reader, _))| reader)
     }
@@ -203,14 +229,14 @@ impl Claims {
             let now = self.by_run.get(run).and_then(|of| of.get(vehicle)).unwrap_or(&none);
             let pieces = differing(old.get(run).unwrap_or(&none), now);
             self.check(run, vehicle, &pieces, disturbed);
-            if let Some(first) = self.wrong(run, vehicle, now, &[(Minute::FIRST, Minute::LAST)]) {
+            if let Some(first) = self.wrong(run, vehicle, now, &[(Tick::FIRST, Tick::LAST)]) {
                 disturb(disturbed, vehicle, first);
             }
         }
     }
 
     /// Who else was judged by what was thought of a run in these times, and is wrong now.
-    fn check(&self, run: &RunName, not: &VehicleId, times: &[(Minute, Minute)], disturbed: &mut Disturbed) {
+    fn check(&self, run: &RunName, not: &VehicleId, times: &[(Tick, Tick)], disturbed: &mut Disturbed) {
         let Some(of) = self.by_run.get(run).filter(|_| !times.is_empty()) else { return };
         for (reader, of_bus) in of.iter().filter(|(reader, _)| *reader != not) {
             if let Some(first) = self.wrong(run, reader, of_bus, times) {
@@ -219,80 +245,84 @@ impl Claims {
         }
     }
 
-    /// The first minute of these times of which a bus was judged by something that is not so.
+    /// The first tick of these times of which a bus was judged by something that is not so.
     fn wrong(
         &self,
         run: &RunName,
         reader: &VehicleId,
         of_bus: &OfBus,
-        times: &[(Minute, Minute)],
-    ) -> Option<Minute> {
+        times: &[(Tick, Tick)],
+    ) -> Option<Tick> {
         let of = self.by_run.get(run)?;
+        let asked = self.asked(reader);
         let mut all = of_bus.read.iter().flat_map(|(first, last, level)| {
             times.iter().flat_map(move |(from, to)| {
-                let (first, last) = (*first.max(from), *last.min(&to.before_it()));
-                first.until(last).map(move |minute| (minute, *level))
+                let (first, end) = (*first.max(from), last.next().min(*to));
+                let place = |tick| asked.partition_point(|m| *m < tick);
+                let ticks = asked.get(place(first)..place(end)).unwrap_or(&[]);
+                ticks.iter().map(move |tick| (*tick, *level))
             })
         });
-        all.find(|(minute, level)| taken(of, reader, *minute) != *level).map(|(minute, _)| minute)
+        all.find(|(tick, level)| taken(of, reader, *tick) != *level).map(|(tick, _)| tick)
     }
 }
 
 impl OfBus {
-    pub(super) fn at(&self, minute: Minute) -> Level {
-        let after = self.told.partition_point(|(from, _)| *from <= minute);
+    pub(super) fn at(&self, tick: Tick) -> Level {
+        let after = self.told.partition_point(|(from, _)| *from <= tick);
         after.checked_sub(1).map_or(Level::default(), |i| self.told[i].1)
     }
 
     /// When something else was thought.
-    pub(super) fn changes(&self) -> impl Iterator<Item = Minute> {
+    pub(super) fn changes(&self) -> impl Iterator<Item = Tick> {
         self.told.iter().map(|(from, _)| *from)
     }
 
-    /// What it was judged by at a minute, if it was.
-    fn read_at(&self, minute: Minute) -> Option<Level> {
-        let place = self.read.partition_point(|(_, last, _)| *last < minute);
-        self.read.get(place).filter(|(first, ..)| *first <= minute).map(|(.., level)| *level)
+    /// What it was judged by at a tick, if it was.
+    fn read_at(&self, tick: Tick) -> Option<Level> {
+        let place = self.read.partition_point(|(_, last, _)| *last < tick);
+        self.read.get(place).filter(|(first, ..)| *first <= tick).map(|(.., level)| *level)
     }
 
-    /// From a minute on, after all that was told before; whether that is something else.
-    fn tell(&mut self, minute: Minute, level: Level) -> bool {
-        if self.at(Minute::LAST) == level {
+    /// From a tick on, after all that was told before; whether that is something else.
+    fn tell(&mut self, tick: Tick, level: Level) -> bool {
+        if self.at(Tick::LAST) == level {
             return false;
         }
-        self.told.truncate(self.told.partition_point(|(from, _)| *from < minute));
-        if self.at(Minute::LAST) != level {
-            self.told.push((minute, level));
+        self.told.truncate(self.told.partition_point(|(from, _)| *from < tick));
+        if self.at(Tick::LAST) != level {
+            self.told.push((tick, level));
         }
         true
     }
 
-    fn judged(&mut self, minute: Minute, taken: Level) {
+    /// `before`: when the bus was thought of last.
+    fn judged(&mut self, before: Option<Tick>, tick: Tick, taken: Level) {
         match self.read.last_mut() {
-            Some((_, last, level)) if *level == taken && (*last == minute || last.next() == minute) => {
-                *last = minute;
+            Some((_, last, level)) if *level == taken && (*last == tick || Some(*last) == before) => {
+                *last = tick;
             }
-            _ => self.read.push((minute, minute, taken)),
+            _ => self.read.push((tick, tick, taken)),
         }
     }
 }
 
-fn taken(of: &OfRun, vehicle: &VehicleId, minute: Minute) -> Level {
+fn taken(of: &OfRun, vehicle: &VehicleId, tick: Tick) -> Level {
     let others = of.iter().filter(|(other, _)| *other != vehicle);
-    let free: f64 = others.map(|(_, bus)| 1.0 - bus.at(minute).share()).product();
+    let free: f64 = others.map(|(_, bus)| 1.0 - bus.at(tick).share()).product();
     Level::of((1.0 - free).min(SURE_MAX))
 }
 
-fn disturb(disturbed: &mut Disturbed, vehicle: &VehicleId, minute: Minute) {
-    let first = disturbed.entry(vehicle.clone()).or_insert(minute);
-    *first = minute.min(*first);
+fn disturb(disturbed: &mut Disturbed, vehicle: &VehicleId, tick: Tick) {
+    let first = disturbed.entry(vehicle.clone()).or_insert(tick);
+    *first = tick.min(*first);
 }
 
 /// From and until when two tell something else.
-fn differing(one: &OfBus, other: &OfBus) -> Vec<(Minute, Minute)> {
+fn differing(one: &OfBus, other: &OfBus) -> Vec<(Tick, Tick)> {
     let told = one.told.iter().chain(&other.told);
-    let at: Vec<Minute> = told.map(|(from, _)| *from).collect::<BTreeSet<_>>().into_iter().collect();
-    let until = at.iter().skip(1).copied().chain(std::iter::once(Minute::LAST));
+    let at: Vec<Tick> = told.map(|(from, _)| *from).collect::<BTreeSet<_>>().into_iter().collect();
+    let until = at.iter().skip(1).copied().chain(std::iter::once(Tick::LAST));
     at.iter().copied().zip(until).filter(|(from, _)| one.at(*from) != other.at(*from)).collect()
 }
 
@@ -307,18 +337,18 @@ mod tests {
         (FeedId::from("f"), key)
     }
 
-    fn told(minute: i32, may: &[(&str, f64)]) -> Note {
+    fn told(tick: i32, may: &[(&str, f64)]) -> Note {
         let may = may.iter().map(|(trip, share)| (run(trip), Level::of(*share))).collect();
-        Note::Told { minute: Minute::numbered(minute), may }
+        Note::Told { tick: Tick::numbered(tick), may }
     }
 
     fn bus(name: &str) -> VehicleId {
         name.parse().unwrap()
     }
 
-    fn read(claims: &Claims, name: &str, trip: &str, minute: i32) -> Note {
-        let taken = claims.taken(&run(trip), &bus(name), Minute::numbered(minute));
-        Note::Read { run: run(trip), minute: Minute::numbered(minute), taken }
+    fn read(claims: &Claims, name: &str, trip: &str, tick: i32) -> Note {
+        let taken = claims.taken(&run(trip), &bus(name), Tick::numbered(tick));
+        Note::Read { tick: Tick::numbered(tick), taken: vec![(run(trip), taken)] }
     }
 
     #[test]
@@ -327,9 +357,8 @@ mod tests {
         let mut claims = Claims::default();
         claims.add(&a, &[told(10, &[("x", 0.8), ("y", 0.2), ("z", 0.01)])]);
         claims.add(&b, &[told(10, &[("x", 0.5)])]);
-        let taken = |claims: &Claims, trip, bus, minute| {
-            claims.taken(&run(trip), bus, Minute::numbered(minute)).share()
-        };
+        let taken =
+            |claims: &Claims, trip, bus, tick| claims.taken(&run(trip), bus, Tick::numbered(tick)).share();
         assert!((claims.by_any(&run("x")) - 0.9).abs() < 1e-9);
         assert_eq!([taken(&claims, "x", &a, 10), taken(&claims, "x", &a, 9)], [0.5, 0.0]);
         claims.add(&a, &[told(12, &[("y", 1.0)])]);
@@ -352,12 +381,13 @@ mod tests {
         // What comes after it was judged disturbs nobody; what comes late does.
         assert!(claims.add(&a, &[told(13, &[("x", 0.2)])]).is_empty());
         let anew = vec![told(10, &[("x", 0.9)]), told(12, &[("x", 0.5)])];
-        assert_eq!(claims.replace(&[(&a, &anew)]), [(b.clone(), Minute::numbered(12))].into());
+        assert_eq!(claims.replace(&[(&a, &anew)]), [(b.clone(), Tick::numbered(12))].into());
         let anew = vec![read(&claims, "b", "x", 11), read(&claims, "b", "x", 12), told(12, &[("y", 0.9)])];
-        assert_eq!(claims.replace(&[(&b, &anew)]), [(c.clone(), Minute::numbered(12))].into());
+        assert_eq!(claims.replace(&[(&b, &anew)]), [(c.clone(), Tick::numbered(12))].into());
         // Made of what was so before: it is itself to be made anew.
-        let stale = vec![Note::Read { run: run("y"), minute: Minute::numbered(12), taken: Level::of(0.3) }];
-        assert_eq!(claims.replace(&[(&c, &stale)]), [(c.clone(), Minute::numbered(12))].into());
+        let taken = vec![(run("y"), Level::of(0.3))];
+        let stale = vec![Note::Read { tick: Tick::numbered(12), taken }];
+        assert_eq!(claims.replace(&[(&c, &stale)]), [(c.clone(), Tick::numbered(12))].into());
         let right = vec![read(&claims, "c", "y", 12)];
         assert!(claims.replace(&[(&c, &right)]).is_empty());
         let mut kept = Claims::default();

@@ -276,9 +276,9 @@ impl Fleet {
 }
 
 fn disturb(all: &mut Disturbed, more: Disturbed) {
-    for (vehicle, minute) in more {
-        let first = all.entry(vehicle).or_insert(minute);
-        *first = minute.min(*first);
+    for (vehicle, tick) in more {
+        let first = all.entry(vehicle).or_insert(tick);
+        *first = tick.min(*first);
     }
 }
 

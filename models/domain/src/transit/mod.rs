@@ -19,7 +19,6 @@ pub mod headway;
 pub mod hold;
 mod judge;
 pub mod matching;
-mod minute;
 pub mod missing;
 pub mod pace;
 pub mod passing;
@@ -29,6 +28,7 @@ pub mod report;
 pub mod road;
 pub mod settle;
 pub mod shape;
+mod tick;
 pub mod timetable;
 pub mod vehicle;
 

@@ -1,10 +1,10 @@
-//! Days of buses made anew together, a minute at a time: those that are due, and each other as soon as it turns out that it was
+//! Days of buses made anew together, a tick at a time: those that are due, and each other as soon as it turns out that it was
 //! judged by something that is not so. So each is made once, and the end is the same in whatever order reports came.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::claims::{Claims, Minute, OfBus, RunName};
+use super::claims::{Claims, OfBus, RunName, Tick};
 use super::day::{BusDay, News};
 use super::finding::Limits;
 use super::plan::DayPlan;
@@ -31,7 +31,7 @@ struct Active {
     news: News,
     /// What was thought of it before, and when that changed.
     old: BTreeMap<RunName, OfBus>,
-    old_changes: BTreeMap<Minute, BTreeSet<RunName>>,
+    old_changes: BTreeMap<Tick, BTreeSet<RunName>>,
     /// Runs of which something else is thought now.
     differs: BTreeSet<RunName>,
     ahead: VecDeque<Observed>,
@@ -52,21 +52,21 @@ pub fn settle<E>(
 ) -> Result<Vec<(BusDay, News)>, E> {
     let mut active: BTreeMap<VehicleId, Active> = BTreeMap::new();
     let mut joins: BTreeSet<VehicleId> = due.into_iter().collect();
-    let (mut minute, last) = (Minute::before(day.from), Minute::told(day.until));
+    let (mut tick, last) = (Tick::before(day.from), Tick::told(day.until));
     loop {
         for vehicle in std::mem::take(&mut joins) {
-            let joined = Active::join(day, claims, &vehicle, minute, &mut reports)?;
+            let joined = Active::join(day, claims, &vehicle, tick, &mut reports)?;
             active.insert(vehicle, joined);
         }
-        if minute >= last || active.is_empty() {
+        if tick >= last || active.is_empty() {
             break;
         }
-        minute = minute.next();
+        tick = tick.next();
         for (vehicle, one) in &mut active {
-            one.step(day, claims, vehicle, minute, &mut reports)?;
+            one.step(day, claims, vehicle, tick, &mut reports)?;
         }
         for (run, vehicle) in active.iter().flat_map(|(v, one)| one.differs.iter().map(move |run| (run, v))) {
-            let wrong = claims.wrong_at(run, vehicle, minute);
+            let wrong = claims.wrong_at(run, vehicle, tick);
             joins.extend(wrong.filter(|reader| !active.contains_key(*reader)).cloned());
         }
     }
@@ -74,18 +74,18 @@ pub fn settle<E>(
 }
 
 impl Active {
-    /// With everything that it reported until a minute.
+    /// With everything that it reported until a tick.
     fn join<E>(
         day: Day<'_>,
         claims: &mut Claims,
         vehicle: &VehicleId,
-        minute: Minute,
+        tick: Tick,
         reports: &mut impl FnMut(&VehicleId, UtcMillis, UtcMillis) -> Result<Vec<Observed>, E>,
     ) -> Result<Self, E> {
         let old = claims.remove(vehicle);
-        let mut old_changes: BTreeMap<Minute, BTreeSet<RunName>> = BTreeMap::new();
+        let mut old_changes: BTreeMap<Tick, BTreeSet<RunName>> = BTreeMap::new();
         for (run, of_bus) in &old {
-            for at in of_bus.changes().filter(|at| *at > minute) {
+            for at in of_bus.changes().filter(|at| *at > tick) {
                 old_changes.entry(at).or_default().insert(run.clone());
             }
         }
@@ -98,7 +98,7 @@ impl Active {
             ahead: VecDeque::new(),
             asked: day.from,
         };
-        let until = after(minute).min(day.until);
+        let until = after(tick).min(day.until);
         if until > day.from {
             one.asked = until;
             let before = reports(vehicle, day.from, until)?;
@@ -107,16 +107,16 @@ impl Active {
         Ok(one)
     }
 
-    /// On to a minute.
+    /// On to a tick.
     fn step<E>(
         &mut self,
         day: Day<'_>,
         claims: &mut Claims,
         vehicle: &VehicleId,
-        minute: Minute,
+        tick: Tick,
         reports: &mut impl FnMut(&VehicleId, UtcMillis, UtcMillis) -> Result<Vec<Observed>, E>,
     ) -> Result<(), E> {
-        let until = after(minute).min(day.until);
+        let until = after(tick).min(day.until);
         while self.asked < until {
             let to = (self.asked + SLICE).min(day.until);
             let mut more = reports(vehicle, self.asked, to)?;
@@ -127,11 +127,11 @@ impl Active {
         let count = self.ahead.partition_point(|o| o.seen.at < until);
         let batch: Vec<Observed> = self.ahead.drain(..count).collect();
         let mut changed = self.take(day, claims, vehicle, &batch);
-        changed.extend(self.old_changes.remove(&minute).unwrap_or_default());
+        changed.extend(self.old_changes.remove(&tick).unwrap_or_default());
         let none = OfBus::default();
         for run in changed {
-            let was = self.old.get(&run).unwrap_or(&none).at(minute);
-            if claims.of_bus(&run, vehicle).unwrap_or(&none).at(minute) == was {
+            let was = self.old.get(&run).unwrap_or(&none).at(tick);
+            if claims.of_bus(&run, vehicle).unwrap_or(&none).at(tick) == was {
                 self.differs.remove(&run);
             } else {
                 self.differs.insert(run);
@@ -158,7 +158,7 @@ impl Active {
     }
 }
 
-/// The first moment that is not of a minute any more: what a bus was seen to do at its very end counts from it on.
-fn after(minute: Minute) -> UtcMillis {
-    minute.at() + DurationMs(1)
+/// The first moment that is not of a tick any more: what a bus was seen to do at its very end counts from it on.
+fn after(tick: Tick) -> UtcMillis {
+    tick.at() + DurationMs(1)
 }

@@ -5,34 +5,34 @@ use serde::{Deserialize, Serialize};
 use crate::units::{DurationMs, UtcMillis};
 
 /// Reports of others that take no longer than this to come are there in time.
-pub const LAG: DurationMs = DurationMs(30_000);
-const MINUTE_MS: i64 = 60_000;
+const LAG: DurationMs = DurationMs(5_000);
+const EVERY_MS: i64 = 5_000;
 
-/// A full minute, counted from 1970 on.
+/// Every fifth second, counted from 1970 on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Minute(i32);
+pub struct Tick(i32);
 
-impl Minute {
+impl Tick {
     pub(super) const FIRST: Self = Self(i32::MIN);
     pub(super) const LAST: Self = Self(i32::MAX);
 
-    /// By which minute's state a bus is judged that was seen then.
+    /// The tick as of which others are known to a bus that was seen then.
     pub fn known(at: UtcMillis) -> Self {
-        Self::of((at - LAG).0.div_euclid(MINUTE_MS))
+        Self::of((at - LAG).0.div_euclid(EVERY_MS))
     }
 
-    /// From which minute on it counts what a bus was seen to do then.
+    /// From which tick on it counts what a bus was seen to do then.
     pub fn told(at: UtcMillis) -> Self {
-        Self::of((at.0 + MINUTE_MS - 1).div_euclid(MINUTE_MS))
+        Self::of((at.0 + EVERY_MS - 1).div_euclid(EVERY_MS))
     }
 
     pub fn at(self) -> UtcMillis {
-        UtcMillis(i64::from(self.0) * MINUTE_MS)
+        UtcMillis(i64::from(self.0) * EVERY_MS)
     }
 
     /// The last one that is not after a moment.
     pub fn before(at: UtcMillis) -> Self {
-        Self::of(at.0.div_euclid(MINUTE_MS))
+        Self::of(at.0.div_euclid(EVERY_MS))
     }
 
     fn of(count: i64) -> Self {
@@ -44,21 +44,12 @@ impl Minute {
         Self(count)
     }
 
-    pub(super) fn before_it(self) -> Self {
-        Self(self.0.saturating_sub(1))
-    }
-
-    /// This one, those after it, and `last`.
-    pub(super) fn until(self, last: Self) -> impl Iterator<Item = Self> {
-        (self.0..=last.0).map(Self)
-    }
-
     pub(super) fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 }
 
-/// How likely something is, in hundredths: so little differences disturb nobody.
+/// How likely something is, roughly and in hundredths: so little differences disturb nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Level(u8);
 
@@ -67,8 +58,13 @@ impl Level {
         Self(hundredths)
     }
 
+    const STEPS: [u8; 14] = [2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 100];
+
+    /// At least so likely.
     pub fn of(share: f64) -> Self {
-        Self((share.clamp(0.0, 1.0) * 100.0 + 1e-9) as u8)
+        let hundredths = share.clamp(0.0, 1.0) * 100.0 + 1e-9;
+        let steps = Self::STEPS.partition_point(|step| f64::from(*step) <= hundredths);
+        Self(steps.checked_sub(1).map_or(0, |i| Self::STEPS[i]))
     }
 
     /// From 0 to 1.
@@ -82,10 +78,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_judged_by_a_minute_that_was_over_half_a_minute_before() {
-        let known = |s: i64| Minute::known(UtcMillis(s * 1000)).0;
-        assert_eq!([known(90), known(149), known(150)], [1, 1, 2]);
-        let told = |ms| Minute::told(UtcMillis(ms)).0;
-        assert_eq!([told(60_000), told(60_001), told(120_000)], [1, 2, 2]);
+    fn others_are_known_as_they_were_five_seconds_ago_or_a_little_more() {
+        let known = |ms| Tick::known(UtcMillis(ms)).0;
+        assert_eq!([known(10_000), known(14_999), known(15_000)], [1, 1, 2]);
+        let told = |ms| Tick::told(UtcMillis(ms)).0;
+        assert_eq!([told(5_000), told(5_001), told(10_000)], [1, 2, 2]);
     }
 }
