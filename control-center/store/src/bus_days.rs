@@ -266,7 +266,7 @@ async fn write(connection: &mut SqliteConnection, news: &[BusNews]) -> sqlx::Res
     tx.commit().await
 }
 
-const NOT_MISSING: &str = "DELETE FROM bus_event WHERE finding = 'run_missing' AND vehicle = '' \
+const NOT_MISSING: &str = "DELETE FROM bus_event WHERE finding IN ('run_missing', 'run_unseen') AND vehicle = '' \
     AND (feed, day, trip, start_s) IN (SELECT feed, day, trip, start_s FROM passing WHERE vehicle = ? AND at_ms >= ? AND at_ms < ?)";
 
 async fn of_whole(tx: &mut SqliteConnection, sql: &'static str, whole: &Whole) -> sqlx::Result<()> {

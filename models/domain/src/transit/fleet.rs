@@ -161,7 +161,7 @@ impl Fleet {
         self.days.values().flat_map(|day| day.bus.held.begun()).chain(self.missing.iter())
     }
 
-    /// Runs that no bus came for.
+    /// Runs that no bus came for, or that nobody is seen on.
     pub fn missing(&self) -> impl Iterator<Item = &TransitEvent> {
         self.missing.iter()
     }
@@ -231,7 +231,7 @@ impl Fleet {
     pub fn resume(&mut self, open: impl IntoIterator<Item = TransitEvent>) {
         for event in open {
             match (event.finding, event.vehicle.clone(), event.run.clone()) {
-                (Finding::RunMissing, _, Some(key)) => self.missing.resume(key, event),
+                (Finding::RunMissing | Finding::RunUnseen, _, Some(key)) => self.missing.resume(key, event),
                 (Finding::Bunching, Some(bus), _) => self.bunched.entry(bus).or_default().resume(event),
                 _ => {}
             }
@@ -269,7 +269,7 @@ impl Fleet {
         news
     }
 
-    /// Runs that no bus came for, begun or ended since last asked.
+    /// Runs that no bus came for, or that nobody is seen on, begun or ended since last asked.
     pub fn look_for_missing(&mut self, plans: &[Arc<DayPlan>], now: UtcMillis) -> Vec<TransitEvent> {
         self.missing.look((&self.days, &self.claims), plans, now)
     }
