@@ -142,7 +142,8 @@ impl Told {
             let done: BTreeSet<_> = news.passings.iter().map(|p| (p.feed.clone(), p.run.clone())).collect();
             tell.withdrawn.extend(self.withdraw("", |_, kept| {
                 let run = kept.event.run.as_ref();
-                matches!(kept.event.finding, Finding::RunMissing | Finding::RunUnseen) && run.is_some_and(|run| done.contains(run))
+                matches!(kept.event.finding, Finding::RunMissing | Finding::RunUnseen)
+                    && run.is_some_and(|run| done.contains(run))
             }));
         }
         if self.count > TOLD_MAX {

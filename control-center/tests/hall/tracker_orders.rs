@@ -60,7 +60,8 @@ async fn supervisors_give_trackers_orders_and_see_how_far_they_got() {
         purpose: "curious about it".into(),
         expires_hours: 1,
     };
-    let code = async || transit.clone().give_tracker_order(with(&token, asked())).await.map_err(|s| s.code()).err();
+    let code =
+        async || transit.clone().give_tracker_order(with(&token, asked())).await.map_err(|s| s.code()).err();
     assert_eq!(code().await, Some(Code::PermissionDenied));
     // The right to command signals is another one.
     hall.run(&["users", "give", "--user", "admin", "--areas", "all"]);

@@ -208,13 +208,7 @@ impl Reporting {
     }
 }
 
-fn begun(
-    finding: Finding,
-    value: Option<f64>,
-    plan: &DayPlan,
-    run: usize,
-    now: UtcMillis,
-) -> TransitEvent {
+fn begun(finding: Finding, value: Option<f64>, plan: &DayPlan, run: usize, now: UtcMillis) -> TransitEvent {
     let (table, r) = (&plan.timetable, &plan.runs[run]);
     let first = &table.stops[table.pattern(r).stops[0].stop];
     TransitEvent {
