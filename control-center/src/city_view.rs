@@ -81,6 +81,10 @@ impl CityView {
         self.lock().city.junctions.get(junction).cloned()
     }
 
+    pub fn junctions(&self) -> Vec<JunctionId> {
+        self.lock().city.junctions.keys().cloned().collect()
+    }
+
     /// When and where a vehicle was last.
     pub fn vehicle_fix(&self, vehicle: &VehicleId) -> Option<(UtcMillis, LatLon)> {
         self.lock().city.vehicles.get(vehicle).map(|known| (known.fix.at, known.fix.position))

@@ -1,6 +1,7 @@
 //! The hall's configuration file: one typed tree, checked once at start.
 
 mod areas;
+mod calendars;
 mod corridors;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use models_domain::{DurationMs, MetersPerSecond};
 use serde::Deserialize;
 
 use crate::areas::Area;
+use crate::signals::calendar::Calendar;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -44,6 +46,8 @@ struct RawConfig {
     corridor: Vec<corridors::RawCorridor>,
     #[serde(default)]
     area: Vec<areas::RawArea>,
+    #[serde(default)]
+    calendar: Vec<calendars::RawCalendar>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -61,6 +65,8 @@ struct RawHall {
     public_buses: bool,
     #[serde(default)]
     insecure_http_beyond_loopback: bool,
+    #[serde(default = "vietnam")]
+    utc_offset: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -96,6 +102,10 @@ fn yes() -> bool {
     true
 }
 
+fn vietnam() -> String {
+    "+07:00".to_owned()
+}
+
 fn one_year() -> u32 {
     365
 }
@@ -124,6 +134,8 @@ pub struct Config {
     pub corridors: Vec<Corridor>,
     /// What rights are given for.
     pub areas: Vec<Area>,
+    /// Which plan runs when. The first that has a junction counts for it.
+    pub calendars: Vec<Calendar>,
 }
 
 impl Config {
@@ -183,6 +195,14 @@ impl RawConfig {
         let bus_limits = self.buses.check(&mut problems);
         let corridors = corridors::check(self.corridor, &mut problems);
         let areas = areas::check(self.area, &mut problems);
+        let ahead = calendars::offset(&self.hall.utc_offset).unwrap_or_else(|| {
+            let text = &self.hall.utc_offset;
+            problems.push(format!(
+                "hall.utc_offset {text:?} is not the city's clocks less UTC, such as \"+07:00\""
+            ));
+            DurationMs(0)
+        });
+        let calendars = calendars::check(self.calendar, &areas, ahead, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -190,6 +210,7 @@ impl RawConfig {
             bus_limits,
             corridors,
             areas,
+            calendars,
             data_dir: folder.join(self.hall.data_dir),
             listen,
             names: self.hall.names,

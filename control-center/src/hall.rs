@@ -17,6 +17,7 @@ use crate::auth::sessions::Sessions;
 use crate::city_view::CityView;
 use crate::gateways::Gateways;
 use crate::pictures::Pictures;
+use crate::signals::calendar::Calendars;
 use crate::signals::emergency::Emergencies;
 use crate::transit::Transit;
 
@@ -42,6 +43,8 @@ pub struct Hall {
     pub corridors: Vec<Corridor>,
     /// Vehicles under way with greens ahead of them.
     pub emergencies: Emergencies,
+    /// Which plan runs when.
+    pub calendars: Calendars,
     /// What rights are given for.
     pub areas: Vec<Area>,
     /// Whether callers come over TLS; else cookies must travel without.

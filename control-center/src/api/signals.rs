@@ -12,7 +12,7 @@ use models_wire::v1;
 use models_wire::v1::signal_service_server::SignalService;
 use tonic::{Request, Response, Status};
 
-use super::{corridors, detectors, emergencies, internal, purpose};
+use super::{calendars, corridors, detectors, emergencies, internal, purpose};
 use crate::auth::guard;
 use crate::auth::rights::{self, Right, Scope};
 use crate::auth::sessions::Session;
@@ -227,6 +227,14 @@ impl SignalService for SignalCalls {
     ) -> Result<Response<v1::ListEmergenciesResponse>, Status> {
         let session = guard::session(&request)?;
         Ok(Response::new(emergencies::list(&self.hall, &session)))
+    }
+
+    async fn get_calendar(
+        &self,
+        request: Request<v1::GetCalendarRequest>,
+    ) -> Result<Response<v1::GetCalendarResponse>, Status> {
+        guard::session(&request)?;
+        Ok(Response::new(calendars::get(&self.hall, &junction(&request.get_ref().junction)?)))
     }
 }
 

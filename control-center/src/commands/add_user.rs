@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
-use control_center_store::Store;
+use control_center_store::{CALENDAR, Store};
 use hardware_ports::{Clock, SystemClock};
 
 use crate::auth::passwords::{self, NAME_MAX};
@@ -34,6 +34,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let config = Config::load(&args.config)?;
     let printable = !args.user.trim().is_empty() && !args.user.chars().any(char::is_control);
     ensure!(printable && args.user.len() <= NAME_MAX, "--user must have 1 to {NAME_MAX} printable bytes");
+    ensure!(
+        !args.user.starts_with(CALENDAR),
+        "--user must not begin with {CALENDAR:?}: so calendars sign their orders"
+    );
     let areas = args.areas.as_ref().map(|text| Scope::parse(text, &config.areas));
     let areas = areas.transpose().map_err(anyhow::Error::msg).context("--areas")?;
     let grants = args.role.grants(areas.as_ref());

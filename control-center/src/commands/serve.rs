@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::gateways::{self, Gateways};
 use crate::hall::Hall;
 use crate::pictures::Pictures;
+use crate::signals::calendar::Calendars;
 use crate::signals::emergency::Emergencies;
 use crate::tls::{Authority, Files};
 use crate::transit::Transit;
@@ -80,6 +81,7 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
         keep_events_days: config.keep_events_days,
         corridors: config.corridors.clone(),
         emergencies: Emergencies::default(),
+        calendars: Calendars::new(config.calendars.clone()),
         areas: config.areas.clone(),
         tls: !insecure_http,
         stop: stop.clone(),

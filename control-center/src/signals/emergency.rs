@@ -276,7 +276,7 @@ async fn against(
     let stays = |row: &&OrderRow| {
         let NewOrder { junction, wanted, purpose: of, .. } = &row.order;
         let plan = matches!(wanted, Wanted::Plan(_) | Wanted::OwnPlan);
-        let plan_of_before = plan && row.asked < emergency.run.began;
+        let plan_of_before = plan && (row.asked < emergency.run.began || super::calendar::ordered(row));
         let given_back = *wanted == Wanted::OwnPlan && runs.contains(of);
         junction == id && *of != purpose && !plan_of_before && !given_back
     };

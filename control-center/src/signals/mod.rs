@@ -1,7 +1,8 @@
 //! Orders for junctions in the hall: judged, written down, approved, sent, and stood by. What becomes of them comes back as
 //! events of the gateway. `history` reads what was shown, `emergency`
-//! orders greens ahead of a vehicle.
+//! orders greens ahead of a vehicle, `calendar` plans by the clock.
 
+pub mod calendar;
 pub mod emergency;
 pub mod history;
 

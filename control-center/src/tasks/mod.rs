@@ -2,6 +2,7 @@
 
 mod bus_days;
 mod bus_lists;
+mod calendars;
 mod emergencies;
 mod enrolment;
 mod evidence;
@@ -39,6 +40,7 @@ static ALL: &[Task] = &[
     Task { name: "evidence", run: |hall| Box::pin(evidence::run(hall)) },
     Task { name: "tracker orders", run: |hall| Box::pin(tracker_orders::run(hall)) },
     Task { name: "signal orders", run: |hall| Box::pin(signal_orders::run(hall)) },
+    Task { name: "calendars", run: |hall| Box::pin(calendars::run(hall)) },
     Task { name: "emergencies", run: |hall| Box::pin(emergencies::run(hall)) },
     Task { name: "transit", run: |hall| Box::pin(transit::run(hall)) },
     Task { name: "traffic", run: |hall| Box::pin(traffic::run(hall)) },

@@ -53,7 +53,7 @@ pub use probes::{ProbeLine, ProbeRow, SegmentRow};
 pub use read::{EventRow, ListFilter, PageKey};
 pub use retention::Forgotten;
 pub use rights::{EVERYWHERE, Grant, UserRow};
-pub use signal_orders::{APPROVE_WITHIN, NewOrder, OrderRow, SENT, TAKEN, WAITING};
+pub use signal_orders::{APPROVE_WITHIN, CALENDAR, NewOrder, OrderRow, SENT, TAKEN, WAITING};
 pub use signals::SignalRow;
 pub use timetables::TimetableRow;
 pub use tracker_orders::TrackerOrderRow;

@@ -44,6 +44,9 @@ pub const WAITING: &str = "waiting";
 pub const SENT: &str = "sent";
 pub const TAKEN: &str = "taken";
 
+/// Orders of a calendar are asked by this and its id. They give way to whatever else stands.
+pub const CALENDAR: &str = "calendar:";
+
 /// How long an order may wait for the second person.
 pub const APPROVE_WITHIN: DurationMs = DurationMs(300_000);
 
@@ -89,8 +92,8 @@ impl Store {
         Ok(id)
     }
 
-    /// An order that waits is about to be sent: its number, or `None` when it waits no more, has waited for too long, or
-    /// would stop normal service on one person's word.
+    /// An order that waits is about to be sent: its number, or `None` when it waits no more, has waited for too long,
+    /// would stop normal service on one person's word, or is a calendar's and another's order stands.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -107,7 +110,11 @@ impl Store {
             "UPDATE signal_order SET state = 'sent', state_ms = ?1, sent_ms = ?1, ends_ms = ?1 + hold_ms, approved_by = ?2, \
              number = (SELECT max(?1, coalesce(max(number), 0) + 1) FROM signal_order) \
              WHERE id = ?3 AND state = 'waiting' AND asked_ms > ?1 - ?4 \
-             AND (wish NOT IN ('flash', 'dark', 'all_red') OR (?2 IS NOT NULL AND ?2 <> asked_by)) RETURNING number",
+             AND (wish NOT IN ('flash', 'dark', 'all_red') OR (?2 IS NOT NULL AND ?2 <> asked_by)) \
+             AND (asked_by NOT GLOB 'calendar:*' OR NOT EXISTS (SELECT 1 FROM signal_order AS other \
+             WHERE other.junction = signal_order.junction AND other.asked_by NOT GLOB 'calendar:*' \
+             AND other.state IN ('sent', 'taken', 'done') AND other.ends_ms > ?1 \
+             AND NOT (other.wish = 'own_plan' AND other.state = 'done'))) RETURNING number",
         )
         .bind(at.0)
         .bind(approved_by)

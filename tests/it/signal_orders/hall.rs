@@ -24,12 +24,14 @@ pub struct Hall {
     pub channel: Channel,
     https: String,
     pub bus: String,
+    /// What its configuration has besides: keys of `[hall]`, and tables.
+    text: (String, String),
 }
 
 /// Somebody who has signed in.
 pub struct Person<'a> {
     hall: &'a Hall,
-    token: String,
+    pub token: String,
 }
 
 impl Hall {
@@ -39,8 +41,24 @@ impl Hall {
 
     /// `more`: of its configuration.
     pub async fn start_with(dir: &Path, https: &str, bus: &str, more: &str) -> (Self, Option<String>) {
-        let text = format!("[hall]\ndata_dir = \"hall\"\nlisten = \"{https}\"\n[bus]\nlisten = \"{bus}\"\n");
-        fs::write(dir.join("hall.toml"), text + more).unwrap();
+        Self::start_of(dir, (https, bus), "", more).await
+    }
+
+    /// `keys`: of `[hall]`; on free ports.
+    pub async fn start_in(dir: &Path, keys: &str, more: &str) -> (Self, Option<String>) {
+        Self::start_of(dir, ("127.0.0.1:0", "127.0.0.1:0"), keys, more).await
+    }
+
+    async fn start_of(
+        dir: &Path,
+        (https, bus): (&str, &str),
+        keys: &str,
+        more: &str,
+    ) -> (Self, Option<String>) {
+        let text = format!(
+            "[hall]\ndata_dir = \"hall\"\nlisten = \"{https}\"\n{keys}\n[bus]\nlisten = \"{bus}\"\n{more}"
+        );
+        fs::write(dir.join("hall.toml"), text).unwrap();
         let mut program = Running::start(
             Command::new(program("control-center")).args(["serve", "--config", "hall.toml"]).current_dir(dir),
         );
@@ -61,7 +79,8 @@ impl Hall {
         let channel = endpoint.connect().await.unwrap();
         let bus = ready["bus"].as_str().unwrap().strip_prefix("tls/").unwrap().to_owned();
         let https = page.strip_prefix("https://").unwrap().to_owned();
-        (Self { dir: dir.to_owned(), program, channel, https, bus }, password)
+        let text = (keys.to_owned(), more.to_owned());
+        (Self { dir: dir.to_owned(), program, channel, https, bus, text }, password)
     }
 
     pub fn run(&self, args: &[&str]) -> String {
@@ -95,11 +114,17 @@ impl Hall {
         Person { hall: self, token: session.sign_in(request).await.unwrap().into_inner().token }
     }
 
+    /// Somebody who signed in before it was killed.
+    pub fn person(&self, token: String) -> Person<'_> {
+        Person { hall: self, token }
+    }
+
     /// Killed, and started again on the same ports after so long.
-    async fn kill_and_start(mut self, away: Duration) -> Self {
+    pub async fn kill_and_start(mut self, away: Duration) -> Self {
         self.program.kill();
         tokio::time::sleep(away).await;
-        Self::start(&self.dir, &self.https, &self.bus).await.0
+        let (keys, more) = &self.text;
+        Self::start_of(&self.dir, (&self.https, &self.bus), keys, more).await.0
     }
 }
 
@@ -129,7 +154,7 @@ impl Person<'_> {
         .await
     }
 
-    async fn ask_for(&self, asked: v1::RequestOrderRequest) -> Result<v1::SignalOrderRow, tonic::Status> {
+    pub async fn ask_for(&self, asked: v1::RequestOrderRequest) -> Result<v1::SignalOrderRow, tonic::Status> {
         self.calls().request_order(self.with(asked)).await.map(tonic::Response::into_inner)
     }
 

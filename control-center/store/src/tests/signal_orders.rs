@@ -25,6 +25,32 @@ async fn told(store: &Store, seq: u64, number: u64, step: Step) {
 }
 
 #[tokio::test]
+async fn a_calendar_gives_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let of = |asked_by: &str, wanted: Wanted| NewOrder { asked_by: asked_by.into(), ..order(wanted) };
+    let send = async |order: &NewOrder, at: i64| {
+        let id = store.ask_order(order, UtcMillis(at)).await.unwrap();
+        let row = store.order(id).await.unwrap().unwrap();
+        store.send_order(&row, None, UtcMillis(at)).await.unwrap()
+    };
+    let calendar = of("calendar:c", Wanted::Plan(2));
+    assert!(send(&calendar, 1_000).await.is_some());
+    // Its own stands, a person's takes its place, and it does not take it back.
+    assert!(send(&calendar, 2_000).await.is_some());
+    assert!(send(&of("lan", Wanted::Plan(1)), 3_000).await.is_some());
+    assert_eq!(send(&calendar, 4_000).await, None);
+    assert!(send(&of("an", Wanted::Plan(2)), 5_000).await.is_some());
+    // Their time is over.
+    assert!(send(&calendar, 65_000).await.is_some());
+    // Once a junction is back on its own plan nothing stands.
+    let own = send(&of("lan", Wanted::OwnPlan), 70_000).await.unwrap();
+    assert_eq!(send(&calendar, 71_000).await, None);
+    told(&store, 1, own, Step::Done).await;
+    assert!(send(&calendar, 72_000).await.is_some());
+}
+
+#[tokio::test]
 async fn from_asking_to_its_end() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).await;

@@ -1,6 +1,7 @@
 // English. The type demands the same keys as Vietnamese.
 import type { Dictionary } from "./index";
 import { buses } from "./en.buses";
+import { calendar } from "./en.calendar";
 import { rules } from "./en.rules";
 import { signals } from "./en.signals";
 
@@ -8,6 +9,7 @@ export const en: Dictionary = {
   ...rules,
   ...signals,
   ...buses,
+  ...calendar,
   "app.tagline": "Traffic operations centre",
   "app.map-credit": "Base map: Ngã Tư, drawn by hand, positions approximate",
   "language.switch": "Language",

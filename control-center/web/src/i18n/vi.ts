@@ -1,5 +1,6 @@
 // Vietnamese, the page's first language. Its keys are the dictionary's type.
 import { buses } from "./vi.buses";
+import { calendar } from "./vi.calendar";
 import { rules } from "./vi.rules";
 import { signals } from "./vi.signals";
 
@@ -7,6 +8,7 @@ export const vi = {
   ...rules,
   ...signals,
   ...buses,
+  ...calendar,
   "app.tagline": "Trung tâm điều hành giao thông",
   "app.map-credit": "Bản đồ nền: Ngã Tư, vẽ tay, vị trí gần đúng",
   "language.switch": "Ngôn ngữ",

@@ -6,11 +6,11 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { MissingGatewaySchema, MissingReason } from "../../src/gen/ngatu/v1/api_pb";
-import { SignalWantedSchema } from "../../src/gen/ngatu/v1/signal_pb";
+import { SignalCalendarState, SignalWantedSchema } from "../../src/gen/ngatu/v1/signal_pb";
 import { launch, LAPTOP, PHONE, WIDE } from "./browser";
 import { counts, history, measured, redLight, rule, snapshot, tracks, watched } from "./city";
 import { FixtureHall, PASSWORD } from "./fixture";
-import { quangTrung, trangThi, underWay } from "./signals";
+import { calendar, quangTrung, trangThi, underWay } from "./signals";
 import { drawJpeg, openPage, settled } from "./steps";
 
 const folder = process.env["LOOK"];
@@ -43,6 +43,7 @@ beforeAll(async () => {
   order(1, { plan: 2 }, "done", "mode normal, plan 2 (ordered), green 1 4", 300_000);
   order(4, {}, "waiting", "", 40_000, "lan");
   signals.corridors = [trangThi()];
+  signals.calendar = calendar({ state: SignalCalendarState.NOT_FOLLOWED, why: "other_order", detail: "admin", whyMs: BigInt(Date.now() + 1_500_000) });
   await hall.start();
 });
 

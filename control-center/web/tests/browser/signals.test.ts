@@ -3,10 +3,11 @@ import { create } from "@bufbuild/protobuf";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
-import { SignalWantedSchema, SignalWish } from "../../src/gen/ngatu/v1/signal_pb";
+import { SignalCalendarState, SignalWantedSchema, SignalWish } from "../../src/gen/ngatu/v1/signal_pb";
 import { axe, launch, LAPTOP } from "./browser";
 import { snapshot } from "./city";
 import { FixtureHall, PASSWORD } from "./fixture";
+import { calendar } from "./signals";
 import { openPage } from "./steps";
 
 const hall = new FixtureHall();
@@ -26,7 +27,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   await page?.context().close();
-  Object.assign(hall.signals, { mayOrder: true, areas: [], mayOrderIn: [], user: "admin", orders: [], refusals: [], asked: [] });
+  Object.assign(hall.signals, { mayOrder: true, areas: [], mayOrderIn: [], user: "admin", orders: [], refusals: [], asked: [], calendar: undefined });
   page = await openPage(browser, hall.url, PASSWORD, { viewport: LAPTOP });
   await page.fill(".find input", "kim lien");
   await page.keyboard.press("Enter");
@@ -43,6 +44,17 @@ test("groups live with their times, mode, plan, clock and alarms", async () => {
   expect(lamps[3]).toMatch(/^4 đi bộ▲ Xanh\d+ giây–5 giây/);
   expect(await text(".live dl")).toMatch(/Chế độBình thườngChương trình2 \(theo lệnh\)Đồng hồ tủ\d\d:\d\d:\d\d \(nhanh 3 s so với trạm\)/);
   expect(await text(".live .alarms")).toContain("A0008 Bóng đèn đỏ hỏng");
+  expect(await axe(page)).toEqual([]);
+});
+
+test("what the calendar says for now and next, and why it is not followed", async () => {
+  expect(await page.locator(".live .calendar").isHidden()).toBe(true);
+  hall.signals.calendar = calendar();
+  await page.waitForSelector(".live .calendar .outcome.good");
+  expect(await text(".live .calendar")).toMatch(/^Theo lịch \(Giờ cao điểm\): chương trình 3 đến (\d\d\/\d\d )?\d\d:00, sau đó chương trình 1 ● đang theo$/);
+  hall.signals.calendar = calendar({ state: SignalCalendarState.NOT_FOLLOWED, why: "failed", detail: "the junction has no plan 3", whyMs: BigInt(Date.now() + 60_000) });
+  await page.waitForSelector(".live .calendar .outcome.warn");
+  expect(await text(".live .calendar")).toMatch(/▲ chưa theo: lệnh không thành \(tủ không có chương trình này\); thử lại lúc .*\d\d:\d\d:\d\d$/);
   expect(await axe(page)).toEqual([]);
 });
 

@@ -8,6 +8,8 @@ import {
   EmergencyRunSchema,
   EmergencyStopState,
   GetCorridorResponseSchema,
+  SignalCalendarSchema,
+  SignalCalendarState,
   SignalChangeSchema,
   SignalLayoutSchema,
   SignalOrderRowSchema,
@@ -18,6 +20,7 @@ import {
   type EmergencyRun,
   type GetCorridorResponse,
   type RequestOrderRequest,
+  type SignalCalendar,
   type SignalChange,
   type SignalOrderRow,
   type SignalRefusal,
@@ -37,6 +40,7 @@ export class FixtureSignals {
   cyclesDiffer = false;
   /** Newest first. */
   emergencies: EmergencyRun[] = [];
+  calendar: SignalCalendar | undefined;
 
   routes(router: ConnectRouter, guard: (context: HandlerContext) => void): void {
     const layout = create(SignalLayoutSchema, {
@@ -102,6 +106,7 @@ export class FixtureSignals {
         return Object.assign(this.#emergency(id), { endedMs: BigInt(Date.now()), endedBy: this.user });
       },
       listEmergencies: (_, context) => (guard(context), { runs: this.emergencies }),
+      getCalendar: (_, context) => (guard(context), this.calendar ? { calendar: this.calendar } : {}),
       listOrders: ({ junction, waiting }, context) => {
         guard(context);
         const orders = this.orders.filter((row) => (!junction || row.junction === junction) && (!waiting || row.state === "waiting"));
@@ -218,4 +223,11 @@ function counted(fromMs: number, toMs: number, bucketMs: number): DetectorBucket
       buckets.push(create(DetectorBucketSchema, { detector, fromMs: BigInt(at), countedMs: BigInt(bucketMs), vehicles: BigInt(vehicles), occupancy: 0.05 * detector + i / 200, ...told }));
     }
   return buckets;
+}
+
+/** Plan 3 until the next full hour of 20 minutes from now on, then plan 1; not followed for the reason. */
+export function calendar(more: Partial<SignalCalendar> = {}): SignalCalendar {
+  const hour = 3_600_000;
+  const untilMs = Math.ceil((Date.now() + hour / 3) / hour) * hour;
+  return create(SignalCalendarSchema, { id: "gio-cao-diem", name: "Giờ cao điểm", plan: 3, untilMs: BigInt(untilMs), nextPlan: 1, state: SignalCalendarState.FOLLOWED, ...(more as object) });
 }

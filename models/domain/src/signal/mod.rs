@@ -1,8 +1,9 @@
 //! Traffic signals: what a controller shows, and what it may be asked to show.
 //!
 //! Suggested reading order: `plan` (what a junction may show), `safety` (what stands before every change), `lights`
-//! (how a change goes), `order` (what people ask for), `keeper` (one junction at the pole), `adaptive` (whose wishes the keeper takes),
-//! `corridor` (several junctions as one street), `emergency` (a way through them for who must not wait).
+//! (how a change goes), `order` (what people ask for), `calendar` (what is ordered by the clock), `keeper` (one junction at the
+//! pole), `adaptive` (whose wishes the keeper takes), `corridor` (several junctions as one street), `emergency` (a way through
+//! them for who must not wait).
 
 pub mod adaptive;
 pub mod calendar;

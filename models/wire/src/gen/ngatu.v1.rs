@@ -573,6 +573,48 @@ pub struct EmergencyStop {
     #[prost(uint64, tag = "7")]
     pub order: u64,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCalendarRequest {
+    #[prost(string, tag = "1")]
+    pub junction: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCalendarResponse {
+    /// Absent where no calendar is for the junction.
+    #[prost(message, optional, tag = "1")]
+    pub calendar: ::core::option::Option<SignalCalendar>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignalCalendar {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// Absent where no entry holds: the controller's own choice.
+    #[prost(uint32, optional, tag = "3")]
+    pub plan: ::core::option::Option<u32>,
+    /// When that changes; 0: not within eight days.
+    #[prost(int64, tag = "4")]
+    pub until_ms: i64,
+    /// What follows then; absent: the controller's own choice.
+    #[prost(uint32, optional, tag = "5")]
+    pub next_plan: ::core::option::Option<u32>,
+    #[prost(enumeration = "SignalCalendarState", tag = "6")]
+    pub state: i32,
+    /// Why it is not followed: other_order, emergency, taken_back, failed, shortly, shows, not_orderable, gateway_away, link_down,
+    /// not_heard_of.
+    #[prost(string, tag = "7")]
+    pub why: ::prost::alloc::string::String,
+    /// Who ordered the other thing, or how the last order failed.
+    #[prost(string, tag = "8")]
+    pub detail: ::prost::alloc::string::String,
+    /// Of other_order: when that ends. Of failed: when it is tried again. Of taken_back: when it was.
+    #[prost(int64, tag = "9")]
+    pub why_ms: i64,
+    /// Of shows: the plan that the controller shows. Of emergency: the run.
+    #[prost(uint64, tag = "10")]
+    pub why_number: u64,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum SignalWish {
@@ -737,6 +779,40 @@ impl EmergencyStopState {
             "EMERGENCY_STOP_STATE_REFUSED" => Some(Self::Refused),
             "EMERGENCY_STOP_STATE_PASSED" => Some(Self::Passed),
             "EMERGENCY_STOP_STATE_ENDED" => Some(Self::Ended),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SignalCalendarState {
+    Unspecified = 0,
+    /// Read back from the controller, or no entry holds.
+    Followed = 1,
+    /// Ordered, and not read back yet.
+    UnderWay = 2,
+    NotFollowed = 3,
+}
+impl SignalCalendarState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SIGNAL_CALENDAR_STATE_UNSPECIFIED",
+            Self::Followed => "SIGNAL_CALENDAR_STATE_FOLLOWED",
+            Self::UnderWay => "SIGNAL_CALENDAR_STATE_UNDER_WAY",
+            Self::NotFollowed => "SIGNAL_CALENDAR_STATE_NOT_FOLLOWED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SIGNAL_CALENDAR_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "SIGNAL_CALENDAR_STATE_FOLLOWED" => Some(Self::Followed),
+            "SIGNAL_CALENDAR_STATE_UNDER_WAY" => Some(Self::UnderWay),
+            "SIGNAL_CALENDAR_STATE_NOT_FOLLOWED" => Some(Self::NotFollowed),
             _ => None,
         }
     }
@@ -1164,6 +1240,31 @@ pub mod signal_service_client {
                 .insert(GrpcMethod::new("ngatu.v1.SignalService", "ListEmergencies"));
             self.inner.unary(req, path, codec).await
         }
+        /// What the calendar of a junction says now and next, and whether the junction does it.
+        pub async fn get_calendar(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetCalendarRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCalendarResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.SignalService/GetCalendar",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.SignalService", "GetCalendar"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1270,6 +1371,14 @@ pub mod signal_service_server {
             request: tonic::Request<super::ListEmergenciesRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListEmergenciesResponse>,
+            tonic::Status,
+        >;
+        /// What the calendar of a junction says now and next, and whether the junction does it.
+        async fn get_calendar(
+            &self,
+            request: tonic::Request<super::GetCalendarRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCalendarResponse>,
             tonic::Status,
         >;
     }
@@ -1969,6 +2078,51 @@ pub mod signal_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListEmergenciesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.SignalService/GetCalendar" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetCalendarSvc<T: SignalService>(pub Arc<T>);
+                    impl<
+                        T: SignalService,
+                    > tonic::server::UnaryService<super::GetCalendarRequest>
+                    for GetCalendarSvc<T> {
+                        type Response = super::GetCalendarResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetCalendarRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SignalService>::get_calendar(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetCalendarSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -7,6 +7,7 @@ import type { GetJunctionResponse, SignalOrderRow } from "../../gen/ngatu/v1/sig
 import { t } from "../../i18n";
 import type { LinkState } from "../../link";
 import type { Mounted, Page, Panel, Selection } from "../panel";
+import { Calendar } from "./calendar";
 import { Detectors } from "./detectors";
 import { Live } from "./live";
 import { OrderForm } from "./order";
@@ -26,6 +27,7 @@ export const panel: Panel = { id: "junction", title: "panel.junction", place: "r
 class JunctionPanel implements Mounted {
   #pick = el("select", { "aria-label": t("signal.pick") });
   #live = new Live();
+  #calendar: Calendar;
   #split: Split;
   #detectors: Detectors;
   #form: OrderForm;
@@ -46,9 +48,11 @@ class JunctionPanel implements Mounted {
     private readonly page: Page,
   ) {
     this.#form = new OrderForm(page, () => void this.#look());
+    this.#calendar = new Calendar(page);
     this.#split = new Split(page);
     this.#detectors = new Detectors(page);
     this.#live.root.append(this.#split.root, this.#detectors.root);
+    this.#live.note.append(this.#calendar.root);
     this.#orders = new Orders(page, () => void this.#look());
     this.#pick.addEventListener("change", () => page.select({ kind: "junction", id: this.#pick.value }, { fly: true }));
     this.#columns.append(this.#live.root, el("div", { class: "right", tabindex: 0 }, this.#command, this.#orders.root));
@@ -79,7 +83,7 @@ class JunctionPanel implements Mounted {
   tick(): void {
     this.#ticks++;
     if (this.#visible) this.#render();
-    if (this.#visible && this.#ticks % LOOK_BACK_S === 0) void this.#split.look();
+    if (this.#visible && this.#ticks % LOOK_BACK_S === 0) void Promise.all([this.#split.look(), this.#calendar.look()]);
     if (this.#visible && this.#ticks % COUNTS_S === 0) void this.#detectors.look();
     if (this.#ticks % (this.#visible ? LOOK_S : LOOK_BEHIND_S) === 0) void this.#look();
   }
@@ -126,6 +130,7 @@ class JunctionPanel implements Mounted {
       if (id !== this.#id) return;
       this.#can = can;
       this.#commands(can);
+      this.#calendar.about(id);
       this.#split.about(id);
       this.#detectors.about(id);
       this.#render();

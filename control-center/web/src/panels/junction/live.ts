@@ -6,11 +6,13 @@ import { ageOf, integer, timeOf } from "../../format";
 import type { SignalLayout, SignalOrderRow } from "../../gen/ngatu/v1/signal_pb";
 import { t, tOr } from "../../i18n";
 import { aspectsOf, GLYPHS } from "../../signals";
-import { clockInWords, modeInWords, planInWords, wantedInWords } from "./words";
+import { clockInWords, modeInWords, ordererInWords, planInWords, wantedInWords } from "./words";
 
 export class Live {
   readonly root = el("div", { class: "live", tabindex: 0 });
   #facts = el("dl");
+  /** What is said of its plan. */
+  readonly note = el("div", {});
   #ending = el("p", { class: "ending", role: "status", hidden: true });
   #rows = el("tbody");
   #table = el("table", { class: "lamps" });
@@ -19,7 +21,7 @@ export class Live {
 
   constructor() {
     const head = el("tr", {}, ...(["signal.group", "signal.shows", "signal.for", "signal.left", "signal.min-green", "signal.max-red"] as const).map((key) => el("th", { scope: "col" }, t(key))));
-    this.root.append(this.#ending, this.#facts, this.#table, this.#alarms);
+    this.root.append(this.#ending, this.#facts, this.note, this.#table, this.#alarms);
     this.#table.append(el("thead", {}, head), this.#rows);
   }
 
@@ -36,7 +38,7 @@ export class Live {
       [t("signal.clock"), known ? clockInWords(now, nowMs) : t("aspect.unknown")],
     ];
     if (known && now?.order) {
-      const what = inForce && t("signal.in-force-what", { what: wantedInWords(inForce.wanted), time: timeOf(Number(inForce.endsMs)), user: inForce.askedBy });
+      const what = inForce && t("signal.in-force-what", { what: wantedInWords(inForce.wanted), time: timeOf(Number(inForce.endsMs)), user: ordererInWords(inForce.askedBy) });
       facts.push([t("signal.in-force"), what ?? t("signal.in-force-other")]);
     }
     this.#facts.replaceChildren(...facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));

@@ -5,7 +5,7 @@ import { momentOf, timeOf } from "../../format";
 import type { SignalOrderRow } from "../../gen/ngatu/v1/signal_pb";
 import { t } from "../../i18n";
 import type { Page } from "../panel";
-import { outcomeInWords, wantedInWords, weightOf } from "./words";
+import { ordererInWords, outcomeInWords, wantedInWords, weightOf } from "./words";
 
 export class Orders {
   readonly root = el("div", { class: "orders" });
@@ -76,7 +76,7 @@ export class Orders {
     const holds = row.state === "done" || row.state === "taken";
     const lost = holds && !this.#inReach;
     const { sign, kind } = weightOf(lost ? "silent" : row.state);
-    const by = row.approvedBy ? t("signal.by-two", { user: row.askedBy, second: row.approvedBy, purpose: row.purpose }) : t("signal.by", { user: row.askedBy, purpose: row.purpose });
+    const by = row.approvedBy ? t("signal.by-two", { user: row.askedBy, second: row.approvedBy, purpose: row.purpose }) : t("signal.by", { user: ordererInWords(row.askedBy), purpose: row.purpose });
     return el("li", {},
       el("time", {}, momentOf(Number(row.askedMs), this.page.now())),
       el("b", {}, wantedInWords(row.wanted), holds ? ` ${t("signal.until", { time: timeOf(Number(row.endsMs)) })}` : ""),

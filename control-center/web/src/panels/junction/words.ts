@@ -71,7 +71,9 @@ const REASONS: readonly (readonly [RegExp, Key])[] = [
   [/^the wish is .* s old, or has expired$/, "refusal.too_old"],
   [/^the wish comes .* from the future/, "refusal.from_the_future"],
   [/^what the junction shows now is not known$/, "refusal.not_seen"],
+  [/^the junction has no plan \d+$/, "refusal.no_such_plan"],
   [/^order \d+ came after it$/, "reason.newer"],
+  [/^somebody ordered something else meanwhile$/, "reason.newer"],
   [/^the gateway.* (did not answer|answer was not heard)$/, "reason.no-answer-gateway"],
   [/^the controller did not answer$/, "reason.no-answer"],
   [/^the link to the controller is not up$/, "reason.link"],
@@ -87,6 +89,18 @@ function reasonInWords(text: string): string {
     return t(key, { ...rest, until: until ? timeOf(Number(until)) : "" });
   }
   return text;
+}
+
+/** Several reasons, or how an order ended. */
+export function reasonsInWords(detail: string): string {
+  const ended = tOr("ended", detail);
+  return ended === detail ? detail.split("; ").map(reasonInWords).join("; ") : ended;
+}
+
+/** Who ordered it: a person by name, or a calendar. */
+export function ordererInWords(user: string): string {
+  const id = /^calendar:(.*)$/.exec(user)?.[1];
+  return id === undefined ? user : t("calendar.orderer", { id });
 }
 
 /** What was read back: `mode flash, plan 1 (ordered), green 1 2`. */

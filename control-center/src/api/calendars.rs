@@ -1,0 +1,45 @@
+//! What the calendar of a junction says, and whether the junction does it.
+
+use models_domain::JunctionId;
+use models_wire::v1;
+use models_wire::v1::SignalCalendarState as State;
+
+use crate::hall::Hall;
+use crate::signals::calendar::{Told, Why, both};
+
+pub fn get(hall: &Hall, junction: &JunctionId) -> v1::GetCalendarResponse {
+    let Some(calendar) = hall.calendars.of(junction, &hall.place(junction).areas) else {
+        return v1::GetCalendarResponse::default();
+    };
+    let (step, next) = both(&calendar.timetable, hall.clock.now());
+    // Not looked at yet: in a moment.
+    let told = hall.calendars.told(junction).unwrap_or(Told::Not(Why::Shortly));
+    let (state, why) = match &told {
+        Told::Followed => (State::Followed, None),
+        Told::UnderWay => (State::UnderWay, None),
+        Told::Not(why) => (State::NotFollowed, Some(why)),
+    };
+    let (detail, why_ms, why_number) = match why {
+        Some(Why::OtherOrder { by, until }) => (by.clone(), until.0, 0),
+        Some(Why::Failed { why, again }) => (why.clone(), again.0, 0),
+        Some(Why::TakenBack { at }) => (String::new(), at.0, 0),
+        Some(Why::Emergency { id }) => (String::new(), 0, *id),
+        Some(Why::Shows { plan }) => (String::new(), 0, u64::from(*plan)),
+        Some(Why::NotHeardOf | Why::NotOrderable | Why::GatewayAway | Why::LinkDown | Why::Shortly)
+        | None => (String::new(), 0, 0),
+    };
+    v1::GetCalendarResponse {
+        calendar: Some(v1::SignalCalendar {
+            id: calendar.id.clone(),
+            name: calendar.name.clone(),
+            plan: step.plan.map(u32::from),
+            until_ms: step.until.map_or(0, |until| until.0),
+            next_plan: next.map(u32::from),
+            state: state.into(),
+            why: why.map(Why::name).unwrap_or_default().to_owned(),
+            detail,
+            why_ms,
+            why_number,
+        }),
+    }
+}

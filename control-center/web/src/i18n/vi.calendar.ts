@@ -1,0 +1,23 @@
+// Vietnamese for what the calendar says of a junction.
+export const calendar = {
+  "calendar.title": "Theo lịch",
+  "calendar.plan": "chương trình {n}",
+  "calendar.own": "chương trình riêng của tủ",
+  "calendar.now": "{now} đến {time}, sau đó {next}",
+  "calendar.unchanged": "{now}, không đổi trong 8 ngày tới",
+  "calendar.followed": "đang theo",
+  "calendar.under-way": "đang gửi lệnh",
+  "calendar.not": "chưa theo: {why}",
+  "calendar.failed": "Không lấy được lịch: {why}",
+  "calendar.orderer": "Lịch {id}",
+  "calendar.why-other_order": "{by} đang điều khiển đến {time}",
+  "calendar.why-emergency": "đang mở đường cho xe ưu tiên",
+  "calendar.why-taken_back": "người trực đã trả nút về chương trình riêng lúc {time}; lịch làm tiếp từ bước sau",
+  "calendar.why-failed": "lệnh không thành ({reason}); thử lại lúc {time}",
+  "calendar.why-shortly": "trong giây lát",
+  "calendar.why-shows": "tủ đang chạy chương trình {n}",
+  "calendar.why-not_orderable": "nút này chưa được cài đặt để điều khiển",
+  "calendar.why-gateway_away": "mất liên lạc với trạm",
+  "calendar.why-link_down": "tủ đèn không có kết nối",
+  "calendar.why-not_heard_of": "chưa có tin của nút này",
+};
