@@ -8,8 +8,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use models_domain::VehicleId;
+use models_domain::event::Phase;
 use models_domain::geo::LatLon;
+use models_domain::transit::assign::SignOn;
 use models_domain::transit::day::{BusDay, News};
+use models_domain::transit::finding::Finding;
 use models_domain::transit::fleet::Fleet;
 use models_domain::transit::matching::Seen;
 use models_domain::transit::pace::{DayKind, Habit};
@@ -287,4 +290,54 @@ fn all_begun_anew_end_as_they_were() {
     hall.restart();
     assert_eq!(hall.reckoned, all.len(), "each once");
     assert!(same(&hall, &want), "a restart made a difference");
+}
+
+#[test]
+fn a_run_that_nobody_is_seen_on_is_told_where_others_of_its_route_report() {
+    let plans = city();
+    let mut all = reports(&plans);
+    for (vehicle, list) in &mut all {
+        let run: usize = vehicle.as_str()[4..].parse().unwrap();
+        let trip = Some(plans[0].key(run).trip);
+        list.iter_mut().for_each(|o| o.signed = Some(SignOn { trip: trip.clone(), ..SignOn::default() }));
+    }
+    let gone = plans[0].key(8);
+    let told = |silent_from_s: i64| {
+        let mut list: Vec<(&VehicleId, &Observed)> = all
+            .iter()
+            .filter(|(vehicle, _)| vehicle.as_str() != "bus-08")
+            .flat_map(|(vehicle, list)| list.iter().map(move |o| (vehicle, o)))
+            .filter(|(_, o)| o.seen.at < DAY + DurationMs(silent_from_s * 1000))
+            .collect();
+        list.sort_by_key(|(vehicle, o)| (o.seen.at, *vehicle));
+        let (mut fleet, mut told, mut tick) = (Fleet::default(), Vec::new(), DAY + DurationMs(28_800_000));
+        for (vehicle, o) in list {
+            while tick < o.seen.at {
+                told.extend(fleet.look_for_missing(&plans, tick));
+                tick = tick + DurationMs(60_000);
+            }
+            fleet.absorb(&plans, vehicle, std::slice::from_ref(o), habit);
+        }
+        for _ in 0..30 {
+            told.extend(fleet.look_for_missing(&plans, tick));
+            tick = tick + DurationMs(60_000);
+        }
+        told
+    };
+    let events = told(i64::from(EIGHT_S) + 3 * 3_600);
+    let unseen: Vec<_> = events.iter().filter(|e| e.run.as_ref().unwrap().1 == gone).collect();
+    assert_eq!(
+        unseen.iter().map(|e| e.phase).collect::<Vec<_>>(),
+        [Phase::Begun, Phase::Ended],
+        "{unseen:#?}"
+    );
+    assert!(
+        unseen.iter().all(|e| e.finding == Finding::RunUnseen && e.value.unwrap() >= 75.0),
+        "{unseen:#?}"
+    );
+    let others = events.iter().filter(|e| e.run.as_ref().unwrap().1 != gone).count();
+    assert_eq!(others, 0, "{events:#?}");
+    // All trackers fall silent: that says nothing of any run.
+    let events = told(i64::from(EIGHT_S) + 1_500);
+    assert_eq!(events, [], "the tracker may be silent as well");
 }

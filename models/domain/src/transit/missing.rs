@@ -29,7 +29,7 @@ const FEED_WEIGHT: f64 = 20.0;
 const SILENT_UNDER_WAY: DurationMs = DurationMs(3 * 3_600_000);
 const SILENT_AT_END: DurationMs = DurationMs(30 * 60_000);
 
-/// A run is not told to be unseen where it is as likely as this that somebody is on it.
+/// A run is not told to be unseen where it is as likely as this that somebody who is heard is on it.
 const DOUBT: f64 = 0.2;
 /// Of the other runs under way so many must be reporting now for one that is not to be worth a look.
 const REPORT_SHARE: f64 = 0.75;
@@ -48,8 +48,8 @@ struct Evidence<'a> {
     claims: &'a Claims,
     /// Routes on which a bus may be driving that is not heard.
     unheard: BTreeSet<(FeedId, RouteId)>,
-    /// Runs of buses that are heard now.
-    reporting: BTreeSet<RunName>,
+    /// How likely it is that no bus which is heard now does a run.
+    free: BTreeMap<RunName, f64>,
 }
 
 impl Missing {
@@ -77,7 +77,7 @@ impl Missing {
         let (mut news, mut open) = (Vec::new(), BTreeSet::new());
         for plan in plans {
             let name = |key: &RunKey| (plan.feed.clone(), key.clone());
-            let missing = plan.missing(now, LATE.0, |key| evidence.is_seen(&name(key)));
+            let missing = plan.missing(now, LATE.0, |key| evidence.is_heard(&name(key)));
             if missing.is_empty() {
                 continue;
             }
@@ -91,7 +91,7 @@ impl Missing {
                 let found = match told {
                     Some(Finding::RunMissing) => continue,
                     None | Some(_) if surely => begun(Finding::RunMissing, None, plan, run, now),
-                    None if evidence.claims.by_any(&key) < DOUBT => {
+                    None if evidence.heard(&key) < DOUBT => {
                         let Some(share) = reporting.well(plan, run) else { continue };
                         begun(Finding::RunUnseen, Some(share), plan, run, now)
                     }
@@ -104,8 +104,8 @@ impl Missing {
         }
         self.by_run.retain(|run, event| {
             // That nobody was seen is of no use any more once it should be over.
-            let over = event.finding == Finding::RunUnseen && !open.contains(run);
-            let found = evidence.is_seen(run) || over;
+            let unseen = event.finding == Finding::RunUnseen;
+            let found = if unseen { !open.contains(run) } else { evidence.is_seen(run) };
             if found {
                 news.push(TransitEvent { phase: Phase::Ended, at: now, ..event.clone() });
             }
@@ -117,15 +117,18 @@ impl Missing {
 
 impl<'a> Evidence<'a> {
     fn of(days: &BTreeMap<VehicleId, BusDay>, claims: &'a Claims, now: UtcMillis) -> Self {
-        let (mut covered, mut unheard, mut reporting) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let (mut covered, mut unheard, mut free) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
         for day in days.values() {
             covered.extend(day.runs.iter().cloned());
             let silent = day.newest().map_or(i64::MAX, |at| now.since(at).0);
             let under_way = matches!(day.bus.work, Work::Running(_));
             let long = if under_way { SILENT_UNDER_WAY } else { SILENT_AT_END };
             if silent <= SILENT.0 {
-                let does = day.bus.claims.iter().filter(|(_, share)| *share >= SEEN);
-                reporting.extend(does.map(|(run, _)| run.clone()));
+                // One that has just come to its end might be doing any run of that line, by its place.
+                let ended = matches!(day.bus.work, Work::Finished { .. });
+                for (run, share) in day.bus.claims.iter().filter(|_| !ended) {
+                    *free.entry(run.clone()).or_insert(1.0) *= 1.0 - share;
+                }
             } else if silent <= long.0 {
                 let route =
                     |d: &Doing| (d.plan.feed.clone(), d.plan.timetable.route(&d.plan.runs[d.run]).id.clone());
@@ -133,11 +136,21 @@ impl<'a> Evidence<'a> {
                 unheard.extend(day.bus.doing().map(route).or(last));
             }
         }
-        Self { covered, claims, unheard, reporting }
+        Self { covered, claims, unheard, free }
     }
 
     fn is_seen(&self, run: &RunName) -> bool {
         self.covered.contains(run) || self.claims.by_any(run) >= SEEN
+    }
+
+    /// How likely it is that a bus which is heard now does a run.
+    fn heard(&self, run: &RunName) -> f64 {
+        1.0 - self.free.get(run).copied().unwrap_or(1.0)
+    }
+
+    /// A bus passed stops of it, or is heard on it.
+    fn is_heard(&self, run: &RunName) -> bool {
+        self.covered.contains(run) || self.heard(run) >= SEEN
     }
 
     fn explains(&self, plan: &DayPlan, run: usize) -> bool {
@@ -188,7 +201,7 @@ impl Reporting {
     fn of(plan: &DayPlan, evidence: &Evidence<'_>, now: UtcMillis) -> Self {
         let mut all = Self { all: (0, 0), by_route: BTreeMap::new() };
         for run in plan.missing(now, LATE.0, |_| false) {
-            let reports = usize::from(evidence.reporting.contains(&(plan.feed.clone(), plan.key(run))));
+            let reports = usize::from(evidence.heard(&(plan.feed.clone(), plan.key(run))) >= SEEN);
             let of_route = all.by_route.entry(plan.timetable.pattern(&plan.runs[run]).route).or_default();
             *of_route = (of_route.0 + 1, of_route.1 + reports);
             all.all = (all.all.0 + 1, all.all.1 + reports);
