@@ -248,7 +248,8 @@ impl Hall {
             let mut passings: Vec<_> = news.passings.iter().map(|p| (p.at, p.call, p.run.clone())).collect();
             let mut events: Vec<_> =
                 news.events.iter().map(|e| (e.at, e.began, e.finding, e.run.clone())).collect();
-            (passings.sort(), events.sort());
+            passings.sort();
+            events.sort();
             (passings, events)
         };
         self.kept.len() == other.kept.len()

@@ -233,7 +233,8 @@ fn same(one: &Hall, other: &Hall) -> bool {
             let sorted = |news: &News| {
                 let mut events: Vec<String> = news.events.iter().map(|e| format!("{e:?}")).collect();
                 let mut passings: Vec<String> = news.passings.iter().map(|p| format!("{p:?}")).collect();
-                (events.sort(), passings.sort());
+                events.sort();
+                passings.sort();
                 (events, passings)
             };
             sorted(news) == sorted(&other.kept[v])
