@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::gateways::{self, Gateways};
 use crate::hall::Hall;
 use crate::pictures::Pictures;
+use crate::signals::advice::Advices;
 use crate::signals::calendar::Calendars;
 use crate::signals::emergency::Emergencies;
 use crate::tls::{Authority, Files};
@@ -81,6 +82,7 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
         keep_events_days: config.keep_events_days,
         corridors: config.corridors.clone(),
         emergencies: Emergencies::default(),
+        advices: Advices::new(config.advised.clone()),
         calendars: Calendars::new(config.calendars.clone()),
         areas: config.areas.clone(),
         tls: !insecure_http,
