@@ -195,3 +195,59 @@ fn groups(numbers: &[u16]) -> Option<GroupSet> {
     let index = |number: &u16| number.checked_sub(1).and_then(|index| u8::try_from(index).ok());
     numbers.iter().map(index).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct File {
+        advice: Vec<RawAdvice>,
+    }
+
+    fn read(text: &str) -> Result<Vec<Advised>, String> {
+        let file: File = toml::from_str(text).map_err(|e| e.to_string())?;
+        let mut problems = Vec::new();
+        let advised = check(file.advice, &mut problems);
+        if problems.is_empty() { Ok(advised) } else { Err(problems.join("; ")) }
+    }
+
+    fn stage(groups: &str) -> String {
+        format!("[[advice.stage]]\ngroups = {groups}\ngreen_s = 20\ngreen_min_s = 8\ngreen_max_s = 50\n")
+    }
+
+    fn approach(groups: &str, by: &str) -> String {
+        format!("[[advice.approach]]\nname = \"A\"\ngroups = {groups}\n{by}\n")
+    }
+
+    #[test]
+    fn stages_and_who_counts_before_them() {
+        let line = "[[advice.approach.line]]\ncamera = \"c\"\nline = \"l\"\ndirection = \"to_left\"";
+        let text = "[[advice]]\njunction = \"j\"\n".to_owned()
+            + &stage("[1]")
+            + &stage("[2]")
+            + &approach("[1]", "detectors = [4, 5]\nlanes = 2")
+            + &approach("[2]", line);
+        let [advised] = &read(&text).unwrap()[..] else { panic!("one junction") };
+        assert_eq!(advised.counters[0], [Counter::Detector(4), Counter::Detector(5)]);
+        assert!(matches!(&advised.counters[1][..], [Counter::Line { direction: Direction::ToLeft, .. }]));
+        assert_eq!(advised.setup.approaches[0].lane.width, 2.0);
+        assert_eq!(advised.setup.plan.stages[1].green_max, DurationMs(50_000));
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_what_to_do() {
+        let text = "[[advice]]\njunction = \"j\"\n".to_owned()
+            + &stage("[1, 3]")
+            + &approach("[1]", "")
+            + &approach("[2]", "detectors = [1]\nlanes = 9");
+        assert_eq!(
+            read(&text).unwrap_err(),
+            "advice \"j\": needs at least two [[advice.stage]]: with one there is nothing to choose; \
+             advice \"j\": approach \"A\": needs detectors of the controller or [[advice.approach.line]] of cameras, one of the \
+             two; advice \"j\": approach \"A\": lanes is outside 0.5..=8; \
+             advice \"j\": stage 1: nobody is counted before group 3; give an [[advice.approach]] with it and its detectors or \
+             lines; advice \"j\": approach \"A\": group 2 is green in no [[advice.stage]]"
+        );
+    }
+}

@@ -112,6 +112,15 @@ pub struct Told<'a> {
     pub past: Vec<Past>,
 }
 
+impl Counter {
+    fn camera(&self) -> Option<&CameraId> {
+        match self {
+            Counter::Line { camera, .. } => Some(camera),
+            Counter::Detector(_) => None,
+        }
+    }
+}
+
 impl Why {
     /// Short stable name for the wire.
     pub fn name(&self) -> &'static str {
@@ -326,11 +335,7 @@ pub async fn reckon(hall: &Hall) -> anyhow::Result<()> {
 
 /// Cameras that count somewhere.
 pub fn cameras(counters: &[Vec<Counter>]) -> BTreeSet<&CameraId> {
-    let of = |counter| match counter {
-        &Counter::Line { ref camera, .. } => Some(camera),
-        Counter::Detector(_) => None,
-    };
-    counters.iter().flatten().filter_map(of).collect()
+    counters.iter().flatten().filter_map(Counter::camera).collect()
 }
 
 #[cfg(test)]
