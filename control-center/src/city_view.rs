@@ -105,6 +105,11 @@ impl CityView {
         ids.into_iter().map(|id| (id.clone(), alive(id))).collect()
     }
 
+    /// What a gateway tells though another has it.
+    pub fn claims(&self, gateway: &GatewayId) -> Vec<String> {
+        self.lock().city.gateways.get(gateway).map(|gateway| gateway.claims.clone()).unwrap_or_default()
+    }
+
     pub fn is_alive(&self, gateway: &GatewayId) -> bool {
         self.lock().city.gateways.get(gateway).is_some_and(|gateway| gateway.alive)
     }

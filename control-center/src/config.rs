@@ -65,6 +65,8 @@ struct RawHall {
     session_hours: u32,
     #[serde(default = "one_year")]
     keep_events_days: u32,
+    #[serde(default = "fifty")]
+    evidence_gib: u32,
     #[serde(default = "yes")]
     public_buses: bool,
     #[serde(default)]
@@ -114,6 +116,10 @@ fn one_year() -> u32 {
     365
 }
 
+fn fifty() -> u32 {
+    50
+}
+
 /// A configuration that can be run as it is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -126,6 +132,8 @@ pub struct Config {
     pub session_hours: u32,
     /// Events that were stored longer ago are forgotten, but for those whose picture somebody fetched.
     pub keep_events_days: u32,
+    /// Pictures that are evidence take no more room in the database than so many GiB; the oldest go, and the audit says so.
+    pub evidence_gib: u32,
     /// Whether the stop page, GTFS-realtime and SIRI are there, for anybody and without signing in.
     pub public_buses: bool,
     /// Whether `--insecure-http` may serve other machines too.
@@ -198,6 +206,9 @@ impl RawConfig {
             problems
                 .push(format!("hall.keep_events_days {} is outside 1..=36500", self.hall.keep_events_days));
         }
+        if !(1..=100_000).contains(&self.hall.evidence_gib) {
+            problems.push(format!("hall.evidence_gib {} is outside 1..=100000", self.hall.evidence_gib));
+        }
         let bus_limits = self.buses.check(&mut problems);
         let corridors = corridors::check(self.corridor, &mut problems);
         let areas = areas::check(self.area, &mut problems);
@@ -224,6 +235,7 @@ impl RawConfig {
             names: self.hall.names,
             session_hours: self.hall.session_hours,
             keep_events_days: self.hall.keep_events_days,
+            evidence_gib: self.hall.evidence_gib,
             public_buses: self.hall.public_buses,
             insecure_http_beyond_loopback: self.hall.insecure_http_beyond_loopback,
             bus_listen,

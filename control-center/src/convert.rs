@@ -20,6 +20,7 @@ pub fn gateway(gateway: &Gateway) -> v1::GatewayNow {
         alive: gateway.alive,
         last_heard_ms: gateway.last_heard.0,
         waiting_events: gateway.waiting,
+        claims: gateway.claims.clone(),
     }
 }
 

@@ -40,6 +40,7 @@ pub struct Hall {
     /// Whether anybody may read what passengers are told of buses without signing in.
     pub public_buses: bool,
     pub keep_events_days: u32,
+    pub evidence_gib: u32,
     /// Streets whose junctions are to work as one.
     pub corridors: Vec<Corridor>,
     /// Vehicles under way with greens ahead of them.

@@ -37,9 +37,18 @@ pub enum NoStill {
 /// # Errors
 /// [`NoStill`].
 pub async fn ask(hall: &Hall, gateway: &GatewayId, id: EventId, part: u8) -> Result<Vec<u8>, NoStill> {
+    ask_with(hall, gateway, (id, part), &v1::StillRequest::default()).await
+}
+
+async fn ask_with(
+    hall: &Hall,
+    gateway: &GatewayId,
+    (id, part): (EventId, u8),
+    asked: &v1::StillRequest,
+) -> Result<Vec<u8>, NoStill> {
     let key = Key::new(gateway, What::Still(id, part)).to_string();
     let begun = hall.clock.elapsed();
-    let answers = hall.bus.ask(&key, Vec::new(), PATIENCE).await;
+    let answers = hall.bus.ask(&key, asked.encode_to_vec(), PATIENCE).await;
     let answers = answers.map_err(|e| NoStill::Bus { gateway: gateway.clone(), why: e.to_string() })?;
     let answers = answers.into_iter().filter(|a| a.key == key && a.payload.len() <= STILL_MAX);
     let mut stills = answers.filter_map(|a| v1::Still::decode(&a.payload[..]).ok());
@@ -58,7 +67,8 @@ pub async fn ask(hall: &Hall, gateway: &GatewayId, id: EventId, part: u8) -> Res
 /// # Errors
 /// [`NoStill`]; [`NoStill::Another`] when it is not the one that its event was told with.
 pub async fn ask_evidence(hall: &Hall, wanted: &WantedStill) -> Result<Vec<u8>, NoStill> {
-    let jpeg = ask(hall, &wanted.gateway, wanted.id, wanted.part).await?;
+    let asked = v1::StillRequest { sha256: wanted.sha256.clone() };
+    let jpeg = ask_with(hall, &wanted.gateway, (wanted.id, wanted.part), &asked).await?;
     if Sha256::digest(&jpeg)[..] == wanted.sha256[..] {
         return Ok(jpeg);
     }

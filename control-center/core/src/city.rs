@@ -24,6 +24,8 @@ pub struct Gateway {
     pub last_heard: UtcMillis,
     /// Events kept at the pole that are not confirmed yet.
     pub waiting: u64,
+    /// Cameras and junctions that it tells though another gateway has them: it is not believed.
+    pub claims: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -139,11 +141,14 @@ impl City {
         vec![Change::Gateway(gateway.clone())]
     }
 
-    /// A gateway told its state; `now` is when the hall heard it.
-    pub fn state(&mut self, id: &GatewayId, state: GatewayState, now: UtcMillis) -> Vec<Change> {
+    /// A gateway told its state; `now` is when the hall heard it. What another gateway has stays with that one, whether it is
+    /// there or not, until it tells it no more or is cut off: nobody takes over a junction by naming it.
+    pub fn state(&mut self, id: &GatewayId, mut state: GatewayState, now: UtcMillis) -> Vec<Change> {
         let told = state.at.min(now);
         let mut changes = Vec::new();
+        let claims = self.take_claims(id, &mut state);
         let gateway = self.gateway(id);
+        gateway.claims = claims;
         gateway.waiting = state.waiting;
         gateway.last_heard = gateway.last_heard.max(now);
         changes.push(Change::Gateway(gateway.clone()));
@@ -164,13 +169,24 @@ impl City {
         changes
     }
 
+    /// A gateway is cut off for good: what it had is free for others.
+    pub fn cut_off(&mut self, id: &GatewayId) -> Vec<Change> {
+        self.cameras.retain(|_, camera| camera.gateway != *id);
+        self.junctions.retain(|_, junction| junction.gateway != *id);
+        if let Some(gateway) = self.gateways.get_mut(id) {
+            gateway.alive = false;
+            gateway.claims.clear();
+        }
+        vec![Change::Everything]
+    }
+
     /// One stored event; `now` is when the hall received it.
     pub fn event(&mut self, gateway: &GatewayId, event: &Event, now: UtcMillis) -> Option<Change> {
         let at = event.at.min(now);
         match &event.body {
             EventBody::Fix(fix) => self.fix(gateway, fix, now).map(Change::Vehicle),
             EventBody::Signal { junction, groups } => {
-                let junction = self.junctions.get_mut(junction)?;
+                let junction = self.junction_of(gateway, junction)?;
                 if groups.old || at < junction.since {
                     return None;
                 }
@@ -180,11 +196,11 @@ impl City {
                 Some(Change::Junction(junction.clone()))
             }
             EventBody::SignalAlarm { junction, alarm } => {
-                let junction = self.junctions.get_mut(junction)?;
+                let junction = self.junction_of(gateway, junction)?;
                 alarm_told(junction, alarm, at).then(|| Change::Junction(junction.clone()))
             }
             EventBody::SignalState { junction, state } => {
-                let junction = self.junctions.get_mut(junction)?;
+                let junction = self.junction_of(gateway, junction)?;
                 let told = link_told(&mut junction.link_at, &mut junction.info.state, state, at);
                 if junction.info.state.link != Link::Up {
                     junction.seen.lose();
@@ -192,7 +208,7 @@ impl City {
                 told.then(|| Change::Junction(junction.clone()))
             }
             EventBody::CameraState { camera, state } => {
-                let camera = self.cameras.get_mut(camera)?;
+                let camera = self.cameras.get_mut(camera).filter(|known| known.gateway == *gateway)?;
                 link_told(&mut camera.link_at, &mut camera.info.state, state, at)
                     .then(|| Change::Camera(camera.clone()))
             }
@@ -249,7 +265,22 @@ impl City {
             alive: false,
             last_heard: UtcMillis(0),
             waiting: 0,
+            claims: Vec::new(),
         })
+    }
+
+    fn junction_of(&mut self, gateway: &GatewayId, junction: &JunctionId) -> Option<&mut Junction> {
+        self.junctions.get_mut(junction).filter(|known| known.gateway == *gateway)
+    }
+
+    /// Takes out of a state what another gateway has, and names it.
+    fn take_claims(&self, id: &GatewayId, state: &mut GatewayState) -> Vec<String> {
+        let camera = |c: &CameraInfo| self.cameras.get(&c.id).is_none_or(|known| known.gateway == *id);
+        let junction = |j: &JunctionInfo| self.junctions.get(&j.id).is_none_or(|known| known.gateway == *id);
+        let cameras = state.cameras.extract_if(.., |c| !camera(c)).map(|c| c.id.to_string());
+        let mut claims: Vec<String> = cameras.collect();
+        claims.extend(state.junctions.extract_if(.., |j| !junction(j)).map(|j| j.id.to_string()));
+        claims
     }
 
     fn brings_or_drops(&self, id: &GatewayId, state: &GatewayState) -> bool {

@@ -119,6 +119,40 @@ fn the_newest_sane_fact_is_shown() {
 }
 
 #[test]
+fn nobody_takes_over_what_another_gateway_has() {
+    let (owner, thief) = (pole(), "thief".parse::<GatewayId>().unwrap());
+    let mut city = City::default();
+    city.state(&owner, told(UtcMillis(1)), NOW);
+    city.presence(&owner, false, NOW);
+    let news = |body| Event { id: EventId { boot: 1, seq: Seq(1) }, at: UtcMillis(9), body };
+    let changes = city.state(&thief, told(UtcMillis(5)), NOW);
+    assert!(!changes.iter().any(|change| !matches!(change, Change::Gateway(_))), "{changes:?}");
+    assert_eq!(city.gateways[&thief].claims, ["c-1", "j-1"]);
+    for body in [groups("1e", false), alarm("A1", true), link(Link::Down)] {
+        assert_eq!(city.event(&thief, &news(body), NOW), None);
+    }
+    assert!(city.junctions.values().all(|j| j.gateway == owner && j.info.groups.is_empty()));
+    // It is told no more by the first, or the first is cut off: then it is the other's.
+    let mut freed = city_of(&city);
+    freed.state(&owner, GatewayState { junctions: Vec::new(), ..told(UtcMillis(10)) }, NOW);
+    freed.state(&thief, told(UtcMillis(11)), NOW);
+    assert_eq!(freed.gateways[&thief].claims, ["c-1"]);
+    assert!(freed.junctions.values().all(|j| j.gateway == thief));
+    city.cut_off(&owner);
+    city.state(&thief, told(UtcMillis(11)), NOW);
+    assert!(city.gateways[&thief].claims.is_empty() && city.cameras.values().all(|c| c.gateway == thief));
+}
+
+/// Another one like it.
+fn city_of(city: &City) -> City {
+    let mut other = City::default();
+    for id in city.gateways.keys().filter(|id| city.junctions.values().any(|j| j.gateway == **id)) {
+        other.state(id, told(UtcMillis(1)), NOW);
+    }
+    other
+}
+
+#[test]
 fn a_clock_in_the_future_freezes_nothing() {
     check(&[(5, fix(NOW.0 + 86_400_000)), (9, fix(9))], r#"[9] "" [] Up"#);
     check(&[(5, fix(NOW.0 + 59_000))], r#"[1000059000] "" [] Up"#);

@@ -15,7 +15,7 @@ use super::{internal, purpose};
 use crate::auth::rights::{self, Right};
 use crate::auth::sessions::Session;
 use crate::hall::Hall;
-use crate::signals::emergency::{self, Emergency, MOST, Trouble};
+use crate::signals::emergency::{self, Emergency, MOST};
 
 const SPEED_KMH: std::ops::RangeInclusive<f64> = 5.0..=120.0;
 const BEFORE_M: std::ops::RangeInclusive<f64> = 0.0..=10_000.0;
@@ -59,17 +59,8 @@ pub async fn start(
             "none of the junctions on this way is set up to be commanded; their gateways' configuration has no groups for them",
         ));
     }
-    let new = Emergency {
-        id: 0,
-        corridor: corridor.id.clone(),
-        way,
-        vehicle,
-        purpose,
-        started_by: session.user.clone(),
-        run,
-        ended: None,
-        trouble: Trouble::None,
-    };
+    let (said, user) = (purpose, session.user.clone());
+    let new = Emergency::new((corridor.id.clone(), way), vehicle, (said, user), run);
     let begun = hall.emergencies.begin(new);
     let begun = begun.ok_or_else(|| {
         Status::resource_exhausted(format!("{MOST} emergencies are under way; end one that is over"))
@@ -84,7 +75,7 @@ pub async fn start(
         ids.join(",")
     );
     let line = audit(now, session, "emergency_started", &begun.purpose, what);
-    if let Err(failed) = hall.store.keep_audit(&line).await {
+    if let Err(failed) = emergency::keep(hall, &begun, Some(line)).await {
         hall.emergencies.forget(begun.id);
         return Err(internal(failed));
     }
@@ -183,8 +174,8 @@ fn to_wire(hall: &Hall, session: &Session, emergency: &Emergency) -> v1::Emergen
             State::Asked { order, .. } if shows_green() => (Told::Green, *order),
             State::Asked { order, .. } => (Told::Asked, *order),
             State::Refused { .. } => (Told::Refused, 0),
-            State::Left { order, passed: true } => (Told::Passed, order.unwrap_or(0)),
-            State::Left { order, passed: false } => (Told::Ended, order.unwrap_or(0)),
+            State::Left { order, passed: true, .. } => (Told::Passed, order.unwrap_or(0)),
+            State::Left { order, passed: false, .. } => (Told::Ended, order.unwrap_or(0)),
         };
         let why = if let State::Refused { why, .. } = &stop.state { Some(why) } else { None };
         v1::EmergencyStop {

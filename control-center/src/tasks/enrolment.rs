@@ -47,7 +47,11 @@ async fn change(hall: &Hall, now: &Admitted, wanted: Admitted) -> anyhow::Result
     }
     let rules = access(&wanted);
     let began = hall.clock.elapsed();
+    let gone: Vec<_> = now.keys().filter(|g| !wanted.contains_key(*g)).cloned().collect();
     hall.gateways.change(wanted);
+    for gateway in gone {
+        hall.view.change(hall.clock.now(), |city| city.cut_off(&gateway));
+    }
     hall.router.regrant(rules).await.context("opening the bus with new access rules")?;
     let took = hall.clock.elapsed().saturating_sub(began);
     tracing::info!(?took, "the bus is open with new access rules; the gateways come back by themselves");

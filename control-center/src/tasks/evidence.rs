@@ -1,10 +1,12 @@
 //! Fetches the pictures of events that are evidence, as soon as they are stored and until they are here.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use control_center_store::WantedStill;
-use models_domain::DurationMs;
+use futures_util::future::join_all;
+use models_domain::{DurationMs, GatewayId};
 
 use crate::hall::Hall;
 use crate::stills::{NoStill, ask_evidence};
@@ -22,24 +24,41 @@ const TRIES_MAX: u32 = 150;
 
 pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
     loop {
+        let mut by_gateway: BTreeMap<GatewayId, Vec<WantedStill>> = BTreeMap::new();
         for wanted in hall.store.wanted_stills(hall.clock.now(), AT_ONCE).await? {
-            fetch(&hall, &wanted).await?;
+            by_gateway.entry(wanted.gateway.clone()).or_default().push(wanted);
+        }
+        // One that does not answer keeps no other waiting.
+        for fetched in join_all(by_gateway.into_values().map(|wanted| fetch_all(&hall, wanted))).await {
+            fetched?;
         }
         tokio::time::sleep(EVERY).await;
     }
 }
 
-async fn fetch(hall: &Hall, wanted: &WantedStill) -> anyhow::Result<()> {
-    if !hall.view.is_alive(&wanted.gateway) {
-        return Ok(hall.store.want_again(wanted, Some(hall.clock.now() + AWAY)).await?);
+/// The pictures of one gateway; of one that is away, or does not answer, no more is asked this time.
+async fn fetch_all(hall: &Hall, all: Vec<WantedStill>) -> anyhow::Result<()> {
+    let mut away = false;
+    for wanted in all {
+        if away || !hall.view.is_alive(&wanted.gateway) {
+            hall.store.want_again(&wanted, Some(hall.clock.now() + AWAY)).await?;
+            continue;
+        }
+        match ask_evidence(hall, &wanted).await {
+            Ok(jpeg) => hall.store.keep_evidence(&wanted, &jpeg, hall.clock.now()).await?,
+            Err(why) => {
+                away = matches!(why, NoStill::Away(_) | NoStill::Bus { .. });
+                not_had(hall, &wanted, &why).await?;
+            }
+        }
     }
-    let why = match ask_evidence(hall, wanted).await {
-        Ok(jpeg) => return Ok(hall.store.keep_evidence(wanted, &jpeg, hall.clock.now()).await?),
-        Err(why) => why,
-    };
+    Ok(())
+}
+
+async fn not_had(hall: &Hall, wanted: &WantedStill, why: &NoStill) -> anyhow::Result<()> {
     let WantedStill { gateway, id, part, tries, .. } = wanted;
     let given_up = *tries >= TRIES_MAX;
-    match &why {
+    match why {
         NoStill::Another { .. } => tracing::error!("{why}"),
         NoStill::Bus { .. } | NoStill::Away(_) | NoStill::NoneKept if given_up => {
             tracing::error!(%gateway, %id, part, "evidence is lost: {why}");

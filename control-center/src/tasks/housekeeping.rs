@@ -21,12 +21,13 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
         }
         forget_events(&hall).await?;
         forget_sums(&hall).await?;
+        forget_evidence(&hall).await?;
         tokio::time::sleep(EVERY).await;
     }
 }
 
-/// Passings and findings of buses, how they went on the roads, and what detectors counted: kept as long as the events they
-/// were made of.
+/// Passings and findings of buses, how they went on the roads, what detectors counted, and emergency runs: kept as long as
+/// events.
 async fn forget_sums(hall: &Hall) -> anyhow::Result<()> {
     let before = hall.clock.now() - DurationMs(i64::from(hall.keep_events_days) * DAY_MS);
     while hall.store.forget_bus_days(before).await? > 0 {
@@ -37,6 +38,36 @@ async fn forget_sums(hall: &Hall) -> anyhow::Result<()> {
     }
     while hall.store.forget_detectors(before).await? > 0 {
         tokio::time::sleep(PAUSE).await;
+    }
+    hall.store.forget_emergencies(before).await?;
+    Ok(())
+}
+
+/// The oldest pictures that are evidence, when they take more room than they may.
+async fn forget_evidence(hall: &Hall) -> anyhow::Result<()> {
+    let mut pictures = 0;
+    loop {
+        let gone = hall.store.forget_evidence(u64::from(hall.evidence_gib) << 30).await?;
+        if gone == 0 {
+            break;
+        }
+        pictures += gone;
+        tokio::time::sleep(PAUSE).await;
+    }
+    if pictures > 0 {
+        tracing::warn!(
+            pictures,
+            gib = hall.evidence_gib,
+            "the oldest evidence is forgotten: no room for more"
+        );
+        let line = AuditLine {
+            at: hall.clock.now(),
+            user: "the hall".to_owned(),
+            action: "forget_evidence".to_owned(),
+            purpose: format!("evidence_gib = {}", hall.evidence_gib),
+            what: format!("{pictures} of the oldest pictures"),
+        };
+        hall.store.keep_audit(&line).await?;
     }
     Ok(())
 }

@@ -23,8 +23,8 @@ const WRITE_EVERY: DurationMs = DurationMs(60_000);
 /// After a restart, vehicles that were heard so recently are on the map at once.
 const VEHICLES_SHOWN: DurationMs = DurationMs(3_600_000);
 
-/// What was written last, and when.
-type Written = BTreeMap<GatewayId, (GatewayState, UtcMillis)>;
+/// What was written last, when, and which claims were told of.
+type Written = BTreeMap<GatewayId, (GatewayState, UtcMillis, Vec<String>)>;
 
 pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
     let mut arriving = hall.bus.subscribe(ALL_STATES, WAITING).await.context("listening to states")?;
@@ -42,6 +42,9 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
 /// The map as it was before the hall stopped, until the gateways speak again.
 pub async fn restore(hall: &Hall) -> anyhow::Result<()> {
     for saved in hall.store.states().await? {
+        if !hall.gateways.admit(&saved.gateway) {
+            continue;
+        }
         let state = v1::GatewayState::decode(&saved.payload[..])
             .context("decoding")
             .and_then(|state| convert::state(state).context("reading"));
@@ -73,22 +76,48 @@ fn read(message: &Message) -> anyhow::Result<(GatewayId, GatewayState)> {
     Ok((key.gateway, convert::state(state)?))
 }
 
-async fn take(hall: &Hall, written: &mut Written, gateway: GatewayId, state: GatewayState, payload: &[u8]) {
+async fn take(
+    hall: &Hall,
+    written: &mut Written,
+    gateway: GatewayId,
+    mut state: GatewayState,
+    payload: &[u8],
+) {
     let now = hall.clock.now();
+    hall.view.change(now, |city| city.state(&gateway, state.clone(), now));
+    // After a restart too they are the other gateway's.
+    let claims = hall.view.claims(&gateway);
+    if !claims.is_empty() && written.get(&gateway).is_none_or(|(_, _, told)| *told != claims) {
+        tracing::warn!(
+            %gateway, ?claims,
+            "it tells what another gateway has, and is not believed: take them out of one's configuration, or revoke the one that is gone"
+        );
+    }
+    let cleared = without(&claims, payload);
+    let payload = cleared.as_deref().unwrap_or(payload);
+    state.cameras.retain(|camera| !claims.iter().any(|claim| claim == camera.id.as_str()));
+    state.junctions.retain(|junction| !claims.iter().any(|claim| claim == junction.id.as_str()));
     let steady = steady(&state);
     let fresh = written
         .get(&gateway)
-        .is_some_and(|(was, at)| *was == steady && (DurationMs(0)..WRITE_EVERY).contains(&now.since(*at)));
+        .is_some_and(|(was, at, _)| *was == steady && (DurationMs(0)..WRITE_EVERY).contains(&now.since(*at)));
     if !fresh {
         let (cameras_up, junctions_up) = links_up(&state);
         let row = StateRow { gateway: &gateway, heard: now, cameras_up, junctions_up, payload };
         match hall.store.save_state(&row).await {
-            Ok(()) => drop(written.insert(gateway.clone(), (steady, now))),
+            Ok(()) => drop(written.insert(gateway.clone(), (steady, now, claims))),
             // Shown all the same; written with the next one.
             Err(err) => tracing::warn!("{:#}", anyhow::Error::from(err)),
         }
     }
-    hall.view.change(now, |city| city.state(&gateway, state, now));
+}
+
+/// The state as it came, less what another gateway has; `None`: it is all its own.
+fn without(claims: &[String], payload: &[u8]) -> Option<Vec<u8>> {
+    let mut state = v1::GatewayState::decode(payload).ok().filter(|_| !claims.is_empty())?;
+    state.cameras.retain(|camera| !claims.contains(&camera.camera));
+    state.junctions.retain(|junction| !claims.contains(&junction.junction));
+    Some(state.encode_to_vec())
 }
 
 /// Without what changes at every report.

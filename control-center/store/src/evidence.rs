@@ -8,8 +8,8 @@ use crate::ingest::{NewEvent, picked};
 use crate::open::{BEGIN, Store};
 use crate::rows::clamp;
 
-/// Three of an event, each of some 100 to 300 KB: about 3 GB. The oldest go.
-const KEPT: i64 = 15_000;
+/// Pictures that are forgotten in one transaction.
+const AT_ONCE: i64 = 100;
 
 /// A picture that is to be fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Store {
         .map_err(self.failed("reading evidence"))
     }
 
-    /// Keeps a picture that was wanted; the oldest go.
+    /// Keeps a picture that was wanted.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -111,6 +111,18 @@ impl Store {
         kept.map_err(self.failed("keeping evidence"))?;
         writer.good();
         Ok(())
+    }
+
+    /// Forgets some of the oldest pictures while all of them are larger than so many bytes; how many went. Zero: there is room.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget_evidence(&self, max_bytes: u64) -> Result<u64, StoreError> {
+        let mut writer = self.writer().await?;
+        let done = make_room(&mut writer.connection, clamp(max_bytes)).await;
+        let gone = done.map_err(self.failed("forgetting evidence"))?;
+        writer.good();
+        Ok(gone)
     }
 
     /// It was not to be had: it is asked for again at `next`, or never. `wanted.tries` is kept.
@@ -164,12 +176,25 @@ async fn keep(
         .bind(jpeg)
         .execute(&mut *tx)
         .await?;
-    sqlx::query("DELETE FROM evidence WHERE rowid <= (SELECT max(rowid) FROM evidence) - ?")
-        .bind(KEPT)
-        .execute(&mut *tx)
-        .await?;
     forget(&mut tx, wanted).await?;
     tx.commit().await
+}
+
+async fn make_room(connection: &mut SqliteConnection, max_bytes: i64) -> sqlx::Result<u64> {
+    let mut tx = connection.begin_with(BEGIN).await?;
+    let bytes: i64 =
+        sqlx::query_scalar("SELECT coalesce(sum(length(jpeg)), 0) FROM evidence").fetch_one(&mut *tx).await?;
+    // Oldest first, each with what is left from it on.
+    let gone = sqlx::query(
+        "DELETE FROM evidence WHERE rowid IN (SELECT rowid FROM (SELECT rowid, sum(length(jpeg)) OVER (ORDER BY rowid) - \
+         length(jpeg) AS before FROM (SELECT rowid, jpeg FROM evidence ORDER BY rowid LIMIT ?)) WHERE before < ?)",
+    )
+    .bind(AT_ONCE)
+    .bind(bytes - max_bytes)
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(gone.rows_affected())
 }
 
 async fn again(tx: &mut SqliteConnection, wanted: &WantedStill, next: UtcMillis) -> sqlx::Result<()> {

@@ -3,7 +3,7 @@
 //! Suggested reading order: `open`, `ingest` (the one writer of events), `minutes` (sums),
 //! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `rights`, `audit`, `stills`, `evidence`,
 //! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `due_days` (which are to
-//! be reckoned anew), `bus_list`, `probes` (the roads), `trackers`, `signal_orders`, `signals` (what they showed),
+//! be reckoned anew), `bus_list`, `probes` (the roads), `trackers`, `signal_orders`, `emergencies`, `signals` (what they showed),
 //! `detectors` (what they counted).
 
 mod audit;
@@ -11,6 +11,7 @@ mod bus_days;
 mod bus_list;
 mod detectors;
 mod due_days;
+mod emergencies;
 mod enrolled;
 mod errs;
 mod evidence;
@@ -39,6 +40,7 @@ pub use bus_days::{BusEvent, BusEventFilter, BusEventRow, BusNews, PassingFilter
 pub use bus_list::BusKey;
 pub use detectors::DetectorRow;
 pub use due_days::Due;
+pub use emergencies::EmergencyRow;
 pub use enrolled::EnrolledRow;
 pub use errs::{Kind, StoreError};
 pub use evidence::WantedStill;

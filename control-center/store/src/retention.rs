@@ -28,7 +28,7 @@ pub struct Forgotten {
 
 impl Store {
     /// Forgets events that were stored before a moment, from row `from` on (0 at first), some hundred a call. An event whose
-    /// picture somebody fetched may be evidence and stays, and so does the newest: the next one's number follows it.
+    /// picture somebody fetched, or is still to be fetched, may be evidence and stays, and so does the newest: the next one's number follows it.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -46,6 +46,7 @@ async fn forget(connection: &mut SqliteConnection, before: UtcMillis, from: i64)
     let rows: Vec<(i64, i64)> = sqlx::query_as(
         "SELECT id, EXISTS (SELECT 1 FROM still s WHERE s.gateway = e.gateway AND s.boot = e.boot AND s.seq = e.seq) \
          OR EXISTS (SELECT 1 FROM evidence v WHERE v.gateway = e.gateway AND v.boot = e.boot AND v.seq = e.seq) \
+         OR EXISTS (SELECT 1 FROM evidence_wanted w WHERE w.gateway = e.gateway AND w.boot = e.boot AND w.seq = e.seq) \
          FROM (SELECT * FROM event WHERE id > ? AND id < (SELECT max(id) FROM event) ORDER BY id LIMIT ?) e \
          WHERE stored_ms < ?",
     )

@@ -22,6 +22,8 @@ export interface Gateway {
   alive: boolean;
   lastHeardMs: number;
   waiting: number;
+  /** Cameras and junctions that it tells though another gateway has them. */
+  claims: readonly string[];
 }
 
 export interface Camera {
@@ -195,6 +197,7 @@ export class City {
       alive: now.alive,
       lastHeardMs: Number(now.lastHeardMs),
       waiting: Number(now.waitingEvents),
+      claims: now.claims,
     });
     for (const what of ["gateways", "cameras", "junctions"] as const) this.#pending.add(what);
   }

@@ -335,7 +335,7 @@ impl CameraWorker {
         self.ticked = now;
         if let Some(lights) = self.lights().cloned() {
             for (at, body, jpegs) in lights.decide(&self.task.id, self.doors.clock.now()) {
-                self.reporter.proven(at, body, jpegs);
+                self.reporter.proven(at, body, &jpegs);
             }
         }
         self.reporter.tick();

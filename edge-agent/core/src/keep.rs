@@ -51,10 +51,12 @@ pub trait KeepStills: Send + Sync {
     /// Returns at once; a still that cannot be kept is counted and logged, never an error of the camera.
     fn keep_still(&self, id: EventId, picture: &Picture);
 
-    /// The same for the pictures of an event that is evidence, JPEGs already; they are the last to go.
-    fn keep_evidence(&self, id: EventId, jpegs: &[Vec<u8>]) {
-        let _ = (id, jpegs);
-    }
+    /// A JPEG that proves something, kept by its SHA-256; they are the last to go. When it returns `Ok` it survives a loss of
+    /// power: call it before the event that names it is kept.
+    ///
+    /// # Errors
+    /// [`NotKept`] when the disk refuses.
+    fn keep_evidence(&self, jpeg: &[u8]) -> Result<(), NotKept>;
 }
 
 /// Keeps the records of tracks that are over, so that they can be searched. Bounded: the oldest go first.

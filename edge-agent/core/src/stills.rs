@@ -9,14 +9,14 @@ use std::thread::JoinHandle;
 
 use hardware_ports::camera::Picture;
 use hardware_ports::infer::PictureEncoder;
+use hardware_ports::sink::NotKept;
 use models_domain::{EventId, Seq};
+use sha2::{Digest, Sha256};
 
 use crate::keep::KeepStills;
 
 /// Pictures that wait for their JPEG; each holds a decoder's buffer. Newest wins, drops are counted.
 const WAITING: usize = 8;
-/// Pictures of evidence that wait for the disk.
-const EVIDENCE_WAITING: usize = 96;
 const QUALITY: u8 = 80;
 
 #[derive(Debug, Clone)]
@@ -46,19 +46,21 @@ struct Shared {
     encoder: Arc<dyn PictureEncoder>,
     queue: Mutex<Queue>,
     ready: Condvar,
+    files: Mutex<Files>,
 }
 
-/// A file's name: the event, and which of its pictures.
-type Name = (EventId, u8);
-
-enum Waiting {
-    Picture(Picture),
-    Jpeg(Vec<u8>),
+/// Whose a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Name {
+    /// The picture an event was found in.
+    Of(EventId),
+    /// Evidence, by the SHA-256 of its bytes.
+    Proof([u8; 32]),
 }
 
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<(Name, Waiting)>,
+    waiting: VecDeque<(EventId, Picture)>,
     /// Not kept: too many at once, or the disk refused.
     dropped: u64,
     closed: bool,
@@ -69,20 +71,23 @@ impl Stills {
     /// What the disk says when the folder cannot be made, listed, or the thread not started.
     pub fn open(settings: StillsSettings, encoder: Arc<dyn PictureEncoder>) -> std::io::Result<Self> {
         std::fs::create_dir_all(&settings.dir)?;
-        let files = Files::list(&settings.dir)?;
+        let files = Mutex::new(Files::list(&settings.dir)?);
         let (queue, ready) = (Mutex::default(), Condvar::new());
-        let shared = Arc::new(Shared { settings, encoder, queue, ready });
+        let shared = Arc::new(Shared { settings, encoder, queue, ready, files });
         let of_worker = shared.clone();
         let worker =
-            std::thread::Builder::new().name("stills".into()).spawn(move || of_worker.write_all(files))?;
+            std::thread::Builder::new().name("stills".into()).spawn(move || of_worker.write_all())?;
         Ok(Self { shared, worker: Some(worker) })
     }
 
-    /// The JPEG of one event, or that of its parts; `None` when there was none or it is gone. Blocking.
-    pub fn read(&self, id: EventId, part: u8) -> Option<Vec<u8>> {
-        let dir = &self.shared.settings.dir;
-        let plain = (part == 0).then(|| std::fs::read(dir.join(file_name((id, part), false))).ok());
-        plain.flatten().or_else(|| std::fs::read(dir.join(file_name((id, part), true))).ok())
+    /// The JPEG of the picture an event was found in; `None` when there was none or it is gone. Blocking.
+    pub fn read(&self, id: EventId) -> Option<Vec<u8>> {
+        self.shared.read(Name::Of(id))
+    }
+
+    /// The JPEG that is evidence and has this SHA-256; `None` when there was none or it is gone. Blocking.
+    pub fn evidence(&self, sha256: [u8; 32]) -> Option<Vec<u8>> {
+        self.shared.read(Name::Proof(sha256))
     }
 
     /// Stills that were not kept since the start.
@@ -94,35 +99,28 @@ impl Stills {
 impl KeepStills for Stills {
     fn keep_still(&self, id: EventId, picture: &Picture) {
         let mut queue = self.shared.held();
-        queue.push((id, 0), Waiting::Picture(picture.clone()));
+        queue.push(id, picture.clone());
         drop(queue);
         self.shared.ready.notify_one();
     }
 
-    fn keep_evidence(&self, id: EventId, jpegs: &[Vec<u8>]) {
-        let mut queue = self.shared.held();
-        for (part, jpeg) in (0..).zip(jpegs) {
-            queue.push((id, part), Waiting::Jpeg(jpeg.clone()));
-        }
-        drop(queue);
-        self.shared.ready.notify_one();
+    fn keep_evidence(&self, jpeg: &[u8]) -> Result<(), NotKept> {
+        let kept = self.shared.write(Name::Proof(Sha256::digest(jpeg).into()), jpeg);
+        kept.map_err(|err| {
+            NotKept(format!("keeping stills in {}: {err}", self.shared.settings.dir.display()))
+        })
     }
 }
 
 impl Queue {
-    /// When there is no room the oldest of the same kind is dropped.
-    fn push(&mut self, name: Name, new: Waiting) {
-        let is_jpeg = matches!(new, Waiting::Jpeg(_));
-        let room = if is_jpeg { EVIDENCE_WAITING } else { WAITING };
-        let like = |(_, waiting): &(Name, Waiting)| matches!(waiting, Waiting::Jpeg(_)) == is_jpeg;
-        if self.waiting.iter().filter(|one| like(one)).count() >= room
-            && let Some(oldest) = self.waiting.iter().position(like)
-        {
-            self.waiting.remove(oldest);
+    /// When there is no room the oldest is dropped.
+    fn push(&mut self, id: EventId, picture: Picture) {
+        if self.waiting.len() >= WAITING {
+            self.waiting.pop_front();
             self.dropped += 1;
             tracing::debug!(dropped = self.dropped, "a still is dropped: too many events at once");
         }
-        self.waiting.push_back((name, new));
+        self.waiting.push_back((id, picture));
     }
 }
 
@@ -138,10 +136,11 @@ impl Drop for Stills {
 }
 
 impl Shared {
-    fn write_all(&self, mut files: Files) {
+    fn write_all(&self) {
         let mut disk_refused = false;
-        while let Some((name, waiting)) = self.next() {
-            let written = self.write(name, waiting, &mut files);
+        while let Some((id, picture)) = self.next() {
+            let jpeg = self.encoder.jpeg(&picture, self.settings.max_width, QUALITY);
+            let written = jpeg.map_err(|e| e.to_string()).and_then(|jpeg| self.write(Name::Of(id), &jpeg));
             if let Err(err) = &written {
                 self.held().dropped += 1;
                 // Once per trouble, not once per still.
@@ -153,7 +152,7 @@ impl Shared {
         }
     }
 
-    fn next(&self) -> Option<(Name, Waiting)> {
+    fn next(&self) -> Option<(EventId, Picture)> {
         let mut queue = self.held();
         loop {
             if let Some(first) = queue.waiting.pop_front() {
@@ -166,24 +165,22 @@ impl Shared {
         }
     }
 
-    fn write(&self, name: Name, waiting: Waiting, files: &mut Files) -> Result<(), String> {
-        let (jpeg, evidence) = match waiting {
-            Waiting::Picture(picture) => {
-                let jpeg = self.encoder.jpeg(&picture, self.settings.max_width, QUALITY);
-                (jpeg.map_err(|e| e.to_string())?, false)
-            }
-            Waiting::Jpeg(jpeg) => (jpeg, true),
-        };
-        let size = jpeg.len() as u64;
+    fn write(&self, name: Name, jpeg: &[u8]) -> Result<(), String> {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let (dir, size) = (&self.settings.dir, jpeg.len() as u64);
         // Room first: on a full disk the oldest stills give way.
         files.make_room(&self.settings, size);
-        let fresh = self.settings.dir.join("still.new");
-        let path = self.settings.dir.join(file_name(name, evidence));
-        write(&fresh, &jpeg, evidence)
-            .and_then(|()| std::fs::rename(&fresh, path))
+        let fresh = dir.join("still.new");
+        write(&fresh, jpeg, matches!(name, Name::Proof(_)))
+            .and_then(|()| std::fs::rename(&fresh, dir.join(file_name(name))))
+            .and_then(|()| if matches!(name, Name::Proof(_)) { File::open(dir)?.sync_all() } else { Ok(()) })
             .map_err(|e| format!("{e}; free space on this disk"))?;
-        files.add(name, size, evidence);
+        files.add(name, size);
         Ok(())
+    }
+
+    fn read(&self, name: Name) -> Option<Vec<u8>> {
+        std::fs::read(self.settings.dir.join(file_name(name))).ok()
     }
 
     fn held(&self) -> MutexGuard<'_, Queue> {
@@ -201,8 +198,8 @@ fn write(path: &Path, jpeg: &[u8], evidence: bool) -> std::io::Result<()> {
 /// What lies in the folder, oldest first.
 #[derive(Default)]
 struct Files {
-    plain: VecDeque<(Name, u64)>,
-    evidence: VecDeque<(Name, u64)>,
+    plain: VecDeque<(EventId, u64)>,
+    evidence: VecDeque<([u8; 32], u64)>,
     evidence_bytes: u64,
     bytes: u64,
 }
@@ -212,24 +209,32 @@ impl Files {
         let mut found = Vec::new();
         for entry in std::fs::read_dir(dir)? {
             let entry = entry?;
-            if let Some((name, evidence)) = entry.file_name().to_str().and_then(of_file_name) {
-                found.push((name, entry.metadata()?.len(), evidence));
+            if let Some(name) = entry.file_name().to_str().and_then(of_file_name) {
+                let file = entry.metadata()?;
+                found.push((file.modified()?, name, file.len()));
             }
         }
-        found.sort_unstable();
+        // Events have an order of their own, whatever the clock was.
+        found.sort_unstable_by_key(|(at, name, _)| match name {
+            Name::Of(id) => (None, Some(*id)),
+            Name::Proof(_) => (Some(*at), None),
+        });
         let mut files = Self::default();
-        found.into_iter().for_each(|(name, size, evidence)| files.add(name, size, evidence));
+        found.into_iter().for_each(|(_, name, size)| files.add(name, size));
         Ok(files)
     }
 
-    fn add(&mut self, name: Name, size: u64, evidence: bool) {
-        self.bytes += size;
-        if evidence {
-            self.evidence_bytes += size;
-            self.evidence.push_back((name, size));
-        } else {
-            self.plain.push_back((name, size));
+    fn add(&mut self, name: Name, size: u64) {
+        match name {
+            Name::Of(id) => self.plain.push_back((id, size)),
+            // It was there already.
+            Name::Proof(sha256) if self.evidence.iter().any(|(known, _)| *known == sha256) => return,
+            Name::Proof(sha256) => {
+                self.evidence_bytes += size;
+                self.evidence.push_back((sha256, size));
+            }
         }
+        self.bytes += size;
     }
 
     /// Evidence goes when nothing else is left, or when it is more than half of what may lie there.
@@ -239,32 +244,40 @@ impl Files {
         {
             let much = self.evidence_bytes > settings.max_bytes / 2;
             let evidence = self.plain.is_empty() || (much && !self.evidence.is_empty());
-            let oldest = if evidence { self.evidence.pop_front() } else { self.plain.pop_front() };
+            let oldest = if evidence {
+                self.evidence.pop_front().map(|(sha256, size)| (Name::Proof(sha256), size))
+            } else {
+                self.plain.pop_front().map(|(id, size)| (Name::Of(id), size))
+            };
             let Some((name, size)) = oldest else { return };
             self.bytes -= size;
             self.evidence_bytes -= if evidence { size } else { 0 };
-            if let Err(err) = std::fs::remove_file(settings.dir.join(file_name(name, evidence))) {
-                tracing::debug!("removing a still of {}: {err}", name.0);
+            let file = file_name(name);
+            if let Err(err) = std::fs::remove_file(settings.dir.join(&file)) {
+                tracing::debug!("removing still {file}: {err}");
             }
         }
     }
 }
 
-/// Sorts by age.
-fn file_name((id, part): Name, evidence: bool) -> String {
-    let plain = format!("{:020}-{:020}", id.boot, id.seq.0);
-    if evidence { format!("{plain}-{part}.jpg") } else { format!("{plain}.jpg") }
+fn file_name(name: Name) -> String {
+    match name {
+        Name::Of(id) => format!("{:020}-{:020}.jpg", id.boot, id.seq.0),
+        Name::Proof(sha256) => {
+            let hex: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("{hex}.jpg")
+        }
+    }
 }
 
-/// Whose it is, and whether it is evidence.
-fn of_file_name(name: &str) -> Option<(Name, bool)> {
-    let mut words = name.strip_suffix(".jpg")?.split('-');
-    let id = EventId { boot: words.next()?.parse().ok()?, seq: Seq(words.next()?.parse().ok()?) };
-    match (words.next(), words.next()) {
-        (None, _) => Some(((id, 0), false)),
-        (Some(part), None) => Some(((id, part.parse().ok()?), true)),
-        (Some(_), Some(_)) => None,
+fn of_file_name(file: &str) -> Option<Name> {
+    let name = file.strip_suffix(".jpg")?;
+    if let Some((boot, seq)) = name.split_once('-') {
+        return Some(Name::Of(EventId { boot: boot.parse().ok()?, seq: Seq(seq.parse().ok()?) }));
     }
+    let byte = |at: usize| u8::from_str_radix(name.get(2 * at..2 * at + 2)?, 16).ok();
+    let bytes: Vec<u8> = (0..32).map_while(byte).collect();
+    bytes.try_into().ok().filter(|_| name.len() == 64).map(Name::Proof)
 }
 
 #[cfg(test)]
@@ -303,9 +316,9 @@ mod tests {
             stills.keep_still(id(seq), &picture(seq as u8));
         }
         let stills = Stills::open(settings, Arc::new(Plain)).unwrap();
-        let there: Vec<u64> = (1..=6).filter(|seq| stills.read(id(*seq), 0).is_some()).collect();
+        let there: Vec<u64> = (1..=6).filter(|seq| stills.read(id(*seq)).is_some()).collect();
         assert_eq!(there, [3, 4, 5]);
-        assert_eq!(stills.read(id(4), 0), Some(vec![4; 100]));
+        assert_eq!(stills.read(id(4)), Some(vec![4; 100]));
     }
 
     #[test]
@@ -317,7 +330,11 @@ mod tests {
         let shared = stills.shared.clone();
         drop(stills);
         assert_eq!(shared.held().dropped, 1);
-        assert!(dir.path().join(file_name((id(2), 0), false)).exists());
+        assert!(dir.path().join(file_name(Name::Of(id(2)))).exists());
+    }
+
+    fn sha256(jpeg: &[u8]) -> [u8; 32] {
+        Sha256::digest(jpeg).into()
     }
 
     #[test]
@@ -325,21 +342,36 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let settings = StillsSettings { max_bytes: 500, ..StillsSettings::new(dir.path().to_owned()) };
         let keep = |work: &dyn Fn(&Stills)| work(&Stills::open(settings.clone(), Arc::new(Plain)).unwrap());
-        keep(&|stills| stills.keep_evidence(id(1), &[vec![7; 60], vec![8; 60], vec![9; 60]]));
+        let proof = |stills: &Stills, mark| stills.keep_evidence(&[mark; 60]).unwrap();
+        // On the disk when it returns, once however often it is told.
+        keep(&|stills| {
+            [7, 8, 9, 9].into_iter().for_each(|mark| proof(stills, mark));
+            assert_eq!(stills.evidence(sha256(&[9; 60])), Some(vec![9; 60]));
+        });
         for seq in 2..=6 {
             keep(&|stills| stills.keep_still(id(seq), &picture(seq as u8)));
         }
         let stills = Stills::open(settings.clone(), Arc::new(Plain)).unwrap();
-        let there: Vec<u64> = (1..=6).filter(|seq| stills.read(id(*seq), 0).is_some()).collect();
-        assert_eq!(there, [1, 4, 5, 6]);
-        assert_eq!(stills.read(id(1), 2), Some(vec![9; 60]));
-        assert_eq!(stills.read(id(4), 1), None);
+        let there: Vec<u64> = (1..=6).filter(|seq| stills.read(id(*seq)).is_some()).collect();
+        assert_eq!(there, [4, 5, 6]);
+        assert_eq!(stills.evidence(sha256(&[7; 60])), Some(vec![7; 60]));
+        assert_eq!(stills.evidence(sha256(&[6; 60])), None);
         drop(stills);
         // More than half is not kept for it.
-        for seq in 7..=9 {
-            keep(&|stills| stills.keep_evidence(id(seq), &[vec![1; 60], vec![2; 60]]));
-        }
+        keep(&|stills| (1..=6).for_each(|mark| proof(stills, mark)));
         let stills = Stills::open(settings.clone(), Arc::new(Plain)).unwrap();
-        assert_eq!((stills.read(id(1), 0), stills.read(id(9), 1)), (None, Some(vec![2; 60])));
+        assert_eq!(
+            (stills.evidence(sha256(&[7; 60])), stills.evidence(sha256(&[6; 60]))),
+            (None, Some(vec![6; 60]))
+        );
+    }
+
+    #[test]
+    fn evidence_that_cannot_be_kept_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let stills = Stills::open(StillsSettings::new(dir.path().join("stills")), Arc::new(Plain)).unwrap();
+        std::fs::remove_dir_all(dir.path().join("stills")).unwrap();
+        let refused = stills.keep_evidence(&[1; 60]).unwrap_err().to_string();
+        assert!(refused.contains("free space on this disk"), "{refused}");
     }
 }

@@ -203,6 +203,45 @@ async fn greens_go_ahead_of_an_ambulance_and_end_behind_it() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hall_that_was_killed_goes_on_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (hall, password) = Hall::start_with(dir.path(), "127.0.0.1:0", "127.0.0.1:0", CORRIDOR).await;
+    hall.run(&["gateway-certificate", "--gateway", "edge-street", "--out", "c"]);
+    let (rsmp, tracker) = (free_address(), free_address());
+    let _agent = run_pole(dir.path(), &pole(&hall.bus, &rsmp, &tracker));
+    let _street = start_street(dir.path(), &rsmp);
+    let password = password.unwrap();
+    let person = hall.sign_in("admin", &password).await;
+    let until = tokio::time::Instant::now() + WAIT;
+    while person.junction("a").await.is_err() || person.junction("b").await.is_err() {
+        assert!(tokio::time::Instant::now() < until, "the junctions are not told");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let run = person.start(asked()).await.unwrap();
+    let green = person.until_run("the first green", |run| states(run)[0] == S::Green).await;
+    drop(person);
+
+    let hall = hall.kill_and_start(Duration::from_secs(1)).await;
+    let person = hall.sign_in("admin", &password).await;
+    let now = person.until_run("it goes on", |now| now.id == run.id).await;
+    assert_eq!((now.ended_ms, now.purpose.as_str(), now.started_ms), (0, "xe cấp cứu 115", green.started_ms));
+    person.until_run("both green", |run| states(run) == [S::Green, S::Green]).await;
+    person.advance(run.id, "b").await.unwrap();
+    let ended = person.until_run("the end", |run| run.ended_ms > 0).await;
+    assert_eq!((states(&ended), ended.ended_by.as_str()), (vec![S::Passed, S::Passed], ""));
+    // What is over stays over after the next start.
+    drop(person);
+    let hall = hall.kill_and_start(Duration::from_secs(1)).await;
+    let person = hall.sign_in("admin", &password).await;
+    let kept = person.until_run("it is remembered", |now| now.id == run.id).await;
+    assert_eq!(kept.ended_ms, ended.ended_ms);
+    for junction in ["a", "b"] {
+        person.until_own_plan(junction).await;
+    }
+    assert_eq!(hall.run(&["audit"]).matches("emergency_ended").count(), 1);
+}
+
 async fn what_cannot_be_is_said(person: &Person<'_>, lan: &Person<'_>) {
     assert_eq!(code(lan.start(asked()).await), Code::PermissionDenied);
     assert_eq!(

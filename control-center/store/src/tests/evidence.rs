@@ -57,9 +57,38 @@ async fn pictures_of_evidence_are_wanted_until_they_are_here_and_keep_their_even
     assert_eq!(store.evidence(&gateway, id, 0).await.unwrap().as_deref(), Some(&b"jpeg"[..]));
     assert_eq!(store.evidence(&gateway, id, 1).await.unwrap(), None);
 
+    // What is still to be fetched keeps its event as well.
+    let gone = store.forget_evidence(0).await.unwrap();
+    assert_eq!((gone, store.evidence(&gateway, id, 0).await.unwrap()), (1, None));
+    store.keep_evidence(&wanted[0], b"jpeg", now).await.unwrap();
     let forgotten = store.forget_events(UtcMillis(i64::MAX), 0).await.unwrap();
     assert_eq!(forgotten.events, 1, "the rule's event goes; the newest always stays");
     // What was given up is evidence still: nothing that is not checked may stand in for it.
     assert_eq!(store.event_kind("pole-1", 1, 1).await.unwrap().as_deref(), Some("red_light"));
     assert!(store.event_kind("pole-1", 1, 2).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn the_oldest_pictures_go_when_there_is_no_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    store.store(&commit(vec![new(1, 1, 500, red_light())])).await.unwrap();
+    let now = UtcMillis(2_000);
+    let wanted = store.wanted_stills(now, 10).await.unwrap();
+    for still in &wanted {
+        store.keep_evidence(still, &[7; 100], now).await.unwrap();
+    }
+    let (gateway, id) = (&wanted[0].gateway, wanted[0].id);
+    let there = async || {
+        let mut there = Vec::new();
+        for part in 0..3 {
+            there.push(store.evidence(gateway, id, part).await.unwrap().is_some());
+        }
+        there
+    };
+    assert_eq!((store.forget_evidence(300).await.unwrap(), there().await), (0, vec![true; 3]));
+    assert_eq!((store.forget_evidence(299).await.unwrap(), there().await), (1, vec![false, true, true]));
+    assert_eq!((store.forget_evidence(0).await.unwrap(), there().await), (2, vec![false; 3]));
+    // Neither is fetched again, and nothing stands in for it.
+    assert_eq!(store.wanted_stills(UtcMillis(i64::MAX), 10).await.unwrap(), []);
 }

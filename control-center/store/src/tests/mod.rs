@@ -3,6 +3,7 @@
 mod bus_days;
 mod detectors;
 mod due_days;
+mod emergencies;
 mod evidence;
 mod failures;
 mod kill;

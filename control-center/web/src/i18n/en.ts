@@ -201,6 +201,7 @@ export const en: Dictionary = {
   "field.description": "Description",
   "field.component": "Component",
   "field.waiting": "Events waiting",
+  "field.claimed": "Another gateway claims it",
   "field.heard": "Last heard",
   "field.invalid-fix": "The device reports no satellites",
   "details.close": "Close details",

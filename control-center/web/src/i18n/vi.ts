@@ -200,6 +200,7 @@ export const vi = {
   "field.description": "Mô tả",
   "field.component": "Bộ phận",
   "field.waiting": "Sự kiện chờ gửi",
+  "field.claimed": "Bị cổng khác nhận là của mình",
   "field.heard": "Nghe lần cuối",
   "field.invalid-fix": "Thiết bị báo không có vệ tinh",
   "details.close": "Đóng chi tiết",

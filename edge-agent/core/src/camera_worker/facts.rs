@@ -19,14 +19,8 @@ const WAITING_MAX: usize = 1_000;
 /// Pictures kept with waiting events: they are large.
 const PICTURES_MAX: usize = 20;
 
-/// What goes with an event.
-pub enum Shot {
-    Picture(Picture),
-    /// JPEGs, in the order of the event's stills.
-    Evidence(Vec<Vec<u8>>),
-}
-
-type Fact = (UtcMillis, EventBody, Option<Shot>);
+/// And the picture that goes with it.
+type Fact = (UtcMillis, EventBody, Option<Picture>);
 
 /// The worker's memory of what is still to be told.
 pub struct Facts {
@@ -60,14 +54,14 @@ impl Facts {
 
     /// When there is no room, one state of the camera replaces the one before: a camera may come and go for as long as the
     /// disk is full.
-    pub fn push(&mut self, at: UtcMillis, body: EventBody, shot: Option<Shot>) {
+    pub fn push(&mut self, at: UtcMillis, body: EventBody, picture: Option<Picture>) {
         let is_state = |body: &EventBody| matches!(body, EventBody::CameraState { .. });
         if self.is_full() && is_state(&body) && self.waiting.back().is_some_and(|(_, last, _)| is_state(last))
         {
             self.waiting.pop_back();
         }
         let room = self.waiting.len() < PICTURES_MAX;
-        self.waiting.push_back((at, body, shot.filter(|_| room)));
+        self.waiting.push_back((at, body, picture.filter(|_| room)));
     }
 
     /// The oldest that waits, when its time to be tried has come.

@@ -10,7 +10,7 @@ use models_domain::count::{MinuteCounts, Tally};
 use models_domain::event::{Link, LinkState};
 use models_domain::{CameraId, EventBody, UtcMillis};
 
-use super::facts::{Facts, Shot};
+use super::facts::Facts;
 use crate::board::{Board, CameraNow};
 use crate::keep::{KeepEvents, KeepStills};
 
@@ -50,7 +50,7 @@ impl Reporter {
 
     /// An event, and the picture it was found in; kept where people will want to see it.
     pub fn found(&mut self, at: UtcMillis, body: EventBody, picture: Option<Picture>) {
-        let picture = picture.filter(|_| body.wants_still()).map(Shot::Picture);
+        let picture = picture.filter(|_| body.wants_still());
         if let EventBody::LineCrossing { crossing, .. } = &body {
             self.minutes.crossing(at, crossing);
             if self.crossings == Crossings::Counted {
@@ -60,9 +60,12 @@ impl Reporter {
         self.facts.push(at, body, picture);
     }
 
-    /// An event with the JPEGs that prove it, if any.
-    pub fn proven(&mut self, at: UtcMillis, body: EventBody, jpegs: Vec<Vec<u8>>) {
-        self.facts.push(at, body, (!jpegs.is_empty()).then_some(Shot::Evidence(jpegs)));
+    /// An event with the JPEGs that prove it, if any; they are on the disk before it.
+    pub fn proven(&mut self, at: UtcMillis, body: EventBody, jpegs: &[Vec<u8>]) {
+        if let Some(err) = jpegs.iter().find_map(|jpeg| self.stills.keep_evidence(jpeg).err()) {
+            tracing::error!(camera = %self.camera, "a picture that proves an event is lost: {err}");
+        }
+        self.facts.push(at, body, None);
     }
 
     pub fn on_board(&self, change: impl FnOnce(&mut CameraNow)) {
@@ -92,13 +95,11 @@ impl Reporter {
 
     /// Hands what waits to the outbox, oldest first, and the picture of each event to the stills.
     pub fn hand_over(&mut self, now: Duration) {
-        while let Some((at, body, shot)) = self.facts.next(now) {
+        while let Some((at, body, picture)) = self.facts.next(now) {
             match self.events.keep(*at, body.clone()) {
                 Ok(id) => {
-                    match shot {
-                        Some(Shot::Picture(picture)) => self.stills.keep_still(id, picture),
-                        Some(Shot::Evidence(jpegs)) => self.stills.keep_evidence(id, jpegs),
-                        None => {}
+                    if let Some(picture) = picture {
+                        self.stills.keep_still(id, picture);
                     }
                     self.facts.kept();
                 }

@@ -23,6 +23,8 @@ pub struct Eyes {
     camera: CameraId,
     lines: Vec<(StopLineSpec, StopLine)>,
     held: VecDeque<(UtcMillis, Picture)>,
+    /// Of the newest picture that had to go though somebody was still on a line.
+    gone: Option<UtcMillis>,
     lights: Arc<RedLights>,
     found: Vec<Found>,
 }
@@ -50,7 +52,8 @@ impl Eyes {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Ok(Self { camera, lines, held: VecDeque::new(), lights: Arc::clone(lights), found: Vec::new() })
+        let (held, lights) = (VecDeque::new(), Arc::clone(lights));
+        Ok(Self { camera, lines, held, gone: None, lights, found: Vec::new() })
     }
 
     /// A picture that was analysed, and who was in it.
@@ -80,7 +83,7 @@ impl Eyes {
         self.held.retain(|(at, _)| lines.iter().any(|(_, line)| line.needs(*at)));
         if wanted {
             if self.held.len() == HELD {
-                self.held.pop_front();
+                self.gone = self.held.pop_front().map(|(at, _)| at);
             }
             self.held.push_back((frame.at, frame.picture.clone()));
         }
@@ -91,7 +94,12 @@ impl Eyes {
         let Some((spec, _)) = self.lines.get(index) else { return };
         let [before, crossed, _] = passed.sights;
         let held = |at: UtcMillis| self.held.iter().find(|(of, _)| *of == at).map(|(_, picture)| picture);
-        let Some(first) = held(before.at) else { return };
+        let Some(first) = held(before.at) else {
+            if self.gone.is_some_and(|gone| before.at <= gone) {
+                self.lights.unseen(&self.camera, spec);
+            }
+            return;
+        };
         let Some(second) = held(crossed.at) else { return self.lights.unseen(&self.camera, spec) };
         let jpeg = |picture: &Picture| self.lights.encoder.jpeg(picture, WIDTH_MAX, QUALITY);
         let jpegs: Result<Vec<Vec<u8>>, _> = [second, first, &frame.picture].into_iter().map(jpeg).collect();

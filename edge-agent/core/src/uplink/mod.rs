@@ -213,8 +213,16 @@ impl Uplink {
                 }
             }
             What::Still(id, part) => {
-                let Some(stills) = self.stills.clone() else { return };
-                match tokio::task::spawn_blocking(move || stills.read(id, part)).await {
+                let (Some(stills), Ok(asked)) =
+                    (self.stills.clone(), v1::StillRequest::decode(&question.payload[..]))
+                else {
+                    return;
+                };
+                let read = move || match <[u8; 32]>::try_from(asked.sha256) {
+                    Ok(sha256) => stills.evidence(sha256),
+                    Err(_) => stills.read(id).filter(|_| part == 0),
+                };
+                match tokio::task::spawn_blocking(read).await {
                     Ok(Some(jpeg)) => v1::Still { jpeg }.encode_to_vec(),
                     Ok(None) | Err(_) => return,
                 }

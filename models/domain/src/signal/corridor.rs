@@ -2,6 +2,8 @@
 //! it. Pure: what the signals showed comes in. Vehicles here meet no queue; real ones do, so compare figures with one
 //! another, not with a stopwatch.
 
+use serde::{Deserialize, Serialize};
+
 use super::Aspect;
 use crate::ids::JunctionId;
 use crate::units::{DurationMs, Meters, MetersPerSecond, UtcMillis};
@@ -28,7 +30,7 @@ pub struct Place {
     pub back: u8,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Way {
     /// In the order of [`Corridor::places`].
     Out,

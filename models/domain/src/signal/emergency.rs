@@ -2,6 +2,8 @@
 //! behind it. Pure: what its tracker says and what became of the orders comes in, what to order goes out. Safety judges each
 //! order as any other.
 
+use serde::{Deserialize, Serialize};
+
 use super::corridor::{Corridor, Place, Way};
 use super::safety::Refusal;
 use crate::geo::LatLon;
@@ -28,7 +30,7 @@ pub const AGAIN: DurationMs = DurationMs(3_000);
 const LATEST: DurationMs = DurationMs(180_000);
 
 /// One stop line on the way.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stop {
     pub junction: JunctionId,
     /// From the run's first stop line.
@@ -39,7 +41,7 @@ pub struct Stop {
 }
 
 /// What became of one stop.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum State {
     /// Nothing is ordered yet.
     Ahead,
@@ -52,12 +54,12 @@ pub enum State {
         /// An earlier one that may still be in force.
         order: Option<u64>,
     },
-    /// The vehicle is through, or the run ended before it came; `order`: to be ended.
-    Left { order: Option<u64>, passed: bool },
+    /// The vehicle is through, or the run ended before it came. `order`: the last one for it, `back`: nothing of it stands any more.
+    Left { order: Option<u64>, passed: bool, back: bool },
 }
 
 /// Why a junction is not green for it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Why {
     /// Nothing may be ordered of it.
     NotOrderable,
@@ -98,7 +100,7 @@ pub enum Call {
 }
 
 /// A vehicle under way.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     pub stops: Vec<Stop>,
     pub speed: MetersPerSecond,
@@ -199,7 +201,7 @@ impl Run {
         (stop.at.0 >= here.0).then(|| now + self.time(stop.at.0 - here.0))
     }
 
-    /// What to order now, by the number of the stop.
+    /// What to order now, by the number of the stop. The same is called again until it is answered.
     pub fn step(&mut self, now: UtcMillis) -> Vec<(usize, Call)> {
         let (least, _, most) = self.place(now);
         let give_up = now >= self.latest();
@@ -207,7 +209,7 @@ impl Run {
         for i in 0..self.stops.len() {
             let stop = &self.stops[i];
             let passed = least.0 > stop.at.0 + CLEAR.0;
-            if passed || give_up {
+            if passed || give_up || matches!(stop.state, State::Left { .. }) {
                 calls.extend(self.leave(i, passed));
                 continue;
             }
@@ -230,14 +232,28 @@ impl Run {
 
     /// The order of a stop was taken, or not.
     pub fn answered(&mut self, stop: usize, now: UtcMillis, answer: Result<(u64, UtcMillis), Why>) {
-        let Some(stop) = self.stops.get_mut(stop).filter(|stop| !matches!(stop.state, State::Left { .. }))
-        else {
-            return;
+        let Some(stop) = self.stops.get_mut(stop) else { return };
+        stop.state = match (answer, &stop.state) {
+            // It was left meanwhile: what was taken is to be given back.
+            (Ok((order, _)), State::Left { passed, .. }) => {
+                State::Left { order: Some(order), passed: *passed, back: false }
+            }
+            (Err(_), State::Left { .. }) => return,
+            (Ok((order, until)), State::Ahead | State::Asked { .. } | State::Refused { .. }) => {
+                State::Asked { order, until }
+            }
+            (Err(why), before @ (State::Ahead | State::Asked { .. } | State::Refused { .. })) => {
+                State::Refused { why, again: now + AGAIN, order: order_of(before) }
+            }
         };
-        stop.state = match answer {
-            Ok((order, until)) => State::Asked { order, until },
-            Err(why) => State::Refused { why, again: now + AGAIN, order: order_of(&stop.state) },
-        };
+    }
+
+    /// Nothing of this order stands at the stop any more.
+    pub fn given_back(&mut self, stop: usize, given: u64) {
+        let Some(stop) = self.stops.get_mut(stop) else { return };
+        if let State::Left { order: Some(order), back, .. } = &mut stop.state {
+            *back |= *order == given;
+        }
     }
 
     /// Somebody ended it, or it is over: every junction goes back to its own plan.
@@ -245,18 +261,26 @@ impl Run {
         (0..self.stops.len()).filter_map(|i| self.leave(i, false)).collect()
     }
 
-    /// Nothing is ordered any more and nothing will be.
+    /// Nothing will be ordered any more.
     pub fn is_over(&self) -> bool {
         self.stops.iter().all(|stop| matches!(stop.state, State::Left { .. }))
     }
 
+    /// Nothing stands of what was ordered, either.
+    pub fn is_given_back(&self) -> bool {
+        self.stops.iter().all(|stop| matches!(stop.state, State::Left { back: true, .. }))
+    }
+
     fn leave(&mut self, i: usize, passed: bool) -> Option<(usize, Call)> {
-        let order = match &self.stops[i].state {
-            State::Left { .. } => return None,
-            State::Ahead | State::Asked { .. } | State::Refused { .. } => order_of(&self.stops[i].state),
+        let (order, back) = match &self.stops[i].state {
+            State::Left { order, back, .. } => (*order, *back),
+            before @ (State::Ahead | State::Asked { .. } | State::Refused { .. }) => {
+                let order = order_of(before);
+                self.stops[i].state = State::Left { order, passed, back: order.is_none() };
+                (order, false)
+            }
         };
-        self.stops[i].state = State::Left { order, passed };
-        order.map(|order| (i, Call::Release { order }))
+        order.filter(|_| !back).map(|order| (i, Call::Release { order }))
     }
 
     fn latest(&self) -> UtcMillis {

@@ -52,7 +52,10 @@ fn play(run: &mut Run, seconds: std::ops::Range<i64>) -> Vec<String> {
                     ));
                     run.answered(i, now, Ok((i as u64 + 1, until)));
                 }
-                Call::Release { order } => told.push(format!("{second} {id} release {order}")),
+                Call::Release { order } => {
+                    told.push(format!("{second} {id} release {order}"));
+                    run.given_back(i, order);
+                }
             }
         }
     }
@@ -94,6 +97,25 @@ fn what_is_refused_is_asked_again() {
     run.answered(0, now, Err(Why::GatewayAway));
     assert_eq!(run.step(now + DurationMs(1_000)), []);
     assert!(matches!(run.step(now + AGAIN)[..], [(0, Call::Green { .. })]));
+}
+
+#[test]
+fn what_is_not_given_back_is_given_back_again() {
+    let mut run = run(Way::Out);
+    let now = UtcMillis(10_000);
+    run.answered(0, now, Ok((7, now + DurationMs(60_000))));
+    assert_eq!(run.end(), [(0, Call::Release { order: 7 })]);
+    assert!(run.is_over() && !run.is_given_back());
+    assert_eq!(run.step(now), [(0, Call::Release { order: 7 })]);
+    // An answer that comes when the vehicle is expected no more is taken back as well.
+    run.answered(1, now, Err(Why::GatewayAway));
+    run.answered(1, now, Ok((8, now + DurationMs(60_000))));
+    run.given_back(0, 7);
+    assert_eq!(run.step(now), [(1, Call::Release { order: 8 })]);
+    run.given_back(1, 7);
+    assert!(!run.is_given_back());
+    run.given_back(1, 8);
+    assert!(run.is_given_back() && run.step(now).is_empty());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What stands between every wish and every lamp: checked in the hall before sending and at the pole before acting, by
 //! this one code. Nobody's right switches it off; there is no argument that does.
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Aspect;
@@ -19,7 +20,7 @@ pub struct Wish {
 }
 
 /// Why a wish is not granted. Groups are indices from 0; the texts number them from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum Refusal {
     #[error("the junction has no signal group {}", u16::from(*group) + 1)]
     NoSuchGroup { group: u8 },

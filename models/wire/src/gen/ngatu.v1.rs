@@ -3189,6 +3189,13 @@ pub struct Still {
     #[prost(bytes = "vec", tag = "1")]
     pub jpeg: ::prost::alloc::vec::Vec<u8>,
 }
+/// What the hall asks a gateway for an event's picture with; nothing: the picture that the event was found in.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StillRequest {
+    /// Of the JPEG, where it is evidence: the gateway keeps those by what they are.
+    #[prost(bytes = "vec", tag = "1")]
+    pub sha256: ::prost::alloc::vec::Vec<u8>,
+}
 /// Question on city/v1/<gateway>/tracks: which road users passed. Everything that is given must hold.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TrackQuery {
@@ -5360,6 +5367,9 @@ pub struct GatewayNow {
     pub last_heard_ms: i64,
     #[prost(uint64, tag = "4")]
     pub waiting_events: u64,
+    /// Cameras and junctions that it tells though another gateway has them: what it tells of them is not believed.
+    #[prost(string, repeated, tag = "5")]
+    pub claims: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CameraNow {

@@ -96,7 +96,7 @@ class Details implements Mounted {
       if (shed.length) facts.push(["field.load", shed.join(" · ")]);
     }
     if (camera.width) facts.push(["field.size", `${camera.width} × ${camera.height}`]);
-    return [...facts, ...this.#gateway(camera.gateway)];
+    return [...facts, ...this.#gateway(camera.gateway, camera.id)];
   }
 
   #bus(bus: Bus): Fact[] {
@@ -130,15 +130,18 @@ class Details implements Mounted {
     const alarms = el("ul", { class: "alarms" });
     for (const alarm of junction.alarms) alarms.append(el("li", {}, `▲ ${alarm.code} ${alarm.description || alarm.component}`));
     facts.push(["field.alarms", junction.alarms.length > 0 ? alarms : t("field.no-alarms")]);
-    return [...facts, ...this.#gateway(junction.gateway)];
+    return [...facts, ...this.#gateway(junction.gateway, junction.id)];
   }
 
-  #gateway(id: string): Fact[] {
+  /** `thing`: its camera or junction, which another gateway may tell too. */
+  #gateway(id: string, thing?: string): Fact[] {
     const gateway = this.page.city.gateways.get(id);
     const facts: Fact[] = [["field.gateway", id]];
     if (!gateway) return facts;
     if (!gateway.alive) facts.push(["field.heard", momentOf(gateway.lastHeardMs, this.page.now())]);
     if (gateway.waiting > 0) facts.push(["field.waiting", integer(gateway.waiting)]);
+    const others = [...this.page.city.gateways.values()].filter((g) => thing !== undefined && g.claims.includes(thing));
+    if (others.length > 0) facts.push(["field.claimed", el("span", { class: "sign down" }, `✕ ${others.map((g) => g.id).join(", ")}`)]);
     return facts;
   }
 }

@@ -1,0 +1,164 @@
+//! What a run orders of the poles: a stop's green, and its own plan again; every order is judged and written down as any other.
+
+use anyhow::Context;
+use control_center_store::{NewOrder, OrderRow, SENT, TAKEN};
+use models_domain::signal::emergency::{State, Why};
+use models_domain::signal::order::Wanted;
+use models_domain::signal::safety::Refusal;
+use models_domain::{DurationMs, JunctionId, UtcMillis};
+
+use super::super::{Judged, calendar, judge, send};
+use super::Emergency;
+use crate::auth::rights::{self, Scope};
+use crate::hall::Hall;
+
+/// A green that must end sooner for those who wait is not worth a change.
+const WORTH: DurationMs = DurationMs(12_000);
+/// So long the poles may try to bring a junction back.
+const BACK_WITHIN: DurationMs = DurationMs(60_000);
+
+/// Orders a stop's group green: the row and when it ends, or why not.
+pub(super) async fn green(
+    hall: &Hall,
+    emergency: &Emergency,
+    stop: usize,
+    until: UtcMillis,
+    patience: DurationMs,
+) -> anyhow::Result<Result<(u64, UtcMillis), Why>> {
+    let stop = &emergency.run.stops[stop];
+    let id = &stop.junction;
+    let grants = hall.store.grants(&emergency.started_by).await?;
+    let (scope, place) = (Scope::of(&grants, rights::COMMAND_SIGNALS), hall.place(id));
+    if !scope.holds(&place) {
+        return Ok(Err(Why::NoRight));
+    }
+    let wanted = Wanted::Groups([stop.group].into_iter().collect());
+    let now = hall.clock.now();
+    let mut hold = until.since(now);
+    let Some(mut judged) = judge(hall, id, &wanted, hold).await? else {
+        return Ok(Err(Why::NotOrderable));
+    };
+    if let Some(shorter) = room(&judged, now).filter(|room| (WORTH..hold).contains(room)) {
+        hold = shorter;
+        judged = judge(hall, id, &wanted, hold).await?.context("a junction that was there is gone")?;
+    }
+    if let Some(why) = against(hall, emergency, (id, &judged), patience).await? {
+        return Ok(Err(why));
+    }
+    let by = &emergency.started_by;
+    let row = order(hall, (emergency, by), (id, &judged), wanted, (hold, patience)).await?;
+    Ok(if stands(&row) { Ok((row.id, row.ends.unwrap_or(until))) } else { Err(failed(&row)) })
+}
+
+fn stands(row: &OrderRow) -> bool {
+    matches!(row.state.as_str(), SENT | TAKEN | "done")
+}
+
+fn failed(row: &OrderRow) -> Why {
+    let OrderRow { state, detail, .. } = row;
+    Why::Failed(if detail.is_empty() { state.clone() } else { format!("{state}: {detail}") })
+}
+
+/// How long others may still wait at red, when that is what speaks against it.
+fn room(judged: &Judged, now: UtcMillis) -> Option<DurationMs> {
+    let until = |refusal: &Refusal| {
+        if let Refusal::MaximumRed { until, .. } = refusal { Some(until.since(now)) } else { None }
+    };
+    judged.refusals.iter().filter_map(until).min()
+}
+
+async fn against(
+    hall: &Hall,
+    emergency: &Emergency,
+    (id, judged): (&JunctionId, &Judged),
+    patience: DurationMs,
+) -> anyhow::Result<Option<Why>> {
+    if !hall.view.is_alive(&judged.junction.gateway) {
+        return Ok(Some(Why::GatewayAway));
+    }
+    let in_force = hall.store.orders_in_force(hall.clock.now()).await?;
+    // Of somebody else: who takes a junction out of a run has seen more than the run has. A plan of before gives way, and what
+    // another run gives back is free.
+    let purpose = emergency.order_purpose();
+    let runs: Vec<String> = hall.emergencies.all().iter().map(Emergency::order_purpose).collect();
+    let stays = |row: &&OrderRow| {
+        let NewOrder { junction, wanted, purpose: of, .. } = &row.order;
+        let plan = matches!(wanted, Wanted::Plan(_) | Wanted::OwnPlan);
+        let plan_of_before = plan && (row.asked < emergency.run.began || calendar::ordered(row));
+        let given_back = *wanted == Wanted::OwnPlan && runs.contains(of);
+        junction == id && *of != purpose && !plan_of_before && !given_back
+    };
+    let other = in_force.iter().find(stays);
+    if let Some(row) = other {
+        return Ok(Some(Why::OtherOrder { id: row.id, by: row.order.asked_by.clone() }));
+    }
+    let waits = patience > DurationMs(0);
+    let refusals = judged.refusals.iter().filter(|refusal| !(waits && refusal.comes_too_early()));
+    let refusals: Vec<Refusal> = refusals.copied().collect();
+    Ok((!refusals.is_empty()).then_some(Why::Safety(refusals)))
+}
+
+async fn order(
+    hall: &Hall,
+    (emergency, by): (&Emergency, &str),
+    (junction, judged): (&JunctionId, &Judged),
+    wanted: Wanted,
+    (hold, patience): (DurationMs, DurationMs),
+) -> anyhow::Result<OrderRow> {
+    let new = NewOrder {
+        gateway: judged.junction.gateway.clone(),
+        junction: junction.clone(),
+        wanted,
+        hold,
+        patience,
+        purpose: emergency.order_purpose(),
+        asked_by: by.to_owned(),
+    };
+    let id = hall.store.ask_order(&new, hall.clock.now()).await?;
+    let row = hall.store.order(id).await?.context("an order that was written down is not there")?;
+    let sent = send(hall, &row, None).await?;
+    Ok(sent.unwrap_or(row))
+}
+
+/// Ends what a run ordered of a junction; `true`: nothing of it stands there any more, since it was ended, somebody ordered something
+/// else since, or its time is over.
+pub(super) async fn release(
+    hall: &Hall,
+    emergency: &Emergency,
+    stop: usize,
+    (order_id, by): (u64, &str),
+) -> anyhow::Result<bool> {
+    let id = &emergency.run.stops[stop].junction;
+    let in_force = hall.store.orders_in_force(hall.clock.now()).await?;
+    let newest = in_force.iter().filter(|row| row.order.junction == *id).max_by_key(|row| row.id);
+    if newest.is_none_or(|row| row.id < order_id || row.order.purpose != emergency.order_purpose()) {
+        return Ok(true);
+    }
+    let Some(judged) = judge(hall, id, &Wanted::OwnPlan, BACK_WITHIN).await? else { return Ok(false) };
+    // A pole that cannot be reached ends it by itself in time.
+    if !hall.view.is_alive(&judged.junction.gateway) {
+        return Ok(false);
+    }
+    let back = (BACK_WITHIN, DurationMs(0));
+    let row = order(hall, (emergency, by), (id, &judged), Wanted::OwnPlan, back).await?;
+    Ok(stands(&row))
+}
+
+/// Orders of a run that stand no more though their time is not over, and why.
+pub(super) async fn lost_orders(
+    hall: &Hall,
+    emergency: &Emergency,
+    now: UtcMillis,
+) -> anyhow::Result<Vec<(usize, Why)>> {
+    let mut lost = Vec::new();
+    for (i, stop) in emergency.run.stops.iter().enumerate() {
+        let State::Asked { order, until } = &stop.state else { continue };
+        let Some(row) = hall.store.order(*order).await?.filter(|_| now < *until) else { continue };
+        if !hall.view.is_alive(&row.order.gateway) {
+            lost.push((i, Why::GatewayAway));
+        } else if !stands(&row) {
+            lost.push((i, failed(&row)));
+        }
+    }
+    Ok(lost)
+}
