@@ -23,6 +23,7 @@ mod transit;
 mod transit_assign;
 mod transit_feed;
 mod transit_lists;
+mod transit_settle;
 mod usage;
 
 use std::ffi::OsString;
@@ -58,6 +59,7 @@ const BENCHES: &[Bench] = &[
     transit_assign::BENCH,
     transit_feed::BENCH,
     transit_lists::BENCH,
+    transit_settle::BENCH,
 ];
 
 fn main() -> ExitCode {

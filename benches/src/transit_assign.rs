@@ -89,8 +89,20 @@ struct Count {
     /// Runs that were not driven, and how many of them were told.
     missing: usize,
     missing_told: usize,
+    unseen: Unseen,
     sure: usize,
     sure_wrongly: usize,
+}
+
+/// Runs that nobody was seen on when that was told first.
+#[derive(Debug, Default)]
+struct Unseen {
+    /// Not driven, whether they were told to be missing or to be unseen.
+    not_driven: BTreeSet<(u64, RunKey)>,
+    untracked: usize,
+    /// A bus with a tracker drove it; of these, beside a run of its line that nobody could be seen on.
+    wrongly: usize,
+    beside: usize,
 }
 
 fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
@@ -129,7 +141,13 @@ fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
         "assigned_percent": share(count.assigned), "rightly_percent": share(count.rightly),
         "wrongly_percent": share(count.assigned - count.rightly), "route_rightly_percent": share(count.route),
         "sure_percent": share(count.sure), "sure_but_wrong_percent": share(count.sure_wrongly),
-        "not_driven": { "runs": count.missing, "told": count.missing_told },
+        "not_driven": {
+            "runs": count.missing, "told": count.missing_told, "told_or_unseen": count.unseen.not_driven.len(),
+        },
+        "unseen": {
+            "no_tracker": count.unseen.untracked, "wrongly": count.unseen.wrongly,
+            "of_these_beside_one": count.unseen.beside,
+        },
         "never_on_their_run": count.never,
         "minutes_until_rightly": { "p50": at(0.5), "p90": at(0.9) },
         "could_be_told_percent": told.mean(args.seeds),
@@ -201,8 +219,16 @@ fn drive(driven: &[Driven], plans: &[Arc<DayPlan>], zone: &Zone, args: &Args, se
                 sample(&fleet, bus, &ids[b], tick, args.why, &mut right_at[b], count);
             }
             for event in fleet.look_for_missing(plans, tick).iter().filter(|e| is_begun(e)) {
-                let so = event.run.as_ref().is_some_and(|(_, run)| cancelled.contains(run));
-                *if so { &mut count.missing_told } else { &mut missing } += 1;
+                let Some((_, run)) = &event.run else { continue };
+                let so = cancelled.contains(run);
+                if so {
+                    count.unseen.not_driven.insert((seed, run.clone()));
+                }
+                if event.finding == Finding::RunMissing {
+                    *if so { &mut count.missing_told } else { &mut missing } += 1;
+                } else if !so {
+                    count.unseen.take(run, driven, &seen);
+                }
             }
             tick = tick + DurationMs(60_000);
         }
@@ -219,6 +245,24 @@ fn drive(driven: &[Driven], plans: &[Arc<DayPlan>], zone: &Zone, args: &Args, se
             Some(at) => count.until_right.push(at.since(bus.leaves()).seconds().max(0.0) / 60.0),
             None => count.never += 1,
         }
+    }
+}
+
+impl Unseen {
+    /// A run that is driven.
+    fn take(&mut self, run: &RunKey, driven: &[Driven], seen: &[bool]) {
+        let Some(own) = driven.iter().position(|bus| bus.plan.key(bus.run) == *run) else { return };
+        if !seen[own] {
+            self.untracked += 1;
+            return;
+        }
+        self.wrongly += 1;
+        let plan = &driven[own].plan;
+        let line = plan.runs_of(plan.timetable.trip(&plan.runs[driven[own].run]).pattern);
+        let place = line.iter().position(|r| *r == driven[own].run).unwrap_or_default();
+        let near = &line[place.saturating_sub(1)..line.len().min(place + 2)];
+        let beside = driven.iter().zip(seen).any(|(bus, seen)| !seen && near.contains(&bus.run));
+        self.beside += usize::from(beside);
     }
 }
 

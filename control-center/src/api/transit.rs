@@ -110,7 +110,7 @@ impl TransitService for Transit {
         if hours > 24 {
             return Err(Status::invalid_argument(format!("hours: {hours} is more than 24")));
         }
-        match self.hall.transit.ready.ask(Question::Trackers(hours.max(1)), self.hall.clock.now()).await {
+        match self.hall.transit.ready.ask(Question::Trackers(hours.max(1)), self.hall.clock.elapsed()).await {
             Answer::Trackers(told) => Ok(Response::new(told)),
             other @ (Answer::Report(_) | Answer::Failed(_)) => Err(failed(other)),
         }
@@ -139,7 +139,7 @@ impl TransitService for Transit {
         let asked = request.into_inner();
         let asked =
             reports::Asked::read(&asked.from, &asked.to, &asked.feed).map_err(Status::invalid_argument)?;
-        match self.hall.transit.ready.ask(Question::Report(asked), self.hall.clock.now()).await {
+        match self.hall.transit.ready.ask(Question::Report(asked), self.hall.clock.elapsed()).await {
             Answer::Report(told) => Ok(Response::new(told)),
             other @ (Answer::Trackers(_) | Answer::Failed(_)) => Err(failed(other)),
         }

@@ -11,9 +11,9 @@ use crate::areas::{Area, Place};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Gets the right to command signals everywhere unless its areas are said.
+    /// Gets the right to command signals everywhere unless its areas are said, and then also the one to give trackers orders.
     Administrator,
-    /// Looks and searches; commands signals only where somebody gave the right.
+    /// Looks and searches; commands signals, and gives trackers orders, only where somebody gave the right.
     Viewer,
 }
 
@@ -32,7 +32,9 @@ impl Role {
     pub fn grants(self, areas: Option<&Scope>) -> Vec<Grant> {
         match (areas, self) {
             (Some(areas), _) => areas.grants(),
-            (None, Role::Administrator) => Scope::Everywhere.grants(),
+            (None, Role::Administrator) => {
+                Scope::Everywhere.grants().into_iter().chain([trackers()]).collect()
+            }
             (None, Role::Viewer) => Vec::new(),
         }
     }
@@ -50,6 +52,13 @@ impl FromStr for Role {
 
 /// The permission to command signals, as it is stored.
 pub const COMMAND_SIGNALS: &str = "command_signals";
+/// The permission to give trackers of buses orders. Buses go everywhere, so it holds everywhere.
+pub const COMMAND_TRACKERS: &str = "command_trackers";
+
+/// The right to give trackers orders.
+pub fn trackers() -> Grant {
+    Grant { permission: COMMAND_TRACKERS.to_owned(), area: EVERYWHERE.to_owned() }
+}
 
 /// Where a permission holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,7 +125,6 @@ impl Scope {
 #[derive(Debug, Clone, Copy)]
 pub enum Right<'a> {
     CommandSignal(&'a Place<'a>),
-    /// Buses go everywhere: whoever may command signals everywhere may give their trackers orders.
     CommandTracker,
 }
 
@@ -124,7 +132,7 @@ pub enum Right<'a> {
 pub fn may(session: &Session, right: Right<'_>) -> bool {
     match right {
         Right::CommandSignal(place) => session.signals.holds(place),
-        Right::CommandTracker => session.signals == Scope::Everywhere,
+        Right::CommandTracker => session.trackers,
     }
 }
 
@@ -139,8 +147,7 @@ pub fn check(session: &Session, right: Right<'_>) -> Result<(), Status> {
     Err(Status::permission_denied(match right {
         Right::CommandSignal(place) => refusal(user, &session.signals, place),
         Right::CommandTracker => format!(
-            "{user} may not give trackers orders: that needs the right to command signals everywhere, which the hall's \
-             `control-center users give` gives"
+            "{user} may not give trackers orders; the hall's `control-center users give --trackers` gives the right"
         ),
     }))
 }

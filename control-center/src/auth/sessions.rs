@@ -30,6 +30,8 @@ pub struct Session {
     pub user: String,
     /// Where this user may command signals.
     pub signals: Scope,
+    /// May give trackers of buses orders.
+    pub trackers: bool,
     pub expires: UtcMillis,
     token_hash: [u8; 32],
 }
@@ -63,7 +65,8 @@ impl Sessions {
         // Read anew for every call: a right that was taken is gone at once.
         let grants = self.store.grants(&row.user).await?;
         let signals = Scope::of(&grants, rights::COMMAND_SIGNALS);
-        Ok(Some(Session { user: row.user, signals, expires: row.expires, token_hash }))
+        let trackers = grants.contains(&rights::trackers());
+        Ok(Some(Session { user: row.user, signals, trackers, expires: row.expires, token_hash }))
     }
 
     /// # Errors

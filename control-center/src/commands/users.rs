@@ -9,17 +9,17 @@ use hardware_ports::{Clock, SystemClock};
 use models_domain::UtcMillis;
 use serde::Serialize;
 
-use crate::auth::rights::{COMMAND_SIGNALS, Role, Scope};
+use crate::auth::rights::{self, COMMAND_SIGNALS, Role, Scope};
 use crate::config::Config;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
     /// Prints every user with role and rights, as lines of JSON.
     List(ListArgs),
-    /// Gives the right to command signals in areas, or everywhere.
-    Give(AreaArgs),
-    /// Takes the right to command signals in areas, or all of it.
-    Take(AreaArgs),
+    /// Gives the right to command signals in areas, or everywhere; or the one to give trackers of buses orders.
+    Give(RightArgs),
+    /// Takes the right to command signals in areas, or all of it; or the one to give trackers of buses orders.
+    Take(RightArgs),
     /// Gives another role, and the rights that go with it instead of those of before.
     SetRole(RoleArgs),
     /// Removes a user: every session ends, what was done stays in the audit.
@@ -36,25 +36,30 @@ pub struct ListArgs {
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  control-center users give --config control-center.toml --user lan --areas ba-dinh,hoan-kiem\n  \
-    control-center users take --config control-center.toml --user lan --areas all\n\
+    control-center users take --config control-center.toml --user lan --areas all\n  \
+    control-center users give --config control-center.toml --user minh --trackers\n\
     Areas are the [[area]] of the configuration; `give … all` means everywhere, `take … all` takes every area and everywhere.\n\
     The hall may run meanwhile: the next call of the user has it."
 )]
-pub struct AreaArgs {
+pub struct RightArgs {
     /// The hall's configuration file.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     #[arg(long, value_name = "NAME")]
     user: String,
-    /// all, or areas with commas between.
-    #[arg(long, value_name = "AREAS")]
-    areas: String,
+    /// To command signals: all, or areas with commas between.
+    #[arg(long, value_name = "AREAS", required_unless_present = "trackers")]
+    areas: Option<String>,
+    /// To give trackers of buses orders, everywhere.
+    #[arg(long)]
+    trackers: bool,
 }
 
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  control-center users set-role --config control-center.toml --user lan --role viewer\n\
-    An administrator may command signals everywhere unless --areas says where; a viewer nowhere unless --areas does."
+    An administrator may command signals everywhere, and give trackers orders, unless --areas says where; a viewer neither unless\n\
+    --areas says where. `users give --trackers` adds the right to give trackers orders."
 )]
 pub struct RoleArgs {
     /// The hall's configuration file.
@@ -88,6 +93,7 @@ struct Line<'a> {
     created_ms: i64,
     /// Ids of areas, or ["all"].
     command_signals: Vec<&'a str>,
+    command_trackers: bool,
 }
 
 pub fn run(command: &Command) -> anyhow::Result<()> {
@@ -132,7 +138,9 @@ async fn known(store: &Store, user: &str) -> anyhow::Result<()> {
 /// What is written down when somebody's rights change: those that were given or taken, or all that the user has now.
 pub fn line(action: &str, user: &str, role: Option<Role>, grants: &[Grant], at: UtcMillis) -> AuditLine {
     let role = role.map_or_else(String::new, |role| format!(" role={}", role.name()));
-    super::audit_line(action, format!("user={user}{role} command_signals={}", in_words(grants).join(",")), at)
+    let trackers = if grants.contains(&rights::trackers()) { " command_trackers=all" } else { "" };
+    let signals = in_words(grants).join(",");
+    super::audit_line(action, format!("user={user}{role} command_signals={signals}{trackers}"), at)
 }
 
 fn in_words(grants: &[Grant]) -> Vec<&str> {
@@ -145,17 +153,26 @@ async fn list(store: &Store) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     for user in &users {
         let command_signals = in_words(&user.grants);
-        let line = Line { user: &user.name, role: &user.role, created_ms: user.created.0, command_signals };
+        let command_trackers = user.grants.contains(&rights::trackers());
+        let line = Line {
+            user: &user.name,
+            role: &user.role,
+            created_ms: user.created.0,
+            command_signals,
+            command_trackers,
+        };
         serde_json::to_writer(&mut out, &line).context("printing a line")?;
         writeln!(out).context("printing a line")?;
     }
     Ok(())
 }
 
-async fn give(store: &Store, config: &Config, args: &AreaArgs, now: UtcMillis) -> anyhow::Result<()> {
-    let scope = Scope::parse(&args.areas, &config.areas).map_err(anyhow::Error::msg).context("--areas")?;
+async fn give(store: &Store, config: &Config, args: &RightArgs, now: UtcMillis) -> anyhow::Result<()> {
+    let scope = args.areas.as_ref().map(|text| Scope::parse(text, &config.areas));
+    let scope = scope.transpose().map_err(anyhow::Error::msg).context("--areas")?;
     known(store, &args.user).await?;
-    let grants = scope.grants();
+    let mut grants = scope.map_or_else(Vec::new, |scope| scope.grants());
+    grants.extend(args.trackers.then(rights::trackers));
     // What cannot be written down is not done.
     store.keep_audit(&line("right_given", &args.user, None, &grants, now)).await?;
     for grant in &grants {
@@ -164,33 +181,48 @@ async fn give(store: &Store, config: &Config, args: &AreaArgs, now: UtcMillis) -
     tell(store, &args.user).await
 }
 
-async fn take(store: &Store, config: &Config, args: &AreaArgs, now: UtcMillis) -> anyhow::Result<()> {
+async fn take(store: &Store, config: &Config, args: &RightArgs, now: UtcMillis) -> anyhow::Result<()> {
     known(store, &args.user).await?;
     let has = store.grants(&args.user).await?;
-    let mut grants: Vec<Grant> =
-        has.into_iter().filter(|grant| grant.permission == COMMAND_SIGNALS).collect();
-    if args.areas != "all" {
-        let everywhere = grants.iter().any(|grant| grant.area == EVERYWHERE);
-        ensure!(
-            !everywhere,
-            "{} has the right everywhere; take all of it, then give it for areas",
-            args.user
-        );
-        // An area that is not configured any more can be taken too.
-        let wanted: Vec<&str> = args.areas.split(',').map(str::trim).collect();
-        grants.retain(|grant| wanted.contains(&grant.area.as_str()));
-        let had = |area: &&str| grants.iter().any(|grant| grant.area == *area);
-        if let Some(missing) = wanted.iter().find(|area| !had(area)) {
-            let there = config.areas.iter().any(|area| area.id == *missing);
-            let why = if there { "has no right there" } else { "there is no such area" };
-            anyhow::bail!("{missing:?}: {} {why}; `users list` says what is given", args.user);
-        }
+    let mut grants = Vec::new();
+    if let Some(areas) = &args.areas {
+        let signals = has.iter().filter(|grant| grant.permission == COMMAND_SIGNALS);
+        grants = signals_in(areas, signals.cloned().collect(), config, &args.user)?;
+    }
+    if args.trackers {
+        let right = rights::trackers();
+        ensure!(has.contains(&right), "{} has no right to give trackers orders", args.user);
+        grants.push(right);
     }
     store.keep_audit(&line("right_taken", &args.user, None, &grants, now)).await?;
     for grant in &grants {
         store.take(&args.user, grant).await?;
     }
     tell(store, &args.user).await
+}
+
+/// Of somebody's rights to command signals those in `areas`.
+fn signals_in(
+    areas: &str,
+    mut grants: Vec<Grant>,
+    config: &Config,
+    user: &str,
+) -> anyhow::Result<Vec<Grant>> {
+    if areas == "all" {
+        return Ok(grants);
+    }
+    let everywhere = grants.iter().any(|grant| grant.area == EVERYWHERE);
+    ensure!(!everywhere, "{user} has the right everywhere; take all of it, then give it for areas");
+    // An area that is not configured any more can be taken too.
+    let wanted: Vec<&str> = areas.split(',').map(str::trim).collect();
+    grants.retain(|grant| wanted.contains(&grant.area.as_str()));
+    let had = |area: &&str| grants.iter().any(|grant| grant.area == *area);
+    if let Some(missing) = wanted.iter().find(|area| !had(area)) {
+        let there = config.areas.iter().any(|area| area.id == *missing);
+        let why = if there { "has no right there" } else { "there is no such area" };
+        anyhow::bail!("{missing:?}: {user} {why}; `users list` says what is given");
+    }
+    Ok(grants)
 }
 
 async fn set_role(store: &Store, config: &Config, args: &RoleArgs, now: UtcMillis) -> anyhow::Result<()> {
@@ -215,6 +247,7 @@ async fn tell(store: &Store, user: &str) -> anyhow::Result<()> {
     let grants = store.grants(user).await?;
     let areas = in_words(&grants);
     let areas = if areas.is_empty() { "nowhere".to_owned() } else { areas.join(", ") };
-    eprintln!("{user} may command signals: {areas}");
+    let trackers = if grants.contains(&rights::trackers()) { "; may give trackers orders" } else { "" };
+    eprintln!("{user} may command signals: {areas}{trackers}");
     Ok(())
 }

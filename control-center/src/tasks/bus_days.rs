@@ -1,12 +1,14 @@
-//! Days of buses reckoned anew in the background, one bus's day at a time: where reports came late, verdicts changed, a day is over.
+//! Days of buses reckoned anew in the background, some buses of one day at a time: where reports came late, verdicts changed, a day is over.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use control_center_store::{BusNews, Due};
-use models_domain::DurationMs;
+use models_domain::{DurationMs, VehicleId};
+use tokio::runtime::Handle;
 
-use super::transit::work;
+use super::transit::{make_disturbed_due, work};
 use crate::hall::Hall;
 use crate::transit::{Anew, live};
 
@@ -16,24 +18,25 @@ const LONG: DurationMs = DurationMs(60_000);
 const IDLE: Duration = Duration::from_millis(500);
 /// At least so long, and as long as it worked, it leaves the machine to others.
 const PAUSE: Duration = Duration::from_millis(10);
+/// So many are made anew together, and all whom that disturbs.
+const BUSES: u32 = 50;
 const DAY: DurationMs = DurationMs(24 * 3_600_000);
 
 pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
     loop {
         let began = hall.clock.elapsed();
-        let worked = one(&hall).await?;
+        let worked = some(&hall).await?;
         let took = hall.clock.elapsed() - began;
         tokio::time::sleep(if worked { took.max(PAUSE) } else { IDLE }).await;
     }
 }
 
-/// Reckons the day that has waited longest; whether there was one.
-async fn one(hall: &Arc<Hall>) -> anyhow::Result<bool> {
+/// Reckons the buses that have waited longest, of one day; whether there were any.
+async fn some(hall: &Arc<Hall>) -> anyhow::Result<bool> {
     let now = hall.clock.now();
-    let due = hall.store.due(now - CALM, now - LONG).await?;
+    let due = hall.store.due(now - CALM, now - LONG, BUSES).await?;
     let Some(first) = due.first() else { return Ok(false) };
     let Some((date, span)) = hall.transit.day_of(first.from) else { return Ok(false) };
-    let vehicle = first.vehicle.clone();
     let due: Vec<Due> = due.into_iter().filter(|due| span.from <= due.from && due.from < span.to).collect();
     // A day of which positions are forgotten already stays as it was reckoned; one that is to come is nothing yet.
     let kept = now - DurationMs(i64::from(hall.keep_events_days) * DAY.0);
@@ -41,9 +44,26 @@ async fn one(hall: &Arc<Hall>) -> anyhow::Result<bool> {
         hall.store.keep_bus_news(&[BusNews { settled: due, ..BusNews::default() }]).await?;
         return Ok(true);
     }
-    let fixes = hall.store.believed(&vehicle, span).await?;
-    let anew = Anew { vehicle, date, span, due };
-    let done = work(hall, move |hall| hall.transit.reckon(anew, &fixes)).await?;
+    let mut by_vehicle: BTreeMap<VehicleId, Vec<Due>> = BTreeMap::new();
+    due.into_iter().for_each(|due| by_vehicle.entry(due.vehicle.clone()).or_default().push(due));
+    reckon(hall, Anew { date, span, due: by_vehicle, again: false }).await?;
     hall.transit.unkept.keep(&hall.store, |news| live::kept(hall, news)).await?;
-    Ok(done)
+    Ok(true)
+}
+
+/// Makes days anew; what that disturbs afterwards is due.
+pub async fn reckon(hall: &Arc<Hall>, anew: Anew) -> anyhow::Result<()> {
+    let (date, span) = (anew.date, anew.span);
+    if hall.transit.wants_claims(date) {
+        let kept = hall.store.bus_claims(span).await?;
+        work(hall, move |hall| hall.transit.remember_claims(date, kept)).await?;
+    }
+    let runtime = Handle::current();
+    work(hall, move |hall| {
+        let believed = |vehicle: &VehicleId, span| runtime.block_on(hall.store.believed(vehicle, span));
+        hall.transit.reckon(anew, hall.clock.now(), believed)
+    })
+    .await??;
+    // Before those that were reckoned are due no more.
+    make_disturbed_due(hall).await
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use models_domain::DurationMs;
 use models_wire::v1;
 
 use crate::api::transit::trackers;
@@ -13,19 +12,19 @@ use crate::transit::{BUSY, reports};
 
 pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
     loop {
-        match hall.transit.ready.next(hall.clock.now()) {
+        match hall.transit.ready.next(hall.clock.elapsed()) {
             Ok(question) => {
-                let began = hall.clock.elapsed();
+                let (began, reckoned) = (hall.clock.elapsed(), hall.transit.supervised().at.0 > 0);
                 let answer = make(&hall, &question).await.unwrap_or_else(|err| {
                     tracing::error!("{err:#}");
                     Answer::Failed(format!("{err:#}"))
                 });
-                let took = (hall.clock.elapsed() - began).as_millis();
-                let took = DurationMs(i64::try_from(took).unwrap_or(i64::MAX / 1000));
-                hall.transit.ready.made(&question, answer, took, hall.clock.now());
+                let now = hall.clock.elapsed();
+                // After a restart: not known yet which buses are under way, so it is soon made anew.
+                let took = if reckoned { now - began } else { Duration::ZERO };
+                hall.transit.ready.made(&question, answer, took, now);
             }
             Err(rest) => {
-                let rest = Duration::from_millis(rest.0.max(1).unsigned_abs());
                 tokio::select! {
                     () = hall.transit.ready.wanted() => {}
                     () = tokio::time::sleep(rest) => {}

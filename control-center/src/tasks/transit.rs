@@ -9,6 +9,7 @@ use control_center_store::BusEventFilter;
 use models_domain::DurationMs;
 use models_domain::transit::pace::Learner;
 
+use super::bus_days;
 use crate::hall::Hall;
 use crate::transit::{Anew, live};
 
@@ -58,9 +59,20 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
             );
             hall.store.make_due(&left_out, now).await?;
         }
+        make_disturbed_due(&hall).await?;
         round = round.wrapping_add(1);
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// Buses that were judged by what others turned out not to do are reckoned anew in the background.
+pub async fn make_disturbed_due(hall: &Hall) -> anyhow::Result<()> {
+    let disturbed = hall.transit.disturbed();
+    if disturbed.is_empty() {
+        return Ok(());
+    }
+    tracing::debug!(buses = disturbed.len(), "others turned out to do something else: reckoned anew");
+    Ok(hall.store.make_due(&disturbed, hall.clock.now()).await?)
 }
 
 /// On the timetables that are in force now: learns from the days before, and follows today's buses from the beginning.
@@ -88,16 +100,10 @@ async fn reload(hall: &Arc<Hall>) -> anyhow::Result<()> {
     let open = BusEventFilter { open: true, span: Some((span.from, now)), ..BusEventFilter::default() };
     let open = hall.store.bus_events(&open, PAGE).await?;
     work(hall, move |hall| hall.transit.resume(open)).await?;
-    for vehicle in hall.store.vehicles().await? {
-        let fixes = hall.store.believed(&vehicle, span).await?;
-        if fixes.is_empty() {
-            continue;
-        }
-        let anew = Anew { vehicle, date, span, due: Vec::new() };
-        work(hall, move |hall| hall.transit.reckon(anew, &fixes)).await?;
-        keep(hall).await?;
-    }
-    Ok(())
+    let seen = hall.store.vehicles_seen(span).await?;
+    let due = seen.into_iter().map(|vehicle| (vehicle, Vec::new())).collect();
+    bus_days::reckon(hall, Anew { date, span, due, again: true }).await?;
+    keep(hall).await
 }
 
 /// What the store does not take now it is offered again the next time.

@@ -142,7 +142,8 @@ impl Told {
             let done: BTreeSet<_> = news.passings.iter().map(|p| (p.feed.clone(), p.run.clone())).collect();
             tell.withdrawn.extend(self.withdraw("", |_, kept| {
                 let run = kept.event.run.as_ref();
-                kept.event.finding == Finding::RunMissing && run.is_some_and(|run| done.contains(run))
+                matches!(kept.event.finding, Finding::RunMissing | Finding::RunUnseen)
+                    && run.is_some_and(|run| done.contains(run))
             }));
         }
         if self.count > TOLD_MAX {
@@ -176,8 +177,8 @@ fn vehicle(kept: &BusEvent) -> String {
 pub fn kept(hall: &Hall, news: &[BusNews]) {
     let mut names = Names::new(hall);
     for news in news {
-        // All buses begin anew: nothing made their days due, and viewers have what was found before from the list.
-        if news.whole.is_some() && news.settled.is_empty() {
+        // Viewers have what was found before from the list.
+        if news.whole.as_ref().is_some_and(|whole| whole.again) {
             drop(told(hall).take(news));
         } else {
             tell(hall, news, &mut names);
@@ -230,7 +231,7 @@ mod tests {
 
     fn day(over: bool) -> Whole {
         let span = Span { from: UtcMillis(100_000), to: UtcMillis(900_000) };
-        Whole { vehicle: "bus-1".parse().unwrap(), span, over }
+        Whole { vehicle: "bus-1".parse().unwrap(), span, over, again: false }
     }
 
     #[track_caller]

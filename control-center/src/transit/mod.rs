@@ -1,8 +1,9 @@
 //! The buses in the hall: fixes into the pure fleet, and what is told of it kept ready for whoever asks.
 //!
-//! Live fixes are looked at in the order in which buses were seen. What comes late is passed over here; the store has made that day
-//! due, and `tasks/bus_days.rs` has it reckoned anew from everything that is kept.
+//! Live fixes are looked at as they come. What comes late for its bus is passed over here; the store has made that day due, and
+//! `tasks/bus_days.rs` has it reckoned anew from everything that is kept (`anew`), and so is every other bus that was judged by it.
 
+mod anew;
 pub mod downloads;
 mod history;
 pub mod live;
@@ -26,8 +27,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use control_center_gtfs::Zone;
-use control_center_store::{BusEventRow, BusNews, Due, Span, TimetableRow, Whole};
-use models_domain::transit::day::BusDay;
+use control_center_store::{BusEventRow, BusNews, Span, TimetableRow};
 use models_domain::transit::fleet::Fleet;
 use models_domain::transit::matching::Seen;
 use models_domain::transit::pace::{Learner, Pace};
@@ -40,6 +40,7 @@ use models_domain::{UtcMillis, VehicleId};
 use time::Date;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub use anew::Anew;
 use planned::{DAY_BEGINS, Planned};
 use ready::Ready;
 use shown::Shown;
@@ -64,8 +65,10 @@ pub struct Transit {
     pub unkept: Unkept,
     /// Lists that take long.
     pub ready: Ready,
-    /// Plans of the day that was reckoned anew last.
-    former: Mutex<Option<Former>>,
+    /// Days that are over and lately had a bus made anew.
+    former: Mutex<Vec<anew::Former>>,
+    /// Buses that are to be made anew, for others turned out to do something else.
+    disturbed: Mutex<BTreeMap<VehicleId, UtcMillis>>,
     shown: Mutex<Arc<Shown>>,
     supervised: Mutex<Arc<Supervised>>,
     /// Which findings viewers were told of.
@@ -75,8 +78,6 @@ pub struct Transit {
     limits: finding::Limits,
     salt: [u8; 16],
 }
-
-type Former = (Date, Arc<Planned>, Vec<Arc<DayPlan>>);
 
 #[derive(Default)]
 struct Waiting {
@@ -93,16 +94,6 @@ struct Live {
     known: Known,
 }
 
-/// A bus's day that is to be reckoned anew.
-#[derive(Debug, Clone)]
-pub struct Anew {
-    pub vehicle: VehicleId,
-    pub date: Date,
-    pub span: Span,
-    /// What made it due; nothing where all buses begin anew.
-    pub due: Vec<Due>,
-}
-
 impl Transit {
     /// `salt` makes buses' public names: they tell nothing of trackers, and change at each start.
     pub fn new(salt: [u8; 16]) -> Self {
@@ -114,6 +105,7 @@ impl Transit {
             unkept: Unkept::default(),
             ready: Ready::default(),
             former: Mutex::default(),
+            disturbed: Mutex::default(),
             shown: Mutex::default(),
             supervised: Mutex::default(),
             told: Mutex::default(),
@@ -158,7 +150,8 @@ impl Transit {
         let planned = Planned::read(rows);
         let planned = planned.turned(now).unwrap_or(planned);
         let mut live = lock(&self.live);
-        *lock(&self.planned) = Arc::new(live.begin(planned, now));
+        let (planned, _) = live.begin(planned, now);
+        *lock(&self.planned) = Arc::new(planned);
         live.fleet.pace = Pace::default();
     }
 
@@ -193,8 +186,13 @@ impl Transit {
     pub fn look(&self, now: UtcMillis) {
         let fixes: Vec<Fix> = lock(&self.waiting).fixes.drain(..).collect();
         let mut live = lock(&self.live);
-        if let Some(turned) = self.planned().turned(now) {
-            *lock(&self.planned) = Arc::new(live.begin(turned, now));
+        let before = self.planned();
+        if let Some(turned) = before.turned(now) {
+            let (turned, claims) = live.begin(turned, now);
+            *lock(&self.planned) = Arc::new(turned);
+            if let Some(date) = before.day {
+                self.keep_former(date, claims);
+            }
         }
         let planned = self.planned();
         let Some(today) = planned.day.and_then(|day| planned.span(day)) else { return };
@@ -211,6 +209,7 @@ impl Transit {
                 self.unkept.push(news::of_bus(told, &planned.plans));
             }
         }
+        self.disturb(fleet.take_disturbed());
     }
 
     /// Whose day a moment of a bus belongs to; `None` without a timetable.
@@ -218,60 +217,6 @@ impl Transit {
         let planned = self.planned();
         let date = planned.date(at)?;
         Some((date, planned.span(date)?))
-    }
-
-    /// Makes a bus's day anew out of everything that is believed of it, in the order of time. Live buses are held up only for as long
-    /// as putting it in takes. `false` when it cannot be put in, for the bus has gone far on meanwhile: to be tried again.
-    pub fn reckon(&self, anew: Anew, fixes: &[Fix]) -> bool {
-        let planned = self.planned();
-        let is_today = planned.day == Some(anew.date);
-        let plans = if is_today { planned.plans.clone() } else { self.former_plans(&planned, anew.date) };
-        let reports: Vec<Observed> = fixes.iter().map(observed).collect();
-        let (mut day, mut told) = BusDay::of(anew.vehicle.clone(), &plans, &reports, &self.limits);
-        let over = planned.day.is_none_or(|today| anew.date < today);
-        let whole = Some(Whole { vehicle: anew.vehicle.clone(), span: anew.span, over });
-        if !is_today {
-            told.events.extend(day.close());
-            let news = BusNews { whole, settled: anew.due, ..news::of_bus(told, &plans) };
-            self.unkept.push(news);
-            return true;
-        }
-        let mut live = lock(&self.live);
-        if !Arc::ptr_eq(&planned, &lock(&self.planned)) {
-            return false;
-        }
-        let Live { fleet, window_by_vehicle, .. } = &mut *live;
-        let mut window = Window::of(fixes);
-        let gone_on = fleet.day(&anew.vehicle).and_then(BusDay::newest);
-        if let Some(gone_on) = gone_on.filter(|at| day.newest().is_none_or(|newest| newest < *at)) {
-            let old = window_by_vehicle.get(&anew.vehicle);
-            let from = day.newest().unwrap_or(anew.span.from);
-            let Some(later) = old.and_then(|window| window.since(from)) else { return false };
-            if later.last().is_none_or(|last| last.at < gone_on) {
-                return false;
-            }
-            told.append(day.append(&plans, &later.iter().map(observed).collect::<Vec<_>>(), &self.limits));
-            window.believed(later);
-        }
-        fleet.replace(day, &told.passings, |feed, at| planned.habit(feed, at));
-        window_by_vehicle.insert(anew.vehicle, window);
-        // While buses are locked: nothing that is found later may come before it.
-        let news = BusNews { whole, settled: anew.due, ..news::of_bus(told, &plans) };
-        self.unkept.push(news);
-        true
-    }
-
-    fn former_plans(&self, planned: &Arc<Planned>, date: Date) -> Vec<Arc<DayPlan>> {
-        let mut former = lock(&self.former);
-        if let Some((day, of, plans)) = &*former
-            && *day == date
-            && Arc::ptr_eq(of, planned)
-        {
-            return plans.clone();
-        }
-        let plans = planned.plans_around(date);
-        *former = Some((date, planned.clone(), plans.clone()));
-        plans
     }
 
     /// Makes anew what is told to passengers and to supervisors.

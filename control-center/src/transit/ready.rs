@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use models_domain::{DurationMs, UtcMillis};
 use models_wire::v1;
 use tokio::sync::{Notify, watch};
 
@@ -29,11 +29,11 @@ pub enum Answer {
 }
 
 /// Nobody looks any more who has not asked for so long.
-const LOOKED_AT: DurationMs = DurationMs(5 * 60_000);
+const LOOKED_AT: Duration = Duration::from_secs(5 * 60);
 /// A list is made anew after so many times as long as it took, within these: so little of the machine it takes.
-const SHARE: i64 = 20;
-const REST_MS: (i64, i64) = (1_000, 60_000);
-/// So many lists are kept; of more, the one that was asked for longest ago is let go.
+const SHARE: u32 = 20;
+const REST: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
+/// So many lists are kept; of more, the one that was asked for longest ago is let go, unless somebody waits for it.
 const KEPT_MAX: usize = 32;
 
 #[derive(Default)]
@@ -42,29 +42,36 @@ pub struct Ready {
     new: Notify,
 }
 
+/// Moments are of the clock that never jumps.
 struct List {
-    asked: UtcMillis,
+    asked: Duration,
     /// When it is to be made anew.
-    due: UtcMillis,
+    due: Duration,
     told: watch::Sender<Option<Answer>>,
 }
 
+impl List {
+    /// It was not made yet, and somebody is there who asked for it.
+    fn is_waited_for(&self) -> bool {
+        self.told.receiver_count() > 0 && self.told.borrow().is_none()
+    }
+}
+
 impl Ready {
-    /// The list as it was made last; the first time it is waited for.
-    pub async fn ask(&self, question: Question, now: UtcMillis) -> Answer {
-        let mut told = self.want(question, now);
+    /// The list as it was made last; the first time it is waited for. `now`: as [`hardware_ports::Clock::elapsed`].
+    pub async fn ask(&self, question: Question, now: Duration) -> Answer {
+        let too_many = || Answer::Failed("too many other lists are waited for; try again".to_owned());
+        let Some(mut told) = self.want(question, now) else { return too_many() };
         let answer = told.wait_for(Option::is_some).await;
-        // It was let go for those that others look at.
-        let gone = || Answer::Failed("too many other lists are asked for; try again".to_owned());
-        answer.ok().and_then(|answer| answer.clone()).unwrap_or_else(gone)
+        answer.ok().and_then(|answer| answer.clone()).unwrap_or_else(too_many)
     }
 
-    fn want(&self, question: Question, now: UtcMillis) -> watch::Receiver<Option<Answer>> {
+    /// `None`: all that are kept are waited for.
+    fn want(&self, question: Question, now: Duration) -> Option<watch::Receiver<Option<Answer>>> {
         let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        if lists.len() >= KEPT_MAX
-            && !lists.contains_key(&question)
-            && let Some(oldest) = lists.iter().min_by_key(|(_, list)| list.asked).map(|(q, _)| q.clone())
-        {
+        if lists.len() >= KEPT_MAX && !lists.contains_key(&question) {
+            let idle = lists.iter().filter(|(_, list)| !list.is_waited_for());
+            let oldest = idle.min_by_key(|(_, list)| list.asked).map(|(q, _)| q.clone())?;
             lists.remove(&oldest);
         }
         let list = lists.entry(question).or_insert_with(|| {
@@ -72,26 +79,26 @@ impl Ready {
             List { asked: now, due: now, told: watch::Sender::new(None) }
         });
         list.asked = now;
-        list.told.subscribe()
+        Some(list.told.subscribe())
     }
 
     /// What is to be made next, and what is looked at no more is forgotten; `None` and when to ask again.
-    pub fn next(&self, now: UtcMillis) -> Result<Question, DurationMs> {
+    pub fn next(&self, now: Duration) -> Result<Question, Duration> {
         let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        lists.retain(|_, list| now.since(list.asked).0 <= LOOKED_AT.0);
+        lists.retain(|_, list| now.saturating_sub(list.asked) <= LOOKED_AT || list.is_waited_for());
         match lists.iter().min_by_key(|(_, list)| list.due) {
             Some((question, list)) if list.due <= now => Ok(question.clone()),
-            Some((_, list)) => Err(list.due.since(now)),
+            Some((_, list)) => Err(list.due - now),
             None => Err(LOOKED_AT),
         }
     }
 
     /// Puts in what was made until `now`, in `took`. One that failed is not kept: who asks again has it tried again.
-    pub fn made(&self, question: &Question, answer: Answer, took: DurationMs, now: UtcMillis) {
+    pub fn made(&self, question: &Question, answer: Answer, took: Duration, now: Duration) {
         let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
         let failed = matches!(answer, Answer::Failed(_));
         if let Some(list) = lists.get_mut(question) {
-            list.due = now + DurationMs((took.0 * SHARE).clamp(REST_MS.0, REST_MS.1));
+            list.due = now + (took * SHARE).clamp(REST.0, REST.1);
             list.told.send_replace(Some(answer));
         }
         if failed {
@@ -116,24 +123,43 @@ mod tests {
     #[tokio::test]
     async fn a_list_is_made_once_for_all_who_ask_and_anew_while_they_do() {
         let (ready, question) = (Ready::default(), Question::Trackers(1));
-        let at = |s: i64| UtcMillis(s * 1000);
+        let (at, ms) = (Duration::from_secs, Duration::from_millis);
         assert_eq!(ready.next(at(0)), Err(LOOKED_AT));
-        let first = ready.want(question.clone(), at(0));
+        let first = ready.want(question.clone(), at(0)).unwrap();
         assert_eq!(ready.next(at(0)), Ok(question.clone()));
-        ready.made(&question, trackers(7), DurationMs(500), at(1));
+        ready.made(&question, trackers(7), ms(500), at(1));
         assert!(matches!(&*first.borrow(), Some(Answer::Trackers(told)) if told.at_ms == 7));
         // Twenty times as long as it took.
-        assert_eq!(ready.next(at(2)), Err(DurationMs(9_000)));
+        assert_eq!(ready.next(at(2)), Err(at(9)));
         assert!(
             matches!(ready.ask(question.clone(), at(2)).await, Answer::Trackers(told) if told.at_ms == 7)
         );
         assert_eq!(ready.next(at(11)), Ok(question.clone()));
+        // However quickly it is made, not every second.
+        ready.made(&question, trackers(8), ms(3), at(11));
+        assert_eq!(ready.next(at(12)), Err(at(4)));
         // Nobody looks any more.
         assert_eq!(ready.next(at(400)), Err(LOOKED_AT));
         // A failure is told and not kept.
-        let asks = ready.want(question.clone(), at(500));
-        ready.made(&question, Answer::Failed("no disk".to_owned()), DurationMs(1), at(501));
+        let asks = ready.want(question.clone(), at(500)).unwrap();
+        ready.made(&question, Answer::Failed("no disk".to_owned()), ms(1), at(501));
         assert!(matches!(&*asks.borrow(), Some(Answer::Failed(why)) if why == "no disk"));
         assert_eq!(ready.next(at(501)), Err(LOOKED_AT));
+    }
+
+    #[test]
+    fn what_somebody_waits_for_is_not_let_go() {
+        let (ready, at) = (Ready::default(), Duration::from_secs);
+        let mut waiting: Vec<_> = (0..KEPT_MAX as u32)
+            .map(|h| ready.want(Question::Trackers(h), at(u64::from(h))).unwrap())
+            .collect();
+        assert!(ready.want(Question::Trackers(99), at(40)).is_none(), "all of them are waited for");
+        assert_eq!(ready.next(at(4_000)), Ok(Question::Trackers(0)), "for however long");
+        // Who waited for one has gone away: it makes room, though it is not the oldest.
+        waiting.remove(5);
+        assert!(ready.want(Question::Trackers(99), at(41)).is_some());
+        assert!(!ready.lists.lock().unwrap().contains_key(&Question::Trackers(5)));
+        ready.made(&Question::Trackers(0), trackers(7), at(1), at(42));
+        assert!(matches!(&*waiting[0].borrow(), Some(Answer::Trackers(_))));
     }
 }

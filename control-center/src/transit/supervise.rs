@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use control_center_gtfs::Zone;
 use models_domain::transit::accuracy::{Errors, LEADS_MIN};
+use models_domain::transit::finding::Finding;
 use models_domain::transit::fleet::Fleet;
 use models_domain::transit::headway::Rung;
 use models_domain::transit::hold::{Advice, advise};
@@ -57,7 +58,8 @@ impl Supervised {
             if plan.timetable.ends(&plan.runs[run]) > now
                 && let Some(route) = routes.get_mut(&(feed.0.clone(), id))
             {
-                route.missing += 1;
+                let unseen = event.finding == Finding::RunUnseen;
+                *if unseen { &mut route.unseen } else { &mut route.missing } += 1;
             }
         }
         for ((feed, route), errors) in fleet.accuracy.routes() {

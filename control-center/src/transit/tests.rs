@@ -1,6 +1,7 @@
 //! What the hall follows, leaves out, and never holds up.
 
 use models_domain::geo::LatLon;
+use models_domain::transit::day::BusDay;
 use models_domain::{DurationMs, MetersPerSecond};
 
 use super::*;
@@ -77,4 +78,26 @@ fn what_is_left_out_is_told() {
     let minute = NOW - DurationMs(NOW.0.rem_euclid(60_000));
     assert_eq!(transit.left_out(), [(VehicleId::new("bus-1").unwrap(), minute)]);
     assert_eq!(transit.left_out(), []);
+}
+
+#[test]
+fn what_was_thought_of_a_former_day_is_asked_for_once() {
+    use time::macros::date;
+    let transit = Transit::new([0; 16]);
+    let (first, second) = (date!(2026 - 03 - 02), date!(2026 - 03 - 03));
+    let kept = concat!(
+        r#"[[29540150,29540155],[["xe","2026-03-02","t-1",null,"#,
+        r#"{"told":[[29540160,90],[29540170,20]],"read":[[29540150,29540155,0]]}]]]"#
+    );
+    let bus = || VehicleId::new("bus-1").unwrap();
+    assert!(transit.wants_claims(first));
+    transit.remember_claims(
+        first,
+        vec![(bus(), kept.to_owned()), (VehicleId::new("bus-2").unwrap(), "{".to_owned())],
+    );
+    assert!(!transit.wants_claims(first) && transit.wants_claims(second));
+    let (_, claims) = transit.former(&transit.planned(), first);
+    assert_eq!(anew::text(claims.record(&bus())).as_deref(), Some(kept));
+    (3..6).for_each(|day| transit.remember_claims(second.replace_day(day).unwrap(), Vec::new()));
+    assert!(transit.wants_claims(first), "only few days are held");
 }

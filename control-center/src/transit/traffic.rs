@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use control_center_store::{ProbeRow, SegmentRow};
 use models_domain::geo::LatLon;
+use models_domain::transit::claims::Claims;
 use models_domain::transit::fleet::Fleet;
 use models_domain::transit::plan::DayPlan;
 use models_domain::transit::probe::{FRESH, Level, Reference, Sum, lately, totals};
@@ -75,13 +76,13 @@ impl Transit {
 
 impl Live {
     /// Buses begin anew on other plans; the roads are theirs now. Plans of former days are on no roads: a former day that is made anew
-    /// says nothing of the segments of today.
-    pub(super) fn begin(&mut self, mut planned: Planned, now: UtcMillis) -> Planned {
+    /// says nothing of the segments of today. With it comes what was thought of buses before.
+    pub(super) fn begin(&mut self, mut planned: Planned, now: UtcMillis) -> (Planned, Claims) {
         self.traffic.note(&mut self.fleet);
-        self.fleet.new_day();
+        let claims = self.fleet.new_day();
         self.window_by_vehicle.clear();
         planned.plans = self.traffic.plan(planned.plans, &self.known, now);
-        planned
+        (planned, claims)
     }
 }
 

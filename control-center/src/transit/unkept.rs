@@ -75,7 +75,7 @@ mod tests {
     fn a_storm_of_whole_days_is_kept_a_few_at_a_time() {
         let unkept = Unkept::default();
         let span = Span { from: UtcMillis(0), to: UtcMillis(1) };
-        let whole = || Some(Whole { vehicle: "bus".parse().unwrap(), span, over: true });
+        let whole = || Some(Whole { vehicle: "bus".parse().unwrap(), span, over: true, again: false });
         for _ in 0..ROWS * 2 + 1 {
             unkept.push(BusNews { whole: whole(), ..BusNews::default() });
         }

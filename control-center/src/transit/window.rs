@@ -9,7 +9,7 @@ use models_domain::fix::{Limits, Report, alone, judge};
 use models_domain::transit::Fix;
 
 /// Enough neighbours for a verdict, though some are not believed; and enough to go on from a day that was just made anew.
-const KEPT: usize = 32;
+pub const KEPT: usize = 32;
 
 #[derive(Debug, Clone, Default)]
 pub struct Window {

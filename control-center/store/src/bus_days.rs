@@ -25,6 +25,8 @@ pub struct BusNews {
     pub settled: Vec<Due>,
     pub passings: Vec<Passing>,
     pub events: Vec<BusEvent>,
+    /// With `whole`: what was thought of the bus at each time, by which others are judged.
+    pub claims: Option<String>,
 }
 
 impl BusNews {
@@ -41,6 +43,8 @@ pub struct Whole {
     pub span: Span,
     /// That day is over: where runs of it were missing that the bus did, that was wrong.
     pub over: bool,
+    /// All buses begin anew, after a restart: most of it was told before.
+    pub again: bool,
 }
 
 /// A finding with the line it belongs to.
@@ -193,6 +197,23 @@ impl Store {
         rows.collect::<sqlx::Result<_>>().map_err(failed)
     }
 
+    /// What was thought of each bus in a day, as it was kept with that day as a whole.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn bus_claims(&self, span: Span) -> Result<Vec<(VehicleId, String)>, StoreError> {
+        let sql = "SELECT vehicle, record FROM bus_claim WHERE begin_ms = ?";
+        let rows: Vec<(String, String)> = sqlx::query_as(sql)
+            .bind(span.from.0)
+            .fetch_all(self.readers())
+            .await
+            .map_err(self.failed("reading what buses may have done"))?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|(vehicle, kept)| Some((VehicleId::new(vehicle).ok()?, kept)))
+            .collect())
+    }
+
     /// Forgets some passings and findings from before a moment; how many.
     ///
     /// # Errors
@@ -203,6 +224,7 @@ impl Store {
         for sql in [
             "DELETE FROM passing WHERE rowid IN (SELECT rowid FROM passing WHERE at_ms < ? LIMIT ?)",
             "DELETE FROM bus_event WHERE rowid IN (SELECT rowid FROM bus_event WHERE began_ms < ? LIMIT ?)",
+            "DELETE FROM bus_claim WHERE rowid IN (SELECT rowid FROM bus_claim WHERE begin_ms < ? LIMIT ?)",
         ] {
             let done = sqlx::query(sql).bind(before.0).bind(FORGET_AT_ONCE);
             let done = done.execute(&mut writer.connection).await;
@@ -234,12 +256,17 @@ async fn write(connection: &mut SqliteConnection, news: &[BusNews]) -> sqlx::Res
         if let Some(whole) = news.whole.as_ref().filter(|whole| whole.over) {
             of_whole(&mut tx, NOT_MISSING, whole).await?;
         }
+        if let (Some(whole), Some(record)) = (&news.whole, &news.claims) {
+            let sql = "INSERT OR REPLACE INTO bus_claim (begin_ms, vehicle, record) VALUES (?, ?, ?)";
+            let put = sqlx::query(sql).bind(whole.span.from.0).bind(whole.vehicle.as_str()).bind(record);
+            put.execute(&mut *tx).await?;
+        }
         settle(&mut tx, &news.settled).await?;
     }
     tx.commit().await
 }
 
-const NOT_MISSING: &str = "DELETE FROM bus_event WHERE finding = 'run_missing' AND vehicle = '' \
+const NOT_MISSING: &str = "DELETE FROM bus_event WHERE finding IN ('run_missing', 'run_unseen') AND vehicle = '' \
     AND (feed, day, trip, start_s) IN (SELECT feed, day, trip, start_s FROM passing WHERE vehicle = ? AND at_ms >= ? AND at_ms < ?)";
 
 async fn of_whole(tx: &mut SqliteConnection, sql: &'static str, whole: &Whole) -> sqlx::Result<()> {

@@ -26,18 +26,20 @@ const VEHICLES: &str = "WITH RECURSIVE known (id) AS (SELECT min(vehicle) FROM f
     SELECT (SELECT min(vehicle) FROM fix WHERE vehicle > known.id) FROM known WHERE known.id IS NOT NULL) ";
 
 impl Store {
-    /// The bus that has waited longest of those whose days are due, with every quarter of it: it has been calm since `calm`, or due
-    /// since `long`.
+    /// Of those whose days are due so many buses as have waited longest, the first before the others, with every quarter of them: they
+    /// have been calm since `calm`, or due since `long`.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn due(&self, calm: UtcMillis, long: UtcMillis) -> Result<Vec<Due>, StoreError> {
+    pub async fn due(&self, calm: UtcMillis, long: UtcMillis, buses: u32) -> Result<Vec<Due>, StoreError> {
         let rows: Vec<(String, i64, i64)> = sqlx::query_as(
-            "SELECT vehicle, quarter, changes FROM bus_day_due WHERE vehicle = (SELECT vehicle FROM bus_day_due \
-             WHERE last_ms <= ? OR first_ms <= ? ORDER BY first_ms LIMIT 1) ORDER BY quarter",
+            "SELECT vehicle, quarter, changes FROM bus_day_due JOIN (SELECT vehicle, min(first_ms) AS since FROM bus_day_due \
+             WHERE last_ms <= ? OR first_ms <= ? GROUP BY vehicle ORDER BY since LIMIT ?) USING (vehicle) \
+             ORDER BY since, vehicle, quarter",
         )
         .bind(calm.0)
         .bind(long.0)
+        .bind(buses)
         .fetch_all(self.readers())
         .await
         .map_err(self.failed("reading which days of buses are due"))?;

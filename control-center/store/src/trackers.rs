@@ -97,6 +97,25 @@ impl Store {
         Ok(rows.into_iter().filter_map(|id| VehicleId::new(id).ok()).collect())
     }
 
+    /// Vehicles of which something is believed in a span.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn vehicles_seen(&self, span: Span) -> Result<Vec<VehicleId>, StoreError> {
+        let rows: Vec<String> = sqlx::query_scalar(
+            "WITH RECURSIVE known (id) AS (SELECT min(vehicle) FROM fix UNION ALL \
+             SELECT (SELECT min(vehicle) FROM fix WHERE vehicle > known.id) FROM known WHERE known.id IS NOT NULL) \
+             SELECT id FROM known WHERE EXISTS (SELECT 1 FROM fix WHERE vehicle = id AND rejected IS NULL AND at_ms >= ? \
+             AND at_ms < ?)",
+        )
+        .bind(span.from.0)
+        .bind(span.to.0)
+        .fetch_all(self.readers())
+        .await
+        .map_err(self.failed("reading which vehicles were seen"))?;
+        Ok(rows.into_iter().filter_map(|id| VehicleId::new(id).ok()).collect())
+    }
+
     /// Reports of one vehicle, by the device's time; at most `limit`.
     ///
     /// # Errors

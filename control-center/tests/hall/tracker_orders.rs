@@ -54,15 +54,28 @@ async fn supervisors_give_trackers_orders_and_see_how_far_they_got() {
     assert!(!told.may_order && told.orders.len() == 1);
     let order = told.orders[0].order.clone().unwrap().order;
     assert_eq!(order, Some(v1::tracker_order::Order::Text(String::new())));
-    let asked = v1::GiveTrackerOrderRequest {
+    let asked = || v1::GiveTrackerOrderRequest {
         vehicle: "bus-1".into(),
-        order: text,
+        order: text.clone(),
         purpose: "curious about it".into(),
         expires_hours: 1,
     };
-    let refused = transit.clone().give_tracker_order(with(&token, asked)).await.unwrap_err();
-    assert_eq!(refused.code(), Code::PermissionDenied);
+    let code =
+        async || transit.clone().give_tracker_order(with(&token, asked())).await.map_err(|s| s.code()).err();
+    assert_eq!(code().await, Some(Code::PermissionDenied));
+    // The right to command signals is another one.
+    hall.run(&["users", "give", "--user", "admin", "--areas", "all"]);
+    assert_eq!(code().await, Some(Code::PermissionDenied));
+    hall.run(&["users", "give", "--user", "admin", "--trackers"]);
+    assert_eq!(code().await, None);
+    hall.run(&["users", "take", "--user", "admin", "--areas", "all"]);
+    assert_eq!(code().await, None);
+    let users = hall.run(&["users", "list"]);
+    assert!(users.contains("\"command_signals\":[],\"command_trackers\":true"), "{users}");
+    hall.run(&["users", "take", "--user", "admin", "--trackers"]);
+    assert_eq!(code().await, Some(Code::PermissionDenied));
     let audit = hall.run(&["audit"]);
     let line = audit.lines().find(|line| line.contains("tracker_order_refused")).unwrap_or_default();
     assert!(line.contains("curious about it") && line.contains("vehicle=bus-1"), "{audit}");
+    assert!(audit.contains("user=admin command_signals= command_trackers=all"), "{audit}");
 }

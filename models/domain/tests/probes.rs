@@ -2,17 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::sync::Arc;
 
+use models_domain::VehicleId;
 use models_domain::geo::LatLon;
-use models_domain::transit::day::BusDay;
 use models_domain::transit::fleet::Fleet;
 use models_domain::transit::matching::Seen;
 use models_domain::transit::pace::{DayKind, Habit};
 use models_domain::transit::plan::DayPlan;
 use models_domain::transit::probe::{FRESH, Level, Ran, Reference, SHOWN, Sum, bucket_of, lately, totals};
 use models_domain::transit::road::Roads;
+use models_domain::transit::settle::{Day, settle};
 use models_domain::transit::shape::Shape;
 use models_domain::transit::timetable::*;
 use models_domain::transit::vehicle::Observed;
@@ -199,7 +201,7 @@ fn a_day_made_anew_of_what_came_late_tells_the_same() {
     let (_, plans) = city();
     let habit = |_: &FeedId, _| Habit { day: DayKind::Workday, hour: 8 };
     let (mut fleet, mut shuffled) = (Fleet::default(), Fleet::default());
-    let mut mixed_by_bus = Vec::new();
+    let mut mixed_by_bus = BTreeMap::new();
     for i in 0..3 {
         let fixes = drive(&PLAIN, EIGHT + 600.0 * f64::from(i), "32");
         let name = format!("bus-{i}");
@@ -216,16 +218,21 @@ fn a_day_made_anew_of_what_came_late_tells_the_same() {
         for batch in live.chunks(5) {
             absorb(&mut shuffled, &plans, &name, batch);
         }
-        mixed_by_bus.push((name, mixed));
+        mixed_by_bus.insert(name.parse().unwrap(), mixed);
     }
     assert_ne!(hour(&shuffled, 8), hour(&fleet, 8));
     let cells = |fleet: &Fleet| fleet.ran().flatten().map(Ran::cell).collect::<BTreeSet<_>>();
     let wrong = cells(&shuffled);
     assert_eq!(shuffled.take_changed(), wrong);
-    for (name, mixed) in mixed_by_bus {
-        let (day, news) = BusDay::of(name.parse().unwrap(), &plans, &mixed, &shuffled.limits);
-        shuffled.replace(day, &news.passings, habit);
-    }
+    let (mut claims, limits) = (shuffled.claims(), shuffled.limits.clone());
+    let (from, until) = (at(0.0), at(86_400.0));
+    let day = Day { plans: &plans, limits: &limits, from, until };
+    let due = mixed_by_bus.keys().cloned().collect::<Vec<_>>();
+    let reports = |vehicle: &VehicleId, from, to| {
+        let within = mixed_by_bus[vehicle].iter().filter(|o| from <= o.seen.at && o.seen.at < to);
+        Ok::<_, Infallible>(within.cloned().collect())
+    };
+    shuffled.replace(settle(day, &mut claims, due, reports).unwrap(), habit);
     assert_eq!(hour(&shuffled, 8), hour(&fleet, 8));
     // Whoever keeps the changed cells has the same in the end, also of those of which nothing is left.
     let (changed, some) = (shuffled.take_changed(), fleet.take_changed());

@@ -45,7 +45,7 @@ fn late(phase: Phase, began_s: i64, at_s: i64) -> BusEvent {
 
 fn whole(from: i64, to: i64, over: bool) -> Option<Whole> {
     let span = Span { from: UtcMillis(from), to: UtcMillis(to) };
-    Some(Whole { vehicle: "bus-1".parse().unwrap(), span, over })
+    Some(Whole { vehicle: "bus-1".parse().unwrap(), span, over, again: false })
 }
 
 async fn all(store: &Store) -> Vec<Passing> {

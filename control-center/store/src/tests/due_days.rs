@@ -33,7 +33,7 @@ fn fix(seq: u64, vehicle: &str, at_s: i64, east_m: f64) -> NewEvent {
 async fn due(store: &Store) -> Vec<(String, i64)> {
     let mut told = Vec::new();
     loop {
-        let some = store.due(UtcMillis(i64::MAX), UtcMillis(0)).await.unwrap();
+        let some = store.due(UtcMillis(i64::MAX), UtcMillis(0), 1).await.unwrap();
         if some.is_empty() {
             told.sort();
             return told;
@@ -121,9 +121,9 @@ async fn the_restless_wait_and_what_comes_meanwhile_is_not_forgotten() {
     let report = |s: i64| [("bus-1".parse().unwrap(), UtcMillis(NOON + s * 1000))];
     store.make_due(&report(0), UtcMillis(1_000)).await.unwrap();
     store.make_due(&report(1), UtcMillis(9_000)).await.unwrap();
-    assert_eq!(store.due(UtcMillis(8_000), UtcMillis(999)).await.unwrap(), [], "not calm yet");
-    assert_eq!(store.due(UtcMillis(8_000), UtcMillis(1_000)).await.unwrap().len(), 1, "it waited long");
-    let read = store.due(UtcMillis(9_000), UtcMillis(0)).await.unwrap();
+    assert_eq!(store.due(UtcMillis(8_000), UtcMillis(999), 9).await.unwrap(), [], "not calm yet");
+    assert_eq!(store.due(UtcMillis(8_000), UtcMillis(1_000), 9).await.unwrap().len(), 1, "it waited long");
+    let read = store.due(UtcMillis(9_000), UtcMillis(0), 9).await.unwrap();
     store.make_due(&report(2), UtcMillis(9_500)).await.unwrap();
     store.keep_bus_news(&[BusNews { settled: read, ..BusNews::default() }]).await.unwrap();
     assert_eq!(due(&store).await, [("bus-1".to_owned(), 0)]);

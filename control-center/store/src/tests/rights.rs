@@ -57,3 +57,22 @@ async fn whoever_could_command_before_areas_came_still_can() {
     assert_eq!(store.grants("admin").await.unwrap(), [grant(EVERYWHERE)]);
     assert_eq!(store.grants("khach").await.unwrap(), []);
 }
+
+#[tokio::test]
+async fn whoever_commanded_signals_everywhere_still_gives_trackers_orders() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    for (name, area) in [("admin", EVERYWHERE), ("lan", "ba-dinh")] {
+        store.add_user(name, "viewer", "h", &[grant(area)], NOW).await.unwrap();
+    }
+    store.close().await;
+    // As the build before left it.
+    let file = SqliteConnectOptions::new().filename(dir.path().join("city.db"));
+    let mut raw = file.connect().await.unwrap();
+    sqlx::query("DELETE FROM _sqlx_migrations WHERE version = 21").execute(&mut raw).await.unwrap();
+    drop(raw);
+    let store = open(dir.path()).await;
+    let trackers = Grant { permission: "command_trackers".into(), area: EVERYWHERE.into() };
+    assert_eq!(store.grants("admin").await.unwrap(), [grant(EVERYWHERE), trackers]);
+    assert_eq!(store.grants("lan").await.unwrap(), [grant("ba-dinh")]);
+}

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::claims::Claims;
+use super::claims::{Claims, Note};
 use super::finding::{Limits, TransitEvent};
 use super::passing::Passing;
 use super::plan::DayPlan;
@@ -34,9 +34,12 @@ pub struct BusDay {
 pub struct News {
     pub passings: Vec<Passing>,
     pub events: Vec<TransitEvent>,
+    /// What is to be remembered of the bus among others.
+    pub notes: Vec<Note>,
 }
 
 impl News {
+    /// Nothing to be told.
     pub fn is_empty(&self) -> bool {
         self.passings.is_empty() && self.events.is_empty()
     }
@@ -44,6 +47,7 @@ impl News {
     pub fn append(&mut self, mut later: Self) {
         self.passings.append(&mut later.passings);
         self.events.append(&mut later.events);
+        self.notes.append(&mut later.notes);
     }
 }
 
@@ -54,8 +58,18 @@ impl BusDay {
 
     /// The day that these reports make, in whatever order they stand, with repeats: the same reports make the same day.
     pub fn of(id: VehicleId, plans: &[Arc<DayPlan>], reports: &[Observed], limits: &Limits) -> (Self, News) {
+        Self::of_among(id, plans, reports, (limits, None))
+    }
+
+    /// The same where it is known what other buses did: the same of them and the same reports make the same day.
+    pub fn of_among(
+        id: VehicleId,
+        plans: &[Arc<DayPlan>],
+        reports: &[Observed],
+        (limits, others): (&Limits, Option<&Claims>),
+    ) -> (Self, News) {
         let mut day = Self::new(id);
-        let news = day.append(plans, reports, limits);
+        let news = day.append_among(plans, reports, (limits, others));
         (day, news)
     }
 
@@ -65,7 +79,7 @@ impl BusDay {
         self.append_among(plans, reports, (limits, None))
     }
 
-    /// The same where it is known what other buses do: for the moment, for that hangs on the order in which buses were seen.
+    /// The same where it is known what other buses do.
     pub fn append_among(
         &mut self,
         plans: &[Arc<DayPlan>],
@@ -86,6 +100,7 @@ impl BusDay {
             self.newest = Some(at);
             news.passings.append(&mut found.passings);
             news.events.append(&mut found.events);
+            news.notes.append(&mut found.notes);
             self.ran.append(&mut found.ran);
         }
         self.runs.extend(news.passings.iter().map(|p| (p.feed.clone(), p.run.clone())));

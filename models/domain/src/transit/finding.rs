@@ -24,6 +24,8 @@ pub enum Finding {
     Bunching,
     /// No bus came for a run.
     RunMissing,
+    /// Nobody is seen to drive a run, though others of its route report. It may be driven all the same.
+    RunUnseen,
 }
 
 /// A finding of one bus, or of one run; the place is where the bus was then.
@@ -37,7 +39,8 @@ pub struct TransitEvent {
     pub place: Option<LatLon>,
     pub run: Option<(FeedId, RunKey)>,
     pub stop: Option<StopId>,
-    /// Overspeed: km/h. Early and late: seconds behind the timetable. Bunching: seconds behind the bus ahead.
+    /// Overspeed: km/h. Early and late: seconds behind the timetable. Bunching: seconds behind the bus ahead. Unseen: of a hundred
+    /// others of the route under way, how many report.
     /// At the end, the worst that was seen from the begin on.
     pub value: Option<f64>,
 }
@@ -81,7 +84,7 @@ impl Limits {
 }
 
 impl Finding {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::OffRoute,
         Self::Overspeed,
         Self::StopSkipped,
@@ -94,6 +97,7 @@ impl Finding {
         Self::WrongSignOn,
         Self::Bunching,
         Self::RunMissing,
+        Self::RunUnseen,
     ];
 
     pub fn named(name: &str) -> Option<Self> {
@@ -122,6 +126,7 @@ impl Finding {
             Finding::WrongSignOn => "wrong_sign_on",
             Finding::Bunching => "bunching",
             Finding::RunMissing => "run_missing",
+            Finding::RunUnseen => "run_unseen",
         }
     }
 }

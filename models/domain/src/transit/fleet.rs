@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::accuracy::Accuracy;
 use super::assign::settle;
-use super::claims::Claims;
+use super::claims::{Claims, Disturbed};
 use super::day::{BusDay, News};
 use super::eta::{Arrival, Known, carried_over, predict};
 use super::finding::{Finding, Held, Limits, TransitEvent};
@@ -39,6 +39,8 @@ pub struct Fleet {
     bunched: BTreeMap<VehicleId, Held>,
     /// Of the roads: where and when buses tell something else than before, since this was last taken.
     changed: BTreeSet<Cell>,
+    /// Buses that are to be made anew, since this was last taken.
+    disturbed: Disturbed,
 }
 
 /// A run with what is expected of it.
@@ -63,8 +65,9 @@ impl Fleet {
     ) -> News {
         let day = self.days.entry(vehicle.clone()).or_insert_with(|| BusDay::new(vehicle.clone()));
         let (before, told) = (day.last.clone(), day.ran.len());
-        let news = day.append_among(plans, batch, (&self.limits, Some(&self.claims)));
-        self.claims.put(vehicle, day.bus.may_do());
+        let mut news = day.append_among(plans, batch, (&self.limits, Some(&self.claims)));
+        let disturbed = self.claims.add(vehicle, &std::mem::take(&mut news.notes));
+        disturb(&mut self.disturbed, disturbed);
         self.changed.extend(day.ran[told..].iter().map(Ran::cell));
         for passing in &news.passings {
             self.accuracy.came(passing);
@@ -73,20 +76,31 @@ impl Fleet {
         news
     }
 
-    /// Puts in a day that was made anew from all that its bus reported; it is learned from if nothing was known of the bus.
+    /// Puts in days that were made anew among these [`Fleet::claims`] from all that their buses reported; they are learned from if
+    /// nothing was known of the bus. Gives what is to be told of each.
     pub fn replace(
         &mut self,
-        day: BusDay,
-        passings: &[Passing],
+        made: impl IntoIterator<Item = (BusDay, News)>,
         habit: impl Fn(&FeedId, UtcMillis) -> Habit,
-    ) {
-        self.changed.extend(day.ran.iter().map(Ran::cell));
-        self.claims.put(&day.bus.id, day.bus.may_do());
-        match self.days.insert(day.bus.id.clone(), day) {
-            // What it told of the roads before may not be so any more.
-            Some(old) => self.changed.extend(old.ran.iter().map(Ran::cell)),
-            None => self.learn(None, passings, habit),
+    ) -> Vec<(VehicleId, News)> {
+        let made: Vec<(BusDay, News)> = made.into_iter().collect();
+        let notes: Vec<_> = made.iter().map(|(day, news)| (&day.bus.id, news.notes.as_slice())).collect();
+        notes.iter().for_each(|(vehicle, _)| _ = self.disturbed.remove(*vehicle));
+        let disturbed = self.claims.replace(&notes);
+        disturb(&mut self.disturbed, disturbed);
+        let mut told = Vec::new();
+        for (day, mut news) in made {
+            let vehicle = day.bus.id.clone();
+            self.changed.extend(day.ran.iter().map(Ran::cell));
+            match self.days.insert(vehicle.clone(), day) {
+                // What it told of the roads before may not be so any more.
+                Some(old) => self.changed.extend(old.ran.iter().map(Ran::cell)),
+                None => self.learn(None, &news.passings, &habit),
+            }
+            news.notes.clear();
+            told.push((vehicle, news));
         }
+        told
     }
 
     fn learn(
@@ -103,13 +117,25 @@ impl Fleet {
         }
     }
 
-    /// Begins a new day: what was learned stays.
-    pub fn new_day(&mut self) {
+    /// What buses may be doing, for one whose day is made anew. Little is copied.
+    pub fn claims(&self) -> Claims {
+        self.claims.clone()
+    }
+
+    /// Buses that were judged by something of others that is not so, since this was last asked, and when. Made anew until nobody is
+    /// disturbed any more, all are as if everything had come at once and in order.
+    pub fn take_disturbed(&mut self) -> Disturbed {
+        std::mem::take(&mut self.disturbed)
+    }
+
+    /// Begins a new day: what was learned stays. What buses did on the one before may be asked for yet.
+    pub fn new_day(&mut self) -> Claims {
         self.days.clear();
-        self.claims.clear();
+        self.disturbed.clear();
         self.changed.clear();
         self.missing.clear();
         self.bunched.clear();
+        std::mem::take(&mut self.claims)
     }
 
     pub fn buses(&self) -> impl Iterator<Item = &Vehicle> {
@@ -135,7 +161,7 @@ impl Fleet {
         self.days.values().flat_map(|day| day.bus.held.begun()).chain(self.missing.iter())
     }
 
-    /// Runs that no bus came for.
+    /// Runs that no bus came for, or that nobody is seen on.
     pub fn missing(&self) -> impl Iterator<Item = &TransitEvent> {
         self.missing.iter()
     }
@@ -205,7 +231,7 @@ impl Fleet {
     pub fn resume(&mut self, open: impl IntoIterator<Item = TransitEvent>) {
         for event in open {
             match (event.finding, event.vehicle.clone(), event.run.clone()) {
-                (Finding::RunMissing, _, Some(key)) => self.missing.resume(key, event),
+                (Finding::RunMissing | Finding::RunUnseen, _, Some(key)) => self.missing.resume(key, event),
                 (Finding::Bunching, Some(bus), _) => self.bunched.entry(bus).or_default().resume(event),
                 _ => {}
             }
@@ -243,9 +269,16 @@ impl Fleet {
         news
     }
 
-    /// Runs that no bus came for, begun or ended since last asked.
+    /// Runs that no bus came for, or that nobody is seen on, begun or ended since last asked.
     pub fn look_for_missing(&mut self, plans: &[Arc<DayPlan>], now: UtcMillis) -> Vec<TransitEvent> {
         self.missing.look((&self.days, &self.claims), plans, now)
+    }
+}
+
+fn disturb(all: &mut Disturbed, more: Disturbed) {
+    for (vehicle, tick) in more {
+        let first = all.entry(vehicle).or_insert(tick);
+        *first = tick.min(*first);
     }
 }
 

@@ -1,5 +1,6 @@
-//! Runs that no bus came for. That nobody is seen on a run may have other reasons: a bus without a tracker, a tracker that is
-//! silent, a bus that is taken for another's run. Told is only what none of them explains.
+//! Runs that no bus came for, and runs that nobody is seen to drive. That may have other reasons: a bus without a tracker, a tracker
+//! that is silent, a bus that is taken for another's run. A run is told to be missing only where none of them explains it. Else it is
+//! told to be unseen, which is all that is known, where others of its line report: with how many of them do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,8 +29,16 @@ const FEED_WEIGHT: f64 = 20.0;
 const SILENT_UNDER_WAY: DurationMs = DurationMs(3 * 3_600_000);
 const SILENT_AT_END: DurationMs = DurationMs(30 * 60_000);
 
+/// A run is not told to be unseen where it is as likely as this that somebody who is heard is on it.
+const DOUBT: f64 = 0.2;
+/// Of the other runs under way so many must be reporting now for one that is not to be worth a look.
+const REPORT_SHARE: f64 = 0.75;
+/// Those of all routes stand for so many of its own.
+const FEED_WEIGHT_NOW: f64 = 2.0;
+
 #[derive(Debug, Clone, Default)]
 pub struct Missing {
+    /// Either missing or unseen.
     by_run: BTreeMap<RunName, TransitEvent>,
 }
 
@@ -39,6 +48,8 @@ struct Evidence<'a> {
     claims: &'a Claims,
     /// Routes on which a bus may be driving that is not heard.
     unheard: BTreeSet<(FeedId, RouteId)>,
+    /// How likely it is that no bus which is heard now does a run.
+    free: BTreeMap<RunName, f64>,
 }
 
 impl Missing {
@@ -63,24 +74,38 @@ impl Missing {
         now: UtcMillis,
     ) -> Vec<TransitEvent> {
         let evidence = Evidence::of(days, claims, now);
-        let mut news = Vec::new();
+        let (mut news, mut open) = (Vec::new(), BTreeSet::new());
         for plan in plans {
             let name = |key: &RunKey| (plan.feed.clone(), key.clone());
-            let missing = plan.missing(now, LATE.0, |key| evidence.is_seen(&name(key)));
-            let watched = (!missing.is_empty()).then(|| Watched::of(plan, &evidence, now));
+            let missing = plan.missing(now, LATE.0, |key| evidence.is_heard(&name(key)));
+            if missing.is_empty() {
+                continue;
+            }
+            let (watched, reporting) =
+                (Watched::of(plan, &evidence, now), Reporting::of(plan, &evidence, now));
             for run in missing {
                 let key = name(&plan.key(run));
-                let well = watched.as_ref().is_some_and(|w| w.well(plan, run));
-                if self.by_run.contains_key(&key) || !well || evidence.explains(plan, run) {
-                    continue;
-                }
-                let event = begun(plan, run, now);
-                self.by_run.insert(key, event.clone());
-                news.push(event);
+                open.insert(key.clone());
+                let told = self.by_run.get(&key).map(|event| event.finding);
+                let surely = watched.well(plan, run) && !evidence.explains(plan, run);
+                let found = match told {
+                    Some(Finding::RunMissing) => continue,
+                    None | Some(_) if surely => begun(Finding::RunMissing, None, plan, run, now),
+                    None if evidence.heard(&key) < DOUBT => {
+                        let Some(share) = reporting.well(plan, run) else { continue };
+                        begun(Finding::RunUnseen, Some(share), plan, run, now)
+                    }
+                    None | Some(_) => continue,
+                };
+                let unseen = self.by_run.insert(key, found.clone());
+                news.extend(unseen.map(|unseen| TransitEvent { phase: Phase::Ended, at: now, ..unseen }));
+                news.push(found);
             }
         }
         self.by_run.retain(|run, event| {
-            let found = evidence.is_seen(run);
+            // That nobody was seen is of no use any more once it should be over.
+            let unseen = event.finding == Finding::RunUnseen;
+            let found = if unseen { !open.contains(run) } else { evidence.is_seen(run) };
             if found {
                 news.push(TransitEvent { phase: Phase::Ended, at: now, ..event.clone() });
             }
@@ -92,24 +117,40 @@ impl Missing {
 
 impl<'a> Evidence<'a> {
     fn of(days: &BTreeMap<VehicleId, BusDay>, claims: &'a Claims, now: UtcMillis) -> Self {
-        let (mut covered, mut unheard) = (BTreeSet::new(), BTreeSet::new());
+        let (mut covered, mut unheard, mut free) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
         for day in days.values() {
             covered.extend(day.runs.iter().cloned());
             let silent = day.newest().map_or(i64::MAX, |at| now.since(at).0);
             let under_way = matches!(day.bus.work, Work::Running(_));
             let long = if under_way { SILENT_UNDER_WAY } else { SILENT_AT_END };
-            if SILENT.0 < silent && silent <= long.0 {
+            if silent <= SILENT.0 {
+                // One that has just come to its end might be doing any run of that line, by its place.
+                let ended = matches!(day.bus.work, Work::Finished { .. });
+                for (run, share) in day.bus.claims.iter().filter(|_| !ended) {
+                    *free.entry(run.clone()).or_insert(1.0) *= 1.0 - share;
+                }
+            } else if silent <= long.0 {
                 let route =
                     |d: &Doing| (d.plan.feed.clone(), d.plan.timetable.route(&d.plan.runs[d.run]).id.clone());
                 let last = day.last.as_ref().map(|p| (p.feed.clone(), p.route.clone()));
                 unheard.extend(day.bus.doing().map(route).or(last));
             }
         }
-        Self { covered, claims, unheard }
+        Self { covered, claims, unheard, free }
     }
 
     fn is_seen(&self, run: &RunName) -> bool {
         self.covered.contains(run) || self.claims.by_any(run) >= SEEN
+    }
+
+    /// How likely it is that a bus which is heard now does a run.
+    fn heard(&self, run: &RunName) -> f64 {
+        1.0 - self.free.get(run).copied().unwrap_or(1.0)
+    }
+
+    /// A bus passed stops of it, or is heard on it.
+    fn is_heard(&self, run: &RunName) -> bool {
+        self.covered.contains(run) || self.heard(run) >= SEEN
     }
 
     fn explains(&self, plan: &DayPlan, run: usize) -> bool {
@@ -150,11 +191,41 @@ impl Watched {
     }
 }
 
-fn begun(plan: &DayPlan, run: usize, now: UtcMillis) -> TransitEvent {
+/// Of the runs that are under way now, how many report.
+struct Reporting {
+    all: (usize, usize),
+    by_route: BTreeMap<usize, (usize, usize)>,
+}
+
+impl Reporting {
+    fn of(plan: &DayPlan, evidence: &Evidence<'_>, now: UtcMillis) -> Self {
+        let mut all = Self { all: (0, 0), by_route: BTreeMap::new() };
+        for run in plan.missing(now, LATE.0, |_| false) {
+            let reports = usize::from(evidence.heard(&(plan.feed.clone(), plan.key(run))) >= SEEN);
+            let of_route = all.by_route.entry(plan.timetable.pattern(&plan.runs[run]).route).or_default();
+            *of_route = (of_route.0 + 1, of_route.1 + reports);
+            all.all = (all.all.0 + 1, all.all.1 + reports);
+        }
+        all
+    }
+
+    /// Of a hundred others of its route, how many report; `None` when they are too few to tell anything of this one.
+    fn well(&self, plan: &DayPlan, run: usize) -> Option<f64> {
+        let route = plan.timetable.pattern(&plan.runs[run]).route;
+        let (runs, report) = self.by_route.get(&route).copied().unwrap_or_default();
+        let others = runs.saturating_sub(1) as f64;
+        let of_feed = self.all.1 as f64 / self.all.0.saturating_sub(1).max(1) as f64;
+        let share = (report as f64 + FEED_WEIGHT_NOW * of_feed.min(1.0)) / (others + FEED_WEIGHT_NOW);
+        let told = if others > 0.0 { report as f64 / others } else { of_feed };
+        (share >= REPORT_SHARE).then_some((told.min(1.0) * 100.0).round())
+    }
+}
+
+fn begun(finding: Finding, value: Option<f64>, plan: &DayPlan, run: usize, now: UtcMillis) -> TransitEvent {
     let (table, r) = (&plan.timetable, &plan.runs[run]);
     let first = &table.stops[table.pattern(r).stops[0].stop];
     TransitEvent {
-        finding: Finding::RunMissing,
+        finding,
         phase: Phase::Begun,
         began: table.departs(r, 0),
         at: now,
@@ -162,6 +233,6 @@ fn begun(plan: &DayPlan, run: usize, now: UtcMillis) -> TransitEvent {
         place: Some(first.position),
         run: Some((plan.feed.clone(), plan.key(run))),
         stop: Some(first.id.clone()),
-        value: None,
+        value,
     }
 }

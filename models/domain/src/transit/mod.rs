@@ -1,11 +1,12 @@
 //! Public transport: where a vehicle is, and what that means for the timetable.
 //!
 //! Suggested reading order: `timetable` (what is to be), `shape` and `matching` (where on its way a bus is), `evidence` and
-//! `assign` (which run it does), `claims` (what others do), `vehicle` and `day` (all of that for one bus, with `passing`s and
-//! `finding`s), `headway`, `pace`, `eta`, `hold`; `road` and `probe` (buses as measures of traffic); `fleet` (all buses),
+//! `assign` (which run it does), `claims` and `among` (what others do), `vehicle` and `day` (all of that for one bus, with `passing`s and
+//! `finding`s), `headway`, `pace`, `eta`, `hold`; `road` and `probe` (buses as measures of traffic); `fleet` and `settle` (all buses),
 //! `missing`, `accuracy`, `report`.
 
 pub mod accuracy;
+mod among;
 pub mod assign;
 pub mod claims;
 pub mod day;
@@ -25,7 +26,9 @@ pub mod plan;
 pub mod probe;
 pub mod report;
 pub mod road;
+pub mod settle;
 pub mod shape;
+mod tick;
 pub mod timetable;
 pub mod vehicle;
 

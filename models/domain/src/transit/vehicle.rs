@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::among::Among;
 use super::assign::{self, Candidate, Known, SignOn, TERMINAL, candidates};
-use super::claims::{Claims, RunName};
+use super::claims::{Claims, Level, Note, RunName};
 pub use super::doing::Doing;
 use super::evidence::{Evidence, HOPELESS, Line};
 use super::finding::{Held, Limits, TransitEvent};
@@ -60,6 +61,10 @@ pub struct Vehicle {
     /// Metres of timetabled way that were run.
     pub service_m: f64,
     probe: Probe,
+    /// What others heard of it last.
+    pub(super) told: Vec<(RunName, Level)>,
+    /// What it asked for while it was judged; taken with each step.
+    pub(super) asked_for: Vec<Note>,
 }
 
 /// What one report brought.
@@ -71,6 +76,8 @@ pub struct Found {
     pub events: Vec<TransitEvent>,
     /// How it went on the roads.
     pub ran: Vec<Ran>,
+    /// What is to be remembered of it among others.
+    pub notes: Vec<Note>,
 }
 
 /// Other runs are thought of so often.
@@ -111,6 +118,8 @@ impl Vehicle {
             asked: None,
             service_m: 0.0,
             probe: Probe::default(),
+            told: Vec::new(),
+            asked_for: Vec::new(),
         }
     }
 
@@ -119,11 +128,6 @@ impl Vehicle {
             Work::Waiting(doing) | Work::Running(doing) => Some(doing),
             Work::Unknown | Work::Finished { .. } => None,
         }
-    }
-
-    /// Runs that it does or has done, as far as anybody can tell, and how likely that is.
-    pub fn may_do(&self) -> impl Iterator<Item = (RunName, f64)> {
-        self.claims.iter().chain(&self.ended).cloned()
     }
 
     fn doing_mut(&mut self) -> Option<&mut Doing> {
@@ -151,6 +155,9 @@ impl Vehicle {
         self.probe.follow(running, matched.as_ref(), observed, &mut found.ran);
         self.reconsider(plans, observed, (matched, others), found);
         self.set_out();
+        if others.is_some() && self.asked == Some(seen.at) {
+            self.tell_others(seen.at, found);
+        }
         super::judge::judge(self, observed, matched.is_some(), limits, found);
         self.last = Some(observed.clone());
     }
@@ -256,7 +263,7 @@ impl Vehicle {
         observed: &Observed,
         others: Option<&Claims>,
     ) -> Vec<Candidate> {
-        let (at, id) = (observed.seen.at, self.id.clone());
+        let at = observed.seen.at;
         self.asked = Some(at);
         let own = self
             .doing()
@@ -267,7 +274,8 @@ impl Vehicle {
                 own.as_ref().is_some_and(|(t, p)| *p == line.pattern && Arc::ptr_eq(t, &line.timetable));
             is_own || line.fits() >= top - HOPELESS
         });
-        let taken = |run: &RunName| others.map_or(0.0, |others| others.by_others(run, &id));
+        let among = Among::new(others, &self.id, at);
+        let taken = |run: &RunName| among.taken(run);
         let done = match &self.work {
             Work::Finished { feed, run } => Some((feed.clone(), run.clone())),
             Work::Unknown | Work::Waiting(_) | Work::Running(_) => None,
@@ -276,6 +284,7 @@ impl Vehicle {
         let block_over = done.is_some() && self.block_over;
         let known = Known { signed, next, done: done.as_ref(), block_over, taken: &taken };
         let list = candidates(plans, &self.evidence, at, &known);
+        self.asked_for.extend(among.asked());
         self.claims = list.iter().map(|c| (c.name(), c.share)).collect();
         list
     }

@@ -130,7 +130,9 @@ pub fn alerts<'a>(
             | Finding::Late
             | Finding::ShortTurn
             | Finding::WrongSignOn
-            | Finding::Bunching => return None,
+            | Finding::Bunching
+            // It may come all the same.
+            | Finding::RunUnseen => return None,
         };
         let (_, key) = event.run.as_ref().filter(|(of, _)| of == feed)?;
         let plan = plans.iter().find(|p| p.feed == *feed && p.day.date == key.date)?;

@@ -3602,6 +3602,9 @@ pub struct RouteNow {
     /// How good the predictions of arrivals were since the hall started, by how long before they were told; shortest first.
     #[prost(message, repeated, tag = "13")]
     pub predictions: ::prost::alloc::vec::Vec<PredictionErrors>,
+    /// Runs that should be under way and that nobody is seen on, though others of the route report.
+    #[prost(uint32, tag = "14")]
+    pub unseen: u32,
 }
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct PredictionErrors {
@@ -3797,7 +3800,7 @@ pub struct ListBusEventsResponse {
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BusEvent {
     /// off_route, overspeed, stop_skipped, doors_open_moving, engine_on_layover, sos, early, late, short_turn, wrong_sign_on,
-    /// bunching or run_missing.
+    /// bunching, run_missing (no bus came) or run_unseen (nobody is seen; a bus may drive it all the same).
     #[prost(string, tag = "1")]
     pub finding: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
@@ -3819,7 +3822,8 @@ pub struct BusEvent {
     pub place: ::core::option::Option<Position>,
     #[prost(string, tag = "10")]
     pub stop_name: ::prost::alloc::string::String,
-    /// Overspeed: km/h. Early and late: seconds behind the timetable. Bunching: seconds behind the bus ahead.
+    /// Overspeed: km/h. Early and late: seconds behind the timetable. Bunching: seconds behind the bus ahead. run_unseen: of a
+    /// hundred others of the route under way, how many report.
     #[prost(double, optional, tag = "11")]
     pub value: ::core::option::Option<f64>,
     /// Names it for ever among those that began at the same moment.
@@ -4482,7 +4486,7 @@ pub mod transit_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Asks a vehicle's tracker to do something; it waits at the gateway that the vehicle was last heard by until the tracker is there.
-        /// PERMISSION_DENIED for who may not command signals everywhere, NOT_FOUND for a vehicle that was never heard. Written down.
+        /// PERMISSION_DENIED for who may not give trackers orders, NOT_FOUND for a vehicle that was never heard. Written down.
         pub async fn give_tracker_order(
             &mut self,
             request: impl tonic::IntoRequest<super::GiveTrackerOrderRequest>,
@@ -4638,7 +4642,7 @@ pub mod transit_service_server {
             tonic::Status,
         >;
         /// Asks a vehicle's tracker to do something; it waits at the gateway that the vehicle was last heard by until the tracker is there.
-        /// PERMISSION_DENIED for who may not command signals everywhere, NOT_FOUND for a vehicle that was never heard. Written down.
+        /// PERMISSION_DENIED for who may not give trackers orders, NOT_FOUND for a vehicle that was never heard. Written down.
         async fn give_tracker_order(
             &self,
             request: tonic::Request<super::GiveTrackerOrderRequest>,
