@@ -1,5 +1,6 @@
 //! The hall's configuration file: one typed tree, checked once at start.
 
+mod advices;
 mod areas;
 mod calendars;
 mod corridors;
@@ -14,6 +15,7 @@ use models_domain::{DurationMs, MetersPerSecond};
 use serde::Deserialize;
 
 use crate::areas::Area;
+use crate::signals::advice::Advised;
 use crate::signals::calendar::Calendar;
 
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,8 @@ struct RawConfig {
     area: Vec<areas::RawArea>,
     #[serde(default)]
     calendar: Vec<calendars::RawCalendar>,
+    #[serde(default)]
+    advice: Vec<advices::RawAdvice>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -144,6 +148,8 @@ pub struct Config {
     pub areas: Vec<Area>,
     /// Which plan runs when. The first that has a junction counts for it.
     pub calendars: Vec<Calendar>,
+    /// Where it is said what adaptive control would do.
+    pub advised: Vec<Advised>,
 }
 
 impl Config {
@@ -214,10 +220,12 @@ impl RawConfig {
             DurationMs(0)
         });
         let calendars = calendars::check(self.calendar, &areas, ahead, &mut problems);
+        let advised = advices::check(self.advice, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
         Ok(Config {
+            advised,
             bus_limits,
             corridors,
             areas,

@@ -1,6 +1,7 @@
 //! The hall's values <-> protobuf.
 
 use control_center_core::city::{Camera, CameraInfo, Gateway, GatewayState, Junction, JunctionInfo, Vehicle};
+use control_center_store::OrderRow;
 use models_domain::UtcMillis;
 use models_domain::event::LinkState;
 use models_domain::geo::{LatLon, Point};
@@ -9,7 +10,7 @@ use models_wire::convert::BadMessage;
 use models_wire::convert::effort::{effort_from_wire, effort_to_wire};
 use models_wire::convert::event::{alarm_to_wire, fix_to_wire, link_from_wire, link_to_wire};
 use models_wire::convert::signal::{
-    changes_from_wire, changes_to_wire, layout_from_wire, now_from_wire, now_to_wire,
+    changes_from_wire, changes_to_wire, layout_from_wire, now_from_wire, now_to_wire, wanted_to_wire,
 };
 use models_wire::v1;
 
@@ -142,5 +143,26 @@ fn place(field: &'static str, p: Option<v1::Position>) -> Result<Option<LatLon>,
         Ok(Some(place))
     } else {
         Err(BadMessage::new(field, format!("{}, {} is not on the earth", p.lat, p.lon)))
+    }
+}
+
+/// An order as the store has it; whether the caller may decide it is said elsewhere.
+pub fn order_row(row: &OrderRow) -> v1::SignalOrderRow {
+    let OrderRow { id, order, asked, approved_by, sent, ends, state, detail, state_at, .. } = row;
+    v1::SignalOrderRow {
+        id: *id,
+        junction: order.junction.to_string(),
+        wanted: Some(wanted_to_wire(&order.wanted)),
+        hold_ms: order.hold.0,
+        purpose: order.purpose.clone(),
+        asked_by: order.asked_by.clone(),
+        asked_ms: asked.0,
+        approved_by: approved_by.clone().unwrap_or_default(),
+        sent_ms: sent.map_or(0, |at| at.0),
+        ends_ms: ends.map_or(0, |at| at.0),
+        state: state.clone(),
+        detail: detail.clone(),
+        state_ms: state_at.0,
+        may_decide: false,
     }
 }

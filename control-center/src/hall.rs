@@ -17,6 +17,7 @@ use crate::auth::sessions::Sessions;
 use crate::city_view::CityView;
 use crate::gateways::Gateways;
 use crate::pictures::Pictures;
+use crate::signals::advice::Advices;
 use crate::signals::calendar::Calendars;
 use crate::signals::emergency::Emergencies;
 use crate::transit::Transit;
@@ -46,6 +47,8 @@ pub struct Hall {
     pub emergencies: Emergencies,
     /// Which plan runs when.
     pub calendars: Calendars,
+    /// What adaptive control would do.
+    pub advices: Advices,
     /// What rights are given for.
     pub areas: Vec<Area>,
     /// Whether callers come over TLS; else cookies must travel without.

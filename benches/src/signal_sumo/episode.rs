@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -112,12 +113,12 @@ pub fn steered(
 ) -> anyhow::Result<Outcome> {
     let folder = tempfile::tempdir().context("making a folder for SUMO's output")?;
     let trips = folder.path().join("trips.xml");
-    let port = free_port()?;
+    let port = Port::free()?;
     let mut command = network.command(sumo, seed, &trips);
-    command.args(["--remote-port", &port.to_string(), "--num-clients", "1"]);
+    command.args(["--remote-port", &port.0.to_string(), "--num-clients", "1"]);
     let child = command.spawn().with_context(|| format!("starting {}", sumo.display()))?;
     let mut running = Running(child);
-    let (mut outcome, lit) = drive(&mut running, network, port, chooser, street)?;
+    let (mut outcome, lit) = drive(&mut running, network, port.0, chooser, street)?;
     running.0.wait().context("waiting for SUMO")?;
     let (steered, told) = (outcome, read_trips(&trips, &lit)?);
     outcome = told;
@@ -184,9 +185,30 @@ impl Drop for Running {
     }
 }
 
-fn free_port() -> anyhow::Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("finding a free port")?;
-    Ok(listener.local_addr().context("finding a free port")?.port())
+/// Ports that episodes of this run have: SUMO takes its own only a while after it was found free, and another episode may find the
+/// same one meanwhile.
+static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+
+/// A port that no other episode has, until this is dropped.
+struct Port(u16);
+
+impl Port {
+    fn free() -> anyhow::Result<Self> {
+        for _ in 0..100 {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("finding a free port")?;
+            let port = listener.local_addr().context("finding a free port")?.port();
+            if TAKEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port) {
+                return Ok(Self(port));
+            }
+        }
+        bail!("finding a free port: other episodes have each that was tried")
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        TAKEN.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+    }
 }
 
 /// SUMO listens once it has read the network.

@@ -1,5 +1,6 @@
 //! What the hall offers over gRPC and gRPC-Web: one file per service, one list.
 
+mod advices;
 mod calendars;
 mod city;
 mod corridors;

@@ -7,16 +7,16 @@ use models_domain::signal::GroupSet;
 use models_domain::signal::order::{PATIENCE_MAX, Wanted};
 use models_domain::signal::safety::Refusal;
 use models_domain::{DurationMs, JunctionId};
-use models_wire::convert::signal::{layout_to_wire, refusal_to_wire, wanted_from_wire, wanted_to_wire};
+use models_wire::convert::signal::{layout_to_wire, refusal_to_wire, wanted_from_wire};
 use models_wire::v1;
 use models_wire::v1::signal_service_server::SignalService;
 use tonic::{Request, Response, Status};
 
-use super::{calendars, corridors, detectors, emergencies, internal, purpose};
+use super::{advices, calendars, corridors, detectors, emergencies, internal, purpose};
 use crate::auth::guard;
 use crate::auth::rights::{self, Right, Scope};
 use crate::auth::sessions::Session;
-use crate::convert::signal_now;
+use crate::convert::{order_row, signal_now};
 use crate::hall::Hall;
 use crate::signals::{self, Judged};
 
@@ -236,6 +236,14 @@ impl SignalService for SignalCalls {
         guard::session(&request)?;
         Ok(Response::new(calendars::get(&self.hall, &junction(&request.get_ref().junction)?)))
     }
+
+    async fn get_advice(
+        &self,
+        request: Request<v1::GetAdviceRequest>,
+    ) -> Result<Response<v1::GetAdviceResponse>, Status> {
+        guard::session(&request)?;
+        Ok(Response::new(advices::get(&self.hall, &junction(&request.get_ref().junction)?)))
+    }
 }
 
 impl SignalCalls {
@@ -330,7 +338,7 @@ impl SignalCalls {
     fn told(&self, session: &Session, row: &OrderRow) -> v1::SignalOrderRow {
         let place = self.hall.place(&row.order.junction);
         let may_decide = rights::may(session, Right::CommandSignal(&place));
-        v1::SignalOrderRow { may_decide, ..row_to_wire(row) }
+        v1::SignalOrderRow { may_decide, ..order_row(row) }
     }
 
     async fn send(
@@ -368,24 +376,4 @@ fn wanted(wanted: Option<&v1::SignalWanted>, hold_ms: i64) -> Result<(Wanted, Du
         return Err(Status::invalid_argument("hold_ms: say for how long; every order ends by itself"));
     }
     Ok((wanted, hold))
-}
-
-fn row_to_wire(row: &OrderRow) -> v1::SignalOrderRow {
-    let OrderRow { id, order, asked, approved_by, sent, ends, state, detail, state_at, .. } = row;
-    v1::SignalOrderRow {
-        id: *id,
-        junction: order.junction.to_string(),
-        wanted: Some(wanted_to_wire(&order.wanted)),
-        hold_ms: order.hold.0,
-        purpose: order.purpose.clone(),
-        asked_by: order.asked_by.clone(),
-        asked_ms: asked.0,
-        approved_by: approved_by.clone().unwrap_or_default(),
-        sent_ms: sent.map_or(0, |at| at.0),
-        ends_ms: ends.map_or(0, |at| at.0),
-        state: state.clone(),
-        detail: detail.clone(),
-        state_ms: state_at.0,
-        may_decide: false,
-    }
 }

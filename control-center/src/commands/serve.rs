@@ -14,6 +14,7 @@ use hardware_bus::{Access, BusSettings, Role, TlsFiles, ZenohBus};
 use hardware_ports::{Clock, SystemClock};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::passwords::{self, Passwords};
@@ -24,6 +25,7 @@ use crate::config::Config;
 use crate::gateways::{self, Gateways};
 use crate::hall::Hall;
 use crate::pictures::Pictures;
+use crate::signals::advice::Advices;
 use crate::signals::calendar::Calendars;
 use crate::signals::emergency::Emergencies;
 use crate::tls::{Authority, Files};
@@ -82,6 +84,7 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
         evidence_gib: config.evidence_gib,
         corridors: config.corridors.clone(),
         emergencies: Emergencies::restore(&store, clock.now()).await?,
+        advices: Advices::new(config.advised.clone()),
         calendars: Calendars::new(config.calendars.clone()),
         areas: config.areas.clone(),
         tls: !insecure_http,
@@ -93,7 +96,7 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
         store,
     });
     tasks::state::restore(&hall).await?;
-    let mut tasks = tasks::start(&hall);
+    let tasks = tasks::start(&hall);
     let handle = Handle::new();
     let address = listener.local_addr().context("asking for the port")?;
     let tls = if insecure_http { None } else { Some(crate::tls::server_config(&files)?) };
@@ -124,11 +127,16 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
     stop.cancel();
     tracing::info!("stopping");
     handle.graceful_shutdown(Some(CALLS_END));
+    close(&hall, tasks, &handle).await;
+    ended
+}
+
+/// In this order: what works, who calls, the bus, the store.
+async fn close(hall: &Hall, mut tasks: JoinSet<()>, handle: &Handle<SocketAddr>) {
     while tasks.join_next().await.is_some() {}
-    drop(tokio::time::timeout(CALLS_END, no_calls(&handle)).await);
+    drop(tokio::time::timeout(CALLS_END, no_calls(handle)).await);
     drop(tokio::time::timeout(BUS_ENDS, hall.bus.close()).await);
     hall.store.close().await;
-    ended
 }
 
 fn salt() -> anyhow::Result<[u8; 16]> {

@@ -1,8 +1,11 @@
 //! Orders for junctions in the hall: judged, written down, approved, sent, and stood by. What becomes of them comes back as
 //! events of the gateway. `history` reads what was shown, `emergency`
-//! orders greens ahead of a vehicle, `calendar` plans by the clock.
+//! orders greens ahead of a vehicle, `calendar` plans by the clock; `advice` says what adaptive control
+//! would do, from what is `counted`, and orders nothing.
 
+pub mod advice;
 pub mod calendar;
+mod counted;
 pub mod emergency;
 pub mod history;
 

@@ -1,5 +1,6 @@
 //! What the hall does by itself: one file per task, one list, one supervisor.
 
+mod advices;
 mod bus_days;
 mod bus_lists;
 mod calendars;
@@ -41,6 +42,7 @@ static ALL: &[Task] = &[
     Task { name: "tracker orders", run: |hall| Box::pin(tracker_orders::run(hall)) },
     Task { name: "signal orders", run: |hall| Box::pin(signal_orders::run(hall)) },
     Task { name: "calendars", run: |hall| Box::pin(calendars::run(hall)) },
+    Task { name: "advices", run: |hall| Box::pin(advices::run(hall)) },
     Task { name: "emergencies", run: |hall| Box::pin(emergencies::run(hall)) },
     Task { name: "transit", run: |hall| Box::pin(transit::run(hall)) },
     Task { name: "traffic", run: |hall| Box::pin(traffic::run(hall)) },

@@ -1,5 +1,6 @@
 // English. The type demands the same keys as Vietnamese.
 import type { Dictionary } from "./index";
+import { advice } from "./en.advice";
 import { buses } from "./en.buses";
 import { calendar } from "./en.calendar";
 import { rules } from "./en.rules";
@@ -10,6 +11,7 @@ export const en: Dictionary = {
   ...signals,
   ...buses,
   ...calendar,
+  ...advice,
   "app.tagline": "Traffic operations centre",
   "app.map-credit": "Base map: Ngã Tư, drawn by hand, positions approximate",
   "language.switch": "Language",

@@ -1,4 +1,5 @@
 // Vietnamese, the page's first language. Its keys are the dictionary's type.
+import { advice } from "./vi.advice";
 import { buses } from "./vi.buses";
 import { calendar } from "./vi.calendar";
 import { rules } from "./vi.rules";
@@ -9,6 +10,7 @@ export const vi = {
   ...signals,
   ...buses,
   ...calendar,
+  ...advice,
   "app.tagline": "Trung tâm điều hành giao thông",
   "app.map-credit": "Bản đồ nền: Ngã Tư, vẽ tay, vị trí gần đúng",
   "language.switch": "Ngôn ngữ",

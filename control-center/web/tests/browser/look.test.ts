@@ -10,7 +10,7 @@ import { SignalCalendarState, SignalWantedSchema } from "../../src/gen/ngatu/v1/
 import { launch, LAPTOP, PHONE, WIDE } from "./browser";
 import { counts, history, measured, redLight, rule, snapshot, tracks, watched } from "./city";
 import { FixtureHall, PASSWORD } from "./fixture";
-import { calendar, quangTrung, trangThi, underWay } from "./signals";
+import { advice, calendar, quangTrung, trangThi, underWay } from "./signals";
 import { drawJpeg, openPage, settled } from "./steps";
 
 const folder = process.env["LOOK"];
@@ -43,6 +43,7 @@ beforeAll(async () => {
   order(1, { plan: 2 }, "done", "mode normal, plan 2 (ordered), green 1 4", 300_000);
   order(4, {}, "waiting", "", 40_000, "lan");
   signals.corridors = [trangThi()];
+  signals.advice = advice();
   signals.calendar = calendar({ state: SignalCalendarState.NOT_FOLLOWED, why: "other_order", detail: "admin", whyMs: BigInt(Date.now() + 1_500_000) });
   await hall.start();
 });
@@ -79,6 +80,8 @@ test.skipIf(!folder)("pictures to look at", async () => {
       await page.click(".tabs [aria-controls=panel-junction]");
       await page.waitForTimeout(2500);
       await page.screenshot({ path: shot(`${name}-signals-orders`) });
+      await page.locator(".advice").scrollIntoViewIfNeeded();
+      await page.screenshot({ path: shot(`${name}-signals-advice`) });
       await page.click(".wish-flash");
       await page.fill(".order [name=purpose]", language === "vi" ? "sửa tủ đèn, có CSGT điều khiển" : "cabinet repair, police on site");
       await page.click(".order button[type=submit]");

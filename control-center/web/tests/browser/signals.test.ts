@@ -7,7 +7,7 @@ import { SignalCalendarState, SignalWantedSchema, SignalWish } from "../../src/g
 import { axe, launch, LAPTOP } from "./browser";
 import { snapshot } from "./city";
 import { FixtureHall, PASSWORD } from "./fixture";
-import { calendar } from "./signals";
+import { advice, calendar } from "./signals";
 import { openPage } from "./steps";
 
 const hall = new FixtureHall();
@@ -27,7 +27,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   await page?.context().close();
-  Object.assign(hall.signals, { mayOrder: true, areas: [], mayOrderIn: [], user: "admin", orders: [], refusals: [], asked: [], calendar: undefined });
+  Object.assign(hall.signals, { mayOrder: true, areas: [], mayOrderIn: [], user: "admin", orders: [], refusals: [], asked: [], calendar: undefined, advice: undefined });
   page = await openPage(browser, hall.url, PASSWORD, { viewport: LAPTOP });
   await page.fill(".find input", "kim lien");
   await page.keyboard.press("Enter");
@@ -56,6 +56,22 @@ test("what the calendar says for now and next, and why it is not followed", asyn
   await page.waitForSelector(".live .calendar .outcome.warn");
   expect(await text(".live .calendar")).toMatch(/▲ chưa theo: lệnh không thành \(tủ không có chương trình này\); thử lại lúc .*\d\d:\d\d:\d\d$/);
   expect(await axe(page)).toEqual([]);
+});
+
+test("what adaptive control would do, what that is worth, and why it says nothing", async () => {
+  expect(await page.locator(".advice").isHidden()).toBe(true);
+  hall.signals.advice = advice();
+  await page.waitForSelector(".advice .said.good");
+  expect(await text(".advice .said")).toBe("▶ Kết thúc giai đoạn 1, chuyển sang giai đoạn 2 (nhóm 3)");
+  const rows = (await page.locator(".advice tbody tr").allTextContents()).map((row) => row.replace(/\s+/g, " "));
+  expect(rows).toEqual(["1140 s27 s", "2335 s31 s", "Lê Duẩn11.2403", "Đại Cồ Việt398014"]);
+  expect(await text(".advice")).toContain("mỗi xe chậm 38,4 s với đèn như hiện nay, 24,1 s nếu thích ứng");
+  expect(await page.locator(".advice figure path").count()).toBe(2);
+  expect(await axe(page)).toEqual([]);
+  hall.signals.advice = advice({ why: "failed", where: "Đại Cồ Việt", detector: 3, detail: "chatter", forecastMs: 0n });
+  await page.waitForSelector(".advice .said.warn");
+  expect(await text(".advice .said")).toBe("▲ Theo chương trình cố định: cảm biến 3 ở Đại Cồ Việt hỏng (đếm nhiều hơn mức có thể)");
+  expect(await text(".advice")).not.toContain("mỗi xe chậm");
 });
 
 test("detectors with their last five minutes and an hour of bars", async () => {

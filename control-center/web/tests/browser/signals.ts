@@ -8,6 +8,7 @@ import {
   EmergencyRunSchema,
   EmergencyStopState,
   GetCorridorResponseSchema,
+  SignalAdviceSchema,
   SignalCalendarSchema,
   SignalCalendarState,
   SignalChangeSchema,
@@ -20,6 +21,7 @@ import {
   type EmergencyRun,
   type GetCorridorResponse,
   type RequestOrderRequest,
+  type SignalAdvice,
   type SignalCalendar,
   type SignalChange,
   type SignalOrderRow,
@@ -41,6 +43,7 @@ export class FixtureSignals {
   /** Newest first. */
   emergencies: EmergencyRun[] = [];
   calendar: SignalCalendar | undefined;
+  advice: SignalAdvice | undefined;
 
   routes(router: ConnectRouter, guard: (context: HandlerContext) => void): void {
     const layout = create(SignalLayoutSchema, {
@@ -107,6 +110,7 @@ export class FixtureSignals {
       },
       listEmergencies: (_, context) => (guard(context), { runs: this.emergencies }),
       getCalendar: (_, context) => (guard(context), this.calendar ? { calendar: this.calendar } : {}),
+      getAdvice: (_, context) => (guard(context), this.advice ? { advice: this.advice } : {}),
       listOrders: ({ junction, waiting }, context) => {
         guard(context);
         const orders = this.orders.filter((row) => (!junction || row.junction === junction) && (!waiting || row.state === "waiting"));
@@ -230,4 +234,22 @@ export function calendar(more: Partial<SignalCalendar> = {}): SignalCalendar {
   const hour = 3_600_000;
   const untilMs = Math.ceil((Date.now() + hour / 3) / hour) * hour;
   return create(SignalCalendarSchema, { id: "gio-cao-diem", name: "Giờ cao điểm", plan: 3, untilMs: BigInt(untilMs), nextPlan: 1, state: SignalCalendarState.FOLLOWED, ...(more as object) });
+}
+
+/** Two stages; a day in which the detectors were out for some hours. */
+export function advice(more: Partial<SignalAdvice> = {}): SignalAdvice {
+  const now = Date.now();
+  const past = Array.from({ length: 288 }, (_, i) => {
+    const hour = (i / 12) % 24;
+    const peak = Math.exp(-((hour - 8) ** 2) / 4) + Math.exp(-((hour - 17.5) ** 2) / 4);
+    const out = i > 130 && i < 160;
+    return { atMs: BigInt(now - (288 - i) * 300_000), why: out ? "failed" : "", shownS: out ? 0 : 18 + 26 * peak, adaptiveS: out ? 0 : 13 + 17 * peak, clear: !out };
+  });
+  return create(SignalAdviceSchema, {
+    stage: 1, wants: 2, ageMs: 24_000n, forecastMs: BigInt(now - 60_000), shownS: 38.4, adaptiveS: 24.1, clear: true,
+    stages: [{ groups: [1], shownMs: 40_000n, adaptiveMs: 27_000n }, { groups: [3], shownMs: 35_000n, adaptiveMs: 31_000n }],
+    approaches: [{ name: "Lê Duẩn", groups: [1], perHour: 1_240, queue: 3 }, { name: "Đại Cồ Việt", groups: [3], perHour: 980, queue: 14 }],
+    past,
+    ...(more as object),
+  });
 }

@@ -62,6 +62,16 @@ impl Lights {
         lights
     }
 
+    /// As a controller shows them: `greens` and everything else red, each since it was seen so.
+    pub fn seen(layout: &Layout, greens: &GroupSet, since: impl Fn(u8) -> UtcMillis) -> Self {
+        let mut lights = Self::showing(layout, UtcMillis(0), greens);
+        for (group, lamp) in (0..=u8::MAX).zip(&mut lights.lamps) {
+            lamp.since = since(group);
+            lamp.green_ended = Some(lamp.since);
+        }
+        lights
+    }
+
     pub fn lamps(&self) -> &[Lamp] {
         &self.lamps
     }

@@ -615,6 +615,101 @@ pub struct SignalCalendar {
     #[prost(uint64, tag = "10")]
     pub why_number: u64,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetAdviceRequest {
+    #[prost(string, tag = "1")]
+    pub junction: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetAdviceResponse {
+    /// Absent where the configuration does not describe the junction.
+    #[prost(message, optional, tag = "1")]
+    pub advice: ::core::option::Option<SignalAdvice>,
+}
+/// What adaptive control would do at a junction. It orders nothing.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SignalAdvice {
+    /// Why the junction's own plan is all there is to say; empty where something is: failed, old, not_normal, no_layout, misfit, no_such_stage,
+    /// not_seen, warming_up, changing, link_down, gateway_away, not_heard_of, not_yet.
+    #[prost(string, tag = "1")]
+    pub why: ::prost::alloc::string::String,
+    /// Of failed and old: the approach. Of misfit: what does not fit.
+    #[prost(string, tag = "2")]
+    pub r#where: ::prost::alloc::string::String,
+    /// Of failed: how, such as chatter. Of old: who does not count. Of not_normal: the mode.
+    #[prost(string, tag = "3")]
+    pub detail: ::prost::alloc::string::String,
+    /// Of failed: the detector.
+    #[prost(uint32, tag = "4")]
+    pub detector: u32,
+    /// Of warming_up: until when.
+    #[prost(int64, tag = "5")]
+    pub why_ms: i64,
+    /// The stage that is shown, for how long, and the one that is wanted, from 1: the same is held, another follows.
+    #[prost(uint32, tag = "6")]
+    pub stage: u32,
+    #[prost(int64, tag = "7")]
+    pub age_ms: i64,
+    #[prost(uint32, tag = "8")]
+    pub wants: u32,
+    #[prost(message, repeated, tag = "9")]
+    pub stages: ::prost::alloc::vec::Vec<SignalAdviceStage>,
+    #[prost(message, repeated, tag = "10")]
+    pub approaches: ::prost::alloc::vec::Vec<SignalAdviceApproach>,
+    /// Reckoned then, from the counts of the last minutes; 0: not yet.
+    #[prost(int64, tag = "11")]
+    pub forecast_ms: i64,
+    /// Seconds a vehicle loses with the greens that were shown, and with the adaptive control.
+    #[prost(double, tag = "12")]
+    pub shown_s: f64,
+    #[prost(double, tag = "13")]
+    pub adaptive_s: f64,
+    /// Whether all that was tried says the same of which is better.
+    #[prost(bool, tag = "14")]
+    pub clear: bool,
+    /// Every five minutes of the last day, as far as the hall has run; oldest first.
+    #[prost(message, repeated, tag = "15")]
+    pub past: ::prost::alloc::vec::Vec<SignalAdvicePast>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignalAdviceStage {
+    /// Numbered from 1.
+    #[prost(uint32, repeated, tag = "1")]
+    pub groups: ::prost::alloc::vec::Vec<u32>,
+    /// The green that is shown on average; 0: not reckoned.
+    #[prost(int64, tag = "2")]
+    pub shown_ms: i64,
+    /// On average with the adaptive control; 0: not reckoned, or the stage would be left out.
+    #[prost(int64, tag = "3")]
+    pub adaptive_ms: i64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SignalAdviceApproach {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(uint32, repeated, tag = "2")]
+    pub groups: ::prost::alloc::vec::Vec<u32>,
+    /// Car units an hour; absent: not known.
+    #[prost(double, optional, tag = "3")]
+    pub per_hour: ::core::option::Option<f64>,
+    /// Car units before the stop line, as reckoned; absent while nothing is told.
+    #[prost(uint32, optional, tag = "4")]
+    pub queue: ::core::option::Option<u32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SignalAdvicePast {
+    #[prost(int64, tag = "1")]
+    pub at_ms: i64,
+    /// As in SignalAdvice; empty where both were reckoned.
+    #[prost(string, tag = "2")]
+    pub why: ::prost::alloc::string::String,
+    #[prost(double, tag = "3")]
+    pub shown_s: f64,
+    #[prost(double, tag = "4")]
+    pub adaptive_s: f64,
+    #[prost(bool, tag = "5")]
+    pub clear: bool,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum SignalWish {
@@ -1265,6 +1360,31 @@ pub mod signal_service_client {
                 .insert(GrpcMethod::new("ngatu.v1.SignalService", "GetCalendar"));
             self.inner.unary(req, path, codec).await
         }
+        /// What adaptive control would do at a junction, from what is counted there. It orders nothing.
+        pub async fn get_advice(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetAdviceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetAdviceResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.SignalService/GetAdvice",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.SignalService", "GetAdvice"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1379,6 +1499,14 @@ pub mod signal_service_server {
             request: tonic::Request<super::GetCalendarRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetCalendarResponse>,
+            tonic::Status,
+        >;
+        /// What adaptive control would do at a junction, from what is counted there. It orders nothing.
+        async fn get_advice(
+            &self,
+            request: tonic::Request<super::GetAdviceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetAdviceResponse>,
             tonic::Status,
         >;
     }
@@ -2123,6 +2251,51 @@ pub mod signal_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetCalendarSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.SignalService/GetAdvice" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetAdviceSvc<T: SignalService>(pub Arc<T>);
+                    impl<
+                        T: SignalService,
+                    > tonic::server::UnaryService<super::GetAdviceRequest>
+                    for GetAdviceSvc<T> {
+                        type Response = super::GetAdviceResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetAdviceRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SignalService>::get_advice(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetAdviceSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

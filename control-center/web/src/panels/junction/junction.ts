@@ -7,6 +7,7 @@ import type { GetJunctionResponse, SignalOrderRow } from "../../gen/ngatu/v1/sig
 import { t } from "../../i18n";
 import type { LinkState } from "../../link";
 import type { Mounted, Page, Panel, Selection } from "../panel";
+import { Advice } from "./advice";
 import { Calendar } from "./calendar";
 import { Detectors } from "./detectors";
 import { Live } from "./live";
@@ -28,6 +29,7 @@ class JunctionPanel implements Mounted {
   #pick = el("select", { "aria-label": t("signal.pick") });
   #live = new Live();
   #calendar: Calendar;
+  #advice: Advice;
   #split: Split;
   #detectors: Detectors;
   #form: OrderForm;
@@ -49,9 +51,10 @@ class JunctionPanel implements Mounted {
   ) {
     this.#form = new OrderForm(page, () => void this.#look());
     this.#calendar = new Calendar(page);
+    this.#advice = new Advice(page);
     this.#split = new Split(page);
     this.#detectors = new Detectors(page);
-    this.#live.root.append(this.#split.root, this.#detectors.root);
+    this.#live.root.append(this.#split.root, this.#detectors.root, this.#advice.root);
     this.#live.note.append(this.#calendar.root);
     this.#orders = new Orders(page, () => void this.#look());
     this.#pick.addEventListener("change", () => page.select({ kind: "junction", id: this.#pick.value }, { fly: true }));
@@ -83,7 +86,7 @@ class JunctionPanel implements Mounted {
   tick(): void {
     this.#ticks++;
     if (this.#visible) this.#render();
-    if (this.#visible && this.#ticks % LOOK_BACK_S === 0) void Promise.all([this.#split.look(), this.#calendar.look()]);
+    if (this.#visible && this.#ticks % LOOK_BACK_S === 0) void Promise.all([this.#split.look(), this.#calendar.look(), this.#advice.look()]);
     if (this.#visible && this.#ticks % COUNTS_S === 0) void this.#detectors.look();
     if (this.#ticks % (this.#visible ? LOOK_S : LOOK_BEHIND_S) === 0) void this.#look();
   }
@@ -131,6 +134,7 @@ class JunctionPanel implements Mounted {
       this.#can = can;
       this.#commands(can);
       this.#calendar.about(id);
+      this.#advice.about(id);
       this.#split.about(id);
       this.#detectors.about(id);
       this.#render();

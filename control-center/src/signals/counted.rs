@@ -1,0 +1,156 @@
+//! How many come to each approach of a junction, in car units a second, by the last minutes of its detectors and cameras.
+
+use std::collections::BTreeMap;
+
+use control_center_store::{DetectorRow, Span, StoreError};
+use models_domain::count::minutes::{MINUTE, minute_of};
+use models_domain::detection::Class;
+use models_domain::pcu::PcuTable;
+use models_domain::signal::advice::Flows;
+use models_domain::{DurationMs, UtcMillis};
+
+use super::advice::{Advised, Counter, Why, cameras};
+use crate::hall::Hall;
+
+/// Counts that ended before this say nothing of now.
+pub const OLD: DurationMs = DurationMs(10 * 60_000);
+/// The mean of so many minutes, the last ones that were counted.
+const MEAN_OF: DurationMs = DurationMs(5 * 60_000);
+/// A camera that saw less of a minute has not counted it.
+const WATCHED_MIN_MS: i64 = 30_000;
+const ROWS_MAX: u32 = 20_000;
+
+/// Car units and the time in which they were counted, of the last minutes that have any.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Counted {
+    units: f64,
+    time: DurationMs,
+    /// Begin of the newest minute.
+    newest: Option<UtcMillis>,
+}
+
+/// By approach, or why they are not known.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn read(hall: &Hall, advised: &Advised, now: UtcMillis) -> Result<Result<Flows, Why>, StoreError> {
+    let span = Span { from: minute_of(now - OLD), to: minute_of(now) + MINUTE };
+    let any = advised.counters.iter().flatten().any(|counter| matches!(counter, Counter::Detector(_)));
+    let rows = if any {
+        hall.store.detector_counts(advised.junction.as_str(), span, MINUTE.0, ROWS_MAX).await?
+    } else {
+        Vec::new()
+    };
+    let mut lines = BTreeMap::new();
+    for camera in cameras(&advised.counters) {
+        let counts = hall.store.counts(Some(camera.as_str()), span, MINUTE.0, ROWS_MAX).await?;
+        let watched = hall.store.watched(Some(camera.as_str()), span, MINUTE.0, ROWS_MAX).await?;
+        lines.insert(camera.clone(), (counts, watched));
+    }
+    let mut flows = Flows::new();
+    for (approach, counters) in advised.setup.approaches.iter().zip(&advised.counters) {
+        let mut flow = 0.0;
+        for counter in counters {
+            let counted = match counter {
+                Counter::Detector(number) => detector(&rows, *number),
+                Counter::Line { camera, line, direction } => {
+                    lines.get(camera).map(|(counts, watched)| {
+                        let here = counts.iter().filter(|row| {
+                            row.line == line.as_str() && row.direction == direction.to_string()
+                        });
+                        let crossed = here.map(|row| (row.from, row.road_user.as_str(), row.crossings));
+                        let seen = watched.iter().map(|row| (row.from, row.watched_ms));
+                        camera_line(&crossed.collect::<Vec<_>>(), &seen.collect::<Vec<_>>())
+                    })
+                }
+                .unwrap_or_default(),
+            };
+            if counted.time.0 <= 0 {
+                return Ok(Err(Why::Old { approach: approach.name.clone(), by: name(counter) }));
+            }
+            flow += counted.units / counted.time.seconds();
+        }
+        flows.push(flow);
+    }
+    Ok(Ok(flows))
+}
+
+fn name(counter: &Counter) -> String {
+    match counter {
+        Counter::Detector(number) => format!("detector {number}"),
+        Counter::Line { camera, line, .. } => format!("camera {} line {}", camera, line),
+    }
+}
+
+fn detector(rows: &[DetectorRow], number: u16) -> Counted {
+    let own = || rows.iter().filter(|row| row.detector == number && row.counted.0 > 0);
+    let newest = own().map(|row| row.from).max();
+    let mut counted = Counted { newest, ..Counted::default() };
+    for row in own().filter(|row| newest.is_some_and(|newest| newest.since(row.from) < MEAN_OF)) {
+        let kinds = row.kinds.iter().map(|(kind, count)| units(kind) * *count as f64).sum();
+        counted.units += if row.kinds.is_empty() { row.vehicles as f64 } else { kinds };
+        counted.time = counted.time + row.counted;
+    }
+    counted
+}
+
+fn camera_line(crossed: &[(UtcMillis, &str, u64)], watched: &[(UtcMillis, i64)]) -> Counted {
+    let good = || watched.iter().filter(|(_, ms)| *ms >= WATCHED_MIN_MS);
+    let newest = good().map(|(from, _)| *from).max();
+    let mut counted = Counted { newest, ..Counted::default() };
+    for (minute, ms) in good().filter(|(from, _)| newest.is_some_and(|newest| newest.since(*from) < MEAN_OF))
+    {
+        counted.time = counted.time + DurationMs(*ms);
+        let here = crossed.iter().filter(|(from, _, _)| from == minute);
+        counted.units += here.map(|(_, kind, count)| units(kind) * *count as f64).sum::<f64>();
+    }
+    counted
+}
+
+/// Car units of one road user, as detectors or cameras call it; of a kind that nobody knows, a car's.
+fn units(kind: &str) -> f64 {
+    let table = PcuTable::default();
+    let class = match kind {
+        "pedestrian" | "person" => Class::Person,
+        "bicycle" => Class::Bicycle,
+        "motorcycle" => Class::Motorcycle,
+        "bus" | "tram" => Class::Bus,
+        "truck" | "truck_with_trailer" => Class::Truck,
+        _ => Class::Car,
+    };
+    table.of(class)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIN: i64 = 60_000;
+
+    #[test]
+    fn the_last_five_minutes_of_a_detector_in_car_units() {
+        let row = |detector, minute: i64, vehicles, kinds: &[(&str, u64)]| DetectorRow {
+            detector,
+            from: UtcMillis(minute * MIN),
+            counted: DurationMs(MIN),
+            vehicles,
+            kinds: kinds.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect(),
+            ..DetectorRow::default()
+        };
+        let rows =
+            [row(1, 1, 99, &[]), row(1, 7, 10, &[]), row(1, 9, 34, &[("motorcycle", 34)]), row(2, 9, 5, &[])];
+        let one = detector(&rows, 1);
+        assert!((one.units - 20.0).abs() < 1e-9, "{one:?}");
+        assert_eq!((one.time, one.newest), (DurationMs(2 * MIN), Some(UtcMillis(9 * MIN))));
+        assert_eq!(detector(&rows, 3), Counted::default());
+    }
+
+    #[test]
+    fn a_camera_that_saw_nobody_has_counted_too() {
+        let watched = [(UtcMillis(0), MIN), (UtcMillis(MIN), 10_000), (UtcMillis(2 * MIN), 45_000)];
+        let crossed = [(UtcMillis(0), "car", 3), (UtcMillis(MIN), "car", 50)];
+        let counted = camera_line(&crossed, &watched);
+        assert_eq!((counted.units, counted.time), (3.0, DurationMs(105_000)));
+        assert_eq!(camera_line(&crossed, &[]).time, DurationMs(0));
+    }
+}
