@@ -173,11 +173,14 @@ impl City {
     pub fn cut_off(&mut self, id: &GatewayId) -> Vec<Change> {
         self.cameras.retain(|_, camera| camera.gateway != *id);
         self.junctions.retain(|_, junction| junction.gateway != *id);
+        let mut changes = Vec::new();
         if let Some(gateway) = self.gateways.get_mut(id) {
             gateway.alive = false;
             gateway.claims.clear();
+            changes.push(Change::Gateway(gateway.clone()));
         }
-        vec![Change::Everything]
+        changes.push(Change::Everything);
+        changes
     }
 
     /// One stored event; `now` is when the hall received it.

@@ -21,7 +21,7 @@ const SPEED_KMH: std::ops::RangeInclusive<f64> = 5.0..=120.0;
 const BEFORE_M: std::ops::RangeInclusive<f64> = 0.0..=10_000.0;
 
 pub async fn start(
-    hall: &Hall,
+    hall: &Arc<Hall>,
     session: &Session,
     asked: &v1::StartEmergencyRequest,
 ) -> Result<v1::EmergencyRun, Status> {
@@ -75,10 +75,18 @@ pub async fn start(
         ids.join(",")
     );
     let line = audit(now, session, "emergency_started", &begun.purpose, what);
-    if let Err(failed) = emergency::keep(hall, &begun, Some(line)).await {
-        hall.emergencies.forget(begun.id);
-        return Err(internal(failed));
-    }
+    // Whoever asked may go away meanwhile: it has begun or it never was.
+    let (whole, new) = (hall.clone(), begun.clone());
+    let keeping = tokio::spawn(async move {
+        let kept = emergency::keep(&whole, &new, Some(line)).await;
+        if kept.is_err() {
+            whole.emergencies.forget(new.id);
+        }
+        kept
+    });
+    let kept =
+        keeping.await.map_err(|broken| Status::internal(format!("beginning an emergency: {broken}")))?;
+    kept.map_err(internal)?;
     Ok(to_wire(hall, session, &begun))
 }
 

@@ -35,6 +35,7 @@ pub use tracks::SEARCHES;
 
 use crate::auth::guard;
 use crate::hall::Hall;
+use crate::signals::emergency;
 use crate::{headers, page};
 
 /// No request of this API is bigger.
@@ -127,6 +128,11 @@ const PURPOSE: std::ops::RangeInclusive<usize> = 3..=200;
 #[allow(clippy::result_large_err, reason = "tonic's own error")]
 fn purpose(text: &str) -> Result<&str, Status> {
     let text = text.trim();
+    if emergency::is_run(text) {
+        return Err(Status::invalid_argument(
+            "purpose: that is how orders of an emergency run begin; say it in other words",
+        ));
+    }
     if PURPOSE.contains(&text.chars().count()) && !text.chars().any(char::is_control) {
         return Ok(text);
     }

@@ -38,17 +38,17 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
 
 /// The pictures of one gateway; of one that is away, or does not answer, no more is asked this time.
 async fn fetch_all(hall: &Hall, all: Vec<WantedStill>) -> anyhow::Result<()> {
-    let mut away = false;
     for wanted in all {
-        if away || !hall.view.is_alive(&wanted.gateway) {
-            hall.store.want_again(&wanted, Some(hall.clock.now() + AWAY)).await?;
-            continue;
+        if !hall.view.is_alive(&wanted.gateway) {
+            return Ok(hall.store.want_all_later(&wanted.gateway, hall.clock.now() + AWAY).await?);
         }
         match ask_evidence(hall, &wanted).await {
             Ok(jpeg) => hall.store.keep_evidence(&wanted, &jpeg, hall.clock.now()).await?,
             Err(why) => {
-                away = matches!(why, NoStill::Away(_) | NoStill::Bus { .. });
                 not_had(hall, &wanted, &why).await?;
+                if matches!(why, NoStill::Away(_) | NoStill::Bus { .. }) {
+                    return Ok(hall.store.want_all_later(&wanted.gateway, hall.clock.now() + AWAY).await?);
+                }
             }
         }
     }

@@ -85,7 +85,8 @@ async fn keep(
         .await?;
     let ended = row.ended.map(|at| at.0);
     sqlx::query(
-        "INSERT INTO emergency VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET ended_ms = excluded.ended_ms, told = excluded.told",
+        "INSERT INTO emergency VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET ended_ms = excluded.ended_ms, told = excluded.told \
+         WHERE emergency.ended_ms IS NULL OR excluded.ended_ms IS NOT NULL",
     )
     .bind(id)
     .bind(ended)

@@ -113,13 +113,37 @@ impl Store {
         Ok(())
     }
 
+    /// Nothing is asked of a gateway before then.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn want_all_later(&self, gateway: &GatewayId, next: UtcMillis) -> Result<(), StoreError> {
+        let mut writer = self.writer().await?;
+        sqlx::query("UPDATE evidence_wanted SET next_ms = ?2 WHERE gateway = ?1 AND next_ms < ?2")
+            .bind(gateway.as_str())
+            .bind(next.0)
+            .execute(&mut writer.connection)
+            .await
+            .map_err(self.failed("noting that a gateway is away"))?;
+        writer.good();
+        Ok(())
+    }
+
     /// Forgets some of the oldest pictures while all of them are larger than so many bytes; how many went. Zero: there is room.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn forget_evidence(&self, max_bytes: u64) -> Result<u64, StoreError> {
+        let bytes: i64 =
+            sqlx::query_scalar("SELECT coalesce(sum(bytes), 0) FROM evidence INDEXED BY evidence_bytes")
+                .fetch_one(self.readers())
+                .await
+                .map_err(self.failed("adding up the evidence"))?;
+        if bytes <= clamp(max_bytes) {
+            return Ok(0);
+        }
         let mut writer = self.writer().await?;
-        let done = make_room(&mut writer.connection, clamp(max_bytes)).await;
+        let done = make_room(&mut writer.connection, bytes - clamp(max_bytes)).await;
         let gone = done.map_err(self.failed("forgetting evidence"))?;
         writer.good();
         Ok(gone)
@@ -167,30 +191,29 @@ async fn keep(
     now: UtcMillis,
 ) -> sqlx::Result<()> {
     let mut tx = connection.begin_with(BEGIN).await?;
-    sqlx::query("INSERT OR IGNORE INTO evidence VALUES (?, ?, ?, ?, ?, ?)")
+    sqlx::query("INSERT OR IGNORE INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?)")
         .bind(wanted.gateway.as_str())
         .bind(clamp(wanted.id.boot))
         .bind(clamp(wanted.id.seq.0))
         .bind(wanted.part)
         .bind(now.0)
         .bind(jpeg)
+        .bind(i64::try_from(jpeg.len()).unwrap_or(i64::MAX))
         .execute(&mut *tx)
         .await?;
     forget(&mut tx, wanted).await?;
     tx.commit().await
 }
 
-async fn make_room(connection: &mut SqliteConnection, max_bytes: i64) -> sqlx::Result<u64> {
+async fn make_room(connection: &mut SqliteConnection, bytes: i64) -> sqlx::Result<u64> {
     let mut tx = connection.begin_with(BEGIN).await?;
-    let bytes: i64 =
-        sqlx::query_scalar("SELECT coalesce(sum(length(jpeg)), 0) FROM evidence").fetch_one(&mut *tx).await?;
     // Oldest first, each with what is left from it on.
     let gone = sqlx::query(
-        "DELETE FROM evidence WHERE rowid IN (SELECT rowid FROM (SELECT rowid, sum(length(jpeg)) OVER (ORDER BY rowid) - \
-         length(jpeg) AS before FROM (SELECT rowid, jpeg FROM evidence ORDER BY rowid LIMIT ?)) WHERE before < ?)",
+        "DELETE FROM evidence WHERE rowid IN (SELECT rowid FROM (SELECT rowid, sum(bytes) OVER (ORDER BY rowid) - \
+         bytes AS before FROM (SELECT rowid, bytes FROM evidence ORDER BY rowid LIMIT ?)) WHERE before < ?)",
     )
     .bind(AT_ONCE)
-    .bind(bytes - max_bytes)
+    .bind(bytes)
     .execute(&mut *tx)
     .await?;
     tx.commit().await?;

@@ -68,7 +68,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn states(&self) -> Result<Vec<SavedState>, StoreError> {
         let rows: Vec<(String, i64, Vec<u8>)> =
-            sqlx::query_as("SELECT gateway, heard_ms, payload FROM gateway_state")
+            sqlx::query_as("SELECT gateway, heard_ms, payload FROM gateway_state ORDER BY heard_ms DESC")
                 .fetch_all(self.readers())
                 .await
                 .map_err(self.failed("reading the gateways' states"))?;

@@ -112,6 +112,7 @@ impl Store {
              WHERE id = ?3 AND state = 'waiting' AND asked_ms > ?1 - ?4 \
              AND (wish NOT IN ('flash', 'dark', 'all_red') OR (?2 IS NOT NULL AND ?2 <> asked_by)) \
              AND (asked_by NOT GLOB 'calendar:*' OR NOT EXISTS (SELECT 1 FROM signal_order AS other \
+             INDEXED BY signal_order_stands \
              WHERE other.junction = signal_order.junction AND other.asked_by NOT GLOB 'calendar:*' \
              AND other.state IN ('sent', 'taken', 'done') AND other.ends_ms > ?1 \
              AND NOT (other.wish = 'own_plan' AND other.state = 'done'))) RETURNING number",
@@ -190,11 +191,15 @@ impl Store {
         waiting: bool,
         limit: u32,
     ) -> Result<Vec<OrderRow>, StoreError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM signal_order WHERE (?1 IS NULL OR junction = ?1) AND (NOT ?2 OR state = 'waiting') \
-             ORDER BY id DESC LIMIT ?3"
-        );
-        self.order_rows(sqlx::query(sqlx::AssertSqlSafe(sql)).bind(junction).bind(waiting).bind(limit)).await
+        // Each by its own index: in one statement for all SQLite would look at every row.
+        let which = match (junction, waiting) {
+            (None, false) => "?1 IS NULL",
+            (None, true) => "?1 IS NULL AND state = 'waiting'",
+            (Some(_), false) => "junction = ?1",
+            (Some(_), true) => "junction = ?1 AND state = 'waiting'",
+        };
+        let sql = format!("SELECT {COLUMNS} FROM signal_order WHERE {which} ORDER BY id DESC LIMIT ?2");
+        self.order_rows(sqlx::query(sqlx::AssertSqlSafe(sql)).bind(junction).bind(limit)).await
     }
 
     /// Orders that the hall stands by: sent, and neither over nor refused.

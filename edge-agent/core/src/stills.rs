@@ -250,6 +250,11 @@ impl Files {
                 self.plain.pop_front().map(|(id, size)| (Name::Of(id), size))
             };
             let Some((name, size)) = oldest else { return };
+            if evidence {
+                tracing::warn!(
+                    "the oldest picture that proves an event has to go: no room, and the hall may not have it yet"
+                );
+            }
             self.bytes -= size;
             self.evidence_bytes -= if evidence { size } else { 0 };
             let file = file_name(name);

@@ -6,15 +6,15 @@ use anyhow::Context;
 use control_center_store::{CALENDAR, NewOrder, OrderRow, SENT, TAKEN, WAITING};
 use futures_util::StreamExt;
 use models_domain::event::Link;
-use models_domain::signal::calendar::Step;
 use models_domain::signal::calendar::follow::{Act, By, Mine, Outcome, Past, Pause, due, pause};
+use models_domain::signal::calendar::{Step, Timetable};
 use models_domain::signal::emergency::{State, Stop};
 use models_domain::signal::order::{PATIENCE_MAX, Wanted};
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 
 use super::{Calendar, Known, Told, Why, both, ordered};
 use crate::hall::Hall;
-use crate::signals::{judge, send};
+use crate::signals::{emergency, judge, send};
 
 /// So many junctions are ordered at once.
 const AT_ONCE: usize = 16;
@@ -176,7 +176,8 @@ fn out_of_reach(hall: &Hall, turn: &Turn<'_>) -> Option<Why> {
 
 /// What keeps an order that is due from being made now.
 async fn keeps(hall: &Hall, turn: &Turn<'_>, now: UtcMillis) -> anyhow::Result<Option<Known>> {
-    let Some(calendar) = turn.calendar else { return Ok(None) };
+    let nothing = Timetable { entries: Vec::new(), ahead: DurationMs(0) };
+    let timetable = turn.calendar.map_or(&nothing, |calendar| &calendar.timetable);
     let before = hall.calendars.lock().get(&turn.junction).cloned();
     let kept = |why: &Why| matches!(why, Why::Failed { .. } | Why::TakenBack { .. });
     if let Some(before) = before
@@ -188,7 +189,7 @@ async fn keeps(hall: &Hall, turn: &Turn<'_>, now: UtcMillis) -> anyhow::Result<O
     let rows = hall.store.orders(Some(turn.junction.as_str()), false, BACK).await?;
     let past: Vec<Past> = rows.iter().filter_map(past).collect();
     let latest = turn.step.until.unwrap_or(now + LOOK_AGAIN).min(now + LOOK_AGAIN);
-    Ok(pause(&calendar.timetable, &past, now).map(|pause| match pause {
+    Ok(pause(timetable, &past, now).map(|pause| match pause {
         Pause::Failed { why, again } => {
             Known { told: Told::Not(Why::Failed { why, again }), good: again.min(latest) }
         }
@@ -199,7 +200,7 @@ async fn keeps(hall: &Hall, turn: &Turn<'_>, now: UtcMillis) -> anyhow::Result<O
 fn past(row: &OrderRow) -> Option<Past> {
     let by = match &row.order {
         order if order.asked_by.starts_with(CALENDAR) => By::Calendar,
-        order if order.purpose.starts_with("emergency ") => By::Run,
+        order if emergency::is_run(&order.purpose) => By::Run,
         _ => By::Person,
     };
     let early = matches!(row.state.as_str(), "ending" | "ended")

@@ -46,9 +46,11 @@ pub struct Emergency {
     /// Stops that are not called before then: their pole is being asked, or did not let go.
     #[serde(skip)]
     paused: BTreeMap<usize, UtcMillis>,
-    /// As it is kept in the store.
+    /// As it is kept in the store, and whether that has its end.
     #[serde(skip)]
     kept: String,
+    #[serde(skip)]
+    end_kept: bool,
 }
 
 /// A pole that is being asked.
@@ -76,6 +78,15 @@ impl Trouble {
     }
 }
 
+/// What the orders of runs say of themselves; nobody else may say that.
+const OF_RUN: &str = "emergency ";
+
+/// Whether an order's purpose is that of a run: its number, and why.
+pub fn is_run(purpose: &str) -> bool {
+    let number = purpose.strip_prefix(OF_RUN).and_then(|rest| rest.split_once(':')).map(|(number, _)| number);
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
 impl Emergency {
     /// One that begins now, with no number yet.
     pub fn new(
@@ -85,18 +96,32 @@ impl Emergency {
         run: Run,
     ) -> Self {
         let (ended, trouble) = (None, Trouble::None);
-        let (paused, kept) = (BTreeMap::new(), String::new());
-        Self { id: 0, corridor, way, vehicle, purpose, started_by, run, ended, trouble, paused, kept }
+        let (paused, kept, end_kept) = (BTreeMap::new(), String::new(), false);
+        Self {
+            id: 0,
+            corridor,
+            way,
+            vehicle,
+            purpose,
+            started_by,
+            run,
+            ended,
+            trouble,
+            paused,
+            kept,
+            end_kept,
+        }
     }
 
     /// What its orders say of themselves.
     fn order_purpose(&self) -> String {
-        format!("emergency {}: {}", self.id, self.purpose)
+        format!("{OF_RUN}{}: {}", self.id, self.purpose)
     }
 
-    /// Somebody is still to be asked something.
+    /// Somebody is still to be asked something, or its end is still to be written down.
     fn is_under_way(&self) -> bool {
-        self.ended.is_none() || !self.run.is_given_back() || self.paused.values().any(|until| *until == ASKED)
+        let asks = !self.run.is_given_back() || self.paused.values().any(|until| *until == ASKED);
+        self.ended.is_none() || !self.end_kept || asks
     }
 
     /// Who its orders are written down for.
@@ -142,7 +167,10 @@ impl Emergencies {
         let mut inner = Inner::default();
         for row in store.emergencies(now - SHOWN).await? {
             match serde_json::from_str::<Emergency>(&row.told) {
-                Ok(emergency) => inner.all.push(Emergency { kept: row.told, ..emergency }),
+                Ok(emergency) => {
+                    let end_kept = emergency.ended.is_some();
+                    inner.all.push(Emergency { kept: row.told, end_kept, ..emergency });
+                }
                 Err(err) => tracing::error!(
                     emergency = row.id,
                     "an emergency run cannot be read and is not gone on with: {err}; its orders end by themselves"
@@ -241,7 +269,10 @@ pub async fn keep(hall: &Hall, emergency: &Emergency, line: Option<AuditLine>) -
         let row = EmergencyRow { id: emergency.id, ended: emergency.ended.as_ref().map(|(at, _)| *at), told };
         let line = line.or_else(|| emergency.end_line());
         hall.store.keep_emergency(&row, line.as_ref()).await?;
-        hall.emergencies.change_any(row.id, |e| e.kept = row.told);
+        hall.emergencies.change_any(row.id, |e| {
+            e.kept = row.told;
+            e.end_kept |= row.ended.is_some();
+        });
     }
     Ok(())
 }
@@ -264,22 +295,16 @@ async fn step_one(hall: &Arc<Hall>, id: u64) -> anyhow::Result<()> {
             Err(trouble) => e.trouble = trouble,
         }
         let calls = e.calls(now);
-        let over = e.ended.is_none() && e.run.is_over();
-        if over {
+        if e.ended.is_none() && e.run.is_over() {
             e.ended = Some((now, String::new()));
         }
-        (calls, over, e.clone())
+        (calls, e.clone())
     });
-    let Some((calls, over, emergency)) = stepped else { return Ok(()) };
+    let Some((calls, emergency)) = stepped else { return Ok(()) };
     let kept = keep(hall, &emergency, None).await;
     if kept.is_err() {
-        // What could not be written down is not sent, has not ended, and comes again.
-        hall.emergencies.change_any(id, |e| {
-            e.paused.retain(|stop, _| !calls.iter().any(|(s, _)| s == stop));
-            if over {
-                e.ended = None;
-            }
-        });
+        // What could not be written down is not sent, and comes again; so does its end.
+        hall.emergencies.change_any(id, |e| e.paused.retain(|stop, _| !calls.iter().any(|(s, _)| s == stop)));
     }
     kept?;
     for (stop, call) in calls {
@@ -300,22 +325,29 @@ async fn carry(hall: Arc<Hall>, emergency: Emergency, stop: usize, call: Call) {
         }
     };
     let now = hall.clock.now();
-    hall.emergencies.change_any(emergency.id, |e| {
+    let answered = hall.emergencies.change_any(emergency.id, |e| {
         match carried {
             Ok(Answer::Green(answer)) => e.run.answered(stop, now, answer),
             Ok(Answer::Release { order, back: true }) => e.run.given_back(stop, order),
             Ok(Answer::Release { order: _, back: false }) => {
                 e.paused.insert(stop, now + AGAIN);
-                return;
+                return e.clone();
             }
             Err(err) => {
                 tracing::error!(emergency = e.id, junction = %e.run.stops[stop].junction, "{err:#}; again in {} s", AGAIN.seconds());
                 e.paused.insert(stop, now + AGAIN);
-                return;
+                return e.clone();
             }
         }
         e.paused.remove(&stop);
+        e.clone()
     });
+    // The next start must know of it, whatever comes before the next step.
+    if let Some(answered) = answered
+        && let Err(err) = keep(&hall, &answered, None).await
+    {
+        tracing::error!(emergency = answered.id, "{err:#}; written down with the next step");
+    }
 }
 
 /// What came of a call.

@@ -27,6 +27,8 @@ async fn the_last_word_is_kept_and_begin_and_end_are_in_the_audit_once() {
     for told in ["c", "d"] {
         store.keep_emergency(&row(Some(90), told), Some(&line("emergency_ended"))).await.unwrap();
     }
+    // An older word that comes late does not bring it back.
+    store.keep_emergency(&row(None, "late"), None).await.unwrap();
     let audit = store.audit(UtcMillis(0), 10).await.unwrap();
     let actions: Vec<&str> = audit.iter().map(|line| line.action.as_str()).collect();
     assert_eq!(actions, ["emergency_started", "emergency_ended"]);

@@ -62,7 +62,7 @@ impl Reporter {
 
     /// An event with the JPEGs that prove it, if any; they are on the disk before it.
     pub fn proven(&mut self, at: UtcMillis, body: EventBody, jpegs: &[Vec<u8>]) {
-        if let Some(err) = jpegs.iter().find_map(|jpeg| self.stills.keep_evidence(jpeg).err()) {
+        for err in jpegs.iter().filter_map(|jpeg| self.stills.keep_evidence(jpeg).err()) {
             tracing::error!(camera = %self.camera, "a picture that proves an event is lost: {err}");
         }
         self.facts.push(at, body, None);

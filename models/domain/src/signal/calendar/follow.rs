@@ -111,8 +111,10 @@ pub fn pause(timetable: &Timetable, past: &[Past], now: UtcMillis) -> Option<Pau
         let again = at + DurationMs(wait.min(AGAIN_MAX.0));
         return (now < again).then(|| Pause::Failed { why: why.clone(), again });
     }
-    let [own, before, ..] = past else { return None };
-    let took_back = own.by == By::Person && own.wanted == Wanted::OwnPlan && before.by == By::Calendar;
+    // However often a person gave it back.
+    let is_own = |order: &Past| order.by == By::Person && order.wanted == Wanted::OwnPlan;
+    let (own, before) = (past.first()?, past.iter().find(|order| !is_own(order))?);
+    let took_back = is_own(own) && before.by == By::Calendar;
     let this_step = timetable.step_at(own.at).until == timetable.step_at(now).until;
     (took_back && this_step).then_some(Pause::TakenBack { at: own.at })
 }
@@ -228,6 +230,8 @@ mod tests {
         let both = [own.clone(), mine.clone()];
         assert_eq!(paused(&both, at(90)), Some(Pause::TakenBack { at: at(80) }));
         assert_eq!(paused(&both, at(119)), Some(Pause::TakenBack { at: at(80) }));
+        let twice = [past(By::Person, Wanted::OwnPlan, 81), own.clone(), mine.clone()];
+        assert_eq!(paused(&twice, at(90)), Some(Pause::TakenBack { at: at(81) }));
         let tomorrow = 24 * 60;
         assert_eq!(paused(&both, at(tomorrow + 70)), None);
         // Who ends an order of one's own gives it back to the calendar; so does a run.
