@@ -11,13 +11,14 @@ use models_domain::VehicleId;
 use models_domain::event::Phase;
 use models_domain::geo::LatLon;
 use models_domain::transit::assign::SignOn;
+use models_domain::transit::claims::Record;
 use models_domain::transit::day::{BusDay, News};
 use models_domain::transit::finding::Finding;
 use models_domain::transit::fleet::Fleet;
 use models_domain::transit::matching::Seen;
 use models_domain::transit::pace::{DayKind, Habit};
 use models_domain::transit::plan::DayPlan;
-use models_domain::transit::settle::{Day, settle};
+use models_domain::transit::settle::{Day, Made, settle};
 use models_domain::transit::shape::Shape;
 use models_domain::transit::timetable::*;
 use models_domain::transit::vehicle::Observed;
@@ -159,13 +160,13 @@ impl Hall {
     fn reckon(&mut self, vehicle: &VehicleId) {
         let reports: Vec<Observed> = self.stored[vehicle].values().cloned().collect();
         let among = (&self.fleet.limits, Some(&self.fleet.claims()));
-        let made = BusDay::of_among(vehicle.clone(), &self.plans, &reports, among);
-        self.put(vec![made]);
+        let (day, news) = BusDay::of_among(vehicle.clone(), &self.plans, &reports, among);
+        self.put(vec![Made { day, news, record: Record::default() }]);
     }
 
-    fn put(&mut self, made: Vec<(BusDay, News)>) {
+    fn put(&mut self, made: Vec<Made>) {
         self.reckoned += made.len();
-        self.kept.extend(made.iter().map(|(day, news)| (day.bus.id.clone(), news.clone())));
+        self.kept.extend(made.iter().map(|made| (made.day.bus.id.clone(), made.news.clone())));
         self.fleet.replace(made, habit);
     }
 
