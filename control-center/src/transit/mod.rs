@@ -201,13 +201,15 @@ impl Transit {
             batch_by_vehicle.entry(fix.vehicle.clone()).or_default().push(fix);
         }
         let Live { fleet, window_by_vehicle, .. } = &mut *live;
+        // Each bus by itself is believed or not; what they do they do among each other.
+        let mut believed: Vec<(VehicleId, Observed)> = Vec::new();
         for (vehicle, batch) in batch_by_vehicle {
-            let believed = window_by_vehicle.entry(vehicle.clone()).or_default().believed(batch);
-            let batch: Vec<Observed> = believed.iter().map(observed).collect();
-            let told = fleet.absorb(&planned.plans, &vehicle, &batch, |feed, at| planned.habit(feed, at));
-            if !told.is_empty() {
-                self.unkept.push(news::of_bus(told, &planned.plans));
-            }
+            let good = window_by_vehicle.entry(vehicle.clone()).or_default().believed(batch);
+            believed.extend(good.iter().map(|fix| (vehicle.clone(), observed(fix))));
+        }
+        let told = fleet.absorb_all(&planned.plans, believed, |feed, at| planned.habit(feed, at));
+        for told in told.into_values().filter(|told| !told.is_empty()) {
+            self.unkept.push(news::of_bus(told, &planned.plans));
         }
         self.disturb(fleet.take_disturbed());
     }

@@ -295,6 +295,28 @@ fn all_begun_anew_end_as_they_were() {
 }
 
 #[test]
+fn what_all_buses_reported_in_a_minute_disturbs_nobody_though_it_comes_at_once() {
+    let plans = city();
+    let all = reports(&plans);
+    let want = in_order(&plans, &all);
+    let mut by_minute: BTreeMap<i64, Vec<(VehicleId, Observed)>> = BTreeMap::new();
+    for (vehicle, o) in all.iter().flat_map(|(v, reports)| reports.iter().map(move |o| (v, o))) {
+        let minute = o.seen.at.0.div_euclid(60_000);
+        by_minute.entry(minute).or_default().push((vehicle.clone(), o.clone()));
+    }
+    let (mut hall, mut one_by_one) = (Hall::new(&plans), Hall::new(&plans));
+    for minute in by_minute.into_values() {
+        minute.iter().for_each(|(vehicle, o)| one_by_one.take(vehicle, std::slice::from_ref(o)));
+        for (vehicle, news) in hall.fleet.absorb_all(&plans, minute, habit) {
+            hall.kept.entry(vehicle).or_default().append(news);
+        }
+    }
+    assert_eq!(hall.fleet.take_disturbed(), BTreeMap::new());
+    assert!(same(&want, &hall), "second by second it was otherwise");
+    assert!(!one_by_one.fleet.take_disturbed().is_empty(), "this test tells nothing");
+}
+
+#[test]
 fn a_run_that_nobody_is_seen_on_is_told_where_others_of_its_route_report() {
     let plans = city();
     let mut all = reports(&plans);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::accuracy::Accuracy;
 use super::assign::settle;
-use super::claims::{Claims, Disturbed};
+use super::claims::{Claims, Disturbed, Tick};
 use super::day::{BusDay, News};
 use super::eta::{Arrival, Known, carried_over, predict};
 use super::finding::{Finding, Held, Limits, TransitEvent};
@@ -75,6 +75,26 @@ impl Fleet {
         }
         self.learn(before.as_ref(), &news.passings, habit);
         news
+    }
+
+    /// Takes what many buses reported meanwhile as if it had come in order: of all of them up to a tick before any of the next, so that
+    /// each finds the others as they are known to it then. Gives what is to be told of each.
+    pub fn absorb_all(
+        &mut self,
+        plans: &[Arc<DayPlan>],
+        reports: impl IntoIterator<Item = (VehicleId, Observed)>,
+        habit: impl Fn(&FeedId, UtcMillis) -> Habit,
+    ) -> BTreeMap<VehicleId, News> {
+        let mut batches: BTreeMap<(Tick, VehicleId), Vec<Observed>> = BTreeMap::new();
+        for (vehicle, observed) in reports {
+            batches.entry((Tick::told(observed.seen.at), vehicle)).or_default().push(observed);
+        }
+        let mut told: BTreeMap<VehicleId, News> = BTreeMap::new();
+        for ((_, vehicle), batch) in batches {
+            let news = self.absorb(plans, &vehicle, &batch, &habit);
+            told.entry(vehicle).or_default().append(news);
+        }
+        told
     }
 
     /// Puts in days that were made anew among these [`Fleet::claims`] from all that their buses reported; they are learned from if
