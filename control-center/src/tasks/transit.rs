@@ -72,7 +72,11 @@ pub async fn make_disturbed_due(hall: &Hall) -> anyhow::Result<()> {
         return Ok(());
     }
     tracing::debug!(buses = disturbed.len(), "others turned out to do something else: reckoned anew");
-    Ok(hall.store.make_due(&disturbed, hall.clock.now()).await?)
+    let done = hall.store.make_due(&disturbed, hall.clock.now()).await;
+    if done.is_err() {
+        hall.transit.disturbed_still(disturbed);
+    }
+    Ok(done?)
 }
 
 /// On the timetables that are in force now: learns from the days before, and follows today's buses from the beginning.

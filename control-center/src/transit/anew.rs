@@ -119,7 +119,7 @@ impl Transit {
                 let old = window_by_vehicle.get(&vehicle).and_then(|window| window.since(from));
                 let Some(later) = old.filter(|later| later.last().is_some_and(|last| last.at >= gone_on))
                 else {
-                    lock(&self.disturbed).insert(vehicle.clone(), from);
+                    lock(&self.disturbed).insert((vehicle.clone(), from));
                     anew.due.remove(&vehicle);
                     continue;
                 };
@@ -166,6 +166,11 @@ impl Transit {
     /// Buses that are to be made anew for what others turned out to do, since last asked.
     pub fn disturbed(&self) -> Vec<(VehicleId, UtcMillis)> {
         std::mem::take(&mut *lock(&self.disturbed)).into_iter().collect()
+    }
+
+    /// They could not be made due; the next time.
+    pub fn disturbed_still(&self, disturbed: Vec<(VehicleId, UtcMillis)>) {
+        lock(&self.disturbed).extend(disturbed);
     }
 
     pub(super) fn disturb(&self, disturbed: Disturbed) {

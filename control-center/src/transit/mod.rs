@@ -67,8 +67,8 @@ pub struct Transit {
     pub ready: Ready,
     /// Days that are over and lately had a bus made anew.
     former: Mutex<Vec<anew::Former>>,
-    /// Buses that are to be made anew, for others turned out to do something else.
-    disturbed: Mutex<BTreeMap<VehicleId, UtcMillis>>,
+    /// Buses that are to be made anew, for others turned out to do something else; and when, which says on which day.
+    disturbed: Mutex<BTreeSet<(VehicleId, UtcMillis)>>,
     shown: Mutex<Arc<Shown>>,
     supervised: Mutex<Arc<Supervised>>,
     /// Which findings viewers were told of.
