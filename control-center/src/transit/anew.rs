@@ -85,6 +85,8 @@ impl Transit {
         })?;
         // Of a restart: buses that did not report today.
         made.retain(|made| !anew.again || made.day.newest().is_some());
+        // Those that are due are kept last: when not all is kept they are due still, and all is made once more.
+        made.sort_by_key(|made| anew.due.contains_key(&made.day.bus.id));
         // Shared with those that others are put into: these would be copied.
         drop(claims);
         if is_today {
