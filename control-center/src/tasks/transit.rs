@@ -31,7 +31,9 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
         if round.is_multiple_of(RELOAD_EVERY) {
             let now = hall.store.timetables_mark().await?;
             if mark != Some(now) {
+                hall.transit.set_begun(false);
                 reload(&hall).await?;
+                hall.transit.set_begun(true);
                 mark = Some(now);
             }
         }
