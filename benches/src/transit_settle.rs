@@ -234,7 +234,7 @@ impl Hall {
             };
             let Ok(made) = settle(day, &mut claims, due, reports);
             (self.made, self.most) = (self.made + made.len(), self.most.max(made.len()));
-            self.kept.extend(made.iter().map(|(day, news)| (day.bus.id.clone(), news.clone())));
+            self.kept.extend(made.iter().map(|made| (made.day.bus.id.clone(), made.news.clone())));
             let zone = &self.zone;
             self.fleet.replace(made, |_, at| zone.habit(at));
             let took_s = (clock.elapsed() - began).as_secs_f64();

@@ -31,10 +31,13 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
     }
 }
 
-/// Reckons the buses that have waited longest, of one day; whether there were any.
+/// Reckons the buses that have waited longest, of one day; whether there were any. Today's wait until all of them have begun.
 async fn some(hall: &Arc<Hall>) -> anyhow::Result<bool> {
     let now = hall.clock.now();
     let due = hall.store.due(now - CALM, now - LONG, BUSES).await?;
+    let today = if hall.transit.has_begun() { None } else { hall.transit.day_of(now) };
+    let waits = |due: &Due| today.is_some_and(|(_, span)| span.from <= due.from && due.from < span.to);
+    let due: Vec<Due> = due.into_iter().filter(|due| !waits(due)).collect();
     let Some(first) = due.first() else { return Ok(false) };
     let Some((date, span)) = hall.transit.day_of(first.from) else { return Ok(false) };
     let due: Vec<Due> = due.into_iter().filter(|due| span.from <= due.from && due.from < span.to).collect();

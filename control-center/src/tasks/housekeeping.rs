@@ -10,6 +10,9 @@ use crate::hall::Hall;
 
 const EVERY: Duration = Duration::from_secs(600);
 const DAY_MS: i64 = 86_400_000;
+/// What was thought of each bus at each moment is kept no longer than so many days: it takes more room than all else of a bus's day, and
+/// serves only days of which reports come late, which trackers that were out of reach send as soon as they are back.
+const CLAIMS_DAYS: u32 = 14;
 /// Between two parts of the work, so that events that arrive find their turn.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -29,8 +32,11 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
 /// Passings and findings of buses, how they went on the roads, what detectors counted, and emergency runs: kept as long as
 /// events.
 async fn forget_sums(hall: &Hall) -> anyhow::Result<()> {
-    let before = hall.clock.now() - DurationMs(i64::from(hall.keep_events_days) * DAY_MS);
-    while hall.store.forget_bus_days(before).await? > 0 {
+    let now = hall.clock.now();
+    let days_ago = |days: u32| now - DurationMs(i64::from(days) * DAY_MS);
+    let before = days_ago(hall.keep_events_days);
+    let claims_before = days_ago(hall.keep_events_days.min(CLAIMS_DAYS));
+    while hall.store.forget_bus_days(before, claims_before).await? > 0 {
         tokio::time::sleep(PAUSE).await;
     }
     while hall.store.forget_probes(before).await? > 0 {

@@ -31,7 +31,9 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
         if round.is_multiple_of(RELOAD_EVERY) {
             let now = hall.store.timetables_mark().await?;
             if mark != Some(now) {
+                hall.transit.set_begun(false);
                 reload(&hall).await?;
+                hall.transit.set_begun(true);
                 mark = Some(now);
             }
         }
@@ -72,7 +74,11 @@ pub async fn make_disturbed_due(hall: &Hall) -> anyhow::Result<()> {
         return Ok(());
     }
     tracing::debug!(buses = disturbed.len(), "others turned out to do something else: reckoned anew");
-    Ok(hall.store.make_due(&disturbed, hall.clock.now()).await?)
+    let done = hall.store.make_due(&disturbed, hall.clock.now()).await;
+    if done.is_err() {
+        hall.transit.disturbed_still(disturbed);
+    }
+    Ok(done?)
 }
 
 /// On the timetables that are in force now: learns from the days before, and follows today's buses from the beginning.

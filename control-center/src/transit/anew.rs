@@ -9,9 +9,9 @@ use std::sync::Arc;
 use control_center_store::{BusNews, Due, Span, Whole};
 use models_domain::transit::Fix;
 use models_domain::transit::claims::{Claims, Disturbed, OfBus, Record, Tick};
-use models_domain::transit::day::{BusDay, News};
+use models_domain::transit::day::BusDay;
 use models_domain::transit::plan::DayPlan;
-use models_domain::transit::settle::{Day, settle};
+use models_domain::transit::settle::{Day, Made, settle};
 use models_domain::transit::timetable::{FeedId, RunKey, TripId};
 use models_domain::transit::vehicle::Observed;
 use models_domain::{DurationMs, UtcMillis, VehicleId};
@@ -84,7 +84,11 @@ impl Transit {
             Ok(observed)
         })?;
         // Of a restart: buses that did not report today.
-        made.retain(|(day, _)| !anew.again || day.newest().is_some());
+        made.retain(|made| !anew.again || made.day.newest().is_some());
+        // Those that are due are kept last: when not all is kept they are due still, and all is made once more.
+        made.sort_by_key(|made| anew.due.contains_key(&made.day.bus.id));
+        // Shared with those that others are put into: these would be copied.
+        drop(claims);
         if is_today {
             self.put(&planned, anew, made, last_by_vehicle);
         } else {
@@ -98,7 +102,7 @@ impl Transit {
         &self,
         planned: &Arc<Planned>,
         mut anew: Anew,
-        made: Vec<(BusDay, News)>,
+        made: Vec<Made>,
         mut last_by_vehicle: BTreeMap<VehicleId, Vec<Fix>>,
     ) {
         let mut live = lock(&self.live);
@@ -108,7 +112,7 @@ impl Transit {
         }
         let Live { fleet, window_by_vehicle, .. } = &mut *live;
         let (claims, mut fit) = (fleet.claims(), Vec::new());
-        for (mut day, mut told) in made {
+        for Made { mut day, mut news, record } in made {
             let vehicle = day.bus.id.clone();
             let mut window = Window::of(&last_by_vehicle.remove(&vehicle).unwrap_or_default());
             let from = day.newest().unwrap_or(anew.span.from);
@@ -117,17 +121,18 @@ impl Transit {
                 let old = window_by_vehicle.get(&vehicle).and_then(|window| window.since(from));
                 let Some(later) = old.filter(|later| later.last().is_some_and(|last| last.at >= gone_on))
                 else {
-                    lock(&self.disturbed).insert(vehicle.clone(), from);
+                    lock(&self.disturbed).insert((vehicle.clone(), from));
                     anew.due.remove(&vehicle);
                     continue;
                 };
                 let reports: Vec<Observed> = later.iter().map(observed).collect();
-                told.append(day.append_among(&planned.plans, &reports, (&self.limits, Some(&claims))));
+                news.append(day.append_among(&planned.plans, &reports, (&self.limits, Some(&claims))));
                 window.believed(later);
             }
             window_by_vehicle.insert(vehicle, window);
-            fit.push((day, told));
+            fit.push(Made { day, news, record });
         }
+        drop(claims);
         let told = fleet.replace(fit, |feed, at| planned.habit(feed, at));
         self.disturb(fleet.take_disturbed());
         // While buses are locked: nothing that is found later may come before it.
@@ -138,22 +143,20 @@ impl Transit {
         }
     }
 
-    fn put_former(
-        &self,
-        planned: &Arc<Planned>,
-        mut anew: Anew,
-        plans: &[Arc<DayPlan>],
-        made: Vec<(BusDay, News)>,
-    ) {
+    fn put_former(&self, planned: &Arc<Planned>, mut anew: Anew, plans: &[Arc<DayPlan>], made: Vec<Made>) {
         let over = planned.day.is_none_or(|today| anew.date < today);
         let mut former = lock(&self.former);
         let Some(all) = former.iter_mut().find(|f| f.date == anew.date).map(|f| &mut f.claims) else {
             return;
         };
-        let notes: Vec<_> = made.iter().map(|(day, told)| (&day.bus.id, told.notes.as_slice())).collect();
-        self.disturb(all.replace(&notes));
-        for (mut day, mut told) in made {
-            told.events.extend(day.close());
+        let (mut days, mut records) = (Vec::new(), Vec::new());
+        for Made { mut day, mut news, record } in made {
+            news.events.extend(day.close());
+            records.push((day.bus.id.clone(), record, std::mem::take(&mut news.notes)));
+            days.push((day, news));
+        }
+        self.disturb(all.replace(records));
+        for (day, told) in days {
             let vehicle = day.bus.id;
             let (claims, settled) =
                 (text(all.record(&vehicle)), anew.due.remove(&vehicle).unwrap_or_default());
@@ -165,6 +168,11 @@ impl Transit {
     /// Buses that are to be made anew for what others turned out to do, since last asked.
     pub fn disturbed(&self) -> Vec<(VehicleId, UtcMillis)> {
         std::mem::take(&mut *lock(&self.disturbed)).into_iter().collect()
+    }
+
+    /// They could not be made due; the next time.
+    pub fn disturbed_still(&self, disturbed: Vec<(VehicleId, UtcMillis)>) {
+        lock(&self.disturbed).extend(disturbed);
     }
 
     pub(super) fn disturb(&self, disturbed: Disturbed) {
@@ -183,7 +191,7 @@ impl Transit {
         let mut claims = Claims::default();
         for (vehicle, kept) in kept {
             match read(&kept) {
-                Ok(record) => claims.put(&vehicle, record),
+                Ok(record) => drop(claims.put(&vehicle, record)),
                 Err(err) => tracing::error!("what {vehicle} may have done on {date} is left out: {err}"),
             }
         }

@@ -23,6 +23,7 @@ pub mod web;
 mod window;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -67,8 +68,10 @@ pub struct Transit {
     pub ready: Ready,
     /// Days that are over and lately had a bus made anew.
     former: Mutex<Vec<anew::Former>>,
-    /// Buses that are to be made anew, for others turned out to do something else.
-    disturbed: Mutex<BTreeMap<VehicleId, UtcMillis>>,
+    /// Buses that are to be made anew, for others turned out to do something else; and when, which says on which day.
+    disturbed: Mutex<BTreeSet<(VehicleId, UtcMillis)>>,
+    /// Today's buses have begun: none of them is made anew alone before.
+    begun: AtomicBool,
     shown: Mutex<Arc<Shown>>,
     supervised: Mutex<Arc<Supervised>>,
     /// Which findings viewers were told of.
@@ -106,6 +109,7 @@ impl Transit {
             ready: Ready::default(),
             former: Mutex::default(),
             disturbed: Mutex::default(),
+            begun: AtomicBool::new(false),
             shown: Mutex::default(),
             supervised: Mutex::default(),
             told: Mutex::default(),
@@ -142,6 +146,15 @@ impl Transit {
     /// Buses and minutes of fixes that were left out since last asked: their days must be made due.
     pub fn left_out(&self) -> Vec<(VehicleId, UtcMillis)> {
         std::mem::take(&mut lock(&self.waiting).left_out).into_iter().collect()
+    }
+
+    /// Says whether today's buses have begun on the timetables that are in force.
+    pub fn set_begun(&self, begun: bool) {
+        self.begun.store(begun, Ordering::Release);
+    }
+
+    pub fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Acquire)
     }
 
     /// Reads timetables anew. Today's buses begin anew on what is in force now, when their days are reckoned again; so does what is
@@ -201,13 +214,15 @@ impl Transit {
             batch_by_vehicle.entry(fix.vehicle.clone()).or_default().push(fix);
         }
         let Live { fleet, window_by_vehicle, .. } = &mut *live;
+        // Each bus by itself is believed or not; what they do they do among each other.
+        let mut believed: Vec<(VehicleId, Observed)> = Vec::new();
         for (vehicle, batch) in batch_by_vehicle {
-            let believed = window_by_vehicle.entry(vehicle.clone()).or_default().believed(batch);
-            let batch: Vec<Observed> = believed.iter().map(observed).collect();
-            let told = fleet.absorb(&planned.plans, &vehicle, &batch, |feed, at| planned.habit(feed, at));
-            if !told.is_empty() {
-                self.unkept.push(news::of_bus(told, &planned.plans));
-            }
+            let good = window_by_vehicle.entry(vehicle.clone()).or_default().believed(batch);
+            believed.extend(good.iter().map(|fix| (vehicle.clone(), observed(fix))));
+        }
+        let told = fleet.absorb_all(&planned.plans, believed, |feed, at| planned.habit(feed, at));
+        for told in told.into_values().filter(|told| !told.is_empty()) {
+            self.unkept.push(news::of_bus(told, &planned.plans));
         }
         self.disturb(fleet.take_disturbed());
     }

@@ -1,6 +1,7 @@
 //! What the hall follows, leaves out, and never holds up.
 
 use models_domain::geo::LatLon;
+use models_domain::transit::claims::Tick;
 use models_domain::transit::day::BusDay;
 use models_domain::{DurationMs, MetersPerSecond};
 
@@ -78,6 +79,18 @@ fn what_is_left_out_is_told() {
     let minute = NOW - DurationMs(NOW.0.rem_euclid(60_000));
     assert_eq!(transit.left_out(), [(VehicleId::new("bus-1").unwrap(), minute)]);
     assert_eq!(transit.left_out(), []);
+}
+
+#[test]
+fn a_bus_may_be_disturbed_on_two_days_at_once_and_no_day_is_lost() {
+    let transit = Transit::new([0; 16]);
+    let bus = || VehicleId::new("bus-1").unwrap();
+    let disturbed = vec![(bus(), NOW - DurationMs(86_400_000)), (bus(), NOW)];
+    disturbed.iter().for_each(|(bus, at)| transit.disturb([(bus.clone(), Tick::told(*at))].into()));
+    assert_eq!(transit.disturbed(), disturbed);
+    assert_eq!(transit.disturbed(), []);
+    transit.disturbed_still(disturbed.clone());
+    assert_eq!(transit.disturbed(), disturbed, "they could not be made due");
 }
 
 #[test]

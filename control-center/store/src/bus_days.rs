@@ -88,6 +88,8 @@ const ROWS: usize = 1_000;
 const PASSING: &str =
     "feed, day, trip, start_s, call, vehicle, route, direction, stop, at_ms, due_ms, gap_ms";
 const FORGET_AT_ONCE: i64 = 5_000;
+/// Each is hundreds of KiB.
+const FORGET_CLAIMS_AT_ONCE: i64 = 100;
 
 impl Store {
     /// Keeps all of `news` or nothing of it.
@@ -214,19 +216,30 @@ impl Store {
             .collect())
     }
 
-    /// Forgets some passings and findings from before a moment; how many.
+    /// Forgets some passings and findings from before a moment, and what was thought of buses on days that began before another; how
+    /// many.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn forget_bus_days(&self, before: UtcMillis) -> Result<u64, StoreError> {
+    pub async fn forget_bus_days(
+        &self,
+        before: UtcMillis,
+        claims_before: UtcMillis,
+    ) -> Result<u64, StoreError> {
         let mut writer = self.writer().await?;
         let mut gone = 0;
-        for sql in [
-            "DELETE FROM passing WHERE rowid IN (SELECT rowid FROM passing WHERE at_ms < ? LIMIT ?)",
-            "DELETE FROM bus_event WHERE rowid IN (SELECT rowid FROM bus_event WHERE began_ms < ? LIMIT ?)",
-            "DELETE FROM bus_claim WHERE rowid IN (SELECT rowid FROM bus_claim WHERE begin_ms < ? LIMIT ?)",
+        let passings =
+            "DELETE FROM passing WHERE rowid IN (SELECT rowid FROM passing WHERE at_ms < ? LIMIT ?)";
+        let events =
+            "DELETE FROM bus_event WHERE rowid IN (SELECT rowid FROM bus_event WHERE began_ms < ? LIMIT ?)";
+        let claims =
+            "DELETE FROM bus_claim WHERE rowid IN (SELECT rowid FROM bus_claim WHERE begin_ms < ? LIMIT ?)";
+        for (sql, before, most) in [
+            (passings, before, FORGET_AT_ONCE),
+            (events, before, FORGET_AT_ONCE),
+            (claims, claims_before, FORGET_CLAIMS_AT_ONCE),
         ] {
-            let done = sqlx::query(sql).bind(before.0).bind(FORGET_AT_ONCE);
+            let done = sqlx::query(sql).bind(before.0).bind(most);
             let done = done.execute(&mut writer.connection).await;
             gone += done.map_err(self.failed("forgetting what buses did"))?.rows_affected();
         }

@@ -6,7 +6,7 @@ use models_domain::transit::finding::{Finding, TransitEvent};
 use models_domain::transit::headway::Line;
 use models_domain::transit::passing::Passing;
 use models_domain::transit::timetable::RunKey;
-use models_domain::{DurationMs, UtcMillis};
+use models_domain::{DurationMs, UtcMillis, VehicleId};
 use time::macros::date;
 
 use super::open;
@@ -87,8 +87,32 @@ async fn a_day_is_kept_and_written_again_as_a_whole() {
     assert_eq!(read, all(&store).await);
     assert_eq!(store.passings_back(end, 1).await.unwrap(), UtcMillis(130_000));
     assert_eq!(store.passings_back(end, 9).await.unwrap(), UtcMillis(0));
-    assert_eq!(store.forget_bus_days(UtcMillis(140_000)).await.unwrap(), 2);
+    assert_eq!(store.forget_bus_days(UtcMillis(140_000), UtcMillis(0)).await.unwrap(), 2);
     assert_eq!(all(&store).await, [moved]);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn what_was_thought_of_buses_is_forgotten_before_what_they_did() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let kept = passing("bus-1", 0, 100);
+    let told = |from, claims: &str, passings| BusNews {
+        whole: whole(from, from + 86_400_000, true),
+        claims: Some(claims.to_owned()),
+        passings,
+        ..BusNews::default()
+    };
+    let news = [told(0, "old", vec![kept.clone()]), told(86_400_000, "new", Vec::new())];
+    store.keep_bus_news(&news).await.unwrap();
+    assert_eq!(store.forget_bus_days(UtcMillis(0), UtcMillis(86_400_000)).await.unwrap(), 1);
+    let claims = async |from| {
+        let span = Span { from: UtcMillis(from), to: UtcMillis(from + 86_400_000) };
+        store.bus_claims(span).await.unwrap()
+    };
+    assert_eq!(claims(0).await, []);
+    assert_eq!(claims(86_400_000).await, [("bus-1".parse::<VehicleId>().unwrap(), "new".to_owned())]);
+    assert_eq!(all(&store).await, [kept]);
     store.close().await;
 }
 

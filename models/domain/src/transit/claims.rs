@@ -90,27 +90,25 @@ impl Claims {
         disturbed
     }
 
-    /// Takes everything of buses that were made anew, instead of what was. They may themselves be among those that are disturbed:
-    /// others went on while they were made.
-    pub fn replace(&mut self, buses: &[(&VehicleId, &[Note])]) -> Disturbed {
-        let old: Vec<_> = buses
-            .iter()
-            .map(|(vehicle, notes)| {
-                let old = self.remove(vehicle);
-                self.note_all(vehicle, notes);
-                old
-            })
-            .collect();
-        let mut disturbed = Disturbed::new();
-        for ((vehicle, _), old) in buses.iter().zip(&old) {
-            self.compare(vehicle, old, &mut disturbed);
+    /// Takes everything of buses that were made anew, and what came after that, instead of what was. They may themselves be among
+    /// those that are disturbed: others went on while they were made.
+    pub fn replace(&mut self, buses: Vec<(VehicleId, Record, Vec<Note>)>) -> Disturbed {
+        let (mut all, mut disturbed) = (Vec::new(), Disturbed::new());
+        for (vehicle, record, later) in buses {
+            let old = self.put(&vehicle, record);
+            self.note_all(&vehicle, &later);
+            all.push((vehicle, old));
         }
+        all.iter().for_each(|(vehicle, old)| self.compare(vehicle, old, &mut disturbed));
         disturbed
     }
 
-    /// The same of one that was kept; nobody is looked after.
-    pub fn put(&mut self, vehicle: &VehicleId, record: Record) {
-        self.remove(vehicle);
+    /// The same of one that was kept; nobody is looked after. Gives what was.
+    pub fn put(&mut self, vehicle: &VehicleId, record: Record) -> BTreeMap<RunName, OfBus> {
+        let old = self.remove(vehicle);
+        if record == Record::default() {
+            return old;
+        }
         let runs = self.by_vehicle.entry(vehicle.clone()).or_default();
         runs.asked = record.asked;
         for (run, of_bus) in record.runs {
@@ -120,6 +118,7 @@ impl Claims {
             }
             Arc::make_mut(self.by_run.entry(run).or_default()).insert(vehicle.clone(), of_bus);
         }
+        old
     }
 
     /// Everything of a bus, to be kept.
@@ -380,16 +379,17 @@ mod tests {
         assert!(claims.add(&c, &notes).is_empty());
         // What comes after it was judged disturbs nobody; what comes late does.
         assert!(claims.add(&a, &[told(13, &[("x", 0.2)])]).is_empty());
-        let anew = vec![told(10, &[("x", 0.9)]), told(12, &[("x", 0.5)])];
-        assert_eq!(claims.replace(&[(&a, &anew)]), [(b.clone(), Tick::numbered(12))].into());
-        let anew = vec![read(&claims, "b", "x", 11), read(&claims, "b", "x", 12), told(12, &[("y", 0.9)])];
-        assert_eq!(claims.replace(&[(&b, &anew)]), [(c.clone(), Tick::numbered(12))].into());
+        let anew = |bus: &VehicleId, notes| vec![(bus.clone(), Record::default(), notes)];
+        let notes = vec![told(10, &[("x", 0.9)]), told(12, &[("x", 0.5)])];
+        assert_eq!(claims.replace(anew(&a, notes)), [(b.clone(), Tick::numbered(12))].into());
+        let notes = vec![read(&claims, "b", "x", 11), read(&claims, "b", "x", 12), told(12, &[("y", 0.9)])];
+        assert_eq!(claims.replace(anew(&b, notes)), [(c.clone(), Tick::numbered(12))].into());
         // Made of what was so before: it is itself to be made anew.
         let taken = vec![(run("y"), Level::of(0.3))];
         let stale = vec![Note::Read { tick: Tick::numbered(12), taken }];
-        assert_eq!(claims.replace(&[(&c, &stale)]), [(c.clone(), Tick::numbered(12))].into());
+        assert_eq!(claims.replace(anew(&c, stale)), [(c.clone(), Tick::numbered(12))].into());
         let right = vec![read(&claims, "c", "y", 12)];
-        assert!(claims.replace(&[(&c, &right)]).is_empty());
+        assert!(claims.replace(anew(&c, right)).is_empty());
         let mut kept = Claims::default();
         for bus in [&c, &a, &b] {
             kept.put(bus, claims.record(bus));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::accuracy::Accuracy;
 use super::assign::settle;
-use super::claims::{Claims, Disturbed};
+use super::claims::{Claims, Disturbed, Tick};
 use super::day::{BusDay, News};
 use super::eta::{Arrival, Known, carried_over, predict};
 use super::finding::{Finding, Held, Limits, TransitEvent};
@@ -15,6 +15,7 @@ use super::pace::{Habit, Pace, traversal};
 use super::passing::Passing;
 use super::plan::DayPlan;
 use super::probe::{Cell, Ran};
+use super::settle::Made;
 use super::timetable::{FeedId, RunKey};
 use super::vehicle::{Observed, Vehicle};
 use crate::event::Phase;
@@ -76,20 +77,43 @@ impl Fleet {
         news
     }
 
+    /// Takes what many buses reported meanwhile as if it had come in order: of all of them up to a tick before any of the next, so that
+    /// each finds the others as they are known to it then. Gives what is to be told of each.
+    pub fn absorb_all(
+        &mut self,
+        plans: &[Arc<DayPlan>],
+        reports: impl IntoIterator<Item = (VehicleId, Observed)>,
+        habit: impl Fn(&FeedId, UtcMillis) -> Habit,
+    ) -> BTreeMap<VehicleId, News> {
+        let mut batches: BTreeMap<(Tick, VehicleId), Vec<Observed>> = BTreeMap::new();
+        for (vehicle, observed) in reports {
+            batches.entry((Tick::told(observed.seen.at), vehicle)).or_default().push(observed);
+        }
+        let mut told: BTreeMap<VehicleId, News> = BTreeMap::new();
+        for ((_, vehicle), batch) in batches {
+            let news = self.absorb(plans, &vehicle, &batch, &habit);
+            told.entry(vehicle).or_default().append(news);
+        }
+        told
+    }
+
     /// Puts in days that were made anew among these [`Fleet::claims`] from all that their buses reported; they are learned from if
     /// nothing was known of the bus. Gives what is to be told of each.
     pub fn replace(
         &mut self,
-        made: impl IntoIterator<Item = (BusDay, News)>,
+        made: impl IntoIterator<Item = Made>,
         habit: impl Fn(&FeedId, UtcMillis) -> Habit,
     ) -> Vec<(VehicleId, News)> {
-        let made: Vec<(BusDay, News)> = made.into_iter().collect();
-        let notes: Vec<_> = made.iter().map(|(day, news)| (&day.bus.id, news.notes.as_slice())).collect();
-        notes.iter().for_each(|(vehicle, _)| _ = self.disturbed.remove(*vehicle));
-        let disturbed = self.claims.replace(&notes);
+        let (mut days, mut records) = (Vec::new(), Vec::new());
+        for Made { day, mut news, record } in made {
+            self.disturbed.remove(&day.bus.id);
+            records.push((day.bus.id.clone(), record, std::mem::take(&mut news.notes)));
+            days.push((day, news));
+        }
+        let disturbed = self.claims.replace(records);
         disturb(&mut self.disturbed, disturbed);
         let mut told = Vec::new();
-        for (day, mut news) in made {
+        for (day, news) in days {
             let vehicle = day.bus.id.clone();
             self.changed.extend(day.ran.iter().map(Ran::cell));
             match self.days.insert(vehicle.clone(), day) {
@@ -97,7 +121,6 @@ impl Fleet {
                 Some(old) => self.changed.extend(old.ran.iter().map(Ran::cell)),
                 None => self.learn(None, &news.passings, &habit),
             }
-            news.notes.clear();
             told.push((vehicle, news));
         }
         told

@@ -92,8 +92,10 @@ impl Missing {
                     Some(Finding::RunMissing) => continue,
                     None | Some(_) if surely => begun(Finding::RunMissing, None, plan, run, now),
                     None if evidence.heard(&key) < DOUBT => {
-                        let Some(share) = reporting.well(plan, run) else { continue };
-                        begun(Finding::RunUnseen, Some(share), plan, run, now)
+                        if !reporting.well(plan, run) {
+                            continue;
+                        }
+                        begun(Finding::RunUnseen, share(reporting.others(plan, run)), plan, run, now)
                     }
                     None | Some(_) => continue,
                 };
@@ -209,16 +211,24 @@ impl Reporting {
         all
     }
 
-    /// Of a hundred others of its route, how many report; `None` when they are too few to tell anything of this one.
-    fn well(&self, plan: &DayPlan, run: usize) -> Option<f64> {
+    /// How many others of its route there are, and how many of them report.
+    fn others(&self, plan: &DayPlan, run: usize) -> (f64, f64) {
         let route = plan.timetable.pattern(&plan.runs[run]).route;
         let (runs, report) = self.by_route.get(&route).copied().unwrap_or_default();
-        let others = runs.saturating_sub(1) as f64;
-        let of_feed = self.all.1 as f64 / self.all.0.saturating_sub(1).max(1) as f64;
-        let share = (report as f64 + FEED_WEIGHT_NOW * of_feed.min(1.0)) / (others + FEED_WEIGHT_NOW);
-        let told = if others > 0.0 { report as f64 / others } else { of_feed };
-        (share >= REPORT_SHARE).then_some((told.min(1.0) * 100.0).round())
+        (runs.saturating_sub(1) as f64, report as f64)
     }
+
+    /// Well enough for this one, which does not, to be worth a look.
+    fn well(&self, plan: &DayPlan, run: usize) -> bool {
+        let (others, report) = self.others(plan, run);
+        let of_feed = self.all.1 as f64 / self.all.0.saturating_sub(1).max(1) as f64;
+        (report + FEED_WEIGHT_NOW * of_feed.min(1.0)) / (others + FEED_WEIGHT_NOW) >= REPORT_SHARE
+    }
+}
+
+/// Of a hundred others, how many report; `None` without others.
+fn share((others, report): (f64, f64)) -> Option<f64> {
+    (others > 0.0).then(|| ((report / others).min(1.0) * 100.0).round())
 }
 
 fn begun(finding: Finding, value: Option<f64>, plan: &DayPlan, run: usize, now: UtcMillis) -> TransitEvent {
@@ -234,5 +244,15 @@ fn begun(finding: Finding, value: Option<f64>, plan: &DayPlan, run: usize, now: 
         run: Some((plan.feed.clone(), plan.key(run))),
         stop: Some(first.id.clone()),
         value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_route_has_no_others_there_is_no_share_of_them() {
+        assert_eq!([share((0.0, 0.0)), share((4.0, 3.0)), share((3.0, 2.0))], [None, Some(75.0), Some(67.0)]);
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::claims::{Claims, OfBus, RunName, Tick};
+use super::claims::{Claims, OfBus, Record, RunName, Tick};
 use super::day::{BusDay, News};
 use super::finding::Limits;
 use super::plan::DayPlan;
@@ -24,6 +24,15 @@ pub struct Day<'a> {
 
 /// Reports are asked for by so much at a time: those of all buses of a whole day would be too many.
 const SLICE: DurationMs = DurationMs(3_600_000);
+
+/// A day that was made anew.
+#[derive(Debug, Clone)]
+pub struct Made {
+    pub day: BusDay,
+    /// Its notes are of what came after all that is in the record.
+    pub news: News,
+    pub record: Record,
+}
 
 /// A day that is made anew.
 struct Active {
@@ -49,7 +58,7 @@ pub fn settle<E>(
     claims: &mut Claims,
     due: impl IntoIterator<Item = VehicleId>,
     mut reports: impl FnMut(&VehicleId, UtcMillis, UtcMillis) -> Result<Vec<Observed>, E>,
-) -> Result<Vec<(BusDay, News)>, E> {
+) -> Result<Vec<Made>, E> {
     let mut active: BTreeMap<VehicleId, Active> = BTreeMap::new();
     let mut joins: BTreeSet<VehicleId> = due.into_iter().collect();
     let (mut tick, last) = (Tick::before(day.from), Tick::told(day.until));
@@ -70,7 +79,8 @@ pub fn settle<E>(
             joins.extend(wrong.filter(|reader| !active.contains_key(*reader)).cloned());
         }
     }
-    Ok(active.into_values().map(|one| (one.day, one.news)).collect())
+    let made = |(vehicle, Active { day, news, .. })| Made { day, news, record: claims.record(&vehicle) };
+    Ok(active.into_iter().map(made).collect())
 }
 
 impl Active {
@@ -151,8 +161,9 @@ impl Active {
         if batch.is_empty() {
             return BTreeSet::new();
         }
-        let news = self.day.append_among(day.plans, batch, (day.limits, Some(claims)));
-        let changed = claims.note_all(vehicle, &news.notes);
+        let mut news = self.day.append_among(day.plans, batch, (day.limits, Some(claims)));
+        // Notes of all buses' whole days would be gigabytes; what they come to is in the claims.
+        let changed = claims.note_all(vehicle, &std::mem::take(&mut news.notes));
         self.news.append(news);
         changed.into_keys().collect()
     }
