@@ -47,7 +47,8 @@ fn a_quarter() -> f64 {
 const GONE: f64 = 3.0;
 /// How long a place is remembered after the track on it was lost ...
 const PLACE_MEMORY: DurationMs = DurationMs(60_000);
-/// ... and after it was told of. Whoever drives up later on the same place is told of all the same: its track began elsewhere.
+/// ... and after it was told of. Who is not small and drives up later on the same place is told of all the same: its track began
+/// elsewhere.
 const TOLD_MEMORY: DurationMs = DurationMs(1_800_000);
 /// Who came at least so many sizes of its box was seen to come ...
 const CAME: f64 = 1.0;
