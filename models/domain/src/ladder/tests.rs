@@ -178,6 +178,23 @@ fn an_empty_street_costs_the_audits() {
     assert!(miss.share == 0.0 && miss.low == 0.0 && miss.audited > DurationMs(100_000), "{miss:?}");
 }
 
+/// Busy for nine seconds of fourteen from the first picture on: what lies between teaches the floor.
+#[test]
+fn a_street_that_is_hardly_ever_quiet_is_learned_from_its_gaps() {
+    let mut ladder = Ladder::new(None, 5);
+    let busy: Vec<(f64, f64)> = (0..20).map(|n| (n as f64 * 14.0, n as f64 * 14.0 + 9.0)).collect();
+    let out = play(DAY, &mut ladder, 300, &busy, |_| 1.0);
+    assert_eq!((out.seen, out.crossed, ladder.rung()), (20, 20, Rung::Watch), "{out:?}");
+}
+
+#[test]
+fn a_street_that_is_never_quiet_is_decoded_and_what_moves_in_it_analysed() {
+    let mut ladder = Ladder::new(None, 5);
+    let out = play(DAY, &mut ladder, 3_600, &[(0.0, 3_600.0)], |_| 1.0);
+    assert!(out.full > 0.999, "{out:?}");
+    assert_eq!((ladder.why(), ladder.care()), (Why::Followed, Care::Moving));
+}
+
 /// A stream that never shows what moves: only the audits can know, and they do.
 #[test]
 fn what_cannot_be_seen_in_the_stream_is_estimated_by_the_audits() {

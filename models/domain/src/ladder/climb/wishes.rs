@@ -19,9 +19,8 @@ impl Ladder {
     pub fn care(&self) -> Care {
         match self.state {
             _ if self.settings.pinned == Some(Rung::Full) => Care::Every,
-            State::Learning => Care::Judged,
             State::Down | State::Standing(_) if self.audits.is_running() => Care::Judged,
-            State::Down | State::Standing(_) | State::Up { .. } => Care::Moving,
+            State::Learning | State::Down | State::Standing(_) | State::Up { .. } => Care::Moving,
         }
     }
 
