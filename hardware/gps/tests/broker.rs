@@ -16,7 +16,7 @@ use hardware_gps::protocols::ufms::{
 use hardware_ports::sink::{GpsReport, NotKept, Sink, Statement};
 use hardware_ports::{Clock, SystemClock};
 use models_domain::geo::LatLon;
-use models_domain::transit::Fix;
+use models_domain::transit::{Fix, Told};
 use models_domain::{MetersPerSecond, VehicleId};
 use tokio_util::sync::CancellationToken;
 
@@ -205,7 +205,12 @@ fn fix(vehicle: &str, clock: &SystemClock) -> Fix {
         altitude: None,
         valid: true,
         protocol: "gt06".to_owned(),
-        told: models_domain::transit::Told::default(),
+        told: Told {
+            doors_open: Some(false),
+            engine_on: Some(true),
+            sos: false,
+            driver: Some("0100".to_owned()),
+        },
     }
 }
 
@@ -253,7 +258,11 @@ async fn the_directorate_gets_all_of_it_though_the_broker_was_away(rabbit: &mut 
         .flat_map(|m| {
             m.bus_way_points.map(|list| list.events).unwrap_or_default().into_iter().chain(m.bus_way_point)
         })
-        .map(|point| point.vehicle)
+        .map(|point| {
+            let told = (point.driver.as_deref(), point.ignition, point.door_up, point.door_down, point.sos);
+            assert_eq!(told, (Some("0100"), Some(true), Some(false), Some(false), Some(false)));
+            point.vehicle
+        })
         .collect();
     plates.sort();
     assert_eq!(plates, (0..6).map(|n| format!("29B{n:05}")).collect::<Vec<_>>());

@@ -13,52 +13,72 @@ const WALK: MetersPerSecond = MetersPerSecond(1.0);
 /// Later than that, the rule is broken.
 pub const WITHIN: DurationMs = DurationMs(120_000);
 
+/// Who waited for longer stands behind what has just come: live positions are not late because old ones are many.
+const LIVE: DurationMs = DurationMs(60_000);
+/// A bus that was not heard for longer than it is to be sent, by so much, has positions to tell of that time.
+const GAP_MORE: DurationMs = DurationMs(15_000);
+/// Times without a position that are remembered of a bus; when there are more the oldest is forgotten.
+const GAPS: usize = 16;
+
 /// Positions on their way. Holds at most `room`; when full, the oldest gives way and is counted.
 #[derive(Debug)]
 pub struct Pace {
     room: usize,
     waiting: VecDeque<Fix>,
-    last_by_vehicle: HashMap<VehicleId, Sent>,
+    /// Those of `waiting` that have waited for longer than [`LIVE`], before them in time.
+    behind: VecDeque<Fix>,
+    told_by_vehicle: HashMap<VehicleId, Told>,
     /// Given up because there was no room.
     pub lost: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Sent {
+/// What was told of one bus.
+#[derive(Debug, Clone)]
+struct Told {
     at: UtcMillis,
     moving: bool,
+    /// From and to, of which nothing was told for too long: its tracker may have stored positions.
+    gaps: VecDeque<(UtcMillis, UtcMillis)>,
 }
 
 impl Pace {
     pub fn new(room: usize) -> Self {
-        Self { room, waiting: VecDeque::new(), last_by_vehicle: HashMap::new(), lost: 0 }
+        let (waiting, behind, told_by_vehicle) = (VecDeque::new(), VecDeque::new(), HashMap::new());
+        Self { room, waiting, behind, told_by_vehicle, lost: 0 }
     }
 
-    /// Takes a position in if it is due. A bus that starts or stops is due at once.
+    /// Takes a position in if it is due. A bus that starts or stops is due at once; one that its tracker had stored is due
+    /// where nothing was told.
     pub fn offer(&mut self, fix: &Fix) {
         if !fix.valid {
             return;
         }
         let moving = fix.speed.0 > WALK.0;
-        if let Some(last) = self.last_by_vehicle.get(&fix.vehicle) {
-            let gap = fix.at.0 - last.at.0;
-            let wait = if moving { MOVING } else { STANDING };
-            let changed = moving != last.moving && gap > 0;
-            if gap < wait.0 && !changed {
-                return;
+        let wait = if moving { MOVING } else { STANDING };
+        match self.told_by_vehicle.get_mut(&fix.vehicle) {
+            Some(told) if !told.is_due(fix.at, moving, wait) => return,
+            Some(_) => {}
+            None => {
+                let told = Told { at: fix.at, moving, gaps: VecDeque::new() };
+                self.told_by_vehicle.insert(fix.vehicle.clone(), told);
             }
         }
-        self.last_by_vehicle.insert(fix.vehicle.clone(), Sent { at: fix.at, moving });
-        if self.waiting.len() == self.room {
-            self.waiting.pop_front();
+        if self.len() == self.room {
+            if self.behind.pop_front().is_none() {
+                self.waiting.pop_front();
+            }
             self.lost += 1;
         }
         self.waiting.push_back(fix.clone());
     }
 
-    /// The next positions, at most `count`, oldest first. They stay until [`Pace::done`].
-    pub fn next(&self, count: usize) -> Vec<Fix> {
-        self.waiting.iter().take(count).cloned().collect()
+    /// The next positions, at most `count`: those that have just come, then what waits for longer, each oldest first. They stay
+    /// until [`Pace::done`].
+    pub fn next(&mut self, count: usize, now: UtcMillis) -> Vec<Fix> {
+        while let Some(fix) = self.waiting.pop_front_if(|fix| now.since(fix.received).0 > LIVE.0) {
+            self.behind.push_back(fix);
+        }
+        self.waiting.iter().chain(&self.behind).take(count).cloned().collect()
     }
 
     /// These have arrived.
@@ -67,16 +87,51 @@ impl Pace {
             // Some may have given way in between.
             if self.waiting.front() == Some(fix) {
                 self.waiting.pop_front();
+            } else if self.behind.front() == Some(fix) {
+                self.behind.pop_front();
             }
         }
     }
 
     pub fn len(&self) -> usize {
-        self.waiting.len()
+        self.waiting.len() + self.behind.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.len() == 0
+    }
+}
+
+impl Told {
+    /// Whether a position of `at` is to be told, and takes note of it.
+    fn is_due(&mut self, at: UtcMillis, moving: bool, wait: DurationMs) -> bool {
+        let since = at.since(self.at);
+        if since.0 <= 0 {
+            return self.fills(at, wait);
+        }
+        if since < wait && moving == self.moving {
+            return false;
+        }
+        let usual = if self.moving { MOVING } else { STANDING };
+        if since.0 > usual.0 + GAP_MORE.0 {
+            if self.gaps.len() == GAPS {
+                self.gaps.pop_front();
+            }
+            self.gaps.push_back((self.at, at));
+        }
+        (self.at, self.moving) = (at, moving);
+        true
+    }
+
+    /// Whether it lies where nothing was told, not too near to what was.
+    fn fills(&mut self, at: UtcMillis, wait: DurationMs) -> bool {
+        let Some(gap) = self.gaps.iter_mut().find(|(from, to)| *from < at && at < *to) else { return false };
+        if at.since(gap.0) < wait {
+            return false;
+        }
+        // Trackers send what they stored in the order of time.
+        gap.0 = at;
+        true
     }
 }
 
@@ -101,8 +156,8 @@ mod tests {
         }
     }
 
-    fn times(pace: &Pace) -> Vec<i64> {
-        pace.next(99).iter().map(|fix| fix.at.0 / 1000).collect()
+    fn times(pace: &mut Pace) -> Vec<i64> {
+        pace.next(99, UtcMillis(0)).iter().map(|fix| fix.at.0 / 1000).collect()
     }
 
     #[test]
@@ -111,12 +166,12 @@ mod tests {
         for second in (0..120).step_by(5) {
             pace.offer(&fix("a", second, 10.0));
         }
-        assert_eq!(times(&pace), [0, 30, 60, 90]);
+        assert_eq!(times(&mut pace), [0, 30, 60, 90]);
         let mut pace = Pace::new(100);
         for second in (0..2000).step_by(5) {
             pace.offer(&fix("a", second, 0.2));
         }
-        assert_eq!(times(&pace), [0, 900, 1800]);
+        assert_eq!(times(&mut pace), [0, 900, 1800]);
     }
 
     #[test]
@@ -126,7 +181,7 @@ mod tests {
             pace.offer(&fix("a", second, speed));
         }
         pace.offer(&Fix { valid: false, ..fix("b", 0, 0.0) });
-        assert_eq!(times(&pace), [0, 5, 15]);
+        assert_eq!(times(&mut pace), [0, 5, 15]);
     }
 
     #[test]
@@ -136,9 +191,44 @@ mod tests {
             pace.offer(&fix(vehicle, 0, 0.0));
         }
         assert_eq!((pace.len(), pace.lost), (2, 1));
-        let next = pace.next(1);
+        let next = pace.next(1, UtcMillis(0));
         assert_eq!(next[0].vehicle.as_str(), "b");
         pace.done(&next);
-        assert_eq!(pace.next(9)[0].vehicle.as_str(), "c");
+        assert_eq!(pace.next(9, UtcMillis(0))[0].vehicle.as_str(), "c");
+    }
+
+    #[test]
+    fn what_a_tracker_had_stored_is_told_where_nothing_was_told_before() {
+        let mut pace = Pace::new(100);
+        for second in [0, 30, 300, 330] {
+            pace.offer(&fix("a", second, 10.0));
+        }
+        // Of four and a half minutes without a link, every ten seconds; what was told already comes again.
+        for second in (0..330).step_by(10) {
+            pace.offer(&fix("a", second, 10.0));
+        }
+        assert_eq!(times(&mut pace), [0, 30, 300, 330, 60, 90, 120, 150, 180, 210, 240, 270]);
+        // A second time nothing of it is news, and what lies before the first is not asked for.
+        for second in (-100..330).step_by(10) {
+            pace.offer(&fix("a", second, 10.0));
+        }
+        assert_eq!(pace.len(), 12);
+    }
+
+    #[test]
+    fn what_has_just_come_does_not_wait_behind_what_is_old() {
+        let mut pace = Pace::new(4);
+        for second in [0, 30, 200] {
+            pace.offer(&fix("a", second, 10.0));
+        }
+        let next = pace.next(2, UtcMillis(210_000));
+        assert_eq!(next.iter().map(|fix| fix.at.0 / 1000).collect::<Vec<_>>(), [200, 0]);
+        pace.done(&next);
+        assert_eq!(times(&mut pace), [30]);
+        // Without room the oldest goes.
+        for second in [230, 260, 290, 320] {
+            pace.offer(&fix("a", second, 10.0));
+        }
+        assert_eq!((times(&mut pace), pace.lost), (vec![230, 260, 290, 320], 1));
     }
 }

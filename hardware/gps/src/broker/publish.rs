@@ -136,7 +136,7 @@ impl Relay {
         stop: &CancellationToken,
     ) -> Result<(), BrokerError> {
         loop {
-            let batch = self.with(|pace| pace.next(TOGETHER));
+            let batch = self.with(|pace| pace.next(TOGETHER, clock.now()));
             if batch.is_empty() {
                 tokio::select! {
                     biased;
@@ -208,6 +208,12 @@ fn point(plate: &str, fix: &Fix) -> BusWayPoint {
         y: fix.position.lat.0,
         z: fix.altitude.map(|meters| meters.0 as f32),
         heading: fix.course.map(|degrees| degrees.0 as f32),
+        driver: fix.told.driver.clone(),
+        ignition: fix.told.engine_on,
+        // Trackers say "a door": when none is open both are shut; when one is, it is told of the front one only.
+        door_up: fix.told.doors_open,
+        door_down: fix.told.doors_open.filter(|open| !open),
+        sos: Some(fix.told.sos),
         ..BusWayPoint::default()
     }
 }
