@@ -56,8 +56,11 @@ impl Pace {
         let moving = fix.speed.0 > WALK.0;
         let wait = if moving { MOVING } else { STANDING };
         match self.told_by_vehicle.get_mut(&fix.vehicle) {
-            Some(told) if !told.is_due(fix.at, moving, wait) => return,
-            Some(_) => {}
+            Some(told) => {
+                if !told.is_due(fix.at, moving, wait) {
+                    return;
+                }
+            }
             None => {
                 let told = Told { at: fix.at, moving, gaps: VecDeque::new() };
                 self.told_by_vehicle.insert(fix.vehicle.clone(), told);
