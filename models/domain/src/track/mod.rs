@@ -25,6 +25,7 @@ use affinity::{Gate, Search, Seen};
 use assign::{Costs, FORBIDDEN, cheapest_pairs};
 use flow::Flow;
 use life::Life;
+use shake::Shake;
 
 /// One road user as the tracker believes it to be at the time of a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -84,6 +85,8 @@ pub struct Settings {
     pub moving_memory: DurationMs,
     /// How long a standing road user may be hidden.
     pub standing_memory: DurationMs,
+    /// That the camera shakes is believed when so many tracks say it; fewer prove nothing.
+    pub shake_witnesses: usize,
 }
 
 impl Default for Settings {
@@ -100,6 +103,7 @@ impl Default for Settings {
             tentative_memory: DurationMs(450),
             moving_memory: DurationMs(1_500),
             standing_memory: DurationMs(10_000),
+            shake_witnesses: 5,
         }
     }
 }
@@ -125,8 +129,6 @@ const TWICE_IOU: f64 = 0.7;
 /// ... and this much when one is doubtful and clearly weaker than the other.
 const TWICE_WEAK_IOU: f64 = 0.5;
 const CLEARLY_WEAKER: f32 = 0.8;
-/// A camera that was moved for good is believed to be after about this time.
-const MOVED_FOR_GOOD_S: f64 = 5.0;
 /// Cost of each second that a track was not seen: who was seen just now goes first.
 const UNSEEN_COST: f64 = 0.1;
 
@@ -136,6 +138,7 @@ pub struct Tracker {
     lives: Vec<Life>,
     tracks: Vec<Track>,
     flow: Flow,
+    shake: Shake,
     last: Option<UtcMillis>,
     next_id: u64,
 }
@@ -147,6 +150,7 @@ impl Tracker {
             lives: Vec::new(),
             tracks: Vec::new(),
             flow: Flow::default(),
+            shake: Shake::default(),
             last: None,
             next_id: 1,
         }
@@ -174,14 +178,7 @@ impl Tracker {
         self.lives.retain(|life| !life.is_over(&self.settings));
 
         let mut seen = self.usable(detections);
-        if let Some(moved) = shake::moved(&self.lives, &seen) {
-            // Tracks stay where they would be under a camera at rest, and follow slowly.
-            seen = seen.iter().map(|s| s.shifted(-moved.0, -moved.1)).collect();
-            let share = 1.0 - (-step.seconds() / MOVED_FOR_GOOD_S).exp();
-            for life in &mut self.lives {
-                life.motion.shift(moved.0 * share, moved.1 * share);
-            }
-        }
+        seen = self.shake.rest(step, &mut self.lives, seen, self.settings.shake_witnesses);
         let split = seen.partition_point(|s| s.detection.score >= self.settings.high);
         let mut free: Vec<Option<&Seen>> = seen.iter().map(Some).collect();
         let mut fed = vec![false; self.lives.len()];

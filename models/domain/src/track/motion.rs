@@ -134,6 +134,12 @@ impl Motion {
         self.y.at += dy;
     }
 
+    /// All goes so many pixels a second faster: it was the camera that moved.
+    pub fn hasten(&mut self, vx: f64, vy: f64) {
+        self.x.speed += vx;
+        self.y.speed += vy;
+    }
+
     /// What is known of a velocity before it was seen: pixels a second, with one sigma.
     pub fn expect(&mut self, velocity: (f64, f64), spread: f64) {
         let size = self.size();

@@ -3,9 +3,8 @@
 use super::affinity::{Seen, strangeness};
 use super::life::Life;
 use crate::detection::BBox;
+use crate::units::DurationMs;
 
-/// Fewer tracks than this prove nothing.
-const WITNESSES: usize = 5;
 /// Of the tracks so many must agree on one move.
 const AGREE: f64 = 0.75;
 /// A move is looked for up to so many sizes of a box.
@@ -17,10 +16,59 @@ const ALIKE: f64 = 1.4;
 /// At most so many moves are tried.
 const TRIED: usize = 160;
 
-/// How the boxes of this picture lie moved against where the tracks expect them, in pixels; `None` when nothing says so.
-pub fn moved(lives: &[Life], seen: &[Seen]) -> Option<(f64, f64)> {
+/// Nothing having moved for so long, the camera is at rest again.
+const CALM: DurationMs = DurationMs(3_000);
+/// A longer step than this says nothing of how it sways.
+const BLIND: DurationMs = DurationMs(600);
+/// Tracks are drawn to where the camera shows them as a spring would, 1/s: a camera turned for good is followed so, and
+/// what all tracks took for their own speed before the shaking was noticed is given back.
+const SPRING: f64 = 0.8;
+
+/// What is known of one camera's shaking.
+#[derive(Debug, Default)]
+pub struct Shake {
+    shakes: bool,
+    /// How long it has lain still.
+    calm: DurationMs,
+}
+
+impl Shake {
+    /// The boxes as a camera at rest would show them. Tracks stay where they would be under it, and follow slowly.
+    ///
+    /// `least`: fewer tracks than that prove nothing.
+    pub fn rest(&mut self, step: DurationMs, lives: &mut [Life], seen: Vec<Seen>, least: usize) -> Vec<Seen> {
+        self.shakes &= step <= BLIND;
+        let Some((moved, much)) = moved(lives, &seen, least, self.shakes) else {
+            self.calm(step);
+            return seen;
+        };
+        if much {
+            (self.shakes, self.calm) = (true, DurationMs(0));
+        } else {
+            self.calm(step);
+        }
+        let dt = step.seconds();
+        let share = 1.0 - (-2.0 * SPRING * dt).exp();
+        let faster = SPRING * SPRING * dt.min(BLIND.seconds());
+        for life in lives {
+            life.motion.shift(moved.0 * share, moved.1 * share);
+            life.motion.hasten(moved.0 * faster, moved.1 * faster);
+        }
+        let back = share - 1.0;
+        seen.iter().map(|s| s.shifted(back * moved.0, back * moved.1)).collect()
+    }
+
+    fn calm(&mut self, step: DurationMs) {
+        self.calm.0 = self.calm.0.saturating_add(step.0);
+        self.shakes &= self.calm < CALM;
+    }
+}
+
+/// How the boxes of this picture lie moved against where the tracks expect them, in pixels, and whether that is more than boxes
+/// shake by themselves; `None` when nothing says so. Of a camera that shakes every move is told, of another only a large one.
+fn moved(lives: &[Life], seen: &[Seen], least: usize, shakes: bool) -> Option<((f64, f64), bool)> {
     let witnesses: Vec<&Life> = lives.iter().filter(|l| l.is_confirmed() && l.was_seen_of_late()).collect();
-    if witnesses.len() < WITNESSES {
+    if witnesses.len() < least {
         return None;
     }
     let votes: Vec<Vec<(f64, f64)>> = witnesses.iter().map(|l| moves(l, seen)).collect();
@@ -30,13 +78,18 @@ pub fn moved(lives: &[Life], seen: &[Seen]) -> Option<(f64, f64)> {
         votes.filter(|(all, same)| all.iter().any(|v| (v.0 - m.0).hypot(v.1 - m.1) <= **same)).count()
     };
     let still = agree((0.0, 0.0));
-    if still as f64 >= 0.34 * witnesses.len() as f64 {
+    let much = (still as f64) < 0.34 * witnesses.len() as f64;
+    if !much && !shakes {
         return None;
     }
     let tried = votes.iter().flatten().take(TRIED);
-    let (count, best) = tried.map(|m| (agree(*m), *m)).max_by_key(|(count, _)| *count)?;
-    let enough = count >= WITNESSES.max(3 * still) && count as f64 >= AGREE * witnesses.len() as f64;
-    enough.then(|| middle(&votes, &same, best))
+    // In a row of alike many moves fit as well: the smallest it is.
+    let far = |m: &(f64, f64)| m.0.hypot(m.1);
+    let (count, best) =
+        tried.map(|m| (agree(*m), *m)).max_by(|(a, p), (b, q)| a.cmp(b).then(far(q).total_cmp(&far(p))))?;
+    let least = if shakes { least } else { least.max(3 * still) };
+    let enough = count >= least && count as f64 >= AGREE * witnesses.len() as f64;
+    enough.then(|| (middle(&votes, &same, best), much))
 }
 
 /// Where the boxes that could be this track's lie, against where it is expected.
@@ -65,3 +118,7 @@ fn middle(votes: &[Vec<(f64, f64)>], same: &[f64], best: (f64, f64)) -> (f64, f6
     let (n, sum) = near.fold((0.0, (0.0, 0.0)), |(n, s), v| (n + 1.0, (s.0 + v.0, s.1 + v.1)));
     if n > 0.0 { (sum.0 / n, sum.1 / n) } else { best }
 }
+
+#[cfg(test)]
+#[path = "shake_tests.rs"]
+mod tests;
