@@ -13,10 +13,13 @@ use models_domain::{BBox, CameraId, Class, Detection, EventBody, EventId, Seq, U
 use hardware_ports::camera::CameraSource;
 use hardware_ports::colour::ColourReader;
 use hardware_ports::infer::{Detector, Priority};
+use hardware_ports::units::UnitDriver;
 use models_domain::ladder::Rung;
 use models_domain::scene::Scene;
 
 use super::eye::Decoders;
+mod identities;
+
 use super::*;
 use crate::board::Board;
 use crate::keep::{KeepEvents, KeepStills, KeepTracks};
@@ -127,6 +130,18 @@ async fn run_telling(
     detector: Arc<dyn Detector>,
     refuse: u32,
 ) -> Ran {
+    run_through(|camera| camera, crossings, pinned, opens, detector, refuse).await
+}
+
+/// With what stands between the worker and the scripted camera.
+async fn run_through(
+    driver: impl FnOnce(Arc<ScriptedCamera>) -> Arc<dyn UnitDriver>,
+    crossings: Crossings,
+    pinned: Option<Rung>,
+    opens: Opens,
+    detector: Arc<dyn Detector>,
+    refuse: u32,
+) -> Ran {
     let start = UtcMillis(1_700_000_000_000);
     let clock = Arc::new(FakeClock::at(start));
     let stop = CancellationToken::new();
@@ -152,7 +167,7 @@ async fn run_telling(
     };
     let camera = Arc::new(ScriptedCamera::new(Arc::clone(&clock), opens));
     let doors = Doors {
-        driver: camera.clone(),
+        driver: driver(camera.clone()),
         lanes: Lanes::here(clock.clone()),
         decoders: Arc::new(Decoders::new(1)),
         detector,
