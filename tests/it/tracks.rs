@@ -22,7 +22,7 @@ use hardware_ports::bus::{Bus, Delivery};
 use hardware_ports::camera::Picture;
 use hardware_ports::infer::{InferError, PictureEncoder};
 use hardware_ports::{Clock, SystemClock};
-use models_domain::archive::{Colour, LineTouch, TrackRecord};
+use models_domain::archive::{Colour, LineTouch, TrackRecord, ZoneTouch};
 use models_domain::count::Direction;
 use models_domain::scene::Scene;
 use models_domain::{BBox, Class, TrackId, UtcMillis};
@@ -174,10 +174,17 @@ impl Pole {
     }
 }
 
-/// One track a second; every third is a car, every fourth is red; every second of these crosses the line.
+/// One track a second, each of them a pixel higher than the one before it; every third is a car, every fourth is red. Every second
+/// crosses the line to the left and every tenth from the first on to the right; every fifth was in the zone.
 fn track(camera: &str, id: u64) -> TrackRecord {
     let ended = UtcMillis(T0 + i64::try_from(id).unwrap() * 1_000);
-    let crossing = LineTouch { line: "north".parse().unwrap(), direction: Direction::ToLeft, at: ended };
+    let crossing = |direction| LineTouch { line: "north".parse().unwrap(), direction, at: ended };
+    let lines = match id % 10 {
+        1 => vec![crossing(Direction::ToRight)],
+        0 | 2 | 4 | 6 | 8 => vec![crossing(Direction::ToLeft)],
+        _ => Vec::new(),
+    };
+    let in_zone = ZoneTouch { zone: "zebra".parse().unwrap(), from: ended, to: ended };
     TrackRecord {
         camera: camera.parse().unwrap(),
         track: TrackId(id),
@@ -185,10 +192,10 @@ fn track(camera: &str, id: u64) -> TrackRecord {
         began: ended,
         ended,
         path: Vec::new(),
-        lines: if id.is_multiple_of(2) { vec![crossing] } else { Vec::new() },
-        zones: Vec::new(),
+        lines,
+        zones: if id.is_multiple_of(5) { vec![in_zone] } else { Vec::new() },
         best_at: ended,
-        best_box: BBox::new(0.0, 0.0, 30.0, 40.0),
+        best_box: BBox::new(0.0, 0.0, 30.0, (id % 1_000) as f64),
         best_score: 0.5,
         colour: id.is_multiple_of(4).then_some(Colour::Red),
         mean_speed: None,
@@ -225,6 +232,7 @@ async fn tracks_are_searched_at_their_gateways_and_what_is_missing_is_said() {
 
     pages(&mut hall, &want).await;
     filters(&mut hall).await;
+    places_and_sizes(&mut hall).await;
     bad_questions(&mut hall).await;
     silent_and_dead(&mut hall, second).await;
     written_down(&hall).await;
@@ -262,6 +270,45 @@ async fn filters(hall: &mut Hall) {
         .await
         .unwrap();
     assert_eq!((year.tracks.len(), year.missing.len()), (240, 0));
+}
+
+/// By zone, by height, by direction alone, and all of them together: what fits is found and nothing else.
+async fn places_and_sizes(hall: &mut Hall) {
+    let both = |fits: fn(u64) -> bool| -> Vec<u64> {
+        let newest_first = (1..=TRACKS).rev().filter(move |n| fits(*n));
+        newest_first.clone().map(|n| 1_000 + n).chain(newest_first).collect()
+    };
+    let in_zone = hall.search(|_, query| query.zone = Some("zebra".into())).await.unwrap();
+    assert_eq!(ids(&in_zone), both(|n| n % 5 == 0));
+    let elsewhere = hall.search(|_, query| query.zone = Some("pavement".into())).await.unwrap();
+    assert_eq!((ids(&elsewhere), elsewhere.gateways, elsewhere.missing.len()), (Vec::new(), 2, 0));
+
+    let high = |min, max| move |query: &mut v1::TrackQuery| (query.height_min, query.height_max) = (min, max);
+    let some = hall.search(|_, query| high(Some(100), Some(104))(query)).await.unwrap();
+    assert_eq!(ids(&some), both(|n| (100..=104).contains(&n)));
+    let highest = hall.search(|_, query| high(Some(119), None)(query)).await.unwrap();
+    assert_eq!(ids(&highest), both(|n| n >= 119));
+    let none = hall.search(|_, query| high(Some(121), None)(query)).await.unwrap();
+    assert_eq!(ids(&none), Vec::<u64>::new());
+
+    let to_right = Some(v1::Direction::ToRight.into());
+    let right = hall.search(|_, query| query.direction = to_right).await.unwrap();
+    assert_eq!(ids(&right), both(|n| n % 10 == 1));
+    let other_line =
+        |query: &mut v1::TrackQuery| (query.line, query.direction) = (Some("south".into()), to_right);
+    let wrong_line = hall.search(|_, query| other_line(query)).await.unwrap();
+    assert_eq!(ids(&wrong_line), Vec::<u64>::new());
+
+    let all_of_them = |direction: v1::Direction| {
+        move |query: &mut v1::TrackQuery| {
+            (query.zone, query.direction) = (Some("zebra".into()), Some(direction.into()));
+            (query.height_min, query.height_max) = (Some(50), Some(70));
+        }
+    };
+    let found = hall.search(|_, query| all_of_them(v1::Direction::ToLeft)(query)).await.unwrap();
+    assert_eq!(ids(&found), both(|n| [50, 60, 70].contains(&n)));
+    let found = hall.search(|_, query| all_of_them(v1::Direction::ToRight)(query)).await.unwrap();
+    assert_eq!(ids(&found), Vec::<u64>::new());
 }
 
 async fn bad_questions(hall: &mut Hall) {
