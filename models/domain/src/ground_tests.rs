@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::detection::{BBox, Class, Detection};
+use crate::scene::Scene;
 use crate::track::{Settings, Tracker, size_of};
 use crate::units::UtcMillis;
 
@@ -91,6 +92,54 @@ fn speeds_lie_within_their_sigma() {
         check_ride(50.0, fps, false);
         check_ride(15.0, fps, false);
     }
+}
+
+/// A wide lens: 80 pixels at the edge of the picture.
+const WIDE: Lens = Lens {
+    focal: (800.0, 800.0),
+    center: Point::new(640.0, 360.0),
+    k1: -0.22,
+    k2: 0.03,
+    p1: 0.0,
+    p2: 0.0,
+    k3: 0.0,
+};
+
+/// The scene file of a street seen through [`WIDE`], with its lens or without.
+fn scene(lens: &str) -> Scene {
+    let mark = |m: &RawMark| {
+        let (p, at) = (WIDE.bent(m.picture), m.meters.unwrap());
+        format!("[[ground]]\npicture = [{}, {}]\nmeters = [{}, {}]\n", p.x, p.y, at.x, at.y)
+    };
+    let marks: String = marks().iter().map(mark).collect();
+    Scene::parse(&format!("size = [1280, 720]\n{lens}{marks}")).unwrap()
+}
+
+/// The mean speed in km/h that a scene tells of a motorcycle at 30 km/h which rides out of the picture's side, seen through [`WIDE`].
+fn rides_out(scene: &Scene) -> f64 {
+    let (ground, mut noise, mut speeds) = (scene.ground.as_ref().unwrap(), Noise(3), Vec::new());
+    for _ in 0..40 {
+        let mut tracker = Tracker::new(Settings::default());
+        for i in 0..18 {
+            let straight = seen(5.0 + 30.0 / 3.6 * 0.1 * f64::from(i), 25.0, &mut noise).bbox;
+            let corner = |x: f64, y: f64| WIDE.bent(Point::new(x, y));
+            let (top, foot) = (corner(straight.x, straight.y), straight.y + straight.h);
+            let (left, right) = (corner(straight.x, foot), corner(straight.x + straight.w, foot));
+            let bbox = BBox::new(left.x, top.y, right.x - left.x, (left.y + right.y) / 2.0 - top.y);
+            let box_seen = Detection { class: Class::Motorcycle, bbox, score: 0.8 };
+            let tracks = tracker.step(UtcMillis(i64::from(i) * 100), &[box_seen]);
+            speeds.extend(tracks.first().filter(|_| i > 12).map(|t| ground.speed(t).unwrap().0.kmh()));
+        }
+    }
+    speeds.iter().sum::<f64>() / speeds.len() as f64
+}
+
+#[test]
+fn through_a_wide_lens_speeds_are_right_with_its_distortion_and_wrong_without() {
+    let with = rides_out(&scene("[lens]\nfx = 800\nk1 = -0.22\nk2 = 0.03\n"));
+    let without = rides_out(&scene(""));
+    assert!((with - 30.0).abs() < 1.5, "{with} km/h, not 30");
+    assert!(without < 27.5, "{without} km/h without the lens");
 }
 
 #[test]
