@@ -57,9 +57,11 @@ pub fn open_for_cameras(
     let (manifest, file) = find(model.unwrap_or(&inference.model), &places)?;
     let runtime = Runtime::load(&places)?;
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let open = || Network::open(runtime, manifest.clone(), &file, &options);
-    let first = open()?;
-    let others = (1..inference.lanes_on(cores)).map(|_| open()).collect::<Result<Vec<_>, _>>()?;
+    let open = |options: &Options| Network::open(runtime, manifest.clone(), &file, options);
+    let first = open(&options)?;
+    // Where the provider cannot be had, that was told: the others do not try it again.
+    let options = Options { provider: first.provider(), ..options };
+    let others = (1..inference.lanes_on(cores)).map(|_| open(&options)).collect::<Result<Vec<_>, _>>()?;
     tracing::info!(
         "model {} runs on {}: {} sessions side by side, {threads} threads each, batches of {}",
         manifest.name,
@@ -124,4 +126,54 @@ pub fn model_file(manifest: &Manifest, folder: Option<&Path>, places: &Places) -
     let beside = folder.map(|f| f.join(&manifest.file));
     let candidates: Vec<_> = beside.into_iter().chain(places.models(&manifest.file)).collect();
     Places::first_file(&manifest.file, &candidates)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Mutex, PoisonError};
+
+    use hardware_infer::{Provider, Sharing};
+    use hardware_ports::SystemClock;
+    use hardware_ports::camera::Picture;
+
+    use super::*;
+    use crate::profile::Lanes;
+
+    /// What was logged.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The network is made by deploy/setup; without it this fails, it does not skip.
+    #[test]
+    fn a_profile_whose_provider_is_missing_says_so_once_and_detects() {
+        let log = Log::default();
+        let writer = log.clone();
+        let lines = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        let model = "nanodet-g-640x384".to_owned();
+        let sharing = Sharing { batch: 1, wait: Default::default() };
+        // No NVIDIA library is built for the processors this is tested on.
+        let provider = Provider::TensorRt;
+        let inference = Inference { provider, model, lanes: Lanes::Fixed(3), threads: 1, sharing };
+        let opened = tracing::subscriber::with_default(lines, || {
+            open_for_cameras(None, &inference, Arc::new(SystemClock::new()))
+        });
+        let grey = Picture::from_rgb(64, 36, vec![90; 64 * 36 * 3]);
+        assert_eq!(opened.unwrap().detect(&grey), Ok(Vec::new()));
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let warned: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
+        assert_eq!(warned.len(), 1, "{log}");
+        assert!(warned[0].contains("runs on the processor: tensorrt cannot be used: "), "{log}");
+        assert!(log.contains("runs on cpu: 3 sessions side by side"), "{log}");
+    }
 }
