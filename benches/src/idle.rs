@@ -1,6 +1,7 @@
 //! `idle`: how many 1080p25 RTSP streams one core watches, and of how many it decodes the key frames.
 //!
-//! One program plays the streams, this one reads them: only its own CPU time counts, all its threads together.
+//! One program plays the streams, this one reads them: only its own CPU time counts, all its threads together. With `--agent` each
+//! stream also has what it has in the agent: a ladder that is told of every unit, and its newest groups of pictures kept.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,11 +11,12 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Parser;
+use edge_agent_core::camera_worker::climb::{Climb, Work};
 use hardware_camera::Cameras;
 use hardware_ports::camera::CameraSource;
-use hardware_ports::units::{NextUnit, UnitDriver};
+use hardware_ports::units::{AccessUnit, NextUnit, UnitDriver};
 use hardware_ports::{Clock, SystemClock};
-use models_domain::ladder::UnitKind;
+use models_domain::ladder::{Ladder, Rung, UnitKind};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -43,6 +45,9 @@ struct Args {
     /// Decode each key frame, one every 2 s.
     #[arg(long)]
     key_frames: bool,
+    /// Have a ladder told of every unit, and keep the newest groups of pictures, as the agent does.
+    #[arg(long)]
+    agent: bool,
     /// A clip in Matroska with that codec; by default one is made of what is there, 1080p25, 4 Mbit/s.
     #[arg(long, value_name = "FILE")]
     clip: Option<PathBuf>,
@@ -73,12 +78,14 @@ async fn measure(args: &Args, url: &str) -> anyhow::Result<Value> {
     let doors = Arc::new(Semaphore::new(OPENING));
     let empty = own()?;
     let mut watching = tokio::task::JoinSet::new();
-    for _ in 0..args.streams {
+    for number in 0..args.streams {
         let source = CameraSource { url: url.to_owned(), ..CameraSource::default() };
         let (cameras, counted) = (Arc::clone(&cameras), Arc::clone(&counted));
-        let (stop, doors, decodes) = (stop.clone(), Arc::clone(&doors), args.key_frames);
+        let rung = if args.key_frames { Rung::KeyFrames } else { Rung::Watch };
+        let agent = args.agent.then(|| Agent::new(number, rung, Arc::clone(&clock)));
+        let (stop, doors) = (stop.clone(), Arc::clone(&doors));
         watching.spawn(async move {
-            let watched = watch(&cameras, &source, &counted, &doors, decodes);
+            let watched = watch(&cameras, &source, &counted, &doors, rung, agent);
             tokio::select! { result = watched => result, () = stop.cancelled() => Ok(()) }
         });
     }
@@ -106,6 +113,7 @@ async fn measure(args: &Args, url: &str) -> anyhow::Result<Value> {
     }
     Ok(json!({
         "mode": if args.key_frames { "key_frames" } else { "watch" },
+        "agent": args.agent,
         "codec": args.codec.name(),
         "streams": args.streams,
         "seconds": wall_s,
@@ -121,12 +129,39 @@ async fn measure(args: &Args, url: &str) -> anyhow::Result<Value> {
     }))
 }
 
+/// What a stream has in the agent, beside the stream itself.
+struct Agent {
+    ladder: Ladder,
+    climb: Climb,
+    rung: Rung,
+    clock: Arc<dyn Clock>,
+}
+
+impl Agent {
+    fn new(number: u32, rung: Rung, clock: Arc<dyn Clock>) -> Self {
+        Self { ladder: Ladder::new(Some(rung), u64::from(number)), climb: Climb::new(), rung, clock }
+    }
+
+    /// The key frame to decode, if there is one. The ladder is told of every unit, and the camera stays on its rung whatever it wants:
+    /// a clip in which much moves would have it climb.
+    fn unit(&mut self, unit: AccessUnit) -> Option<AccessUnit> {
+        let now = self.clock.elapsed();
+        self.ladder.unit(&unit.facts);
+        self.climb.unit(unit, self.rung, now);
+        match self.climb.take(now)?.0 {
+            Work::Alone(unit) => Some(unit),
+            Work::Glance(_) | Work::Look(_) | Work::Pass(_) | Work::Close => None,
+        }
+    }
+}
+
 async fn watch(
     cameras: &Cameras,
     source: &CameraSource,
     counted: &Counted,
     doors: &Semaphore,
-    decodes: bool,
+    rung: Rung,
+    mut agent: Option<Agent>,
 ) -> anyhow::Result<()> {
     let mut stream = {
         let _turn = doors.acquire().await?;
@@ -147,7 +182,11 @@ async fn watch(
         }
         counted.units.fetch_add(1, Ordering::Relaxed);
         counted.bytes.fetch_add(u64::from(unit.facts.bytes), Ordering::Relaxed);
-        if decodes && unit.facts.kind == UnitKind::Key {
+        let wanted = match &mut agent {
+            Some(agent) => agent.unit(unit),
+            None => (rung == Rung::KeyFrames && unit.facts.kind == UnitKind::Key).then_some(unit),
+        };
+        if let Some(unit) = wanted {
             let decoder = match &mut decoder {
                 Some(decoder) => decoder,
                 none => none.insert(cameras.decoder(source, &unit.format)?),
