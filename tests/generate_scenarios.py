@@ -57,6 +57,16 @@ def write(name, users, fps=6, seconds=30, missing=0.0, jitter=0.03, shake=0.0, t
     (HERE / name / "in.jsonl").write_text("\n".join(lines) + "\n")
 
 
+def write_looks(name, spans):
+    """One picture a second; `spans`: (seconds, what the camera shows, detections). The keys of a look are in it/scenarios/painted.rs."""
+    lines, n = [], 0
+    for seconds, look, seen in spans:
+        for _ in range(seconds):
+            lines.append(json.dumps({"at_ms": n * 1000, "detections": seen, "look": look}, separators=(",", ":")))
+            n += 1
+    (HERE / name / "in.jsonl").write_text("\n".join(lines) + "\n")
+
+
 CAR, BIKE, MAN, BUS = (60, 40), (22, 44), (16, 46), (150, 90)
 
 
@@ -285,10 +295,59 @@ def intrusion_new_identities():
     write("intrusion_new_identities", users, fps=5, seconds=30, tracks=True)
 
 
+def camera_covered():
+    # A lorry hides half of the picture for a minute: nothing. A bag over the lens, taken off again.
+    write_looks("camera_covered", [
+        (60, {}, []), (60, {"covered": 0.45}, []), (30, {}, []), (60, {"covered": 0.85}, []), (60, {}, [])])
+
+
+def camera_turned():
+    # A mast in the wind: nothing. Then somebody turns the camera, and back.
+    wind = [(1, {"shift": [i % 3 - 1, i % 2]}, []) for i in range(60)]
+    write_looks("camera_turned", [(60, {}, []), *wind, (30, {}, []), (60, {"shift": [12, 4]}, []), (60, {}, [])])
+
+
+def camera_blurred():
+    # A little soft is a rainy day; then the lens loses its focus, and somebody sets it.
+    write_looks("camera_blurred", [
+        (60, {}, []), (60, {"sharp": 0.8}, []), (30, {}, []), (60, {"sharp": 0.45}, []), (60, {}, [])])
+
+
+def camera_frozen():
+    # A minute in which nothing but the clock in the corner goes on, and longer; then it moves again.
+    write_looks("camera_frozen", [(100, {}, []), (120, {"frozen": True}, []), (60, {}, [])])
+
+
+def camera_dark():
+    # Dusk and a night with its lamp: nothing. Then the lamp is out as well.
+    dusk = [(6, {"light": round(1 - 0.023 * i, 3), "noise": 3}, []) for i in range(40)]
+    write_looks("camera_dark", [*dusk, (120, {"light": 0.08, "noise": 3}, []), (100, {"light": 0.02, "lamp": False}, [])])
+
+
+def abandoned_object():
+    # Somebody brings a bag, leaves, comes back after a minute and takes it. Somebody who waits for a minute leaves nothing.
+    def one(x):
+        return [{"class": "person", "bbox": [x, 184, 16, 72], "score": 0.9}]
+
+    def shows(x=None, bag=False):
+        things = [[80, 60, 5, 4, 35]] if bag else []
+        return {"square": True, "things": things + ([[x // 4, 46, 4, 18, 40]] if x is not None else [])}
+
+    def comes(fro, to, bag):
+        way = range(fro, to, 20 if to > fro else -20)
+        return [(1, shows(x, bag), one(x)) for x in way]
+
+    write_looks("abandoned_object", [
+        (30, shows(), []), *comes(200, 320, False), (4, shows(320, True), one(320)), *comes(320, 200, True),
+        (60, shows(bag=True), []), *comes(200, 320, True), (3, shows(320), one(320)), *comes(320, 200, False),
+        (30, shows(), []), *comes(320, 440, False), (60, shows(440), one(440)), *comes(440, 320, False), (40, shows(), [])])
+
+
 MADE = [stopped_vehicle_now_and_then, intrusion_new_identities, turning_movement, turning_hidden,
         zone_occupancy, illegal_parking, illegal_parking_at_night, loitering, loitering_two_people,
         pedestrian_on_carriageway, motorcycle_on_pavement, motorcycle_on_pavement_at_night, queue,
-        queue_in_metres, level_of_service, crowd, speed, speed_at_6_fps]
+        queue_in_metres, level_of_service, crowd, speed, speed_at_6_fps, abandoned_object,
+        camera_covered, camera_turned, camera_blurred, camera_frozen, camera_dark]
 
 if __name__ == "__main__":
     for make in MADE:

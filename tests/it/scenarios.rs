@@ -1,7 +1,10 @@
 //! Streets as data: `scenarios/<name>/{scene.toml,in.jsonl,want.txt}`, run through tracker, counters and rules.
 //!
 //! A line of `in.jsonl` is one picture: `{"at_ms", "detections": [{"class", "bbox", "score"}]}`, or with ready
-//! `"tracks": [{"id", "class", "bbox"}]`. With `NGATU_BLESS=1` a run writes `want.txt` anew: read what it wrote.
+//! `"tracks": [{"id", "class", "bbox"}]`; a made-up `"look"` besides is what the camera shows, small and grey. With
+//! `NGATU_BLESS=1` a run writes `want.txt` anew: read what it wrote.
+
+mod painted;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -23,6 +26,7 @@ struct Picture {
     detections: Vec<Seen>,
     #[serde(default)]
     tracks: Vec<Known>,
+    look: Option<painted::Look>,
 }
 
 #[derive(Deserialize)]
@@ -78,6 +82,9 @@ fn run(path: &Path) -> Result<String> {
             let tracks: Vec<Track> =
                 picture.tracks.iter().map(|known| known.track(at, &mut past_by_id)).collect();
             watch.step_tracks(at, &tracks, &mut out);
+        }
+        if let Some(look) = picture.look {
+            watch.look(at, &look.thumb(i), &mut out);
         }
     }
     watch.finish(&mut out);
