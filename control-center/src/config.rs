@@ -4,11 +4,15 @@ mod advices;
 mod areas;
 mod calendars;
 mod corridors;
+#[cfg(test)]
+mod tests;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use models_domain::geo::LatLon;
+use models_domain::pcu::PcuTable;
 use models_domain::signal::corridor::Corridor;
 use models_domain::transit::finding::Limits;
 use models_domain::{DurationMs, MetersPerSecond};
@@ -52,6 +56,9 @@ struct RawConfig {
     calendar: Vec<calendars::RawCalendar>,
     #[serde(default)]
     advice: Vec<advices::RawAdvice>,
+    /// Weights by class.
+    #[serde(default)]
+    pcu: BTreeMap<String, f64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -150,6 +157,8 @@ pub struct Config {
     pub calendars: Vec<Calendar>,
     /// Where it is said what adaptive control would do.
     pub advised: Vec<Advised>,
+    /// What classes weigh in what is counted before a junction.
+    pub pcu: PcuTable,
 }
 
 impl Config {
@@ -221,11 +230,16 @@ impl RawConfig {
         });
         let calendars = calendars::check(self.calendar, &areas, ahead, &mut problems);
         let advised = advices::check(self.advice, &mut problems);
+        let pcu = PcuTable::default().with(&self.pcu).unwrap_or_else(|wrong| {
+            problems.extend(wrong);
+            PcuTable::default()
+        });
         if !problems.is_empty() {
             return Err(problems);
         }
         Ok(Config {
             advised,
+            pcu,
             bus_limits,
             corridors,
             areas,
@@ -277,116 +291,5 @@ impl RawBuses {
             limits.layover_engine = DurationMs(seconds.saturating_mul(1_000));
         }
         limits
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(text: &str, want: &str) {
-        let err = Config::parse(Path::new("hall.toml"), text).unwrap_err();
-        let text = format!("{:#}", anyhow::Error::from(err));
-        assert!(text.starts_with(want), "{text}");
-    }
-
-    #[test]
-    fn the_shipped_file_is_good() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config/control-center.toml");
-        assert!(Config::load(&file).unwrap().public_buses);
-    }
-
-    #[test]
-    fn buses_are_public_unless_it_says_otherwise() {
-        let read = |more: &str| {
-            let text = format!(
-                "[hall]\ndata_dir = \"d\"\nlisten = \"127.0.0.1:1\"\n{more}\n[bus]\nlisten = \"127.0.0.1:2\"\n"
-            );
-            Config::parse(Path::new("hall.toml"), &text).unwrap().public_buses
-        };
-        assert!(read(""));
-        assert!(!read("public_buses = false"));
-    }
-
-    #[test]
-    fn unknown_key_names_line() {
-        check(
-            "[hall]\ndata_dir = \"d\"\nlisten = \"x\"\n\n[bus]\nlisten = \"y\"\nlisen = 1\n",
-            "parsing hall.toml: TOML parse error at line 7, column 1",
-        );
-    }
-
-    #[test]
-    fn all_problems_at_once() {
-        check(
-            "[hall]\ndata_dir = \"\"\nlisten = \"here\"\nnames = [\"a b\"]\nsession_hours = 0\n[bus]\nlisten = \"7447\"\n",
-            "hall.toml: hall.listen \"here\" is not ADDRESS:PORT, such as \"0.0.0.0:8443\"; \
-             bus.listen \"7447\" is not ADDRESS:PORT, such as \"0.0.0.0:8443\"; hall.data_dir is empty; \
-             hall.names: \"a b\" is neither a host name nor an address; hall.session_hours 0 is outside 1..=24",
-        );
-    }
-
-    #[test]
-    fn speed_limits_by_area() {
-        let hall =
-            "[hall]\ndata_dir = \"d\"\nlisten = \"0.0.0.0:1\"\n[bus]\nlisten = \"0.0.0.0:2\"\n[buses]\n";
-        let fast = "speed_limit_kmh = 40\n[[buses.speed_area]]\nlimit_kmh = 80\ncorners = [[21.0, 105.8], [21.0, 105.9], [21.1, 105.9]]\n";
-        let config = Config::parse(Path::new("hall.toml"), &format!("{hall}{fast}")).unwrap();
-        let kmh = |lat, lon| config.bus_limits.speed_at(LatLon::new(lat, lon)).kmh().round();
-        assert_eq!((kmh(21.01, 105.88), kmh(20.9, 105.88)), (80.0, 40.0));
-        check(
-            &format!(
-                "{hall}speed_limit_kmh = 500\nengine_on_s = 1\n[[buses.speed_area]]\nlimit_kmh = 80\ncorners = []\n"
-            ),
-            "hall.toml: buses.speed_limit_kmh 500 is outside 5..=200; buses.speed_area.corners: at least three pairs of \
-             latitude and longitude; buses.engine_on_s 1 is outside 30..=86400",
-        );
-    }
-
-    #[test]
-    fn corridors_are_refused_whole() {
-        let hall = "[hall]\ndata_dir = \"d\"\nlisten = \"0.0.0.0:1\"\n[bus]\nlisten = \"0.0.0.0:2\"\n";
-        let corridor = |speed: u32, places: &str| {
-            format!("[[corridor]]\nid = \"a\"\nname = \"A\"\nspeed_kmh = {speed}\n{places}")
-        };
-        let place = |id: &str, at: u32, out: u8| {
-            format!("[[corridor.junction]]\nid = \"{id}\"\nat_m = {at}\nout = {out}\nback = 2\n")
-        };
-        let good = corridor(36, &(place("j1", 0, 1) + &place("j2", 400, 3)));
-        let config = Config::parse(Path::new("hall.toml"), &format!("{hall}{good}")).unwrap();
-        let [corridor_read] = &config.corridors[..] else { panic!("{:?}", config.corridors) };
-        assert_eq!(
-            (corridor_read.speed.0, corridor_read.places[1].out, corridor_read.places[1].back),
-            (10.0, 2, 1)
-        );
-        let bad = corridor(0, &(place("j1", 5, 1) + &place("j 2", 5, 0)));
-        check(
-            &format!("{hall}{bad}{}", corridor(30, "")),
-            "hall.toml: corridor \"a\": speed_kmh 0 is outside 5..=100; corridor \"a\": at_m must grow from junction to \
-             junction, up to 100000; corridor \"a\": junction \"j 2\": ",
-        );
-    }
-
-    #[test]
-    fn areas_are_refused_whole() {
-        let hall = "[hall]\ndata_dir = \"d\"\nlisten = \"0.0.0.0:1\"\n[bus]\nlisten = \"0.0.0.0:2\"\n";
-        let good = "[[area]]\nid = \"ba-dinh\"\nname = \"Ba Đình\"\njunctions = [\"j1\"]\n";
-        let config = Config::parse(Path::new("hall.toml"), &format!("{hall}{good}")).unwrap();
-        assert_eq!(config.areas[0].name, "Ba Đình");
-        let bad = "[[area]]\nid = \"*\"\nname = \" \"\n[[area]]\nid = \"b\"\nname = \"B\"\ncorners = [[21.0, 105.0]]\n";
-        check(
-            &format!("{hall}{bad}"),
-            "hall.toml: area \"*\": the id must be of a-z, 0-9 and -; area \"*\": the name is empty; people read it; \
-             area \"*\": needs junctions or corners; area \"b\": corners: at least three pairs of latitude and longitude",
-        );
-    }
-
-    #[test]
-    fn one_port_cannot_serve_both() {
-        check(
-            "[hall]\ndata_dir = \"d\"\nlisten = \"0.0.0.0:1\"\n[bus]\nlisten = \"0.0.0.0:1\"\n",
-            "hall.toml: hall.listen and bus.listen are both 0.0.0.0:1; give each its own port",
-        );
     }
 }

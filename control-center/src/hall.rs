@@ -7,6 +7,7 @@ use hardware_bus::ZenohBus;
 use hardware_ports::Clock;
 use hardware_ports::bus::Bus;
 use models_domain::JunctionId;
+use models_domain::pcu::PcuTable;
 use models_domain::signal::corridor::Corridor;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -49,6 +50,8 @@ pub struct Hall {
     pub calendars: Calendars,
     /// What adaptive control would do.
     pub advices: Advices,
+    /// What classes weigh in what is counted before a junction.
+    pub pcu: PcuTable,
     /// What rights are given for.
     pub areas: Vec<Area>,
     /// Whether callers come over TLS; else cookies must travel without.

@@ -86,6 +86,7 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
         emergencies: Emergencies::restore(&store, clock.now()).await?,
         advices: Advices::new(config.advised.clone()),
         calendars: Calendars::new(config.calendars.clone()),
+        pcu: config.pcu,
         areas: config.areas.clone(),
         tls: !insecure_http,
         stop: stop.clone(),

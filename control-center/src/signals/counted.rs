@@ -52,7 +52,7 @@ pub async fn read(hall: &Hall, advised: &Advised, now: UtcMillis) -> Result<Resu
         let mut flow = 0.0;
         for counter in counters {
             let counted = match counter {
-                Counter::Detector(number) => detector(&rows, *number),
+                Counter::Detector(number) => detector(&hall.pcu, &rows, *number),
                 Counter::Line { camera, line, direction } => {
                     lines.get(camera).map(|(counts, watched)| {
                         let here = counts.iter().filter(|row| {
@@ -60,7 +60,7 @@ pub async fn read(hall: &Hall, advised: &Advised, now: UtcMillis) -> Result<Resu
                         });
                         let crossed = here.map(|row| (row.from, row.road_user.as_str(), row.crossings));
                         let seen = watched.iter().map(|row| (row.from, row.watched_ms));
-                        camera_line(&crossed.collect::<Vec<_>>(), &seen.collect::<Vec<_>>())
+                        camera_line(&hall.pcu, &crossed.collect::<Vec<_>>(), &seen.collect::<Vec<_>>())
                     })
                 }
                 .unwrap_or_default(),
@@ -82,19 +82,23 @@ fn name(counter: &Counter) -> String {
     }
 }
 
-fn detector(rows: &[DetectorRow], number: u16) -> Counted {
+fn detector(table: &PcuTable, rows: &[DetectorRow], number: u16) -> Counted {
     let own = || rows.iter().filter(|row| row.detector == number && row.counted.0 > 0);
     let newest = own().map(|row| row.from).max();
     let mut counted = Counted { newest, ..Counted::default() };
     for row in own().filter(|row| newest.is_some_and(|newest| newest.since(row.from) < MEAN_OF)) {
-        let kinds = row.kinds.iter().map(|(kind, count)| units(kind) * *count as f64).sum();
+        let kinds = row.kinds.iter().map(|(kind, count)| units(table, kind) * *count as f64).sum();
         counted.units += if row.kinds.is_empty() { row.vehicles as f64 } else { kinds };
         counted.time = counted.time + row.counted;
     }
     counted
 }
 
-fn camera_line(crossed: &[(UtcMillis, &str, u64)], watched: &[(UtcMillis, i64)]) -> Counted {
+fn camera_line(
+    table: &PcuTable,
+    crossed: &[(UtcMillis, &str, u64)],
+    watched: &[(UtcMillis, i64)],
+) -> Counted {
     let good = || watched.iter().filter(|(_, ms)| *ms >= WATCHED_MIN_MS);
     let newest = good().map(|(from, _)| *from).max();
     let mut counted = Counted { newest, ..Counted::default() };
@@ -102,14 +106,13 @@ fn camera_line(crossed: &[(UtcMillis, &str, u64)], watched: &[(UtcMillis, i64)])
     {
         counted.time = counted.time + DurationMs(*ms);
         let here = crossed.iter().filter(|(from, _, _)| from == minute);
-        counted.units += here.map(|(_, kind, count)| units(kind) * *count as f64).sum::<f64>();
+        counted.units += here.map(|(_, kind, count)| units(table, kind) * *count as f64).sum::<f64>();
     }
     counted
 }
 
 /// Car units of one road user, as detectors or cameras call it; of a kind that nobody knows, a car's.
-fn units(kind: &str) -> f64 {
-    let table = PcuTable::default();
+fn units(table: &PcuTable, kind: &str) -> f64 {
     let class = match kind {
         "pedestrian" | "person" => Class::Person,
         "bicycle" => Class::Bicycle,
@@ -139,18 +142,33 @@ mod tests {
         };
         let rows =
             [row(1, 1, 99, &[]), row(1, 7, 10, &[]), row(1, 9, 34, &[("motorcycle", 34)]), row(2, 9, 5, &[])];
-        let one = detector(&rows, 1);
+        let hanoi = PcuTable::default();
+        let one = detector(&hanoi, &rows, 1);
         assert!((one.units - 20.0).abs() < 1e-9, "{one:?}");
         assert_eq!((one.time, one.newest), (DurationMs(2 * MIN), Some(UtcMillis(9 * MIN))));
-        assert_eq!(detector(&rows, 3), Counted::default());
+        assert_eq!(detector(&hanoi, &rows, 3), Counted::default());
+    }
+
+    #[test]
+    fn the_hall_weighs_with_its_own_table() {
+        let own = [("motorcycle".to_owned(), 0.5), ("car".to_owned(), 2.0)].into();
+        let own = PcuTable::default().with(&own).unwrap();
+        let kinds = vec![("motorcycle".to_owned(), 10), ("tram".to_owned(), 1)];
+        let minute = DurationMs(MIN);
+        let row = DetectorRow { detector: 1, counted: minute, vehicles: 11, kinds, ..DetectorRow::default() };
+        let bus = own.of(Class::Bus);
+        assert_eq!(detector(&own, &[row], 1).units, 5.0 + bus);
+        let crossed = [(UtcMillis(0), "car", 3), (UtcMillis(0), "motorcycle", 4)];
+        assert_eq!(camera_line(&own, &crossed, &[(UtcMillis(0), MIN)]).units, 8.0);
     }
 
     #[test]
     fn a_camera_that_saw_nobody_has_counted_too() {
         let watched = [(UtcMillis(0), MIN), (UtcMillis(MIN), 10_000), (UtcMillis(2 * MIN), 45_000)];
         let crossed = [(UtcMillis(0), "car", 3), (UtcMillis(MIN), "car", 50)];
-        let counted = camera_line(&crossed, &watched);
+        let hanoi = PcuTable::default();
+        let counted = camera_line(&hanoi, &crossed, &watched);
         assert_eq!((counted.units, counted.time), (3.0, DurationMs(105_000)));
-        assert_eq!(camera_line(&crossed, &[]).time, DurationMs(0));
+        assert_eq!(camera_line(&hanoi, &crossed, &[]).time, DurationMs(0));
     }
 }
