@@ -73,6 +73,11 @@ impl CityView {
         }
     }
 
+    /// Reads the city as it is; `read` must be quick.
+    pub fn read<T>(&self, read: impl FnOnce(&City) -> T) -> T {
+        read(&self.lock().city)
+    }
+
     pub fn gateway_of(&self, camera: &CameraId) -> Option<GatewayId> {
         self.lock().city.cameras.get(camera).map(|camera| camera.gateway.clone())
     }

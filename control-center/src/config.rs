@@ -19,6 +19,7 @@ use models_domain::{DurationMs, MetersPerSecond};
 use serde::Deserialize;
 
 use crate::areas::Area;
+use crate::metrics::ScraperToken;
 use crate::signals::advice::Advised;
 use crate::signals::calendar::Calendar;
 
@@ -80,6 +81,7 @@ struct RawHall {
     insecure_http_beyond_loopback: bool,
     #[serde(default = "vietnam")]
     utc_offset: String,
+    metrics_token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -145,6 +147,8 @@ pub struct Config {
     pub public_buses: bool,
     /// Whether `--insecure-http` may serve other machines too.
     pub insecure_http_beyond_loopback: bool,
+    /// Who may read the metrics without signing in; nobody when not said.
+    pub metrics_token: Option<ScraperToken>,
     /// Where poles dial in.
     pub bus_listen: SocketAddr,
     /// When buses are too fast, and stand too long with a running engine.
@@ -218,6 +222,7 @@ impl RawConfig {
         if !(1..=100_000).contains(&self.hall.evidence_gib) {
             problems.push(format!("hall.evidence_gib {} is outside 1..=100000", self.hall.evidence_gib));
         }
+        let metrics_token = scraper(folder, self.hall.metrics_token_file, &mut problems);
         let bus_limits = self.buses.check(&mut problems);
         let corridors = corridors::check(self.corridor, &mut problems);
         let areas = areas::check(self.area, &mut problems);
@@ -230,16 +235,14 @@ impl RawConfig {
         });
         let calendars = calendars::check(self.calendar, &areas, ahead, &mut problems);
         let advised = advices::check(self.advice, &mut problems);
-        let pcu = PcuTable::default().with(&self.pcu).unwrap_or_else(|wrong| {
-            problems.extend(wrong);
-            PcuTable::default()
-        });
+        let pcu = weights(&self.pcu, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
         Ok(Config {
             advised,
             pcu,
+            metrics_token,
             bus_limits,
             corridors,
             areas,
@@ -255,6 +258,18 @@ impl RawConfig {
             bus_listen,
         })
     }
+}
+
+fn weights(by_class: &BTreeMap<String, f64>, problems: &mut Vec<String>) -> PcuTable {
+    PcuTable::default().with(by_class).unwrap_or_else(|wrong| {
+        problems.extend(wrong);
+        PcuTable::default()
+    })
+}
+
+fn scraper(folder: &Path, file: Option<PathBuf>, problems: &mut Vec<String>) -> Option<ScraperToken> {
+    let token = ScraperToken::read(&folder.join(file?));
+    token.map_err(|why| problems.push(format!("hall.metrics_token_file: {why}"))).ok()
 }
 
 impl RawBuses {

@@ -17,6 +17,7 @@ use crate::auth::passwords::Passwords;
 use crate::auth::sessions::Sessions;
 use crate::city_view::CityView;
 use crate::gateways::Gateways;
+use crate::metrics::{Noted, ScraperToken};
 use crate::pictures::Pictures;
 use crate::signals::advice::Advices;
 use crate::signals::calendar::Calendars;
@@ -38,6 +39,10 @@ pub struct Hall {
     pub passwords: Passwords,
     /// Turns for searching tracks.
     pub searches: Semaphore,
+    /// Who may read the metrics besides those who signed in.
+    pub scraper: Option<ScraperToken>,
+    /// What is noted for the metrics.
+    pub noted: Noted,
     /// Whether anybody may read what passengers are told of buses without signing in.
     pub public_buses: bool,
     pub keep_events_days: u32,

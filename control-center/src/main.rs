@@ -13,6 +13,7 @@ mod convert;
 mod gateways;
 mod hall;
 mod headers;
+mod metrics;
 mod page;
 mod pictures;
 mod signals;

@@ -72,6 +72,7 @@ pub async fn router(hall: &Arc<Hall>) -> anyhow::Result<Router> {
         .route_service("/{service}/{method}", by_content(calls, pages.clone()))
         .merge(public)
         .merge(crate::transit::downloads::router(hall))
+        .merge(crate::metrics::router(hall))
         .fallback_service(pages)
         .layer(axum::middleware::from_fn_with_state(hall.clone(), guard::guard))
         .layer(axum::middleware::from_fn_with_state(hall.clone(), headers::add)))

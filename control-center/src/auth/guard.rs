@@ -12,6 +12,7 @@ use tonic::Status;
 
 use super::sessions::Session;
 use crate::hall::Hall;
+use crate::metrics;
 
 pub const COOKIE: &str = "ngatu_session";
 pub const SIGN_IN: &str = "/sign-in";
@@ -29,6 +30,9 @@ pub async fn guard(State(hall): State<Arc<Hall>>, mut request: Request, next: Ne
     let Some((token, by_cookie)) = token(request.headers()) else {
         return refuse(&request, Status::unauthenticated("sign in first"));
     };
+    if !by_cookie && is_scraper(&hall, &request, &token) {
+        return next.run(request).await;
+    }
     match hall.sessions.find(&token).await {
         Ok(Some(session)) => {
             // A browser sends the cookie by itself, so a call must be one that no foreign page can make.
@@ -63,6 +67,12 @@ fn is_open(method: &Method, path: &str, public_buses: bool) -> bool {
         || path.starts_with("/assets/sign-in-")
         || path.starts_with("/assets/shared-");
     read && (file || (public_buses && crate::transit::web::is_open(path)))
+}
+
+/// The token of the scraper opens the metrics alone.
+fn is_scraper(hall: &Hall, request: &Request, token: &str) -> bool {
+    let read = request.method() == Method::GET || request.method() == Method::HEAD;
+    read && request.uri().path() == metrics::PATH && hall.scraper.as_ref().is_some_and(|s| s.is(token))
 }
 
 /// Signing in must be a call too: a foreign page could otherwise sign its victim in as somebody else.
@@ -104,7 +114,9 @@ fn refuse(request: &Request, status: Status) -> Response<Body> {
         return response;
     }
     let unauthenticated = status.code() == tonic::Code::Unauthenticated;
-    if unauthenticated && (request.method() == Method::GET || request.method() == Method::HEAD) {
+    // A scraper does not sign in by a page.
+    let page = request.uri().path() != metrics::PATH;
+    if unauthenticated && page && (request.method() == Method::GET || request.method() == Method::HEAD) {
         let to_sign_in = [(header::LOCATION, SIGN_IN), (header::CACHE_CONTROL, "no-store")];
         return (StatusCode::SEE_OTHER, to_sign_in).into_response();
     }

@@ -24,6 +24,7 @@ use crate::city_view::CityView;
 use crate::config::Config;
 use crate::gateways::{self, Gateways};
 use crate::hall::Hall;
+use crate::metrics::Noted;
 use crate::pictures::Pictures;
 use crate::signals::advice::Advices;
 use crate::signals::calendar::Calendars;
@@ -79,6 +80,8 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
         sessions: Sessions::new(store.clone(), clock.clone(), config.session_hours),
         passwords: Passwords::new()?,
         searches: Semaphore::new(api::SEARCHES),
+        scraper: config.metrics_token.clone(),
+        noted: Noted::default(),
         public_buses: config.public_buses,
         keep_events_days: config.keep_events_days,
         evidence_gib: config.evidence_gib,

@@ -34,6 +34,7 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
     let mut ingest = Ingest::new(stored);
     loop {
         let commit = gather(&hall, &mut ingest, &mut arriving).await?;
+        hall.noted.batches(arriving.len());
         match hall.store.store(&commit).await {
             Ok(()) => {
                 hall.view.problem("");
@@ -168,10 +169,15 @@ fn show(hall: &Hall, commit: Commit) {
         | EventBody::Detectors { .. } => None,
     }));
     let mut listed: VecDeque<v1::StoredEvent> = VecDeque::new();
+    let mut lags = Vec::new();
     hall.view.change(now, |city| {
         let mut changes = Vec::new();
         for new in commit.events {
             let Some(event) = &new.event else { continue };
+            let camera = event.body.camera().and_then(|id| city.cameras.get(id));
+            if let Some(camera) = camera.filter(|camera| camera.gateway == new.gateway) {
+                lags.push((camera.info.id.clone(), now.since(event.at.min(now))));
+            }
             changes.extend(city.event(&new.gateway, event, now));
             if is_listed(event.body.kind()) {
                 listed.push_back(stored(&new.gateway, new.boot, &new.payload, now));
@@ -179,6 +185,7 @@ fn show(hall: &Hall, commit: Commit) {
         }
         changes
     });
+    hall.noted.stored(lags);
     for event in listed {
         hall.view.stored(event);
     }

@@ -6,6 +6,7 @@ mod buses;
 mod closed;
 mod harness;
 mod late;
+mod metrics;
 mod sign_in;
 mod start_stop;
 mod street;

@@ -181,6 +181,24 @@ pub enum Link {
 }
 
 impl EventBody {
+    /// The camera that it tells of, if it tells of one.
+    pub fn camera(&self) -> Option<&CameraId> {
+        match self {
+            EventBody::LineCrossing { camera, .. }
+            | EventBody::Counts { camera, .. }
+            | EventBody::Rule { camera, .. }
+            | EventBody::RedLight { camera, .. }
+            | EventBody::CameraStats { camera, .. }
+            | EventBody::CameraState { camera, .. } => Some(camera),
+            EventBody::Fix(_)
+            | EventBody::Signal { .. }
+            | EventBody::SignalAlarm { .. }
+            | EventBody::SignalState { .. }
+            | EventBody::SignalOrder { .. }
+            | EventBody::Detectors { .. } => None,
+        }
+    }
+
     /// Whether people will want to see the picture it was found in.
     pub fn wants_still(&self) -> bool {
         match self {
