@@ -1,5 +1,6 @@
 //! Integration tests: promises about the code, and the house as a whole.
 
+mod bus_traffic;
 mod buses;
 mod camera_worker;
 mod cameras;

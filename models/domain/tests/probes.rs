@@ -245,6 +245,33 @@ fn a_day_made_anew_of_what_came_late_tells_the_same() {
 }
 
 #[test]
+fn a_bus_tells_of_the_segment_that_it_is_on() {
+    let (_, plans) = city();
+    let creeps = |m: f64| if m > 1_150.0 { 1.0 } else { 9.0 };
+    for (speed, want) in [((|_| 9.0) as fn(f64) -> f64, 25.0..36.0), (creeps, 3.0..7.0)] {
+        let mut fleet = Fleet::default();
+        // Half way from the third stop to the fourth, and not there yet.
+        let here = |o: &Observed| o.seen.position.lon.0 < 105.8 + 1_250.0 * METER / 21.0_f64.to_radians().cos();
+        let fixes: Vec<_> = drive(&Bus { every_s: 5.0, speed, ..PLAIN }, EIGHT, "32");
+        let fixes: Vec<_> = fixes.into_iter().take_while(here).collect();
+        let now = fixes.last().unwrap().seen.at;
+        for one in &fixes {
+            absorb(&mut fleet, &plans, "bus-0", std::slice::from_ref(one));
+        }
+        let told = lately(fleet.ran(), now);
+        let sum = told.get(&2).copied().unwrap_or_default();
+        assert!(want.contains(&kmh(&sum)) && sum.buses == 1, "{sum:?}");
+        assert!(now.since(sum.newest).0 <= 5_000, "{sum:?}");
+        // It is kept meanwhile, and what comes after is, too.
+        assert!(fleet.take_changed().contains(&(bucket_of(now), 2)));
+        let mut next = fixes.last().unwrap().clone();
+        next.seen.at = next.seen.at + DurationMs(1_000);
+        absorb(&mut fleet, &plans, "bus-0", &[next]);
+        assert_eq!(fleet.take_changed(), [(bucket_of(now), 2)].into());
+    }
+}
+
+#[test]
 fn what_is_old_is_not_now() {
     let (_, plans) = city();
     let mut fleet = Fleet::default();

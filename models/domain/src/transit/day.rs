@@ -10,7 +10,7 @@ use super::claims::{Claims, Note};
 use super::finding::{Limits, TransitEvent};
 use super::passing::Passing;
 use super::plan::DayPlan;
-use super::probe::Ran;
+use super::probe::{Ran, go_on};
 use super::timetable::{FeedId, RunKey};
 use super::vehicle::{Found, Observed, Vehicle};
 use crate::ids::VehicleId;
@@ -101,7 +101,7 @@ impl BusDay {
             news.passings.append(&mut found.passings);
             news.events.append(&mut found.events);
             news.notes.append(&mut found.notes);
-            self.ran.append(&mut found.ran);
+            go_on(&mut self.ran, found.ran);
         }
         self.runs.extend(news.passings.iter().map(|p| (p.feed.clone(), p.run.clone())));
         self.last = news.passings.last().or(self.last.as_ref()).cloned();

@@ -65,11 +65,12 @@ impl Fleet {
         habit: impl Fn(&FeedId, UtcMillis) -> Habit,
     ) -> News {
         let day = self.days.entry(vehicle.clone()).or_insert_with(|| BusDay::new(vehicle.clone()));
-        let (before, told) = (day.last.clone(), day.ran.len());
+        let (before, ran, last) = (day.last.clone(), day.ran.len(), day.ran.last().copied());
         let mut news = day.append_among(plans, batch, (&self.limits, Some(&self.claims)));
         let disturbed = self.claims.add(vehicle, &std::mem::take(&mut news.notes));
         disturb(&mut self.disturbed, disturbed);
-        self.changed.extend(day.ran[told..].iter().map(Ran::cell));
+        let more = day.ran[ran.saturating_sub(1)..].iter().filter(|ran| Some(**ran) != last);
+        self.changed.extend(more.map(Ran::cell));
         for passing in &news.passings {
             self.accuracy.came(passing);
         }

@@ -56,11 +56,26 @@ impl Ran {
     }
 }
 
-/// Follows one bus from fix to fix. What it told of a bucket of a segment is told on when it has left it.
+/// Puts how a bus went on to how it had gone: what is of one bucket of one segment is one. So the last says what is known of the
+/// segment that the bus is on, however long it takes to leave it.
+pub fn go_on(ran: &mut Vec<Ran>, more: impl IntoIterator<Item = Ran>) {
+    for one in more {
+        match ran.last_mut().filter(|last| last.cell() == one.cell()) {
+            Some(last) => {
+                last.at = one.at;
+                last.cm = last.cm.saturating_add(one.cm);
+                last.ms = last.ms.saturating_add(one.ms);
+                last.stop_ms = last.stop_ms.saturating_add(one.stop_ms);
+            }
+            None => ran.push(one),
+        }
+    }
+}
+
+/// Follows one bus from fix to fix.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Probe {
     before: Option<Before>,
-    open: Option<Ran>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -86,7 +101,6 @@ impl Probe {
         let Some(doing) = doing.filter(|_| certain) else {
             // On a detour, unsure, turned round or on no run: the way to the next fix says nothing.
             self.before = None;
-            out.extend(self.open.take());
             return;
         };
         let here = Before {
@@ -98,55 +112,43 @@ impl Probe {
             engine_off: observed.engine_on == Some(false),
         };
         if let Some(before) = self.before.replace(here.clone()).filter(|b| b.run == here.run) {
-            self.step(doing, &before, &here, out);
+            step(doing, &before, &here, out);
         }
     }
+}
 
-    fn step(&mut self, doing: &Doing, a: &Before, b: &Before, out: &mut Vec<Ran>) {
-        let (ms, way) = (b.at.since(a.at).0, b.along.0 - a.along.0);
-        let believed = ms > 0 && ms <= GAP_MS_MAX && way >= 0.0 && way * 1000.0 <= SPEED_MAX * ms as f64;
-        // A bus whose engine is off waits for no traffic.
-        if !believed || (a.engine_off && b.engine_off) {
-            return;
-        }
-        let pattern = doing.plan.timetable.trip(&doing.plan.runs[doing.run]).pattern;
-        let Some(pieces) = doing.plan.pieces.get(pattern) else { return };
-        let stops = &doing.plan.timetable.patterns[pattern].stops;
-        let with_doors = a.doors_open && b.doors_open;
-        if !with_doors && clear(stops, a.along, b.along) {
-            self.ran(pieces, a, b, out);
-        } else if let Some(piece) = piece_at(pieces, halt(stops, a.along, b.along).unwrap_or(b.along)) {
-            let stood = if with_doors { ms } else { stood(stops, a, b) };
-            self.add(Ran { segment: piece.segment, at: b.at, cm: 0, ms: 0, stop_ms: stood as u32 }, out);
-        }
+fn step(doing: &Doing, a: &Before, b: &Before, out: &mut Vec<Ran>) {
+    let (ms, way) = (b.at.since(a.at).0, b.along.0 - a.along.0);
+    let believed = ms > 0 && ms <= GAP_MS_MAX && way >= 0.0 && way * 1000.0 <= SPEED_MAX * ms as f64;
+    // A bus whose engine is off waits for no traffic.
+    if !believed || (a.engine_off && b.engine_off) {
+        return;
     }
-
-    /// A way between two stops, shared out among the segments that it lies on.
-    fn ran(&mut self, pieces: &[Piece], a: &Before, b: &Before, out: &mut Vec<Ran>) {
-        let (ms, way) = (b.at.since(a.at).0 as f64, b.along.0 - a.along.0);
-        let first = pieces.partition_point(|p| p.to.0 < a.along.0);
-        for piece in pieces[first..].iter().take_while(|p| p.from.0 <= b.along.0) {
-            let part = b.along.0.min(piece.to.0) - a.along.0.max(piece.from.0);
-            let share = if way > 0.0 { part / way } else { 1.0 };
-            if share > 0.0 {
-                let (cm, ms) = ((part * 100.0).round() as u32, (ms * share).round() as u32);
-                self.add(Ran { segment: piece.segment, at: b.at, cm, ms, stop_ms: 0 }, out);
-            }
-            if way <= 0.0 {
-                break;
-            }
-        }
+    let pattern = doing.plan.timetable.trip(&doing.plan.runs[doing.run]).pattern;
+    let Some(pieces) = doing.plan.pieces.get(pattern) else { return };
+    let stops = &doing.plan.timetable.patterns[pattern].stops;
+    let with_doors = a.doors_open && b.doors_open;
+    if !with_doors && clear(stops, a.along, b.along) {
+        between(pieces, a, b, out);
+    } else if let Some(piece) = piece_at(pieces, halt(stops, a.along, b.along).unwrap_or(b.along)) {
+        let stood = if with_doors { ms } else { stood(stops, a, b) };
+        go_on(out, [Ran { segment: piece.segment, at: b.at, cm: 0, ms: 0, stop_ms: stood as u32 }]);
     }
+}
 
-    fn add(&mut self, more: Ran, out: &mut Vec<Ran>) {
-        match &mut self.open {
-            Some(open) if open.cell() == more.cell() => {
-                open.at = more.at;
-                open.cm = open.cm.saturating_add(more.cm);
-                open.ms = open.ms.saturating_add(more.ms);
-                open.stop_ms = open.stop_ms.saturating_add(more.stop_ms);
-            }
-            open => out.extend(open.replace(more)),
+/// A way between two stops, shared out among the segments that it lies on.
+fn between(pieces: &[Piece], a: &Before, b: &Before, out: &mut Vec<Ran>) {
+    let (ms, way) = (b.at.since(a.at).0 as f64, b.along.0 - a.along.0);
+    let first = pieces.partition_point(|p| p.to.0 < a.along.0);
+    for piece in pieces[first..].iter().take_while(|p| p.from.0 <= b.along.0) {
+        let part = b.along.0.min(piece.to.0) - a.along.0.max(piece.from.0);
+        let share = if way > 0.0 { part / way } else { 1.0 };
+        if share > 0.0 {
+            let (cm, ms) = ((part * 100.0).round() as u32, (ms * share).round() as u32);
+            go_on(out, [Ran { segment: piece.segment, at: b.at, cm, ms, stop_ms: 0 }]);
+        }
+        if way <= 0.0 {
+            break;
         }
     }
 }
