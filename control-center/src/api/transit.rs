@@ -94,6 +94,7 @@ impl TransitService for Transit {
             route: Some(RouteId(asked.route)).filter(|r| !r.as_str().is_empty()),
             span: Some((from, to)),
             open: asked.only_open,
+            finding: None,
         };
         let limit = if asked.limit == 0 { EVENTS } else { asked.limit.min(EVENTS_MAX) };
         let rows = self.hall.store.bus_events(&filter, limit).await.map_err(internal)?;

@@ -6,8 +6,9 @@ use std::time::Duration;
 use anyhow::Context;
 
 use control_center_store::BusEventFilter;
-use models_domain::DurationMs;
+use models_domain::transit::finding::Finding;
 use models_domain::transit::pace::Learner;
+use models_domain::{DurationMs, UtcMillis};
 
 use super::bus_days;
 use crate::hall::Hall;
@@ -34,7 +35,7 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
                 hall.transit.set_begun(false);
                 reload(&hall).await?;
                 hall.transit.set_begun(true);
-                mark = Some(now);
+                (mark, followed) = (Some(now), None);
             }
         }
         let tell = round.is_multiple_of(TELL_EVERY);
@@ -51,6 +52,7 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
         let begin = hall.transit.day_begin(now);
         if let Some(begin) = begin.filter(|_| begin != followed) {
             hall.store.follow_day(begin, now).await?;
+            leave_none_open(&hall, begin).await?;
             followed = Some(begin);
         }
         let left_out = hall.transit.left_out();
@@ -109,6 +111,18 @@ async fn reload(hall: &Arc<Hall>) -> anyhow::Result<()> {
     let seen = hall.store.vehicles_seen(span).await?;
     let due = seen.into_iter().map(|vehicle| (vehicle, Vec::new())).collect();
     bus_days::reckon(hall, Anew { date, span, due, again: true }).await?;
+    keep(hall).await
+}
+
+/// What was found among buses before today and holds still, as far as is kept: the hall that would have ended it was away, or has
+/// begun a new day.
+async fn leave_none_open(hall: &Arc<Hall>, today: UtcMillis) -> anyhow::Result<()> {
+    for finding in [Finding::RunUnseen, Finding::Bunching] {
+        let (span, finding) = (Some((UtcMillis(0), today)), Some(finding));
+        let open = BusEventFilter { open: true, span, finding, ..BusEventFilter::default() };
+        let open = hall.store.bus_events(&open, PAGE).await?;
+        work(hall, move |hall| hall.transit.end_former(open, today, hall.clock.now())).await?;
+    }
     keep(hall).await
 }
 

@@ -28,7 +28,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use control_center_gtfs::Zone;
-use control_center_store::{BusEventRow, BusNews, Span, TimetableRow};
+use control_center_store::{BusEvent, BusEventRow, BusNews, Span, TimetableRow};
+use models_domain::event::Phase;
+use models_domain::transit::finding::{Finding, TransitEvent};
 use models_domain::transit::fleet::Fleet;
 use models_domain::transit::matching::Seen;
 use models_domain::transit::pace::{Learner, Pace};
@@ -192,6 +194,33 @@ impl Transit {
     /// Goes on with findings that were told before the hall started.
     pub fn resume(&self, open: Vec<BusEventRow>) {
         lock(&self.live).fleet.resume(open.into_iter().map(|row| row.event));
+    }
+
+    /// Ends what was found among buses on days before `today`, when its run should have been over; of runs that are still under way,
+    /// goes on with it.
+    pub fn end_former(&self, open: Vec<BusEventRow>, today: UtcMillis, now: UtcMillis) {
+        let planned = self.planned();
+        let mut plans: BTreeMap<(FeedId, Date), Option<Arc<DayPlan>>> = BTreeMap::new();
+        let (mut events, mut holds) = (Vec::new(), Vec::new());
+        for BusEventRow { event, line, .. } in open {
+            let ends = event.run.as_ref().and_then(|(feed, run)| {
+                let plan = plans
+                    .entry((feed.clone(), run.date))
+                    .or_insert_with(|| planned.plan(feed, Some(run.date), now))
+                    .as_ref()?;
+                Some(plan.timetable.ends(&plan.runs[plan.find(run)?]))
+            });
+            if event.finding == Finding::RunUnseen && ends.is_some_and(|ends| now < ends) {
+                holds.push(event);
+                continue;
+            }
+            let at = ends.unwrap_or(today).clamp(event.began, now.max(event.began));
+            events.push(BusEvent { event: TransitEvent { phase: Phase::Ended, at, ..event }, line });
+        }
+        lock(&self.live).fleet.resume(holds);
+        if !events.is_empty() {
+            self.unkept.push(BusNews { events, ..BusNews::default() });
+        }
     }
 
     /// Looks at everything that waits. Without a timetable nothing is followed, and nothing kept: the fixes come again out of the

@@ -26,6 +26,11 @@ pub struct Planned {
 }
 
 impl Planned {
+    #[cfg(test)]
+    pub fn of(feeds: Feeds, zone_by_feed: BTreeMap<FeedId, Zone>) -> Self {
+        Self { feeds, zone_by_feed, ..Self::default() }
+    }
+
     /// Reads timetables; one that cannot be read is left out, and said.
     pub fn read(rows: Vec<TimetableRow>) -> Self {
         let mut planned = Self::default();

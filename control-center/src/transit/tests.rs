@@ -1,9 +1,14 @@
 //! What the hall follows, leaves out, and never holds up.
 
+use control_center_gtfs::Feed;
+use control_center_gtfs::feeds::{Feeds, Version};
 use models_domain::geo::LatLon;
 use models_domain::transit::claims::Tick;
 use models_domain::transit::day::BusDay;
-use models_domain::{DurationMs, MetersPerSecond};
+use models_domain::transit::shape::Shape;
+use models_domain::transit::timetable::*;
+use models_domain::{DurationMs, Meters, MetersPerSecond};
+use time::macros::date;
 
 use super::*;
 
@@ -95,7 +100,6 @@ fn a_bus_may_be_disturbed_on_two_days_at_once_and_no_day_is_lost() {
 
 #[test]
 fn what_was_thought_of_a_former_day_is_asked_for_once() {
-    use time::macros::date;
     let transit = Transit::new([0; 16]);
     let (first, second) = (date!(2026 - 03 - 02), date!(2026 - 03 - 03));
     let kept = concat!(
@@ -113,4 +117,87 @@ fn what_was_thought_of_a_former_day_is_asked_for_once() {
     assert_eq!(anew::text(claims.record(&bus())).as_deref(), Some(kept));
     (3..6).for_each(|day| transit.remember_claims(second.replace_day(day).unwrap(), Vec::new()));
     assert!(transit.wants_claims(first), "only few days are held");
+}
+
+/// Operator `xe` with a trip by day and one that ends after the buses' day has turned; it is before three o'clock.
+fn planned() -> Planned {
+    let mut table = Timetable::default();
+    table.agencies.push(Agency { id: "a".into(), name: "Xe".into() });
+    let days = (20..30).map(|day| date!(2025 - 11 - 01).replace_day(day).unwrap()).collect();
+    table.services_by_id.insert("w".into(), Service { added: days, ..Service::default() });
+    let (short_name, long_name) = ("32".to_owned(), String::new());
+    table.routes.push(Route { id: "32".into(), agency: 0, short_name, long_name });
+    let shape = Shape::new(vec![LatLon::new(21.0, 105.8), LatLon::new(21.0, 105.81)]);
+    for i in 0..2 {
+        let (id, code, name) = (StopId(format!("s{i}")), String::new(), String::new());
+        table.stops.push(Stop { id, code, name, position: shape.points()[i] });
+    }
+    let stops =
+        vec![PatternStop { stop: 0, along: Meters(0.0) }, PatternStop { stop: 1, along: shape.length() }];
+    table.patterns.push(Pattern { route: 0, direction: Some(0), stops, shape, coarse: false });
+    for (trip, begins_s, ends_s) in [("day", 28_800, 32_400), ("night", 90_000, 99_000)] {
+        let call = |(s, sequence)| Call { sequence, arrive_s: s, depart_s: s, timepoint: false };
+        table.trips.push(Trip {
+            id: trip.into(),
+            pattern: 0,
+            service: "w".into(),
+            headsign: String::new(),
+            block: None,
+            calls: [(begins_s, 1), (ends_s, 2)].map(call).to_vec(),
+            frequencies: vec![],
+        });
+    }
+    let mut feeds = Feeds::default();
+    let feed = Arc::new(Feed { timetable: Arc::new(table), zone: Zone::UTC });
+    feeds.add("xe".into(), Version { takes_effect: date!(2025 - 11 - 01), feed });
+    Planned::of(feeds, [("xe".into(), Zone::UTC)].into()).turned(NOW).unwrap()
+}
+
+#[test]
+fn what_was_found_among_buses_of_former_days_ends_with_its_run() {
+    let transit = Transit::new([0; 16]);
+    *lock(&transit.planned) = Arc::new(planned());
+    let today = transit.day_begin(NOW).unwrap();
+    let open = |finding, bus: Option<&str>, date: Date, trip: &str| {
+        let (vehicle, run) =
+            (bus.map(|bus| bus.parse().unwrap()), RunKey { date, trip: trip.into(), start_s: None });
+        let event = TransitEvent {
+            finding,
+            phase: Phase::Begun,
+            began: UtcMillis(date.midnight().assume_utc().unix_timestamp() * 1_000) + DurationMs(28_800_000),
+            at: NOW,
+            vehicle,
+            place: None,
+            run: Some(("xe".into(), run)),
+            stop: None,
+            value: None,
+        };
+        BusEventRow { event, line: None, ended: None }
+    };
+    let open = vec![
+        open(Finding::RunUnseen, None, date!(2025 - 11 - 24), "day"),
+        open(Finding::RunUnseen, None, date!(2025 - 11 - 25), "night"),
+        open(Finding::Bunching, Some("bus-1"), date!(2025 - 11 - 23), "day"),
+        open(Finding::RunUnseen, None, date!(2025 - 11 - 23), "of another timetable"),
+    ];
+    transit.end_former(open, today, NOW);
+    let hours = |h: i64| today + DurationMs((h - 3) * 3_600_000);
+    let told = transit.unkept.all().into_iter().flat_map(|news| news.events);
+    let told: Vec<_> = told.map(|kept| (kept.event.finding, kept.event.phase, kept.event.at)).collect();
+    assert_eq!(
+        told,
+        [
+            (Finding::RunUnseen, Phase::Ended, hours(9 - 24)),
+            (Finding::Bunching, Phase::Ended, hours(9 - 48)),
+            (Finding::RunUnseen, Phase::Ended, today),
+        ]
+    );
+    // A run of the night is under way yet: it is gone on with, and ends in its time.
+    let missing =
+        |live: &Live| live.fleet.missing().map(|e| e.run.clone().unwrap().1.trip.0).collect::<Vec<_>>();
+    assert_eq!(missing(&lock(&transit.live)), ["night"]);
+    transit.tell(NOW + DurationMs(3_600_000 + 600_000));
+    assert_eq!(missing(&lock(&transit.live)), Vec::<String>::new());
+    let told = transit.unkept.all().pop().unwrap().events.pop().unwrap().event;
+    assert_eq!((told.phase, told.at), (Phase::Ended, hours(24 + 3) + DurationMs(1_800_000)));
 }

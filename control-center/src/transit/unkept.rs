@@ -21,6 +21,11 @@ impl Unkept {
         lock(&self.news).push_back(news);
     }
 
+    #[cfg(test)]
+    pub fn all(&self) -> Vec<BusNews> {
+        lock(&self.news).iter().cloned().collect()
+    }
+
     pub fn count(&self) -> usize {
         lock(&self.news).len()
     }

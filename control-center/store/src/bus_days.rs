@@ -82,6 +82,7 @@ pub struct BusEventFilter {
     pub span: Option<(UtcMillis, UtcMillis)>,
     /// Only those that hold.
     pub open: bool,
+    pub finding: Option<Finding>,
 }
 
 const ROWS: usize = 1_000;
@@ -188,6 +189,9 @@ impl Store {
         if let Some((from, to)) = filter.span {
             sql.push(" AND began_ms >= ").push_bind(from.0).push(" AND began_ms < ").push_bind(to.0);
         }
+        if let Some(finding) = filter.finding {
+            sql.push(" AND finding = ").push_bind(finding.name());
+        }
         if filter.open {
             sql.push(" AND ended_ms IS NULL");
         }
@@ -216,8 +220,7 @@ impl Store {
             .collect())
     }
 
-    /// Forgets some passings and findings from before a moment, and what was thought of buses on days that began before another; how
-    /// many.
+    /// Forgets some passings and findings from before a moment, and claims of days that began before another; how many.
     ///
     /// # Errors
     /// [`StoreError`].

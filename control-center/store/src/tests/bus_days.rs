@@ -127,6 +127,10 @@ async fn a_finding_is_one_row_that_ends() {
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].event, late(Phase::Begun, 10, 70).event);
     assert_eq!(rows[0].line, late(Phase::Begun, 10, 70).line);
+    for (finding, rows) in [(Finding::Late, 1), (Finding::Bunching, 0)] {
+        let kind = BusEventFilter { finding: Some(finding), ..open_ones.clone() };
+        assert_eq!(store.bus_events(&kind, 9).await.unwrap().len(), rows);
+    }
     store.keep_bus_news(&told(vec![late(Phase::Ended, 10, 300)])).await.unwrap();
     assert_eq!(store.bus_events(&open_ones, 9).await.unwrap(), []);
     let span = Some((UtcMillis(10_000), UtcMillis(10_001)));

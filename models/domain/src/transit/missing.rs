@@ -109,7 +109,8 @@ impl Missing {
             let unseen = event.finding == Finding::RunUnseen;
             let found = if unseen { !open.contains(run) } else { evidence.is_seen(run) };
             if found {
-                news.push(TransitEvent { phase: Phase::Ended, at: now, ..event.clone() });
+                let over = ends(plans, run).filter(|over| unseen && *over < now);
+                news.push(TransitEvent { phase: Phase::Ended, at: over.unwrap_or(now), ..event.clone() });
             }
             !found
         });
@@ -224,6 +225,12 @@ impl Reporting {
         let of_feed = self.all.1 as f64 / self.all.0.saturating_sub(1).max(1) as f64;
         (report + FEED_WEIGHT_NOW * of_feed.min(1.0)) / (others + FEED_WEIGHT_NOW) >= REPORT_SHARE
     }
+}
+
+/// When a run should be over.
+fn ends(plans: &[Arc<DayPlan>], (feed, run): &RunName) -> Option<UtcMillis> {
+    let plan = plans.iter().find(|p| p.feed == *feed && p.day.date == run.date)?;
+    Some(plan.timetable.ends(&plan.runs[plan.find(run)?]))
 }
 
 /// Of a hundred others, how many report; `None` without others.
