@@ -36,10 +36,17 @@ const REPORT_SHARE: f64 = 0.75;
 /// Those of all routes stand for so many of its own.
 const FEED_WEIGHT_NOW: f64 = 2.0;
 
+/// A bus that was late has set out on its next run by so long after its last.
+const SETS_OUT: DurationMs = DurationMs(5 * 60_000);
+/// Nobody is so late that more runs of a block are waited for.
+const RUNS_AHEAD: usize = 4;
+
 #[derive(Debug, Clone, Default)]
 pub struct Missing {
     /// Either missing or unseen.
     by_run: BTreeMap<RunName, TransitEvent>,
+    /// Runs whose bus is late on one before, and until when it is waited for.
+    awaited: BTreeMap<RunName, UtcMillis>,
 }
 
 /// What was seen, and what is known to be unsure of it.
@@ -50,11 +57,13 @@ struct Evidence<'a> {
     unheard: BTreeSet<(FeedId, RouteId)>,
     /// How likely it is that no bus which is heard now does a run.
     free: BTreeMap<RunName, f64>,
+    /// Runs whose bus is heard, by their blocks, on one before, or was just now: it is late, or about to set out.
+    awaited: BTreeSet<RunName>,
 }
 
 impl Missing {
     pub fn clear(&mut self) {
-        self.by_run.clear();
+        *self = Self::default();
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &TransitEvent> {
@@ -73,7 +82,10 @@ impl Missing {
         plans: &[Arc<DayPlan>],
         now: UtcMillis,
     ) -> Vec<TransitEvent> {
-        let evidence = Evidence::of(days, claims, now);
+        let mut evidence = Evidence::of(days, claims, now);
+        self.awaited.extend(evidence.awaited.iter().map(|run| (run.clone(), now + SETS_OUT)));
+        self.awaited.retain(|_, until| now < *until);
+        evidence.awaited = self.awaited.keys().cloned().collect();
         let (mut news, mut open) = (Vec::new(), BTreeSet::new());
         for plan in plans {
             let name = |key: &RunKey| (plan.feed.clone(), key.clone());
@@ -91,7 +103,7 @@ impl Missing {
                 let found = match told {
                     Some(Finding::RunMissing) => continue,
                     None | Some(_) if surely => begun(Finding::RunMissing, None, plan, run, now),
-                    None if evidence.heard(&key) < DOUBT => {
+                    None if evidence.heard(&key) < DOUBT && !evidence.awaited.contains(&key) => {
                         if !reporting.well(plan, run) {
                             continue;
                         }
@@ -121,12 +133,14 @@ impl Missing {
 impl<'a> Evidence<'a> {
     fn of(days: &BTreeMap<VehicleId, BusDay>, claims: &'a Claims, now: UtcMillis) -> Self {
         let (mut covered, mut unheard, mut free) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
+        let mut awaited = BTreeSet::new();
         for day in days.values() {
             covered.extend(day.runs.iter().cloned());
             let silent = day.newest().map_or(i64::MAX, |at| now.since(at).0);
             let under_way = matches!(day.bus.work, Work::Running(_));
             let long = if under_way { SILENT_UNDER_WAY } else { SILENT_AT_END };
             if silent <= SILENT.0 {
+                awaited.extend(ahead(day));
                 // One that has just come to its end might be doing any run of that line, by its place.
                 let ended = matches!(day.bus.work, Work::Finished { .. });
                 for (run, share) in day.bus.claims.iter().filter(|_| !ended) {
@@ -139,7 +153,7 @@ impl<'a> Evidence<'a> {
                 unheard.extend(day.bus.doing().map(route).or(last));
             }
         }
-        Self { covered, claims, unheard, free }
+        Self { covered, claims, unheard, free, awaited }
     }
 
     fn is_seen(&self, run: &RunName) -> bool {
@@ -158,9 +172,19 @@ impl<'a> Evidence<'a> {
 
     fn explains(&self, plan: &DayPlan, run: usize) -> bool {
         let route = plan.timetable.route(&plan.runs[run]).id.clone();
-        self.claims.by_any(&(plan.feed.clone(), plan.key(run))) >= PERHAPS
+        let name = (plan.feed.clone(), plan.key(run));
+        self.claims.by_any(&name) >= PERHAPS
+            || self.awaited.contains(&name)
             || self.unheard.contains(&(plan.feed.clone(), route))
     }
+}
+
+/// What the block of a bus has after the run that it does.
+fn ahead(day: &BusDay) -> Vec<RunName> {
+    let (Work::Waiting(doing) | Work::Running(doing)) = &day.bus.work else { return Vec::new() };
+    let plan = &doing.plan;
+    let runs = std::iter::successors(plan.next_of_block(doing.run), |run| plan.next_of_block(*run));
+    runs.take(RUNS_AHEAD).map(|run| (plan.feed.clone(), plan.key(run))).collect()
 }
 
 /// Of the runs of today that should have begun, how many were seen.
