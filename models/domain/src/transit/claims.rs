@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
+pub use super::of_bus::OfBus;
+use super::of_bus::{OfRun, differing, taken};
 pub use super::tick::{Level, Tick};
 use super::timetable::{FeedId, RunKey};
 use crate::ids::VehicleId;
@@ -19,8 +19,6 @@ pub type RunName = (FeedId, RunKey);
 /// Buses that were judged by something that was not so, and the first tick as of which that is so.
 pub type Disturbed = BTreeMap<VehicleId, Tick>;
 
-/// Even what seems certain of another bus may be wrong.
-const SURE_MAX: f64 = 0.98;
 /// Less is not worth a note.
 const LEAST: Level = Level::new(2);
 
@@ -36,12 +34,10 @@ pub enum Note {
 /// Of each run: who may be doing it, or has done it, and how likely; and who was judged by that.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Claims {
-    /// Shared with whoever makes a day anew meanwhile.
+    /// Both shared with whoever makes a day anew meanwhile: what is not changed is not copied.
     by_run: BTreeMap<RunName, Arc<OfRun>>,
-    by_vehicle: BTreeMap<VehicleId, Runs>,
+    by_vehicle: BTreeMap<VehicleId, Arc<Runs>>,
 }
-
-type OfRun = BTreeMap<VehicleId, OfBus>;
 
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Runs {
@@ -50,15 +46,6 @@ struct Runs {
     open: BTreeSet<RunName>,
     /// When it was thought of.
     asked: Vec<Tick>,
-}
-
-/// Of one bus and one run.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct OfBus {
-    /// From each tick on, in their order.
-    told: Vec<(Tick, Level)>,
-    /// What it was judged by, whenever it was thought of from the first tick to the last; in their order.
-    read: Vec<(Tick, Tick, Level)>,
 }
 
 /// Everything of one bus: enough to judge others by, and to know whether it was judged by what is so.
@@ -109,7 +96,7 @@ impl Claims {
         if record == Record::default() {
             return old;
         }
-        let runs = self.by_vehicle.entry(vehicle.clone()).or_default();
+        let runs = Arc::make_mut(self.by_vehicle.entry(vehicle.clone()).or_default());
         runs.asked = record.asked;
         for (run, of_bus) in record.runs {
             runs.all.insert(run.clone());
@@ -146,7 +133,7 @@ impl Claims {
     }
 
     fn judged(&mut self, vehicle: &VehicleId, tick: Tick, taken: &[(RunName, Level)]) {
-        let asked = &mut self.by_vehicle.entry(vehicle.clone()).or_default().asked;
+        let asked = &mut self.runs(vehicle).asked;
         let before = asked.last().copied();
         if before != Some(tick) {
             asked.push(tick);
@@ -165,7 +152,7 @@ impl Claims {
     ) {
         let may: BTreeMap<&RunName, Level> =
             may.iter().filter(|(_, l)| *l >= LEAST).map(|(run, l)| (run, *l)).collect();
-        let runs = self.by_vehicle.entry(vehicle.clone()).or_default();
+        let runs = self.runs(vehicle);
         let open = std::mem::replace(&mut runs.open, may.keys().map(|run| (*run).clone()).collect());
         let gone = open.iter().filter(|run| !may.contains_key(run)).map(|run| (run, Level::default()));
         for (run, level) in gone.collect::<Vec<_>>().into_iter().chain(may) {
@@ -202,20 +189,27 @@ impl Claims {
             .map(|(_, (reader, _))| reader)
     }
 
+    fn runs(&mut self, vehicle: &VehicleId) -> &mut Runs {
+        Arc::make_mut(self.by_vehicle.entry(vehicle.clone()).or_default())
+    }
+
     fn of(&mut self, vehicle: &VehicleId, run: &RunName) -> &mut OfBus {
-        self.by_vehicle.entry(vehicle.clone()).or_default().all.insert(run.clone());
+        let runs = self.runs(vehicle);
+        if !runs.all.contains(run) {
+            runs.all.insert(run.clone());
+        }
         Arc::make_mut(self.by_run.entry(run.clone()).or_default()).entry(vehicle.clone()).or_default()
     }
 
     pub(super) fn remove(&mut self, vehicle: &VehicleId) -> BTreeMap<RunName, OfBus> {
         let mut old = BTreeMap::new();
-        for run in self.by_vehicle.remove(vehicle).unwrap_or_default().all {
-            let Some(of) = self.by_run.get_mut(&run).map(Arc::make_mut) else { continue };
+        for run in &self.by_vehicle.remove(vehicle).unwrap_or_default().all {
+            let Some(of) = self.by_run.get_mut(run).map(Arc::make_mut) else { continue };
             let was = of.remove(vehicle);
             if of.is_empty() {
-                self.by_run.remove(&run);
+                self.by_run.remove(run);
             }
-            old.extend(was.map(|was| (run, was)));
+            old.extend(was.map(|was| (run.clone(), was)));
         }
         old
     }
@@ -266,68 +260,15 @@ impl Claims {
     }
 }
 
-impl OfBus {
-    pub(super) fn at(&self, tick: Tick) -> Level {
-        let after = self.told.partition_point(|(from, _)| *from <= tick);
-        after.checked_sub(1).map_or(Level::default(), |i| self.told[i].1)
-    }
-
-    /// When something else was thought.
-    pub(super) fn changes(&self) -> impl Iterator<Item = Tick> {
-        self.told.iter().map(|(from, _)| *from)
-    }
-
-    /// What it was judged by at a tick, if it was.
-    fn read_at(&self, tick: Tick) -> Option<Level> {
-        let place = self.read.partition_point(|(_, last, _)| *last < tick);
-        self.read.get(place).filter(|(first, ..)| *first <= tick).map(|(.., level)| *level)
-    }
-
-    /// From a tick on, after all that was told before; whether that is something else.
-    fn tell(&mut self, tick: Tick, level: Level) -> bool {
-        if self.at(Tick::LAST) == level {
-            return false;
-        }
-        self.told.truncate(self.told.partition_point(|(from, _)| *from < tick));
-        if self.at(Tick::LAST) != level {
-            self.told.push((tick, level));
-        }
-        true
-    }
-
-    /// `before`: when the bus was thought of last.
-    fn judged(&mut self, before: Option<Tick>, tick: Tick, taken: Level) {
-        match self.read.last_mut() {
-            Some((_, last, level)) if *level == taken && (*last == tick || Some(*last) == before) => {
-                *last = tick;
-            }
-            _ => self.read.push((tick, tick, taken)),
-        }
-    }
-}
-
-fn taken(of: &OfRun, vehicle: &VehicleId, tick: Tick) -> Level {
-    let others = of.iter().filter(|(other, _)| *other != vehicle);
-    let free: f64 = others.map(|(_, bus)| 1.0 - bus.at(tick).share()).product();
-    Level::of((1.0 - free).min(SURE_MAX))
-}
-
 fn disturb(disturbed: &mut Disturbed, vehicle: &VehicleId, tick: Tick) {
     let first = disturbed.entry(vehicle.clone()).or_insert(tick);
     *first = tick.min(*first);
 }
 
-/// From and until when two tell something else.
-fn differing(one: &OfBus, other: &OfBus) -> Vec<(Tick, Tick)> {
-    let told = one.told.iter().chain(&other.told);
-    let at: Vec<Tick> = told.map(|(from, _)| *from).collect::<BTreeSet<_>>().into_iter().collect();
-    let until = at.iter().skip(1).copied().chain(std::iter::once(Tick::LAST));
-    at.iter().copied().zip(until).filter(|(from, _)| one.at(*from) != other.at(*from)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transit::of_bus::SURE_MAX;
     use crate::transit::timetable::TripId;
     use time::macros::date;
 
@@ -395,6 +336,10 @@ mod tests {
             kept.put(bus, claims.record(bus));
         }
         assert_eq!(kept, claims);
+        // Who makes days anew meanwhile has a copy: nothing of others is copied for that, nor when one bus tells something new.
+        let copy = kept.clone();
         assert!(kept.add(&a, &[told(14, &[])]).is_empty());
+        let shared = |bus| Arc::ptr_eq(&copy.by_vehicle[bus], &kept.by_vehicle[bus]);
+        assert_eq!([shared(&a), shared(&b), shared(&c)], [false, true, true]);
     }
 }

@@ -141,9 +141,14 @@ impl Fleet {
         }
     }
 
-    /// What buses may be doing, for one whose day is made anew. Little is copied.
+    /// What buses may be doing, for those whose days are made anew. Little is copied.
     pub fn claims(&self) -> Claims {
         self.claims.clone()
+    }
+
+    /// The same, to be looked at.
+    pub fn claims_now(&self) -> &Claims {
+        &self.claims
     }
 
     /// Buses that were judged by something of others that is not so, since this was last asked, and when. Made anew until nobody is

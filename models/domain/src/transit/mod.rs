@@ -20,6 +20,7 @@ pub mod hold;
 mod judge;
 pub mod matching;
 pub mod missing;
+mod of_bus;
 pub mod pace;
 pub mod passing;
 pub mod plan;

@@ -59,28 +59,72 @@ pub fn settle<E>(
     due: impl IntoIterator<Item = VehicleId>,
     mut reports: impl FnMut(&VehicleId, UtcMillis, UtcMillis) -> Result<Vec<Observed>, E>,
 ) -> Result<Vec<Made>, E> {
-    let mut active: BTreeMap<VehicleId, Active> = BTreeMap::new();
-    let mut joins: BTreeSet<VehicleId> = due.into_iter().collect();
-    let (mut tick, last) = (Tick::before(day.from), Tick::told(day.until));
-    loop {
-        for vehicle in std::mem::take(&mut joins) {
-            let joined = Active::join(day, claims, &vehicle, tick, &mut reports)?;
-            active.insert(vehicle, joined);
-        }
-        if tick >= last || active.is_empty() {
-            break;
-        }
-        tick = tick.next();
-        for (vehicle, one) in &mut active {
-            one.step(day, claims, vehicle, tick, &mut reports)?;
-        }
-        for (run, vehicle) in active.iter().flat_map(|(v, one)| one.differs.iter().map(move |run| (run, v))) {
-            let wrong = claims.wrong_at(run, vehicle, tick);
-            joins.extend(wrong.filter(|reader| !active.contains_key(*reader)).cloned());
+    let mut settling = Settling::new(day, due);
+    settling.go_on(day.until, claims, &mut reports)?;
+    Ok(settling.made(claims))
+}
+
+/// Days that are being made anew, some way at a time: what is reported while it takes its time is taken in at the next.
+pub struct Settling<'a> {
+    day: Day<'a>,
+    active: BTreeMap<VehicleId, Active>,
+    joins: BTreeSet<VehicleId>,
+    tick: Tick,
+}
+
+impl<'a> Settling<'a> {
+    pub fn new(day: Day<'a>, due: impl IntoIterator<Item = VehicleId>) -> Self {
+        let (active, joins) = (BTreeMap::new(), due.into_iter().collect());
+        Self { day, active, joins, tick: Tick::before(day.from) }
+    }
+
+    /// On to a moment, or to the last whole tick before it.
+    ///
+    /// # Errors
+    /// Those of `reports`.
+    pub fn go_on<E>(
+        &mut self,
+        until: UtcMillis,
+        claims: &mut Claims,
+        mut reports: impl FnMut(&VehicleId, UtcMillis, UtcMillis) -> Result<Vec<Observed>, E>,
+    ) -> Result<(), E> {
+        let end = self.day.until;
+        let last = if until < end { Tick::before(until) } else { Tick::told(end) };
+        let day = Day { until: after(last).min(end), ..self.day };
+        loop {
+            for vehicle in std::mem::take(&mut self.joins) {
+                let joined = Active::join(day, claims, &vehicle, self.tick, &mut reports)?;
+                self.active.insert(vehicle, joined);
+            }
+            if self.tick >= last || self.active.is_empty() {
+                return Ok(());
+            }
+            self.tick = self.tick.next();
+            let (active, tick) = (&mut self.active, self.tick);
+            for (vehicle, one) in active.iter_mut() {
+                one.step(day, claims, vehicle, tick, &mut reports)?;
+            }
+            let differ = active.iter().flat_map(|(v, one)| one.differs.iter().map(move |run| (run, v)));
+            for (run, vehicle) in differ {
+                let wrong = claims.wrong_at(run, vehicle, tick);
+                self.joins.extend(wrong.filter(|reader| !active.contains_key(*reader)).cloned());
+            }
         }
     }
-    let made = |(vehicle, Active { day, news, .. })| Made { day, news, record: claims.record(&vehicle) };
-    Ok(active.into_iter().map(made).collect())
+
+    /// Among what is thought of others by now: `now` is that, but for the buses that are made anew.
+    #[must_use]
+    pub fn among(&self, claims: &Claims, mut now: Claims) -> Claims {
+        for vehicle in self.active.keys() {
+            now.put(vehicle, claims.record(vehicle));
+        }
+        now
+    }
+
+    pub fn made(self, claims: &Claims) -> Vec<Made> {
+        let made = |(vehicle, Active { day, news, .. })| Made { day, news, record: claims.record(&vehicle) };
+        self.active.into_iter().map(made).collect()
+    }
 }
 
 impl Active {
