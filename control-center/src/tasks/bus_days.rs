@@ -1,16 +1,16 @@
 //! Days of buses reckoned anew in the background, some buses of one day at a time: where reports came late, verdicts changed, a day is over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use control_center_store::{BusNews, Due};
+use control_center_store::{BusNews, Due, Span};
 use models_domain::{DurationMs, VehicleId};
 use tokio::runtime::Handle;
 
 use super::transit::{make_disturbed_due, work};
 use crate::hall::Hall;
-use crate::transit::{Anew, live};
+use crate::transit::{Anew, Passed, live};
 
 /// A bus that still sends what it stored is waited for, but not for longer than this.
 const CALM: DurationMs = DurationMs(5_000);
@@ -20,6 +20,7 @@ const IDLE: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(10);
 /// So many are made anew together, and all whom that disturbs.
 const BUSES: u32 = 50;
+const PAGE: u32 = 20_000;
 const DAY: DurationMs = DurationMs(24 * 3_600_000);
 
 pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
@@ -59,14 +60,31 @@ pub async fn reckon(hall: &Arc<Hall>, anew: Anew) -> anyhow::Result<()> {
     let (date, span) = (anew.date, anew.span);
     if hall.transit.wants_claims(date) {
         let kept = hall.store.bus_claims(span).await?;
-        work(hall, move |hall| hall.transit.remember_claims(date, kept)).await?;
+        let recorded: BTreeSet<&VehicleId> = kept.iter().map(|(vehicle, _)| vehicle).collect();
+        let seen = hall.store.vehicles_seen(span).await?;
+        let all = seen.iter().all(|vehicle| recorded.contains(vehicle));
+        let passed = if all { Passed::default() } else { passed(hall, span).await? };
+        work(hall, move |hall| hall.transit.remember_claims(date, kept, passed)).await?;
     }
     let runtime = Handle::current();
     work(hall, move |hall| {
         let believed = |vehicle: &VehicleId, span| runtime.block_on(hall.store.believed(vehicle, span));
-        hall.transit.reckon(anew, hall.clock.now(), believed)
+        hall.transit.reckon(anew, || hall.clock.now(), believed)
     })
     .await??;
     // Before those that were reckoned are due no more.
     make_disturbed_due(hall).await
+}
+
+/// Which runs buses were told to do on a day.
+async fn passed(hall: &Hall, span: Span) -> anyhow::Result<Passed> {
+    let (mut passed, mut place) = (Passed::default(), (span.from, 0));
+    while let Some((page, next)) = hall.store.passings_page(place, span.to, PAGE).await? {
+        for passing in page {
+            let runs = passed.entry(passing.vehicle).or_default();
+            runs.entry((passing.feed, passing.run)).or_insert(passing.at);
+        }
+        place = next;
+    }
+    Ok(passed)
 }

@@ -61,7 +61,11 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
                 buses = left_out.len(),
                 "more positions than can be followed: these days are reckoned anew"
             );
-            hall.store.make_due(&left_out, now).await?;
+            let done = hall.store.make_due(&left_out, now).await;
+            if done.is_err() {
+                hall.transit.left_out_still(left_out);
+            }
+            done?;
         }
         make_disturbed_due(&hall).await?;
         round = round.wrapping_add(1);

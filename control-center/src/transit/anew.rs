@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use control_center_store::{BusNews, Due, Span, Whole};
 use models_domain::transit::Fix;
-use models_domain::transit::claims::{Claims, Disturbed, OfBus, Record, Tick};
+use models_domain::transit::claims::{Claims, Disturbed, OfBus, Record, RunName, Tick};
 use models_domain::transit::day::BusDay;
 use models_domain::transit::plan::DayPlan;
-use models_domain::transit::settle::{Day, Made, settle};
+use models_domain::transit::settle::{Day, Made, Settling};
 use models_domain::transit::timetable::{FeedId, RunKey, TripId};
 use models_domain::transit::vehicle::Observed;
 use models_domain::{DurationMs, UtcMillis, VehicleId};
@@ -36,6 +36,10 @@ pub struct Anew {
 /// So far ahead of ours a tracker's clock may be.
 const AHEAD: DurationMs = DurationMs(10 * 60_000);
 
+/// Buses are put in that were made anew as far as so long ago, or after so many rounds, each of what was reported in the one before.
+const BEHIND: DurationMs = DurationMs(20_000);
+const ROUNDS: usize = 20;
+
 /// Days that are over and lately had a bus made anew. More are let go, the one first that was asked for longest ago.
 const FORMER_MAX: usize = 3;
 
@@ -46,20 +50,23 @@ pub struct Former {
     claims: Claims,
 }
 
+/// When each bus passed the first stop of each run that it was told to do.
+pub type Passed = BTreeMap<VehicleId, BTreeMap<RunName, UtcMillis>>;
+
 /// What was thought of a bus, as the store keeps it: when, and of each run its feed, service day, trip, start, and all of it.
 type Kept = (Vec<Tick>, Vec<(String, String, String, Option<i32>, OfBus)>);
 
 impl Transit {
     /// Makes buses' days anew out of everything that is believed of them, in the order of time, and the days of all whom that
     /// disturbs. Live buses are held up only for as long as putting them in takes; one that cannot be put in, for it has gone far on
-    /// meanwhile, is due once more. `reports` gives what is believed of a bus in a span, in the order of time.
+    /// meanwhile, is due once more. `reports` gives what is believed of a bus in a span, in the order of time; `now` reads a clock.
     ///
     /// # Errors
     /// Those of `reports`.
     pub fn reckon<E>(
         &self,
         anew: Anew,
-        now: UtcMillis,
+        now: impl Fn() -> UtcMillis,
         mut reports: impl FnMut(&VehicleId, Span) -> Result<Vec<Fix>, E>,
     ) -> Result<(), E> {
         let planned = self.planned();
@@ -70,19 +77,36 @@ impl Transit {
             self.former(&planned, anew.date)
         };
         let Span { from, to } = anew.span;
-        let until = if is_today { to.min(now + AHEAD) } else { to };
-        let day = Day { plans: &plans, limits: &self.limits, from, until };
+        let day = Day { plans: &plans, limits: &self.limits, from, until: to };
         let mut last_by_vehicle: BTreeMap<VehicleId, Vec<Fix>> = BTreeMap::new();
-        let mut made = settle(day, &mut claims, anew.due.keys().cloned(), |vehicle, from, to| {
+        let mut reports = |vehicle: &VehicleId, from, to| {
             let fixes = reports(vehicle, Span { from, to })?;
-            let observed = fixes.iter().map(observed).collect();
+            let observed: Vec<Observed> = fixes.iter().map(observed).collect();
             if is_today {
                 let last = last_by_vehicle.entry(vehicle.clone()).or_default();
                 last.extend(fixes);
                 last.drain(..last.len().saturating_sub(window::KEPT));
             }
-            Ok(observed)
-        })?;
+            Ok::<_, E>(observed)
+        };
+        let mut settling = Settling::new(day, anew.due.keys().cloned());
+        if is_today {
+            let mut until = now();
+            settling.go_on(until, &mut claims, &mut reports)?;
+            // What came while that took its time is in the store; more of it than is remembered of a bus could not be put in.
+            for _ in 0..ROUNDS {
+                if now().since(until).0 <= BEHIND.0 {
+                    break;
+                }
+                until = now();
+                claims = settling.among(&claims, lock(&self.live).fleet.claims());
+                settling.go_on(until, &mut claims, &mut reports)?;
+            }
+            settling.go_on(to.min(now() + AHEAD), &mut claims, &mut reports)?;
+        } else {
+            settling.go_on(to, &mut claims, &mut reports)?;
+        }
+        let mut made = settling.made(&claims);
         // Of a restart: buses that did not report today.
         made.retain(|made| !anew.again || made.day.newest().is_some());
         // Those that are due are kept last: when not all is kept they are due still, and all is made once more.
@@ -111,7 +135,7 @@ impl Transit {
             return;
         }
         let Live { fleet, window_by_vehicle, .. } = &mut *live;
-        let (claims, mut fit) = (fleet.claims(), Vec::new());
+        let (claims, mut fit) = (fleet.claims_now(), Vec::new());
         for Made { mut day, mut news, record } in made {
             let vehicle = day.bus.id.clone();
             let mut window = Window::of(&last_by_vehicle.remove(&vehicle).unwrap_or_default());
@@ -126,13 +150,12 @@ impl Transit {
                     continue;
                 };
                 let reports: Vec<Observed> = later.iter().map(observed).collect();
-                news.append(day.append_among(&planned.plans, &reports, (&self.limits, Some(&claims))));
+                news.append(day.append_among(&planned.plans, &reports, (&self.limits, Some(claims))));
                 window.believed(later);
             }
             window_by_vehicle.insert(vehicle, window);
             fit.push(Made { day, news, record });
         }
-        drop(claims);
         let told = fleet.replace(fit, |feed, at| planned.habit(feed, at));
         self.disturb(fleet.take_disturbed());
         // While buses are locked: nothing that is found later may come before it.
@@ -186,13 +209,23 @@ impl Transit {
         self.planned().day != Some(date) && !lock(&self.former).iter().any(|f| f.date == date)
     }
 
-    /// What was thought of all buses of a day that is over, out of the store.
-    pub fn remember_claims(&self, date: Date, kept: Vec<(VehicleId, String)>) {
+    /// What was thought of all buses of a day that is over, out of the store; of whom that is not kept any more, the runs that it
+    /// was told to do.
+    pub fn remember_claims(&self, date: Date, kept: Vec<(VehicleId, String)>, passed: Passed) {
         let mut claims = Claims::default();
         for (vehicle, kept) in kept {
             match read(&kept) {
                 Ok(record) => drop(claims.put(&vehicle, record)),
                 Err(err) => tracing::error!("what {vehicle} may have done on {date} is left out: {err}"),
+            }
+        }
+        for (vehicle, runs) in passed {
+            if claims.record(&vehicle) == Record::default() {
+                let surely = |(run, at)| (run, OfBus::surely(Tick::told(at)));
+                claims.put(
+                    &vehicle,
+                    Record { asked: Vec::new(), runs: runs.into_iter().map(surely).collect() },
+                );
             }
         }
         self.keep_former(date, claims);

@@ -43,7 +43,7 @@ use models_domain::{UtcMillis, VehicleId};
 use time::Date;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub use anew::Anew;
+pub use anew::{Anew, Passed};
 use planned::{DAY_BEGINS, Planned};
 use ready::Ready;
 use shown::Shown;
@@ -148,6 +148,11 @@ impl Transit {
     /// Buses and minutes of fixes that were left out since last asked: their days must be made due.
     pub fn left_out(&self) -> Vec<(VehicleId, UtcMillis)> {
         std::mem::take(&mut lock(&self.waiting).left_out).into_iter().collect()
+    }
+
+    /// They could not be made due; the next time.
+    pub fn left_out_still(&self, left_out: Vec<(VehicleId, UtcMillis)>) {
+        lock(&self.waiting).left_out.extend(left_out);
     }
 
     /// Says whether today's buses have begun on the timetables that are in force.

@@ -82,7 +82,10 @@ fn what_is_left_out_is_told() {
     let transit = Transit::new([0; 16]);
     transit.offer((0..=i64::try_from(WAITING).unwrap()).map(|n| fix(n, LatLon::new(21.0, 105.8))));
     let minute = NOW - DurationMs(NOW.0.rem_euclid(60_000));
-    assert_eq!(transit.left_out(), [(VehicleId::new("bus-1").unwrap(), minute)]);
+    let left_out = transit.left_out();
+    assert_eq!(left_out, [(VehicleId::new("bus-1").unwrap(), minute)]);
+    transit.left_out_still(left_out.clone());
+    assert_eq!(transit.left_out(), left_out, "it could not be made due");
     assert_eq!(transit.left_out(), []);
 }
 
@@ -111,11 +114,14 @@ fn what_was_thought_of_a_former_day_is_asked_for_once() {
     transit.remember_claims(
         first,
         vec![(bus(), kept.to_owned()), (VehicleId::new("bus-2").unwrap(), "{".to_owned())],
+        Passed::default(),
     );
     assert!(!transit.wants_claims(first) && transit.wants_claims(second));
     let (_, claims) = transit.former(&transit.planned(), first);
     assert_eq!(anew::text(claims.record(&bus())).as_deref(), Some(kept));
-    (3..6).for_each(|day| transit.remember_claims(second.replace_day(day).unwrap(), Vec::new()));
+    (3..6).for_each(|day| {
+        transit.remember_claims(second.replace_day(day).unwrap(), Vec::new(), Passed::default())
+    });
     assert!(transit.wants_claims(first), "only few days are held");
 }
 
@@ -200,4 +206,56 @@ fn what_was_found_among_buses_of_former_days_ends_with_its_run() {
     assert_eq!(missing(&lock(&transit.live)), Vec::<String>::new());
     let told = transit.unkept.all().pop().unwrap().events.pop().unwrap().event;
     assert_eq!((told.phase, told.at), (Phase::Ended, hours(24 + 3) + DurationMs(1_800_000)));
+}
+
+#[test]
+fn a_former_day_of_which_only_passings_are_kept_is_judged_by_them() {
+    let transit = Transit::new([0; 16]);
+    let (first, second) = (VehicleId::new("bus-1").unwrap(), VehicleId::new("bus-2").unwrap());
+    let date = date!(2025 - 11 - 20);
+    let run = |trip: &str| (FeedId::from("xe"), RunKey { date, trip: trip.into(), start_s: None });
+    let passed = [(first.clone(), [(run("day"), NOW)].into())].into();
+    transit.remember_claims(date, Vec::new(), passed);
+    let (_, claims) = transit.former(&transit.planned(), date);
+    let taken = |run, bus, at| claims.taken(&run, bus, Tick::told(at)).share();
+    assert!(taken(run("day"), &second, NOW) > 0.9, "another did it");
+    assert!(taken(run("day"), &second, NOW - DurationMs(60_000)) < 0.1, "not yet");
+    assert!(taken(run("day"), &first, NOW) < 0.1 && taken(run("night"), &second, NOW) < 0.1);
+}
+
+#[test]
+fn buses_are_put_in_however_long_it_takes_to_make_them_anew() {
+    use std::cell::{Cell, RefCell};
+    let transit = Transit::new([0; 16]);
+    *lock(&transit.planned) = Arc::new(planned());
+    let bus = VehicleId::new("bus-1").unwrap();
+    let stored: RefCell<Vec<Fix>> = RefCell::default();
+    let report = |from: i64, to: i64| {
+        let fixes: Vec<Fix> = (to..from).rev().map(|n| fix(n, LatLon::new(21.03, 105.85))).collect();
+        stored.borrow_mut().extend(fixes.iter().cloned());
+        transit.offer(fixes.into_iter());
+        transit.look(NOW);
+    };
+    report(300, 200);
+    let clock = Cell::new(NOW - DurationMs(2_000_000));
+    let (mut asked, (date, span)) = (0, transit.day_of(NOW).unwrap());
+    let anew = Anew { date, span, due: [(bus.clone(), Vec::new())].into(), again: false };
+    let reports = |vehicle: &VehicleId, span: Span| {
+        let within = |f: &&Fix| f.vehicle == *vehicle && (span.from..span.to).contains(&f.at);
+        let found: Vec<Fix> = stored.borrow().iter().filter(within).cloned().collect();
+        asked += 1;
+        // The whole of it takes 25 minutes, in which the bus goes on.
+        if asked == 1 {
+            report(200, 50);
+            clock.set(NOW - DurationMs(500_000));
+        } else if span.to >= NOW - DurationMs(600_000) && clock.get() < NOW {
+            report(50, 0);
+            clock.set(NOW);
+        }
+        Ok::<_, std::convert::Infallible>(found)
+    };
+    transit.reckon(anew, || clock.get(), reports).unwrap();
+    assert_eq!(transit.disturbed(), [], "it was put in");
+    assert!(transit.unkept.all().iter().any(|n| n.whole.as_ref().is_some_and(|w| w.vehicle == bus)));
+    assert_eq!(newest(&transit), Some(NOW));
 }
