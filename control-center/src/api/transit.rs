@@ -107,11 +107,13 @@ impl TransitService for Transit {
         &self,
         request: Request<v1::ListTrackersRequest>,
     ) -> Result<Response<v1::ListTrackersResponse>, Status> {
+        let user = guard::session(&request)?.user.clone();
         let hours = request.into_inner().hours;
         if hours > 24 {
             return Err(Status::invalid_argument(format!("hours: {hours} is more than 24")));
         }
-        match self.hall.transit.ready.ask(Question::Trackers(hours.max(1)), self.hall.clock.elapsed()).await {
+        let (asked, now) = (Question::Trackers(hours.max(1)), self.hall.clock.elapsed());
+        match self.hall.transit.ready.ask(asked, &user, now).await {
             Answer::Trackers(told) => Ok(Response::new(told)),
             other @ (Answer::Report(_) | Answer::Failed(_)) => Err(failed(other)),
         }
@@ -137,10 +139,11 @@ impl TransitService for Transit {
         &self,
         request: Request<v1::GetTransitReportRequest>,
     ) -> Result<Response<v1::GetTransitReportResponse>, Status> {
+        let user = guard::session(&request)?.user.clone();
         let asked = request.into_inner();
         let asked =
             reports::Asked::read(&asked.from, &asked.to, &asked.feed).map_err(Status::invalid_argument)?;
-        match self.hall.transit.ready.ask(Question::Report(asked), self.hall.clock.elapsed()).await {
+        match self.hall.transit.ready.ask(Question::Report(asked), &user, self.hall.clock.elapsed()).await {
             Answer::Report(told) => Ok(Response::new(told)),
             other @ (Answer::Trackers(_) | Answer::Failed(_)) => Err(failed(other)),
         }

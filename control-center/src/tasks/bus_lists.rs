@@ -10,6 +10,9 @@ use crate::hall::Hall;
 use crate::transit::ready::{Answer, Question};
 use crate::transit::{BUSY, reports};
 
+/// The lists that all look at are made one after the other, as if for one user; no user has a name with a space.
+const LISTS: &str = "all who look";
+
 pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
     loop {
         match hall.transit.ready.next(hall.clock.elapsed()) {
@@ -42,7 +45,9 @@ async fn make(hall: &Arc<Hall>, question: &Question) -> anyhow::Result<Answer> {
             Answer::Trackers(v1::ListTrackersResponse { at_ms: now.0, trackers })
         }
         Question::Report(asked) => {
-            let Some(_turn) = hall.transit.turn().await else { return Ok(Answer::Failed(BUSY.to_owned())) };
+            let Some(_turn) = hall.transit.turn(LISTS).await else {
+                return Ok(Answer::Failed(BUSY.to_owned()));
+            };
             Answer::Report(reports::report(hall, asked).await?)
         }
     })

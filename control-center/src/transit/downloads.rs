@@ -132,7 +132,7 @@ async fn answer(
     let Some(zone) = zones.values().next().cloned() else {
         return Ok(refuse(StatusCode::NOT_FOUND, "there is no timetable yet"));
     };
-    let Some(turn) = hall.transit.turn().await else {
+    let Some(turn) = hall.transit.turn(user).await else {
         return Ok(refuse(StatusCode::TOO_MANY_REQUESTS, super::BUSY));
     };
     let days = asked.name(zone.date(hall.clock.now() - super::DAY_BEGINS));

@@ -18,6 +18,7 @@ pub mod space_time;
 pub mod stop_page;
 pub mod supervise;
 pub mod traffic;
+mod turns;
 mod unkept;
 pub mod web;
 mod window;
@@ -41,7 +42,6 @@ use models_domain::transit::vehicle::Observed;
 use models_domain::transit::{Fix, finding};
 use models_domain::{UtcMillis, VehicleId};
 use time::Date;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use anew::{Anew, Passed};
 use planned::{DAY_BEGINS, Planned};
@@ -58,7 +58,8 @@ const WAITING: usize = 200_000;
 /// So many reports and downloads are made at once: each reads millions of rows, and buses must still be followed.
 const HEAVY: usize = 2;
 const TURN: Duration = Duration::from_secs(5);
-pub const BUSY: &str = "two reports or downloads are being made already; try again when one is done";
+pub const BUSY: &str =
+    "a report or download of yours, or two of others, are being made already; try again when one is done";
 
 pub struct Transit {
     waiting: Mutex<Waiting>,
@@ -79,7 +80,7 @@ pub struct Transit {
     /// Which findings viewers were told of.
     pub told: Mutex<live::Told>,
     pub callers: Mutex<control_center_core::limits::Limits<std::net::IpAddr>>,
-    heavy: Arc<Semaphore>,
+    heavy: turns::Turns,
     limits: finding::Limits,
     salt: [u8; 16],
 }
@@ -116,7 +117,7 @@ impl Transit {
             supervised: Mutex::default(),
             told: Mutex::default(),
             callers: Mutex::new(control_center_core::limits::Limits::new(40, every, 10_000)),
-            heavy: Arc::new(Semaphore::new(HEAVY)),
+            heavy: turns::Turns::new(HEAVY),
             limits: finding::Limits::default(),
             salt,
         }
@@ -294,9 +295,9 @@ impl Transit {
         *lock(&self.supervised) = supervised;
     }
 
-    /// Held while a report or a download is made; `None` when there are too many: say [`BUSY`].
-    pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
-        tokio::time::timeout(TURN, self.heavy.clone().acquire_owned()).await.ok()?.ok()
+    /// Held while a report or a download is made for a user; `None` when there are too many, or one of this user's: say [`BUSY`].
+    pub async fn turn(&self, user: &str) -> Option<turns::Turn> {
+        tokio::time::timeout(TURN, self.heavy.turn(user)).await.ok()?
     }
 
     pub fn supervised(&self) -> Arc<Supervised> {

@@ -47,12 +47,19 @@ fn without_a_timetable_nothing_is_followed() {
 #[tokio::test]
 async fn only_so_many_reports_are_made_at_once() {
     let transit = Transit::new([0; 16]);
-    let (first, second) = (transit.turn().await, transit.turn().await);
+    let (first, second) = (transit.turn("lan").await, transit.turn("minh").await);
     assert!(first.is_some() && second.is_some());
-    let third = tokio::time::timeout(Duration::from_millis(20), transit.turn());
-    assert!(third.await.is_err(), "it waits for its turn");
+    let waits = async |user: &str| {
+        let turn = tokio::time::timeout(Duration::from_millis(20), transit.turn(user));
+        turn.await.is_err()
+    };
+    assert!(waits("hoa").await, "both are taken");
     drop(first);
-    assert!(transit.turn().await.is_some());
+    assert!(waits("minh").await, "one at a time of one user");
+    let third = transit.turn("hoa").await;
+    assert!(third.is_some());
+    drop((second, third));
+    assert!(transit.turn("minh").await.is_some() && transit.turn("minh").await.is_some());
 }
 
 #[test]
