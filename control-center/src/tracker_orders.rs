@@ -31,6 +31,8 @@ pub enum GiveError {
 const TEXT_MAX: usize = 500;
 const SECONDS_MAX: u32 = 86_400;
 pub const HOURS: u32 = 24;
+/// Who gives orders there may read the hall's files. No user's name has a space.
+pub const COMMAND_LINE: &str = "the command line";
 const HOURS_MAX: u32 = 720;
 
 /// Keeps an order; a task brings it to its gateway.
@@ -52,14 +54,15 @@ pub async fn give(store: &Store, wish: Wish, now: UtcMillis) -> Result<TrackerOr
     let id = u64::from_le_bytes(random) >> 1;
     let line = AuditLine {
         at: now,
-        user: wish.user,
+        user: wish.user.clone(),
         action: "give_tracker_order".to_owned(),
         purpose: wish.why,
         what: format!("order {id} for {} at {gateway}: {}", wish.vehicle, words(&wish.order)),
     };
     let expires = now + DurationMs(i64::from(wish.hours) * 3_600_000);
     let given = Given { id, vehicle: wish.vehicle, order: wish.order, expires, progress: Progress::Waiting };
-    let row = TrackerOrderRow { gateway, given_at: now, given, taken: false };
+    let (user, taken, withdrawn) = (wish.user, false, false);
+    let row = TrackerOrderRow { gateway, given_at: now, given, taken, user, withdrawn };
     store.give_tracker_order(&row, &line).await.map_err(GiveError::Store)?;
     Ok(row)
 }

@@ -9,8 +9,13 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use hardware_ports::{Clock, SystemClock};
+use models_wire::v1;
+use models_wire::v1::transit_service_client::TransitServiceClient;
 use ngatu_tests::programs::{Running, program, until};
 use serde_json::Value;
+
+use crate::signal_orders::Hall;
 
 const WAIT_MAX: Duration = Duration::from_secs(60);
 const PHONE: [u8; 6] = [0x01, 0x38, 0x00, 0x13, 0x80, 0x00];
@@ -147,4 +152,76 @@ fn an_order_reaches_its_tracker_over_killed_programs_and_the_answer_comes_back()
     let audit = run(dir, &["audit", "--config", "hall.toml"]);
     assert!(audit.contains("give_tracker_order") && audit.contains("detour is over"), "{audit}");
     drop(serving);
+}
+
+/// JT/T 808 §8.18: a position, now, on the clock of its own zone.
+fn position() -> Vec<u8> {
+    let local_s = SystemClock::new().now().0 / 1_000 + 7 * 3_600;
+    let date =
+        Command::new("date").args(["-u", "-d", &format!("@{local_s}"), "+%y%m%d%H%M%S"]).output().unwrap();
+    let digits: Vec<u8> = date.stdout.trim_ascii().iter().map(|digit| digit - b'0').collect();
+    let mut body = [0_u32, 2, 21_028_500, 105_854_200].map(u32::to_be_bytes).concat();
+    body.extend([0_u16, 100, 90].map(u16::to_be_bytes).concat());
+    body.extend(digits.chunks(2).map(|two| two[0] << 4 | two[1]));
+    body
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_of_whom_has_the_right_no_more_is_not_sent_though_its_gateway_has_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let (hall, _) = Hall::start_in(dir, "", "").await;
+    let password = hall.add_user("lan", "administrator");
+    hall.run(&["gateway-certificate", "--gateway", "buses", "--out", "c"]);
+    let trackers = free_port();
+    let text = format!(
+        "[gateway]\nid = \"buses\"\ndata_dir = \"pole\"\n\
+         [hall]\nconnect = \"{}\"\nca = \"c/ca.pem\"\ncertificate = \"c/cert.pem\"\nkey = \"c/key.pem\"\n\
+         [buses]\n[[buses.listen]]\nprotocol = \"jt808\"\naddress = \"{trackers}\"\nzone = \"+07:00\"\n",
+        hall.bus
+    );
+    fs::write(dir.join("pole.toml"), text).unwrap();
+    let _pole = agent(dir);
+    // It is heard once, and goes away.
+    let (mut stream, mut received) = (device(&trackers), Vec::new());
+    stream.write_all(&frame(0x0200, 2, &position())).unwrap();
+    while next(&mut stream, &mut received, 0x8001).1[..2] != [0, 2] {}
+    drop(stream);
+    let lan = hall.sign_in("lan", &password).await;
+    let mut transit = TransitServiceClient::new(hall.channel.clone());
+    let mut given = None;
+    for _ in 0..600 {
+        let asked = v1::GiveTrackerOrderRequest {
+            vehicle: VEHICLE.into(),
+            order: Some(v1::give_tracker_order_request::Order::Text("TAT MAY".into())),
+            purpose: "thử nghiệm".into(),
+            expires_hours: 1,
+        };
+        match transit.give_tracker_order(lan.with(asked)).await {
+            Ok(order) => given = order.into_inner().order,
+            Err(err) if err.code() == tonic::Code::NotFound => {}
+            Err(err) => panic!("{err}"),
+        }
+        if given.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let id = given.unwrap().id;
+    let shelf = dir.join("pole/tracker-orders").join(format!("{id}.json"));
+    until(WAIT_MAX, "the gateway has the order", || shelf.exists());
+    hall.run(&["users", "take", "--user", "lan", "--trackers"]);
+    let failed = || fs::read_to_string(&shelf).is_ok_and(|kept| kept.contains("lan may not"));
+    until(WAIT_MAX, "the gateway knows that it is taken back", failed);
+    until(WAIT_MAX, "so does the hall", || order(dir, id)["progress"] == "failed");
+    assert!(hall.run(&["audit"]).contains("is taken back: lan may not give trackers orders any more"));
+
+    // The device comes: what it hears first is what somebody asked after that.
+    let give = ["orders", "give", "--vehicle", VEHICLE, "--text", "QUAY VE BEN", "--why", "detour is over"];
+    let number = hall.run(&give).trim().parse::<u64>().unwrap();
+    let shelf = dir.join("pole/tracker-orders").join(format!("{number}.json"));
+    until(WAIT_MAX, "the gateway has the other order", || shelf.exists());
+    let (mut stream, mut received) = (device(&trackers), Vec::new());
+    let (_, body) = next(&mut stream, &mut received, 0x8300);
+    assert_eq!(&body[1..], b"QUAY VE BEN");
 }

@@ -11,7 +11,7 @@ use models_domain::{DurationMs, GatewayId, UtcMillis, VehicleId};
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::tracker_orders::{self, Wish, words};
+use crate::tracker_orders::{self, COMMAND_LINE, Wish, words};
 
 #[derive(clap::Subcommand)]
 pub enum Command {
@@ -111,7 +111,7 @@ async fn give(args: &GiveArgs) -> anyhow::Result<()> {
     };
     let vehicle = VehicleId::from_device(&args.vehicle).context("--vehicle")?;
     let gateway = args.gateway.as_ref().map(|g| g.parse::<GatewayId>()).transpose().context("--gateway")?;
-    let (user, why) = ("the command line".to_owned(), args.why.clone());
+    let (user, why) = (COMMAND_LINE.to_owned(), args.why.clone());
     let wish = Wish { vehicle, order, gateway, hours: u32::from(args.expires), user, why };
     let store = open(&args.config).await?;
     let kept = tracker_orders::give(&store, wish, SystemClock::new().now()).await;

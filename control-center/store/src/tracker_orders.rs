@@ -4,7 +4,7 @@ use models_domain::order::{Given, Order, Progress};
 use models_domain::{GatewayId, UtcMillis, VehicleId};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Connection, Row, Sqlite};
+use sqlx::{Connection, Row, Sqlite, SqliteConnection};
 
 use crate::audit::AuditLine;
 use crate::errs::StoreError;
@@ -18,6 +18,10 @@ pub struct TrackerOrderRow {
     pub given: Given,
     /// Whether the gateway has it.
     pub taken: bool,
+    /// Who gave it; empty where that is not known.
+    pub user: String,
+    /// It is taken back, which its progress says; the gateway does not know yet.
+    pub withdrawn: bool,
 }
 
 const OPEN: &str = "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY gateway ORDER BY given_ms, id) AS nth \
@@ -40,7 +44,9 @@ impl Store {
         let kept = async {
             let mut tx = writer.connection.begin_with(BEGIN).await?;
             let (what, value) = words(&row.given.order);
-            sqlx::query("INSERT INTO tracker_order VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', 0, 0, '', 0)")
+            let sql = "INSERT INTO tracker_order (id, gateway, vehicle, given_ms, expires_ms, what, value, user, progress, \
+                at_ms, times_sent, said, taken) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', 0, 0, '', 0)";
+            sqlx::query(sql)
                 .bind(id)
                 .bind(row.gateway.as_str())
                 .bind(row.given.vehicle.as_str())
@@ -48,19 +54,39 @@ impl Store {
                 .bind(row.given.expires.0)
                 .bind(what)
                 .bind(value)
+                .bind(&row.user)
                 .execute(&mut *tx)
                 .await?;
-            sqlx::query("INSERT INTO audit (at_ms, user, action, purpose, what) VALUES (?, ?, ?, ?, ?)")
-                .bind(line.at.0)
-                .bind(&line.user)
-                .bind(&line.action)
-                .bind(&line.purpose)
-                .bind(&line.what)
-                .execute(&mut *tx)
-                .await?;
+            audit(&mut tx, line).await?;
             tx.commit().await
         };
         kept.await.map_err(self.failed("keeping an order for a tracker"))?;
+        writer.good();
+        Ok(())
+    }
+
+    /// Takes an order back that is not over, and writes down why, together or not at all. Its gateway is to be told.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then it stands as it was.
+    pub async fn withdraw_tracker_order(
+        &self,
+        id: u64,
+        why: &str,
+        line: &AuditLine,
+    ) -> Result<(), StoreError> {
+        let mut writer = self.writer().await?;
+        let kept = async {
+            let mut tx = writer.connection.begin_with(BEGIN).await?;
+            let sql = "UPDATE tracker_order SET withdrawn = ? WHERE id = ? AND withdrawn = '' \
+                AND progress IN ('waiting', 'sent')";
+            let done = sqlx::query(sql).bind(why).bind(id.cast_signed()).execute(&mut *tx).await?;
+            if done.rows_affected() > 0 {
+                audit(&mut tx, line).await?;
+            }
+            tx.commit().await
+        };
+        kept.await.map_err(self.failed("taking back an order for a tracker"))?;
         writer.good();
         Ok(())
     }
@@ -137,6 +163,12 @@ impl Store {
     }
 }
 
+async fn audit(tx: &mut SqliteConnection, line: &AuditLine) -> sqlx::Result<()> {
+    let sql = "INSERT INTO audit (at_ms, user, action, purpose, what) VALUES (?, ?, ?, ?, ?)";
+    let put = sqlx::query(sql).bind(line.at.0).bind(&line.user).bind(&line.action);
+    put.bind(&line.purpose).bind(&line.what).execute(tx).await.map(drop)
+}
+
 fn words(order: &Order) -> (&'static str, String) {
     match order {
         Order::Locate => ("locate", String::new()),
@@ -164,6 +196,9 @@ fn row(row: &SqliteRow) -> sqlx::Result<TrackerOrderRow> {
         "failed" => Progress::Failed { why: text("said")? },
         _ => return Err(bad("the progress")),
     };
+    let why = text("withdrawn")?;
+    let withdrawn = !why.is_empty() && !progress.is_over();
+    let progress = if withdrawn { Progress::Failed { why } } else { progress };
     Ok(TrackerOrderRow {
         gateway: text("gateway")?.parse().map_err(|_| bad("the gateway"))?,
         given_at: UtcMillis(row.try_get("given_ms")?),
@@ -175,5 +210,7 @@ fn row(row: &SqliteRow) -> sqlx::Result<TrackerOrderRow> {
             progress,
         },
         taken: row.try_get("taken")?,
+        user: text("user")?,
+        withdrawn,
     })
 }

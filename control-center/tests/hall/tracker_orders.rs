@@ -4,9 +4,11 @@ use models_wire::v1;
 use models_wire::v1::give_tracker_order_request::Order;
 use models_wire::v1::transit_service_client::TransitServiceClient;
 use tonic::Code;
+use tonic::transport::Channel;
 
 use crate::harness::{Hall, with};
 use crate::street::{Pole, streets};
+use crate::supervise::until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn supervisors_give_trackers_orders_and_see_how_far_they_got() {
@@ -74,8 +76,26 @@ async fn supervisors_give_trackers_orders_and_see_how_far_they_got() {
     assert!(users.contains("\"command_signals\":[],\"command_trackers\":true"), "{users}");
     hall.run(&["users", "take", "--user", "admin", "--trackers"]);
     assert_eq!(code().await, Some(Code::PermissionDenied));
+    no_order_waits(&hall, &transit, &token).await;
     let audit = hall.run(&["audit"]);
-    let line = audit.lines().find(|line| line.contains("tracker_order_refused")).unwrap_or_default();
-    assert!(line.contains("curious about it") && line.contains("vehicle=bus-1"), "{audit}");
+    let line = audit.lines().find(|line| line.contains("curious about it")).unwrap_or_default();
+    assert!(line.contains("tracker_order_refused") && line.contains("vehicle=bus-1"), "{audit}");
     assert!(audit.contains("user=admin command_signals= command_trackers=all"), "{audit}");
+}
+
+/// Two were given with the right: they are not sent any more, and that is written down as well.
+async fn no_order_waits(hall: &Hall, transit: &TransitServiceClient<Channel>, token: &str) {
+    let orders = async || {
+        let asked = v1::ListTrackerOrdersRequest::default();
+        transit.clone().list_tracker_orders(with(token, asked)).await.unwrap().into_inner().orders
+    };
+    let failed = |orders: &Vec<v1::GivenTrackerOrder>| {
+        let progress = |given: &v1::GivenTrackerOrder| given.order.clone().unwrap().progress();
+        orders.iter().all(|given| progress(given) == v1::TrackerOrderProgress::Failed)
+    };
+    let orders = until("no order waits", orders, failed).await;
+    let said = &orders[0].order.as_ref().unwrap().said;
+    assert!(orders.len() >= 2 && said.contains("admin may not"), "{orders:?}");
+    let audit = hall.run(&["audit"]);
+    assert!(audit.contains("is taken back: admin may not give trackers orders any more"), "{audit}");
 }

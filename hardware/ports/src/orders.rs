@@ -13,6 +13,13 @@ pub trait OrderDesk: Send + Sync {
     /// [`NotKept`] when the device has too many, or the disk refuses.
     fn give(&self, given: Given) -> Result<(), NotKept>;
 
+    /// Ends an order as it says, unless it is over by itself; one that was not taken before is not taken any more. Once it
+    /// returns, no restart brings it back.
+    ///
+    /// # Errors
+    /// [`NotKept`] when the disk refuses.
+    fn withdraw(&self, given: Given) -> Result<(), NotKept>;
+
     /// How far an order got; `None` when it is not known, or was over long ago.
     fn look(&self, id: u64) -> Option<Given>;
 

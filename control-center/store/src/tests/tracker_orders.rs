@@ -23,6 +23,8 @@ async fn many_orders_of_one_gateway_do_not_hide_anothers() {
             given_at: UtcMillis(i64::try_from(id).unwrap()),
             given,
             taken: false,
+            user: "lan".into(),
+            withdrawn: false,
         };
         let line = AuditLine {
             at: UtcMillis(1),
@@ -41,5 +43,27 @@ async fn many_orders_of_one_gateway_do_not_hide_anothers() {
         assert_eq!(rows.iter().map(|r| r.given.id).collect::<Vec<_>>(), [want]);
     }
     assert_eq!(store.tracker_orders(UtcMillis(0), Some("bus-9"), 1).await.unwrap(), []);
+    // Taken back: it is still to be told to its gateway, and it is over when that knows.
+    let line = AuditLine {
+        at: UtcMillis(2),
+        user: "lan".into(),
+        action: "tracker_order_refused".into(),
+        purpose: String::new(),
+        what: "order 4".into(),
+    };
+    for _ in 0..2 {
+        store.withdraw_tracker_order(4, "no right any more", &line).await.unwrap();
+    }
+    let open = store.open_tracker_orders(9).await.unwrap();
+    let told = open.iter().find(|row| row.given.id == 4).unwrap();
+    assert!(told.withdrawn && told.user == "lan" && open.iter().filter(|row| row.withdrawn).count() == 1);
+    assert_eq!(told.given.progress, Progress::Failed { why: "no right any more".into() });
+    store.tracker_order_told(&told.given).await.unwrap();
+    assert!(store.open_tracker_orders(9).await.unwrap().iter().all(|row| row.given.id != 4));
+    store.withdraw_tracker_order(4, "once more", &line).await.unwrap();
+    let rows = store.tracker_orders(UtcMillis(0), Some("bus-4"), 1).await.unwrap();
+    assert!(!rows[0].withdrawn && rows[0].given == told.given);
+    let refused = store.audit(UtcMillis(0), 99).await.unwrap();
+    assert_eq!(refused.iter().filter(|line| line.action == "tracker_order_refused").count(), 1);
     store.close().await;
 }

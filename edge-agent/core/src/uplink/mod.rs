@@ -274,7 +274,7 @@ impl Uplink {
     }
 }
 
-/// Takes those that are new; how far all of them got.
+/// Takes those that are new, and takes back those that the hall says are over; how far all of them got.
 fn take_orders(desk: &dyn OrderDesk, asked: v1::TrackerOrders, now: UtcMillis) -> v1::TrackerOrders {
     desk.expire(now);
     let mut told = Vec::new();
@@ -286,6 +286,15 @@ fn take_orders(desk: &dyn OrderDesk, asked: v1::TrackerOrders, now: UtcMillis) -
                 continue;
             }
         };
+        if given.progress.is_over() {
+            // What a restart would bring back is not said to be over: the hall says it again.
+            if let Err(NotKept(why)) = desk.withdraw(given.clone()) {
+                tracing::error!("an order for a tracker is not taken back: {why}");
+                continue;
+            }
+            told.push(given_to_wire(&desk.look(given.id).unwrap_or(given)));
+            continue;
+        }
         match desk.give(given.clone()) {
             Ok(()) => given = desk.look(given.id).unwrap_or(given),
             Err(NotKept(why)) => given.progress = Progress::Failed { why },

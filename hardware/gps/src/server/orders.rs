@@ -235,6 +235,24 @@ impl OrderDesk for Orders {
         Ok(())
     }
 
+    fn withdraw(&self, given: Given) -> Result<(), NotKept> {
+        let known = self.with(|inner| {
+            let this = |entry: &Entry| (entry.given.id == given.id).then(|| given.progress.clone());
+            inner.progress(&given.vehicle, this);
+            inner.of(&given.vehicle, given.id).is_some()
+        });
+        if known {
+            let refused = self.write().contains(&given.id);
+            return if refused { Err(NotKept("the shelf refused it".to_owned())) } else { Ok(()) };
+        }
+        let _turn = locked(&self.turn);
+        if let Some(shelf) = &self.shelf {
+            shelf.keep(&given)?;
+        }
+        self.with(|inner| inner.take(given));
+        Ok(())
+    }
+
     fn look(&self, id: u64) -> Option<Given> {
         self.with(|inner| inner.find(id).cloned())
     }
@@ -259,7 +277,7 @@ impl Inner {
     fn take(&mut self, given: Given) {
         if given.progress.is_over() {
             self.over.push_back(given);
-            return;
+            return self.forget();
         }
         let entries = self.open_by_vehicle.entry(given.vehicle.clone()).or_default();
         let tag = free_tag(entries, given.id);
@@ -282,9 +300,14 @@ impl Inner {
         if open.is_empty() {
             self.open_by_vehicle.remove(vehicle);
         }
+        self.forget();
+        changed
+    }
+
+    /// What was over first, where there is too much of it.
+    fn forget(&mut self) {
         let too_many = self.over.len().saturating_sub(REMEMBERED);
         self.forgotten.extend(self.over.drain(..too_many).map(|given| given.id));
-        changed
     }
 
     /// Whether it was taken before.

@@ -60,6 +60,27 @@ fn too_old_too_often_too_many() {
 }
 
 #[test]
+fn what_is_taken_back_is_sent_no_more_and_stays_so() {
+    let orders = Orders::default();
+    let back = |id| Given {
+        progress: Progress::Failed { why: "no right".into() },
+        ..given(id, "a", text("one"), HOUR)
+    };
+    (1..4).for_each(|id| orders.give(given(id, "a", text("one"), HOUR)).unwrap());
+    assert_eq!(orders.due("a", BEGAN, UtcMillis(2_000)).0.len(), 3);
+    orders.answered("a", &Answer { tag: None, text: "ok".into() }, UtcMillis(3_000));
+    // The first was answered before; the second was sent; of the ninth nothing was known yet.
+    for id in [1, 2, 9] {
+        orders.withdraw(back(id)).unwrap();
+        orders.give(given(id, "a", text("one"), HOUR)).unwrap();
+    }
+    let answered = Progress::Answered { at: UtcMillis(3_000), text: "ok".into() };
+    assert_eq!(progress(&orders, [1, 2, 9]), [answered, back(2).progress, back(9).progress]);
+    let (due, _) = orders.due("a", UtcMillis(5_000), UtcMillis(6_000));
+    assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), [3]);
+}
+
+#[test]
 fn what_is_over_is_bounded_on_the_shelf_too() {
     #[derive(Default)]
     struct Shelf(Mutex<HashMap<u64, Given>>);

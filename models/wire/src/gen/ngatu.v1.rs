@@ -3315,7 +3315,8 @@ pub struct TrackZone {
     pub to_ms: i32,
 }
 /// Orders for trackers. Query key: city/v1/<gateway>/tracker-orders. The hall sends those that are not over, again and again:
-/// the gateway takes each once, and answers how far all of them got.
+/// the gateway takes each once, and answers how far all of them got. One that the hall says has FAILED is taken back: it is not to be
+/// sent any more.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct TrackerOrders {
     #[prost(message, repeated, tag = "1")]
