@@ -2,6 +2,8 @@
 
 mod advices;
 mod areas;
+mod bus_priority;
+mod buses;
 mod calendars;
 mod corridors;
 #[cfg(test)]
@@ -11,16 +13,16 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use models_domain::geo::LatLon;
+use models_domain::DurationMs;
 use models_domain::pcu::PcuTable;
 use models_domain::signal::corridor::Corridor;
 use models_domain::transit::finding::Limits;
-use models_domain::{DurationMs, MetersPerSecond};
 use serde::Deserialize;
 
 use crate::areas::Area;
 use crate::metrics::ScraperToken;
 use crate::signals::advice::Advised;
+use crate::signals::bus_priority::Priority;
 use crate::signals::calendar::Calendar;
 
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +50,7 @@ struct RawConfig {
     hall: RawHall,
     bus: RawBus,
     #[serde(default)]
-    buses: RawBuses,
+    buses: buses::RawBuses,
     #[serde(default)]
     corridor: Vec<corridors::RawCorridor>,
     #[serde(default)]
@@ -60,6 +62,8 @@ struct RawConfig {
     /// Weights by class.
     #[serde(default)]
     pcu: BTreeMap<String, f64>,
+    #[serde(default)]
+    bus_priority: Vec<bus_priority::RawPriority>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,25 +92,6 @@ struct RawHall {
 #[serde(deny_unknown_fields)]
 struct RawBus {
     listen: String,
-}
-
-/// What supervisors want to be told of buses.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawBuses {
-    speed_limit_kmh: Option<f64>,
-    speed_tolerance_kmh: Option<f64>,
-    engine_on_s: Option<i64>,
-    #[serde(default)]
-    speed_area: Vec<RawSpeedArea>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawSpeedArea {
-    limit_kmh: f64,
-    /// Latitude and longitude.
-    corners: Vec<(f64, f64)>,
 }
 
 fn one_shift() -> u32 {
@@ -163,6 +148,8 @@ pub struct Config {
     pub advised: Vec<Advised>,
     /// What classes weigh in what is counted before a junction.
     pub pcu: PcuTable,
+    /// Where late buses may have green.
+    pub priorities: Vec<Priority>,
 }
 
 impl Config {
@@ -236,6 +223,7 @@ impl RawConfig {
         let calendars = calendars::check(self.calendar, &areas, ahead, &mut problems);
         let advised = advices::check(self.advice, &mut problems);
         let pcu = weights(&self.pcu, &mut problems);
+        let priorities = bus_priority::check(self.bus_priority, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -243,6 +231,7 @@ impl RawConfig {
             advised,
             pcu,
             metrics_token,
+            priorities,
             bus_limits,
             corridors,
             areas,
@@ -270,41 +259,4 @@ fn weights(by_class: &BTreeMap<String, f64>, problems: &mut Vec<String>) -> PcuT
 fn scraper(folder: &Path, file: Option<PathBuf>, problems: &mut Vec<String>) -> Option<ScraperToken> {
     let token = ScraperToken::read(&folder.join(file?));
     token.map_err(|why| problems.push(format!("hall.metrics_token_file: {why}"))).ok()
-}
-
-impl RawBuses {
-    fn check(self, problems: &mut Vec<String>) -> Limits {
-        let mut limits = Limits::default();
-        let mut kmh = |key: &str, kmh: f64, least: f64| {
-            if !(least..=200.0).contains(&kmh) {
-                problems.push(format!("{key} {kmh} is outside {least}..=200"));
-            }
-            MetersPerSecond::from_kmh(kmh)
-        };
-        if let Some(limit) = self.speed_limit_kmh {
-            limits.speed = kmh("buses.speed_limit_kmh", limit, 5.0);
-        }
-        if let Some(tolerance) = self.speed_tolerance_kmh {
-            limits.speed_tolerance = kmh("buses.speed_tolerance_kmh", tolerance, 0.0);
-        }
-        for area in self.speed_area {
-            let limit = kmh("buses.speed_area.limit_kmh", area.limit_kmh, 5.0);
-            let corners: Vec<_> = area.corners.iter().map(|(lat, lon)| LatLon::new(*lat, *lon)).collect();
-            limits.speed_areas.push((corners, limit));
-        }
-        if limits
-            .speed_areas
-            .iter()
-            .any(|(corners, _)| corners.len() < 3 || !corners.iter().all(|c| c.is_sane()))
-        {
-            problems.push("buses.speed_area.corners: at least three pairs of latitude and longitude".into());
-        }
-        if let Some(seconds) = self.engine_on_s {
-            if !(30..=86_400).contains(&seconds) {
-                problems.push(format!("buses.engine_on_s {seconds} is outside 30..=86400"));
-            }
-            limits.layover_engine = DurationMs(seconds.saturating_mul(1_000));
-        }
-        limits
-    }
 }

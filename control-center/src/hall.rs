@@ -20,6 +20,7 @@ use crate::gateways::Gateways;
 use crate::metrics::{Noted, ScraperToken};
 use crate::pictures::Pictures;
 use crate::signals::advice::Advices;
+use crate::signals::bus_priority::Priorities;
 use crate::signals::calendar::Calendars;
 use crate::signals::emergency::Emergencies;
 use crate::transit::Transit;
@@ -53,6 +54,8 @@ pub struct Hall {
     pub emergencies: Emergencies,
     /// Which plan runs when.
     pub calendars: Calendars,
+    /// Green for late buses.
+    pub priorities: Priorities,
     /// What adaptive control would do.
     pub advices: Advices,
     /// What classes weigh in what is counted before a junction.

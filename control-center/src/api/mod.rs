@@ -1,6 +1,7 @@
 //! What the hall offers over gRPC and gRPC-Web: one file per service, one list.
 
 mod advices;
+mod bus_priorities;
 mod calendars;
 mod city;
 mod corridors;

@@ -12,7 +12,7 @@ use models_wire::v1;
 use models_wire::v1::signal_service_server::SignalService;
 use tonic::{Request, Response, Status};
 
-use super::{advices, calendars, corridors, detectors, emergencies, internal, purpose};
+use super::{advices, bus_priorities, calendars, corridors, detectors, emergencies, internal, purpose};
 use crate::auth::guard;
 use crate::auth::rights::{self, Right, Scope};
 use crate::auth::sessions::Session;
@@ -244,6 +244,16 @@ impl SignalService for SignalCalls {
         guard::session(&request)?;
         Ok(Response::new(advices::get(&self.hall, &junction(&request.get_ref().junction)?)))
     }
+
+    async fn list_bus_priority(
+        &self,
+        request: Request<v1::ListBusPriorityRequest>,
+    ) -> Result<Response<v1::ListBusPriorityResponse>, Status> {
+        guard::session(&request)?;
+        let asked = &request.get_ref().junction;
+        let id = if asked.is_empty() { None } else { Some(junction(asked)?) };
+        Ok(Response::new(bus_priorities::list(&self.hall, id.as_ref()).await?))
+    }
 }
 
 impl SignalCalls {
@@ -347,7 +357,7 @@ impl SignalCalls {
         row: &OrderRow,
         approved_by: Option<&str>,
     ) -> Result<Response<v1::SignalOrderRow>, Status> {
-        match signals::send(&self.hall, row, approved_by).await.map_err(internal)? {
+        match signals::send(&self.hall, row, approved_by, None).await.map_err(internal)? {
             Some(row) => Ok(Response::new(self.told(session, &row))),
             None => Err(gone(row)),
         }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
-use control_center_store::{CALENDAR, Store};
+use control_center_store::{BUS_PRIORITY, CALENDAR, Store};
 use hardware_ports::{Clock, SystemClock};
 
 use crate::auth::passwords::{self, NAME_MAX};
@@ -37,6 +37,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     ensure!(
         !args.user.starts_with(CALENDAR),
         "--user must not begin with {CALENDAR:?}: so calendars sign their orders"
+    );
+    ensure!(
+        !args.user.starts_with(BUS_PRIORITY),
+        "--user must not begin with {BUS_PRIORITY:?}: so orders for late buses are signed"
     );
     let areas = args.areas.as_ref().map(|text| Scope::parse(text, &config.areas));
     let areas = areas.transpose().map_err(anyhow::Error::msg).context("--areas")?;

@@ -27,6 +27,7 @@ use crate::hall::Hall;
 use crate::metrics::Noted;
 use crate::pictures::Pictures;
 use crate::signals::advice::Advices;
+use crate::signals::bus_priority::Priorities;
 use crate::signals::calendar::Calendars;
 use crate::signals::emergency::Emergencies;
 use crate::tls::{Authority, Files};
@@ -87,6 +88,7 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
         evidence_gib: config.evidence_gib,
         corridors: config.corridors.clone(),
         emergencies: Emergencies::restore(&store, clock.now()).await?,
+        priorities: Priorities::new(config.priorities.clone()),
         advices: Advices::new(config.advised.clone()),
         calendars: Calendars::new(config.calendars.clone()),
         pcu: config.pcu,

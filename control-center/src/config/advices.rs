@@ -54,7 +54,7 @@ struct RawApproach {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawLine {
+pub(super) struct RawLine {
     camera: String,
     line: String,
     direction: Direction,
@@ -177,21 +177,28 @@ impl RawApproach {
             );
         }
         let mut counters: Vec<Counter> = detectors.into_iter().map(Counter::Detector).collect();
-        for RawLine { camera, line, direction } in line {
-            match (camera.parse(), line.parse()) {
-                (Ok(camera), Ok(line)) => counters.push(Counter::Line { camera, line, direction }),
-                (Err(bad), _) => wrong(&name, &format!("camera {camera:?}: {bad}")),
-                (_, Err(bad)) => wrong(&name, &format!("line {line:?}: {bad}")),
-            }
-        }
+        counters.extend(lines(&line, |what| wrong(&name, &what)));
         let width = lanes;
         let lane = Lane { groups, speed_free: MetersPerSecond::from_kmh(speed_kmh), width };
         (Approach { name, lane }, counters)
     }
 }
 
+/// Lines of cameras that count something.
+pub(super) fn lines(raw: &[RawLine], mut wrong: impl FnMut(String)) -> Vec<Counter> {
+    let mut counters = Vec::new();
+    for RawLine { camera, line, direction } in raw {
+        match (camera.parse(), line.parse()) {
+            (Ok(camera), Ok(line)) => counters.push(Counter::Line { camera, line, direction: *direction }),
+            (Err(bad), _) => wrong(format!("camera {camera:?}: {bad}")),
+            (_, Err(bad)) => wrong(format!("line {line:?}: {bad}")),
+        }
+    }
+    counters
+}
+
 /// As people count them, from 1.
-fn groups(numbers: &[u16]) -> Option<GroupSet> {
+pub(super) fn groups(numbers: &[u16]) -> Option<GroupSet> {
     let index = |number: &u16| number.checked_sub(1).and_then(|index| u8::try_from(index).ok());
     numbers.iter().map(index).collect()
 }

@@ -273,20 +273,22 @@ fn reach<'a>(known: &mut Known, advised: &Advised, junction: &'a Junction) -> Re
 
 /// A detector that something is built on and that is not to be believed.
 fn failed(advised: &Advised, junction: &Junction) -> Option<Why> {
+    let approaches = advised.setup.approaches.iter().zip(&advised.counters);
+    approaches.into_iter().find_map(|(approach, counters)| {
+        let (detector, fault) = faulty(junction, counters)?;
+        Some(Why::Failed { approach: approach.name.clone(), detector, fault })
+    })
+}
+
+/// The first of these detectors that an alarm takes out, and which.
+pub(super) fn faulty(junction: &Junction, counters: &[Counter]) -> Option<(u16, String)> {
     let out: BTreeMap<u16, &str> = junction
         .active_alarms()
         .filter_map(|alarm| Some((detector_of(&alarm.code, &alarm.component)?, alarm.code.as_str())))
         .collect();
-    let approaches = advised.setup.approaches.iter().zip(&advised.counters);
-    approaches.into_iter().find_map(|(approach, counters)| {
-        counters.iter().find_map(|counter| match counter {
-            Counter::Detector(detector) => out.get(detector).map(|fault| Why::Failed {
-                approach: approach.name.clone(),
-                detector: *detector,
-                fault: (*fault).to_owned(),
-            }),
-            Counter::Line { .. } => None,
-        })
+    counters.iter().find_map(|counter| match counter {
+        Counter::Detector(detector) => out.get(detector).map(|fault| (*detector, (*fault).to_owned())),
+        Counter::Line { .. } => None,
     })
 }
 
@@ -334,8 +336,8 @@ pub async fn reckon(hall: &Hall) -> anyhow::Result<()> {
 }
 
 /// Cameras that count somewhere.
-pub fn cameras(counters: &[Vec<Counter>]) -> BTreeSet<&CameraId> {
-    counters.iter().flatten().filter_map(Counter::camera).collect()
+pub fn cameras<'a>(counters: impl Iterator<Item = &'a Counter>) -> BTreeSet<&'a CameraId> {
+    counters.filter_map(Counter::camera).collect()
 }
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use control_center_store::{DetectorRow, Span, StoreError};
+use control_center_store::{CountRow, DetectorRow, Span, StoreError, WatchedRow};
 use models_domain::count::minutes::{MINUTE, minute_of};
 use models_domain::detection::Class;
 use models_domain::pcu::PcuTable;
 use models_domain::signal::advice::Flows;
-use models_domain::{DurationMs, UtcMillis};
+use models_domain::{CameraId, DurationMs, JunctionId, UtcMillis};
 
 use super::advice::{Advised, Counter, Why, cameras};
 use crate::hall::Hall;
@@ -29,50 +29,88 @@ struct Counted {
     newest: Option<UtcMillis>,
 }
 
+/// What detectors and lines of cameras counted lately.
+pub struct Rows {
+    detectors: Vec<DetectorRow>,
+    by_camera: BTreeMap<CameraId, (Vec<CountRow>, Vec<WatchedRow>)>,
+    pcu: PcuTable,
+}
+
 /// By approach, or why they are not known.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn read(hall: &Hall, advised: &Advised, now: UtcMillis) -> Result<Result<Flows, Why>, StoreError> {
+    let counters: Vec<&[Counter]> = advised.counters.iter().map(Vec::as_slice).collect();
+    let rows = rows(hall, &advised.junction, &counters, now).await?;
+    let mut flows = Flows::new();
+    for (approach, counters) in advised.setup.approaches.iter().zip(&advised.counters) {
+        match rows.flow(counters) {
+            Ok(flow) => flows.push(flow),
+            Err(by) => return Ok(Err(Why::Old { approach: approach.name.clone(), by })),
+        }
+    }
+    Ok(Ok(flows))
+}
+
+/// All that these counters of a junction counted lately.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn rows(
+    hall: &Hall,
+    junction: &JunctionId,
+    counters: &[&[Counter]],
+    now: UtcMillis,
+) -> Result<Rows, StoreError> {
     let span = Span { from: minute_of(now - OLD), to: minute_of(now) + MINUTE };
-    let any = advised.counters.iter().flatten().any(|counter| matches!(counter, Counter::Detector(_)));
-    let rows = if any {
-        hall.store.detector_counts(advised.junction.as_str(), span, MINUTE.0, ROWS_MAX).await?
+    let all = || counters.iter().copied().flatten();
+    let any = all().any(|counter| matches!(counter, Counter::Detector(_)));
+    let detectors = if any {
+        hall.store.detector_counts(junction.as_str(), span, MINUTE.0, ROWS_MAX).await?
     } else {
         Vec::new()
     };
-    let mut lines = BTreeMap::new();
-    for camera in cameras(&advised.counters) {
+    let mut by_camera = BTreeMap::new();
+    for camera in cameras(all()) {
         let counts = hall.store.counts(Some(camera.as_str()), span, MINUTE.0, ROWS_MAX).await?;
         let watched = hall.store.watched(Some(camera.as_str()), span, MINUTE.0, ROWS_MAX).await?;
-        lines.insert(camera.clone(), (counts, watched));
+        by_camera.insert(camera.clone(), (counts, watched));
     }
-    let mut flows = Flows::new();
-    for (approach, counters) in advised.setup.approaches.iter().zip(&advised.counters) {
+    Ok(Rows { detectors, by_camera, pcu: hall.pcu.clone() })
+}
+
+impl Rows {
+    /// Car units a second that these count together.
+    ///
+    /// # Errors
+    /// The first that has not counted lately.
+    pub fn flow(&self, counters: &[Counter]) -> Result<f64, String> {
         let mut flow = 0.0;
         for counter in counters {
-            let counted = match counter {
-                Counter::Detector(number) => detector(&hall.pcu, &rows, *number),
-                Counter::Line { camera, line, direction } => {
-                    lines.get(camera).map(|(counts, watched)| {
-                        let here = counts.iter().filter(|row| {
-                            row.line == line.as_str() && row.direction == direction.to_string()
-                        });
-                        let crossed = here.map(|row| (row.from, row.road_user.as_str(), row.crossings));
-                        let seen = watched.iter().map(|row| (row.from, row.watched_ms));
-                        camera_line(&hall.pcu, &crossed.collect::<Vec<_>>(), &seen.collect::<Vec<_>>())
-                    })
-                }
-                .unwrap_or_default(),
-            };
+            let counted = self.counted(counter);
             if counted.time.0 <= 0 {
-                return Ok(Err(Why::Old { approach: approach.name.clone(), by: name(counter) }));
+                return Err(name(counter));
             }
             flow += counted.units / counted.time.seconds();
         }
-        flows.push(flow);
+        Ok(flow)
     }
-    Ok(Ok(flows))
+
+    fn counted(&self, counter: &Counter) -> Counted {
+        match counter {
+            Counter::Detector(number) => detector(&self.pcu, &self.detectors, *number),
+            Counter::Line { camera, line, direction } => {
+                let Some((counts, watched)) = self.by_camera.get(camera) else { return Counted::default() };
+                let is_here =
+                    |row: &&CountRow| row.line == line.as_str() && row.direction == direction.to_string();
+                let crossed = counts.iter().filter(is_here);
+                let crossed = crossed.map(|row| (row.from, row.road_user.as_str(), row.crossings));
+                let seen = watched.iter().map(|row| (row.from, row.watched_ms));
+                camera_line(&self.pcu, &crossed.collect::<Vec<_>>(), &seen.collect::<Vec<_>>())
+            }
+        }
+    }
 }
 
 fn name(counter: &Counter) -> String {

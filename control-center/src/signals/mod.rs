@@ -1,9 +1,10 @@
 //! Orders for junctions in the hall: judged, written down, approved, sent, and stood by. What becomes of them comes back as
 //! events of the gateway. `history` reads what was shown, `emergency`
-//! orders greens ahead of a vehicle, `calendar` plans by the clock; `advice` says what adaptive control
+//! orders greens ahead of a vehicle, `bus_priority` green for late buses, `calendar` plans by the clock; `advice` says what adaptive control
 //! would do, from what is `counted`, and orders nothing.
 
 pub mod advice;
+pub mod bus_priority;
 pub mod calendar;
 mod counted;
 pub mod emergency;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use control_center_core::city::Junction;
-use control_center_store::{NewOrder, OrderRow, SENT, StoreError, TAKEN};
+use control_center_store::{NewOrder, OrderRow, SENT, StoreError, TAKEN, WAITING};
 use models_domain::signal::GroupSet;
 use models_domain::signal::order::{Book, ORDERS_WINDOW, Order, Orderable, Wanted};
 use models_domain::signal::safety::{self, Known, Refusal};
@@ -34,6 +35,33 @@ pub struct Judged {
     pub can: Orderable,
     pub refusals: Vec<Refusal>,
     pub ends: UtcMillis,
+}
+
+impl Judged {
+    /// How long others may still wait at red, when that is what speaks against it.
+    fn room(&self, now: UtcMillis) -> Option<DurationMs> {
+        let until = |refusal: &Refusal| {
+            if let Refusal::MaximumRed { until, .. } = refusal { Some(until.since(now)) } else { None }
+        };
+        self.refusals.iter().filter_map(until).min()
+    }
+}
+
+/// Whether an order was sent, and is neither over nor refused.
+fn stands(row: &OrderRow) -> bool {
+    matches!(row.state.as_str(), SENT | TAKEN | "done")
+}
+
+/// What became of one that does not stand, in words.
+fn failed(row: &OrderRow) -> String {
+    let OrderRow { state, detail, .. } = row;
+    if detail.is_empty() { state.clone() } else { format!("{state}: {detail}") }
+}
+
+/// The highest number of a junction's orders in force: what is sent to it from then on is higher.
+fn newest_of(in_force: &[OrderRow], junction: &JunctionId) -> u64 {
+    let own = in_force.iter().filter(|row| row.order.junction == *junction);
+    own.filter_map(|row| row.number).max().unwrap_or(0)
 }
 
 /// Judges what somebody wants now, with what the hall knows; the pole judges again. `None`: nothing may be ordered there.
@@ -74,7 +102,24 @@ pub fn touched(judged: &Judged, wanted: &Wanted) -> (GroupSet, GroupSet) {
     }
 }
 
-/// Sends an order that waits; the row as it is then. `None` when it waits no more.
+/// Writes an order down that the hall makes by itself, and sends it; the row as it is then. It is refused when an order was sent since
+/// `newest` that it gives way to.
+///
+/// # Errors
+/// As [`send`].
+async fn order(hall: &Hall, new: &NewOrder, newest: u64) -> anyhow::Result<OrderRow> {
+    let id = hall.store.ask_order(new, hall.clock.now()).await?;
+    let read = async || hall.store.order(id).await?.context("an order that was written down is not there");
+    let row = read().await?;
+    if let Some(sent) = send(hall, &row, None, Some(newest)).await? {
+        return Ok(sent);
+    }
+    let why = "somebody ordered something else meanwhile";
+    hall.store.move_order(&row, (WAITING, "refused"), &new.asked_by, why, hall.clock.now()).await?;
+    read().await
+}
+
+/// Sends an order that waits; the row as it is then. `None` when it waits no more, or gives way to what was sent after `newest`.
 ///
 /// # Errors
 /// When the store or the bus fails; what could not be written down was not sent.
@@ -82,9 +127,10 @@ pub async fn send(
     hall: &Hall,
     row: &OrderRow,
     approved_by: Option<&str>,
+    newest: Option<u64>,
 ) -> anyhow::Result<Option<OrderRow>> {
     let at = hall.clock.now();
-    let Some(number) = hall.store.send_order(row, approved_by, at).await? else { return Ok(None) };
+    let Some(number) = hall.store.send_order(row, approved_by, newest, at).await? else { return Ok(None) };
     let NewOrder { gateway, junction, wanted, hold, patience, asked_by, .. } = &row.order;
     let order =
         Order { number, wanted: wanted.clone(), made_at: at, expires_at: at + *hold, patience: *patience };

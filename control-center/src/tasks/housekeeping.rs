@@ -29,8 +29,8 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
     }
 }
 
-/// Passings and findings of buses, how they went on the roads, what detectors counted, and emergency runs: kept as long as
-/// events.
+/// Passings and findings of buses, how they went on the roads and which had priority, what detectors counted, and emergency runs: kept as
+/// long as events.
 async fn forget_sums(hall: &Hall) -> anyhow::Result<()> {
     let now = hall.clock.now();
     let days_ago = |days: u32| now - DurationMs(i64::from(days) * DAY_MS);
@@ -43,6 +43,9 @@ async fn forget_sums(hall: &Hall) -> anyhow::Result<()> {
         tokio::time::sleep(PAUSE).await;
     }
     while hall.store.forget_detectors(before).await? > 0 {
+        tokio::time::sleep(PAUSE).await;
+    }
+    while hall.store.forget_bus_priorities(before).await? > 0 {
         tokio::time::sleep(PAUSE).await;
     }
     hall.store.forget_emergencies(before).await?;

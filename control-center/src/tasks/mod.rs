@@ -3,6 +3,7 @@
 mod advices;
 mod bus_days;
 mod bus_lists;
+mod bus_priority;
 mod calendars;
 mod emergencies;
 mod enrolment;
@@ -43,6 +44,7 @@ static ALL: &[Task] = &[
     Task { name: "signal orders", run: |hall| Box::pin(signal_orders::run(hall)) },
     Task { name: "calendars", run: |hall| Box::pin(calendars::run(hall)) },
     Task { name: "advices", run: |hall| Box::pin(advices::run(hall)) },
+    Task { name: "bus priority", run: |hall| Box::pin(bus_priority::run(hall)) },
     Task { name: "emergencies", run: |hall| Box::pin(emergencies::run(hall)) },
     Task { name: "transit", run: |hall| Box::pin(transit::run(hall)) },
     Task { name: "traffic", run: |hall| Box::pin(traffic::run(hall)) },

@@ -31,6 +31,8 @@ use std::time::Duration;
 use control_center_gtfs::Zone;
 use control_center_store::{BusEvent, BusEventRow, BusNews, Span, TimetableRow};
 use models_domain::event::Phase;
+use models_domain::signal::bus_priority::Setup;
+use models_domain::signal::bus_priority::coming::{Coming, coming};
 use models_domain::transit::finding::{Finding, TransitEvent};
 use models_domain::transit::fleet::Fleet;
 use models_domain::transit::matching::Seen;
@@ -293,6 +295,19 @@ impl Transit {
         let supervised = Arc::new(Supervised::new(fleet, plans, &ladder, zones, now));
         *lock(&self.shown) = shown;
         *lock(&self.supervised) = supervised;
+    }
+
+    /// Of each junction the buses before its stop lines, with the number of the approach. Not where calls are answered.
+    pub fn coming(&self, setups: &[&Setup], now: UtcMillis) -> Vec<Vec<(usize, Coming)>> {
+        let live = lock(&self.live);
+        let mut all = vec![Vec::new(); setups.len()];
+        for bus in live.fleet.buses() {
+            for (setup, found) in setups.iter().zip(&mut all) {
+                let approaches = setup.approaches.iter().enumerate();
+                found.extend(approaches.filter_map(|(i, approach)| Some((i, coming(bus, approach, now)?))));
+            }
+        }
+        all
     }
 
     /// Held while a report or a download is made for a user; `None` when there are too many, or one of this user's: say [`BUSY`].

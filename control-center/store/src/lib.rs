@@ -3,12 +3,13 @@
 //! Suggested reading order: `open`, `ingest` (the one writer of events), `minutes` (sums),
 //! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `rights`, `audit`, `stills`, `evidence`,
 //! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `due_days` (which are to
-//! be reckoned anew), `bus_list`, `probes` (the roads), `trackers`, `signal_orders`, `emergencies`, `signals` (what they showed),
+//! be reckoned anew), `bus_list`, `probes` (the roads), `trackers`, `signal_orders`, `emergencies`, `bus_priority`, `signals` (what they showed),
 //! `detectors` (what they counted).
 
 mod audit;
 mod bus_days;
 mod bus_list;
+mod bus_priority;
 mod detectors;
 mod due_days;
 mod emergencies;
@@ -38,6 +39,7 @@ mod verdicts;
 pub use audit::AuditLine;
 pub use bus_days::{BusEvent, BusEventFilter, BusEventRow, BusNews, PassingFilter, Whole};
 pub use bus_list::BusKey;
+pub use bus_priority::{BusPriorityRow, MeasuredPriority};
 pub use detectors::DetectorRow;
 pub use due_days::Due;
 pub use emergencies::EmergencyRow;
@@ -55,7 +57,7 @@ pub use probes::{ProbeLine, ProbeRow, SegmentRow};
 pub use read::{EventRow, ListFilter, PageKey};
 pub use retention::Forgotten;
 pub use rights::{EVERYWHERE, Grant, UserRow};
-pub use signal_orders::{APPROVE_WITHIN, CALENDAR, NewOrder, OrderRow, SENT, TAKEN, WAITING};
+pub use signal_orders::{APPROVE_WITHIN, BUS_PRIORITY, CALENDAR, NewOrder, OrderRow, SENT, TAKEN, WAITING};
 pub use signals::SignalRow;
 pub use timetables::TimetableRow;
 pub use tracker_orders::TrackerOrderRow;

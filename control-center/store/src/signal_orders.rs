@@ -46,6 +46,8 @@ pub const TAKEN: &str = "taken";
 
 /// Orders of a calendar are asked by this and its id. They give way to whatever else stands.
 pub const CALENDAR: &str = "calendar:";
+/// Orders for late buses, by what the hall's file says of the junction. They give way to all but a calendar's.
+pub const BUS_PRIORITY: &str = "bus_priority:";
 
 /// How long an order may wait for the second person.
 pub const APPROVE_WITHIN: DurationMs = DurationMs(300_000);
@@ -93,7 +95,9 @@ impl Store {
     }
 
     /// An order that waits is about to be sent: its number, or `None` when it waits no more, has waited for too long,
-    /// would stop normal service on one person's word, or is a calendar's and another's order stands.
+    /// would stop normal service on one person's word, or is a calendar's or for a bus and another's order stands that it gives
+    /// way to. `newest`: the highest number in force that whoever made it has looked at; when a person's order, or one for another
+    /// purpose, was sent after it and stands, this one is not sent.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -101,6 +105,7 @@ impl Store {
         &self,
         row: &OrderRow,
         approved_by: Option<&str>,
+        newest: Option<u64>,
         at: UtcMillis,
     ) -> Result<Option<u64>, StoreError> {
         let mut writer = self.writer().await?;
@@ -111,16 +116,20 @@ impl Store {
              number = (SELECT max(?1, coalesce(max(number), 0) + 1) FROM signal_order) \
              WHERE id = ?3 AND state = 'waiting' AND asked_ms > ?1 - ?4 \
              AND (wish NOT IN ('flash', 'dark', 'all_red') OR (?2 IS NOT NULL AND ?2 <> asked_by)) \
-             AND (asked_by NOT GLOB 'calendar:*' OR NOT EXISTS (SELECT 1 FROM signal_order AS other \
-             INDEXED BY signal_order_stands \
-             WHERE other.junction = signal_order.junction AND other.asked_by NOT GLOB 'calendar:*' \
-             AND other.state IN ('sent', 'taken', 'done') AND other.ends_ms > ?1 \
-             AND NOT (other.wish = 'own_plan' AND other.state = 'done'))) RETURNING number",
+             AND NOT EXISTS (SELECT 1 FROM signal_order AS other INDEXED BY signal_order_stands \
+             WHERE other.junction = signal_order.junction AND other.ends_ms > ?1 \
+             AND other.state IN ('sent', 'taken', 'done') AND other.asked_by NOT GLOB 'calendar:*' \
+             AND ((signal_order.asked_by GLOB 'calendar:*' AND NOT (other.wish = 'own_plan' AND other.state = 'done')) \
+             OR (signal_order.asked_by GLOB 'bus_priority:*' AND other.asked_by NOT GLOB 'bus_priority:*' \
+             AND NOT (other.wish = 'own_plan' AND other.state = 'done')) \
+             OR (other.number > ?5 AND other.purpose <> signal_order.purpose \
+             AND other.asked_by NOT GLOB 'bus_priority:*'))) RETURNING number",
         )
         .bind(at.0)
         .bind(approved_by)
         .bind(clamp(row.id))
         .bind(APPROVE_WITHIN.0)
+        .bind(newest.map(clamp))
         .fetch_optional(&mut *tx)
         .await
         .map_err(&failed)?;

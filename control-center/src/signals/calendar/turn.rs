@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use control_center_store::{CALENDAR, NewOrder, OrderRow, SENT, TAKEN, WAITING};
+use control_center_store::{BUS_PRIORITY, CALENDAR, NewOrder, OrderRow, SENT, TAKEN, WAITING};
 use futures_util::StreamExt;
 use models_domain::event::Link;
 use models_domain::signal::calendar::follow::{Act, By, Mine, Outcome, Past, Pause, due, pause};
@@ -200,7 +200,7 @@ async fn keeps(hall: &Hall, turn: &Turn<'_>, now: UtcMillis) -> anyhow::Result<O
 fn past(row: &OrderRow) -> Option<Past> {
     let by = match &row.order {
         order if order.asked_by.starts_with(CALENDAR) => By::Calendar,
-        order if emergency::is_run(&order.purpose) => By::Run,
+        order if order.asked_by.starts_with(BUS_PRIORITY) || emergency::is_run(&order.purpose) => By::Run,
         _ => By::Person,
     };
     let early = matches!(row.state.as_str(), "ending" | "ended")
@@ -245,7 +245,7 @@ async fn order(
         .collect();
     let why = if !against.is_empty() {
         against.join("; ")
-    } else if let Some(sent) = send(hall, &row, None).await? {
+    } else if let Some(sent) = send(hall, &row, None, None).await? {
         return Ok(Some(sent));
     } else {
         "somebody ordered something else meanwhile".to_owned()
@@ -315,5 +315,6 @@ mod tests {
         check(row("lan", "x", ("done", ""), Some(5)), Some((By::Person, 5, None)));
         check(row("lan", "x", ("declined", ""), None), None);
         check(row("lan", "emergency 7: x", ("done", ""), Some(5)), Some((By::Run, 5, None)));
+        check(row("bus_priority:b", "bus 1", ("done", ""), Some(5)), Some((By::Run, 5, None)));
     }
 }

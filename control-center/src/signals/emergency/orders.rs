@@ -1,13 +1,13 @@
 //! What a run orders of the poles: a stop's green, and its own plan again; every order is judged and written down as any other.
 
 use anyhow::Context;
-use control_center_store::{NewOrder, OrderRow, SENT, TAKEN};
+use control_center_store::{NewOrder, OrderRow};
 use models_domain::signal::emergency::{State, Why};
 use models_domain::signal::order::Wanted;
 use models_domain::signal::safety::Refusal;
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 
-use super::super::{Judged, calendar, judge, send};
+use super::super::{Judged, bus_priority, calendar, failed, judge, newest_of, order, stands};
 use super::Emergency;
 use crate::auth::rights::{self, Scope};
 use crate::hall::Hall;
@@ -38,45 +38,30 @@ pub(super) async fn green(
     let Some(mut judged) = judge(hall, id, &wanted, hold).await? else {
         return Ok(Err(Why::NotOrderable));
     };
-    if let Some(shorter) = room(&judged, now).filter(|room| (WORTH..hold).contains(room)) {
+    if let Some(shorter) = judged.room(now).filter(|room| (WORTH..hold).contains(room)) {
         hold = shorter;
         judged = judge(hall, id, &wanted, hold).await?.context("a junction that was there is gone")?;
     }
-    if let Some(why) = against(hall, emergency, (id, &judged), patience).await? {
+    let in_force = hall.store.orders_in_force(hall.clock.now()).await?;
+    if let Some(why) = against(hall, emergency, (id, &judged), &in_force, patience) {
         return Ok(Err(why));
     }
-    let by = &emergency.started_by;
-    let row = order(hall, (emergency, by), (id, &judged), wanted, (hold, patience)).await?;
-    Ok(if stands(&row) { Ok((row.id, row.ends.unwrap_or(until))) } else { Err(failed(&row)) })
+    let new = new(emergency, &emergency.started_by, (id, &judged), wanted, (hold, patience));
+    // What a person has sent since then comes first: the run looks again.
+    let row = order(hall, &new, newest_of(&in_force, id)).await?;
+    Ok(if stands(&row) { Ok((row.id, row.ends.unwrap_or(until))) } else { Err(Why::Failed(failed(&row))) })
 }
 
-fn stands(row: &OrderRow) -> bool {
-    matches!(row.state.as_str(), SENT | TAKEN | "done")
-}
-
-fn failed(row: &OrderRow) -> Why {
-    let OrderRow { state, detail, .. } = row;
-    Why::Failed(if detail.is_empty() { state.clone() } else { format!("{state}: {detail}") })
-}
-
-/// How long others may still wait at red, when that is what speaks against it.
-fn room(judged: &Judged, now: UtcMillis) -> Option<DurationMs> {
-    let until = |refusal: &Refusal| {
-        if let Refusal::MaximumRed { until, .. } = refusal { Some(until.since(now)) } else { None }
-    };
-    judged.refusals.iter().filter_map(until).min()
-}
-
-async fn against(
+fn against(
     hall: &Hall,
     emergency: &Emergency,
     (id, judged): (&JunctionId, &Judged),
+    in_force: &[OrderRow],
     patience: DurationMs,
-) -> anyhow::Result<Option<Why>> {
+) -> Option<Why> {
     if !hall.view.is_alive(&judged.junction.gateway) {
-        return Ok(Some(Why::GatewayAway));
+        return Some(Why::GatewayAway);
     }
-    let in_force = hall.store.orders_in_force(hall.clock.now()).await?;
     // Of somebody else: who takes a junction out of a run has seen more than the run has. A plan of before gives way, and what
     // another run gives back is free.
     let purpose = emergency.order_purpose();
@@ -86,26 +71,27 @@ async fn against(
         let plan = matches!(wanted, Wanted::Plan(_) | Wanted::OwnPlan);
         let plan_of_before = plan && (row.asked < emergency.run.began || calendar::ordered(row));
         let given_back = *wanted == Wanted::OwnPlan && runs.contains(of);
-        junction == id && *of != purpose && !plan_of_before && !given_back
+        let for_bus = bus_priority::ordered(row);
+        junction == id && *of != purpose && !plan_of_before && !given_back && !for_bus
     };
     let other = in_force.iter().find(stays);
     if let Some(row) = other {
-        return Ok(Some(Why::OtherOrder { id: row.id, by: row.order.asked_by.clone() }));
+        return Some(Why::OtherOrder { id: row.id, by: row.order.asked_by.clone() });
     }
     let waits = patience > DurationMs(0);
     let refusals = judged.refusals.iter().filter(|refusal| !(waits && refusal.comes_too_early()));
     let refusals: Vec<Refusal> = refusals.copied().collect();
-    Ok((!refusals.is_empty()).then_some(Why::Safety(refusals)))
+    (!refusals.is_empty()).then_some(Why::Safety(refusals))
 }
 
-async fn order(
-    hall: &Hall,
-    (emergency, by): (&Emergency, &str),
+fn new(
+    emergency: &Emergency,
+    by: &str,
     (junction, judged): (&JunctionId, &Judged),
     wanted: Wanted,
     (hold, patience): (DurationMs, DurationMs),
-) -> anyhow::Result<OrderRow> {
-    let new = NewOrder {
+) -> NewOrder {
+    NewOrder {
         gateway: judged.junction.gateway.clone(),
         junction: junction.clone(),
         wanted,
@@ -113,11 +99,7 @@ async fn order(
         patience,
         purpose: emergency.order_purpose(),
         asked_by: by.to_owned(),
-    };
-    let id = hall.store.ask_order(&new, hall.clock.now()).await?;
-    let row = hall.store.order(id).await?.context("an order that was written down is not there")?;
-    let sent = send(hall, &row, None).await?;
-    Ok(sent.unwrap_or(row))
+    }
 }
 
 /// Ends what a run ordered of a junction; `true`: nothing of it stands there any more, since it was ended, somebody ordered something
@@ -140,7 +122,8 @@ pub(super) async fn release(
         return Ok(false);
     }
     let back = (BACK_WITHIN, DurationMs(0));
-    let row = order(hall, (emergency, by), (id, &judged), Wanted::OwnPlan, back).await?;
+    let new = new(emergency, by, (id, &judged), Wanted::OwnPlan, back);
+    let row = order(hall, &new, newest_of(&in_force, id)).await?;
     Ok(stands(&row))
 }
 
@@ -157,7 +140,7 @@ pub(super) async fn lost_orders(
         if !hall.view.is_alive(&row.order.gateway) {
             lost.push((i, Why::GatewayAway));
         } else if !stands(&row) {
-            lost.push((i, failed(&row)));
+            lost.push((i, Why::Failed(failed(&row))));
         }
     }
     Ok(lost)

@@ -1,6 +1,7 @@
 //! The store on real files: nothing lost, nothing doubled, every failure named.
 
 mod bus_days;
+mod bus_priority;
 mod detectors;
 mod due_days;
 mod emergencies;

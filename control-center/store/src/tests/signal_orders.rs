@@ -32,7 +32,7 @@ async fn a_calendar_gives_way() {
     let send = async |order: &NewOrder, at: i64| {
         let id = store.ask_order(order, UtcMillis(at)).await.unwrap();
         let row = store.order(id).await.unwrap().unwrap();
-        store.send_order(&row, None, UtcMillis(at)).await.unwrap()
+        store.send_order(&row, None, None, UtcMillis(at)).await.unwrap()
     };
     let calendar = of("calendar:c", Wanted::Plan(2));
     assert!(send(&calendar, 1_000).await.is_some());
@@ -51,6 +51,61 @@ async fn a_calendar_gives_way() {
 }
 
 #[tokio::test]
+async fn an_order_for_a_bus_gives_way_to_all_but_a_calendar() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let of = |asked_by: &str, wanted: Wanted| NewOrder { asked_by: asked_by.into(), ..order(wanted) };
+    let send = async |order: &NewOrder, at: i64| {
+        let id = store.ask_order(order, UtcMillis(at)).await.unwrap();
+        let row = store.order(id).await.unwrap().unwrap();
+        store.send_order(&row, None, None, UtcMillis(at)).await.unwrap()
+    };
+    let bus = of("bus_priority:p", Wanted::Groups([0].into_iter().collect()));
+    assert!(send(&of("calendar:c", Wanted::Plan(2)), 1_000).await.is_some());
+    assert!(send(&bus, 2_000).await.is_some());
+    // A calendar waits for it; it goes on, and back.
+    assert_eq!(send(&of("calendar:c", Wanted::Plan(2)), 3_000).await, None);
+    assert!(send(&of("bus_priority:p", Wanted::OwnPlan), 4_000).await.is_some());
+    // A person takes its place, and keeps it.
+    assert!(send(&of("lan", Wanted::Plan(1)), 5_000).await.is_some());
+    assert_eq!(send(&bus, 6_000).await, None);
+    assert_eq!(send(&of("bus_priority:p", Wanted::OwnPlan), 7_000).await, None, "it is not its to give back");
+    assert!(send(&bus, 66_000).await.is_some());
+}
+
+#[tokio::test]
+async fn what_a_person_sent_meanwhile_keeps_a_run_from_passing_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let groups = || Wanted::Groups([0].into_iter().collect());
+    let run = |wanted: Wanted| NewOrder { purpose: "emergency 7: 115".into(), ..order(wanted) };
+    let send = async |order: &NewOrder, newest: Option<u64>, at: i64| {
+        let id = store.ask_order(order, UtcMillis(at)).await.unwrap();
+        let row = store.order(id).await.unwrap().unwrap();
+        store.send_order(&row, None, newest, UtcMillis(at)).await.unwrap()
+    };
+    // Nothing stands, and the run's own does not keep it.
+    let first = send(&run(groups()), Some(0), 1_000).await.unwrap();
+    assert!(send(&run(groups()), Some(0), 2_000).await.is_some());
+    // Looked at, then a person's is approved, then it is sent: not past it, neither green nor the way back.
+    let person = order(Wanted::Flash);
+    let id = store.ask_order(&person, UtcMillis(3_000)).await.unwrap();
+    let waiting = store.order(id).await.unwrap().unwrap();
+    let approved = store.send_order(&waiting, Some("mai"), None, UtcMillis(4_000)).await.unwrap().unwrap();
+    for wanted in [groups(), Wanted::OwnPlan] {
+        assert_eq!(send(&run(wanted), Some(first), 5_000).await, None);
+    }
+    // Who has looked at it, and may pass it all the same, does.
+    assert!(send(&run(Wanted::OwnPlan), Some(approved), 6_000).await.is_some());
+    // A calendar's and a bus's keep nobody.
+    let calendar = NewOrder { asked_by: "calendar:c".into(), ..order(Wanted::Plan(2)) };
+    assert_eq!(send(&calendar, None, 70_000).await, Some(70_000));
+    let bus = NewOrder { asked_by: "bus_priority:p".into(), ..order(groups()) };
+    assert_eq!(send(&bus, Some(0), 71_000).await, Some(71_000));
+    assert!(send(&run(groups()), Some(0), 72_000).await.is_some());
+}
+
+#[tokio::test]
 async fn from_asking_to_its_end() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).await;
@@ -60,9 +115,9 @@ async fn from_asking_to_its_end() {
     assert_eq!((row.state.as_str(), row.order.wanted.clone(), row.number), (WAITING, groups, None));
     assert_eq!(store.orders(None, true, 9).await.unwrap().len(), 1);
 
-    let number = store.send_order(&row, Some("an"), UtcMillis(6_000)).await.unwrap().unwrap();
+    let number = store.send_order(&row, Some("an"), None, UtcMillis(6_000)).await.unwrap().unwrap();
     assert_eq!(number, 6_000);
-    assert_eq!(store.send_order(&row, Some("an"), UtcMillis(6_001)).await.unwrap(), None, "sent twice");
+    assert_eq!(store.send_order(&row, Some("an"), None, UtcMillis(6_001)).await.unwrap(), None, "sent twice");
     let gone = store.move_order(&row, (WAITING, "declined"), "an", "", UtcMillis(6_002)).await.unwrap();
     assert!(!gone, "declined after it was sent");
 
@@ -102,7 +157,7 @@ async fn numbers_grow_also_when_the_clock_does_not() {
     for (at, wanted) in [(9_000, Wanted::Plan(2)), (9_000, Wanted::Flash), (4_000, Wanted::OwnPlan)] {
         let id = store.ask_order(&order(wanted), UtcMillis(at)).await.unwrap();
         let row = store.order(id).await.unwrap().unwrap();
-        numbers.push(store.send_order(&row, Some("mai"), UtcMillis(at)).await.unwrap().unwrap());
+        numbers.push(store.send_order(&row, Some("mai"), None, UtcMillis(at)).await.unwrap().unwrap());
     }
     assert_eq!(numbers, [9_000, 9_001, 9_002]);
     assert_eq!(store.orders_sent(&"kim-ma".parse().unwrap(), UtcMillis(5_000)).await.unwrap().len(), 2);
@@ -120,8 +175,8 @@ async fn the_store_sends_nothing_that_stops_service_on_one_word_and_nothing_old(
         for (who, at) in
             [(None, UtcMillis(2_000)), (Some(asker.as_str()), UtcMillis(2_000)), (Some("mai"), late)]
         {
-            assert_eq!(store.send_order(&row, who, at).await.unwrap(), None, "{who:?} {at:?}");
+            assert_eq!(store.send_order(&row, who, None, at).await.unwrap(), None, "{who:?} {at:?}");
         }
-        assert!(store.send_order(&row, Some("mai"), UtcMillis(2_000)).await.unwrap().is_some());
+        assert!(store.send_order(&row, Some("mai"), None, UtcMillis(2_000)).await.unwrap().is_some());
     }
 }

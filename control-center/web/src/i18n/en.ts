@@ -3,6 +3,7 @@ import type { Dictionary } from "./index";
 import { advice } from "./en.advice";
 import { buses } from "./en.buses";
 import { calendar } from "./en.calendar";
+import { priority } from "./en.priority";
 import { rules } from "./en.rules";
 import { signals } from "./en.signals";
 
@@ -12,6 +13,7 @@ export const en: Dictionary = {
   ...buses,
   ...calendar,
   ...advice,
+  ...priority,
   "app.tagline": "Traffic operations centre",
   "app.map-credit": "Base map: Ngã Tư, drawn by hand, positions approximate",
   "language.switch": "Language",

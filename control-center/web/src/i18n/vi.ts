@@ -2,6 +2,7 @@
 import { advice } from "./vi.advice";
 import { buses } from "./vi.buses";
 import { calendar } from "./vi.calendar";
+import { priority } from "./vi.priority";
 import { rules } from "./vi.rules";
 import { signals } from "./vi.signals";
 
@@ -11,6 +12,7 @@ export const vi = {
   ...buses,
   ...calendar,
   ...advice,
+  ...priority,
   "app.tagline": "Trung tâm điều hành giao thông",
   "app.map-credit": "Bản đồ nền: Ngã Tư, vẽ tay, vị trí gần đúng",
   "language.switch": "Ngôn ngữ",

@@ -3,11 +3,11 @@ import { create } from "@bufbuild/protobuf";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
-import { SignalCalendarState, SignalWantedSchema, SignalWish } from "../../src/gen/ngatu/v1/signal_pb";
+import { BusPriorityMeasuredSchema, SignalCalendarState, SignalWantedSchema, SignalWish } from "../../src/gen/ngatu/v1/signal_pb";
 import { axe, launch, LAPTOP } from "./browser";
 import { snapshot } from "./city";
 import { FixtureHall, PASSWORD } from "./fixture";
-import { advice, calendar } from "./signals";
+import { advice, bus, calendar } from "./signals";
 import { openPage } from "./steps";
 
 const hall = new FixtureHall();
@@ -27,7 +27,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   await page?.context().close();
-  Object.assign(hall.signals, { mayOrder: true, areas: [], mayOrderIn: [], user: "admin", orders: [], refusals: [], asked: [], calendar: undefined, advice: undefined });
+  Object.assign(hall.signals, { mayOrder: true, areas: [], mayOrderIn: [], user: "admin", orders: [], refusals: [], asked: [], calendar: undefined, advice: undefined, priorities: undefined });
   page = await openPage(browser, hall.url, PASSWORD, { viewport: LAPTOP });
   await page.fill(".find input", "kim lien");
   await page.keyboard.press("Enter");
@@ -44,6 +44,26 @@ test("groups live with their times, mode, plan, clock and alarms", async () => {
   expect(lamps[3]).toMatch(/^4 đi bộ▲ Xanh\d+ giây–5 giây/);
   expect(await text(".live dl")).toMatch(/Chế độBình thườngChương trình2 \(theo lệnh\)Đồng hồ tủ\d\d:\d\d:\d\d \(nhanh 3 s so với trạm\)/);
   expect(await text(".live .alarms")).toContain("A0008 Bóng đèn đỏ hỏng");
+  expect(await axe(page)).toEqual([]);
+});
+
+test("late buses that asked for green, what it gave and what it cost others", async () => {
+  expect(await page.locator(".priority").isHidden()).toBe(true);
+  hall.signals.priorities = [];
+  await page.waitForSelector(".priority [role=status]:has-text('Chưa có xe buýt trễ nào xin đèn xanh.')");
+  const asked = BigInt(Date.now() - 600_000);
+  hall.signals.priorities = [
+    bus({ id: 4n, state: "ordered", why: "", order: 9n }),
+    bus({ id: 3n, why: "other_order", detail: "lan" }),
+    bus({ id: 2n, state: "passed", why: "", order: 7n, askedMs: asked, greenMs: asked + 8_000n, passedMs: asked + 15_000n, endedMs: asked + 16_000n, measured: create(BusPriorityMeasuredSchema, { gain: "early", gainS: 21.4, redS: 48, usualRedS: 35, group: 1 }) }),
+    bus({ id: 1n, state: "unhelped", why: "load_unknown", detail: "detector 1: chatter", endedMs: asked }),
+  ];
+  await page.waitForSelector(".priority tbody tr:nth-child(4)");
+  const rows = (await page.locator(".priority tbody tr").allTextContents()).map((row) => row.replace(/\s+/g, " "));
+  expect(rows[0]).toMatch(/^32 29B-123\.45.*trễ 3 phút, cách 120 m● đang giữ xanh––$/);
+  expect(rows[1]).toContain("◌ đang chờ: lệnh của lan đang có hiệu lực");
+  expect(rows[2]).toMatch(/✓ đã qua, xanh sau 8 giâyxanh sớm 21 giâynhóm 1: 48 giây \(thường 35\)$/);
+  expect(rows[3]).toContain("✕ đã qua, không được ưu tiên: không rõ lưu lượng (detector 1: chatter)");
   expect(await axe(page)).toEqual([]);
 });
 

@@ -3,6 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
 
 import {
+  BusPriorityRequestSchema,
   CorridorSchema,
   DetectorBucketSchema,
   EmergencyRunSchema,
@@ -16,6 +17,7 @@ import {
   SignalOrderRowSchema,
   SignalService,
   SignalWish,
+  type BusPriorityRequest,
   type Corridor,
   type DetectorBucket,
   type EmergencyRun,
@@ -44,6 +46,8 @@ export class FixtureSignals {
   emergencies: EmergencyRun[] = [];
   calendar: SignalCalendar | undefined;
   advice: SignalAdvice | undefined;
+  /** Newest first; none: nothing is said of the junction. */
+  priorities: BusPriorityRequest[] | undefined;
 
   routes(router: ConnectRouter, guard: (context: HandlerContext) => void): void {
     const layout = create(SignalLayoutSchema, {
@@ -110,6 +114,7 @@ export class FixtureSignals {
       },
       listEmergencies: (_, context) => (guard(context), { runs: this.emergencies }),
       getCalendar: (_, context) => (guard(context), this.calendar ? { calendar: this.calendar } : {}),
+      listBusPriority: (_, context) => (guard(context), { configured: this.priorities !== undefined, requests: this.priorities ?? [] }),
       getAdvice: (_, context) => (guard(context), this.advice ? { advice: this.advice } : {}),
       listOrders: ({ junction, waiting }, context) => {
         guard(context);
@@ -230,6 +235,12 @@ function counted(fromMs: number, toMs: number, bucketMs: number): DetectorBucket
 }
 
 /** Plan 3 until the next full hour of 20 minutes from now on, then plan 1; not followed for the reason. */
+export function bus(more: Partial<BusPriorityRequest> = {}): BusPriorityRequest {
+  const askedMs = BigInt(Date.now() - 60_000);
+  const one = create(BusPriorityRequestSchema, { id: 1n, junction: "kim-lien", approach: "Từ phía tây", vehicle: "29B-123.45", route: "32", trip: "t1", askedMs, lateS: 185, toLineM: 120.4, state: "waits", why: "turn" });
+  return Object.assign(one, more);
+}
+
 export function calendar(more: Partial<SignalCalendar> = {}): SignalCalendar {
   const hour = 3_600_000;
   const untilMs = Math.ceil((Date.now() + hour / 3) / hour) * hour;

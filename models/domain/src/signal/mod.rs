@@ -3,10 +3,12 @@
 //! Suggested reading order: `plan` (what a junction may show), `safety` (what stands before every change), `lights`
 //! (how a change goes), `order` (what people ask for), `calendar` (what is ordered by the clock), `keeper` (one junction at the
 //! pole), `adaptive` (whose wishes the keeper takes), `advice` (what those would be where it may order nothing), `corridor`
-//! (several junctions as one street), `emergency` (a way through them for who must not wait).
+//! (several junctions as one street), `emergency` (a way through them for who must not wait), `bus_priority` (green for late
+//! buses).
 
 pub mod adaptive;
 pub mod advice;
+pub mod bus_priority;
 pub mod calendar;
 pub mod corridor;
 pub mod detector;

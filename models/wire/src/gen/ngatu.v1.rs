@@ -710,6 +710,92 @@ pub struct SignalAdvicePast {
     #[prost(bool, tag = "5")]
     pub clear: bool,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListBusPriorityRequest {
+    /// Empty: of all junctions.
+    #[prost(string, tag = "1")]
+    pub junction: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListBusPriorityResponse {
+    /// The hall's file says something of this junction, or of any.
+    #[prost(bool, tag = "1")]
+    pub configured: bool,
+    /// At most 200.
+    #[prost(message, repeated, tag = "2")]
+    pub requests: ::prost::alloc::vec::Vec<BusPriorityRequest>,
+}
+/// A late bus that came to a stop line and asked for green.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BusPriorityRequest {
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    #[prost(string, tag = "2")]
+    pub junction: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub approach: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub vehicle: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub feed: ::prost::alloc::string::String,
+    /// As passengers know it.
+    #[prost(string, tag = "6")]
+    pub route: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub trip: ::prost::alloc::string::String,
+    /// Service day, YYYY-MM-DD.
+    #[prost(string, tag = "8")]
+    pub day: ::prost::alloc::string::String,
+    /// When it asked: how late it was then, and how far before the line.
+    #[prost(int64, tag = "9")]
+    pub asked_ms: i64,
+    #[prost(double, tag = "10")]
+    pub late_s: f64,
+    #[prost(double, tag = "11")]
+    pub to_line_m: f64,
+    /// waits, calling, ordered; then how it ended: passed, unhelped (it crossed the line without), halts (it stood at a stop), gone, expired,
+    /// lost (its order was ended by somebody else).
+    #[prost(string, tag = "12")]
+    pub state: ::prost::alloc::string::String,
+    /// Of waits and unhelped: turn, rest, others_wait, halts, not_late, busy, load_unknown, other_order, emergency, calendar, not_orderable,
+    /// gateway_away, link_down, not_normal, safety, failed, backs_off.
+    #[prost(string, tag = "13")]
+    pub why: ::prost::alloc::string::String,
+    #[prost(string, tag = "14")]
+    pub detail: ::prost::alloc::string::String,
+    /// The order for it; 0: none.
+    #[prost(uint64, tag = "15")]
+    pub order: u64,
+    #[prost(int64, tag = "16")]
+    pub until_ms: i64,
+    /// When its groups were seen green under its order, when it crossed the line, when it was over; 0: not, or not yet.
+    #[prost(int64, tag = "17")]
+    pub green_ms: i64,
+    #[prost(int64, tag = "18")]
+    pub passed_ms: i64,
+    #[prost(int64, tag = "19")]
+    pub ended_ms: i64,
+    /// Three minutes after its end.
+    #[prost(message, optional, tag = "20")]
+    pub measured: ::core::option::Option<BusPriorityMeasured>,
+}
+/// What an order for a bus gave and cost, against the cycles before it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BusPriorityMeasured {
+    /// extended, early, none, unknown.
+    #[prost(string, tag = "1")]
+    pub gain: ::prost::alloc::string::String,
+    /// Green added, or by how much it came sooner.
+    #[prost(double, tag = "2")]
+    pub gain_s: f64,
+    /// Of the group that was kept at red longest beyond its usual: how long, what is usual, and which, from 1; 0: not known.
+    #[prost(double, tag = "3")]
+    pub red_s: f64,
+    #[prost(double, tag = "4")]
+    pub usual_red_s: f64,
+    #[prost(uint32, tag = "5")]
+    pub group: u32,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum SignalWish {
@@ -1385,6 +1471,31 @@ pub mod signal_service_client {
                 .insert(GrpcMethod::new("ngatu.v1.SignalService", "GetAdvice"));
             self.inner.unary(req, path, codec).await
         }
+        /// Late buses that asked for green within the last 24 hours, newest first: how each fared, what it gave and cost.
+        pub async fn list_bus_priority(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListBusPriorityRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListBusPriorityResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.SignalService/ListBusPriority",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.SignalService", "ListBusPriority"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1507,6 +1618,14 @@ pub mod signal_service_server {
             request: tonic::Request<super::GetAdviceRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetAdviceResponse>,
+            tonic::Status,
+        >;
+        /// Late buses that asked for green within the last 24 hours, newest first: how each fared, what it gave and cost.
+        async fn list_bus_priority(
+            &self,
+            request: tonic::Request<super::ListBusPriorityRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListBusPriorityResponse>,
             tonic::Status,
         >;
     }
@@ -2296,6 +2415,52 @@ pub mod signal_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetAdviceSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.SignalService/ListBusPriority" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListBusPrioritySvc<T: SignalService>(pub Arc<T>);
+                    impl<
+                        T: SignalService,
+                    > tonic::server::UnaryService<super::ListBusPriorityRequest>
+                    for ListBusPrioritySvc<T> {
+                        type Response = super::ListBusPriorityResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListBusPriorityRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SignalService>::list_bus_priority(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListBusPrioritySvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

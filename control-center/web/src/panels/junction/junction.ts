@@ -13,6 +13,7 @@ import { Detectors } from "./detectors";
 import { Live } from "./live";
 import { OrderForm } from "./order";
 import { Orders } from "./orders";
+import { Priority } from "./priority";
 import { Split } from "./split";
 
 /** Between two looks at the list of orders while the panel is in front; behind another it only counts who waits. */
@@ -32,6 +33,7 @@ class JunctionPanel implements Mounted {
   #advice: Advice;
   #split: Split;
   #detectors: Detectors;
+  #priority: Priority;
   #form: OrderForm;
   #orders: Orders;
   #note = el("p", { class: "notice" });
@@ -54,7 +56,8 @@ class JunctionPanel implements Mounted {
     this.#advice = new Advice(page);
     this.#split = new Split(page);
     this.#detectors = new Detectors(page);
-    this.#live.root.append(this.#split.root, this.#detectors.root, this.#advice.root);
+    this.#priority = new Priority(page);
+    this.#live.root.append(this.#split.root, this.#detectors.root, this.#advice.root, this.#priority.root);
     this.#live.note.append(this.#calendar.root);
     this.#orders = new Orders(page, () => void this.#look());
     this.#pick.addEventListener("change", () => page.select({ kind: "junction", id: this.#pick.value }, { fly: true }));
@@ -86,7 +89,7 @@ class JunctionPanel implements Mounted {
   tick(): void {
     this.#ticks++;
     if (this.#visible) this.#render();
-    if (this.#visible && this.#ticks % LOOK_BACK_S === 0) void Promise.all([this.#split.look(), this.#calendar.look(), this.#advice.look()]);
+    if (this.#visible && this.#ticks % LOOK_BACK_S === 0) void Promise.all([this.#split.look(), this.#calendar.look(), this.#advice.look(), this.#priority.look()]);
     if (this.#visible && this.#ticks % COUNTS_S === 0) void this.#detectors.look();
     if (this.#ticks % (this.#visible ? LOOK_S : LOOK_BEHIND_S) === 0) void this.#look();
   }
@@ -137,6 +140,7 @@ class JunctionPanel implements Mounted {
       this.#advice.about(id);
       this.#split.about(id);
       this.#detectors.about(id);
+      this.#priority.about(id);
       this.#render();
       await this.#look();
     } catch (error) {

@@ -97,10 +97,11 @@ export function reasonsInWords(detail: string): string {
   return ended === detail ? detail.split("; ").map(reasonInWords).join("; ") : ended;
 }
 
-/** Who ordered it: a person by name, or a calendar. */
+/** Who ordered it: a person by name, a calendar, or the hall for a late bus. */
 export function ordererInWords(user: string): string {
-  const id = /^calendar:(.*)$/.exec(user)?.[1];
-  return id === undefined ? user : t("calendar.orderer", { id });
+  const [, by, id = ""] = /^(calendar|bus_priority):(.*)$/.exec(user) ?? [];
+  if (by === undefined) return user;
+  return t(by === "calendar" ? "calendar.orderer" : "priority.orderer", { id });
 }
 
 /** What was read back: `mode flash, plan 1 (ordered), green 1 2`. */

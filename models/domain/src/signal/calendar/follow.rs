@@ -61,7 +61,7 @@ pub fn due(step: &Step, next: Option<u8>, mine: Option<Mine>, now: UtcMillis) ->
 pub enum By {
     Calendar,
     Person,
-    /// An emergency vehicle's run, for a person.
+    /// An emergency vehicle's run, for a person; or the hall, for a late bus.
     Run,
 }
 
