@@ -137,6 +137,10 @@ impl Person<'_> {
         SignalServiceClient::new(self.hall.channel.clone())
     }
 
+    pub fn channel(&self) -> Channel {
+        self.hall.channel.clone()
+    }
+
     pub fn with<T>(&self, message: T) -> tonic::Request<T> {
         let mut request = tonic::Request::new(message);
         request.metadata_mut().insert("authorization", format!("Bearer {}", self.token).parse().unwrap());

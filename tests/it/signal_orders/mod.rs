@@ -5,6 +5,7 @@
 
 mod advice;
 mod areas;
+mod bus_priority;
 mod calendar;
 mod emergency;
 mod hall;
