@@ -159,7 +159,9 @@ impl Page {
             "Part of the pictures whose turn it is that is analysed; below 1 the gateway is overloaded";
         self.gauge("camera_share", help, shares);
         let shed: Family<OfCamera, Counter> = Family::default();
-        efforts().for_each(|(of, effort)| drop(shed.get_or_create(&of).inc_by(effort.shed)));
+        for (of, effort) in efforts() {
+            shed.get_or_create(&of).inc_by(effort.shed);
+        }
         let help = "Pictures left unseen because of the load, since the gateway started";
         self.0.register("camera_shed_pictures", help, shed);
         let missed = || efforts().filter_map(|(of, effort)| Some((of, effort.missed?)));

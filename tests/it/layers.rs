@@ -57,6 +57,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "control-center-gtfs",
             // What is measured is when a position can be read from the database.
             "control-center-store",
+            // What is measured of a watched stream is what the agent does with it.
+            "edge-agent-core",
             "hardware-bus",
             "hardware-camera",
             "hardware-ports",
