@@ -77,7 +77,7 @@ pub async fn rows(
         let watched = hall.store.watched(Some(camera.as_str()), span, MINUTE.0, ROWS_MAX).await?;
         by_camera.insert(camera.clone(), (counts, watched));
     }
-    Ok(Rows { detectors, by_camera, pcu: hall.pcu.clone() })
+    Ok(Rows { detectors, by_camera, pcu: hall.pcu })
 }
 
 impl Rows {
