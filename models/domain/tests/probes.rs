@@ -251,7 +251,8 @@ fn a_bus_tells_of_the_segment_that_it_is_on() {
     for (speed, want) in [((|_| 9.0) as fn(f64) -> f64, 25.0..36.0), (creeps, 3.0..7.0)] {
         let mut fleet = Fleet::default();
         // Half way from the third stop to the fourth, and not there yet.
-        let here = |o: &Observed| o.seen.position.lon.0 < 105.8 + 1_250.0 * METER / 21.0_f64.to_radians().cos();
+        let here =
+            |o: &Observed| o.seen.position.lon.0 < 105.8 + 1_250.0 * METER / 21.0_f64.to_radians().cos();
         let fixes: Vec<_> = drive(&Bus { every_s: 5.0, speed, ..PLAIN }, EIGHT, "32");
         let fixes: Vec<_> = fixes.into_iter().take_while(here).collect();
         let now = fixes.last().unwrap().seen.at;
