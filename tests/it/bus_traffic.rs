@@ -216,7 +216,7 @@ fn driven(dir: &Path, (from, to): (usize, usize), until_ms: i64) -> Option<f64> 
 }
 
 /// The piece of road from one stop to another.
-fn segment<'a>(told: &'a v1::ListSegmentsResponse, (from, to): (usize, usize)) -> &'a v1::Segment {
+fn segment(told: &v1::ListSegmentsResponse, (from, to): (usize, usize)) -> &v1::Segment {
     let (from, to) = (format!("Trạm {from}"), format!("Trạm {to}"));
     told.segments.iter().find(|s| s.from_stop == from && s.to_stop == to).unwrap()
 }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::Router;
+use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use control_center_store::Store;
@@ -107,24 +109,7 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
     let address = listener.local_addr().context("asking for the port")?;
     let tls = if insecure_http { None } else { Some(crate::tls::server_config(&files)?) };
     let app = api::router(&hall).await?.into_make_service_with_connect_info::<SocketAddr>();
-    let server = tokio::spawn({
-        let handle = handle.clone();
-        async move {
-            match tls {
-                Some(tls) => {
-                    let tls = RustlsConfig::from_config(tls);
-                    let mut server = axum_server::from_tcp_rustls(listener, tls)?.handle(handle);
-                    limit(&mut server);
-                    server.serve(app).await
-                }
-                None => {
-                    let mut server = axum_server::from_tcp(listener)?.handle(handle);
-                    limit(&mut server);
-                    server.serve(app).await
-                }
-            }
-        }
-    });
+    let server = tokio::spawn(answer(listener, tls, handle.clone(), app));
     ready(insecure_http, address, bus_address)?;
     let ended = tokio::select! {
         () = stop.cancelled() => Ok(()),
@@ -135,6 +120,28 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
     handle.graceful_shutdown(Some(CALLS_END));
     close(&hall, tasks, &handle).await;
     ended
+}
+
+/// Page and API, until `handle` ends it.
+async fn answer(
+    listener: TcpListener,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    handle: Handle<SocketAddr>,
+    app: IntoMakeServiceWithConnectInfo<Router, SocketAddr>,
+) -> std::io::Result<()> {
+    match tls {
+        Some(tls) => {
+            let tls = RustlsConfig::from_config(tls);
+            let mut server = axum_server::from_tcp_rustls(listener, tls)?.handle(handle);
+            limit(&mut server);
+            server.serve(app).await
+        }
+        None => {
+            let mut server = axum_server::from_tcp(listener)?.handle(handle);
+            limit(&mut server);
+            server.serve(app).await
+        }
+    }
 }
 
 /// In this order: what works, who calls, the bus, the store.

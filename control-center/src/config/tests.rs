@@ -1,6 +1,7 @@
 //! What the hall's file may say, and what is refused of it.
 
 use models_domain::Class;
+use models_domain::geo::LatLon;
 
 use super::*;
 

@@ -55,7 +55,8 @@ async fn the_last_word_is_kept_and_what_was_measured() {
     assert_eq!(store.open_bus_priorities().await.unwrap(), [row(2, 2_000)]);
     assert_eq!(store.last_bus_priority(&junction).await.unwrap(), at(9_000));
     assert_eq!(store.unmeasured_bus_priorities(UtcMillis(9_000), 9).await.unwrap(), []);
-    assert_eq!(store.unmeasured_bus_priorities(UtcMillis(9_001), 9).await.unwrap(), [passed.clone()]);
+    let due = store.unmeasured_bus_priorities(UtcMillis(9_001), 9).await.unwrap();
+    assert_eq!(due, std::slice::from_ref(&passed));
     let measured = MeasuredPriority {
         gain: "early".into(),
         gained: DurationMs(12_000),
