@@ -10,6 +10,7 @@ use crate::signals::bus_priority;
 const EVERY: Duration = Duration::from_secs(1);
 
 pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
+    bus_priority::restore(&hall).await?;
     loop {
         if !hall.priorities.is_empty() {
             let coming = work(&hall, bus_priority::coming).await?;

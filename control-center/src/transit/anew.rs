@@ -39,6 +39,8 @@ const AHEAD: DurationMs = DurationMs(10 * 60_000);
 /// Buses are put in that were made anew as far as so long ago, or after so many rounds, each of what was reported in the one before.
 const BEHIND: DurationMs = DurationMs(20_000);
 const ROUNDS: usize = 20;
+/// How long a position may be on its way before it is in the store.
+const UNDER_WAY: DurationMs = DurationMs(60_000);
 
 /// Days that are over and lately had a bus made anew. More are let go, the one first that was asked for longest ago.
 const FORMER_MAX: usize = 3;
@@ -91,15 +93,18 @@ impl Transit {
         };
         let mut settling = Settling::new(day, anew.due.keys().cloned());
         if is_today {
-            let mut until = now();
+            // Positions come some time after they were measured, and this time is not read again.
+            let mut until = now() - UNDER_WAY;
             settling.go_on(until, &mut claims, &mut reports)?;
             // What came while that took its time is in the store; more of it than is remembered of a bus could not be put in.
             for _ in 0..ROUNDS {
-                if now().since(until).0 <= BEHIND.0 {
+                if now().since(until).0 <= BEHIND.0 + UNDER_WAY.0 {
                     break;
                 }
-                until = now();
-                claims = settling.among(&claims, lock(&self.live).fleet.claims());
+                until = now() - UNDER_WAY;
+                // Not held for longer than it takes to share them.
+                let others = lock(&self.live).fleet.claims();
+                claims = settling.among(&claims, others);
                 settling.go_on(until, &mut claims, &mut reports)?;
             }
             settling.go_on(to.min(now() + AHEAD), &mut claims, &mut reports)?;

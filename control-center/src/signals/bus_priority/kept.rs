@@ -122,7 +122,7 @@ pub(super) async fn restore(hall: &Hall) -> anyhow::Result<()> {
         Inner { restored: true, last_id: newest.first().map_or(0, |row| row.id), ..Inner::default() };
     let mut gone = Vec::new();
     for priority in &hall.priorities.all {
-        let ended = hall.store.last_bus_priority(&priority.setup.junction).await?;
+        let mut ended = hall.store.last_bus_priority(&priority.setup.junction).await?;
         let known = inner.known_by_id.entry(priority.setup.id.clone()).or_default();
         let mut requests = Vec::new();
         for row in open.iter().filter(|row| row.priority == priority.setup.id) {
@@ -134,6 +134,8 @@ pub(super) async fn restore(hall: &Hall) -> anyhow::Result<()> {
             let state = match order.and_then(|order| Some((order.id, order.ends?))) {
                 Some((order, until)) => State::Ordered { order, until },
                 None if row.state == "ordered" => {
+                    // Its order is over, and the rest after it is not.
+                    ended = ended.max(Some(now));
                     gone.push(row.clone());
                     continue;
                 }

@@ -110,14 +110,19 @@ pub fn coming(hall: &Hall) -> Vec<Vec<(usize, Coming)>> {
     hall.transit.coming(&setups, hall.clock.now())
 }
 
-/// One look at every junction at which buses may have green; `coming`: the buses there.
+/// Goes on with what stood when the hall was here before, also where its file says nothing of buses any more.
+///
+/// # Errors
+/// When the store fails.
+pub async fn restore(hall: &Hall) -> anyhow::Result<()> {
+    if hall.priorities.lock().restored { Ok(()) } else { kept::restore(hall).await }
+}
+
+/// One look at every junction at which buses may have green; `coming`: the buses there. Not before [`restore`].
 ///
 /// # Errors
 /// When the store fails; what could not be written down was not sent.
 pub async fn step(hall: &Arc<Hall>, coming: Vec<Vec<(usize, Coming)>>) -> anyhow::Result<()> {
-    if !hall.priorities.lock().restored {
-        kept::restore(hall).await?;
-    }
     let in_force = hall.store.orders_in_force(hall.clock.now()).await?;
     for (priority, coming) in hall.priorities.all.iter().zip(coming) {
         step_one(hall, priority, &coming, &in_force).await?;
@@ -207,7 +212,7 @@ fn answer(hall: &Hall, priority: &Priority, call: Call, answered: anyhow::Result
         }
         (Call::Release { key, order }, Ok(Answer::Back(true))) => {
             known.paused.remove(&key);
-            known.turns.given_back(&key, order);
+            known.turns.given_back(&key, order, now);
         }
         (Call::Release { key, .. }, Ok(Answer::Back(false) | Answer::Green(_)) | Err(_)) => {
             known.paused.insert(key, now + AGAIN);

@@ -25,7 +25,11 @@ pub(super) async fn green(
     (mut hold, patience): (DurationMs, DurationMs),
 ) -> anyhow::Result<Result<(u64, UtcMillis), Why>> {
     let (junction, now) = (&priority.setup.junction, hall.clock.now());
-    let newest = newest_of(&hall.store.orders_in_force(now).await?, junction);
+    let in_force = hall.store.orders_in_force(now).await?;
+    if let Some(why) = super::blocked(hall, priority, &in_force) {
+        return Ok(Err(why));
+    }
+    let newest = newest_of(&in_force, junction);
     let wanted = Wanted::Groups(groups);
     let Some(mut judged) = judge(hall, junction, &wanted, hold).await? else {
         return Ok(Err(Why::NotOrderable));

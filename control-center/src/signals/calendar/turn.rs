@@ -19,7 +19,7 @@ use crate::signals::{emergency, judge, send};
 /// So many junctions are ordered at once.
 const AT_ONCE: usize = 16;
 /// Earlier orders of a junction that are looked at.
-const BACK: u32 = 20;
+const BACK: u32 = 200;
 /// What keeps a junction from being ordered is looked up in the store again after this, at the latest.
 const LOOK_AGAIN: DurationMs = DurationMs(10_000);
 /// So long a pole may try to bring a junction back.
@@ -200,7 +200,9 @@ async fn keeps(hall: &Hall, turn: &Turn<'_>, now: UtcMillis) -> anyhow::Result<O
 fn past(row: &OrderRow) -> Option<Past> {
     let by = match &row.order {
         order if order.asked_by.starts_with(CALENDAR) => By::Calendar,
-        order if order.asked_by.starts_with(BUS_PRIORITY) || emergency::is_run(&order.purpose) => By::Run,
+        // A moment's green for a bus says nothing of who wants what here.
+        order if order.asked_by.starts_with(BUS_PRIORITY) => return None,
+        order if emergency::is_run(&order.purpose) => By::Run,
         _ => By::Person,
     };
     let early = matches!(row.state.as_str(), "ending" | "ended")
@@ -315,6 +317,6 @@ mod tests {
         check(row("lan", "x", ("done", ""), Some(5)), Some((By::Person, 5, None)));
         check(row("lan", "x", ("declined", ""), None), None);
         check(row("lan", "emergency 7: x", ("done", ""), Some(5)), Some((By::Run, 5, None)));
-        check(row("bus_priority:b", "bus 1", ("done", ""), Some(5)), Some((By::Run, 5, None)));
+        check(row("bus_priority:b", "bus 1", ("done", ""), Some(5)), None);
     }
 }

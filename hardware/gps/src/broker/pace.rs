@@ -37,6 +37,7 @@ pub struct Pace {
 struct Told {
     at: UtcMillis,
     moving: bool,
+    sos: bool,
     /// From and to, of which nothing was told for too long: its tracker may have stored positions.
     gaps: VecDeque<(UtcMillis, UtcMillis)>,
 }
@@ -47,7 +48,8 @@ impl Pace {
         Self { room, waiting, behind, told_by_vehicle, lost: 0 }
     }
 
-    /// Takes a position in if it is due. A bus that starts or stops is due at once; one that its tracker had stored is due
+    /// Takes a position in if it is due. A bus that starts or stops, or whose driver calls for help
+    /// or does so no more, is due at once; one that its tracker had stored is due
     /// where nothing was told.
     pub fn offer(&mut self, fix: &Fix) {
         if !fix.valid {
@@ -57,12 +59,12 @@ impl Pace {
         let wait = if moving { MOVING } else { STANDING };
         match self.told_by_vehicle.get_mut(&fix.vehicle) {
             Some(told) => {
-                if !told.is_due(fix.at, moving, wait) {
+                if !told.is_due(fix.at, (moving, fix.told.sos), wait) {
                     return;
                 }
             }
             None => {
-                let told = Told { at: fix.at, moving, gaps: VecDeque::new() };
+                let told = Told { at: fix.at, moving, sos: fix.told.sos, gaps: VecDeque::new() };
                 self.told_by_vehicle.insert(fix.vehicle.clone(), told);
             }
         }
@@ -107,22 +109,23 @@ impl Pace {
 
 impl Told {
     /// Whether a position of `at` is to be told, and takes note of it.
-    fn is_due(&mut self, at: UtcMillis, moving: bool, wait: DurationMs) -> bool {
+    fn is_due(&mut self, at: UtcMillis, (moving, sos): (bool, bool), wait: DurationMs) -> bool {
         let since = at.since(self.at);
         if since.0 <= 0 {
             return self.fills(at, wait);
         }
-        if since < wait && moving == self.moving {
+        if since < wait && (moving, sos) == (self.moving, self.sos) {
             return false;
         }
-        let usual = if self.moving { MOVING } else { STANDING };
+        // Who stood and is heard driving may have driven all the time between.
+        let usual = if self.moving || moving { MOVING } else { STANDING };
         if since.0 > usual.0 + GAP_MORE.0 {
             if self.gaps.len() == GAPS {
                 self.gaps.pop_front();
             }
             self.gaps.push_back((self.at, at));
         }
-        (self.at, self.moving) = (at, moving);
+        (self.at, self.moving, self.sos) = (at, moving, sos);
         true
     }
 
@@ -233,5 +236,25 @@ mod tests {
             pace.offer(&fix("a", second, 10.0));
         }
         assert_eq!((times(&mut pace), pace.lost), (vec![230, 260, 290, 320], 1));
+    }
+
+    #[test]
+    fn a_call_for_help_is_told_at_once_and_so_is_its_end() {
+        let mut pace = Pace::new(100);
+        for (second, sos) in [(0, false), (5, true), (10, true), (15, false), (20, false)] {
+            let mut fix = fix("a", second, 0.0);
+            fix.told.sos = sos;
+            pace.offer(&fix);
+        }
+        assert_eq!(times(&mut pace), [0, 5, 15]);
+    }
+
+    #[test]
+    fn who_stood_and_drove_unheard_has_that_way_told_too() {
+        let mut pace = Pace::new(100);
+        for (second, speed) in [(0, 0.0), (600, 10.0), (300, 10.0), (310, 10.0), (330, 10.0)] {
+            pace.offer(&fix("a", second, speed));
+        }
+        assert_eq!(times(&mut pace), [0, 600, 300, 330]);
     }
 }

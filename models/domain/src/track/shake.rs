@@ -49,7 +49,8 @@ impl Shake {
         }
         let dt = step.seconds();
         let share = 1.0 - (-2.0 * SPRING * dt).exp();
-        let faster = SPRING * SPRING * dt.min(BLIND.seconds());
+        // A step that says nothing of how the camera sways says nothing of speeds.
+        let faster = if step > BLIND { 0.0 } else { SPRING * SPRING * dt };
         for life in lives {
             life.motion.shift(moved.0 * share, moved.1 * share);
             life.motion.hasten(moved.0 * faster, moved.1 * faster);

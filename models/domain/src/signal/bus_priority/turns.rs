@@ -117,12 +117,14 @@ impl Turns {
     }
 
     /// Nothing of an order stands any more.
-    pub fn given_back(&mut self, key: &Key, given: u64) {
+    pub fn given_back(&mut self, key: &Key, given: u64, now: UtcMillis) {
         if let Some(request) = self.requests.get_mut(key)
             && let State::Over { order, .. } = &mut request.state
             && *order == Some(given)
         {
             *order = None;
+            // Who waits at red waited until now.
+            self.ended = Some(now);
         }
     }
 

@@ -63,7 +63,7 @@ fn whatever_happens_the_bounds_hold() {
                     Call::Release { key, order } => {
                         assert!(standing.as_ref().is_some_and(|(k, o, _)| *k == key && *o == order));
                         if random(&mut dice, 2) == 0 {
-                            world.turns.given_back(&key, order);
+                            world.turns.given_back(&key, order, world.now);
                             (standing, ended, given_back) = (None, Some(world.now), given_back + 1);
                         }
                     }

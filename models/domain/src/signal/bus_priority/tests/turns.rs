@@ -43,7 +43,7 @@ fn a_late_bus_asks_in_time_and_no_other() {
 #[test]
 fn it_ends_when_the_bus_is_through_halts_is_gone_or_after_its_time() {
     type Change = fn(&mut World);
-    let check = |change: Change, end: End, back: bool| {
+    let check_run = |change: Change, end: End, back: bool, same_run: bool| {
         let mut world = World::new();
         world.bus("b", 0, 100.0, 300);
         let key = world.granted();
@@ -58,15 +58,19 @@ fn it_ends_when_the_bus_is_through_halts_is_gone_or_after_its_time() {
             world.state("b")
         );
         assert_eq!(world.step(), want, "until it is given back");
-        world.turns.given_back(&key, 7);
+        world.turns.given_back(&key, 7, world.now);
         assert_eq!(world.step(), []);
-        // It is not asked for again on this way.
+        // It is not asked for again on this way, as long as it is on its run.
+        if !same_run {
+            return;
+        }
         world
             .coming
             .iter_mut()
             .for_each(|(_, bus)| (bus.to_line, bus.halt, bus.out) = (Meters(50.0), Halt::No, None));
         assert_eq!(world.after(400), [], "{end:?}");
     };
+    let check = |change: Change, end: End, back: bool| check_run(change, end, back, true);
     check(|w| w.coming[0].1.to_line = Meters(-1.0), End::Passed, true);
     // By its last report it was 20 m before, 10 s ago at 7 m/s.
     check(
@@ -81,14 +85,23 @@ fn it_ends_when_the_bus_is_through_halts_is_gone_or_after_its_time() {
     check(|w| w.coming[0].1.halt = Halt::Stands, End::Halts, true);
     check(|w| w.coming[0].1.out = Some(Out::OffRoute), End::Gone, true);
     check(|w| w.coming[0].1.out = Some(Out::Silent), End::Gone, true);
-    check(|w| w.now = w.now + DurationMs(29_000), End::Expired, false);
+    // In a queue that does not move.
     check(
+        |w| {
+            w.now = w.now + DurationMs(29_000);
+            w.coming[0].1.at = w.now;
+        },
+        End::Expired,
+        false,
+    );
+    check_run(
         |w| {
             w.now = w.now + DurationMs(11_000);
             w.coming[0].1.run.trip = "another".into();
         },
         End::Gone,
         true,
+        false,
     );
 }
 
@@ -101,7 +114,7 @@ fn a_bus_that_vanishes_is_waited_for_a_moment() {
     assert_eq!(world.after(10), []);
     assert_eq!(world.after(1), [Call::Release { key: key.clone(), order: 7 }]);
     assert!(matches!(world.state("b"), State::Over { end: End::Gone, .. }), "it is there to be written down");
-    world.turns.given_back(&key, 7);
+    world.turns.given_back(&key, 7, world.now);
     world.after(1);
     assert!(world.turns.requests().is_empty());
 }
@@ -119,7 +132,7 @@ fn one_at_a_time_and_then_the_others() {
     world.bus("first", 0, -3.0, 130);
     assert_eq!(world.after(5), [Call::Release { key: key.clone(), order: 7 }]);
     world.waits_release("second");
-    world.turns.given_back(&key, 7);
+    world.turns.given_back(&key, 7, world.now);
     world.waits("second", Why::Rest);
     world.now = world.now + DurationMs(119_000);
     world.coming.iter_mut().for_each(|(_, bus)| bus.at = world.now);
