@@ -27,6 +27,7 @@ async fn scrape(hall: &Hall, token: &str) -> Answer {
 
 /// Asks until a line is there; all lines then.
 async fn lines_with(hall: &Hall, want: &str) -> Vec<String> {
+    let mut last = String::new();
     let asking = async {
         loop {
             let answer = scrape(hall, TOKEN).await;
@@ -35,10 +36,12 @@ async fn lines_with(hall: &Hall, want: &str) -> Vec<String> {
             if text.lines().any(|line| line.starts_with(want)) {
                 return text.lines().map(str::to_owned).collect();
             }
+            last = text;
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(SOON, asking).await.unwrap_or_else(|_| panic!("never: {want}"))
+    let told: Result<Vec<String>, _> = tokio::time::timeout(SOON, asking).await;
+    told.unwrap_or_else(|_| panic!("never: {want}, but {last}"))
 }
 
 /// One camera that is served in part, and one that cannot be reached, whose reason quotes what nobody should read.
@@ -82,8 +85,17 @@ async fn tell_state(pole: &Pole) {
 async fn what_each_camera_gets_is_told() {
     let hall = start();
     let mut pole = Pole::join(&hall).await;
-    tell_state(&pole).await;
-    lines_with(&hall, "ngatu_gateway_waiting_events{gateway=\"pole-1\"} 42.0").await;
+    // As a pole does: what it told before the hall listened to it is lost.
+    let telling = async {
+        loop {
+            tell_state(&pole).await;
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
+    };
+    tokio::select! {
+        () = telling => {}
+        _ = lines_with(&hall, "ngatu_gateway_waiting_events{gateway=\"pole-1\"} 42.0") => {}
+    }
     let at_ms = SystemClock::new().now().0 - 90_000;
     let of = |camera: &str| {
         let crossing = v1::LineCrossing {

@@ -3,6 +3,7 @@
 //! orders nothing and says why.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -94,7 +95,7 @@ fn start_street(dir: &Path, rsmp: &str) -> Running {
 
 /// A trip of each of the routes 30, 31 and 32 that is to leave at `departs_ms`, with halts at its begin, after 400 m and at its end. In a zone
 /// where it is about noon, so that no turn of a day falls into the test.
-fn write_feed(folder: &Path, departs_ms: i64) {
+fn write_feed(file: &Path, departs_ms: i64) {
     let hours = 12 - departs_ms.div_euclid(3_600_000).rem_euclid(24);
     let local_s = (departs_ms / 1_000 + hours * 3_600).rem_euclid(86_400);
     let clock = |s: i64| format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
@@ -133,10 +134,12 @@ fn write_feed(folder: &Path, departs_ms: i64) {
             format!("service_id,{days},start_date,end_date\nw,1,1,1,1,1,1,1,20200101,20991231\n"),
         ),
     ];
-    fs::create_dir(folder).unwrap();
+    let mut zip = zip::ZipWriter::new(fs::File::create(file).unwrap());
     for (name, text) in files {
-        fs::write(folder.join(name), text).unwrap();
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
     }
+    zip.finish().unwrap();
 }
 
 /// What a bus's tracker tells, by OsmAnd's protocol: speed in knots.
@@ -236,8 +239,8 @@ async fn a_late_bus_has_green_and_others_their_turn() {
     let (hall, password) = Hall::start_in(dir, "", &priority()).await;
     let refused = hall.fail(&["add-user", "--user", "bus_priority:p"]);
     assert!(refused.contains("must not begin with \"bus_priority:\""), "{refused}");
-    write_feed(&dir.join("feed"), (now_s() - 400) * 1_000);
-    hall.run(&["gtfs", "import", "--feed", "xe", "feed"]);
+    write_feed(&dir.join("feed.zip"), (now_s() - 400) * 1_000);
+    hall.run(&["gtfs", "import", "--feed", "xe", "feed.zip"]);
     hall.run(&["gateway-certificate", "--gateway", "edge-street", "--out", "c"]);
     let (rsmp, tracker) = (free_address(), free_address());
     let _pole = run_pole(dir, &pole(&hall.bus, &rsmp, &tracker));

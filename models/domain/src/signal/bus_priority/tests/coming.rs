@@ -87,7 +87,7 @@ fn approach(at: f64) -> Approach {
 
 /// A bus that set out 240 s late and reports each 10 s; the last report is `last_m` along, at `speed`. Gives it and when that was.
 fn bus(last_m: f64, speed: f64, doors_open: Option<bool>) -> (Fleet, UtcMillis) {
-    let mut fleet = Fleet::default();
+    let (mut fleet, plans) = (Fleet::default(), [plan()]);
     let id = VehicleId::new("bus-1").unwrap();
     let begin = DAY + DurationMs((8 * 3600 + 240) * 1000);
     let count = (last_m / 50.0).ceil() as i64;
@@ -104,7 +104,7 @@ fn bus(last_m: f64, speed: f64, doors_open: Option<bool>) -> (Fleet, UtcMillis) 
         };
         let doors_open = doors_open.filter(|_| last);
         let observed = Observed { seen, doors_open, engine_on: None, sos: false, signed: None };
-        fleet.absorb(&[plan()], &id, &[observed], |_, _| HABIT);
+        fleet.absorb(&plans, &id, &[observed], |_, _| HABIT);
     }
     (fleet, at)
 }
