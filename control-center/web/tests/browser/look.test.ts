@@ -6,11 +6,11 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { MissingGatewaySchema, MissingReason } from "../../src/gen/ngatu/v1/api_pb";
-import { SignalCalendarState, SignalWantedSchema } from "../../src/gen/ngatu/v1/signal_pb";
+import { BusPriorityMeasuredSchema, SignalCalendarState, SignalWantedSchema } from "../../src/gen/ngatu/v1/signal_pb";
 import { launch, LAPTOP, PHONE, WIDE } from "./browser";
 import { counts, history, measured, redLight, rule, snapshot, tracks, watched } from "./city";
 import { FixtureHall, PASSWORD } from "./fixture";
-import { advice, calendar, quangTrung, trangThi, underWay } from "./signals";
+import { advice, bus, calendar, quangTrung, trangThi, underWay } from "./signals";
 import { drawJpeg, openPage, settled } from "./steps";
 
 const folder = process.env["LOOK"];
@@ -44,6 +44,12 @@ beforeAll(async () => {
   order(4, {}, "waiting", "", 40_000, "lan");
   signals.corridors = [trangThi()];
   signals.advice = advice();
+  const asked = BigInt(Date.now() - 600_000);
+  signals.priorities = [
+    bus({ id: 3n, why: "other_order", detail: "lan" }),
+    bus({ id: 2n, state: "passed", why: "", order: 7n, askedMs: asked, greenMs: asked + 8_000n, passedMs: asked + 15_000n, endedMs: asked + 16_000n, measured: create(BusPriorityMeasuredSchema, { gain: "early", gainS: 21.4, redS: 48, usualRedS: 35, group: 1 }) }),
+    bus({ id: 1n, state: "unhelped", why: "load_unknown", detail: "detector 1: chatter", endedMs: asked }),
+  ];
   signals.calendar = calendar({ state: SignalCalendarState.NOT_FOLLOWED, why: "other_order", detail: "admin", whyMs: BigInt(Date.now() + 1_500_000) });
   await hall.start();
 });
@@ -82,6 +88,8 @@ test.skipIf(!folder)("pictures to look at", async () => {
       await page.screenshot({ path: shot(`${name}-signals-orders`) });
       await page.locator(".advice").scrollIntoViewIfNeeded();
       await page.screenshot({ path: shot(`${name}-signals-advice`) });
+      await page.locator(".priority").scrollIntoViewIfNeeded();
+      await page.screenshot({ path: shot(`${name}-signals-priority`) });
       await page.click(".wish-flash");
       await page.fill(".order [name=purpose]", language === "vi" ? "sửa tủ đèn, có CSGT điều khiển" : "cabinet repair, police on site");
       await page.click(".order button[type=submit]");

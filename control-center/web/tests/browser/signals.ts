@@ -234,13 +234,14 @@ function counted(fromMs: number, toMs: number, bucketMs: number): DetectorBucket
   return buckets;
 }
 
-/** Plan 3 until the next full hour of 20 minutes from now on, then plan 1; not followed for the reason. */
+/** A late bus that asked for green a minute ago and waits its turn. */
 export function bus(more: Partial<BusPriorityRequest> = {}): BusPriorityRequest {
   const askedMs = BigInt(Date.now() - 60_000);
   const one = create(BusPriorityRequestSchema, { id: 1n, junction: "kim-lien", approach: "Từ phía tây", vehicle: "29B-123.45", route: "32", trip: "t1", askedMs, lateS: 185, toLineM: 120.4, state: "waits", why: "turn" });
   return Object.assign(one, more);
 }
 
+/** Plan 3 until the next full hour of 20 minutes from now on, then plan 1; not followed for the reason. */
 export function calendar(more: Partial<SignalCalendar> = {}): SignalCalendar {
   const hour = 3_600_000;
   const untilMs = Math.ceil((Date.now() + hour / 3) / hour) * hour;
