@@ -1,46 +1,37 @@
 // What adaptive control would do at a junction: the stage it would hold or end, greens, queues, and the last day. It orders nothing.
-import { explain, signedOut } from "../../api";
 import { el, svg } from "../../dom";
 import { ageOf, integer, oneDecimal, timeOf } from "../../format";
-import type { SignalAdvice, SignalAdvicePast, SignalAdviceStage } from "../../gen/ngatu/v1/signal_pb";
+import type { GetAdviceResponse, SignalAdvice, SignalAdvicePast, SignalAdviceStage } from "../../gen/ngatu/v1/signal_pb";
 import { fill, t, tOr, type Key } from "../../i18n";
 import type { Page } from "../panel";
+import { Asked, PATIENCE } from "./asked";
 
 const DAY_MS = 86_400_000;
 const WIDTH = 320;
 const HEIGHT = 56;
 
-export class Advice {
+export class Advice extends Asked<GetAdviceResponse> {
   readonly root = el("section", { class: "advice", hidden: true });
   #said = el("p", { class: "said", role: "status" });
   #body = el("div", {});
-  #id = "";
-  #asked = 0;
 
-  constructor(private readonly page: Page) {
+  constructor(page: Page) {
+    super(page);
     this.root.append(el("h3", {}, t("advice.title")), this.#said, this.#body, el("p", { class: "soft" }, t("advice.soft")));
   }
 
-  about(junction: string): void {
-    if (this.#id === junction) return;
-    this.#id = junction;
-    this.root.hidden = true;
-    void this.look();
+  protected ask(junction: string): Promise<GetAdviceResponse> {
+    return this.page.signals.getAdvice({ junction }, PATIENCE);
   }
 
-  async look(): Promise<void> {
-    if (!this.#id || this.page.link().is !== "live") return;
-    const asked = ++this.#asked;
-    try {
-      const { advice } = await this.page.signals.getAdvice({ junction: this.#id }, { timeoutMs: 10_000 });
-      if (asked !== this.#asked) return;
-      this.root.hidden = advice === undefined;
-      if (advice) this.#draw(advice);
-    } catch (error) {
-      if (asked !== this.#asked || signedOut(error)) return;
-      this.root.hidden = false;
-      this.#said.replaceChildren(t("advice.failed", { why: explain(error) }));
-    }
+  protected draw({ advice }: GetAdviceResponse): void {
+    this.root.hidden = advice === undefined;
+    if (advice) this.#draw(advice);
+  }
+
+  protected failed(why: string): void {
+    this.root.hidden = false;
+    this.#said.replaceChildren(t("advice.failed", { why }));
   }
 
   #draw(advice: SignalAdvice): void {

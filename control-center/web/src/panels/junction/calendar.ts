@@ -1,39 +1,26 @@
 // What the calendar says of a junction for now and next, and why it is not followed.
-import { explain, signedOut } from "../../api";
 import { el } from "../../dom";
 import { momentOf } from "../../format";
-import { SignalCalendarState, type SignalCalendar } from "../../gen/ngatu/v1/signal_pb";
+import { SignalCalendarState, type GetCalendarResponse, type SignalCalendar } from "../../gen/ngatu/v1/signal_pb";
 import { fill, t, tOr } from "../../i18n";
-import type { Page } from "../panel";
+import { Asked, PATIENCE } from "./asked";
 import { reasonsInWords } from "./words";
 
-export class Calendar {
+export class Calendar extends Asked<GetCalendarResponse> {
   readonly root = el("p", { class: "calendar", role: "status", hidden: true });
-  #id = "";
-  #asked = 0;
 
-  constructor(private readonly page: Page) {}
-
-  about(junction: string): void {
-    if (this.#id === junction) return;
-    this.#id = junction;
-    this.root.hidden = true;
-    void this.look();
+  protected ask(junction: string): Promise<GetCalendarResponse> {
+    return this.page.signals.getCalendar({ junction }, PATIENCE);
   }
 
-  async look(): Promise<void> {
-    if (!this.#id || this.page.link().is !== "live") return;
-    const asked = ++this.#asked;
-    try {
-      const { calendar } = await this.page.signals.getCalendar({ junction: this.#id }, { timeoutMs: 10_000 });
-      if (asked !== this.#asked) return;
-      this.root.hidden = calendar === undefined;
-      if (calendar) this.#draw(calendar);
-    } catch (error) {
-      if (asked !== this.#asked || signedOut(error)) return;
-      this.root.hidden = false;
-      this.root.replaceChildren(t("calendar.failed", { why: explain(error) }));
-    }
+  protected draw({ calendar }: GetCalendarResponse): void {
+    this.root.hidden = calendar === undefined;
+    if (calendar) this.#draw(calendar);
+  }
+
+  protected failed(why: string): void {
+    this.root.hidden = false;
+    this.root.replaceChildren(t("calendar.failed", { why }));
   }
 
   #draw(calendar: SignalCalendar): void {

@@ -1,10 +1,10 @@
 // What a junction's detectors counted in the last hour: a row a detector, its last five minutes and an hour as bars.
-import { explain, signedOut } from "../../api";
 import { el, svg } from "../../dom";
 import { integer, kmh, minuteOf } from "../../format";
 import type { DetectorBucket } from "../../gen/ngatu/v1/signal_pb";
 import { t, tOr } from "../../i18n";
 import type { Page } from "../panel";
+import { Asked, PATIENCE } from "./asked";
 
 const MINUTE = 60_000;
 export const BUCKET_MS = 5 * MINUTE;
@@ -29,44 +29,34 @@ export function byDetector(buckets: readonly DetectorBucket[]): Map<number, Dete
   return all;
 }
 
-export class Detectors {
+/** Of whole buckets. */
+interface Counted {
+  buckets: readonly DetectorBucket[];
+  fromMs: number;
+  toMs: number;
+}
+
+export class Detectors extends Asked<Counted> {
   readonly root = el("section", { class: "detectors", hidden: true });
   #note = el("p", { class: "soft", hidden: true });
   #rows = el("tbody");
-  #id = "";
-  #asked = 0;
 
-  constructor(private readonly page: Page) {
+  constructor(page: Page) {
+    super(page);
     const head = el("tr", {}, ...(["detectors.number", "detectors.flow", "detectors.occupancy", "detectors.speed", "detectors.hour"] as const).map((key) => el("th", { scope: "col" }, t(key))));
     this.root.append(el("h3", {}, t("detectors.title")), this.#note, el("table", { class: "counted" }, el("thead", {}, head), this.#rows));
   }
 
-  about(junction: string): void {
-    if (this.#id === junction) return;
-    this.#id = junction;
-    this.root.hidden = true;
-    void this.look();
-  }
-
-  async look(): Promise<void> {
-    if (!this.#id || this.page.link().is !== "live") return;
-    const asked = ++this.#asked;
+  protected async ask(junction: string): Promise<Counted> {
     // Whole buckets: the last is the one that is still being counted, and is left out.
     const toMs = Math.floor(this.page.now() / BUCKET_MS) * BUCKET_MS;
     const fromMs = toMs - HOUR_MS;
-    try {
-      const answer = await this.page.signals.getDetectorCounts({ junction: this.#id, fromMs: BigInt(fromMs), toMs: BigInt(toMs), bucketMs: BigInt(BUCKET_MS) }, { timeoutMs: 10_000 });
-      if (asked !== this.#asked) return;
-      this.#note.hidden = true;
-      this.#draw(answer.buckets, fromMs, toMs);
-    } catch (error) {
-      if (asked !== this.#asked || signedOut(error)) return;
-      this.#note.hidden = false;
-      this.#note.replaceChildren(t("detectors.failed", { why: explain(error) }));
-    }
+    const { buckets } = await this.page.signals.getDetectorCounts({ junction, fromMs: BigInt(fromMs), toMs: BigInt(toMs), bucketMs: BigInt(BUCKET_MS) }, PATIENCE);
+    return { buckets, fromMs, toMs };
   }
 
-  #draw(buckets: readonly DetectorBucket[], fromMs: number, toMs: number): void {
+  protected draw({ buckets, fromMs, toMs }: Counted): void {
+    this.#note.hidden = true;
     const all = byDetector(buckets);
     this.root.hidden = all.size === 0;
     const most = Math.max(1, ...buckets.map((bucket) => flow(bucket) ?? 0));
@@ -81,6 +71,11 @@ export class Detectors {
         el("td", {}, bars(number, own, fromMs, toMs, most)));
     });
     this.#rows.replaceChildren(...rows);
+  }
+
+  protected failed(why: string): void {
+    this.#note.hidden = false;
+    this.#note.replaceChildren(t("detectors.failed", { why }));
   }
 }
 

@@ -1,48 +1,39 @@
 // Late buses that asked for green at a junction in the last day: how each fared, what it gave and what it cost others.
-import { explain, signedOut } from "../../api";
 import { el } from "../../dom";
 import { momentOf } from "../../format";
-import type { BusPriorityRequest } from "../../gen/ngatu/v1/signal_pb";
+import type { BusPriorityRequest, ListBusPriorityResponse } from "../../gen/ngatu/v1/signal_pb";
 import { fill, t, tOr } from "../../i18n";
 import type { Page } from "../panel";
+import { Asked, PATIENCE } from "./asked";
 
 const HEAD = ["priority.bus", "priority.asked", "priority.outcome", "priority.gave", "priority.cost"] as const;
 
-export class Priority {
+export class Priority extends Asked<ListBusPriorityResponse> {
   readonly root = el("section", { class: "priority", hidden: true });
   #note = el("p", { class: "soft", role: "status", hidden: true });
   #rows = el("tbody");
   #table = el("table", { class: "counted" }, el("thead", {}, el("tr", {}, ...HEAD.map((key) => el("th", { scope: "col" }, t(key))))), this.#rows);
-  #id = "";
-  #asked = 0;
 
-  constructor(private readonly page: Page) {
+  constructor(page: Page) {
+    super(page);
     this.root.append(el("h3", {}, t("priority.title")), this.#note, this.#table);
   }
 
-  about(junction: string): void {
-    if (this.#id === junction) return;
-    this.#id = junction;
-    this.root.hidden = true;
-    void this.look();
+  protected ask(junction: string): Promise<ListBusPriorityResponse> {
+    return this.page.signals.listBusPriority({ junction }, PATIENCE);
   }
 
-  async look(): Promise<void> {
-    if (!this.#id || this.page.link().is !== "live") return;
-    const asked = ++this.#asked;
-    try {
-      const { configured, requests } = await this.page.signals.listBusPriority({ junction: this.#id }, { timeoutMs: 10_000 });
-      if (asked !== this.#asked) return;
-      this.root.hidden = !configured && requests.length === 0;
-      this.#table.hidden = requests.length === 0;
-      this.#note.hidden = requests.length > 0;
-      this.#note.replaceChildren(t("priority.none"));
-      this.#rows.replaceChildren(...requests.map((one) => this.#row(one)));
-    } catch (error) {
-      if (asked !== this.#asked || signedOut(error)) return;
-      this.root.hidden = this.#note.hidden = false;
-      this.#note.replaceChildren(t("priority.failed", { why: explain(error) }));
-    }
+  protected draw({ configured, requests }: ListBusPriorityResponse): void {
+    this.root.hidden = !configured && requests.length === 0;
+    this.#table.hidden = requests.length === 0;
+    this.#note.hidden = requests.length > 0;
+    this.#note.replaceChildren(t("priority.none"));
+    this.#rows.replaceChildren(...requests.map((one) => this.#row(one)));
+  }
+
+  protected failed(why: string): void {
+    this.root.hidden = this.#note.hidden = false;
+    this.#note.replaceChildren(t("priority.failed", { why }));
   }
 
   #row(one: BusPriorityRequest): HTMLElement {

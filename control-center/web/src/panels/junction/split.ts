@@ -1,5 +1,4 @@
 // What a junction's groups showed in the last minutes: a row a group, time to the right.
-import { explain, signedOut } from "../../api";
 import type { Span } from "../../clock_axis";
 import { el, svg } from "../../dom";
 import { ageOf, timeOf } from "../../format";
@@ -8,6 +7,7 @@ import { t } from "../../i18n";
 import { BOTTOM, clock, RIGHT, TOP } from "../../signal_diagram";
 import { aspectOf, type Aspect } from "../../signals";
 import type { Page } from "../panel";
+import { Asked, PATIENCE } from "./asked";
 
 const MINUTE = 60_000;
 const SPANS_MIN = [5, 15, 60] as const;
@@ -35,47 +35,48 @@ export function stretches(changes: readonly SignalChange[], group: number, toMs:
   return all;
 }
 
-export class Split {
+interface History {
+  changes: SignalChange[];
+  span: Span;
+}
+
+export class Split extends Asked<History> {
   readonly root = el("section", { class: "split" });
   #pick = el("select", { "aria-label": t("split.title") }, ...SPANS_MIN.map((n) => el("option", { value: n }, t("split.minutes", { n }))));
   #note = el("p", { class: "soft", hidden: true });
   #drawing = el("div", { class: "signal-diagram drawing" });
-  #id = "";
   #changes: SignalChange[] = [];
   #span: Span = { fromMs: 0, toMs: 1 };
-  #asked = 0;
 
-  constructor(private readonly page: Page) {
+  constructor(page: Page) {
+    super(page);
     this.#pick.value = "15";
     this.#pick.addEventListener("change", () => void this.look());
     this.root.append(el("div", { class: "split-head" }, el("h3", {}, t("split.title")), this.#pick), this.#note, this.#drawing);
     new ResizeObserver(() => this.#draw()).observe(this.#drawing);
   }
 
-  about(junction: string): void {
-    if (this.#id === junction) return;
-    this.#id = junction;
-    this.#changes = [];
-    this.#draw();
-    void this.look();
-  }
-
-  async look(): Promise<void> {
-    if (!this.#id || this.page.link().is !== "live") return;
-    const asked = ++this.#asked;
+  protected async ask(junction: string): Promise<History> {
     const toMs = this.page.now();
     const fromMs = toMs - Number(this.#pick.value) * MINUTE;
-    try {
-      const answer = await this.page.signals.getSignalHistory({ junction: this.#id, fromMs: BigInt(Math.round(fromMs)), toMs: BigInt(Math.round(toMs)) }, { timeoutMs: 10_000 });
-      if (asked !== this.#asked) return;
-      [this.#changes, this.#span] = [answer.changes, { fromMs, toMs }];
-      this.#note.hidden = true;
-      this.#draw();
-    } catch (error) {
-      if (asked !== this.#asked || signedOut(error)) return;
-      this.#note.hidden = false;
-      this.#note.replaceChildren(t("split.failed", { why: explain(error) }));
-    }
+    const { changes } = await this.page.signals.getSignalHistory({ junction, fromMs: BigInt(Math.round(fromMs)), toMs: BigInt(Math.round(toMs)) }, PATIENCE);
+    return { changes, span: { fromMs, toMs } };
+  }
+
+  protected draw({ changes, span }: History): void {
+    [this.#changes, this.#span] = [changes, span];
+    this.#note.hidden = true;
+    this.#draw();
+  }
+
+  protected failed(why: string): void {
+    this.#note.hidden = false;
+    this.#note.replaceChildren(t("split.failed", { why }));
+  }
+
+  protected override clear(): void {
+    this.#changes = [];
+    this.#draw();
   }
 
   #draw(): void {
