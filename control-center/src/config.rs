@@ -9,7 +9,7 @@ mod corridors;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -246,6 +246,20 @@ impl RawConfig {
             insecure_http_beyond_loopback: self.hall.insecure_http_beyond_loopback,
             bus_listen,
         })
+    }
+}
+
+/// What a table needs that people know by its name.
+fn named(id: &str, name: &str, ids: &mut BTreeSet<String>, wrong: &mut impl FnMut(String)) {
+    let safe = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if id.is_empty() || !id.chars().all(safe) {
+        wrong("the id must be of a-z, 0-9 and -".into());
+    }
+    if !ids.insert(id.to_owned()) {
+        wrong("each needs an id of its own".into());
+    }
+    if name.trim().is_empty() {
+        wrong("the name is empty; people read it".into());
     }
 }
 

@@ -31,7 +31,7 @@ pub enum GiveError {
 const TEXT_MAX: usize = 500;
 const SECONDS_MAX: u32 = 86_400;
 pub const HOURS: u32 = 24;
-/// Who gives orders there may read the hall's files. No user's name has a space.
+/// Who gives orders there may read the hall's files. No user can be named so.
 pub const COMMAND_LINE: &str = "the command line";
 const HOURS_MAX: u32 = 720;
 

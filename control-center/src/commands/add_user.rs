@@ -9,6 +9,8 @@ use hardware_ports::{Clock, SystemClock};
 use crate::auth::passwords::{self, NAME_MAX};
 use crate::auth::rights::{Role, Scope};
 use crate::config::Config;
+use crate::tasks::bus_lists::LISTS;
+use crate::tracker_orders::COMMAND_LINE;
 
 #[derive(clap::Args)]
 #[command(
@@ -34,13 +36,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let config = Config::load(&args.config)?;
     let printable = !args.user.trim().is_empty() && !args.user.chars().any(char::is_control);
     ensure!(printable && args.user.len() <= NAME_MAX, "--user must have 1 to {NAME_MAX} printable bytes");
+    for (ours, what) in
+        [(CALENDAR, "calendars sign their orders"), (BUS_PRIORITY, "orders for late buses are signed")]
+    {
+        ensure!(!args.user.starts_with(ours), "--user must not begin with {ours:?}: so {what}");
+    }
     ensure!(
-        !args.user.starts_with(CALENDAR),
-        "--user must not begin with {CALENDAR:?}: so calendars sign their orders"
-    );
-    ensure!(
-        !args.user.starts_with(BUS_PRIORITY),
-        "--user must not begin with {BUS_PRIORITY:?}: so orders for late buses are signed"
+        ![COMMAND_LINE, LISTS].contains(&args.user.as_str()),
+        "--user must not be {:?}: what nobody signed in for is done under that name",
+        args.user
     );
     let areas = args.areas.as_ref().map(|text| Scope::parse(text, &config.areas));
     let areas = areas.transpose().map_err(anyhow::Error::msg).context("--areas")?;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use control_center_store::EVERYWHERE;
 use models_domain::geo::LatLon;
 use serde::Deserialize;
 
+use super::named;
 use crate::areas::Area;
 
 #[derive(Debug, Deserialize)]
@@ -28,16 +28,7 @@ pub(super) fn check(raw: Vec<RawArea>, problems: &mut Vec<String>) -> Vec<Area> 
 impl RawArea {
     fn check(self, ids: &mut BTreeSet<String>, problems: &mut Vec<String>) -> Area {
         let mut wrong = |what: String| problems.push(format!("area {:?}: {what}", self.id));
-        let safe = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if self.id.is_empty() || !self.id.chars().all(safe) || self.id == EVERYWHERE {
-            wrong("the id must be of a-z, 0-9 and -".into());
-        }
-        if !ids.insert(self.id.clone()) {
-            wrong("each needs an id of its own".into());
-        }
-        if self.name.trim().is_empty() {
-            wrong("the name is empty; people read it".into());
-        }
+        named(&self.id, &self.name, ids, &mut wrong);
         let mut junctions = Vec::new();
         for junction in &self.junctions {
             match junction.parse() {

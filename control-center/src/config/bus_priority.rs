@@ -9,6 +9,7 @@ use models_domain::{Degrees, DurationMs, JunctionId, Meters, MetersPerSecond};
 use serde::Deserialize;
 
 use super::advices::{RawLine, groups, lines};
+use super::named;
 use crate::signals::advice::Counter;
 use crate::signals::bus_priority::{Others, Priority};
 
@@ -82,16 +83,7 @@ impl RawPriority {
     ) -> Option<Priority> {
         let before = problems.len();
         let mut wrong = |what: String| problems.push(format!("bus_priority {:?}: {what}", self.id));
-        let safe = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if self.id.is_empty() || !self.id.chars().all(safe) {
-            wrong("the id must be of a-z, 0-9 and -".into());
-        }
-        if !ids.insert(self.id.clone()) {
-            wrong("each needs an id of its own".into());
-        }
-        if self.name.trim().is_empty() {
-            wrong("the name is empty; people read it".into());
-        }
+        named(&self.id, &self.name, ids, &mut wrong);
         if !junctions.insert(self.junction.clone()) {
             wrong("a junction has one [[bus_priority]]".into());
         }

@@ -6,6 +6,7 @@ use models_domain::signal::calendar::{Day, Days, Entry, Timetable, Weekday};
 use models_domain::{DurationMs, JunctionId};
 use serde::Deserialize;
 
+use super::named;
 use crate::areas::Area;
 use crate::signals::calendar::Calendar;
 
@@ -128,16 +129,7 @@ impl RawCalendar {
         problems: &mut Vec<String>,
     ) -> Calendar {
         let mut wrong = |what: String| problems.push(format!("calendar {:?}: {what}", self.id));
-        let safe = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if self.id.is_empty() || !self.id.chars().all(safe) {
-            wrong("the id must be of a-z, 0-9 and -".into());
-        }
-        if !ids.insert(self.id.clone()) {
-            wrong("each needs an id of its own".into());
-        }
-        if self.name.trim().is_empty() {
-            wrong("the name is empty; people read it".into());
-        }
+        named(&self.id, &self.name, ids, &mut wrong);
         let mut junctions: Vec<JunctionId> = Vec::new();
         for junction in &self.junctions {
             match junction.parse() {

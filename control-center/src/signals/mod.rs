@@ -37,13 +37,17 @@ pub struct Judged {
     pub ends: UtcMillis,
 }
 
+/// An order's time begins when it is sent, and it is judged, and judged again, before.
+const UNTIL_SENT: DurationMs = DurationMs(1_000);
+
 impl Judged {
-    /// How long others may still wait at red, when that is what speaks against it.
+    /// For how long it may be ordered so that others need not wait at red for too long, when that is what speaks against it.
     fn room(&self, now: UtcMillis) -> Option<DurationMs> {
         let until = |refusal: &Refusal| {
             if let Refusal::MaximumRed { until, .. } = refusal { Some(until.since(now)) } else { None }
         };
-        self.refusals.iter().filter_map(until).min()
+        let least = self.refusals.iter().filter_map(until).min()?;
+        Some(DurationMs(least.0 - UNTIL_SENT.0))
     }
 }
 

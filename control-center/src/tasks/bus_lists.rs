@@ -10,8 +10,8 @@ use crate::hall::Hall;
 use crate::transit::ready::{Answer, Question};
 use crate::transit::{BUSY, reports};
 
-/// The lists that all look at are made one after the other, as if for one user; no user has a name with a space.
-const LISTS: &str = "all who look";
+/// The lists that all look at are made one after the other, as if for one user; nobody can be named so.
+pub const LISTS: &str = "all who look";
 
 pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
     loop {

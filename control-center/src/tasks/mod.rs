@@ -2,7 +2,7 @@
 
 mod advices;
 mod bus_days;
-mod bus_lists;
+pub mod bus_lists;
 mod bus_priority;
 mod calendars;
 mod emergencies;

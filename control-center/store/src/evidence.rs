@@ -24,6 +24,16 @@ pub struct WantedStill {
 }
 
 impl Store {
+    /// How many pictures are wanted, those too whose time to be asked for again has not come.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn count_wanted_stills(&self) -> Result<u64, StoreError> {
+        let count =
+            sqlx::query_scalar("SELECT count(*) FROM evidence_wanted").fetch_one(self.readers()).await;
+        count.map(i64::cast_unsigned).map_err(self.failed("counting which evidence is wanted"))
+    }
+
     /// Pictures whose time to be asked for has come, those first that wait longest.
     ///
     /// # Errors

@@ -99,6 +99,16 @@ impl Store {
         self.tracker_order_rows(sqlx::query(OPEN).bind(count)).await
     }
 
+    /// How many orders are not over.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn count_open_tracker_orders(&self) -> Result<u64, StoreError> {
+        let open = "SELECT count(*) FROM tracker_order WHERE progress IN ('waiting', 'sent')";
+        let count = sqlx::query_scalar(open).fetch_one(self.readers()).await;
+        count.map(i64::cast_unsigned).map_err(self.failed("counting orders for trackers"))
+    }
+
     /// Orders given since a moment to one vehicle or to all, newest first, at most `count`.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ const APART_DEG: f64 = 0.005;
 const APART_S: i64 = 90;
 
 /// A zone in which it is about noon, so that no turn of a day falls into the test.
-fn noon(now_ms: i64) -> (String, i64) {
+pub fn noon(now_ms: i64) -> (String, i64) {
     let hours = 12 - now_ms.div_euclid(3_600_000).rem_euclid(24);
     // The names of these zones count westwards.
     (format!("Etc/GMT{:+}", -hours), hours * 3600)

@@ -7,7 +7,7 @@ use models_wire::v1;
 use models_wire::v1::transit_service_client::TransitServiceClient;
 use tonic::transport::Channel;
 
-use crate::buses::{drive_as, feed, import};
+use crate::buses::{drive_as, feed, import, noon};
 use crate::harness::{Hall, with, write_config};
 use crate::street::Pole;
 use crate::supervise::until;
@@ -78,11 +78,10 @@ impl City {
     }
 }
 
-/// In the zone of the timetable it is about noon now.
-fn date(at_ms: i64) -> String {
-    let now_ms = SystemClock::new().now().0;
-    let hours = 12 - now_ms.div_euclid(3_600_000).rem_euclid(24);
-    let local = time::OffsetDateTime::from_unix_timestamp(at_ms / 1000 + hours * 3600).unwrap();
+/// In the timetable's zone, in which its run sets out at about noon: today, or some days before at the same hour.
+fn date(departs_ms: i64) -> String {
+    let (_, offset_s) = noon(departs_ms);
+    let local = time::OffsetDateTime::from_unix_timestamp(departs_ms / 1000 + offset_s).unwrap();
     local.date().to_string()
 }
 

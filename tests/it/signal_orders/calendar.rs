@@ -82,6 +82,10 @@ async fn a_junction_follows_its_calendar() {
     hall.run(&["gateway-certificate", "--gateway", "edge-street", "--out", "certificates"]);
     let refused = hall.fail(&["add-user", "--user", "calendar:peak"]);
     assert!(refused.contains("must not begin with \"calendar:\""), "{refused}");
+    for ours in ["the command line", "all who look"] {
+        let refused = hall.fail(&["add-user", "--user", ours]);
+        assert!(refused.contains("must not be"), "{refused}");
+    }
     let rsmp = free_address();
     let _pole = start_pole(dir, &hall.bus, &rsmp, "certificates");
     let _street = start_street(dir, &rsmp);

@@ -123,8 +123,16 @@ pub async fn restore(hall: &Hall) -> anyhow::Result<()> {
 /// # Errors
 /// When the store fails; what could not be written down was not sent.
 pub async fn step(hall: &Arc<Hall>, coming: Vec<Vec<(usize, Coming)>>) -> anyhow::Result<()> {
+    let idle = |priority: &Priority| {
+        hall.priorities.change(&priority.setup.id, |known| known.turns.requests().is_empty())
+    };
+    let all = hall.priorities.all.iter().zip(coming);
+    let busy: Vec<_> = all.filter(|(one, coming)| !coming.is_empty() || !idle(one)).collect();
+    if busy.is_empty() {
+        return Ok(());
+    }
     let in_force = hall.store.orders_in_force(hall.clock.now()).await?;
-    for (priority, coming) in hall.priorities.all.iter().zip(coming) {
+    for (priority, coming) in busy {
         step_one(hall, priority, &coming, &in_force).await?;
     }
     Ok(())
@@ -137,10 +145,6 @@ async fn step_one(
     in_force: &[OrderRow],
 ) -> anyhow::Result<()> {
     let (id, now) = (&priority.setup.id, hall.clock.now());
-    let idle = hall.priorities.change(id, |known| known.turns.requests().is_empty());
-    if idle && coming.is_empty() {
-        return Ok(());
-    }
     let load = load(hall, priority, now).await?;
     let lost = orders::lost(hall, priority, now).await?;
     let blocked = blocked(hall, priority, in_force);

@@ -51,6 +51,7 @@ async fn pictures_of_evidence_are_wanted_until_they_are_here_and_keep_their_even
     drop(store);
     let store = open(dir.path()).await;
     assert_eq!(store.wanted_stills(UtcMillis(8_999), 10).await.unwrap(), []);
+    assert_eq!(store.count_wanted_stills().await.unwrap(), 1, "the one that is put off");
     assert_eq!(store.wanted_stills(UtcMillis(9_000), 10).await.unwrap(), [later.clone()]);
     assert_eq!(store.wanted_still(&gateway, id, 1).await.unwrap(), Some(later));
     assert_eq!(store.wanted_still(&gateway, id, 2).await.unwrap(), None);

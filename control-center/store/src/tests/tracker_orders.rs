@@ -37,6 +37,7 @@ async fn many_orders_of_one_gateway_do_not_hide_anothers() {
     }
     let ids: Vec<u64> = store.open_tracker_orders(2).await.unwrap().iter().map(|r| r.given.id).collect();
     assert_eq!(ids, [1, 2, 4]);
+    assert_eq!(store.count_open_tracker_orders().await.unwrap(), 4);
     // Nor do many vehicles' hide one's.
     for (vehicle, want) in [(None, 4), (Some("bus-4"), 4), (Some("bus-1"), 1)] {
         let rows = store.tracker_orders(UtcMillis(0), vehicle, 1).await.unwrap();
