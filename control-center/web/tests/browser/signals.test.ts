@@ -58,11 +58,11 @@ test("late buses that asked for green, what it gave and what it cost others", as
     bus({ id: 2n, state: "passed", why: "", order: 7n, askedMs: asked, greenMs: asked + 8_000n, passedMs: asked + 15_000n, endedMs: asked + 16_000n, measured: create(BusPriorityMeasuredSchema, { gain: "early", gainS: 21.4, redS: 48, usualRedS: 35, group: 1 }) }),
     bus({ id: 1n, state: "unhelped", why: "load_unknown", detail: "detector 1: chatter", endedMs: asked }),
   ];
-  await page.waitForSelector(".priority tbody tr:nth-child(4)");
-  const rows = (await page.locator(".priority tbody tr").allTextContents()).map((row) => row.replace(/\s+/g, " "));
-  expect(rows[0]).toMatch(/^32 29B-123\.45.*trễ 3 phút, cách 120 m● đang giữ xanh––$/);
+  await page.waitForSelector(".priority li:nth-child(4)");
+  const rows = (await page.locator(".priority li").allTextContents()).map((row) => row.replace(/\s+/g, " "));
+  expect(rows[0]).toMatch(/Tuyến 32, xe 29B-123\.45● đang giữ xanhkhi xin: trễ 3 phút, cách vạch dừng 120 m$/);
   expect(rows[1]).toContain("◌ đang chờ: lệnh của lan đang có hiệu lực");
-  expect(rows[2]).toMatch(/✓ đã qua, xanh sau 8 giâyxanh sớm 21 giâynhóm 1: 48 giây \(thường 35\)$/);
+  expect(rows[2]).toMatch(/✓ đã qua, xanh sau 8 giâyxanh sớm 21 giây; nhóm 1 chờ đỏ 48 giây \(thường 35\)khi xin/);
   expect(rows[3]).toContain("✕ đã qua, không được ưu tiên: không rõ lưu lượng (detector 1: chatter)");
   expect(await axe(page)).toEqual([]);
 });

@@ -6,17 +6,14 @@ import { fill, t, tOr } from "../../i18n";
 import type { Page } from "../panel";
 import { Asked, PATIENCE } from "./asked";
 
-const HEAD = ["priority.bus", "priority.asked", "priority.outcome", "priority.gave", "priority.cost"] as const;
-
 export class Priority extends Asked<ListBusPriorityResponse> {
   readonly root = el("section", { class: "priority", hidden: true });
   #note = el("p", { class: "soft", role: "status", hidden: true });
-  #rows = el("tbody");
-  #table = el("table", { class: "counted" }, el("thead", {}, el("tr", {}, ...HEAD.map((key) => el("th", { scope: "col" }, t(key))))), this.#rows);
+  #list = el("ol", { class: "history" });
 
   constructor(page: Page) {
     super(page);
-    this.root.append(el("h3", {}, t("priority.title")), this.#note, this.#table);
+    this.root.append(el("h3", {}, t("priority.title")), this.#note, this.#list);
   }
 
   protected ask(junction: string): Promise<ListBusPriorityResponse> {
@@ -25,10 +22,10 @@ export class Priority extends Asked<ListBusPriorityResponse> {
 
   protected draw({ configured, requests }: ListBusPriorityResponse): void {
     this.root.hidden = !configured && requests.length === 0;
-    this.#table.hidden = requests.length === 0;
+    this.#list.hidden = requests.length === 0;
     this.#note.hidden = requests.length > 0;
     this.#note.replaceChildren(t("priority.none"));
-    this.#rows.replaceChildren(...requests.map((one) => this.#row(one)));
+    this.#list.replaceChildren(...requests.map((one) => this.#row(one)));
   }
 
   protected failed(why: string): void {
@@ -38,13 +35,13 @@ export class Priority extends Asked<ListBusPriorityResponse> {
 
   #row(one: BusPriorityRequest): HTMLElement {
     const { sign, kind, text } = outcomeInWords(one);
-    const cell = (...parts: (string | HTMLElement)[]) => el("td", {}, ...parts);
-    return el("tr", {},
-      el("th", { scope: "row" }, `${one.route} `, el("span", { class: "soft" }, one.vehicle)),
-      cell(t("priority.late", { time: momentOf(Number(one.askedMs), this.page.now()), min: minutes(one.lateS), m: Math.round(one.toLineM) })),
-      cell(el("span", { class: `outcome ${kind}` }, `${sign} ${text}`)),
-      cell(gainInWords(one)),
-      cell(costInWords(one)));
+    const effects = [gainInWords(one), costInWords(one)].filter((effect) => effect !== "");
+    return el("li", {},
+      el("time", {}, momentOf(Number(one.askedMs), this.page.now())),
+      el("b", {}, t("priority.bus", { route: one.route, vehicle: one.vehicle })),
+      el("span", { class: `outcome ${kind}` }, `${sign} ${text}`),
+      effects.length > 0 ? el("span", {}, effects.join("; ")) : "",
+      el("span", { class: "soft" }, t("priority.late", { min: minutes(one.lateS), m: Math.round(one.toLineM) })));
   }
 }
 
@@ -73,14 +70,16 @@ export function outcomeInWords(one: Pick<BusPriorityRequest, "state" | "why" | "
   }
 }
 
+/** Empty where it had no green. */
 function gainInWords(one: Pick<BusPriorityRequest, "order" | "endedMs" | "measured">): string {
-  if (one.order === 0n) return "–";
-  if (!one.measured) return one.endedMs === 0n ? "–" : t("priority.later");
+  if (one.order === 0n || (!one.measured && one.endedMs === 0n)) return "";
+  if (!one.measured) return t("priority.later");
   return fill(tOr("priority", `gain-${one.measured.gain}`), { s: Math.round(one.measured.gainS) });
 }
 
+/** Empty where nobody is known to have stood longer. */
 function costInWords(one: Pick<BusPriorityRequest, "measured">): string {
   const { measured } = one;
-  if (!measured || measured.group === 0) return "–";
+  if (!measured || measured.group === 0) return "";
   return t("priority.red", { group: measured.group, s: Math.round(measured.redS), usual: Math.round(measured.usualRedS) });
 }
