@@ -16,6 +16,7 @@ mod reconnects;
 mod red_light;
 mod signal_latency;
 mod signal_sumo;
+mod soak;
 mod started;
 mod street;
 mod tracker;
@@ -54,6 +55,7 @@ const BENCHES: &[Bench] = &[
     red_light::BENCH,
     signal_latency::BENCH,
     signal_sumo::BENCH,
+    soak::BENCH,
     tracker::BENCH,
     transit::BENCH,
     transit_assign::BENCH,

@@ -42,7 +42,7 @@ impl Started {
         let text = "[hall]\ndata_dir = \"hall\"\nlisten = \"127.0.0.1:0\"\n[bus]\nlisten = \"127.0.0.1:0\"\n";
         std::fs::write(self.folder.join("hall.toml"), text).context("writing hall.toml")?;
         command.args(["serve", "--insecure-http", "--config", "hall.toml"]);
-        let lines = self.start("hall", command, "\"ready\":true")?;
+        let lines = self.start("hall", command, |line| line.contains("\"ready\":true"))?;
         let ready = lines.last().map_or("", String::as_str);
         let ready: Value = serde_json::from_str(ready).context("reading the hall's line")?;
         let text_of = |key: &str| ready[key].as_str().with_context(|| format!("the hall names no {key}"));
@@ -77,11 +77,33 @@ impl Started {
         let file = format!("{name}.toml");
         std::fs::write(self.folder.join(&file), text).with_context(|| format!("writing {file}"))?;
         command.args(["run", "--config", &file]);
-        self.start(name, command, "is ready").map(drop)
+        self.start(name, command, |line| line.contains("is ready")).map(drop)
     }
 
-    /// Waits until it says `wanted`; its lines up to that one.
-    fn start(&mut self, name: &str, mut command: Command, wanted: &str) -> anyhow::Result<Vec<String>> {
+    /// Simulated cameras as this file says; where each of the `count` of them is.
+    ///
+    /// # Errors
+    /// When they do not all start.
+    pub fn cameras(&mut self, text: &str, count: usize) -> anyhow::Result<Vec<String>> {
+        std::fs::write(self.folder.join("street.toml"), text).context("writing street.toml")?;
+        let mut command = Command::new(programs::beside("camera-simulator")?);
+        command.args(["--config", "street.toml"]);
+        let mut seen = 0;
+        let lines = self.start("cameras", command, |line| {
+            seen += usize::from(line.contains("\"url\""));
+            seen == count
+        })?;
+        let url = |line: &String| Some(serde_json::from_str::<Value>(line).ok()?["url"].as_str()?.to_owned());
+        Ok(lines.iter().filter_map(url).collect())
+    }
+
+    /// Waits until it says what is wanted; its lines up to that one.
+    fn start(
+        &mut self,
+        name: &str,
+        mut command: Command,
+        mut wanted: impl FnMut(&str) -> bool,
+    ) -> anyhow::Result<Vec<String>> {
         let log = File::create(self.log(name)).context("making a log")?;
         command.current_dir(&self.folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().with_context(|| format!("starting {name}"))?;
@@ -91,9 +113,9 @@ impl Started {
         let mut found = Vec::new();
         loop {
             let Some(line) = lines.next() else {
-                bail!("{name} ended without saying {wanted}: {}", self.said());
+                bail!("{name} ended before it was ready: {}", self.said());
             };
-            let last = line.contains(wanted);
+            let last = wanted(&line);
             found.push(line);
             if last {
                 // Whatever it says later must find somebody who reads.
@@ -123,12 +145,14 @@ impl Started {
         Ok(())
     }
 
-    /// The ends of the logs.
+    /// The ends of the logs, from a panic on where there was one.
     pub fn said(&self) -> String {
         let end = |(name, _): &(String, Child)| {
             let text = std::fs::read_to_string(self.log(name)).unwrap_or_default();
-            let end: Vec<&str> = text.lines().rev().take(3).collect();
-            format!("{name}: {}", end.into_iter().rev().collect::<Vec<_>>().join(" / "))
+            let lines: Vec<&str> = text.lines().collect();
+            let panic = lines.iter().position(|line| line.contains("panicked at"));
+            let from = panic.unwrap_or(lines.len().saturating_sub(3));
+            format!("{name}: {}", lines[from..].join(" / "))
         };
         self.running.iter().map(end).collect::<Vec<_>>().join("; ")
     }

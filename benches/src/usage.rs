@@ -34,6 +34,8 @@ pub struct Used {
     pub cpu_s: f64,
     /// The most memory it ever held; 0 when it has ended and nobody has taken notice.
     pub peak_mb: f64,
+    /// What it holds now.
+    pub mb: f64,
 }
 
 /// Clock ticks a second of /proc (USER_HZ is 100 on every Linux).
@@ -50,9 +52,12 @@ pub fn used(process: u32) -> anyhow::Result<Used> {
     // utime and stime, counted after the name, which may hold spaces (proc(5)).
     let after = stat.rsplit(')').next().unwrap_or_default();
     let ticks: f64 = after.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<f64>().ok()).sum();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kb = peak.and_then(|peak| peak.split_whitespace().next()?.parse::<f64>().ok()).unwrap_or(0.0);
-    Ok(Used { cpu_s: ticks / TICKS, peak_mb: (kb / 102.4).round() / 10.0 })
+    let mb = |name: &str| {
+        let value = status.lines().find_map(|line| line.strip_prefix(name));
+        let kb = value.and_then(|value| value.split_whitespace().next()?.parse::<f64>().ok());
+        (kb.unwrap_or(0.0) / 102.4).round() / 10.0
+    };
+    Ok(Used { cpu_s: ticks / TICKS, peak_mb: mb("VmHWM:"), mb: mb("VmRSS:") })
 }
 
 /// CPU time of all children that have ended.

@@ -2,6 +2,7 @@
 
 mod commands;
 mod config;
+mod memory;
 mod models;
 mod profile;
 mod roll;
@@ -45,6 +46,7 @@ fn main() -> std::process::ExitCode {
             }),
         )
         .init();
+    memory::share_arenas();
     let done = match Args::parse().command {
         Command::Run(args) => commands::run::run(args),
         Command::Analyze(args) => commands::analyze::run(args),
