@@ -6,9 +6,11 @@ use models_domain::UtcMillis;
 use models_domain::event::LinkState;
 use models_domain::geo::{LatLon, Point};
 use models_domain::scene::{Line, Zone};
+use models_domain::signal::SignalAlarm;
 use models_wire::convert::BadMessage;
+use models_wire::convert::alarm::{aggregated_from_wire, aggregated_to_wire, alarm_from_wire, alarm_to_wire};
 use models_wire::convert::effort::{effort_from_wire, effort_to_wire};
-use models_wire::convert::event::{alarm_to_wire, fix_to_wire, link_from_wire, link_to_wire};
+use models_wire::convert::event::{fix_to_wire, link_from_wire, link_to_wire};
 use models_wire::convert::signal::{
     changes_from_wire, changes_to_wire, layout_from_wire, now_from_wire, now_to_wire, wanted_to_wire,
 };
@@ -67,10 +69,12 @@ pub fn junction(junction: &Junction) -> v1::JunctionNow {
             now: Some(signal_now(info)),
             layout: None,
             changes: changes_to_wire(&info.changes),
+            alarms: None,
+            aggregated: info.aggregated.as_ref().map(aggregated_to_wire),
         }),
         since_ms: junction.since.0,
         group_since_ms: junction.seen.groups().iter().map(|group| group.since.0).collect(),
-        active_alarms: junction.active_alarms().map(|a| alarm_to_wire(info.id.as_str(), a)).collect(),
+        active_alarms: junction.listed_alarms().map(|a| alarm_to_wire(info.id.as_str(), a)).collect(),
     }
 }
 
@@ -126,10 +130,17 @@ fn junction_info(m: v1::JunctionInfo) -> Result<JunctionInfo, BadMessage> {
         groups: m.groups,
         changes: changes_from_wire(&m.changes),
         now: m.now.as_ref().map(now_from_wire).transpose()?.unwrap_or_default(),
+        aggregated: m.aggregated.map(aggregated_from_wire),
         order: m.now.as_ref().map_or(0, |now| now.order),
         ending: m.now.map(|now| now.ending).unwrap_or_default(),
         can: layout_from_wire(m.layout.as_ref())?,
+        handles_alarms: m.alarms.as_ref().is_some_and(|alarms| alarms.can_be_handled),
+        alarms: m.alarms.map(alarms).transpose()?,
     })
+}
+
+fn alarms(m: v1::JunctionAlarms) -> Result<Vec<SignalAlarm>, BadMessage> {
+    m.alarms.into_iter().map(alarm_from_wire).collect()
 }
 
 fn position(p: LatLon) -> v1::Position {

@@ -159,12 +159,13 @@ pub fn uplink(config: &Config, pole: &Pole, stop: &CancellationToken) -> Part {
     let (site, clock, stop) = (pole.site.clone(), pole.clock.clone(), stop.clone());
     let trackers = pole.orders.clone().map(|orders| orders as Arc<dyn OrderDesk>);
     let orders: Option<Arc<SignalOrders>> = pole.signals.as_ref().map(|signals| signals.orders.clone());
+    let alarms = pole.signals.as_ref().map(|signals| signals.alarms.clone());
     Part::new("[hall]", move |begun| {
         let (settings, stop, gateway) = (settings.clone(), stop.clone(), gateway.clone());
         let (keeper, board, pictures) = (keeper.clone(), board.clone(), pictures.clone());
         let (stills, tracks, site, clock) = (stills.clone(), tracks.clone(), site.clone(), clock.clone());
         let trackers = trackers.clone();
-        let orders = orders.clone();
+        let (orders, alarms) = (orders.clone(), alarms.clone());
         async move {
             own_certificate(&settings.tls, &gateway)?;
             let bus: Arc<dyn Bus> = Arc::new(ZenohBus::open(settings).await?);
@@ -179,6 +180,7 @@ pub fn uplink(config: &Config, pole: &Pole, stop: &CancellationToken) -> Part {
                 tracks,
                 trackers,
                 orders,
+                alarms,
                 site,
                 clock,
             };

@@ -155,6 +155,7 @@ impl Pole {
             board: board.clone(),
             pictures: Arc::new(Pictures::new(board, Arc::new(NoPictures))),
             orders: None,
+            alarms: None,
             stills: None,
             tracks: Some(Arc::new(TrackLog::open(&settings).unwrap())),
             trackers: None,

@@ -80,6 +80,7 @@ fn pole(dir: &Path, bus: Arc<dyn Bus>, board: &Arc<Board>) -> Uplink {
         board: board.clone(),
         pictures: Arc::new(Pictures::new(board.clone(), Arc::new(Plain))),
         orders: None,
+        alarms: None,
         stills: Some(Arc::new(stills.expect("the stills open"))),
         tracks: None,
         trackers: None,

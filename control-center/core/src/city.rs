@@ -9,10 +9,10 @@ use models_domain::event::{Link, LinkState};
 use models_domain::fix::{Limits, Recent};
 use models_domain::geo::LatLon;
 use models_domain::scene::{Line, Zone};
-use models_domain::signal::order::{ControllerNow, Orderable, Seen};
-use models_domain::signal::{self, SignalAlarm};
 use models_domain::transit::Fix;
 use models_domain::{CameraId, Event, EventBody, GatewayId, JunctionId, UtcMillis, VehicleId};
+
+pub use crate::junction::{Junction, JunctionInfo};
 
 /// Vehicles on the map at once: several times a large city's fleet.
 const VEHICLES_MAX: usize = 20_000;
@@ -51,44 +51,6 @@ pub struct CameraInfo {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Junction {
-    pub gateway: GatewayId,
-    pub info: JunctionInfo,
-    pub link_at: UtcMillis,
-    /// When the groups became what they are.
-    pub since: UtcMillis,
-    /// The same by group; empty while the link is down.
-    pub seen: Seen,
-    /// By (code, component); inactive ones are kept to know what is newer.
-    alarms: BTreeMap<(String, String), (UtcMillis, SignalAlarm)>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct JunctionInfo {
-    pub id: JunctionId,
-    pub name: String,
-    pub position: Option<LatLon>,
-    pub state: LinkState,
-    /// One character a signal group; empty before the first report.
-    pub groups: String,
-    /// When each group may change; empty when the controller does not tell.
-    pub changes: Vec<Option<signal::Change>>,
-    pub now: ControllerNow,
-    /// Number of the order in force; 0 for none.
-    pub order: u64,
-    /// The order is over and the controller not yet back on its own plan: why.
-    pub ending: String,
-    /// `None`: nothing may be ordered.
-    pub can: Option<Orderable>,
-}
-
-impl Junction {
-    pub fn active_alarms(&self) -> impl Iterator<Item = &SignalAlarm> {
-        self.alarms.values().map(|(_, alarm)| alarm).filter(|alarm| alarm.active)
-    }
-}
-
-#[derive(Debug, Clone, PartialEq)]
 pub struct Vehicle {
     pub gateway: GatewayId,
     pub fix: Fix,
@@ -113,9 +75,6 @@ pub enum Change {
     /// A gateway brought or dropped something: look at everything anew.
     Everything,
 }
-
-/// Alarms remembered per junction.
-const ALARMS_MAX: usize = 200;
 
 #[derive(Debug, Default)]
 pub struct City {
@@ -200,7 +159,7 @@ impl City {
             }
             EventBody::SignalAlarm { junction, alarm } => {
                 let junction = self.junction_of(gateway, junction)?;
-                alarm_told(junction, alarm, at).then(|| Change::Junction(junction.clone()))
+                junction.alarm_told(alarm, at).then(|| Change::Junction(junction.clone()))
             }
             EventBody::SignalState { junction, state } => {
                 let junction = self.junction_of(gateway, junction)?;
@@ -312,15 +271,14 @@ impl City {
 
     fn junction_told(&mut self, id: &GatewayId, info: JunctionInfo, told: UtcMillis) -> Option<Change> {
         let Some(known) = self.junctions.get_mut(&info.id) else {
-            let gateway = id.clone();
-            let mut seen = Seen::default();
-            seen.report(told, &info.groups);
-            let new = Junction { gateway, link_at: told, since: told, seen, alarms: BTreeMap::new(), info };
+            let new = Junction::new(id.clone(), info, told);
             self.junctions.insert(new.info.id.clone(), new.clone());
             return Some(Change::Junction(new));
         };
         let before = known.clone();
         known.gateway = id.clone();
+        let mut info = info;
+        known.alarms_are(info.alarms.take(), told);
         link_told(&mut known.link_at, &mut known.info.state, &info.state, told);
         if told >= known.since && !info.groups.is_empty() && info.groups != known.info.groups {
             known.since = told;
@@ -334,8 +292,8 @@ impl City {
         }
         let (groups, state) = (known.info.groups.clone(), known.info.state.clone());
         known.info = JunctionInfo { groups, state, ..info };
-        (known.info != before.info || known.gateway != before.gateway)
-            .then(|| Change::Junction(known.clone()))
+        let same = known.info == before.info && known.gateway == before.gateway;
+        (!same || !known.listed_alarms().eq(before.listed_alarms())).then(|| Change::Junction(known.clone()))
     }
 }
 
@@ -347,25 +305,6 @@ fn link_told(link_at: &mut UtcMillis, now: &mut LinkState, told: &LinkState, at:
     *link_at = at;
     let changed = now != told;
     now.clone_from(told);
-    changed
-}
-
-fn alarm_told(junction: &mut Junction, alarm: &SignalAlarm, at: UtcMillis) -> bool {
-    let key = (alarm.code.clone(), alarm.component.clone());
-    let changed = match junction.alarms.get(&key) {
-        Some((when, _)) if at < *when => return false,
-        Some((_, was)) => was != alarm,
-        None => {
-            if junction.alarms.len() >= ALARMS_MAX {
-                junction.alarms.retain(|_, (_, alarm)| alarm.active);
-            }
-            if junction.alarms.len() >= ALARMS_MAX {
-                return false;
-            }
-            true
-        }
-    };
-    junction.alarms.insert(key, (at, alarm.clone()));
     changed
 }
 

@@ -80,9 +80,12 @@ fn told(at: UtcMillis) -> GatewayState {
         groups: String::new(),
         changes: Vec::new(),
         now: ControllerNow::default(),
+        aggregated: None,
         order: 0,
         ending: String::new(),
         can: None,
+        handles_alarms: true,
+        alarms: None,
     };
     GatewayState { at, waiting: 3, cameras: vec![camera], junctions: vec![junction] }
 }
@@ -202,4 +205,42 @@ fn a_jump_is_no_place_until_it_is_confirmed() {
     let at = |millis| Some(millis);
     assert_eq!(places[..4], [at(1_000), at(6_000), at(6_000), at(16_000)]);
     assert_eq!(places[4], at(16_000), "one report far away is not believed");
+}
+
+/// `A1 there`, `A2 suspended`, as the city has them after a state with `alarms` at `at`.
+#[track_caller]
+fn state_tells(city: &mut City, at: i64, link: Link, alarms: &[(&str, bool, bool)], want: &str) {
+    let listed = |(code, active, suspended): &(&str, bool, bool)| SignalAlarm {
+        code: (*code).to_owned(),
+        component: String::new(),
+        active: *active,
+        acknowledged: false,
+        suspended: *suspended,
+        priority: 2,
+        description: String::new(),
+    };
+    let mut state = told(UtcMillis(at));
+    state.junctions[0].state = up(link);
+    state.junctions[0].alarms = Some(alarms.iter().map(listed).collect());
+    city.state(&pole(), state, NOW);
+    let junction = city.junctions.values().next().unwrap();
+    let one = |alarm: &SignalAlarm| {
+        let is = if alarm.suspended { "suspended" } else { "there" };
+        format!("{} {is}", alarm.code)
+    };
+    assert_eq!(junction.listed_alarms().map(one).collect::<Vec<_>>().join(", "), want);
+}
+
+#[test]
+fn a_hall_that_was_started_anew_has_the_alarms_of_the_gateways_state() {
+    let mut city = City::default();
+    let all = [("A1", true, false), ("A2", false, true)];
+    state_tells(&mut city, 10, Link::Up, &all, "A1 there, A2 suspended");
+    // A controller that is away takes none of them with it.
+    state_tells(&mut city, 20, Link::Down, &[], "A1 there, A2 suspended");
+    // An older state says nothing of a newer event.
+    let id = EventId { boot: 1, seq: Seq(1) };
+    city.event(&pole(), &Event { id, at: UtcMillis(40), body: alarm("A3", true) }, NOW);
+    state_tells(&mut city, 30, Link::Up, &[("A1", true, true)], "A1 suspended, A3 there");
+    state_tells(&mut city, 50, Link::Up, &[], "");
 }

@@ -5,5 +5,6 @@
 
 pub mod city;
 pub mod ingest;
+pub mod junction;
 pub mod limits;
 pub mod search;

@@ -1,6 +1,7 @@
 //! What the hall offers over gRPC and gRPC-Web: one file per service, one list.
 
 mod advices;
+mod alarms;
 mod bus_priorities;
 mod calendars;
 mod city;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use axum::Router;
+use models_domain::JunctionId;
 use models_wire::v1::city_service_server::CityServiceServer;
 use models_wire::v1::session_service_server::SessionServiceServer;
 use models_wire::v1::signal_service_server::SignalServiceServer;
@@ -125,6 +127,11 @@ where
 }
 
 const PURPOSE: std::ops::RangeInclusive<usize> = 3..=200;
+
+#[allow(clippy::result_large_err, reason = "tonic's own error")]
+fn junction(text: &str) -> Result<JunctionId, Status> {
+    text.parse().map_err(|e| Status::invalid_argument(format!("junction: {e}")))
+}
 
 /// Why somebody does something that is written down.
 #[allow(clippy::result_large_err, reason = "tonic's own error")]

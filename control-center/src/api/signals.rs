@@ -12,7 +12,10 @@ use models_wire::v1;
 use models_wire::v1::signal_service_server::SignalService;
 use tonic::{Request, Response, Status};
 
-use super::{advices, bus_priorities, calendars, corridors, detectors, emergencies, internal, purpose};
+use super::{
+    advices, alarms, bus_priorities, calendars, corridors, detectors, emergencies, internal, junction,
+    purpose,
+};
 use crate::auth::guard;
 use crate::auth::rights::{self, Right, Scope};
 use crate::auth::sessions::Session;
@@ -37,12 +40,15 @@ impl SignalService for SignalCalls {
         let id = junction(&request.get_ref().junction)?;
         let known = self.hall.view.junction(&id).ok_or_else(|| no_junction(&id))?;
         let place = self.hall.place(&id);
+        let may = rights::may(&session, Right::CommandSignal(&place));
         Ok(Response::new(v1::GetJunctionResponse {
             layout: known.info.can.as_ref().map(layout_to_wire),
             now: Some(signal_now(&known.info)),
-            may_order: known.info.can.is_some() && rights::may(&session, Right::CommandSignal(&place)),
+            may_order: known.info.can.is_some() && may,
             areas: place.areas.iter().map(|area| area.name.clone()).collect(),
             may_order_in: session.signals.names(&self.hall.areas),
+            alarms_can_be_handled: known.info.handles_alarms,
+            may_handle_alarms: known.info.handles_alarms && may,
         }))
     }
 
@@ -245,6 +251,14 @@ impl SignalService for SignalCalls {
         Ok(Response::new(advices::get(&self.hall, &junction(&request.get_ref().junction)?)))
     }
 
+    async fn handle_alarm(
+        &self,
+        request: Request<v1::HandleAlarmRequest>,
+    ) -> Result<Response<v1::HandleAlarmResponse>, Status> {
+        let session = guard::session(&request)?;
+        Ok(Response::new(alarms::handle(&self.hall, &session, request.into_inner()).await?))
+    }
+
     async fn list_bus_priority(
         &self,
         request: Request<v1::ListBusPriorityRequest>,
@@ -362,11 +376,6 @@ impl SignalCalls {
             None => Err(gone(row)),
         }
     }
-}
-
-#[allow(clippy::result_large_err, reason = "tonic's own error")]
-fn junction(text: &str) -> Result<JunctionId, Status> {
-    text.parse().map_err(|e| Status::invalid_argument(format!("junction: {e}")))
 }
 
 fn no_junction(id: &JunctionId) -> Status {

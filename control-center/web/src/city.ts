@@ -10,7 +10,7 @@ import {
 } from "./gen/ngatu/v1/api_pb";
 import { Link } from "./gen/ngatu/v1/event_pb";
 import type { Effort, Position, SceneLine, SceneZone } from "./gen/ngatu/v1/gateway_pb";
-import type { SignalNow } from "./gen/ngatu/v1/signal_pb";
+import type { SignalAggregated, SignalNow } from "./gen/ngatu/v1/signal_pb";
 
 export type State = "up" | "connecting" | "down" | "unknown";
 /** A state's sign beside its colour. */
@@ -43,11 +43,22 @@ export interface Camera {
   effort?: Effort | undefined;
 }
 
+/** One that is there, or that somebody suspended. */
 export interface Alarm {
   code: string;
   component: string;
   description: string;
   priority: number;
+  active: boolean;
+  acknowledged: boolean;
+  suspended: boolean;
+}
+
+/** When a group may change at the earliest and at the latest; 0: not told. `untilRed`: they are of the begin of red, with the yellow before it. */
+export interface GroupTimes {
+  earliestMs: number;
+  latestMs: number;
+  untilRed: boolean;
 }
 
 export interface Junction {
@@ -63,9 +74,11 @@ export interface Junction {
   /** Since when each group shows what it shows; empty while that is not known. */
   groupSinceMs: number[];
   /** When each group may change at the earliest and at the latest, as far as the controller tells; 0: it does not. */
-  changes: { earliestMs: number; latestMs: number }[];
+  changes: GroupTimes[];
   /** What the controller says of itself. */
   now: SignalNow | undefined;
+  /** What it says of its whole state. */
+  aggregated: SignalAggregated | undefined;
   alarms: Alarm[];
 }
 
@@ -225,7 +238,7 @@ export class City {
 
   #junction(now: JunctionNow): void {
     if (!now.info) return;
-    const { junction, name, position, link, reason, groups, changes, now: told } = now.info;
+    const { junction, name, position, link, reason, groups, changes, now: told, aggregated } = now.info;
     this.junctions.set(junction, {
       id: junction,
       gateway: now.gateway,
@@ -236,9 +249,10 @@ export class City {
       groups,
       sinceMs: Number(now.sinceMs),
       groupSinceMs: now.groupSinceMs.map(Number),
-      changes: changes.map(({ earliestMs, latestMs }) => ({ earliestMs: Number(earliestMs), latestMs: Number(latestMs) })),
+      changes: changes.map(({ earliestMs, latestMs, untilRed }) => ({ earliestMs: Number(earliestMs), latestMs: Number(latestMs), untilRed })),
       now: told,
-      alarms: now.activeAlarms.map(({ code, component, description, priority }) => ({ code, component, description, priority })),
+      aggregated,
+      alarms: now.activeAlarms.map(({ code, component, description, priority, active, acknowledged, suspended }) => ({ code, component, description, priority, active, acknowledged, suspended })),
     });
     this.#pending.add("junctions");
   }

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use hardware_ports::camera::Frame;
 use models_domain::effort::Effort;
 use models_domain::event::{Link, LinkState};
-use models_domain::signal::Change;
 use models_domain::signal::order::{self, ControllerNow, EndedBy};
+use models_domain::signal::{Aggregated, Change, SignalAlarm};
 use models_domain::track::Track;
 use models_domain::{CameraId, JunctionId};
 use tokio::sync::Notify;
@@ -58,6 +58,10 @@ pub struct JunctionNow {
     pub order: Option<u64>,
     /// The order is over and the controller not yet back on its own plan: why.
     pub ending: Option<EndedBy>,
+    /// Those that are there or suspended; while the link is down as they were told last.
+    pub alarms: Vec<SignalAlarm>,
+    /// What the controller says of its whole state; `None` while the link is down.
+    pub aggregated: Option<Aggregated>,
 }
 
 fn connecting() -> LinkState {
@@ -95,22 +99,25 @@ impl Board {
             now: ControllerNow::default(),
             order: None,
             ending: None,
+            alarms: Vec::new(),
+            aggregated: None,
         };
         let junction = junctions.entry(junction.clone()).or_insert_with(new);
         let before = (junction.now, junction.order, junction.ending);
-        let changes = junction.changes.clone();
+        let listed = |now: &JunctionNow| (now.changes.clone(), now.alarms.clone(), now.aggregated.clone());
+        let lists = listed(junction);
         change(junction);
         let now = (junction.now, junction.order, junction.ending);
-        // A clock that drifts is told with the next state.
+        // A clock that drifts, and a cycle that goes on, are told with the next state.
         let no_clock = |(now, order, ending): (ControllerNow, _, _)| {
-            (ControllerNow { clock_ahead: None, ..now }, order, ending)
+            (ControllerNow { clock_ahead: None, cycle: None, ..now }, order, ending)
         };
-        if no_clock(before) != no_clock(now) || junction.changes != changes {
+        if no_clock(before) != no_clock(now) || listed(junction) != lists {
             self.urgent.notify_one();
         }
     }
 
-    /// Waits until a junction's mode, plan, order or times of change are others.
+    /// Waits until a junction's mode, plan, order, times of change, alarms or whole state are others.
     pub async fn urgent(&self) {
         self.urgent.notified().await;
     }

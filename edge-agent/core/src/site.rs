@@ -28,4 +28,6 @@ pub struct JunctionSite {
     pub position: Option<LatLon>,
     /// `None`: nothing may be ordered here.
     pub can: Option<Orderable>,
+    /// The controller can be told that an alarm is acknowledged, suspended or resumed.
+    pub handles_alarms: bool,
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use edge_agent_core::site::JunctionSite;
 use hardware_signal::announce::Announced;
+use hardware_signal::controllers::Controller;
 use hardware_signal::{Dialled, Steering, TlsFiles};
 use models_domain::signal::order::Orderable;
 use models_domain::signal::plan::{Group, GroupKind, Layout, Limits};
@@ -50,6 +51,11 @@ impl Signals {
         let told = self.junctions().find(|site| site.id == *junction)?.can.as_ref();
         dialled.map(|one| one.dialled.groups.len()).or_else(|| told.map(|can| can.layout.groups.len()))
     }
+}
+
+/// Whether controllers of a kind can be told that an alarm is acknowledged, suspended or resumed.
+fn handles_alarms(kind: &str) -> bool {
+    Controller::by_name(kind).is_some_and(|kind| kind.handles_alarms)
 }
 
 #[derive(Debug)]
@@ -94,6 +100,8 @@ pub(super) fn read(
     if found.is_empty() && dialled.is_empty() && heard.is_empty() {
         section.problem(&section.span(), "site, dial, hear", "is missing: at least one is needed");
     }
+    let kind = controller.as_ref().map_or("rsmp", |name| name.get_ref().as_str());
+    let handles_alarms = handles_alarms(kind);
     for mut one in found {
         let site_id = one.required::<String>("site_id");
         let component = one.required::<String>("component");
@@ -116,7 +124,8 @@ pub(super) fn read(
             one.problem(&junction.span(), "junction", "has a site already");
         }
         let (can, steering) = steered.unzip();
-        let site = JunctionSite { id: junction.into_inner(), name: name.into_inner(), position, can };
+        let (id, name) = (junction.into_inner(), name.into_inner());
+        let site = JunctionSite { id, name, position, can, handles_alarms };
         let (site_id, component) = (site_id.into_inner(), component.into_inner());
         sites.push(SignalSite { site, site_id, component, detectors, allow_from, steering });
     }

@@ -9,6 +9,7 @@ use anyhow::Context;
 use async_trait::async_trait;
 use edge_agent_core::board::Board;
 use edge_agent_core::keeper::EventKeeper;
+use edge_agent_core::signal_alarms::SignalAlarms;
 use edge_agent_core::signal_orders::SignalOrders;
 use edge_agent_core::signal_worker::SignalWorker;
 use hardware_ports::Clock;
@@ -19,6 +20,7 @@ use hardware_signal::announce::{Announced, Announcer, Shows};
 use hardware_signal::controllers::Timing;
 use hardware_signal::server::{OrderDesk, SignalServer, SignalServerSettings};
 use models_domain::event::Link;
+use models_domain::signal::AlarmWish;
 use models_domain::signal::order::{ControllerNow, Wanted};
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 use tokio::net::UdpSocket;
@@ -31,6 +33,7 @@ use crate::config::signals::{SignalSite, Signals as Section};
 
 pub struct Signals {
     pub orders: Arc<SignalOrders>,
+    pub alarms: Arc<SignalAlarms>,
     desk: Arc<Desk>,
 }
 
@@ -48,7 +51,8 @@ impl Signals {
         let orders =
             SignalOrders::open(can, &file, desk.clone(), keeper.clone(), board.clone(), clock.clone())
                 .context("opening the record of signal orders")?;
-        Ok(Self { orders: Arc::new(orders), desk })
+        let alarms = Arc::new(SignalAlarms::new(desk.clone()));
+        Ok(Self { orders: Arc::new(orders), alarms, desk })
     }
 }
 
@@ -77,6 +81,13 @@ impl SignalDesk for Desk {
     async fn release(&self, junction: &JunctionId, wanted: &Wanted) -> Put {
         match self.of(junction) {
             Some(desk) => desk.release(junction, wanted).await,
+            None => Put::Refused(NOT_UP.to_owned()),
+        }
+    }
+
+    async fn alarm(&self, junction: &JunctionId, wish: &AlarmWish) -> Put {
+        match self.of(junction) {
+            Some(desk) => desk.alarm(junction, wish).await,
             None => Put::Refused(NOT_UP.to_owned()),
         }
     }

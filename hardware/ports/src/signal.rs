@@ -1,6 +1,7 @@
 //! The signal door: asks controllers, whatever kind they are. Whoever asks has checked rights and `safety` before.
 
 use async_trait::async_trait;
+use models_domain::signal::AlarmWish;
 use models_domain::signal::order::{ControllerNow, Wanted};
 use models_domain::{DurationMs, JunctionId};
 
@@ -22,6 +23,10 @@ pub trait SignalDesk: Send + Sync {
 
     /// Takes back what was put.
     async fn release(&self, junction: &JunctionId, wanted: &Wanted) -> Put;
+
+    /// Tells the controller that somebody knows of an alarm, or that it is to tell of it no more, or again. [`Put::Taken`]: the
+    /// controller's own word says that it is so.
+    async fn alarm(&self, junction: &JunctionId, wish: &AlarmWish) -> Put;
 
     /// What the controller says is in force, asked now.
     ///

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use models_domain::event::LinkState;
 use models_domain::signal::detector::Reading;
 use models_domain::signal::order::ControllerNow;
-use models_domain::signal::{Change, GroupStates, SignalAlarm};
+use models_domain::signal::{Aggregated, Change, GroupStates, SignalAlarm};
 use models_domain::transit::Fix;
 use models_domain::{JunctionId, UtcMillis};
 
@@ -66,6 +66,12 @@ pub enum SignalReport {
         junction: JunctionId,
         at: UtcMillis,
         now: ControllerNow,
+    },
+    /// What it says of its whole state.
+    Aggregated {
+        junction: JunctionId,
+        at: UtcMillis,
+        status: Aggregated,
     },
     /// When its groups may change, in their order; `None` where it does not tell.
     Changes {

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use models_domain::signal::order::Mode;
-use models_domain::signal::{Aspect, Change};
+use models_domain::signal::{Aspect, Change, Until};
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 use rasn::prelude::FixedBitString;
 
@@ -145,6 +145,8 @@ impl Announcer {
         let movement = |(i, group): (usize, &Group)| {
             let aspect = letters.next().filter(|_| valid).map_or(Aspect::Unknown, Aspect::of);
             let change = shows.changes.get(i).copied().flatten().filter(|_| valid);
+            // A driver is not told that his green lasts until red: how long the yellow is, is not known.
+            let change = change.filter(|change| change.until == Until::Change);
             let event = MovementEvent {
                 state: state(aspect),
                 timing: change.map(|change| timing(at, change)),
@@ -242,17 +244,24 @@ mod tests {
     #[test]
     fn what_is_shown_is_told_with_the_time_of_its_change() {
         let mut announcer = Announcer::new(announced(&["group 2", "group 4", "ped 10"], None).unwrap());
-        let change = Change { earliest: NOW + DurationMs(5_000), latest: None, likely: None };
+        let change =
+            Change { earliest: NOW + DurationMs(5_000), latest: None, likely: None, until: Until::Change };
         let changes = [Some(change), None, None];
         let shows = Shows { groups: "1B9", changes: &changes, mode: Some(Mode::Normal) };
         let want = "2=PermissiveMovementAllowed@35752 4=StopAndRemain 10=PermissiveClearance";
         assert_eq!(told(&mut announcer, NOW, shows), format!("0 525599:30250 [] {want}"));
+        // Of a green that is only known to be red then nothing is told.
+        let until_red = [Some(Change { until: Until::Red, ..change }), None, None];
+        let mut other = Announcer::new(announced(&["group 2", "group 4", "ped 10"], None).unwrap());
+        let red = Shows { changes: &until_red, ..shows };
+        assert!(!told(&mut other, NOW, red).contains("@"), "the yellow before red is no green");
         // A time that is past, or hours ahead, is none.
         let times = |earliest: i64, latest: i64| {
             let change = Change {
                 earliest: NOW + DurationMs(earliest),
                 latest: Some(NOW + DurationMs(latest)),
                 likely: None,
+                until: Until::Change,
             };
             let timing = timing(NOW, change);
             (timing.earliest_end.0, timing.latest_end.unwrap().0)

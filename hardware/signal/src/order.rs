@@ -1,6 +1,7 @@
 //! What may be asked of a controller, and what becomes of it: values, whatever kind the controller is.
 
 use models_domain::UtcMillis;
+use models_domain::signal;
 use models_domain::signal::order::ControllerNow;
 
 /// Something that is asked of one controller, with a number to answer by.
@@ -22,7 +23,7 @@ pub enum Asked {
     Alarm {
         component: String,
         code: String,
-        /// The maker's own text, as the alarm had it.
+        /// The maker's own text; empty: as the site told the alarm last.
         external: String,
         step: AlarmStep,
     },
@@ -65,6 +66,16 @@ pub enum AlarmStep {
     Resume,
     /// Tell it again.
     Request,
+}
+
+impl From<signal::AlarmStep> for AlarmStep {
+    fn from(step: signal::AlarmStep) -> Self {
+        match step {
+            signal::AlarmStep::Acknowledge => AlarmStep::Acknowledge,
+            signal::AlarmStep::Suspend => AlarmStep::Suspend,
+            signal::AlarmStep::Resume => AlarmStep::Resume,
+        }
+    }
 }
 
 /// A value with its meaning.

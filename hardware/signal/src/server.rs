@@ -171,6 +171,7 @@ impl SignalServer {
                 junction: site.junction.clone(),
                 main_component: site.main_component.clone(),
                 detectors: site.detectors.clone(),
+                groups: site.steering.as_ref().map(|steering| steering.groups.clone()).unwrap_or_default(),
             };
             (site.site_id.clone(), known)
         });

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use hardware_ports::signal::{Put, SignalDesk};
+use models_domain::signal::AlarmWish;
 use models_domain::signal::order::{ControllerNow, Wanted};
 use models_domain::{DurationMs, JunctionId};
 
@@ -51,6 +52,20 @@ impl SignalDesk for OrderDesk {
                 self.take_all_back(junction, (translate.release)(steering, wanted)).await
             }
             None => not_steered(junction),
+        }
+    }
+
+    async fn alarm(&self, junction: &JunctionId, wish: &AlarmWish) -> Put {
+        let asked = Asked::Alarm {
+            component: wish.component.clone(),
+            code: wish.code.clone(),
+            external: String::new(),
+            step: wish.step.into(),
+        };
+        match self.ask(junction, asked).await {
+            Answer::Done | Answer::Now(_) => Put::Taken,
+            Answer::Otherwise(why) | Answer::Refused(why) => Put::Refused(why),
+            Answer::None => Put::Silent,
         }
     }
 

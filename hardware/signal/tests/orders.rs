@@ -41,6 +41,7 @@ fn session(core: &str, sxl: &str) -> Box<dyn Session> {
         junction: JunctionId::new("kim-ma").unwrap(),
         main_component: "TC".into(),
         detectors: vec![],
+        groups: vec![],
     };
     let settings = SessionSettings {
         sites: Arc::new([("HN".to_owned(), known)].into()),

@@ -35,9 +35,9 @@ fn sent_by(folder: &Path, who: &str) -> Vec<Value> {
 }
 
 /// What is asked for.
-const STATUSES: [&str; 13] = [
-    "S0001", "S0007", "S0011", "S0012", "S0014", "S0201", "S0202", "S0203", "S0204", "S0205", "S0206",
-    "S0207", "S0208",
+const STATUSES: [&str; 15] = [
+    "S0001", "S0007", "S0011", "S0012", "S0014", "S0025", "S0028", "S0201", "S0202", "S0203", "S0204",
+    "S0205", "S0206", "S0207", "S0208",
 ];
 
 struct Checker {
@@ -80,12 +80,16 @@ fn at(second: u64) -> At {
 }
 
 fn session() -> Box<dyn Session> {
-    session_of(vec![])
+    session_of(vec![], vec![])
 }
 
-fn session_of(detectors: Vec<String>) -> Box<dyn Session> {
-    let known =
-        KnownSite { junction: JunctionId::new("recorded").unwrap(), main_component: "TC".into(), detectors };
+fn session_of(detectors: Vec<String>, groups: Vec<String>) -> Box<dyn Session> {
+    let known = KnownSite {
+        junction: JunctionId::new("recorded").unwrap(),
+        main_component: "TC".into(),
+        detectors,
+        groups,
+    };
     let settings = SessionSettings {
         sites: Arc::new([("RN+SI0001".to_owned(), known)].into()),
         supervisor_id: "hanoi".into(),
@@ -185,6 +189,7 @@ fn play(
                 Action::Keep(
                     SignalReport::Link { .. }
                     | SignalReport::Now { .. }
+                    | SignalReport::Aggregated { .. }
                     | SignalReport::Changes { .. }
                     | SignalReport::Detectors { .. },
                 )
@@ -256,12 +261,12 @@ fn refusals_follow_the_schemas() {
     checker.check(&serde_json::from_slice(refusal.strip_suffix(b"\x0c").unwrap()).unwrap());
 }
 
-/// Counts of each detector by itself, where the configuration names them.
+/// Counts of each detector by itself, and when each group goes to green, where the configuration names them.
 #[test]
-fn subscriptions_to_single_detectors_follow_the_schemas() {
+fn subscriptions_to_single_detectors_and_groups_follow_the_schemas() {
     let Some(folder) = field() else { return };
     let checker = Checker::new(&folder, "3.2.2");
-    let mut link = session_of(vec!["DL1".into(), "DL2".into()]);
+    let mut link = session_of(vec!["DL1".into(), "DL2".into()], vec!["SG1".into(), "SG2".into()]);
     let version = json!({
         "mType": "rSMsg", "type": "Version", "mId": MESSAGE_ID, "RSMP": [{ "vers": "3.2.2" }], "SXL": "1.2.1",
         "siteId": [{ "sId": "RN+SI0001" }],
@@ -273,7 +278,7 @@ fn subscriptions_to_single_detectors_follow_the_schemas() {
     for message in [&version, &ack, &watchdog] {
         link.receive(at(0), &packet(message));
     }
-    for second in 1..10 {
+    for second in 1..14 {
         while let Some(action) = link.poll() {
             let Action::Send(bytes) = action else { continue };
             let message: Value = serde_json::from_slice(bytes.strip_suffix(b"\x0c").unwrap()).unwrap();
@@ -285,5 +290,6 @@ fn subscriptions_to_single_detectors_follow_the_schemas() {
         link.receive(at(second), &packet(&ack));
         link.handle_timeout(at(second));
     }
-    assert_eq!(asked, ["\"TC\" \"S0001\"", "\"TC\" \"S0007\"", "\"DL1\" \"S0201\"", "\"DL2\" \"S0201\""]);
+    let asked: Vec<String> = asked.iter().map(|one| one.replace('"', "")).collect();
+    assert_eq!(asked, ["TC S0001", "TC S0007", "SG1 S0025", "SG2 S0025", "DL1 S0201", "DL2 S0201"]);
 }

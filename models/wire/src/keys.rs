@@ -31,6 +31,8 @@ pub enum What {
     TrackerOrders,
     /// Query: `SignalOrder` -> `SignalOrderAnswer`.
     Orders,
+    /// Query: `SignalAlarmOrder` -> `SignalAlarmAnswer`.
+    Alarms,
     /// `SignalHolds`, down, latest value.
     Holds,
 }
@@ -79,6 +81,7 @@ impl Key {
             [gateway, "tracks"] => (gateway, What::Tracks),
             [gateway, "tracker-orders"] => (gateway, What::TrackerOrders),
             [gateway, "orders"] => (gateway, What::Orders),
+            [gateway, "alarms"] => (gateway, What::Alarms),
             [gateway, "holds"] => (gateway, What::Holds),
             [gateway, "still", name] => {
                 let (id, part) = still(name)?;
@@ -104,6 +107,7 @@ impl fmt::Display for Key {
             What::Tracks => f.write_str("tracks"),
             What::TrackerOrders => f.write_str("tracker-orders"),
             What::Orders => f.write_str("orders"),
+            What::Alarms => f.write_str("alarms"),
             What::Holds => f.write_str("holds"),
         }
     }
@@ -142,6 +146,7 @@ mod tests {
             "city/v1/pole-17/tracks",
             "city/v1/pole-17/tracker-orders",
             "city/v1/pole-17/orders",
+            "city/v1/pole-17/alarms",
             "city/v1/pole-17/holds",
         ] {
             assert_eq!(Key::parse(key).map(|k| k.to_string()).as_deref(), Some(key));

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod advice;
+mod alarms;
 mod areas;
 mod bus_priority;
 mod calendar;

@@ -1,6 +1,7 @@
 // English. The type demands the same keys as Vietnamese.
 import type { Dictionary } from "./index";
 import { advice } from "./en.advice";
+import { alarms } from "./en.alarms";
 import { buses } from "./en.buses";
 import { calendar } from "./en.calendar";
 import { priority } from "./en.priority";
@@ -13,6 +14,7 @@ export const en: Dictionary = {
   ...buses,
   ...calendar,
   ...advice,
+  ...alarms,
   ...priority,
   "app.tagline": "Traffic operations centre",
   "app.map-credit": "Base map: Ngã Tư, drawn by hand, positions approximate",

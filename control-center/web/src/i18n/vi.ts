@@ -1,5 +1,6 @@
 // Vietnamese, the page's first language. Its keys are the dictionary's type.
 import { advice } from "./vi.advice";
+import { alarms } from "./vi.alarms";
 import { buses } from "./vi.buses";
 import { calendar } from "./vi.calendar";
 import { priority } from "./vi.priority";
@@ -12,6 +13,7 @@ export const vi = {
   ...buses,
   ...calendar,
   ...advice,
+  ...alarms,
   ...priority,
   "app.tagline": "Trung tâm điều hành giao thông",
   "app.map-credit": "Bản đồ nền: Ngã Tư, vẽ tay, vị trí gần đúng",

@@ -86,6 +86,10 @@ test.skipIf(!folder)("pictures to look at", async () => {
       await page.click(".tabs [aria-controls=panel-junction]");
       await page.waitForTimeout(2500);
       await page.screenshot({ path: shot(`${name}-signals-orders`) });
+      await page.click(".junction-alarms li:first-child button:last-child");
+      await page.locator(".junction-alarms .handle").scrollIntoViewIfNeeded();
+      await page.screenshot({ path: shot(`${name}-signals-alarms`) });
+      await page.click(".junction-alarms .handle .plain");
       await page.locator(".advice").scrollIntoViewIfNeeded();
       await page.screenshot({ path: shot(`${name}-signals-advice`) });
       await page.locator(".priority").scrollIntoViewIfNeeded();

@@ -3,7 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
-import { BusPriorityMeasuredSchema, SignalCalendarState, SignalWantedSchema, SignalWish } from "../../src/gen/ngatu/v1/signal_pb";
+import { BusPriorityMeasuredSchema, SignalAlarmOutcome, SignalAlarmStep, SignalCalendarState, SignalWantedSchema, SignalWish } from "../../src/gen/ngatu/v1/signal_pb";
 import { axe, launch, LAPTOP } from "./browser";
 import { snapshot } from "./city";
 import { FixtureHall, PASSWORD } from "./fixture";
@@ -27,7 +27,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   await page?.context().close();
-  Object.assign(hall.signals, { mayOrder: true, areas: [], mayOrderIn: [], user: "admin", orders: [], refusals: [], asked: [], calendar: undefined, advice: undefined, priorities: undefined });
+  Object.assign(hall.signals, { mayOrder: true, areas: [], mayOrderIn: [], user: "admin", orders: [], refusals: [], asked: [], handled: [], handlesAlarms: true, alarmAnswer: { outcome: SignalAlarmOutcome.DONE, detail: "" }, calendar: undefined, advice: undefined, priorities: undefined });
   page = await openPage(browser, hall.url, PASSWORD, { viewport: LAPTOP });
   await page.fill(".find input", "kim lien");
   await page.keyboard.press("Enter");
@@ -42,8 +42,54 @@ test("groups live with their times, mode, plan, clock and alarms", async () => {
   expect(lamps[0]).toMatch(/^1 xe▲ Xanh\d+ giây\d\d–\d\d5 giây/);
   expect(lamps[1]).toMatch(/^2 xe■ Đỏ\d+ giây\d\d5 giây/);
   expect(lamps[3]).toMatch(/^4 đi bộ▲ Xanh\d+ giây–5 giây/);
-  expect(await text(".live dl")).toMatch(/Chế độBình thườngChương trình2 \(theo lệnh\)Đồng hồ tủ\d\d:\d\d:\d\d \(nhanh 3 s so với trạm\)/);
-  expect(await text(".live .alarms")).toContain("A0008 Bóng đèn đỏ hỏng");
+  expect(await text(".live dl")).toMatch(/Chế độBình thườngChương trình2 \(theo lệnh\) · giây \d+ \/ 90 của chu kỳĐồng hồ tủ\d\d:\d\d:\d\d \(nhanh 3 s so với trạm\)/);
+  expect(await text(".junction-alarms .verdict")).toBe("Tủ tự đánh giá: △ lỗi nhẹ, cần sửa; có kết nối, đang điều khiển");
+  expect(await text(".junction-alarms li:first-child")).toContain("▲ A0008 Bóng đèn đỏ hỏng (G3)");
+  expect(await axe(page)).toEqual([]);
+});
+
+test("an alarm is acknowledged, suspended and resumed with a reason, and the controller's word is told", async () => {
+  expect(await text(".junction-alarms li:nth-child(2)")).toBe("◌ A0302 DL4đã hết lỗi · đã xác nhận · đang tạm ngưngTheo dõi lại");
+  await page.click(".junction-alarms li:first-child button:has-text('Xác nhận')");
+  expect(await text(".handle p")).toContain("báo động vẫn còn cho đến khi hết lỗi");
+  await page.click(".handle .go");
+  expect(await text(".junction-alarms [role=status]")).toBe("✕ Hãy ghi lý do, ít nhất 3 ký tự.");
+  await page.fill(".handle input", "đã gọi đội sửa chữa");
+  expect(await axe(page)).toEqual([]);
+  await page.click(".handle .go");
+  await page.waitForSelector(".junction-alarms .outcome.good");
+  expect(await text(".junction-alarms [role=status]")).toBe("● A0008: tủ báo đã xác nhận.");
+  expect(await page.locator(".handle").count()).toBe(0);
+  const [asked] = hall.signals.handled;
+  expect(asked).toMatchObject({ junction: "kim-lien", code: "A0008", component: "G3", step: SignalAlarmStep.ACKNOWLEDGE, purpose: "đã gọi đội sửa chữa" });
+  // Refused, then not answered in time: what was typed stays.
+  for (const [answer, kind, want] of [
+    [{ outcome: SignalAlarmOutcome.REFUSED, detail: "there is no such alarm" }, "bad", "✕ A0302: không thực hiện được: there is no such alarm"],
+    [{ outcome: SignalAlarmOutcome.SILENT, detail: "the controller did not say in time whether it is so" }, "warn", "▲ A0302: chưa rõ đã thực hiện hay chưa: tủ không trả lời kịp."],
+  ] as const) {
+    hall.signals.alarmAnswer = answer;
+    if ((await page.locator(".handle").count()) === 0) await page.click(".junction-alarms li:nth-child(2) button");
+    await page.fill(".handle input", "lắp lại cảm biến");
+    await page.click(".handle .go");
+    await page.waitForSelector(`.junction-alarms .outcome.${kind}:has-text("${want}")`);
+  }
+  expect(hall.signals.handled.map(({ step }) => step)).toEqual([SignalAlarmStep.ACKNOWLEDGE, SignalAlarmStep.RESUME, SignalAlarmStep.RESUME]);
+});
+
+test("no buttons at alarms without the right, and why where the controller cannot", async () => {
+  const again = async () => {
+    for (const id of ["cua-nam", "kim-lien"]) await page.selectOption(".panel-junction .toolbar select", id);
+    await page.waitForSelector(".junction-alarms li:nth-child(2)");
+  };
+  await page.waitForSelector(".junction-alarms button");
+  hall.signals.mayOrder = false;
+  await again();
+  await page.waitForSelector(".command .soft:has-text('chỉ được xem')");
+  await page.waitForFunction(() => document.querySelectorAll(".junction-alarms button").length === 0);
+  Object.assign(hall.signals, { mayOrder: true, handlesAlarms: false });
+  await again();
+  await page.waitForSelector(".junction-alarms > p.soft:has-text('Loại tủ này không nhận xác nhận')");
+  expect(await page.locator(".junction-alarms button").count()).toBe(0);
   expect(await axe(page)).toEqual([]);
 });
 

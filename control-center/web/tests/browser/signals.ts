@@ -10,6 +10,7 @@ import {
   EmergencyStopState,
   GetCorridorResponseSchema,
   SignalAdviceSchema,
+  SignalAlarmOutcome,
   SignalCalendarSchema,
   SignalCalendarState,
   SignalChangeSchema,
@@ -22,6 +23,7 @@ import {
   type DetectorBucket,
   type EmergencyRun,
   type GetCorridorResponse,
+  type HandleAlarmRequest,
   type RequestOrderRequest,
   type SignalAdvice,
   type SignalCalendar,
@@ -40,6 +42,9 @@ export class FixtureSignals {
   orders: SignalOrderRow[] = [];
   refusals: Partial<SignalRefusal>[] = [];
   asked: RequestOrderRequest[] = [];
+  handlesAlarms = true;
+  handled: HandleAlarmRequest[] = [];
+  alarmAnswer: { outcome: SignalAlarmOutcome; detail: string } = { outcome: SignalAlarmOutcome.DONE, detail: "" };
   corridors: Corridor[] = [];
   cyclesDiffer = false;
   /** Newest first. */
@@ -57,7 +62,12 @@ export class FixtureSignals {
       allRed: true,
     });
     router.service(SignalService, {
-      getJunction: (_, context) => (guard(context), { layout, mayOrder: this.mayOrder, areas: this.areas, mayOrderIn: this.mayOrder ? ["*"] : this.mayOrderIn }),
+      handleAlarm: (asked, context) => {
+        guard(context);
+        this.handled.push(asked);
+        return this.alarmAnswer;
+      },
+      getJunction: (_, context) => (guard(context), { layout, alarmsCanBeHandled: this.handlesAlarms, mayHandleAlarms: this.handlesAlarms && this.mayOrder, mayOrder: this.mayOrder, areas: this.areas, mayOrderIn: this.mayOrder ? ["*"] : this.mayOrderIn }),
       previewOrder: ({ wanted, holdMs }, context) => {
         guard(context);
         const grave = wanted?.wish === SignalWish.FLASH || wanted?.wish === SignalWish.DARK || wanted?.wish === SignalWish.ALL_RED;

@@ -1,5 +1,9 @@
 // Both languages say the same things.
-import { outcomeInWords } from "../../src/panels/junction/words";
+import { create } from "@bufbuild/protobuf";
+
+import { SignalAggregatedSchema, SignalAlarmOutcome } from "../../src/gen/ngatu/v1/signal_pb";
+import { alarmInWords, outcomeInWords as alarmOutcome } from "../../src/panels/junction/alarms";
+import { aggregatedInWords, cycleInWords, outcomeInWords } from "../../src/panels/junction/words";
 import { expect, test } from "vitest";
 
 import { DICTIONARIES, fill } from "../../src/i18n";
@@ -38,4 +42,38 @@ test.each([
   ["refused", "what nobody foresaw", "Bị từ chối · what nobody foresaw"],
 ])("what became of an order, in words: %s %s", (state, detail, want) => {
   expect(outcomeInWords({ state, detail })).toBe(want);
+});
+
+test.each([
+  [{ inUse: true }, "có kết nối, đang điều khiển"],
+  [{ lowPriorityFault: true, highPriorityFault: true, localMode: true }, "▲ lỗi nặng, ngừng hoạt động; △ lỗi nhẹ, cần sửa; đang điều khiển tại chỗ (ở tủ)"],
+  [{ idle: true, position: "start", state: "x" }, "có kết nối, đang nghỉ; vị trí chức năng: start; trạng thái chức năng: x"],
+  [{}, "không nói gì"],
+])("the controller's own verdict, worst first: %s", (bits, want) => {
+  expect(aggregatedInWords(create(SignalAggregatedSchema, bits))).toBe(want);
+});
+
+test("the cycle goes on between two reports, and stands where its length is not told", () => {
+  const told = 1_795_669_536_000;
+  const now = { cycleS: 60, cycleMs: BigInt(told), cycleLengthS: 70 };
+  expect(cycleInWords(now, told + 5_400)).toBe(" · giây 65 / 70 của chu kỳ");
+  expect(cycleInWords(now, told + 12_000)).toBe(" · giây 2 / 70 của chu kỳ");
+  expect(cycleInWords(now, told - 3_000)).toBe(" · giây 60 / 70 của chu kỳ");
+  expect(cycleInWords({ ...now, cycleLengthS: undefined }, told + 9_000)).toMatch(/^ · giây 60 của chu kỳ lúc \d\d:\d\d:36$/);
+  expect(cycleInWords({ cycleMs: 0n }, told)).toBe("");
+});
+
+test.each([
+  [SignalAlarmOutcome.DONE, "", "good ● A0202: tủ báo đã tạm ngưng."],
+  [SignalAlarmOutcome.REFUSED, "NTCIP 1202 offers no way to acknowledge, suspend or resume alarms", "bad ✕ A0202: không thực hiện được: loại tủ này không nhận xác nhận, tạm ngưng hay theo dõi lại báo động"],
+  [SignalAlarmOutcome.REFUSED, "SPaT is a broadcast: nothing can be asked of it", "bad ✕ A0202: không thực hiện được: loại tủ này không nhận xác nhận, tạm ngưng hay theo dõi lại báo động"],
+  [SignalAlarmOutcome.SILENT, "the gateway did not answer", "warn ▲ A0202: chưa rõ đã thực hiện hay chưa: trạm không trả lời. Nếu tủ trả lời muộn, trạng thái của báo động sẽ đổi."],
+])("what became of an alarm that was to be suspended: %s %s", (outcome, detail, want) => {
+  const { kind, text } = alarmOutcome("suspend", "A0202", { outcome, detail });
+  expect(`${kind} ${text}`).toBe(want);
+});
+
+test("an alarm's name has what it is of", () => {
+  expect(alarmInWords({ code: "A1", component: "SG1", description: "" })).toBe("A1 SG1");
+  expect(alarmInWords({ code: "A1", component: "SG1", description: "x" })).toBe("A1 x (SG1)");
 });

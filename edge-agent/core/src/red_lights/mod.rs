@@ -138,7 +138,10 @@ impl RedLights {
                     lamps.entry(junction.clone()).or_default().lost(*at);
                 }
             }
-            SignalReport::Alarm { .. } | SignalReport::Changes { .. } | SignalReport::Detectors { .. } => {}
+            SignalReport::Alarm { .. }
+            | SignalReport::Aggregated { .. }
+            | SignalReport::Changes { .. }
+            | SignalReport::Detectors { .. } => {}
         }
     }
 

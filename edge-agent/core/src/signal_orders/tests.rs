@@ -7,6 +7,7 @@ use hardware_ports::FakeClock;
 use hardware_ports::signal::Put;
 use hardware_ports::sink::NotKept;
 use models_domain::event::Link;
+use models_domain::signal::AlarmWish;
 use models_domain::signal::order::{ControllerNow, Mode, Wanted};
 use models_domain::signal::plan::{Group, GroupKind, Layout, Limits};
 use models_domain::{EventId, Seq, UtcMillis};
@@ -36,8 +37,14 @@ impl Street {
     }
 }
 
-const OWN: ControllerNow =
-    ControllerNow { mode: Some(Mode::Normal), plan: Some(1), plan_forced: Some(false), clock_ahead: None };
+const OWN: ControllerNow = ControllerNow {
+    mode: Some(Mode::Normal),
+    plan: Some(1),
+    plan_forced: Some(false),
+    clock_ahead: None,
+    cycle: None,
+    cycle_length_s: None,
+};
 
 #[async_trait]
 impl SignalDesk for Street {
@@ -55,6 +62,10 @@ impl SignalDesk for Street {
 
     async fn release(&self, _: &JunctionId, _: &Wanted) -> Put {
         self.do_it(|now| *now = OWN)
+    }
+
+    async fn alarm(&self, _: &JunctionId, _: &AlarmWish) -> Put {
+        Put::Silent
     }
 
     async fn read(&self, _: &JunctionId) -> Result<ControllerNow, String> {

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::board::Board;
 use crate::keeper::EventKeeper;
 use crate::pictures::Pictures;
+use crate::signal_alarms::SignalAlarms;
 use crate::signal_orders::SignalOrders;
 use crate::site::Site;
 use crate::stills::Stills;
@@ -30,6 +31,8 @@ use crate::track_log::TrackLog;
 use state::gateway_state;
 
 const STATE_EVERY: Duration = Duration::from_secs(5);
+/// At least, however often something changes: a state has all junctions, and many of them foretell their lamps.
+const STATE_GAP: Duration = Duration::from_millis(200);
 /// After the disk refused to be read.
 const DISK_PAUSE: Duration = Duration::from_secs(5);
 /// How long the end waits for the hall to confirm what is left; the rest stays on disk.
@@ -60,6 +63,8 @@ pub struct Uplink {
     pub trackers: Option<Arc<dyn OrderDesk>>,
     /// `None` where there are no signals.
     pub orders: Option<Arc<SignalOrders>>,
+    /// `None` where there are no signals.
+    pub alarms: Option<Arc<SignalAlarms>>,
     pub site: Arc<Site>,
     pub clock: Arc<dyn Clock>,
 }
@@ -77,6 +82,7 @@ impl Uplink {
         let tracks = self.bus.answer(&key(What::Tracks), SEARCHES).await?;
         let trackers = self.bus.answer(&key(What::TrackerOrders), SEARCHES).await?;
         let orders = self.bus.answer(&key(What::Orders), QUESTIONS).await?;
+        let alarms = self.bus.answer(&key(What::Alarms), QUESTIONS).await?;
         let mut holds = self.bus.subscribe(&key(What::Holds), CONFIRMATIONS).await?;
         self.bus.announce(&key(What::Alive)).await?;
         let (events, state) = (key(What::Events), key(What::State));
@@ -90,6 +96,7 @@ impl Uplink {
             () = self.answer_all(tracks, SEARCHING) => return Err(closed("tracks")),
             () = self.answer_all(trackers, SEARCHING) => return Err(closed("tracker-orders")),
             () = self.answer_all(orders, ANSWERING) => return Err(closed("orders")),
+            () = self.answer_all(alarms, ANSWERING) => return Err(closed("alarms")),
             () = self.hear_holds(&mut holds) => return Err(closed("holds")),
             () = stop.cancelled() => {}
         }
@@ -163,6 +170,7 @@ impl Uplink {
             if let Err(err) = self.bus.publish(key, state.encode_to_vec(), Delivery::NewestWins).await {
                 tracing::debug!("{err}; the next state follows");
             }
+            tokio::time::sleep(STATE_GAP).await;
         }
     }
 
@@ -243,6 +251,10 @@ impl Uplink {
             }
             What::Orders => match (&self.orders, v1::SignalOrder::decode(&question.payload[..])) {
                 (Some(orders), Ok(order)) => orders.take(order).encode_to_vec(),
+                (None, _) | (_, Err(_)) => return,
+            },
+            What::Alarms => match (&self.alarms, v1::SignalAlarmOrder::decode(&question.payload[..])) {
+                (Some(alarms), Ok(asked)) => alarms.take(asked).await.encode_to_vec(),
                 (None, _) | (_, Err(_)) => return,
             },
             What::Events | What::Stored | What::State | What::Alive | What::Holds => return,

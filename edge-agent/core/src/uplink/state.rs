@@ -2,11 +2,12 @@
 
 use models_domain::UtcMillis;
 use models_domain::event::{Link, LinkState};
+use models_wire::convert::alarm::{aggregated_to_wire, alarm_to_wire};
 use models_wire::convert::effort::effort_to_wire;
 use models_wire::convert::event::link_to_wire;
 use models_wire::convert::gateway::{lines_to_wire, position_to_wire, zones_to_wire};
 use models_wire::convert::signal::{changes_to_wire, layout_to_wire, now_to_wire};
-use models_wire::v1::{CameraInfo, GatewayState, JunctionInfo, SignalNow};
+use models_wire::v1::{CameraInfo, GatewayState, JunctionAlarms, JunctionInfo, SignalNow};
 
 use crate::board::Board;
 use crate::site::{CameraSite, JunctionSite, Site};
@@ -51,6 +52,12 @@ fn junction(site: &JunctionSite, board: &Board) -> JunctionInfo {
         ..now_to_wire(&now.now)
     });
     let changes = now.as_ref().map(|now| changes_to_wire(&now.changes)).unwrap_or_default();
+    let alarms = now.as_ref().map(|now| now.alarms.iter().map(|one| alarm_to_wire(site.id.as_str(), one)));
+    let alarms = JunctionAlarms {
+        alarms: alarms.into_iter().flatten().collect(),
+        can_be_handled: site.handles_alarms,
+    };
+    let aggregated = now.as_ref().and_then(|now| now.aggregated.as_ref()).map(aggregated_to_wire);
     let (state, groups) = now.map_or((unheard(), String::new()), |now| (now.state, now.groups));
     JunctionInfo {
         junction: site.id.to_string(),
@@ -62,6 +69,8 @@ fn junction(site: &JunctionSite, board: &Board) -> JunctionInfo {
         now: told,
         layout: site.can.as_ref().map(layout_to_wire),
         changes,
+        alarms: Some(alarms),
+        aggregated,
     }
 }
 

@@ -75,7 +75,9 @@ pub(super) fn read(
     for problem in dialled.problems() {
         one.problem(&here, "dial", problem);
     }
-    Some(DialledSite { site: JunctionSite { id, name: name?.into_inner(), position, can }, dialled })
+    let handles_alarms = super::handles_alarms(&dialled.controller);
+    let site = JunctionSite { id, name: name?.into_inner(), position, can, handles_alarms };
+    Some(DialledSite { site, dialled })
 }
 
 fn access(one: &mut Section<'_, '_>, folder: &Path) -> Option<Access> {

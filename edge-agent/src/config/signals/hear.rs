@@ -58,5 +58,7 @@ pub(super) fn read(
     for problem in dialled.problems() {
         one.problem(&here, "hear", problem);
     }
-    Some(DialledSite { site: JunctionSite { id, name: name?.into_inner(), position, can: None }, dialled })
+    let handles_alarms = super::handles_alarms(&dialled.controller);
+    let site = JunctionSite { id, name: name?.into_inner(), position, can: None, handles_alarms };
+    Some(DialledSite { site, dialled })
 }

@@ -82,6 +82,7 @@ fn site() -> SessionSettings {
         junction: junction(),
         main_component: "TC".into(),
         detectors: vec!["DL1".into(), "DL2".into()],
+        groups: vec!["SG1".into()],
     };
     SessionSettings {
         sites: Arc::new([("HN".to_owned(), known)].into()),

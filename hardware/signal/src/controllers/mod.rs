@@ -30,6 +30,8 @@ pub struct Controller {
     pub reach: Reach,
     /// What a person wants, in the controller's own words.
     pub translate: Translate,
+    /// Such a controller can be told that an alarm is acknowledged, suspended or resumed.
+    pub handles_alarms: bool,
 }
 
 pub type OpenAccepted = fn(At, SessionSettings) -> Box<dyn Session>;
@@ -103,6 +105,9 @@ pub struct KnownSite {
     /// Components of the detectors, in the order of their numbers, where each is to be asked by itself (RSMP S0201 to
     /// S0204); empty: the main component tells of all (S0205 to S0208).
     pub detectors: Vec<String>,
+    /// Components of the signal groups in their order, where the configuration names them: each is asked when it goes to green
+    /// and to red (S0025).
+    pub groups: Vec<String>,
 }
 
 /// What is asked of one controller that we dial.

@@ -13,7 +13,7 @@ use hardware_signal::{OrderDesk, SignalDialler, SignalServer};
 use models_domain::event::Link;
 use models_domain::signal::detector::Reading;
 use models_domain::signal::order::{ControllerNow, Seen};
-use models_domain::signal::{Change, GroupSet};
+use models_domain::signal::{Aggregated, Change, GroupSet};
 use models_domain::{JunctionId, UtcMillis};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -57,9 +57,12 @@ pub struct Junction {
     /// With our time of each.
     pub states: Vec<(UtcMillis, String)>,
     pub alarms: Vec<(String, bool)>,
+    /// Whether each is acknowledged and suspended, by its code.
+    pub marks: BTreeMap<String, (bool, bool)>,
     pub now: ControllerNow,
     pub detectors: Vec<(u16, Reading)>,
     pub changes: Vec<Option<Change>>,
+    pub aggregated: Option<Aggregated>,
     seen: Seen,
 }
 
@@ -78,10 +81,14 @@ impl Junction {
                 self.seen.report(at, &groups.groups);
                 self.states.push((at, groups.groups));
             }
-            SignalReport::Alarm { alarm, .. } => self.alarms.push((alarm.code, alarm.active)),
+            SignalReport::Alarm { alarm, .. } => {
+                self.marks.insert(alarm.code.clone(), (alarm.acknowledged, alarm.suspended));
+                self.alarms.push((alarm.code, alarm.active));
+            }
             SignalReport::Link { state, .. } => self.links.push((state.link, state.reason)),
             SignalReport::Now { now, .. } => self.now.learn(&now),
             SignalReport::Detectors { readings, .. } => self.detectors.extend(readings),
+            SignalReport::Aggregated { status, .. } => self.aggregated = Some(status),
             SignalReport::Changes { changes, .. } => self.changes = changes,
         }
     }
@@ -97,6 +104,7 @@ impl Sink<SignalReport> for Kept {
             | SignalReport::Alarm { junction, .. }
             | SignalReport::Link { junction, .. }
             | SignalReport::Now { junction, .. }
+            | SignalReport::Aggregated { junction, .. }
             | SignalReport::Changes { junction, .. }
             | SignalReport::Detectors { junction, .. } => junction.clone(),
         };

@@ -20,6 +20,7 @@ use models_domain::DurationMs;
 use models_domain::event::Link;
 use models_domain::signal::detector::Reading;
 use models_domain::signal::order::{Mode, Wanted};
+use models_domain::signal::{AlarmStep, AlarmWish, Until};
 use tokio::io::AsyncWriteExt;
 
 use house::{BACKUP_S, House, Kind, Snmp, WAIT_MAX, Wish, junction};
@@ -77,6 +78,7 @@ async fn check(kind: Kind) {
         ("plan and mode read", plan(&house).await),
         ("own clock read, with its error", clock(&mut house).await),
         ("alarm told, and that it is over", alarm(&mut house).await),
+        ("alarm acknowledged, suspended, resumed", handled(&house).await),
         ("time to change told", changes(&house).await),
         ("volume and occupancy of detectors", detectors(&house).await),
         ("another plan", order(&house, &Wanted::Plan(2)).await),
@@ -179,22 +181,49 @@ async fn alarm(house: &mut House) -> Outcome {
     Yes(format!("{code} after {} ms", took.as_millis()))
 }
 
+/// The controller's own word each time.
+async fn handled(house: &House) -> Outcome {
+    let wish = |step| AlarmWish { code: "A0302".into(), component: "HN+0=001DL001".into(), step };
+    let mut seen = Vec::new();
+    for step in [AlarmStep::Acknowledge, AlarmStep::Suspend, AlarmStep::Resume] {
+        match house.desk.alarm(&junction(0), &wish(step)).await {
+            Put::Refused(why) if house.kind != Kind::Rsmp => return NotOffered(why),
+            put @ (Put::Taken | Put::Refused(_) | Put::Silent) => assert_eq!(put, Put::Taken, "{step:?}"),
+        }
+        let marks = house.of(0).marks.get("A0302").copied();
+        seen.push(format!("{step:?} {marks:?}"));
+        // A fault that came anew in between is to be acknowledged anew.
+        let suspended = marks.map(|(_, suspended)| suspended);
+        assert_eq!(suspended, Some(step == AlarmStep::Suspend), "{seen:?}");
+    }
+    let nobody = AlarmWish { code: "A9999".into(), ..wish(AlarmStep::Acknowledge) };
+    assert_eq!(house.desk.alarm(&junction(0), &nobody).await, Put::Refused("there is no such alarm".into()));
+    Yes(seen.join(", "))
+}
+
 /// What was foretold, and when it came.
 async fn changes(house: &House) -> Outcome {
-    if house.kind != Kind::Spat {
+    if matches!(house.kind, Kind::Ntcip(_)) {
         return NotOffered("it is not asked for".to_owned());
     }
+    // RSMP tells when red begins, SPaT when green ends.
+    let (until, ends) = match house.kind {
+        Kind::Rsmp => (Until::Red, "B"),
+        Kind::Spat | Kind::Ntcip(_) => (Until::Change, "N"),
+    };
     let told = |junction: &house::Junction| {
         let green = junction.states.last().is_some_and(|(_, state)| state.starts_with('4'));
         let change = junction.changes.first().copied().flatten();
         let ahead = change
             .map(|change| change.earliest.since(junction.states.last().map_or(change.earliest, |s| s.0)));
-        green && ahead.is_some_and(|ahead| (1_000..6_000).contains(&ahead.0))
+        green
+            && change.is_some_and(|change| change.until == until)
+            && ahead.is_some_and(|ahead| (1_000..6_000).contains(&ahead.0))
     };
     house.wait("when green ends", told).await;
     let foretold = house.of(0).changes[0].unwrap().earliest;
     house
-        .wait("the end of green", |junction| junction.states.last().is_some_and(|(_, s)| s.starts_with('N')))
+        .wait("the end of green", |junction| junction.states.last().is_some_and(|(_, s)| s.starts_with(ends)))
         .await;
     let came = house.of(0).states.last().unwrap().0;
     let off = came.since(foretold);

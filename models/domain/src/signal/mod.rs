@@ -1,13 +1,16 @@
 //! Traffic signals: what a controller shows, and what it may be asked to show.
 //!
 //! Suggested reading order: `plan` (what a junction may show), `safety` (what stands before every change), `lights`
-//! (how a change goes), `order` (what people ask for), `calendar` (what is ordered by the clock), `keeper` (one junction at the
+//! (how a change goes), `order` (what people ask for), `alarm` and
+//! `aggregated` (what controllers complain of), `calendar` (what is ordered by the clock), `keeper` (one junction at the
 //! pole), `adaptive` (whose wishes the keeper takes), `advice` (what those would be where it may order nothing), `corridor`
 //! (several junctions as one street), `emergency` (a way through them for who must not wait), `bus_priority` (green for late
 //! buses).
 
 pub mod adaptive;
 pub mod advice;
+mod aggregated;
+mod alarm;
 pub mod bus_priority;
 pub mod calendar;
 pub mod corridor;
@@ -28,6 +31,8 @@ mod order_tests;
 #[cfg(test)]
 mod safety_tests;
 
+pub use aggregated::Aggregated;
+pub use alarm::{AlarmStep, AlarmWish, SignalAlarm};
 pub use group_set::{GROUPS_MAX, GroupSet};
 
 use crate::units::{DurationMs, UtcMillis};
@@ -50,12 +55,29 @@ pub struct GroupStates {
     pub old: bool,
 }
 
+/// How far into its cycle a controller was, and when that was told, by our clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cycle {
+    pub second: u32,
+    pub at: UtcMillis,
+}
+
 /// When a signal group may change from what it shows now, by the gateway's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
     pub earliest: UtcMillis,
     pub latest: Option<UtcMillis>,
     pub likely: Option<UtcMillis>,
+    pub until: Until,
+}
+
+/// What a foretold time is the begin of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Of another aspect than the one that is shown.
+    Change,
+    /// Of red, with the yellow before it: how much earlier what is shown ends is not told (RSMP S0025).
+    Red,
 }
 
 impl Change {
@@ -70,7 +92,8 @@ impl Change {
             (None, None) => true,
             (Some(_), None) | (None, Some(_)) => false,
         };
-        near(self.earliest, other.earliest)
+        self.until == other.until
+            && near(self.earliest, other.earliest)
             && both(self.latest, other.latest)
             && both(self.likely, other.likely)
     }
@@ -128,20 +151,6 @@ impl Aspect {
             | Aspect::Unknown => false,
         }
     }
-}
-
-/// An alarm of a controller (RSMP Alarm).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignalAlarm {
-    /// Such as `A0008`.
-    pub code: String,
-    pub component: String,
-    pub active: bool,
-    pub acknowledged: bool,
-    pub suspended: bool,
-    /// 1 highest, 3 lowest.
-    pub priority: u8,
-    pub description: String,
 }
 
 #[cfg(test)]

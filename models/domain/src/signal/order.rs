@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::Aspect;
 use super::group_set::GroupSet;
 use super::plan::Layout;
+use super::{Aspect, Cycle};
 use crate::units::{DurationMs, UtcMillis};
 
 /// At most so many orders of one junction within [`ORDERS_WINDOW`].
@@ -115,6 +115,9 @@ pub struct ControllerNow {
     pub plan_forced: Option<bool>,
     /// The controller's clock less ours.
     pub clock_ahead: Option<DurationMs>,
+    pub cycle: Option<Cycle>,
+    /// Seconds of one cycle of the plan that runs.
+    pub cycle_length_s: Option<u32>,
 }
 
 impl ControllerNow {
@@ -124,6 +127,11 @@ impl ControllerNow {
         self.plan = newer.plan.or(self.plan);
         self.plan_forced = newer.plan_forced.or(self.plan_forced);
         self.clock_ahead = newer.clock_ahead.or(self.clock_ahead);
+        self.cycle = newer.cycle.or(self.cycle);
+        // It is the plan's: of another plan it may not be known.
+        if newer.plan.is_some() || newer.cycle_length_s.is_some() {
+            self.cycle_length_s = newer.cycle_length_s;
+        }
     }
 
     /// Whether the controller shows what was wanted; `greens` are the groups it shows green.

@@ -3,13 +3,14 @@
 use models_domain::count::{Direction, LineCrossing};
 use models_domain::event::{CameraStats, Link, LinkState, RuleEvent};
 use models_domain::geo::LatLon;
-use models_domain::signal::{GroupStates, SignalAlarm};
+use models_domain::signal::GroupStates;
 use models_domain::transit::{Fix, Told};
 use models_domain::{
     BBox, CameraId, Class, Degrees, DurationMs, Event, EventBody, EventId, Meters, MetersPerSecond, Seq,
     TrackId, UtcMillis,
 };
 
+use super::alarm::{alarm_from_wire, alarm_to_wire};
 use super::counts::{counts_from_wire, counts_to_wire};
 use super::detectors::{readings_from_wire, readings_to_wire};
 use super::red_light::{run_from_wire, run_to_wire};
@@ -121,17 +122,8 @@ fn body_from_wire(body: Body) -> Result<EventBody, BadMessage> {
         Body::Fix(m) => EventBody::Fix(fix_from_wire(m)?),
         Body::Signal(m) => signal_from_wire(m)?,
         Body::SignalAlarm(m) => EventBody::SignalAlarm {
-            junction: id("signal_alarm.junction", m.junction)?,
-            alarm: SignalAlarm {
-                code: m.code,
-                component: m.component,
-                active: m.active,
-                acknowledged: m.acknowledged,
-                suspended: m.suspended,
-                priority: u8::try_from(m.priority)
-                    .map_err(|e| BadMessage::new("signal_alarm.priority", e))?,
-                description: m.description,
-            },
+            junction: id("signal_alarm.junction", m.junction.clone())?,
+            alarm: alarm_from_wire(m)?,
         },
         Body::SignalState(m) => EventBody::SignalState {
             junction: id("signal_state.junction", m.junction)?,
@@ -228,19 +220,6 @@ pub fn fix_from_wire(m: v1::Fix) -> Result<Fix, BadMessage> {
         protocol: m.protocol,
         told: Told { doors_open: m.doors_open, engine_on: m.engine_on, sos: m.sos, driver: m.driver },
     })
-}
-
-pub fn alarm_to_wire(junction: &str, alarm: &SignalAlarm) -> v1::SignalAlarm {
-    v1::SignalAlarm {
-        junction: junction.to_owned(),
-        code: alarm.code.clone(),
-        component: alarm.component.clone(),
-        active: alarm.active,
-        acknowledged: alarm.acknowledged,
-        suspended: alarm.suspended,
-        priority: u32::from(alarm.priority),
-        description: alarm.description.clone(),
-    }
 }
 
 pub fn class_to_wire(class: Class) -> v1::RoadUser {

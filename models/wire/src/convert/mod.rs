@@ -1,5 +1,6 @@
 //! Domain <-> protobuf, round-trip tested. What cannot be understood is refused with the field's name.
 
+pub mod alarm;
 pub mod batch;
 pub mod counts;
 pub mod detectors;

@@ -3,7 +3,7 @@
 use models_domain::signal::order::{ControllerNow, Mode, Order, OrderTold, Orderable, Step, Wanted};
 use models_domain::signal::plan::{Group, GroupKind, Layout, Limits};
 use models_domain::signal::safety::Refusal;
-use models_domain::signal::{Change, GroupSet};
+use models_domain::signal::{Change, Cycle, GroupSet, Until};
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 
 use super::BadMessage;
@@ -151,6 +151,8 @@ pub fn now_from_wire(m: &v1::SignalNow) -> Result<ControllerNow, BadMessage> {
         plan: m.plan.map(plan).transpose()?,
         plan_forced: m.plan_forced,
         clock_ahead: m.clock_ahead_ms.map(DurationMs),
+        cycle: m.cycle_s.map(|second| Cycle { second, at: UtcMillis(m.cycle_ms) }),
+        cycle_length_s: m.cycle_length_s,
     })
 }
 
@@ -170,6 +172,9 @@ pub fn now_to_wire(now: &ControllerNow) -> v1::SignalNow {
         clock_ahead_ms: now.clock_ahead.map(|ahead| ahead.0),
         order: 0,
         ending: String::new(),
+        cycle_s: now.cycle.map(|cycle| cycle.second),
+        cycle_ms: now.cycle.map_or(0, |cycle| cycle.at.0),
+        cycle_length_s: now.cycle_length_s,
     }
 }
 
@@ -232,6 +237,7 @@ pub fn changes_to_wire(changes: &[Option<Change>]) -> Vec<v1::GroupChange> {
             earliest_ms: change.earliest.0,
             latest_ms: ms(change.latest),
             likely_ms: ms(change.likely),
+            until_red: change.until == Until::Red,
         })
     };
     changes.iter().map(change).collect()
@@ -240,7 +246,9 @@ pub fn changes_to_wire(changes: &[Option<Change>]) -> Vec<v1::GroupChange> {
 pub fn changes_from_wire(changes: &[v1::GroupChange]) -> Vec<Option<Change>> {
     let at = |ms: i64| (ms != 0).then_some(UtcMillis(ms));
     let change = |m: &v1::GroupChange| {
-        Some(Change { earliest: at(m.earliest_ms)?, latest: at(m.latest_ms), likely: at(m.likely_ms) })
+        let until = if m.until_red { Until::Red } else { Until::Change };
+        let earliest = at(m.earliest_ms)?;
+        Some(Change { earliest, latest: at(m.latest_ms), likely: at(m.likely_ms), until })
     };
     changes.iter().map(change).collect()
 }
@@ -304,7 +312,11 @@ mod tests {
     #[test]
     fn times_of_change_round_trip() {
         let at = |ms| Some(UtcMillis(ms));
-        let told = vec![Some(Change { earliest: UtcMillis(5), latest: at(9), likely: None }), None];
+        let told = vec![
+            Some(Change { earliest: UtcMillis(5), latest: at(9), likely: None, until: Until::Change }),
+            None,
+            Some(Change { earliest: UtcMillis(7), latest: None, likely: at(8), until: Until::Red }),
+        ];
         assert_eq!(changes_from_wire(&changes_to_wire(&told)), told);
         assert_eq!(changes_to_wire(&[None, None]), []);
     }

@@ -91,6 +91,14 @@ pub struct SignalNow {
     /// The order is over and the controller is not back on its own plan yet: why.
     #[prost(string, tag = "6")]
     pub ending: ::prost::alloc::string::String,
+    /// How far into its cycle the controller was when it told that, by the gateway's clock.
+    #[prost(uint32, optional, tag = "7")]
+    pub cycle_s: ::core::option::Option<u32>,
+    #[prost(int64, tag = "8")]
+    pub cycle_ms: i64,
+    /// Of the plan that runs.
+    #[prost(uint32, optional, tag = "9")]
+    pub cycle_length_s: ::core::option::Option<u32>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SignalGroupTimes {
@@ -144,6 +152,11 @@ pub struct GetJunctionResponse {
     pub areas: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(string, repeated, tag = "5")]
     pub may_order_in: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Whether alarms here can be acknowledged, suspended and resumed, and whether the caller may do it.
+    #[prost(bool, tag = "6")]
+    pub alarms_can_be_handled: bool,
+    #[prost(bool, tag = "7")]
+    pub may_handle_alarms: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PreviewOrderRequest {
@@ -796,6 +809,76 @@ pub struct BusPriorityMeasured {
     #[prost(uint32, tag = "5")]
     pub group: u32,
 }
+/// Question on city/v1/<gateway>/alarms; the answer is a SignalAlarmAnswer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignalAlarmOrder {
+    #[prost(string, tag = "1")]
+    pub junction: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub component: ::prost::alloc::string::String,
+    #[prost(enumeration = "SignalAlarmStep", tag = "4")]
+    pub step: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignalAlarmAnswer {
+    #[prost(enumeration = "SignalAlarmOutcome", tag = "1")]
+    pub outcome: i32,
+    /// Why it is not done, in English.
+    #[prost(string, tag = "2")]
+    pub detail: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HandleAlarmRequest {
+    #[prost(string, tag = "1")]
+    pub junction: ::prost::alloc::string::String,
+    /// Name of the alarm, as SignalAlarm has it.
+    #[prost(string, tag = "2")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub component: ::prost::alloc::string::String,
+    #[prost(enumeration = "SignalAlarmStep", tag = "4")]
+    pub step: i32,
+    /// Why, in the caller's words; written down. 3 to 200 characters.
+    #[prost(string, tag = "5")]
+    pub purpose: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HandleAlarmResponse {
+    #[prost(enumeration = "SignalAlarmOutcome", tag = "1")]
+    pub outcome: i32,
+    /// Why it is not done, in English.
+    #[prost(string, tag = "2")]
+    pub detail: ::prost::alloc::string::String,
+}
+/// What a controller says of its whole state (RSMP AggregatedStatus); several may hold at once.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignalAggregated {
+    /// Somebody has taken it out of remote control, such as at the cabinet.
+    #[prost(bool, tag = "1")]
+    pub local_mode: bool,
+    #[prost(bool, tag = "2")]
+    pub no_communication: bool,
+    #[prost(bool, tag = "3")]
+    pub high_priority_fault: bool,
+    #[prost(bool, tag = "4")]
+    pub medium_priority_fault: bool,
+    #[prost(bool, tag = "5")]
+    pub low_priority_fault: bool,
+    /// Connected: in use, or at rest.
+    #[prost(bool, tag = "6")]
+    pub in_use: bool,
+    #[prost(bool, tag = "7")]
+    pub idle: bool,
+    #[prost(bool, tag = "8")]
+    pub not_connected: bool,
+    /// In the maker's words; empty where it has none.
+    #[prost(string, tag = "9")]
+    pub position: ::prost::alloc::string::String,
+    #[prost(string, tag = "10")]
+    pub state: ::prost::alloc::string::String,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum SignalWish {
@@ -994,6 +1077,76 @@ impl SignalCalendarState {
             "SIGNAL_CALENDAR_STATE_FOLLOWED" => Some(Self::Followed),
             "SIGNAL_CALENDAR_STATE_UNDER_WAY" => Some(Self::UnderWay),
             "SIGNAL_CALENDAR_STATE_NOT_FOLLOWED" => Some(Self::NotFollowed),
+            _ => None,
+        }
+    }
+}
+/// Alarms of a controller, as RSMP has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SignalAlarmStep {
+    Unspecified = 0,
+    /// Somebody knows of it.
+    Acknowledge = 1,
+    /// The controller tells of it no more, until it is resumed.
+    Suspend = 2,
+    Resume = 3,
+}
+impl SignalAlarmStep {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SIGNAL_ALARM_STEP_UNSPECIFIED",
+            Self::Acknowledge => "SIGNAL_ALARM_STEP_ACKNOWLEDGE",
+            Self::Suspend => "SIGNAL_ALARM_STEP_SUSPEND",
+            Self::Resume => "SIGNAL_ALARM_STEP_RESUME",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SIGNAL_ALARM_STEP_UNSPECIFIED" => Some(Self::Unspecified),
+            "SIGNAL_ALARM_STEP_ACKNOWLEDGE" => Some(Self::Acknowledge),
+            "SIGNAL_ALARM_STEP_SUSPEND" => Some(Self::Suspend),
+            "SIGNAL_ALARM_STEP_RESUME" => Some(Self::Resume),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SignalAlarmOutcome {
+    Unspecified = 0,
+    /// The controller's own word says so.
+    Done = 1,
+    /// Refused by the gateway or by the controller, or such a controller cannot.
+    Refused = 2,
+    /// No word came in time: it may be done or not.
+    Silent = 3,
+}
+impl SignalAlarmOutcome {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SIGNAL_ALARM_OUTCOME_UNSPECIFIED",
+            Self::Done => "SIGNAL_ALARM_OUTCOME_DONE",
+            Self::Refused => "SIGNAL_ALARM_OUTCOME_REFUSED",
+            Self::Silent => "SIGNAL_ALARM_OUTCOME_SILENT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SIGNAL_ALARM_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+            "SIGNAL_ALARM_OUTCOME_DONE" => Some(Self::Done),
+            "SIGNAL_ALARM_OUTCOME_REFUSED" => Some(Self::Refused),
+            "SIGNAL_ALARM_OUTCOME_SILENT" => Some(Self::Silent),
             _ => None,
         }
     }
@@ -1496,6 +1649,32 @@ pub mod signal_service_client {
                 .insert(GrpcMethod::new("ngatu.v1.SignalService", "ListBusPriority"));
             self.inner.unary(req, path, codec).await
         }
+        /// Acknowledges, suspends or resumes an alarm of a controller, and waits up to 15 s for the controller's own word. PERMISSION_DENIED
+        /// without the right to command the junction; NOT_FOUND when it has no such alarm; UNAVAILABLE when its gateway is away.
+        pub async fn handle_alarm(
+            &mut self,
+            request: impl tonic::IntoRequest<super::HandleAlarmRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::HandleAlarmResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.SignalService/HandleAlarm",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.SignalService", "HandleAlarm"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1626,6 +1805,15 @@ pub mod signal_service_server {
             request: tonic::Request<super::ListBusPriorityRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListBusPriorityResponse>,
+            tonic::Status,
+        >;
+        /// Acknowledges, suspends or resumes an alarm of a controller, and waits up to 15 s for the controller's own word. PERMISSION_DENIED
+        /// without the right to command the junction; NOT_FOUND when it has no such alarm; UNAVAILABLE when its gateway is away.
+        async fn handle_alarm(
+            &self,
+            request: tonic::Request<super::HandleAlarmRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::HandleAlarmResponse>,
             tonic::Status,
         >;
     }
@@ -2476,6 +2664,51 @@ pub mod signal_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/ngatu.v1.SignalService/HandleAlarm" => {
+                    #[allow(non_camel_case_types)]
+                    struct HandleAlarmSvc<T: SignalService>(pub Arc<T>);
+                    impl<
+                        T: SignalService,
+                    > tonic::server::UnaryService<super::HandleAlarmRequest>
+                    for HandleAlarmSvc<T> {
+                        type Response = super::HandleAlarmResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::HandleAlarmRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SignalService>::handle_alarm(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = HandleAlarmSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -3272,6 +3505,21 @@ pub struct JunctionInfo {
     /// When each group may change, in the order of `groups`; empty when the controller does not tell.
     #[prost(message, repeated, tag = "9")]
     pub changes: ::prost::alloc::vec::Vec<GroupChange>,
+    /// Only from gateway to hall; unset where it does not tell.
+    #[prost(message, optional, tag = "10")]
+    pub alarms: ::core::option::Option<JunctionAlarms>,
+    /// Unset where the controller does not tell.
+    #[prost(message, optional, tag = "11")]
+    pub aggregated: ::core::option::Option<SignalAggregated>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct JunctionAlarms {
+    /// Those that are there or suspended.
+    #[prost(message, repeated, tag = "1")]
+    pub alarms: ::prost::alloc::vec::Vec<SignalAlarm>,
+    /// The controller can be told that one is acknowledged, suspended or resumed.
+    #[prost(bool, tag = "2")]
+    pub can_be_handled: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GroupChange {
@@ -3282,6 +3530,9 @@ pub struct GroupChange {
     pub latest_ms: i64,
     #[prost(int64, tag = "3")]
     pub likely_ms: i64,
+    /// The times are of the begin of red, with the yellow before it, and not of the end of what is shown.
+    #[prost(bool, tag = "4")]
+    pub until_red: bool,
 }
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct Position {
@@ -5556,6 +5807,7 @@ pub struct JunctionNow {
     pub info: ::core::option::Option<JunctionInfo>,
     #[prost(int64, tag = "3")]
     pub since_ms: i64,
+    /// Those that are there or suspended.
     #[prost(message, repeated, tag = "4")]
     pub active_alarms: ::prost::alloc::vec::Vec<SignalAlarm>,
     /// Since when each group shows what it shows.

@@ -179,6 +179,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
                 self.done(&id, done).await
             }
             "Alarm" => {
+                if self.controller.site.deaf {
+                    return self.reply(rsmp::ack(&id)).await;
+                }
                 let done = alarm_step(&mut self.controller.state().alarms, utc_ms(), message);
                 self.done(&id, done).await
             }
@@ -222,7 +225,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
     }
 
     async fn aggregated(&mut self) -> anyhow::Result<()> {
-        let faulty = self.controller.state().alarms.iter().any(|alarm| alarm["aS"] == "Active");
+        let faulty = rsmp::is_faulty(&self.controller.state().alarms);
         self.send(rsmp::aggregated_status(&self.controller.site, utc_ms(), faulty), false).await
     }
 
@@ -230,6 +233,17 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
         let site = &self.controller.site;
         if let Some((component, names)) = counting::asked(site, message) {
             return self.counts(id, message, answer, component, names).await;
+        }
+        if let Some((group, names)) = rsmp::s0025_names(site, message) {
+            let told = {
+                let mut state = self.controller.state();
+                let times = self.controller.foretell(&state, group);
+                if answer == "StatusUpdate" {
+                    state.foretold.insert(group, (names.clone(), times));
+                }
+                rsmp::foretold(site, group, answer, utc_ms(), times, &names)
+            };
+            return self.done(id, Ok(told)).await;
         }
         let Some(names) = rsmp::s0001_names(site, message) else {
             if message["cId"] == site.component.as_str() {

@@ -71,8 +71,13 @@ impl Ordered {
         site.all_red_input.is_some_and(|input| self.inputs.get(input - 1) == Some(&true))
     }
 
+    /// Its plan runs as it is made: no mode and no started group stands in its way.
+    pub fn is_undisturbed(&self, site: &Site) -> bool {
+        self.mode == Mode::Normal && !self.all_red(site) && self.started.is_empty()
+    }
+
     /// The group that a component is, from 0: `HN+AG0101=001SG003` is the third.
-    fn group(site: &Site, component: &str) -> Option<usize> {
+    pub fn group(site: &Site, component: &str) -> Option<usize> {
         let base = site.component.split_once('=')?.0;
         let number: usize = component.strip_prefix(base)?.strip_prefix("=001SG")?.parse().ok()?;
         number.checked_sub(1).filter(|index| *index < site.groups.len())
@@ -177,6 +182,11 @@ impl Ordered {
             ("S0007" | "S0011", "source") => source(self.mode != Mode::Normal),
             ("S0014", "status") => self.plan.unwrap_or(1).to_string(),
             ("S0014", "source") => source(self.plan.is_some()),
+            ("S0028", "status") => {
+                let plans = site.plans.keys().filter_map(|plan| plan.parse().ok());
+                let cycle = |plan: u8| format!("{plan:02}-{}", site.under(plan).cycle_s());
+                std::iter::once(1).chain(plans).map(cycle).collect::<Vec<_>>().join(",")
+            }
             ("S0020", "controlmode") => "control".to_owned(),
             _ => return None,
         })
@@ -291,5 +301,31 @@ mod tests {
         assert_eq!(step("Request").unwrap(), r#""Issue" "Acknowledged" "notSuspended""#);
         assert_eq!(step("Forget").unwrap_err(), "aSp must be Acknowledge, Suspend, Resume or Request");
         assert!(alarm_step(&mut alarms, 5, &json!({ "aCId": "A1", "cId": "x", "aSp": "Suspend" })).is_err());
+    }
+
+    #[test]
+    fn what_is_suspended_stays_so_and_a_new_fault_is_to_be_acknowledged_anew() {
+        let site = site();
+        let mut alarms = vec![alarm(&site, Fault::Lamp, true, 1)];
+        for step in ["Acknowledge", "Suspend"] {
+            let message = json!({ "aCId": "A0202", "cId": alarms[0]["cId"], "aSp": step });
+            alarm_step(&mut alarms, 2, &message).unwrap();
+        }
+        let mut next = |active: bool| {
+            alarms[0] = crate::rsmp::followed(&alarms[0], alarm(&site, Fault::Lamp, active, 3));
+            let alarm = &alarms[0];
+            format!("{} {} {} {}", alarm["aSp"], alarm["aS"], alarm["ack"], alarm["sS"]).replace('"', "")
+        };
+        assert_eq!(next(false), "Issue inActive Acknowledged Suspended");
+        assert_eq!(next(true), "Issue Active notAcknowledged Suspended");
+    }
+
+    #[test]
+    fn cycles_by_plan() {
+        let ordered = Ordered::default();
+        let told = ordered.status(&site(), "S0028", "status").unwrap();
+        assert!(told.starts_with("01-70,"), "{told}");
+        assert!(ordered.is_undisturbed(&site()));
+        assert!(!Ordered { mode: Mode::Dark, ..Ordered::default() }.is_undisturbed(&site()));
     }
 }

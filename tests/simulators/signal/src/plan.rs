@@ -75,6 +75,18 @@ pub fn ahead(site: &Site, plan_s: u64, started: &BTreeSet<usize>) -> i64 {
     }
 }
 
+/// Seconds from `plan_s` on until a group (from 0) next goes to green, and to red: of one that is green it is the next green.
+pub fn foretold(site: &Site, plan_s: u64, group: usize) -> Option<(u64, u64)> {
+    let state = |second: u64| shown(site, second).groups.chars().nth(group);
+    let green = |state: Option<char>| matches!(state, Some('1' | '4' | '9'));
+    let red = |state: Option<char>| state == Some('B');
+    let ahead = 1..=2 * u64::from(site.cycle_s());
+    let begins = |is: &dyn Fn(Option<char>) -> bool| {
+        ahead.clone().find(|s| is(state(plan_s + s)) && !is(state(plan_s + s - 1)))
+    };
+    Some((begins(&green)?, begins(&red)?))
+}
+
 /// A group of the running stage, `into` it: B red, 1 minimum green, 4 green, 9 flashing green, N yellow.
 fn aspect(site: &Site, kind: GroupKind, into: u32, green_s: u32) -> char {
     match kind {
@@ -121,6 +133,17 @@ mod tests {
                 "68 2 BBBBBB",
             ]
         );
+    }
+
+    #[test]
+    fn when_groups_go_to_green_and_to_red() {
+        let site = Config::parse(STREET).unwrap().sites.remove(0);
+        // Group 1 is green from 0 to 32, yellow to 35; group 3 green from 37 to 65, yellow to 68; a cycle of 70.
+        assert_eq!(foretold(&site, 0, 0), Some((70, 35)));
+        assert_eq!(foretold(&site, 33, 0), Some((37, 2)));
+        assert_eq!(foretold(&site, 36, 0), Some((34, 69)));
+        assert_eq!(foretold(&site, 36, 2), Some((1, 32)));
+        assert_eq!(foretold(&site, 0, 99), None);
     }
 
     #[test]

@@ -54,6 +54,11 @@ pub fn not_ack(id: &str, reason: &str) -> Value {
     json!({ "mType": "rSMsg", "type": "MessageNotAck", "oMId": id, "rea": reason })
 }
 
+/// Whether any fault is there: all of them are of low priority.
+pub fn is_faulty(alarms: &[Value]) -> bool {
+    alarms.iter().any(|alarm| alarm["aS"] == "Active")
+}
+
 /// `faulty`: a fault of low priority is there.
 pub fn aggregated_status(site: &Site, utc_ms: i64, faulty: bool) -> Value {
     json!({
@@ -97,6 +102,41 @@ pub fn statuses(site: &Site, kind: &str, utc_ms: i64, ordered: &Ordered, asked: 
         "mType": "rSMsg", "type": kind, "ntsOId": site.component, "xNId": "", "cId": site.component,
         "sTs": timestamp(utc_ms), "sS": values,
     })
+}
+
+/// S0025 of a group (from 0): `kind` is `StatusUpdate` or `StatusResponse`, `times` when it goes to green and to red.
+pub fn foretold(
+    site: &Site,
+    group: usize,
+    kind: &str,
+    utc_ms: i64,
+    times: Option<(i64, i64)>,
+    names: &[String],
+) -> Value {
+    let value = |name: &String| {
+        let text = times.and_then(|(green, red)| match name.as_str() {
+            "minToGEstimate" | "maxToGEstimate" | "likelyToGEstimate" => Some(timestamp(green)),
+            "minToREstimate" | "maxToREstimate" | "likelyToREstimate" => Some(timestamp(red)),
+            "ToGConfidence" | "ToRConfidence" => Some("100".to_owned()),
+            _ => None,
+        });
+        let quality = if text.is_some() { "recent" } else { "unknown" };
+        json!({ "sCI": "S0025", "n": name, "s": text, "q": quality })
+    };
+    let base = site.component.split_once('=').map_or(site.site_id.as_str(), |(base, _)| base);
+    json!({
+        "mType": "rSMsg", "type": kind, "ntsOId": site.component, "xNId": "", "cId": format!("{base}=001SG{:03}", group + 1),
+        "sTs": timestamp(utc_ms), "sS": names.iter().map(value).collect::<Vec<_>>(),
+    })
+}
+
+/// The group (from 0) and the names of the S0025 values that a message is about.
+pub fn s0025_names(site: &Site, message: &Value) -> Option<(usize, Vec<String>)> {
+    let group = Ordered::group(site, message["cId"].as_str()?)?;
+    let name = |value: &Value| {
+        (value["sCI"].as_str()? == "S0025").then(|| value["n"].as_str().map(str::to_owned))?
+    };
+    Some((group, message["sS"].as_array()?.iter().map(name).collect::<Option<_>>()?))
 }
 
 /// Names of the S0001 values that a StatusRequest or StatusSubscribe is about; `None` when it is about anything else.
@@ -143,6 +183,15 @@ pub fn alarm(site: &Site, fault: Fault, active: bool, utc_ms: i64) -> Value {
         "aS": if active { "Active" } else { "inActive" }, "sS": "notSuspended", "aTs": timestamp(utc_ms),
         "cat": "D", "pri": "3", "rvs": values,
     })
+}
+
+/// `alarm` after `before`: what was suspended stays so, and is told to nobody; a fault that comes anew is to be acknowledged anew.
+pub fn followed(before: &Value, mut alarm: Value) -> Value {
+    alarm["sS"] = before["sS"].clone();
+    if alarm["aS"] != "Active" {
+        alarm["ack"] = before["ack"].clone();
+    }
+    alarm
 }
 
 /// Cuts what arrives into messages; text that is no JSON is `Value::Null`.
@@ -211,13 +260,21 @@ mod tests {
             let asked = json!({ "sS": [
                 { "sCI": "S0014", "n": "status" }, { "sCI": "S0014", "n": "source" }, { "sCI": "S0011", "n": "status" },
                 { "sCI": "S0007", "n": "intersection" }, { "sCI": "S0003", "n": "inputstatus" }, { "sCI": "S0020", "n": "controlmode" },
-                { "sCI": "S0208", "n": "MC" },
+                { "sCI": "S0208", "n": "MC" }, { "sCI": "S0028", "n": "status" },
             ] });
             let told = statuses(&site, "StatusResponse", 1, &Ordered::default(), &asked);
             for value in told["sS"].as_array().unwrap() {
                 let code = value["sCI"].as_str().unwrap();
                 let schema = compile(&mut schemas, &format!("tlc/1.2.1/statuses/{code}.json"));
                 schemas.validate(value, schema).unwrap_or_else(|err| panic!("{value}\n{err}"));
+            }
+            let foreseen = ["minToGEstimate", "likelyToREstimate", "ToRConfidence"].map(str::to_owned);
+            let schema = compile(&mut schemas, "tlc/1.2.1/statuses/S0025.json");
+            for times in [Some((1_767_225_600_000, 1_767_225_630_000)), None] {
+                let told = foretold(&site, 0, "StatusUpdate", 1, times, &foreseen);
+                for value in told["sS"].as_array().unwrap() {
+                    schemas.validate(value, schema).unwrap_or_else(|err| panic!("{value}\n{err}"));
+                }
             }
             let command = json!({ "cId": site.component, "arg": [
                 { "cCI": "M0002", "cO": "setPlan", "n": "status", "v": "True" },

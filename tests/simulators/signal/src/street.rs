@@ -1,5 +1,6 @@
 //! The controller itself: runs its plan and its faults, whether anybody is connected or not.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ const TICK_PLAN_S: f64 = 0.1;
 /// A program that was late by more than this was asleep or its clock was set: it goes on from the present.
 const CATCH_UP_MAX_PLAN_S: u64 = 3600;
 
+/// When a group goes to green and to red.
+pub type Foretold = Option<(i64, i64)>;
+
 /// One controller, shared by its plan and its link.
 pub struct Controller {
     pub config: Config,
@@ -39,6 +43,8 @@ pub struct State {
     pub subscribed: Option<Vec<String>>,
     /// The other (code, name)s somebody subscribed to, with the values told last.
     pub told: Vec<(String, String, Option<String>)>,
+    /// Groups of which somebody wants to know when they go to green and to red (S0025): the names that are wanted, and what was told.
+    pub foretold: BTreeMap<usize, (Vec<String>, Foretold)>,
     /// Counts somebody subscribed to; they outlive the link.
     pub countings: Countings,
     /// Seconds by which the plan is ahead of the clock, for groups that were started.
@@ -71,6 +77,7 @@ impl Controller {
             plan_s: 0,
             subscribed: None,
             told: Vec::new(),
+            foretold: BTreeMap::new(),
             countings: Countings::new(),
             ahead_s: 0,
             ordered: Ordered::default(),
@@ -109,17 +116,31 @@ impl Controller {
         }
         state.plan_s = plan_s;
         self.tell_orders(&mut state, utc_ms);
+        self.tell_foretold(&mut state, utc_ms);
         self.tell_counts(&mut state, utc_ms);
+        let was_faulty = rsmp::is_faulty(&state.alarms);
         for (index, active) in self.faults(utc_ms).into_iter().enumerate() {
             let want = if active { "Active" } else { "inActive" };
             if state.alarms[index]["aS"] != want {
-                let alarm = rsmp::alarm(&self.site, Fault::ALL[index], active, utc_ms);
-                let link_up = state.link_up;
+                let alarm = rsmp::followed(
+                    &state.alarms[index],
+                    rsmp::alarm(&self.site, Fault::ALL[index], active, utc_ms),
+                );
+                let (link_up, suspended) = (state.link_up, alarm["sS"] == "Suspended");
                 state.alarms[index] = alarm.clone();
+                if suspended {
+                    continue;
+                }
                 state.buffer.push(alarm, link_up);
                 state.counts.alarms += 1;
                 self.news.notify_one();
             }
+        }
+        let faulty = rsmp::is_faulty(&state.alarms);
+        // Told when the link is up again in any case; what is over is nobody's to know.
+        if faulty != was_faulty && state.link_up {
+            state.buffer.push(rsmp::aggregated_status(&self.site, utc_ms, faulty), true);
+            self.news.notify_one();
         }
     }
 
@@ -156,6 +177,33 @@ impl Controller {
             let asked = serde_json::json!({ "sS": changed });
             let update = rsmp::statuses(&self.site, "StatusUpdate", utc_ms, &state.ordered, &asked);
             let link_up = state.link_up;
+            state.buffer.push(update, link_up);
+            self.news.notify_one();
+        }
+    }
+
+    /// When a group (from 0) goes to green and to red (milliseconds); `None`: an order stands in the plan's way.
+    pub fn foretell(&self, state: &State, group: usize) -> Foretold {
+        if !state.ordered.is_undisturbed(&self.site) {
+            return None;
+        }
+        let site = self.site.under(state.ordered.plan.unwrap_or(1));
+        let second = state.plan_s.saturating_add_signed(state.ahead_s);
+        let (green, red) = crate::plan::foretold(&site, second, group)?;
+        Some((self.utc_ms(state.plan_s + green), self.utc_ms(state.plan_s + red)))
+    }
+
+    fn tell_foretold(&self, state: &mut State, utc_ms: i64) {
+        let groups: Vec<usize> = state.foretold.keys().copied().collect();
+        for group in groups {
+            let now = self.foretell(state, group);
+            let link_up = state.link_up;
+            let Some((names, told)) = state.foretold.get_mut(&group) else { continue };
+            if *told == now {
+                continue;
+            }
+            *told = now;
+            let update = rsmp::foretold(&self.site, group, "StatusUpdate", utc_ms, now, names);
             state.buffer.push(update, link_up);
             self.news.notify_one();
         }

@@ -128,8 +128,9 @@ class Details implements Mounted {
     if (groups.childElementCount > 0) facts.push(["field.groups", groups]);
     if (junction.sinceMs > 0) facts.push(["field.since", momentOf(junction.sinceMs, now)]);
     const alarms = el("ul", { class: "alarms" });
-    for (const alarm of junction.alarms) alarms.append(el("li", {}, `▲ ${alarm.code} ${alarm.description || alarm.component}`));
-    facts.push(["field.alarms", junction.alarms.length > 0 ? alarms : t("field.no-alarms")]);
+    const there = junction.alarms.filter((alarm) => alarm.active);
+    for (const alarm of there) alarms.append(el("li", {}, `▲ ${alarm.code} ${alarm.description || alarm.component}${alarm.suspended ? ` (${t("alarm.suspended")})` : ""}`));
+    facts.push(["field.alarms", there.length > 0 ? alarms : t("field.no-alarms")]);
     return [...facts, ...this.#gateway(junction.gateway, junction.id)];
   }
 

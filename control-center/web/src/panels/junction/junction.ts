@@ -8,6 +8,7 @@ import { t } from "../../i18n";
 import type { LinkState } from "../../link";
 import type { Mounted, Page, Panel, Selection } from "../panel";
 import { Advice } from "./advice";
+import { Alarms } from "./alarms";
 import { Calendar } from "./calendar";
 import { Detectors } from "./detectors";
 import { Live } from "./live";
@@ -29,6 +30,7 @@ export const panel: Panel = { id: "junction", title: "panel.junction", place: "r
 class JunctionPanel implements Mounted {
   #pick = el("select", { "aria-label": t("signal.pick") });
   #live = new Live();
+  #alarms: Alarms;
   #calendar: Calendar;
   #advice: Advice;
   #split: Split;
@@ -54,10 +56,11 @@ class JunctionPanel implements Mounted {
     this.#form = new OrderForm(page, () => void this.#look());
     this.#calendar = new Calendar(page);
     this.#advice = new Advice(page);
+    this.#alarms = new Alarms(page, () => this.#render());
     this.#split = new Split(page);
     this.#detectors = new Detectors(page);
     this.#priority = new Priority(page);
-    this.#live.root.append(this.#split.root, this.#detectors.root, this.#advice.root, this.#priority.root);
+    this.#live.root.append(this.#alarms.root, this.#split.root, this.#detectors.root, this.#advice.root, this.#priority.root);
     this.#live.note.append(this.#calendar.root);
     this.#orders = new Orders(page, () => void this.#look());
     this.#pick.addEventListener("change", () => page.select({ kind: "junction", id: this.#pick.value }, { fly: true }));
@@ -123,6 +126,7 @@ class JunctionPanel implements Mounted {
     const state = this.page.city.stateOf(junction);
     const known = state === "up" && this.page.link().is === "live";
     this.#live.render(junction, state, known, this.page.now(), this.#can?.layout, this.#inForce);
+    this.#alarms.render(junction, known, this.#can);
     this.#orders.reach(this.page.city.gateways.get(junction.gateway)?.alive !== false && this.page.link().is === "live");
     this.#columns.classList.toggle("unknown", !known);
   }
@@ -174,7 +178,8 @@ class JunctionPanel implements Mounted {
         this.#inForce = all.orders.find((row) => row.state === "done" && Number(row.endsMs) > this.page.now());
         this.#orders.render(waiting.orders, all.orders);
         // The right was given or taken meanwhile.
-        if (id === this.#id && this.#can?.layout?.groups.length && this.#can.mayOrder !== all.mayOrder) void this.#ask();
+        const could = this.#can?.layout?.groups.length ? this.#can.mayOrder : this.#can?.alarmsCanBeHandled ? this.#can.mayHandleAlarms : undefined;
+        if (id === this.#id && could !== undefined && could !== all.mayOrder) void this.#ask();
       }
     } catch (error) {
       if (!signedOut(error)) this.#orders.failed(error);

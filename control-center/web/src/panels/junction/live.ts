@@ -1,4 +1,4 @@
-// What one junction shows now: groups in colour and since when, plan, mode, alarms, the controller's clock.
+// What one junction shows now: groups in colour and since when, plan, mode, the controller's clock.
 import type { Junction, State } from "../../city";
 import { STATE_SIGNS } from "../../city";
 import { el, setText } from "../../dom";
@@ -6,7 +6,7 @@ import { ageOf, integer, timeOf } from "../../format";
 import type { SignalLayout, SignalOrderRow } from "../../gen/ngatu/v1/signal_pb";
 import { t, tOr } from "../../i18n";
 import { aspectsOf, GLYPHS } from "../../signals";
-import { clockInWords, modeInWords, ordererInWords, planInWords, wantedInWords } from "./words";
+import { clockInWords, cycleInWords, modeInWords, ordererInWords, planInWords, wantedInWords } from "./words";
 
 export class Live {
   readonly root = el("div", { class: "live", tabindex: 0 });
@@ -16,12 +16,10 @@ export class Live {
   #ending = el("p", { class: "ending", role: "status", hidden: true });
   #rows = el("tbody");
   #table = el("table", { class: "lamps" });
-  #alarms = el("ul", { class: "alarms" });
-  #stamp = "";
 
   constructor() {
     const head = el("tr", {}, ...(["signal.group", "signal.shows", "signal.for", "signal.left", "signal.min-green", "signal.max-red"] as const).map((key) => el("th", { scope: "col" }, t(key))));
-    this.root.append(this.#ending, this.#facts, this.note, this.#table, this.#alarms);
+    this.root.append(this.#ending, this.#facts, this.note, this.#table);
     this.#table.append(el("thead", {}, head), this.#rows);
   }
 
@@ -34,7 +32,7 @@ export class Live {
     const facts: [string, string][] = [
       [t("field.state"), `${STATE_SIGNS[state]} ${t(`state.${state}`)}${junction.reason ? `: ${junction.reason}` : ""}`],
       [t("signal.mode"), known ? modeInWords(now) : t("aspect.unknown")],
-      [t("signal.plan"), known ? planInWords(now) : t("aspect.unknown")],
+      [t("signal.plan"), known ? planInWords(now) + cycleInWords(now, nowMs) : t("aspect.unknown")],
       [t("signal.clock"), known ? clockInWords(now, nowMs) : t("aspect.unknown")],
     ];
     if (known && now?.order) {
@@ -56,17 +54,11 @@ export class Live {
         el("th", { scope: "row" }, String(i + 1), el("span", { class: "soft" }, kind ? ` ${kind}` : "")),
         el("td", {}, sign, ` ${t(`aspect.${shown}`)}`),
         el("td", { class: "n", title: since ? timeOf(since) : "" }, since ? ageOf(nowMs - since) : "–"),
-        el("td", { class: "n" }, known ? leftOf(junction.changes[i], nowMs) : "–"),
+        el("td", { class: "n", title: known && junction.changes[i]?.untilRed ? t("signal.until-red") : "" }, known ? leftOf(junction.changes[i], nowMs) : "–"),
         el("td", { class: "n" }, times ? ageOf(Number(times.greenMinMs)) : "–"),
         el("td", { class: "n" }, times ? ageOf(Number(times.redMaxMs)) : "–"));
     });
     this.#rows.replaceChildren(...rows);
-    const alarms = junction.alarms.map((alarm) => `▲ ${alarm.code} ${alarm.description || alarm.component}`);
-    const stamp = alarms.join("|");
-    if (stamp !== this.#stamp || this.#alarms.childElementCount === 0) {
-      this.#stamp = stamp;
-      this.#alarms.replaceChildren(...(alarms.length ? alarms.map((text) => el("li", {}, text)) : [el("li", { class: "soft" }, t("field.no-alarms"))]));
-    }
   }
 }
 

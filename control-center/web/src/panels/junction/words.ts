@@ -1,6 +1,6 @@
 // What is ordered and what became of it, in words. Pure.
 import { timeOf } from "../../format";
-import { SignalMode, SignalWish, type SignalNow, type SignalOrderRow, type SignalRefusal, type SignalWanted } from "../../gen/ngatu/v1/signal_pb";
+import { SignalMode, SignalWish, type SignalAggregated, type SignalNow, type SignalOrderRow, type SignalRefusal, type SignalWanted } from "../../gen/ngatu/v1/signal_pb";
 import { t, tOr, type Key } from "../../i18n";
 
 /** Names as in the words' keys. */
@@ -52,6 +52,34 @@ export function clockInWords(now: SignalNow | undefined, gatewayMs: number): str
   return t(ahead > 0 ? "signal.clock-ahead" : "signal.clock-behind", { time, s: Math.round(Math.abs(ahead) / 1_000) });
 }
 
+/** How far into its cycle it is now: ` · giây 23 / 70`. Where the length is not told, as it was when it said so. */
+export function cycleInWords(now: Pick<SignalNow, "cycleS" | "cycleMs" | "cycleLengthS"> | undefined, nowMs: number): string {
+  if (now?.cycleS === undefined) return "";
+  const length = now.cycleLengthS ?? 0;
+  const toldMs = Number(now.cycleMs);
+  if (length === 0) return t("signal.cycle-at", { s: now.cycleS, time: timeOf(toldMs) });
+  const second = Math.floor(now.cycleS + Math.max(0, nowMs - toldMs) / 1_000) % length;
+  return t("signal.cycle-of", { s: second, length });
+}
+
+/** The controller's own word for its state, worst first. */
+export function aggregatedInWords(state: SignalAggregated): string {
+  const all: [boolean, Key][] = [
+    [state.highPriorityFault, "aggregated.high"],
+    [state.mediumPriorityFault, "aggregated.medium"],
+    [state.lowPriorityFault, "aggregated.low"],
+    [state.noCommunication, "aggregated.no-communication"],
+    [state.notConnected, "aggregated.not-connected"],
+    [state.localMode, "aggregated.local"],
+    [state.inUse, "aggregated.in-use"],
+    [state.idle, "aggregated.idle"],
+  ];
+  const words = all.filter(([is]) => is).map(([, key]) => t(key));
+  if (state.position) words.push(t("aggregated.position", { text: state.position }));
+  if (state.state) words.push(t("aggregated.state", { text: state.state }));
+  return words.length ? words.join("; ") : t("aggregated.nothing");
+}
+
 export function refusalInWords(refusal: SignalRefusal): string {
   const key = `refusal.${refusal.code}`;
   const until = refusal.untilMs === undefined ? "" : timeOf(Number(refusal.untilMs));
@@ -76,6 +104,9 @@ const REASONS: readonly (readonly [RegExp, Key])[] = [
   [/^somebody ordered something else meanwhile$/, "reason.newer"],
   [/^the gateway.* (did not answer|answer was not heard)$/, "reason.no-answer-gateway"],
   [/^the controller did not answer$/, "reason.no-answer"],
+  [/^the controller did not say in time whether it is so$/, "reason.alarm-late"],
+  [/^the controller says that the alarm is not /, "reason.alarm-otherwise"],
+  [/^(NTCIP 1202 offers no way to acknowledge|SPaT is a broadcast)/, "reason.alarm-kind"],
   [/^the link to the controller is not up$/, "reason.link"],
   [/^nobody approved it in time$/, "reason.not-approved"],
   [/^by (?<user>.+)$/, "reason.by"],

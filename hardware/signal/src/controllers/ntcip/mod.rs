@@ -24,6 +24,7 @@ pub const CONTROLLER: Controller = Controller {
     name: "ntcip",
     reach: Reach::WeDial { open, check_group },
     translate: Translate { put: steer::put, release: steer::release },
+    handles_alarms: false,
 };
 
 fn open(at: At, settings: DialSettings) -> Box<dyn Session> {

@@ -65,6 +65,7 @@ pub fn now(
         plan: pattern.filter(|pattern| (1..=PATTERN_FREE).contains(pattern)),
         plan_forced: values.number(UNIT_CONTROL_STATUS).map(|status| status == SYSTEM_CONTROL),
         clock_ahead: ahead,
+        ..ControllerNow::default()
     }
 }
 
@@ -189,6 +190,7 @@ mod tests {
                     other @ (SignalReport::Groups { .. }
                     | SignalReport::Link { .. }
                     | SignalReport::Now { .. }
+                    | SignalReport::Aggregated { .. }
                     | SignalReport::Changes { .. }
                     | SignalReport::Detectors { .. }) => {
                         panic!("{other:?}")

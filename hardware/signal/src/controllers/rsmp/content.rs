@@ -1,10 +1,10 @@
 //! What statuses and alarms mean: S0001 becomes signal groups, alarms become alarms. Pure.
 
 use hardware_ports::sink::SignalReport;
-use models_domain::signal::{GroupStates, SignalAlarm};
+use models_domain::signal::{Aggregated, GroupStates, SignalAlarm};
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 
-use super::message::{Alarm, Quality, Scalar, Status, StatusValue};
+use super::message::{AggregatedStatus, Alarm, Quality, Scalar, Status, StatusValue};
 
 /// "Signal group status".
 pub const GROUPS_CODE: &str = "S0001";
@@ -14,6 +14,9 @@ const GROUPS_MAX: usize = 255;
 
 /// Longest description of an alarm, in characters.
 const DESCRIPTION_MAX: usize = 500;
+
+/// Longest functional position or state, in characters.
+const WORD_MAX: usize = 64;
 
 /// What a status says about the signal groups.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +65,14 @@ pub fn groups(junction: &JunctionId, now: UtcMillis, status: &Status) -> Result<
     Ok(Groups::Reported(SignalReport::Groups { junction: junction.clone(), at, groups }))
 }
 
+/// How far into its cycle the controller is, by S0001; not what it was when the link was down.
+pub fn cycle(status: &Status) -> Option<u32> {
+    let is = |value: &&StatusValue| {
+        value.code == GROUPS_CODE && value.name == "cyclecounter" && value.quality == Quality::Recent
+    };
+    Scalar::from(status.values.iter().find(is)?.value.clone()).0?.trim().parse().ok()
+}
+
 /// An alarm as the site describes it, whether it was issued, acknowledged, suspended or resumed.
 ///
 /// # Errors
@@ -96,6 +107,38 @@ pub fn alarm(junction: &JunctionId, now: UtcMillis, alarm: &Alarm) -> Result<Sig
             description: brief(&said.join(", "), DESCRIPTION_MAX),
         },
     })
+}
+
+/// What the site says of its whole state.
+///
+/// # Errors
+/// The reason for `MessageNotAck` when it has not eight bits.
+pub fn aggregated(
+    junction: &JunctionId,
+    now: UtcMillis,
+    told: &AggregatedStatus,
+) -> Result<SignalReport, String> {
+    let [local_mode, no_communication, high, medium, low, in_use, idle, not_connected] = told.states[..]
+    else {
+        return Err(format!("AggregatedStatus: se must have 8 states, not {}", told.states.len()));
+    };
+    let text = |text: &Option<String>| {
+        let text = text.iter().flat_map(|text| text.chars());
+        text.filter(|c| !c.is_control()).take(WORD_MAX).collect()
+    };
+    let status = Aggregated {
+        local_mode,
+        no_communication,
+        high_priority_fault: high,
+        medium_priority_fault: medium,
+        low_priority_fault: low,
+        in_use,
+        idle,
+        not_connected,
+        position: text(&told.position),
+        state: text(&told.state),
+    };
+    Ok(SignalReport::Aggregated { junction: junction.clone(), at: now, status })
 }
 
 /// Core 3.1.5 and older spell these words with any capital letters.

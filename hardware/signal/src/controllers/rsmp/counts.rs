@@ -127,6 +127,7 @@ mod tests {
             junction: JunctionId::new("kim-ma").unwrap(),
             main_component: "TC".into(),
             detectors: vec!["DL1".into(), "DL2".into()],
+            groups: vec![],
         };
         let value = |text: &str| {
             let (name, rest) = text.split_once('=').unwrap();

@@ -95,6 +95,12 @@ pub struct AggregatedStatus {
     /// Eight: local control, no communication, faults of high, medium, low priority, in use, idle, not connected.
     #[serde(rename = "se")]
     pub states: Vec<bool>,
+    /// Functional position.
+    #[serde(default, rename = "fP")]
+    pub position: Option<String>,
+    /// Functional state.
+    #[serde(default, rename = "fS")]
+    pub state: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

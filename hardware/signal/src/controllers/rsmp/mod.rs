@@ -3,6 +3,7 @@
 //! `frame` (bytes to packets) -> `message` (packets to messages) -> `supervisor` (the conversation) -> `content`
 //! (statuses and alarms to reports). Clause names in quotes are those of the RSMP core specification 3.2.2.
 
+mod changes;
 mod content;
 mod counts;
 mod frame;
@@ -31,6 +32,7 @@ pub const CONTROLLER: Controller = Controller {
     name: "rsmp",
     reach: Reach::ItDials { open },
     translate: Translate { put: steer::put, release: steer::release },
+    handles_alarms: true,
 };
 
 fn open(at: At, settings: SessionSettings) -> Box<dyn Session> {

@@ -1,4 +1,6 @@
-//! Mode and plan of a controller out of S0007, S0011, S0012 and S0014, which may come one by one. Pure.
+//! Mode, plan and its cycle's length of a controller out of S0007, S0011, S0012, S0014 and S0028, which may come one by one. Pure.
+
+use std::collections::BTreeMap;
 
 use models_domain::signal::order::{ControllerNow, Mode};
 
@@ -7,9 +9,18 @@ use super::outgoing::StatusName;
 use super::sxl::{Code, SxlVersion};
 use crate::order::Value;
 
+/// Longest cycle, as the counter of S0001 has it.
+const CYCLE_MAX_S: u32 = 999;
+
 /// What is asked for and subscribed to.
-const NAMES: [(&str, &str); 5] =
-    [("S0007", "status"), ("S0011", "status"), ("S0012", "status"), ("S0014", "status"), ("S0014", "source")];
+const NAMES: [(&str, &str); 6] = [
+    ("S0007", "status"),
+    ("S0011", "status"),
+    ("S0012", "status"),
+    ("S0014", "status"),
+    ("S0014", "source"),
+    ("S0028", "status"),
+];
 
 /// Those that the site's list has.
 pub fn names(version: SxlVersion) -> Vec<StatusName> {
@@ -26,13 +37,15 @@ pub fn answers(status: &Status) -> bool {
 }
 
 /// What was said last, of each.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Flags {
     on: Option<bool>,
     flash: Option<bool>,
     all_red: Option<bool>,
     plan: Option<u8>,
     forced: Option<bool>,
+    /// Seconds of a cycle, by plan.
+    cycles: BTreeMap<u8, u32>,
 }
 
 impl Flags {
@@ -48,6 +61,7 @@ impl Flags {
                 ("S0012", "status") => self.all_red = first(&read),
                 ("S0014", "status") => self.plan = integer(&read),
                 ("S0014", "source") => self.forced = forced(&read),
+                ("S0028", "status") => self.cycles = cycles(&read),
                 _ => continue,
             }
             any = true;
@@ -63,7 +77,13 @@ impl Flags {
             (Some(true), _, _) => Some(Mode::Normal),
             (None, _, _) => None,
         };
-        ControllerNow { mode, plan: self.plan, plan_forced: self.forced, clock_ahead: None }
+        ControllerNow {
+            mode,
+            plan: self.plan,
+            plan_forced: self.forced,
+            cycle_length_s: self.plan.and_then(|plan| self.cycles.get(&plan).copied()),
+            ..ControllerNow::default()
+        }
     }
 }
 
@@ -74,6 +94,17 @@ fn first(value: &Value) -> Option<bool> {
 
 fn integer(value: &Value) -> Option<u8> {
     if let Value::Integer(number) = value { u8::try_from(*number).ok() } else { None }
+}
+
+/// `01-60,02-75`: plan and seconds; what is none of that is left out.
+fn cycles(value: &Value) -> BTreeMap<u8, u32> {
+    let Value::Text(text) = value else { return BTreeMap::new() };
+    let pair = |pair: &str| {
+        let (plan, seconds) = pair.split_once('-')?;
+        let seconds = seconds.trim().parse().ok().filter(|seconds| (1..=CYCLE_MAX_S).contains(seconds))?;
+        Some((plan.trim().parse().ok()?, seconds))
+    };
+    text.split(',').filter_map(pair).collect()
 }
 
 fn forced(value: &Value) -> Option<bool> {
@@ -122,5 +153,15 @@ mod tests {
         check(&["S0014.status=7 S0014.source=calendar_clock"], "None Some(7) Some(false)");
         // Buffered values, and such as are no values, say nothing of now.
         check(&["S0014.status=7", "S0014.status=9/old S0014.status=900"], "None Some(7) None");
+    }
+    #[test]
+    fn length_of_the_cycle_of_the_plan_that_runs() {
+        let text = |text: &str| cycles(&Value::Text(text.into()));
+        assert_eq!(text("01-60,2-75"), BTreeMap::from([(1, 60), (2, 75)]));
+        assert_eq!(text("1-0,2-1000,x-3,4,300-60"), BTreeMap::new());
+        let mut flags = Flags { plan: Some(2), cycles: text("01-60,02-75"), ..Flags::default() };
+        assert_eq!(flags.now().cycle_length_s, Some(75));
+        flags.plan = Some(9);
+        assert_eq!(flags.now().cycle_length_s, None);
     }
 }

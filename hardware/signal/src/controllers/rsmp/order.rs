@@ -4,10 +4,10 @@
 use models_domain::UtcMillis;
 use serde_json::Value as Json;
 
-use super::message::{CommandAnswer, CommandValue};
+use super::message::{Alarm, CommandAnswer, CommandValue};
 use super::outgoing::{About, AlarmName, CommandArgument, Outgoing, timestamp};
 use super::sxl::{Code, SxlVersion};
-use crate::order::{AlarmStep, Value};
+use crate::order::{AlarmStep, Answer, Value};
 
 /// A command with all its arguments, as the list has them.
 #[derive(Clone, PartialEq)]
@@ -118,6 +118,27 @@ fn is_secret(name: &str) -> bool {
 }
 
 impl AlarmStep {
+    /// What the site's word about the alarm says of this step; `None`: it is about something else.
+    pub fn became(self, alarm: &Alarm) -> Option<Answer> {
+        let is = |word: &str, known: &str| word.eq_ignore_ascii_case(known);
+        let about = |kind: &str| is(&alarm.specialization, kind);
+        let (reached, answers, wanted) = match self {
+            AlarmStep::Acknowledge => {
+                (is(&alarm.acknowledged, "acknowledged"), about("acknowledge"), "acknowledged")
+            }
+            AlarmStep::Suspend => (is(&alarm.suspended, "suspended"), about("suspend"), "suspended"),
+            // Sites answer with either word.
+            AlarmStep::Resume => {
+                (is(&alarm.suspended, "notsuspended"), about("resume") || about("suspend"), "resumed")
+            }
+            AlarmStep::Request => (true, true, "told"),
+        };
+        if reached {
+            return Some(Answer::Done);
+        }
+        answers.then(|| Answer::Otherwise(format!("the controller says that the alarm is not {wanted}")))
+    }
+
     pub fn message(
         self,
         at: UtcMillis,

@@ -22,6 +22,7 @@ fn session(sxl: &str) -> Box<dyn Session> {
         junction: JunctionId::new("kim-ma").unwrap(),
         main_component: "TC".into(),
         detectors: vec![],
+        groups: vec![],
     };
     let settings = SessionSettings {
         sites: Arc::new([("HN".to_owned(), known)].into()),
@@ -160,6 +161,38 @@ fn what_the_sites_list_does_not_allow_is_never_sent() {
     check("1.1", command("M0004", &secret), "M0004: securityCode cannot be sent");
 }
 
+fn alarm(kind: &str, component: &str, acknowledged: &str, suspended: &str) -> serde_json::Value {
+    json!({
+        "type": "Alarm", "mId": ID, "cId": component, "aCId": "A0302", "xACId": "Lamp error #14", "aSp": kind,
+        "ack": acknowledged, "aS": "Active", "sS": suspended, "aTs": "2027-01-15T08:00:00.000Z", "cat": "D", "pri": "3", "rvs": [],
+    })
+}
+
+#[test]
+fn the_sites_own_word_says_what_became_of_an_alarm() {
+    let mut session = session("1.2.1");
+    let said = |told: Vec<String>| told.into_iter().filter(|line| line.starts_with("7 ")).collect::<Vec<_>>();
+    let ask =
+        |step| Asked::Alarm { component: "DL1".into(), code: "A0302".into(), external: String::new(), step };
+    hear(session.as_mut(), 2, alarm("Issue", "DL1", "notAcknowledged", "notSuspended"));
+    let sent = order(session.as_mut(), 2, ask(AlarmStep::Acknowledge));
+    assert_eq!(sent, ["Alarm \"Acknowledge\" \"A0302\" \"DL1\""]);
+    hear(session.as_mut(), 2, ack());
+    // Another alarm, and the same told once more, are no answers.
+    let other = alarm("Acknowledge", "DL2", "Acknowledged", "notSuspended");
+    assert_eq!(said(hear(session.as_mut(), 2, other)), [String::new(); 0]);
+    let again = alarm("Issue", "DL1", "notAcknowledged", "notSuspended");
+    assert_eq!(said(hear(session.as_mut(), 2, again)), [String::new(); 0]);
+    let not = alarm("Acknowledge", "DL1", "notAcknowledged", "notSuspended");
+    let told = said(hear(session.as_mut(), 2, not));
+    assert_eq!(told, ["7 Otherwise(\"the controller says that the alarm is not acknowledged\")"]);
+    // Some sites answer to Resume with the word Suspend.
+    order(session.as_mut(), 2, ask(AlarmStep::Resume));
+    hear(session.as_mut(), 2, ack());
+    let resumed = alarm("Suspend", "DL1", "notAcknowledged", "notSuspended");
+    assert_eq!(said(hear(session.as_mut(), 2, resumed)), ["7 Done"]);
+}
+
 #[test]
 fn alarms_and_the_aggregated_status() {
     let mut session = session("1.2.1");
@@ -172,7 +205,11 @@ fn alarms_and_the_aggregated_status() {
         let asked =
             Asked::Alarm { component: "DL1".into(), code: "A0302".into(), external: String::new(), step };
         assert_eq!(order(session.as_mut(), 2, asked), [format!("Alarm \"{name}\" \"A0302\" \"DL1\"")]);
-        assert_eq!(hear(session.as_mut(), 2, ack()), ["7 Done"]);
+        // The acknowledgement says only that the message came.
+        assert_eq!(hear(session.as_mut(), 2, ack()), [String::new(); 0]);
+        let suspended = if name == "Suspend" { "Suspended" } else { "notSuspended" };
+        let told = hear(session.as_mut(), 2, alarm(name, "DL1", "Acknowledged", suspended));
+        assert_eq!(told.last().map(String::as_str), Some("7 Done"), "{told:?}");
     }
     assert_eq!(order(session.as_mut(), 3, Asked::AggregatedStatus), ["AggregatedStatusRequest \"TC\""]);
     assert_eq!(hear(session.as_mut(), 3, ack()), ["7 Done"]);

@@ -1,12 +1,12 @@
 //! Orders on their way: waiting, sent, and what became of them. Pure.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use models_domain::UtcMillis;
 use models_domain::signal::order::ControllerNow;
 
-use super::message::CommandAnswer;
+use super::message::{Alarm, CommandAnswer};
 use super::now;
 use super::order::{Command, Outcome};
 use super::outgoing::{About, Outgoing, StatusName};
@@ -17,10 +17,15 @@ use crate::order::{AlarmStep, Answer, Asked, Order, Value};
 /// More than this waiting at once are refused: somebody leans on a button.
 const WAITING_MAX: usize = 32;
 
+/// Alarms whose maker's text is remembered: more than a controller has.
+const ALARMS_MAX: usize = 1_024;
+
 #[derive(Default)]
 pub struct Orders {
     waiting: VecDeque<(u64, Ready)>,
     sent: Vec<Sent>,
+    /// The maker's own text of each alarm that has one, by code and component: the site knows an alarm by it too.
+    externals: BTreeMap<(String, String), String>,
 }
 
 /// An order that the site's signal exchange list allows.
@@ -39,6 +44,8 @@ struct Sent {
     command: Option<(String, Command)>,
     /// Waits for mode and plan.
     now: bool,
+    /// Waits for the site's word about this alarm: code, component.
+    alarm: Option<(String, String, AlarmStep)>,
 }
 
 impl Orders {
@@ -82,7 +89,7 @@ impl Orders {
         until: Duration,
     ) -> Option<Outgoing> {
         let (number, ready) = self.waiting.pop_front()?;
-        let mut sent = Sent { number, id: id.clone(), until, command: None, now: false };
+        let mut sent = Sent { number, id: id.clone(), until, command: None, now: false, alarm: None };
         let message = match ready {
             Ready::Command { component, command } => {
                 let component = component.unwrap_or(main_component);
@@ -91,6 +98,12 @@ impl Orders {
                 message
             }
             Ready::Alarm { component, code, external, step } => {
+                let name = (code.clone(), component.clone());
+                let external = match self.externals.get(&name) {
+                    Some(known) if external.is_empty() => known.clone(),
+                    Some(_) | None => external,
+                };
+                sent.alarm = Some((name.0, name.1, step));
                 step.message(at, id, component, code, external)
             }
             Ready::AggregatedStatus => {
@@ -106,7 +119,8 @@ impl Orders {
     }
 
     pub fn acknowledged(&mut self, id: &str) -> Option<Action> {
-        let index = self.sent.iter().position(|sent| sent.id == id && sent.command.is_none() && !sent.now)?;
+        let last = |sent: &Sent| sent.command.is_none() && !sent.now && sent.alarm.is_none();
+        let index = self.sent.iter().position(|sent| sent.id == id && last(sent))?;
         Some(Action::Answered { number: self.sent.remove(index).number, answer: Answer::Done })
     }
 
@@ -129,6 +143,31 @@ impl Orders {
             Outcome::Unknown => Answer::Refused("the controller has no such component or command".to_owned()),
         };
         Some(Action::Answered { number: self.sent.remove(index).number, answer })
+    }
+
+    /// The site told an alarm: it may be what somebody waits for.
+    pub fn alarm_told(&mut self, alarm: &Alarm) -> Vec<Action> {
+        if let Some(external) = alarm.external.as_ref().filter(|text| !text.is_empty()) {
+            let name = (alarm.code.clone(), alarm.component.clone());
+            if self.externals.len() < ALARMS_MAX || self.externals.contains_key(&name) {
+                self.externals.insert(name, external.clone());
+            }
+        }
+        let answer = |sent: &Sent| {
+            let (code, component, step) = sent.alarm.as_ref()?;
+            let same = *code == alarm.code && *component == alarm.component;
+            let answer = same.then(|| step.became(alarm)).flatten()?;
+            Some(Action::Answered { number: sent.number, answer })
+        };
+        let mut actions = Vec::new();
+        self.sent.retain(|sent| match answer(sent) {
+            Some(answered) => {
+                actions.push(answered);
+                false
+            }
+            None => true,
+        });
+        actions
     }
 
     /// The site said mode and plan: everybody who waits for them hears them.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::changes::Estimates;
 use super::now::Flags;
 use super::sxl::SxlVersion;
 use super::version::Core;
@@ -45,4 +46,7 @@ pub struct Established {
     pub clock_warned: bool,
     pub asked: bool,
     pub flags: Flags,
+    pub estimates: Estimates,
+    /// The groups as they were told last (S0001).
+    pub groups: String,
 }

@@ -19,6 +19,7 @@ pub fn settings() -> SessionSettings {
         junction: JunctionId::new("kim-ma").unwrap(),
         main_component: "TC".into(),
         detectors: vec![],
+        groups: vec![],
     };
     SessionSettings {
         sites: Arc::new([("HN+AG1".to_owned(), known)].into()),
@@ -77,6 +78,9 @@ fn told(action: Action) -> String {
             alarm.description,
         ),
         Action::Keep(SignalReport::Link { .. }) => "keep link".into(),
+        Action::Keep(SignalReport::Aggregated { status, .. }) => {
+            format!("keep aggregated in use: {}", status.in_use)
+        }
         Action::Keep(SignalReport::Changes { .. }) => "keep changes".into(),
         Action::Keep(SignalReport::Detectors { readings, .. }) => {
             let told = |(number, r): &(u16, Reading)| {
@@ -108,8 +112,8 @@ pub fn check(lines: &[&str], want: &[&str]) {
     let mut session = (CONTROLLER.opener().unwrap())(at(0), settings());
     let mut got: Vec<(u64, String)> = Vec::new();
     fn drain(session: &mut dyn Session, second: u64, got: &mut Vec<(u64, String)>) {
-        // Each watchdog tells the site's clock: a test of its own.
-        let clock = |action: &Action| matches!(action, Action::Keep(SignalReport::Now { now, .. }) if now.clock_ahead.is_some());
+        // Each watchdog tells the site's clock, and each report of the groups its cycle: tests of their own.
+        let clock = |action: &Action| matches!(action, Action::Keep(SignalReport::Now { now, .. }) if now.clock_ahead.or(now.cycle.map(|_| DurationMs(0))).is_some());
         let actions = std::iter::from_fn(|| session.poll()).filter(|action| !clock(action));
         got.extend(actions.map(|action| (second, told(action))));
     }
@@ -288,5 +292,89 @@ fn mode_and_plan_are_kept_and_merged() {
             "{} | keep Some(Normal) plan Some(2) | ack s | keep Some(Flash) plan Some(2) | ack s",
             INTRODUCED.split(" | watchdog").next().unwrap()
         )],
+    );
+}
+
+/// What is told of the controller besides, by groups and by the whole state.
+#[track_caller]
+fn tells(lines: &[&str], want: &[&str]) {
+    let at = At { utc: START, elapsed: Duration::ZERO };
+    let known = KnownSite { groups: vec!["SG1".into(), "SG2".into()], ..settings().sites["HN+AG1"].clone() };
+    let sites = Arc::new([("HN+AG1".to_owned(), known)].into());
+    let mut session = (CONTROLLER.opener().unwrap())(at, SessionSettings { sites, ..settings() });
+    let ack = r#"{"type":"MessageAck","oMId":"00000000-0000-4000-8000-000000000000"}"#;
+    let mut got = Vec::new();
+    for line in [VERSION, ack, WATCHDOG].iter().chain(lines) {
+        let rest = line.strip_prefix('{').unwrap();
+        session.receive(at, format!("{{\"mType\":\"rSMsg\",{rest}\u{c}").as_bytes());
+        while let Some(action) = session.poll() {
+            match action {
+                Action::Keep(SignalReport::Now { now, .. }) if now.cycle.is_some() => {
+                    got.push(format!("cycle {}", now.cycle.unwrap().second));
+                }
+                Action::Keep(SignalReport::Changes { changes, .. }) => {
+                    let s = |change: &models_domain::signal::Change| change.earliest.since(START).0 / 1_000;
+                    let one =
+                        |change: &Option<_>| change.as_ref().map_or("-".to_owned(), |c| s(c).to_string());
+                    got.push(format!("changes {}", changes.iter().map(one).collect::<Vec<_>>().join(" ")));
+                }
+                Action::Keep(SignalReport::Aggregated { status, .. }) => {
+                    let bits =
+                        [status.local_mode, status.low_priority_fault, status.in_use, status.not_connected];
+                    got.push(format!("aggregated {bits:?} {} {}", status.position, status.state));
+                }
+                Action::Keep(_)
+                | Action::Identified { .. }
+                | Action::Up { .. }
+                | Action::Answered { .. }
+                | Action::Down { .. }
+                | Action::Warn(_)
+                | Action::Close { .. } => {}
+                Action::Send(bytes) => {
+                    let text = String::from_utf8(bytes).unwrap();
+                    if let Some((_, reason)) = text.split_once("\"rea\":") {
+                        got.push(format!("refused {}", reason.split('"').nth(1).unwrap()));
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(got, want);
+}
+
+#[test]
+fn groups_with_their_cycle_and_when_they_change() {
+    let groups = |groups: &str, cycle: u32| {
+        format!(
+            r#"{{"type":"StatusUpdate","mId":"g","cId":"TC","sTs":"2026-01-01T00:00:00.000Z","sS":[{{"sCI":"S0001","n":"signalgroupstatus","s":"{groups}","q":"recent"}},{{"sCI":"S0001","n":"cyclecounter","s":"{cycle}","q":"recent"}}]}}"#
+        )
+    };
+    let counter = r#"{"type":"StatusUpdate","mId":"c","cId":"TC","sTs":"2026-01-01T00:00:00.000Z","sS":[{"sCI":"S0001","n":"cyclecounter","s":"58","q":"recent"}]}"#;
+    let foretold = r#"{"type":"StatusUpdate","mId":"f","cId":"SG2","sTs":"2026-01-01T01:00:00.000Z","sS":[{"sCI":"S0025","n":"minToGEstimate","s":"2026-01-01T01:00:20.000Z","q":"recent"},{"sCI":"S0025","n":"minToREstimate","s":"2026-01-01T01:00:50.000Z","q":"recent"}]}"#;
+    tells(
+        &[&groups("1B", 3), foretold, counter, &groups("B1", 30)],
+        // Its clock is an hour ahead.
+        &["cycle 3", "changes - 20", "cycle 58", "cycle 30", "changes - 50"],
+    );
+}
+
+#[test]
+fn the_whole_state_has_eight_bits() {
+    let told = |bits: &str, more: &str| {
+        format!(
+            r#"{{"type":"AggregatedStatus","mId":"a","cId":"TC","aSTS":"2026-01-01T00:00:00.000Z","se":[{bits}]{more}}}"#
+        )
+    };
+    tells(
+        &[
+            &told("true,false,false,false,true,true,false,false", r#","fP":"start","fS":null"#),
+            &told("false,false,false,false,false,false,false,true", ""),
+            &told("true", ""),
+        ],
+        &[
+            "aggregated [true, true, true, false] start ",
+            "aggregated [false, false, false, true]  ",
+            "refused AggregatedStatus: se must have 8 states, not 1",
+        ],
     );
 }

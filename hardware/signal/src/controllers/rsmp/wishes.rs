@@ -7,8 +7,7 @@ use super::content::GROUPS_CODE;
 use super::outgoing::{About, Outgoing, StatusName, Subscription};
 use super::phase::Site;
 use super::version::Core;
-use super::{counts, now};
-use crate::controllers::KnownSite;
+use super::{changes, counts, now};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
@@ -18,9 +17,11 @@ pub enum Wish {
     /// Mode and plan.
     NowOnce,
     NowOnChange,
+    /// When a group goes to green and to red, by its place in [`crate::controllers::KnownSite::groups`].
+    ChangesOf(usize),
     /// What all detectors count.
     Counts,
-    /// What one counts, by its place in [`KnownSite::detectors`].
+    /// What one counts, by its place in [`crate::controllers::KnownSite::detectors`].
     CountsOf(usize),
 }
 
@@ -41,11 +42,15 @@ enum Tell {
 
 impl Wish {
     /// What each session begins with; the standard wants it anew after each restart of a site.
-    pub fn at_start(known: &KnownSite) -> VecDeque<Wish> {
+    pub fn at_start(site: &Site) -> VecDeque<Wish> {
+        let known = &site.known;
+        let foretells = !changes::names(site.sxl).is_empty();
+        let groups = (0..known.groups.len()).filter(|_| foretells).map(Wish::ChangesOf);
         let counts = if known.detectors.is_empty() { vec![Wish::Counts] } else { Vec::new() };
         let one_by_one = (0..known.detectors.len()).map(Wish::CountsOf);
         [Wish::GroupsNow, Wish::GroupsOnChange, Wish::NowOnce, Wish::NowOnChange]
             .into_iter()
+            .chain(groups)
             .chain(counts)
             .chain(one_by_one)
             .collect()
@@ -76,6 +81,12 @@ impl Wish {
                 let what = now::names(sxl).into_iter();
                 let what = what.map(|status| subscription(core, status, Tell::OnChange)).collect();
                 Outgoing::StatusSubscribe { id, about: main(), what }
+            }
+            Wish::ChangesOf(index) => {
+                let what = changes::names(sxl).into_iter();
+                let what = what.map(|status| subscription(core, status, Tell::OnChange)).collect();
+                let group = site.known.groups.get(index).map_or("", String::as_str);
+                Outgoing::StatusSubscribe { id, about: about(group), what }
             }
             Wish::Counts => counts(main(), false),
             Wish::CountsOf(index) => {

@@ -21,6 +21,7 @@ pub const CONTROLLER: Controller = Controller {
     name: "spat",
     reach: Reach::ItBroadcasts { open, check_group },
     translate: Translate { put, release },
+    handles_alarms: false,
 };
 
 fn open(at: At, settings: DialSettings) -> Box<dyn Session> {

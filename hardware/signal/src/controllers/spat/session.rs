@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hardware_ports::sink::SignalReport;
 use models_domain::signal::order::{ControllerNow, Mode};
-use models_domain::signal::{Change, GroupStates, SignalAlarm};
+use models_domain::signal::{Change, GroupStates, SignalAlarm, Until};
 use models_domain::{DurationMs, UtcMillis};
 
 use super::time;
@@ -263,7 +263,7 @@ fn change(now: UtcMillis, controller_at: UtcMillis, event: &MovementEvent) -> Op
     let earliest = ours(timing.earliest_end)?;
     let latest = timing.latest_end.and_then(ours);
     let likely = timing.likely_end.and_then(ours);
-    Some(Change { earliest, latest, likely })
+    Some(Change { earliest, latest, likely, until: Until::Change })
 }
 
 impl Session for Hearer {

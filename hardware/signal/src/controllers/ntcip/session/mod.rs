@@ -292,7 +292,9 @@ impl Session for Asker {
                 (self.lamps_at, self.unit_at, self.unit_turn) = (Duration::ZERO, Duration::ZERO, false);
             }
             Asked::Alarm { .. } => {
-                self.actions.push_back(refuse("NTCIP 1202 has no acknowledgement of alarms".to_owned()));
+                self.actions.push_back(refuse(
+                    "NTCIP 1202 offers no way to acknowledge, suspend or resume alarms".to_owned(),
+                ));
             }
             Asked::AggregatedStatus => {
                 self.actions.push_back(refuse("NTCIP 1202 has no aggregated status".to_owned()));

@@ -102,7 +102,11 @@ impl House {
                     });
                     format!("detectors {}", told.collect::<Vec<_>>().join(", "))
                 }
-                Action::Keep(SignalReport::Link { .. } | SignalReport::Changes { .. }) => {
+                Action::Keep(
+                    SignalReport::Link { .. }
+                    | SignalReport::Aggregated { .. }
+                    | SignalReport::Changes { .. },
+                ) => {
                     unreachable!("the shell tells links, and 1202 no changes")
                 }
                 Action::Identified { .. } | Action::Close { .. } => unreachable!("of those that dial in"),

@@ -13,7 +13,7 @@ use hardware_ports::sink::SignalReport;
 use models_domain::DurationMs;
 use models_domain::signal::order::ControllerNow;
 
-use crate::controllers::rsmp::content;
+use crate::controllers::rsmp::changes::Estimates;
 use crate::controllers::rsmp::frame::{Frames, wrap};
 use crate::controllers::rsmp::message::{self, Body, Incoming, Malformed, VersionRequest};
 use crate::controllers::rsmp::now::Flags;
@@ -140,7 +140,7 @@ impl Supervisor {
 
     fn establish(&mut self, at: At, site: Site) {
         self.wish_at = at.elapsed + self.settings.timing.pace;
-        self.wishes = Wish::at_start(&site.known);
+        self.wishes = Wish::at_start(&site);
         self.phase = Phase::Established(Established {
             site,
             since: at.elapsed,
@@ -150,6 +150,8 @@ impl Supervisor {
             clock_warned: false,
             asked: false,
             flags: Flags::default(),
+            estimates: Estimates::default(),
+            groups: String::new(),
         });
         self.actions.push_back(Action::Up { remark: String::new() });
     }
@@ -161,15 +163,8 @@ impl Supervisor {
                 self.watchdog(at, watchdog.at.0.since(at.utc));
                 Ok(())
             }
-            Body::AggregatedStatus(status) => {
-                self.check_component(&status.component);
-                Ok(())
-            }
-            Body::Alarm(alarm) => {
-                self.junction(|junction| content::alarm(junction, at.utc, &alarm)).map(|report| {
-                    self.actions.push_back(Action::Keep(report));
-                })
-            }
+            Body::AggregatedStatus(status) => self.aggregated(at, &status),
+            Body::Alarm(alarm) => self.alarm(at, &alarm),
             Body::Status(status) => self.status(at, &status),
             Body::CommandResponse(answer) => {
                 self.actions.extend(self.orders.answered(&answer));

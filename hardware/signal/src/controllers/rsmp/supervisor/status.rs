@@ -1,11 +1,14 @@
-//! What the supervisor does with a status: signal groups, counts, mode and plan become reports.
+//! What the supervisor does with statuses and alarms: signal groups, counts, mode and plan become reports.
 
 use hardware_ports::sink::SignalReport;
+
+use models_domain::signal::Cycle;
+use models_domain::signal::order::ControllerNow;
 
 use super::Supervisor;
 use crate::controllers::rsmp::content::{self, Groups};
 use crate::controllers::rsmp::counts;
-use crate::controllers::rsmp::message::{Quality, Status};
+use crate::controllers::rsmp::message::{AggregatedStatus, Alarm, Quality, Status};
 use crate::controllers::rsmp::now;
 use crate::controllers::rsmp::phase::Phase;
 use crate::controllers::rsmp::sxl::Code;
@@ -17,7 +20,8 @@ impl Supervisor {
             return Err("Version comes first".to_owned());
         };
         let is_main = known.main_component == status.component;
-        if !is_main && !known.detectors.contains(&status.component) {
+        let group = known.groups.iter().position(|group| *group == status.component);
+        if !is_main && group.is_none() && !known.detectors.contains(&status.component) {
             return Ok(());
         }
         let readings = counts::readings(known, at.utc, status);
@@ -40,10 +44,14 @@ impl Supervisor {
         if counts::is_old(status) {
             self.wait_for_buffered(at);
         }
+        if let Some(index) = group {
+            self.foretold(at, index, status);
+        }
         if !is_main {
             return Ok(());
         }
         self.controller_now(at, status);
+        self.cycle(at, status);
         match self.junction(|junction| content::groups(junction, at.utc, status))? {
             Groups::Reported(report) => {
                 if matches!(&report, SignalReport::Groups { groups, .. } if groups.old) {
@@ -51,7 +59,17 @@ impl Supervisor {
                 } else {
                     self.remark(String::new());
                 }
+                let shown = if let SignalReport::Groups { groups, .. } = &report
+                    && !groups.old
+                {
+                    Some(groups.groups.clone())
+                } else {
+                    None
+                };
                 self.actions.push_back(Action::Keep(report));
+                if let Some(shown) = shown {
+                    self.shown(at, shown);
+                }
             }
             Groups::Unavailable(quality) => {
                 let why = match quality {
@@ -62,6 +80,51 @@ impl Supervisor {
             }
             Groups::None => {}
         }
+        Ok(())
+    }
+
+    /// When a group goes to green and to red.
+    fn foretold(&mut self, at: At, index: usize, status: &Status) {
+        let Phase::Established(established) = &mut self.phase else { return };
+        established.estimates.learn(index, at.utc, status);
+        self.tell_changes(at);
+    }
+
+    fn shown(&mut self, at: At, groups: String) {
+        let Phase::Established(established) = &mut self.phase else { return };
+        established.groups = groups;
+        self.tell_changes(at);
+    }
+
+    fn tell_changes(&mut self, at: At) {
+        let Phase::Established(established) = &mut self.phase else { return };
+        if let Some(changes) = established.estimates.news(&established.groups) {
+            let junction = established.site.known.junction.clone();
+            self.actions.push_back(Action::Keep(SignalReport::Changes { junction, at: at.utc, changes }));
+        }
+    }
+
+    /// The cycle counter comes with the groups, and by itself once a minute.
+    fn cycle(&mut self, at: At, status: &Status) {
+        let Phase::Established(established) = &self.phase else { return };
+        let Some(second) = content::cycle(status) else { return };
+        let now = ControllerNow { cycle: Some(Cycle { second, at: at.utc }), ..ControllerNow::default() };
+        let junction = established.site.known.junction.clone();
+        self.actions.push_back(Action::Keep(SignalReport::Now { junction, at: at.utc, now }));
+    }
+
+    pub(super) fn aggregated(&mut self, at: At, status: &AggregatedStatus) -> Result<(), String> {
+        self.check_component(&status.component);
+        let report = self.junction(|junction| content::aggregated(junction, at.utc, status))?;
+        self.actions.push_back(Action::Keep(report));
+        Ok(())
+    }
+
+    /// Kept before whoever waits for it hears that it is so.
+    pub(super) fn alarm(&mut self, at: At, alarm: &Alarm) -> Result<(), String> {
+        let report = self.junction(|junction| content::alarm(junction, at.utc, alarm))?;
+        self.actions.push_back(Action::Keep(report));
+        self.actions.extend(self.orders.alarm_told(alarm));
         Ok(())
     }
 
