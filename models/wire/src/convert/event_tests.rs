@@ -5,6 +5,7 @@ use prost::Message;
 use models_domain::MeasureKind;
 use models_domain::count::{MinuteCount, MinuteCounts};
 use models_domain::event::{Phase, Way};
+use models_domain::signal::SignalAlarm;
 use models_domain::signal::detector::Reading;
 use models_domain::signal::order::{OrderTold, Step};
 use models_domain::signal::red_light::{EvidenceStill, LampState, Passage, RedLightRun};
