@@ -145,8 +145,11 @@ async fn answer(
 }
 
 /// In this order: what works, who calls, the bus, the store.
-async fn close(hall: &Hall, mut tasks: JoinSet<()>, handle: &Handle<SocketAddr>) {
+async fn close(hall: &Arc<Hall>, mut tasks: JoinSet<()>, handle: &Handle<SocketAddr>) {
     while tasks.join_next().await.is_some() {}
+    if let Err(err) = tasks::prediction_scores::keep(hall).await {
+        tracing::error!("{err:#}: what was scored last is not kept");
+    }
     drop(tokio::time::timeout(CALLS_END, no_calls(handle)).await);
     drop(tokio::time::timeout(BUS_ENDS, hall.bus.close()).await);
     hall.store.close().await;

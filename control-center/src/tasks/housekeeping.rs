@@ -6,6 +6,7 @@ use std::time::Duration;
 use control_center_store::AuditLine;
 use models_domain::DurationMs;
 
+use super::prediction_scores::days_ago as days_ago_date;
 use crate::hall::Hall;
 
 const EVERY: Duration = Duration::from_secs(600);
@@ -29,7 +30,7 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
     }
 }
 
-/// Passings and findings of buses, how they went on the roads and which had priority, what detectors counted, and emergency runs: kept as
+/// Passings and findings of buses, how good predictions were, how buses went on the roads and which had priority, what detectors counted, and emergency runs: kept as
 /// long as events.
 async fn forget_sums(hall: &Hall) -> anyhow::Result<()> {
     let now = hall.clock.now();
@@ -49,6 +50,7 @@ async fn forget_sums(hall: &Hall) -> anyhow::Result<()> {
         tokio::time::sleep(PAUSE).await;
     }
     hall.store.forget_emergencies(before).await?;
+    hall.store.forget_prediction_scores(days_ago_date(now, hall.keep_events_days)).await?;
     Ok(())
 }
 

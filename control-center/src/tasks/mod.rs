@@ -10,6 +10,7 @@ mod enrolment;
 mod evidence;
 mod housekeeping;
 mod ingest;
+pub mod prediction_scores;
 mod presence;
 mod signal_orders;
 pub mod state;
@@ -47,6 +48,7 @@ static ALL: &[Task] = &[
     Task { name: "bus priority", run: |hall| Box::pin(bus_priority::run(hall)) },
     Task { name: "emergencies", run: |hall| Box::pin(emergencies::run(hall)) },
     Task { name: "transit", run: |hall| Box::pin(transit::run(hall)) },
+    Task { name: "prediction scores", run: |hall| Box::pin(prediction_scores::run(hall)) },
     Task { name: "traffic", run: |hall| Box::pin(traffic::run(hall)) },
     Task { name: "bus days", run: |hall| Box::pin(bus_days::run(hall)) },
     Task { name: "bus lists", run: |hall| Box::pin(bus_lists::run(hall)) },

@@ -33,6 +33,7 @@ use control_center_store::{BusEvent, BusEventRow, BusNews, Span, TimetableRow};
 use models_domain::event::Phase;
 use models_domain::signal::bus_priority::Setup;
 use models_domain::signal::bus_priority::coming::{Coming, coming};
+use models_domain::transit::accuracy::Accuracy;
 use models_domain::transit::finding::{Finding, TransitEvent};
 use models_domain::transit::fleet::Fleet;
 use models_domain::transit::matching::Seen;
@@ -313,6 +314,11 @@ impl Transit {
     /// Held while a report or a download is made for a user; `None` when there are too many, or one of this user's: say [`BUSY`].
     pub async fn turn(&self, user: &str) -> Option<turns::Turn> {
         tokio::time::timeout(TURN, self.heavy.turn(user)).await.ok()?
+    }
+
+    /// How good predictions are. Not where calls are answered.
+    pub fn scores<T>(&self, job: impl FnOnce(&mut Accuracy) -> T) -> T {
+        job(&mut lock(&self.live).fleet.accuracy)
     }
 
     pub fn supervised(&self) -> Arc<Supervised> {

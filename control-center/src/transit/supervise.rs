@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use control_center_gtfs::Zone;
-use models_domain::transit::accuracy::{Errors, LEADS_MIN};
+use models_domain::transit::accuracy::{ByLead, LEADS_MIN};
 use models_domain::transit::finding::Finding;
 use models_domain::transit::fleet::Fleet;
 use models_domain::transit::headway::Rung;
@@ -64,7 +64,7 @@ impl Supervised {
         }
         for ((feed, route), errors) in fleet.accuracy.routes() {
             if let Some(route) = routes.get_mut(&(feed.0.clone(), route.0.clone())) {
-                route.predictions = predictions(errors);
+                route.predictions = predictions(&errors);
             }
         }
         let running = fleet.buses().filter(|bus| matches!(bus.work, Work::Running(_)));
@@ -74,7 +74,7 @@ impl Supervised {
 }
 
 /// Leads of which nothing has been scored yet are left out.
-fn predictions(errors: &[Errors; LEADS_MIN.len()]) -> Vec<v1::PredictionErrors> {
+fn predictions(errors: &ByLead) -> Vec<v1::PredictionErrors> {
     let scored = LEADS_MIN.iter().zip(errors).filter(|(_, e)| e.scored > 0);
     scored
         .map(|(lead, e)| v1::PredictionErrors {

@@ -3,7 +3,7 @@
 //! Suggested reading order: `open`, `ingest` (the one writer of events), `minutes` (sums),
 //! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `rights`, `audit`, `stills`, `evidence`,
 //! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `due_days` (which are to
-//! be reckoned anew), `bus_list`, `probes` (the roads), `trackers`, `signal_orders`, `emergencies`, `bus_priority`, `signals` (what they showed),
+//! be reckoned anew), `bus_list`, `prediction_scores`, `probes` (the roads), `trackers`, `signal_orders`, `emergencies`, `bus_priority`, `signals` (what they showed),
 //! `detectors` (what they counted).
 
 mod audit;
@@ -23,6 +23,7 @@ mod measures;
 mod minutes;
 mod open;
 mod people;
+mod prediction_scores;
 mod probes;
 mod read;
 mod retention;

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use control_center_store::Store;
 use hardware_ports::{Clock, SystemClock};
+use models_domain::transit::accuracy::Scored;
 use models_wire::v1;
 use models_wire::v1::transit_service_client::TransitServiceClient;
+use time::Date;
 use tonic::transport::Channel;
 
 use crate::buses::{STOPS, drive_as, feed, import};
@@ -64,10 +67,17 @@ pub async fn city() -> (Hall, Pole) {
 }
 
 /// What was told of the next stop is held against when the bus came there.
-async fn a_prediction_is_scored(hall: &Hall, pole: &mut Pole) {
+async fn a_prediction_is_scored(hall: &Hall, pole: &mut Pole) -> v1::PredictionErrors {
     // A few metres beyond the stop: it came there just now, after it was told.
     let farther = drive_as("imei-2", SystemClock::new().now().0, 90, 1, |_| 450.5);
     assert_eq!(pole.send(90, &farther).await, 90);
+    let told = predictions(hall).await;
+    assert!(told.lead_min == 3 && told.scored > 0 && told.mean_absolute_s < 90.0, "{told:?}");
+    told
+}
+
+/// How good predictions of the shortest lead were, once it is told.
+async fn predictions(hall: &Hall) -> v1::PredictionErrors {
     let (transit, token) = client(hall).await;
     let ask = || {
         let (mut transit, token) = (transit.clone(), token.clone());
@@ -75,9 +85,19 @@ async fn a_prediction_is_scored(hall: &Hall, pole: &mut Pole) {
             transit.list_routes(with(&token, v1::ListRoutesRequest {})).await.unwrap().into_inner().routes
         }
     };
-    let scored = |routes: &Vec<v1::RouteNow>| !routes[0].predictions.is_empty();
-    let told = until("a prediction that is scored", ask, scored).await[0].predictions[0];
-    assert!(told.lead_min == 3 && told.scored > 0 && told.mean_absolute_s < 90.0, "{told:?}");
+    let scored = |routes: &Vec<v1::RouteNow>| routes.first().is_some_and(|r| !r.predictions.is_empty());
+    until("a prediction that is scored", ask, scored).await[0].predictions[0]
+}
+
+/// Waits until what was scored is in the store.
+async fn a_score_is_kept(hall: &Hall, told: &v1::PredictionErrors) {
+    let store = Store::open(&hall.dir.path().join("data/city.db")).await.unwrap();
+    let kept = || store.prediction_scores(Date::MIN);
+    let all = |kept: &Result<Vec<Scored>, _>| {
+        kept.as_ref().unwrap().iter().any(|s| s.errors.scored == told.scored && s.route.as_str() == "r")
+    };
+    drop(until("the score in the store", kept, all).await);
+    store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,7 +161,8 @@ async fn supervisors_see_the_buses_and_their_day() {
     assert!(!replay.passings.is_empty() && replay.passings[0].stop_name.starts_with("Trạm"));
 
     assert_eq!(routes[0].predictions, []);
-    a_prediction_is_scored(&hall, &mut pole).await;
+    let told = a_prediction_is_scored(&hall, &mut pole).await;
+    a_score_is_kept(&hall, &told).await;
 
     // Nobody else is told, and nothing of it is lost with the hall.
     let refused = TransitServiceClient::new(hall.channel().await).list_routes(v1::ListRoutesRequest {}).await;
@@ -152,6 +173,7 @@ async fn supervisors_see_the_buses_and_their_day() {
     let hall = hall.kill_and_start();
     let after = until("the day after a restart", || space_time(&hall), |line| !line.stops.is_empty()).await;
     assert!(passings(&after) + 2 >= before, "{} of {before} points", passings(&after));
+    assert_eq!(predictions(&hall).await, told, "what was scored is gone on with");
 }
 
 #[tokio::test(flavor = "multi_thread")]

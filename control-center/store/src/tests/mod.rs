@@ -9,6 +9,7 @@ mod evidence;
 mod failures;
 mod kill;
 mod minutes;
+mod prediction_scores;
 mod probes;
 mod reading;
 mod retention;

@@ -57,7 +57,7 @@ export const buses: Record<keyof typeof vi, string> = {
   "buses.minutes-late": "{time} late",
   "buses.minutes-early": "{time} early",
   "buses.punctual": "on time",
-  "buses.accuracy": "Predicted arrivals against what happened, since the hall started",
+  "buses.accuracy": "Predicted arrivals against what happened, over the last 7 service days",
   "buses.lead": "up to {n} min before",
   "buses.lead-told": "Predicted arrivals",
   "buses.lead-scored": "Scored",

@@ -55,7 +55,7 @@ export const buses = {
   "buses.minutes-late": "trễ {time}",
   "buses.minutes-early": "sớm {time}",
   "buses.punctual": "đúng giờ",
-  "buses.accuracy": "Dự báo giờ đến so với thực tế, từ khi trung tâm khởi động",
+  "buses.accuracy": "Dự báo giờ đến so với thực tế, 7 ngày chạy gần nhất",
   "buses.lead": "trước đến {n} phút",
   "buses.lead-told": "Dự báo giờ đến",
   "buses.lead-scored": "Lần so",

@@ -1,6 +1,9 @@
-//! How good predictions were, measured all the time: what was told is kept until the bus has come, then compared.
+//! How good predictions were, measured all the time: what was told is kept until the bus has come, then compared. Added up by
+//! service day, so that it can be kept and gone on with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use time::Date;
 
 use super::eta::Arrival;
 use super::passing::Passing;
@@ -13,6 +16,8 @@ pub const LEADS_MIN: [i64; 5] = [3, 6, 12, 20, 30];
 const EVERY_MS: i64 = 60_000;
 /// What never happened is forgotten after so long.
 const KEPT_MS: i64 = 2 * 3_600_000;
+/// Service days that are added up for whoever asks, the newest among them.
+pub const DAYS: u16 = 7;
 
 /// Errors of what was told of one route within one lead.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -24,10 +29,28 @@ pub struct Errors {
     pub within_180: u64,
 }
 
+/// Errors by lead, shortest first.
+pub type ByLead = [Errors; LEADS_MIN.len()];
+type OfDay = (FeedId, Date, RouteId);
+
+/// Errors of one route on one service day within one lead, as they are kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scored {
+    pub feed: FeedId,
+    pub day: Date,
+    pub route: RouteId,
+    /// One of [`LEADS_MIN`].
+    pub lead_min: i64,
+    pub errors: Errors,
+}
+
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Accuracy {
     told: BTreeMap<(FeedId, RunKey, usize), Vec<(UtcMillis, UtcMillis)>>,
-    by_route: BTreeMap<(FeedId, RouteId), [Errors; LEADS_MIN.len()]>,
+    by_day: BTreeMap<OfDay, ByLead>,
+    /// Scored since this was last taken.
+    changed: BTreeSet<OfDay>,
+    resumed: bool,
 }
 
 impl Accuracy {
@@ -48,21 +71,82 @@ impl Accuracy {
         for (at, said) in list.into_iter().filter(|(at, _)| *at < p.at) {
             let lead = p.at.since(at).0;
             let Some(bucket) = LEADS_MIN.iter().position(|min| lead <= min * 60_000) else { continue };
-            let errors = &mut self.by_route.entry((p.feed.clone(), p.route.clone())).or_default()[bucket];
-            errors.add(said.since(p.at));
+            let of_day = (p.feed.clone(), p.run.date, p.route.clone());
+            self.by_day.entry(of_day.clone()).or_default()[bucket].add(said.since(p.at));
+            self.changed.insert(of_day);
         }
     }
 
+    /// Forgets what was told and never happened, and days that are not added up any more and are kept.
     pub fn forget(&mut self, now: UtcMillis) {
         self.told.retain(|_, list| list.last().is_some_and(|(at, _)| now.since(*at).0 < KEPT_MS));
+        let Some(first) = self.first_day() else { return };
+        self.by_day.retain(|of_day, _| of_day.1 >= first || self.changed.contains(of_day));
     }
 
-    pub fn routes(&self) -> impl Iterator<Item = (&(FeedId, RouteId), &[Errors; LEADS_MIN.len()])> {
-        self.by_route.iter()
+    /// Errors of each route over the newest [`DAYS`] service days.
+    pub fn routes(&self) -> BTreeMap<(&FeedId, &RouteId), ByLead> {
+        let mut routes: BTreeMap<(&FeedId, &RouteId), ByLead> = BTreeMap::new();
+        let first = self.first_day();
+        for ((feed, day, route), errors) in &self.by_day {
+            if first.is_none_or(|first| *day >= first) {
+                let sums = routes.entry((feed, route)).or_default();
+                sums.iter_mut().zip(errors).for_each(|(sum, more)| sum.join(more));
+            }
+        }
+        routes
+    }
+
+    fn first_day(&self) -> Option<Date> {
+        let newest = self.by_day.keys().map(|(_, day, _)| *day).max()?;
+        Some(newest.saturating_sub(time::Duration::days(i64::from(DAYS) - 1)))
+    }
+
+    /// Goes on from what was kept before the start: added to what has been scored since, and only the first time. Leads of another
+    /// build are left out.
+    pub fn resume(&mut self, kept: impl IntoIterator<Item = Scored>) {
+        if std::mem::replace(&mut self.resumed, true) {
+            return;
+        }
+        for Scored { feed, day, route, lead_min, errors } in kept {
+            if let Some(bucket) = LEADS_MIN.iter().position(|min| *min == lead_min) {
+                self.by_day.entry((feed, day, route)).or_default()[bucket].join(&errors);
+            }
+        }
+    }
+
+    /// Whole sums that changed since last asked, to be kept in place of what was kept of them. Nothing before [`Accuracy::resume`]:
+    /// a part of a day must not take the place of the whole.
+    pub fn take_changed(&mut self) -> Vec<Scored> {
+        if !self.resumed {
+            return Vec::new();
+        }
+        let mut scored = Vec::new();
+        for of_day in std::mem::take(&mut self.changed) {
+            let Some(by_lead) = self.by_day.get(&of_day) else { continue };
+            for (lead_min, errors) in LEADS_MIN.into_iter().zip(by_lead).filter(|(_, e)| e.scored > 0) {
+                let (feed, day, route) = of_day.clone();
+                scored.push(Scored { feed, day, route, lead_min, errors: *errors });
+            }
+        }
+        scored
+    }
+
+    /// These could not be kept; the next time.
+    pub fn changed_still(&mut self, scored: Vec<Scored>) {
+        self.changed.extend(scored.into_iter().map(|s| (s.feed, s.day, s.route)));
     }
 }
 
 impl Errors {
+    fn join(&mut self, more: &Self) {
+        self.scored += more.scored;
+        self.absolute_s += more.absolute_s;
+        self.signed_s += more.signed_s;
+        self.within_60 += more.within_60;
+        self.within_180 += more.within_180;
+    }
+
     fn add(&mut self, error: DurationMs) {
         let s = error.seconds();
         self.scored += 1;
@@ -78,41 +162,93 @@ mod tests {
     use super::*;
     use time::macros::date;
 
-    #[test]
-    fn what_was_told_is_scored_once_by_its_lead() {
-        let run = RunKey { date: date!(2026 - 03 - 02), trip: "t".into(), start_s: None };
-        let s = |s: i64| UtcMillis(s * 1000);
-        let told = |at| Arrival {
-            run: run.clone(),
-            call: 4,
-            stop: "x".into(),
-            due: s(900),
-            at,
-            spread: DurationMs(0),
-        };
-        let mut accuracy = Accuracy::default();
-        let feed = FeedId::from("f");
-        accuracy.told(&feed, &[told(s(1000))], s(0));
-        accuracy.told(&feed, &[told(s(5000))], s(10));
-        accuracy.told(&feed, &[told(s(900))], s(800));
-        let passing = Passing {
+    const MONDAY: Date = date!(2026 - 03 - 02);
+
+    fn s(s: i64) -> UtcMillis {
+        UtcMillis(s * 1000)
+    }
+
+    fn run(date: Date) -> RunKey {
+        RunKey { date, trip: "t".into(), start_s: None }
+    }
+
+    fn told(date: Date, at: UtcMillis) -> Arrival {
+        Arrival { run: run(date), call: 4, stop: "x".into(), due: s(900), at, spread: DurationMs(0) }
+    }
+
+    fn passing(date: Date, at: UtcMillis) -> Passing {
+        Passing {
             vehicle: "bus".parse().unwrap(),
-            feed: feed.clone(),
+            feed: "f".into(),
             route: "r".into(),
             direction: None,
-            run: run.clone(),
+            run: run(date),
             call: 4,
             stop: "x".into(),
-            at: s(910),
+            at,
             due: s(900),
             gap: DurationMs(0),
-        };
-        accuracy.came(&passing);
-        accuracy.came(&passing);
-        let (_, errors) = accuracy.routes().next().unwrap();
-        let scored: Vec<(u64, f64)> = errors.iter().map(|e| (e.scored, e.signed_s)).collect();
+        }
+    }
+
+    /// Told two minutes before, by so much too late.
+    fn score(accuracy: &mut Accuracy, date: Date, error_s: i64) {
+        accuracy.told(&"f".into(), &[told(date, s(900 + error_s))], s(780));
+        accuracy.came(&passing(date, s(900)));
+    }
+
+    fn shown(accuracy: &Accuracy) -> Vec<(u64, f64)> {
+        let routes = accuracy.routes();
+        routes.into_values().next().unwrap_or_default().iter().map(|e| (e.scored, e.signed_s)).collect()
+    }
+
+    #[test]
+    fn what_was_told_is_scored_once_by_its_lead() {
+        let mut accuracy = Accuracy::default();
+        let feed = FeedId::from("f");
+        accuracy.told(&feed, &[told(MONDAY, s(1000))], s(0));
+        accuracy.told(&feed, &[told(MONDAY, s(5000))], s(10));
+        accuracy.told(&feed, &[told(MONDAY, s(900))], s(800));
+        accuracy.came(&passing(MONDAY, s(910)));
+        accuracy.came(&passing(MONDAY, s(910)));
         // 110 s before: 10 s too early. 910 s before: 90 s too late.
-        assert_eq!(scored, [(1, -10.0), (0, 0.0), (0, 0.0), (1, 90.0), (0, 0.0)]);
-        assert_eq!(errors[3].within_60, 0);
+        assert_eq!(shown(&accuracy), [(1, -10.0), (0, 0.0), (0, 0.0), (1, 90.0), (0, 0.0)]);
+        assert_eq!(accuracy.routes().into_values().next().unwrap()[3].within_60, 0);
+    }
+
+    #[test]
+    fn what_was_kept_goes_on_and_nothing_counts_twice() {
+        let mut before = Accuracy::default();
+        before.resume([]);
+        score(&mut before, MONDAY, 20);
+        let kept = before.take_changed();
+        assert_eq!((kept.len(), kept[0].lead_min, kept[0].errors.scored), (1, 3, 1));
+        assert_eq!(before.take_changed(), []);
+        before.changed_still(kept.clone());
+        assert_eq!(before.take_changed(), kept, "they could not be kept");
+
+        let mut after = Accuracy::default();
+        score(&mut after, MONDAY, -50);
+        assert_eq!(after.take_changed(), [], "a part must not take the place of the whole");
+        let other = Scored { lead_min: 99, ..kept[0].clone() };
+        after.resume(kept.into_iter().chain([other]));
+        after.resume(before.take_changed());
+        assert_eq!(shown(&after)[0], (2, -30.0));
+        let kept = after.take_changed();
+        assert_eq!((kept.len(), kept[0].errors.scored, kept[0].errors.absolute_s), (1, 2, 70.0));
+    }
+
+    #[test]
+    fn a_week_of_service_days_is_shown_and_what_is_not_kept_is_not_forgotten() {
+        let mut accuracy = Accuracy::default();
+        accuracy.resume([]);
+        for days in 0..8 {
+            score(&mut accuracy, MONDAY.saturating_add(time::Duration::days(days)), 1);
+        }
+        assert_eq!(shown(&accuracy)[0], (7, 7.0));
+        accuracy.forget(s(1000));
+        assert_eq!(accuracy.take_changed().len(), 8);
+        accuracy.forget(s(1000));
+        assert_eq!((accuracy.by_day.len(), shown(&accuracy)[0]), (7, (7, 7.0)));
     }
 }

@@ -4016,7 +4016,7 @@ pub struct RouteNow {
     /// Runs that should be under way and that no bus came for.
     #[prost(uint32, tag = "12")]
     pub missing: u32,
-    /// How good the predictions of arrivals were since the hall started, by how long before they were told; shortest first.
+    /// How good the predictions of arrivals were in the last seven service days, by how long before they were told; shortest first.
     #[prost(message, repeated, tag = "13")]
     pub predictions: ::prost::alloc::vec::Vec<PredictionErrors>,
     /// Runs that should be under way and that nobody is seen on, though others of the route report.
