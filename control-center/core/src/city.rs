@@ -278,8 +278,8 @@ impl City {
         let before = known.clone();
         known.gateway = id.clone();
         let mut info = info;
-        known.alarms_are(info.alarms.take(), told);
         link_told(&mut known.link_at, &mut known.info.state, &info.state, told);
+        known.alarms_are(info.alarms.take(), told);
         if told >= known.since && !info.groups.is_empty() && info.groups != known.info.groups {
             known.since = told;
             known.info.groups.clone_from(&info.groups);
@@ -289,6 +289,12 @@ impl City {
             known.seen.lose();
         } else if known.seen.groups().is_empty() {
             known.seen.report(told, &known.info.groups);
+        }
+        // A cycle that only goes on is no news.
+        if let (Some(was), Some(is)) = (before.info.now.cycle, info.now.cycle)
+            && was.leads_to(&is)
+        {
+            info.now.cycle = Some(was);
         }
         let (groups, state) = (known.info.groups.clone(), known.info.state.clone());
         known.info = JunctionInfo { groups, state, ..info };

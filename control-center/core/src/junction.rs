@@ -97,14 +97,19 @@ impl Junction {
     /// gateway whose controller is away knows none either, and is not believed.
     pub(crate) fn alarms_are(&mut self, alarms: Option<Vec<SignalAlarm>>, told: UtcMillis) {
         let Some(listed) = alarms.filter(|_| self.info.state.link == Link::Up) else { return };
-        for (at, alarm) in self.alarms.values_mut() {
+        // A list that is full may leave some out.
+        let whole = listed.len() < ALARMS_MAX;
+        for (at, alarm) in self.alarms.values_mut().filter(|_| whole) {
             let still = listed.iter().any(|one| one.code == alarm.code && one.component == alarm.component);
             if !still && *at <= told && alarm.is_listed() {
                 (*at, alarm.active, alarm.suspended) = (told, false, false);
             }
         }
+        // One that is as it was keeps its time: events bear the controller's clock, which may be behind.
         for alarm in &listed {
-            self.alarm_told(alarm, told);
+            if self.alarm(&alarm.code, &alarm.component) != Some(alarm) {
+                self.alarm_told(alarm, told);
+            }
         }
     }
 }

@@ -22,6 +22,9 @@ use crate::hall::Hall;
 /// A pole waits 12 s for the controller's word.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// Longest code and component of an alarm; what controllers tell is cut to it.
+const NAME_MAX: usize = 64;
+
 /// One step for one alarm, and who wants it.
 struct Asked {
     hall: Arc<Hall>,
@@ -38,6 +41,12 @@ pub async fn handle(
 ) -> Result<v1::HandleAlarmResponse, Status> {
     let junction = junction(&asked.junction)?;
     let step = step_from_wire(asked.step).map_err(|bad| Status::invalid_argument(bad.to_string()))?;
+    for (field, text) in [("code", &asked.code), ("component", &asked.component)] {
+        if text.chars().count() > NAME_MAX || text.chars().any(char::is_control) {
+            let bad = format!("{field}: at most {NAME_MAX} characters, none of them a control character");
+            return Err(Status::invalid_argument(bad));
+        }
+    }
     let asked_purpose = asked.purpose;
     let wish = AlarmWish { code: asked.code, component: asked.component, step };
     let (hall, user) = (hall.clone(), session.user.clone());
@@ -109,9 +118,6 @@ impl Asked {
     async fn write(&self, action: &str, detail: &str) -> Result<(), Status> {
         let Self { hall, user, junction, wish, purpose } = self;
         let AlarmWish { code, component, step } = wish;
-        // An alarm that nobody told may be named anything.
-        let word = |text: &str| text.chars().filter(|c| !c.is_control()).take(64).collect::<String>();
-        let (code, component) = (word(code), word(component));
         let what = format!("junction={junction} alarm={code} component={component} {} {detail}", step.name());
         let line = AuditLine {
             at: hall.clock.now(),

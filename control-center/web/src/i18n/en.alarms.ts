@@ -38,6 +38,7 @@ export const alarms: Record<keyof typeof vi, string> = {
   "signal.cycle-at": " · second {s} of its cycle at {time}",
   "signal.until-red": "until red, with the yellow before it",
   "reason.alarm-late": "the controller did not answer in time",
+  "reason.alarm-busy": "another step for this alarm is under way; wait for the controller's answer",
   "reason.alarm-kind": "this kind of controller takes no acknowledgement, suspension or resumption of alarms",
   "reason.alarm-otherwise": "the controller says that the alarm's state has not changed",
 };

@@ -36,6 +36,7 @@ export const alarms = {
   "signal.cycle-at": " · giây {s} của chu kỳ lúc {time}",
   "signal.until-red": "đến khi đỏ, kể cả đèn vàng",
   "reason.alarm-late": "tủ không trả lời kịp",
+  "reason.alarm-busy": "đang có một thao tác khác với báo động này; chờ tủ trả lời",
   "reason.alarm-kind": "loại tủ này không nhận xác nhận, tạm ngưng hay theo dõi lại báo động",
   "reason.alarm-otherwise": "tủ trả lời rằng trạng thái báo động không đổi",
 };

@@ -41,6 +41,7 @@ const FLUSH_MAX: Duration = Duration::from_millis(1_500);
 const CONFIRMATIONS: usize = 256;
 /// Questions that may wait, and that are answered at the same time.
 const QUESTIONS: usize = 64;
+/// Steps for alarms wait for controllers and cost nothing meanwhile: all begin at once, so that none is carried out after the hall gave up.
 const ANSWERING: usize = 8;
 /// Searches read the disk and one core: one after the other, each for a while only, so that cameras do not notice.
 const SEARCHES: usize = 8;
@@ -96,7 +97,7 @@ impl Uplink {
             () = self.answer_all(tracks, SEARCHING) => return Err(closed("tracks")),
             () = self.answer_all(trackers, SEARCHING) => return Err(closed("tracker-orders")),
             () = self.answer_all(orders, ANSWERING) => return Err(closed("orders")),
-            () = self.answer_all(alarms, ANSWERING) => return Err(closed("alarms")),
+            () = self.answer_all(alarms, QUESTIONS) => return Err(closed("alarms")),
             () = self.hear_holds(&mut holds) => return Err(closed("holds")),
             () = stop.cancelled() => {}
         }

@@ -62,6 +62,14 @@ pub struct Cycle {
     pub at: UtcMillis,
 }
 
+impl Cycle {
+    /// Whether `later` is the same turn of the cycle, some time on; to a second, as controllers count whole ones.
+    pub fn leads_to(&self, later: &Cycle) -> bool {
+        let began = |cycle: &Cycle| cycle.at.0 - i64::from(cycle.second) * 1_000;
+        (began(self) - began(later)).abs() <= 1_000
+    }
+}
+
 /// When a signal group may change from what it shows now, by the gateway's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {

@@ -29,6 +29,8 @@ export class Alarms {
   #will = el("p", { class: "soft" });
   /** What the form is open for. */
   #open: { junction: string; alarm: string; code: string; component: string; step: Step } | undefined;
+  /** Alarms of which a step is under way. */
+  #busy = new Set<string>();
   #junction = "";
   #stamp = "";
 
@@ -55,15 +57,18 @@ export class Alarms {
     }
     const verdict = known ? junction.aggregated : undefined;
     const may = known && can?.mayHandleAlarms === true;
-    const stamp = JSON.stringify([junction.id, junction.alarms, may, can?.alarmsCanBeHandled, verdict, this.#open]);
+    const stamp = JSON.stringify([junction.id, junction.alarms, may, can?.alarmsCanBeHandled, verdict, this.#open, [...this.#busy]]);
     if (stamp === this.#stamp) return;
     this.#stamp = stamp;
     this.#verdict.hidden = verdict === undefined;
     this.#verdict.replaceChildren(...(verdict ? [el("span", { class: "soft" }, t("signal.aggregated")), el("b", {}, aggregatedInWords(verdict))] : []));
-    if (this.#open && (!may || !junction.alarms.some((alarm) => nameOf(alarm) === this.#open?.alarm))) this.#close();
+    // A link that is away for a moment takes nobody's text.
+    const gone = known && can?.mayHandleAlarms !== true;
+    if (this.#open && (gone || !junction.alarms.some((alarm) => nameOf(alarm) === this.#open?.alarm))) this.#close();
     const typing = this.#form.contains(document.activeElement) ? (document.activeElement as HTMLElement) : undefined;
     const rows = junction.alarms.map((alarm) => this.#row(alarm, may));
     this.#list.replaceChildren(...(rows.length ? rows : [el("li", { class: "soft" }, t("field.no-alarms"))]));
+    this.#go.disabled = !may || (this.#open !== undefined && this.#busy.has(keyOf(this.#open)));
     typing?.focus();
     const cannot = rows.length > 0 && can !== undefined && !can.alarmsCanBeHandled;
     this.#why.hidden = !cannot;
@@ -83,14 +88,15 @@ export class Alarms {
     if (may && CONTROLLERS.test(alarm.code)) {
       const steps: Step[] = [...(alarm.acknowledged ? [] : (["acknowledge"] as const)), alarm.suspended ? "resume" : "suspend"];
       row.append(el("span", { class: "steps" }, ...steps.map((step) => this.#button(alarm, step))));
-      if (this.#open?.alarm === nameOf(alarm)) row.append(this.#form);
     }
+    if (this.#open?.alarm === nameOf(alarm)) row.append(this.#form);
     return row;
   }
 
   #button(alarm: Alarm, step: Step): HTMLElement {
     const label = `${t(`alarm.${step}`)}: ${alarm.code} ${alarm.component}`;
     const button = el("button", { type: "button", class: "chip", "aria-label": label }, t(`alarm.${step}`));
+    button.disabled = this.#busy.has(keyOf({ junction: this.#junction, alarm: nameOf(alarm) }));
     button.addEventListener("click", () => {
       const { code, component } = alarm;
       this.#open = { junction: this.#junction, alarm: nameOf(alarm), code, component, step };
@@ -118,6 +124,7 @@ export class Alarms {
       this.#purpose.focus();
       return this.#say("bad", `✕ ${t("signal.bad-purpose")}`);
     }
+    this.#busy.add(keyOf(open));
     this.#go.disabled = true;
     this.#say("warn", `◌ ${t("alarm.sending")}`);
     const { junction, code, component, step } = open;
@@ -127,10 +134,13 @@ export class Alarms {
     } catch (error) {
       said = { kind: "bad", text: `✕ ${code}: ${explain(error)}` };
     }
+    this.#busy.delete(keyOf(open));
     // The operator looks at another junction by now.
     if (junction !== this.#junction) return;
-    this.#go.disabled = false;
-    if (said.kind === "good") this.#close();
+    if (this.#open === open) {
+      this.#go.disabled = false;
+      if (said.kind === "good") this.#close();
+    }
     this.#say(said.kind, said.text);
   }
 
@@ -143,6 +153,7 @@ export class Alarms {
 
 type Kind = "good" | "warn" | "bad";
 
+const keyOf = ({ junction, alarm }: { junction: string; alarm: string }) => `${junction} ${alarm}`;
 const nameOf = (alarm: Pick<Alarm, "code" | "component">) => `${alarm.code} ${alarm.component}`;
 
 /** `A0202 Bóng đèn hỏng (HN+A=001SG001)`: which, and of what. */

@@ -66,6 +66,9 @@ export class Live {
 export function leftOf(change: { earliestMs: number; latestMs: number } | undefined, nowMs: number): string {
   if (!change || change.earliestMs === 0) return "–";
   const s = (ms: number) => Math.max(0, Math.round((ms - nowMs) / 1_000));
-  const [from, to] = [s(change.earliestMs), s(change.latestMs || change.earliestMs)];
+  const latestMs = change.latestMs || change.earliestMs;
+  // The controller has not said anew when: what it foretold is over.
+  if (latestMs < nowMs - 3_000) return "–";
+  const [from, to] = [s(change.earliestMs), s(latestMs)];
   return to > from ? `${integer(from)}–${integer(to)}` : integer(from);
 }

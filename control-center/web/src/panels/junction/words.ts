@@ -106,6 +106,7 @@ const REASONS: readonly (readonly [RegExp, Key])[] = [
   [/^the controller did not answer$/, "reason.no-answer"],
   [/^the controller did not say in time whether it is so$/, "reason.alarm-late"],
   [/^the controller says that the alarm is not /, "reason.alarm-otherwise"],
+  [/^another step for this alarm is under way$/, "reason.alarm-busy"],
   [/^(NTCIP 1202 offers no way to acknowledge|SPaT is a broadcast)/, "reason.alarm-kind"],
   [/^the link to the controller is not up$/, "reason.link"],
   [/^nobody approved it in time$/, "reason.not-approved"],

@@ -178,6 +178,9 @@ fn the_sites_own_word_says_what_became_of_an_alarm() {
     let sent = order(session.as_mut(), 2, ask(AlarmStep::Acknowledge));
     assert_eq!(sent, ["Alarm \"Acknowledge\" \"A0302\" \"DL1\""]);
     hear(session.as_mut(), 2, ack());
+    // The answer to one could be taken for an answer to the other.
+    let second = order(session.as_mut(), 2, ask(AlarmStep::Suspend));
+    assert_eq!(second, ["7 Refused(\"another step for this alarm is under way\")"]);
     // Another alarm, and the same told once more, are no answers.
     let other = alarm("Acknowledge", "DL2", "Acknowledged", "notSuspended");
     assert_eq!(said(hear(session.as_mut(), 2, other)), [String::new(); 0]);

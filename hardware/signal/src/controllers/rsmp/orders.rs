@@ -66,6 +66,9 @@ impl Orders {
                     Err(problems) => return refuse(problems.join("; ")),
                 }
             }
+            Asked::Alarm { component, code, .. } if self.handles(&code, &component) => {
+                return refuse("another step for this alarm is under way".to_owned());
+            }
             Asked::Alarm { component, code, external, step } => {
                 Ready::Alarm { component, code, external, step }
             }
@@ -74,6 +77,15 @@ impl Orders {
         };
         self.waiting.push_back((number, ready));
         None
+    }
+
+    /// Whether a step for this alarm waits or is sent: what the site says next could not be told from an answer to another one.
+    fn handles(&self, of_code: &str, of_component: &str) -> bool {
+        let waits = self.waiting.iter().any(|(_, ready)| {
+            matches!(ready, Ready::Alarm { code, component, .. } if code == of_code && component == of_component)
+        });
+        let sent = self.sent.iter().filter_map(|sent| sent.alarm.as_ref());
+        waits || sent.into_iter().any(|(code, component, _)| code == of_code && component == of_component)
     }
 
     pub fn wait(&self) -> bool {
