@@ -88,7 +88,7 @@ def look(timetable, folder):
     found, samples = {"ERROR": {}, "WARNING": {}}, {}
     for notice in report["notices"]:
         found[notice["severity"]][notice["code"]] = notice["totalNotices"]
-        sample = notice["sampleNotices"][0]
+        sample = next(iter(notice["sampleNotices"]), {})
         samples[notice["code"]] = f"{sample.get('prefix', '')} ({pathlib.Path(sample.get('sourceFile', '')).name})"
     told = {
         "messages": report["summary"]["messagesValidated"],

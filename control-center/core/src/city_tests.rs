@@ -1,6 +1,7 @@
 //! What is shown is the newest by sane time, in whatever order it arrives.
 
-use models_domain::signal::GroupStates;
+use models_domain::signal::order::ControllerNow;
+use models_domain::signal::{GroupStates, SignalAlarm};
 use models_domain::{EventId, MetersPerSecond, Seq};
 
 use super::*;

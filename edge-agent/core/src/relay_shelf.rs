@@ -53,15 +53,23 @@ impl RelayShelf {
         let (mut spool, recovered) = Spool::open(settings, 0, now)?;
         let fixes = left(&mut spool, &recovered.runs)?;
         let mut left = Vec::with_capacity(fixes.len());
-        for some in fixes.chunks(ROWS) {
-            let first = spool.append(some.iter().map(record).collect()).map_err(|err| {
-                let source = std::io::Error::other(err.0);
-                SpoolError::Io { operation: "writing anew what is left in", path: dir.to_owned(), source }
-            })?;
-            left.extend((first..).zip(some.iter().cloned()));
+        let mut anew = || {
+            for some in fixes.chunks(ROWS) {
+                let first = spool.append(some.iter().map(record).collect()).map_err(|err| err.0)?;
+                left.extend((first..).zip(some.iter().cloned()));
+            }
+            sync(&mut spool).map_err(|err| err.to_string())
+        };
+        match anew() {
+            Ok(()) => recovered.runs.iter().for_each(|run| spool.forget(run.boot, run.last)),
+            // A full disk must not keep cameras and signals from starting: the old files stay for the next start, which sends again
+            // what this one sends of them.
+            Err(why) => tracing::error!(
+                "{}: {why}; {} positions for the directorate wait for a start with room",
+                dir.display(),
+                fixes.len() - left.len()
+            ),
         }
-        sync(&mut spool)?;
-        recovered.runs.iter().for_each(|run| spool.forget(run.boot, run.last));
         let waiting = left.iter().map(|(number, _)| *number).collect();
         Ok(Self { books: Mutex::new(Books { spool, waiting, left }) })
     }

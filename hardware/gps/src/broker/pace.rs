@@ -126,7 +126,9 @@ impl Pace {
     pub fn give_up(&mut self, now: UtcMillis) -> Vec<u64> {
         let over = self.len().saturating_sub(self.room);
         let mut gone = self.give_up_oldest(over);
-        while self.oldest().is_some_and(|oldest| now.since(oldest.fix.received).0 > KEPT.0) {
+        // By the tracker's clock too: a gateway that was started with an old date takes no new position for an old one when it is set.
+        let old = |fix: &Fix| now.since(fix.received.max(fix.at)).0 > KEPT.0;
+        while self.oldest().is_some_and(|oldest| old(&oldest.fix)) {
             gone.extend(self.give_up_oldest(1));
         }
         gone
