@@ -66,6 +66,10 @@ pub struct GatewayState {
 }
 
 /// One thing that changed.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "made and taken one by one; a box would be one more allocation for each"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     Gateway(Gateway),

@@ -228,6 +228,7 @@ mod tests {
     const ID: &str = "8b2f4a7e-9d3c-4f10-a1b2-c3d4e5f60718";
 
     /// Against the published JSON schemas, where the field material is there.
+    #[allow(clippy::too_many_lines, reason = "a row for each kind of message")]
     #[test]
     fn every_kind_of_message_follows_the_schemas() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/field/signals/rsmp");

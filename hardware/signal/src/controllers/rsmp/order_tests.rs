@@ -183,9 +183,9 @@ fn the_sites_own_word_says_what_became_of_an_alarm() {
     assert_eq!(second, ["7 Refused(\"another step for this alarm is under way\")"]);
     // Another alarm, and the same told once more, are no answers.
     let other = alarm("Acknowledge", "DL2", "Acknowledged", "notSuspended");
-    assert_eq!(said(hear(session.as_mut(), 2, other)), [String::new(); 0]);
+    assert_eq!(said(hear(session.as_mut(), 2, other)), Vec::<String>::new());
     let again = alarm("Issue", "DL1", "notAcknowledged", "notSuspended");
-    assert_eq!(said(hear(session.as_mut(), 2, again)), [String::new(); 0]);
+    assert_eq!(said(hear(session.as_mut(), 2, again)), Vec::<String>::new());
     let not = alarm("Acknowledge", "DL1", "notAcknowledged", "notSuspended");
     let told = said(hear(session.as_mut(), 2, not));
     assert_eq!(told, ["7 Otherwise(\"the controller says that the alarm is not acknowledged\")"]);
@@ -209,7 +209,7 @@ fn alarms_and_the_aggregated_status() {
             Asked::Alarm { component: "DL1".into(), code: "A0302".into(), external: String::new(), step };
         assert_eq!(order(session.as_mut(), 2, asked), [format!("Alarm \"{name}\" \"A0302\" \"DL1\"")]);
         // The acknowledgement says only that the message came.
-        assert_eq!(hear(session.as_mut(), 2, ack()), [String::new(); 0]);
+        assert_eq!(hear(session.as_mut(), 2, ack()), Vec::<String>::new());
         let suspended = if name == "Suspend" { "Suspended" } else { "notSuspended" };
         // A site answers a request as if it had just found the alarm.
         let kind = if name == "Request" { "Issue" } else { name };
