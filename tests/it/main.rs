@@ -18,5 +18,4 @@ mod streams;
 mod tidy;
 mod tracker_orders;
 mod tracks;
-mod ufms_up;
 mod uplink;
