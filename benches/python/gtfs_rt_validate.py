@@ -4,7 +4,7 @@ usage: python3 benches/python/gtfs_rt_validate.py --gtfs TIMETABLE.zip --feeds D
 
 DIR holds sets as `benches/run transit-feed --gtfs TIMETABLE.zip --out DIR` writes them: NNN-trip_updates.pb,
 NNN-vehicle_positions.pb, NNN-alerts.pb. The three of a set are looked at together, at the moment that they say they are of, and each
-set after the one before. The package is installed once, into an environment of its own in the cache (NGATU_CACHE, else
+set after the one before. The packages are installed once, into an environment of its own in the cache (NGATU_CACHE, else
 ~/.cache/ngatu); Python 3.11 or newer.
 
 Prints one JSON object last: {"messages", "skipped", "rules_run", "error_count", "errors": {RULE: N}, "warning_count",
@@ -19,46 +19,32 @@ import subprocess
 import sys
 import tempfile
 
-PACKAGE = "gtfs-rt-validator==0.3.0"
+PACKAGES = ["gtfs-rt-validator==0.3.0", "gtfs-realtime-bindings==2.2.0"]
 ROLES = {"trip_updates": "tu", "vehicle_positions": "vp", "alerts": "sa"}
 
 
 def environment():
-    """The Python of an environment with the package."""
+    """The Python of an environment with the packages."""
     cache = os.environ.get("NGATU_CACHE") or pathlib.Path(
         os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "ngatu"
     venv = pathlib.Path(cache) / "gtfs-rt-validator"
-    if not (venv / "bin/gtfs-rt-validator").exists():
-        print(f"installing {PACKAGE} into {venv}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-        subprocess.run([venv / "bin/pip", "install", "--quiet", PACKAGE], check=True)
+    done = venv / "packages"
+    if not done.exists() or done.read_text().split() != PACKAGES:
+        print(f"installing {', '.join(PACKAGES)} into {venv}", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
+        subprocess.run([venv / "bin/pip", "install", "--quiet", *PACKAGES], check=True)
+        done.write_text("\n".join(PACKAGES))
     return venv / "bin/python"
 
 
-def varint(data, at):
-    number = shift = 0
-    while True:
-        byte = data[at]
-        number |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            return number, at
-
-
 def moment(message):
-    """FeedMessage.header.timestamp (fields 1 and 3), in seconds UTC."""
-    if message[:1] != b"\x0a":
-        raise ValueError("it does not begin with a header")
-    end, at = varint(message, 1)
-    end += at
-    while at < end:
-        tag, at = varint(message, at)
-        value, at = varint(message, at)
-        if tag >> 3 == 3:
-            return value
-        if tag & 7 == 2:
-            at += value
-    raise ValueError("its header has no timestamp")
+    """When a feed says that it is of, in seconds UTC."""
+    from google.transit import gtfs_realtime_pb2
+
+    feed = gtfs_realtime_pb2.FeedMessage.FromString(message)
+    if not feed.header.timestamp:
+        raise ValueError("its header has no timestamp")
+    return feed.header.timestamp
 
 
 def cycles(folder, copies):

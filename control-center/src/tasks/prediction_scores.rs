@@ -23,17 +23,14 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
     }
 }
 
-/// What the store does not take now it is offered again the next time.
+/// What the store does not take now, or nobody waits for, it is offered again the next time.
 pub async fn keep(hall: &Arc<Hall>) -> anyhow::Result<()> {
-    let scored = work(hall, |hall| hall.transit.scores(|accuracy| accuracy.take_changed())).await?;
+    let scored = work(hall, |hall| hall.transit.scores(|accuracy| accuracy.changed())).await?;
     if scored.is_empty() {
         return Ok(());
     }
-    let done = hall.store.keep_prediction_scores(&scored).await;
-    if done.is_err() {
-        work(hall, |hall| hall.transit.scores(|accuracy| accuracy.changed_still(scored))).await?;
-    }
-    Ok(done?)
+    hall.store.keep_prediction_scores(&scored).await?;
+    work(hall, |hall| hall.transit.scores(|accuracy| accuracy.kept(scored))).await
 }
 
 /// The day in UTC so many days before a moment.

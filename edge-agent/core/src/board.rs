@@ -1,7 +1,7 @@
 //! The latest value of everything at this pole: what live pictures and the gateway's state are made of.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hardware_ports::camera::Frame;
 use models_domain::effort::Effort;
@@ -59,7 +59,7 @@ pub struct JunctionNow {
     /// The order is over and the controller not yet back on its own plan: why.
     pub ending: Option<EndedBy>,
     /// Those that are there or suspended; while the link is down as they were told last.
-    pub alarms: Vec<SignalAlarm>,
+    pub alarms: Arc<[SignalAlarm]>,
     /// What the controller says of its whole state; `None` while the link is down.
     pub aggregated: Option<Aggregated>,
 }
@@ -99,7 +99,7 @@ impl Board {
             now: ControllerNow::default(),
             order: None,
             ending: None,
-            alarms: Vec::new(),
+            alarms: Arc::default(),
             aggregated: None,
         };
         let junction = junctions.entry(junction.clone()).or_insert_with(new);

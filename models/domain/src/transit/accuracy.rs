@@ -48,8 +48,8 @@ pub struct Scored {
 pub struct Accuracy {
     told: BTreeMap<(FeedId, RunKey, usize), Vec<(UtcMillis, UtcMillis)>>,
     by_day: BTreeMap<OfDay, ByLead>,
-    /// Scored since this was last taken.
-    changed: BTreeSet<OfDay>,
+    /// Sums, with the place of their lead, that are not kept as they are now.
+    changed: BTreeSet<(OfDay, usize)>,
     resumed: bool,
 }
 
@@ -73,7 +73,7 @@ impl Accuracy {
             let Some(bucket) = LEADS_MIN.iter().position(|min| lead <= min * 60_000) else { continue };
             let of_day = (p.feed.clone(), p.run.date, p.route.clone());
             self.by_day.entry(of_day.clone()).or_default()[bucket].add(said.since(p.at));
-            self.changed.insert(of_day);
+            self.changed.insert((of_day, bucket));
         }
     }
 
@@ -81,7 +81,8 @@ impl Accuracy {
     pub fn forget(&mut self, now: UtcMillis) {
         self.told.retain(|_, list| list.last().is_some_and(|(at, _)| now.since(*at).0 < KEPT_MS));
         let Some(first) = self.first_day() else { return };
-        self.by_day.retain(|of_day, _| of_day.1 >= first || self.changed.contains(of_day));
+        let waits = |of_day: &OfDay| self.changed.iter().any(|(changed, _)| changed == of_day);
+        self.by_day.retain(|of_day, _| of_day.1 >= first || waits(of_day));
     }
 
     /// Errors of each route over the newest [`DAYS`] service days.
@@ -115,26 +116,26 @@ impl Accuracy {
         }
     }
 
-    /// Whole sums that changed since last asked, to be kept in place of what was kept of them. Nothing before [`Accuracy::resume`]:
+    /// Whole sums that are not kept as they are, to be kept in place of what was kept of them. Nothing before [`Accuracy::resume`]:
     /// a part of a day must not take the place of the whole.
-    pub fn take_changed(&mut self) -> Vec<Scored> {
-        if !self.resumed {
-            return Vec::new();
-        }
-        let mut scored = Vec::new();
-        for of_day in std::mem::take(&mut self.changed) {
-            let Some(by_lead) = self.by_day.get(&of_day) else { continue };
-            for (lead_min, errors) in LEADS_MIN.into_iter().zip(by_lead).filter(|(_, e)| e.scored > 0) {
-                let (feed, day, route) = of_day.clone();
-                scored.push(Scored { feed, day, route, lead_min, errors: *errors });
-            }
-        }
-        scored
+    pub fn changed(&self) -> Vec<Scored> {
+        let scored = |(of_day, bucket): &(OfDay, usize)| {
+            let errors = self.by_day.get(of_day)?[*bucket];
+            let (feed, day, route) = of_day.clone();
+            Some(Scored { feed, day, route, lead_min: LEADS_MIN[*bucket], errors })
+        };
+        self.changed.iter().filter(|_| self.resumed).filter_map(scored).collect()
     }
 
-    /// These could not be kept; the next time.
-    pub fn changed_still(&mut self, scored: Vec<Scored>) {
-        self.changed.extend(scored.into_iter().map(|s| (s.feed, s.day, s.route)));
+    /// These are kept. What was scored meanwhile has changed still.
+    pub fn kept(&mut self, scored: Vec<Scored>) {
+        for Scored { feed, day, route, lead_min, errors } in scored {
+            let Some(bucket) = LEADS_MIN.iter().position(|min| *min == lead_min) else { continue };
+            let of_day = (feed, day, route);
+            if self.by_day.get(&of_day).is_some_and(|by_lead| by_lead[bucket] == errors) {
+                self.changed.remove(&(of_day, bucket));
+            }
+        }
     }
 }
 
@@ -221,20 +222,24 @@ mod tests {
         let mut before = Accuracy::default();
         before.resume([]);
         score(&mut before, MONDAY, 20);
-        let kept = before.take_changed();
+        let kept = before.changed();
         assert_eq!((kept.len(), kept[0].lead_min, kept[0].errors.scored), (1, 3, 1));
-        assert_eq!(before.take_changed(), []);
-        before.changed_still(kept.clone());
-        assert_eq!(before.take_changed(), kept, "they could not be kept");
+        assert_eq!(before.changed(), kept, "nobody said that they are kept");
+        before.kept(kept.clone());
+        assert_eq!(before.changed(), []);
+        // Scored again while it was being kept.
+        score(&mut before, MONDAY, 40);
+        before.kept(kept.clone());
+        assert_eq!(before.changed()[0].errors.scored, 2);
 
         let mut after = Accuracy::default();
         score(&mut after, MONDAY, -50);
-        assert_eq!(after.take_changed(), [], "a part must not take the place of the whole");
+        assert_eq!(after.changed(), [], "a part must not take the place of the whole");
         let other = Scored { lead_min: 99, ..kept[0].clone() };
         after.resume(kept.into_iter().chain([other]));
-        after.resume(before.take_changed());
+        after.resume(before.changed());
         assert_eq!(shown(&after)[0], (2, -30.0));
-        let kept = after.take_changed();
+        let kept = after.changed();
         assert_eq!((kept.len(), kept[0].errors.scored, kept[0].errors.absolute_s), (1, 2, 70.0));
     }
 
@@ -247,7 +252,9 @@ mod tests {
         }
         assert_eq!(shown(&accuracy)[0], (7, 7.0));
         accuracy.forget(s(1000));
-        assert_eq!(accuracy.take_changed().len(), 8);
+        let changed = accuracy.changed();
+        assert_eq!((changed.len(), accuracy.by_day.len()), (8, 8));
+        accuracy.kept(changed);
         accuracy.forget(s(1000));
         assert_eq!((accuracy.by_day.len(), shown(&accuracy)[0]), (7, (7, 7.0)));
     }
