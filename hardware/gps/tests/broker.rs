@@ -18,6 +18,7 @@ use hardware_ports::{Clock, SystemClock};
 use models_domain::geo::LatLon;
 use models_domain::transit::{Fix, Told};
 use models_domain::{MetersPerSecond, VehicleId};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::rabbit::Rabbit;
@@ -112,7 +113,7 @@ async fn until(what: &str, mut done: impl FnMut() -> bool) {
             tokio::task::yield_now().await;
         }
     };
-    assert!(tokio::time::timeout(Duration::from_secs(30), waiting).await.is_ok(), "{what} in time");
+    assert!(tokio::time::timeout(Duration::from_secs(60), waiting).await.is_ok(), "{what} in time");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -127,6 +128,7 @@ async fn a_day_at_the_broker() {
     everything_is_taken_and_kept(&rabbit).await;
     what_is_not_kept_goes_back(&rabbit).await;
     what_nobody_takes_is_refused(&rabbit).await;
+    one_that_says_no_more_is_given_up(&rabbit).await;
     the_directorate_gets_all_of_it_though_the_broker_was_away(&mut rabbit).await;
     rabbit.stop();
 }
@@ -191,6 +193,53 @@ async fn what_nobody_takes_is_refused(rabbit: &Rabbit) {
         PublisherSettings { url: rabbit.url().replace("guest:guest", "guest:wrong"), ..to(rabbit, "x") };
     let err = Publisher::connect(wrong).await.err().expect("refused").to_string();
     assert!(err.contains("are name and password right") && !err.contains("wrong@"), "{err}");
+}
+
+/// The broker's answers up to that it has opened the connection; then nothing more, as of one that is still booting.
+async fn silent_after_open(rabbit: &Rabbit) -> (String, tokio::task::JoinHandle<()>) {
+    const START_TUNE_AND_OPEN_OK: usize = 3;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let own = listener.local_addr().expect("an address").port();
+    let theirs = rabbit.port();
+    let passing = tokio::spawn(async move {
+        let (near, _) = listener.accept().await.expect("a client");
+        let (mut from_client, mut to_client) = near.into_split();
+        let far = tokio::net::TcpStream::connect(("127.0.0.1", theirs)).await.expect("the broker");
+        let (mut from_broker, mut to_broker) = far.into_split();
+        let answers = async {
+            for _ in 0..START_TUNE_AND_OPEN_OK {
+                // Kind, channel, length; then so many bytes and the end's mark (AMQP 0-9-1 §2.3.5).
+                let mut head = [0; 7];
+                from_broker.read_exact(&mut head).await.expect("a frame");
+                let length = u32::from_be_bytes([head[3], head[4], head[5], head[6]]) as usize;
+                let mut rest = vec![0; length + 1];
+                from_broker.read_exact(&mut rest).await.expect("a frame");
+                to_client.write_all(&[&head[..], &rest].concat()).await.expect("passed on");
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = answers => {}
+            _ = tokio::io::copy(&mut from_client, &mut to_broker) => {}
+        }
+    });
+    (rabbit.url().replace(&theirs.to_string(), &own.to_string()), passing)
+}
+
+async fn one_that_says_no_more_is_given_up(rabbit: &Rabbit) {
+    let (url, passing) = silent_after_open(rabbit).await;
+    let opening = Publisher::connect(PublisherSettings { url, ..to(rabbit, "directorate") });
+    let end = tokio::time::timeout(Duration::from_secs(60), opening).await.expect("given up").err();
+    assert!(matches!(end, Some(BrokerError::Silent { .. })), "{end:?}");
+    passing.abort();
+
+    let (url, passing) = silent_after_open(rabbit).await;
+    let settings = ConsumerSettings { url, queue: "positions".to_owned(), prefetch: 10 };
+    let end = tokio::time::timeout(Duration::from_secs(60), Consumer::subscribe(&settings))
+        .await
+        .expect("given up");
+    assert!(matches!(end, Err(BrokerError::Silent { .. })), "{:?}", end.err());
+    passing.abort();
 }
 
 fn fix(vehicle: &str, clock: &SystemClock) -> Fix {

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::statements::statement;
 use super::words::{self, BaseMessage};
-use super::{BrokerError, Shown, connect};
+use super::{BrokerError, Shown, close, connect};
 
 #[derive(Debug, Clone)]
 pub struct ConsumerSettings {
@@ -40,18 +40,20 @@ impl Consumer {
     /// # Errors
     /// [`BrokerError`] when the broker cannot be reached, or has no such queue.
     pub async fn subscribe(settings: &ConsumerSettings) -> Result<Self, BrokerError> {
-        let (connection, shown) = connect(&settings.url).await?;
-        let channel = connection.create_channel().await.map_err(shown.error("opening a channel"))?;
-        channel
-            .basic_qos(settings.prefetch, BasicQosOptions::default())
-            .await
-            .map_err(shown.error("limiting what is sent ahead"))?;
-        let (queue, options) = (settings.queue.as_str().into(), BasicConsumeOptions::default());
-        let messages = channel
-            .basic_consume(queue, "".into(), options, FieldTable::default())
-            .await
-            .map_err(shown.error("subscribing to the queue"))?;
-        Ok(Self { connection, shown, queue: settings.queue.clone(), messages })
+        let open = async |connection: lapin::Connection, shown: Shown| {
+            let channel = connection.create_channel().await.map_err(shown.error("opening a channel"))?;
+            channel
+                .basic_qos(settings.prefetch, BasicQosOptions::default())
+                .await
+                .map_err(shown.error("limiting what is sent ahead"))?;
+            let (queue, options) = (settings.queue.as_str().into(), BasicConsumeOptions::default());
+            let messages = channel
+                .basic_consume(queue, "".into(), options, FieldTable::default())
+                .await
+                .map_err(shown.error("subscribing to the queue"))?;
+            Ok(Self { connection, shown, queue: settings.queue.clone(), messages })
+        };
+        connect(&settings.url, open).await
     }
 
     /// Takes messages until `stop`.
@@ -84,7 +86,7 @@ impl Consumer {
             self.settle(&delivery, content, &*fixes, &*statements).await?;
         }
         // What is not acknowledged goes back into the queue.
-        self.connection.close(200, "stopped".into()).await.ok();
+        close(&self.connection).await;
         Ok(())
     }
 

@@ -7,8 +7,10 @@ pub mod pace;
 mod publish;
 mod statements;
 
+use std::str::FromStr;
 use std::time::Duration;
 
+use lapin::uri::AMQPUri;
 use lapin::{Connection, ConnectionProperties};
 use tokio::time::timeout;
 
@@ -17,8 +19,13 @@ use crate::protocols::ufms as words;
 pub use self::consume::{Consumer, ConsumerSettings};
 pub use self::publish::{Publisher, PublisherSettings, Relay, RelayCounts};
 
-/// How long the broker may take to answer.
+/// How long the broker may take to keep a message.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long it may take until it is ready to give or take messages, and to say goodbye. One that has just started may take
+/// a connection and never answer on it.
+const OPENING: Duration = Duration::from_secs(10);
+/// Between signs of life, where the address does not say. A link that was cut is noticed after two of them without one.
+const HEARTBEAT_S: u16 = 15;
 
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
@@ -30,8 +37,8 @@ pub enum BrokerError {
         #[source]
         source: lapin::Error,
     },
-    #[error("the broker {broker} did not answer within {} s", PATIENCE.as_secs())]
-    Silent { broker: String },
+    #[error("the broker {broker} did not answer within {} s", patience.as_secs())]
+    Silent { broker: String, patience: Duration },
     #[error("{doing} at the broker {broker}")]
     Broker {
         broker: String,
@@ -72,14 +79,29 @@ impl Shown {
     }
 }
 
-async fn connect(url: &str) -> Result<(Connection, Shown), BrokerError> {
+/// Connects, and makes of the connection what `open` wants of it.
+async fn connect<T>(
+    url: &str,
+    open: impl AsyncFnOnce(Connection, Shown) -> Result<T, BrokerError>,
+) -> Result<T, BrokerError> {
     let shown = Shown::of(url)?;
-    let properties = ConnectionProperties::default().with_connection_name("edge-agent".into());
-    match timeout(PATIENCE, Connection::connect(url, properties)).await {
-        Ok(Ok(connection)) => Ok((connection, shown)),
-        Ok(Err(source)) => Err(BrokerError::Connect { broker: shown.0, source }),
-        Err(_) => Err(BrokerError::Silent { broker: shown.0 }),
-    }
+    let broker = shown.0.clone();
+    let mut address = AMQPUri::from_str(url).map_err(|_| BrokerError::Address(broker.clone()))?;
+    address.query.heartbeat.get_or_insert(HEARTBEAT_S);
+    let opening = async {
+        let properties = ConnectionProperties::default().with_connection_name("edge-agent".into());
+        match Connection::connect_uri(address, properties).await {
+            Ok(connection) => open(connection, shown).await,
+            Err(source) => Err(BrokerError::Connect { broker: shown.0, source }),
+        }
+    };
+    let silent = |_| BrokerError::Silent { broker, patience: OPENING };
+    timeout(OPENING, opening).await.map_err(silent)?
+}
+
+/// Says goodbye, to a broker that may not hear it.
+async fn close(connection: &Connection) {
+    timeout(OPENING, connection.close(200, "stopped".into())).await.ok();
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::pace::{Pace, WITHIN};
 use super::words::{BaseMessage, BusWayPoint, BusWayPoints};
-use super::{BrokerError, PATIENCE, Shown, connect};
+use super::{BrokerError, PATIENCE, Shown, close, connect};
 
 #[derive(Debug, Clone)]
 pub struct PublisherSettings {
@@ -45,11 +45,14 @@ impl Publisher {
     /// # Errors
     /// [`BrokerError`] when the broker cannot be reached or gives no confirmations.
     pub async fn connect(settings: PublisherSettings) -> Result<Self, BrokerError> {
-        let (connection, shown) = connect(&settings.url).await?;
-        let channel = connection.create_channel().await.map_err(shown.error("opening a channel"))?;
-        let options = ConfirmSelectOptions::default();
-        channel.confirm_select(options).await.map_err(shown.error("asking for confirmations"))?;
-        Ok(Self { connection, channel, shown, settings })
+        let url = settings.url.clone();
+        let open = async |connection: Connection, shown: Shown| {
+            let channel = connection.create_channel().await.map_err(shown.error("opening a channel"))?;
+            let options = ConfirmSelectOptions::default();
+            channel.confirm_select(options).await.map_err(shown.error("asking for confirmations"))?;
+            Ok(Self { connection, channel, shown, settings })
+        };
+        connect(&url, open).await
     }
 
     /// Returns once the broker has taken the message over, and a queue with it.
@@ -67,7 +70,7 @@ impl Publisher {
         };
         let confirmed = timeout(PATIENCE, sending)
             .await
-            .map_err(|_| BrokerError::Silent { broker: self.shown.0.clone() })?
+            .map_err(|_| BrokerError::Silent { broker: self.shown.0.clone(), patience: PATIENCE })?
             .map_err(self.shown.error("sending a message"))?;
         let refused = |why: String| Err(BrokerError::Refused { broker: self.shown.0.clone(), why });
         match confirmed {
@@ -79,7 +82,7 @@ impl Publisher {
     }
 
     pub async fn close(self) {
-        self.connection.close(200, "stopped".into()).await.ok();
+        close(&self.connection).await;
     }
 }
 

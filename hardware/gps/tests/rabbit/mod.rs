@@ -38,6 +38,10 @@ impl Rabbit {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port)
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// With what it had on disk.
     pub async fn start_again(&mut self) {
         let at = |name: &str| self.folder.path().join(name);
