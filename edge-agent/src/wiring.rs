@@ -15,6 +15,7 @@ use edge_agent_core::order_shelf::FileShelf;
 use edge_agent_core::outbox::Limits;
 use edge_agent_core::pictures::Pictures;
 use edge_agent_core::red_lights::RedLights;
+use edge_agent_core::relay_shelf::RelayShelf;
 use edge_agent_core::signal_orders::SignalOrders;
 use edge_agent_core::site::Site;
 use edge_agent_core::spool::SpoolSettings;
@@ -70,6 +71,8 @@ pub struct Pole {
     pub tracks: Option<Arc<TrackLog>>,
     /// `None` where no tracker dials in.
     pub orders: Option<Arc<Orders>>,
+    /// Positions that wait for the directorate's broker; `None` where none are sent to it.
+    pub relayed: Option<Arc<RelayShelf>>,
     /// Where stop lines are judged; `None` where no camera has one.
     pub red_lights: Option<Arc<RedLights>>,
     /// The way to controllers; orders go through it once they are judged. `None` where there are no signals.
@@ -116,6 +119,13 @@ impl Pole {
             }
             None => None,
         };
+        let relayed = match config.buses.as_ref().and_then(|buses| buses.ufms_to.as_ref()) {
+            Some(_) => {
+                let opened = RelayShelf::open(&dir.join("ufms-to"), clock.now());
+                Some(Arc::new(opened.context("opening what waits for the directorate")?))
+            }
+            None => None,
+        };
         let signals = match &config.signals {
             Some(signals) => Some(signals::Signals::open(signals, dir, &keeper, &board, &clock)?),
             None => None,
@@ -125,6 +135,7 @@ impl Pole {
         Ok(Self {
             red_lights,
             orders,
+            relayed,
             keeper,
             signals,
             courses,

@@ -18,4 +18,5 @@ mod streams;
 mod tidy;
 mod tracker_orders;
 mod tracks;
+mod ufms_up;
 mod uplink;

@@ -21,12 +21,12 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 const PHONE: [u8; 6] = [0x01, 0x38, 0x00, 0x13, 0x80, 0x00];
 const VEHICLE: &str = "13800138000";
 
-fn free_port() -> String {
+pub fn free_port() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
 /// JT/T 808 §4.4: kind, length, phone, serial, body, XOR, between 7e and escaped.
-fn frame(kind: u16, serial: u16, body: &[u8]) -> Vec<u8> {
+pub fn frame(kind: u16, serial: u16, body: &[u8]) -> Vec<u8> {
     let length = u16::try_from(body.len()).unwrap();
     let mut plain = [kind.to_be_bytes(), length.to_be_bytes()].concat();
     plain.extend(PHONE);
@@ -42,7 +42,7 @@ fn frame(kind: u16, serial: u16, body: &[u8]) -> Vec<u8> {
 }
 
 /// The next frame of that kind: its serial number and body.
-fn next(stream: &mut TcpStream, received: &mut Vec<u8>, kind: u16) -> (u16, Vec<u8>) {
+pub fn next(stream: &mut TcpStream, received: &mut Vec<u8>, kind: u16) -> (u16, Vec<u8>) {
     loop {
         if let Some(end) = received.iter().skip(1).position(|b| *b == 0x7e) {
             let whole: Vec<u8> = received.drain(..end + 2).collect();
@@ -64,7 +64,7 @@ fn next(stream: &mut TcpStream, received: &mut Vec<u8>, kind: u16) -> (u16, Vec<
     }
 }
 
-fn device(address: &str) -> TcpStream {
+pub fn device(address: &str) -> TcpStream {
     let mut stream = None;
     until(WAIT_MAX, "the agent listens", || {
         stream = TcpStream::connect(address).ok();
@@ -86,7 +86,7 @@ fn hall(dir: &Path) -> Running {
     hall
 }
 
-fn agent(dir: &Path) -> Running {
+pub fn agent(dir: &Path) -> Running {
     let mut agent = Running::start(
         Command::new(program("edge-agent")).args(["run", "--config", "pole.toml"]).current_dir(dir),
     );
@@ -154,9 +154,9 @@ fn an_order_reaches_its_tracker_over_killed_programs_and_the_answer_comes_back()
     drop(serving);
 }
 
-/// JT/T 808 §8.18: a position, now, on the clock of its own zone.
-fn position() -> Vec<u8> {
-    let local_s = SystemClock::new().now().0 / 1_000 + 7 * 3_600;
+/// JT/T 808 §8.18: a position of a moving bus, on the clock of its own zone (+07:00).
+pub fn position(at_s: i64) -> Vec<u8> {
+    let local_s = at_s + 7 * 3_600;
     let date =
         Command::new("date").args(["-u", "-d", &format!("@{local_s}"), "+%y%m%d%H%M%S"]).output().unwrap();
     let digits: Vec<u8> = date.stdout.trim_ascii().iter().map(|digit| digit - b'0').collect();
@@ -184,7 +184,7 @@ async fn an_order_of_whom_has_the_right_no_more_is_not_sent_though_its_gateway_h
     let _pole = agent(dir);
     // It is heard once, and goes away.
     let (mut stream, mut received) = (device(&trackers), Vec::new());
-    stream.write_all(&frame(0x0200, 2, &position())).unwrap();
+    stream.write_all(&frame(0x0200, 2, &position(SystemClock::new().now().0 / 1_000))).unwrap();
     while next(&mut stream, &mut received, 0x8001).1[..2] != [0, 2] {}
     drop(stream);
     let lan = hall.sign_in("lan", &password).await;

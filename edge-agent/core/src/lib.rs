@@ -14,6 +14,7 @@ pub mod order_shelf;
 pub mod outbox;
 pub mod pictures;
 pub mod red_lights;
+pub mod relay_shelf;
 pub mod signal_alarms;
 pub mod signal_orders;
 pub mod signal_worker;

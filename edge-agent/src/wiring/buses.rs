@@ -23,8 +23,8 @@ pub(super) fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> V
     let Some(buses) = &config.buses else { return Vec::new() };
     let mut sink: Fixes = Arc::new(GpsWorker::new(pole.keeper.clone(), pole.clock.clone()));
     let mut parts = Vec::new();
-    if let Some(to) = &buses.ufms_to {
-        let relay = Arc::new(Relay::new(sink, plates(to)));
+    if let (Some(to), Some(shelf)) = (&buses.ufms_to, &pole.relayed) {
+        let relay = Arc::new(Relay::new(sink, plates(to), shelf.clone(), shelf.left()));
         parts.push(giver(to, relay.clone(), pole, stop));
         sink = relay;
     }

@@ -13,6 +13,7 @@ use hardware_gps::protocols::ufms::{
     BaseMessage, BusTicketPoint, BusTicketStartEndPoint, BusTicketTotal, BusWayPoint, BusWayPoints,
     RegCompany, RegDriver, RegVehicle, WayPoint,
 };
+use hardware_ports::shelf::FixShelf;
 use hardware_ports::sink::{GpsReport, NotKept, Sink, Statement};
 use hardware_ports::{Clock, SystemClock};
 use models_domain::geo::LatLon;
@@ -56,6 +57,39 @@ impl Sink<Statement> for Recorder {
         self.full()?;
         self.statements.lock().expect("no panic while held").push(statement);
         Ok(())
+    }
+}
+
+/// What is on it; the disk itself is tried with the program.
+#[derive(Default)]
+struct Shelf {
+    kept: Mutex<BTreeMap<u64, Fix>>,
+    fails: AtomicBool,
+}
+
+impl Shelf {
+    fn kept(&self) -> BTreeMap<u64, Fix> {
+        self.kept.lock().expect("no panic while held").clone()
+    }
+}
+
+impl FixShelf for Shelf {
+    fn keep(&self, fixes: &[Fix]) -> Result<u64, NotKept> {
+        if self.fails.load(Ordering::Relaxed) {
+            return Err(NotKept("the disk is full".to_owned()));
+        }
+        let mut kept = self.kept.lock().expect("no panic while held");
+        let first = kept.last_key_value().map_or(1, |(last, _)| last + 1);
+        kept.extend((first..).zip(fixes.iter().cloned()));
+        Ok(first)
+    }
+
+    fn forget(&self, numbers: &[u64]) {
+        self.kept.lock().expect("no panic while held").retain(|number, _| !numbers.contains(number));
+    }
+
+    fn is_full(&self, _: usize) -> bool {
+        false
     }
 }
 
@@ -267,8 +301,12 @@ async fn the_directorate_gets_all_of_it_though_the_broker_was_away(rabbit: &mut 
     let recorder = Arc::new(Recorder::default());
     let name = |n: usize| (VehicleId::new(format!("bus{n}")).expect("an id"), format!("29B{n:05}"));
     let plates: BTreeMap<_, _> = (0..6).map(name).collect();
-    let relay = Arc::new(Relay::new(recorder.clone(), plates));
-    let clock = SystemClock::new();
+    let (shelf, clock) = (Arc::new(Shelf::default()), SystemClock::new());
+    // An earlier start left one, and one of a vehicle that is not sent on any more.
+    shelf.keep(&[fix("bus5", &clock), fix("nobody", &clock)]).expect("kept");
+    let left = shelf.kept().into_iter().collect();
+    let relay = Arc::new(Relay::new(recorder.clone(), plates, shelf.clone(), left));
+    assert_eq!(shelf.kept().len(), 1);
     let publisher = Publisher::connect(to(rabbit, "directorate")).await.expect("a connection");
     let (worker, stop) = (relay.clone(), CancellationToken::new());
     let (its_stop, its_clock) = (stop.clone(), SystemClock::new());
@@ -277,14 +315,20 @@ async fn the_directorate_gets_all_of_it_though_the_broker_was_away(rabbit: &mut 
         relay.accept(GpsReport::Fix(fix(&format!("bus{n}"), &clock))).await.expect("kept");
     }
     relay.accept(GpsReport::Fix(fix("nobody", &clock))).await.expect("kept");
-    until("three are sent", || relay.counts().sent == 3).await;
+    until("four are sent", || relay.counts().sent == 4 && shelf.kept().is_empty()).await;
 
     rabbit.stop();
-    for n in 3..6 {
+    // What is not on the shelf is not acknowledged, and is taken when it comes again.
+    shelf.fails.store(true, Ordering::Relaxed);
+    let refused = relay.accept(GpsReport::Fix(fix("bus3", &clock))).await;
+    assert!(refused.is_err_and(|err| err.to_string().contains("disk is full")));
+    shelf.fails.store(false, Ordering::Relaxed);
+    for n in 3..5 {
         relay.accept(GpsReport::Fix(fix(&format!("bus{n}"), &clock))).await.expect("kept");
     }
     let broken = first.await.expect("no panic");
     assert!(broken.is_err() && recorder.counts().0 == 7, "{broken:?}");
+    assert_eq!(shelf.kept().len(), 2);
     rabbit.start_again().await;
     let (worker, its_stop, settings) = (relay.clone(), stop.clone(), to(rabbit, "directorate"));
     // As its supervisor does: a broker that has just started may not have its queues yet.
@@ -299,7 +343,7 @@ async fn the_directorate_gets_all_of_it_though_the_broker_was_away(rabbit: &mut 
     stop.cancel();
     again.await.expect("no panic");
     let counts = relay.counts();
-    assert_eq!((counts.late, counts.lost, counts.waiting), (0, 0, 0));
+    assert_eq!((counts.late, counts.lost, counts.waiting, shelf.kept().len()), (0, 0, 0, 0));
     let said = rabbit.all("directorate").await;
     let mut plates: Vec<String> = said
         .iter()

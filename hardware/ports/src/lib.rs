@@ -8,6 +8,7 @@ pub mod fake;
 pub mod infer;
 pub mod orders;
 pub mod secrets;
+pub mod shelf;
 pub mod signal;
 pub mod sink;
 pub mod units;

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use hardware_ports::sink::NotKept;
 use models_domain::transit::Fix;
 use models_domain::{DurationMs, MetersPerSecond, UtcMillis, VehicleId};
 
@@ -12,6 +13,8 @@ const STANDING: DurationMs = DurationMs(15 * 60_000);
 const WALK: MetersPerSecond = MetersPerSecond(1.0);
 /// Later than that, the rule is broken.
 pub const WITHIN: DurationMs = DurationMs(120_000);
+/// What has waited for longer is given up.
+pub const KEPT: DurationMs = DurationMs(3 * 24 * 3_600_000);
 
 /// Who waited for longer stands behind what has just come: live positions are not late because old ones are many.
 const LIVE: DurationMs = DurationMs(60_000);
@@ -20,15 +23,22 @@ const GAP_MORE: DurationMs = DurationMs(15_000);
 /// Times without a position that are remembered of a bus; when there are more the oldest is forgotten.
 const GAPS: usize = 16;
 
-/// Positions on their way. Holds at most `room`; when full, the oldest gives way and is counted.
+/// A position on its way, by the number under which it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Waiting {
+    pub number: u64,
+    pub fix: Fix,
+}
+
+/// Positions on their way. Holds at most `room`, and each for [`KEPT`]; the oldest gives way and is counted.
 #[derive(Debug)]
 pub struct Pace {
     room: usize,
-    waiting: VecDeque<Fix>,
+    waiting: VecDeque<Waiting>,
     /// Those of `waiting` that have waited for longer than [`LIVE`], before them in time.
-    behind: VecDeque<Fix>,
+    behind: VecDeque<Waiting>,
     told_by_vehicle: HashMap<VehicleId, Told>,
-    /// Given up because there was no room.
+    /// Given up because there was no room, or for their age.
     pub lost: u64,
 }
 
@@ -48,52 +58,111 @@ impl Pace {
         Self { room, waiting, behind, told_by_vehicle, lost: 0 }
     }
 
-    /// Takes a position in if it is due. A bus that starts or stops, or whose driver calls for help
-    /// or does so no more, is due at once; one that its tracker had stored is due
-    /// where nothing was told.
-    pub fn offer(&mut self, fix: &Fix) {
+    /// Goes on with what an earlier start left on its way, in the order in which it was taken.
+    pub fn resume(&mut self, left: impl IntoIterator<Item = Waiting>) {
+        for waiting in left {
+            // It was due then; from here on it has been told.
+            self.is_due(&waiting.fix);
+            self.waiting.push_back(waiting);
+        }
+    }
+
+    /// Takes in what is due of what buses reported, if `keep` keeps it; that is given all of it at once, and gives the number of the
+    /// first. A bus that starts or stops, or whose driver calls for help or does so no more, is due at once; a position that its
+    /// tracker had stored is due where nothing was told.
+    ///
+    /// # Errors
+    /// Those of `keep`: nothing is taken in then, and what is reported again is judged anew.
+    pub fn take(
+        &mut self,
+        fixes: &[Fix],
+        keep: impl FnOnce(&[Fix]) -> Result<u64, NotKept>,
+    ) -> Result<(), NotKept> {
+        let mut before: HashMap<&VehicleId, Option<Told>> = HashMap::new();
+        for fix in fixes {
+            before.entry(&fix.vehicle).or_insert_with(|| self.told_by_vehicle.get(&fix.vehicle).cloned());
+        }
+        let due: Vec<Fix> = fixes.iter().filter(|fix| self.is_due(fix)).cloned().collect();
+        if due.is_empty() {
+            return Ok(());
+        }
+        match keep(&due) {
+            Ok(first) => {
+                self.waiting.extend((first..).zip(due).map(|(number, fix)| Waiting { number, fix }));
+                Ok(())
+            }
+            Err(err) => {
+                for (vehicle, told) in before {
+                    match told {
+                        Some(told) => drop(self.told_by_vehicle.insert(vehicle.clone(), told)),
+                        None => drop(self.told_by_vehicle.remove(vehicle)),
+                    }
+                }
+                Err(err)
+            }
+        }
+    }
+
+    /// Whether a position is to be told, and takes note of it.
+    fn is_due(&mut self, fix: &Fix) -> bool {
         if !fix.valid {
-            return;
+            return false;
         }
         let moving = fix.speed.0 > WALK.0;
         let wait = if moving { MOVING } else { STANDING };
         match self.told_by_vehicle.get_mut(&fix.vehicle) {
-            Some(told) => {
-                if !told.is_due(fix.at, (moving, fix.told.sos), wait) {
-                    return;
-                }
-            }
+            Some(told) => told.is_due(fix.at, (moving, fix.told.sos), wait),
             None => {
-                let told = Told { at: fix.at, moving, sos: fix.told.sos, gaps: VecDeque::new() };
+                // It may have driven while nobody here listened.
+                let gaps = [(fix.received - KEPT, fix.at)].into();
+                let told = Told { at: fix.at, moving, sos: fix.told.sos, gaps };
                 self.told_by_vehicle.insert(fix.vehicle.clone(), told);
+                true
             }
         }
-        if self.len() == self.room {
-            if self.behind.pop_front().is_none() {
-                self.waiting.pop_front();
-            }
-            self.lost += 1;
+    }
+
+    /// Gives up what there is no room for, and what is too old; their numbers.
+    pub fn give_up(&mut self, now: UtcMillis) -> Vec<u64> {
+        let over = self.len().saturating_sub(self.room);
+        let mut gone = self.give_up_oldest(over);
+        // By the tracker's clock too: a gateway that was started with an old date takes no new position for an old one when it is set.
+        let old = |fix: &Fix| now.since(fix.received.max(fix.at)).0 > KEPT.0;
+        while self.oldest().is_some_and(|oldest| old(&oldest.fix)) {
+            gone.extend(self.give_up_oldest(1));
         }
-        self.waiting.push_back(fix.clone());
+        gone
+    }
+
+    /// Gives up so many, the oldest first; their numbers.
+    pub fn give_up_oldest(&mut self, count: usize) -> Vec<u64> {
+        let count = count.min(self.len());
+        self.lost += count as u64;
+        let one = |pace: &mut Self| pace.behind.pop_front().or_else(|| pace.waiting.pop_front());
+        (0..count).filter_map(|_| one(self)).map(|waiting| waiting.number).collect()
+    }
+
+    fn oldest(&self) -> Option<&Waiting> {
+        self.behind.front().or_else(|| self.waiting.front())
     }
 
     /// The next positions, at most `count`: those that have just come, then what waits for longer, each oldest first. They stay
     /// until [`Pace::done`].
-    pub fn next(&mut self, count: usize, now: UtcMillis) -> Vec<Fix> {
-        while let Some(fix) = self.waiting.pop_front_if(|fix| now.since(fix.received).0 > LIVE.0) {
-            self.behind.push_back(fix);
+    pub fn next(&mut self, count: usize, now: UtcMillis) -> Vec<Waiting> {
+        while let Some(old) = self.waiting.pop_front_if(|w| now.since(w.fix.received).0 > LIVE.0) {
+            self.behind.push_back(old);
         }
         self.waiting.iter().chain(&self.behind).take(count).cloned().collect()
     }
 
     /// These have arrived.
-    pub fn done(&mut self, sent: &[Fix]) {
-        for fix in sent {
-            // Some may have given way in between.
-            if self.waiting.front() == Some(fix) {
-                self.waiting.pop_front();
-            } else if self.behind.front() == Some(fix) {
-                self.behind.pop_front();
+    pub fn done(&mut self, sent: &[Waiting]) {
+        for sent in sent {
+            // Some may have given way in between, or stand behind others by now.
+            for queue in [&mut self.waiting, &mut self.behind] {
+                if let Ok(place) = queue.binary_search_by_key(&sent.number, |w| w.number) {
+                    queue.remove(place);
+                }
             }
         }
     }
@@ -163,7 +232,23 @@ mod tests {
     }
 
     fn times(pace: &mut Pace) -> Vec<i64> {
-        pace.next(99, UtcMillis(0)).iter().map(|fix| fix.at.0 / 1000).collect()
+        seconds(&pace.next(99, UtcMillis(0)))
+    }
+
+    fn seconds(waiting: &[Waiting]) -> Vec<i64> {
+        waiting.iter().map(|waiting| waiting.fix.at.0 / 1000).collect()
+    }
+
+    impl Pace {
+        /// Kept under a number that grows.
+        fn offer(&mut self, fix: &Fix) {
+            let number = self.oldest().map_or(0, |_| self.newest() + 1);
+            self.take(std::slice::from_ref(fix), |_| Ok(number)).unwrap();
+        }
+
+        fn newest(&self) -> u64 {
+            self.waiting.iter().chain(&self.behind).map(|w| w.number).max().unwrap_or(0)
+        }
     }
 
     #[test]
@@ -196,11 +281,14 @@ mod tests {
         for vehicle in ["a", "b", "c"] {
             pace.offer(&fix(vehicle, 0, 0.0));
         }
+        assert_eq!(pace.give_up(UtcMillis(0)), [0]);
         assert_eq!((pace.len(), pace.lost), (2, 1));
         let next = pace.next(1, UtcMillis(0));
-        assert_eq!(next[0].vehicle.as_str(), "b");
+        assert_eq!(next[0].fix.vehicle.as_str(), "b");
         pace.done(&next);
-        assert_eq!(pace.next(9, UtcMillis(0))[0].vehicle.as_str(), "c");
+        assert_eq!(pace.next(9, UtcMillis(0))[0].fix.vehicle.as_str(), "c");
+        let old = UtcMillis(KEPT.0);
+        assert_eq!((pace.give_up(old), pace.give_up(old + DurationMs(1)), pace.lost), (vec![], vec![2], 2));
     }
 
     #[test]
@@ -214,8 +302,8 @@ mod tests {
             pace.offer(&fix("a", second, 10.0));
         }
         assert_eq!(times(&mut pace), [0, 30, 300, 330, 60, 90, 120, 150, 180, 210, 240, 270]);
-        // A second time nothing of it is news, and what lies before the first is not asked for.
-        for second in (-100..330).step_by(10) {
+        // A second time nothing of it is news.
+        for second in (0..330).step_by(10) {
             pace.offer(&fix("a", second, 10.0));
         }
         assert_eq!(pace.len(), 12);
@@ -228,13 +316,14 @@ mod tests {
             pace.offer(&fix("a", second, 10.0));
         }
         let next = pace.next(2, UtcMillis(210_000));
-        assert_eq!(next.iter().map(|fix| fix.at.0 / 1000).collect::<Vec<_>>(), [200, 0]);
+        assert_eq!(seconds(&next), [200, 0]);
         pace.done(&next);
         assert_eq!(times(&mut pace), [30]);
         // Without room the oldest goes.
         for second in [230, 260, 290, 320] {
             pace.offer(&fix("a", second, 10.0));
         }
+        assert_eq!(pace.give_up(UtcMillis(320_000)).len(), 1);
         assert_eq!((times(&mut pace), pace.lost), (vec![230, 260, 290, 320], 1));
     }
 
@@ -256,5 +345,46 @@ mod tests {
             pace.offer(&fix("a", second, speed));
         }
         assert_eq!(times(&mut pace), [0, 600, 300, 330]);
+    }
+
+    #[test]
+    fn what_a_tracker_had_stored_before_it_was_first_heard_here_is_told() {
+        let mut pace = Pace::new(100);
+        pace.offer(&fix("a", 1_000, 10.0));
+        for second in (900..1_000).step_by(10) {
+            pace.offer(&fix("a", second, 10.0));
+        }
+        let too_old = 1_000 - KEPT.0 / 1_000 - 1;
+        pace.offer(&fix("a", too_old, 10.0));
+        assert_eq!(times(&mut pace), [1_000, 900, 930, 960, 990]);
+    }
+
+    #[test]
+    fn what_could_not_be_kept_is_judged_anew() {
+        let mut pace = Pace::new(100);
+        pace.offer(&fix("a", 0, 10.0));
+        let reported = [fix("a", 30, 10.0), fix("a", 60, 10.0), fix("b", 60, 10.0)];
+        let full = || NotKept("the disk is full".to_owned());
+        assert_eq!(pace.take(&reported, |_| Err(full())), Err(full()));
+        assert_eq!(times(&mut pace), [0]);
+        pace.take(&reported, |due| Ok(due.len() as u64)).unwrap();
+        assert_eq!(times(&mut pace), [0, 30, 60, 60]);
+        let numbers: Vec<u64> = pace.next(9, UtcMillis(0)).iter().map(|w| w.number).collect();
+        assert_eq!(numbers, [0, 3, 4, 5]);
+    }
+
+    #[test]
+    fn what_an_earlier_start_left_goes_on_and_is_not_told_twice() {
+        let mut before = Pace::new(100);
+        for second in [0, 30, 60] {
+            before.offer(&fix("a", second, 10.0));
+        }
+        let mut pace = Pace::new(100);
+        pace.resume(before.next(9, UtcMillis(0)));
+        // Not acknowledged when it was killed: they come again, and with them what the tracker stored meanwhile.
+        for second in (30..130).step_by(10) {
+            pace.offer(&fix("a", second, 10.0));
+        }
+        assert_eq!(times(&mut pace), [0, 30, 60, 90, 120]);
     }
 }

@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hardware_ports::Clock;
+use hardware_ports::shelf::FixShelf;
 use hardware_ports::sink::{GpsReport, NotKept, Sink};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
-use models_domain::VehicleId;
 use models_domain::transit::Fix;
+use models_domain::{UtcMillis, VehicleId};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::pace::{Pace, WITHIN};
+use super::pace::{Pace, WITHIN, Waiting};
 use super::words::{BaseMessage, BusWayPoint, BusWayPoints};
 use super::{BrokerError, PATIENCE, Shown, close, connect};
 
@@ -90,12 +91,18 @@ impl Publisher {
 const TOGETHER: usize = 100;
 /// Positions that wait while the broker is away: 1,000 buses for three hours.
 const ROOM: usize = 400_000;
+/// Where the disk has no room for all of them, so many of the oldest give way at once.
+const GIVE_UP: usize = 1_000;
+/// One of so many that were given up is told of.
+const TELL_EVERY: u64 = 10_000;
 /// Between looks at what has come, so that positions travel together.
 const GATHER: Duration = Duration::from_millis(500);
 
-/// Sends on what is kept: positions go to `kept` first, and from there to the directorate's broker at its pace.
+/// Sends on what is kept: positions go to `kept` first, then on the shelf, and from there to the directorate's broker at its pace.
+/// Whoever reported one is answered when it is on both.
 pub struct Relay {
     kept: Arc<dyn Sink<GpsReport>>,
+    shelf: Arc<dyn FixShelf>,
     plates: BTreeMap<VehicleId, String>,
     pace: Mutex<Pace>,
     come: Notify,
@@ -116,10 +123,25 @@ pub struct RelayCounts {
 }
 
 impl Relay {
-    /// `plates` says what the directorate calls a vehicle; others are kept and not sent.
-    pub fn new(kept: Arc<dyn Sink<GpsReport>>, plates: BTreeMap<VehicleId, String>) -> Self {
-        let pace = Mutex::new(Pace::new(ROOM));
-        Self { kept, plates, pace, come: Notify::new(), sent: AtomicU64::new(0), late: AtomicU64::new(0) }
+    /// `plates` says what the directorate calls a vehicle; others are kept and not sent. `left` is what earlier starts left on the
+    /// shelf, in the order of its numbers.
+    pub fn new(
+        kept: Arc<dyn Sink<GpsReport>>,
+        plates: BTreeMap<VehicleId, String>,
+        shelf: Arc<dyn FixShelf>,
+        left: Vec<(u64, Fix)>,
+    ) -> Self {
+        let mut pace = Pace::new(ROOM);
+        let left = left.into_iter().map(|(number, fix)| Waiting { number, fix });
+        let (left, not_sent): (Vec<_>, Vec<_>) = left.partition(|w| plates.contains_key(&w.fix.vehicle));
+        if !left.is_empty() {
+            tracing::info!(positions = left.len(), "earlier starts left positions for the directorate");
+        }
+        pace.resume(left);
+        // Of vehicles that are not sent on any more.
+        shelf.forget(&not_sent.iter().map(|w| w.number).collect::<Vec<_>>());
+        let (sent, late) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { kept, shelf, plates, pace: Mutex::new(pace), come: Notify::new(), sent, late }
     }
 
     pub fn counts(&self) -> RelayCounts {
@@ -128,7 +150,7 @@ impl Relay {
         RelayCounts { sent: read(&self.sent), late: read(&self.late), lost, waiting }
     }
 
-    /// Sends until `stop`. What is not confirmed is sent again by the next run.
+    /// Sends until `stop`. What is not confirmed is sent again by the next run, or after a restart.
     ///
     /// # Errors
     /// [`BrokerError`] when the connection breaks.
@@ -139,7 +161,11 @@ impl Relay {
         stop: &CancellationToken,
     ) -> Result<(), BrokerError> {
         loop {
-            let batch = self.with(|pace| pace.next(TOGETHER, clock.now()));
+            let now = clock.now();
+            let batch = self.with(|pace| {
+                self.give_up(pace, now);
+                pace.next(TOGETHER, now)
+            });
             if batch.is_empty() {
                 tokio::select! {
                     biased;
@@ -155,8 +181,9 @@ impl Relay {
             }
             publisher.publish(&self.message(&batch)).await?;
             self.with(|pace| pace.done(&batch));
+            self.shelf.forget(&batch.iter().map(|w| w.number).collect::<Vec<_>>());
             let now = clock.now();
-            let late = batch.iter().filter(|fix| now.0 - fix.received.0 > WITHIN.0).count();
+            let late = batch.iter().filter(|w| now.0 - w.fix.received.0 > WITHIN.0).count();
             self.sent.fetch_add(batch.len() as u64, Ordering::Relaxed);
             self.late.fetch_add(late as u64, Ordering::Relaxed);
         }
@@ -165,16 +192,50 @@ impl Relay {
     }
 
     /// One position as `BusWayPoint`, several as `BusWayPoints`.
-    fn message(&self, fixes: &[Fix]) -> BaseMessage {
+    fn message(&self, batch: &[Waiting]) -> BaseMessage {
         let plate =
             |fix: &Fix| self.plates.get(&fix.vehicle).map_or(fix.vehicle.as_str(), String::as_str).to_owned();
-        let mut points: Vec<BusWayPoint> = fixes.iter().map(|fix| point(&plate(fix), fix)).collect();
+        let mut points: Vec<BusWayPoint> = batch.iter().map(|w| point(&plate(&w.fix), &w.fix)).collect();
         match points.len() {
             1 => BaseMessage { msg_type: 102, bus_way_point: points.pop(), ..BaseMessage::default() },
             _ => {
                 let list = BusWayPoints { events: points };
                 BaseMessage { msg_type: 104, bus_way_points: Some(list), ..BaseMessage::default() }
             }
+        }
+    }
+
+    /// Keeps what is due of these, and makes room for it first. One write to disk.
+    fn take(&self, fixes: &[Fix]) -> Result<(), NotKept> {
+        self.with(|pace| {
+            while self.shelf.is_full(fixes.len()) && !pace.is_empty() {
+                let gone = pace.give_up_oldest(GIVE_UP);
+                self.gone(pace.lost, &gone);
+            }
+            pace.take(fixes, |due| self.shelf.keep(due))?;
+            if let Some(now) = fixes.iter().map(|fix| fix.received).max() {
+                self.give_up(pace, now);
+            }
+            Ok(())
+        })
+    }
+
+    fn give_up(&self, pace: &mut Pace, now: UtcMillis) {
+        let gone = pace.give_up(now);
+        self.gone(pace.lost, &gone);
+    }
+
+    fn gone(&self, lost: u64, numbers: &[u64]) {
+        if numbers.is_empty() {
+            return;
+        }
+        self.shelf.forget(numbers);
+        let before = lost - numbers.len() as u64;
+        if before == 0 || before / TELL_EVERY != lost / TELL_EVERY {
+            tracing::error!(
+                lost,
+                "the oldest positions for the directorate are given up: its broker has been away for too long, or is too slow"
+            );
         }
     }
 
@@ -194,7 +255,7 @@ impl Sink<GpsReport> for Relay {
         let known: Vec<Fix> = fixes.filter(|fix| self.plates.contains_key(&fix.vehicle)).cloned().collect();
         self.kept.accept_all(reports).await?;
         if !known.is_empty() {
-            self.with(|pace| known.iter().for_each(|fix| pace.offer(fix)));
+            self.take(&known)?;
             self.come.notify_one();
         }
         Ok(())

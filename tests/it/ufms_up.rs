@@ -1,0 +1,143 @@
+//! Positions on their way to the directorate, over a real RabbitMQ: the agent and the broker are killed, and nothing that a tracker
+//! was told to be kept is missing there.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+#[path = "../../hardware/gps/tests/rabbit/mod.rs"]
+#[allow(dead_code, reason = "the adapter's own tests use the rest of it")]
+mod rabbit;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::Duration;
+
+use hardware_gps::protocols::ufms::BaseMessage;
+use hardware_ports::{Clock, SystemClock};
+use ngatu_tests::programs;
+
+use crate::tracker_orders::{agent, device, frame, free_port, next, position};
+use rabbit::Rabbit;
+
+const IN_TIME: Duration = Duration::from_secs(120);
+const EVERY_S: i64 = 30;
+
+/// A tracker that sends positions one after the other, each after the one before was acknowledged.
+struct Tracker {
+    stream: TcpStream,
+    received: Vec<u8>,
+    serial: u16,
+}
+
+impl Tracker {
+    fn dial(address: &str) -> Self {
+        Self { stream: device(address), received: Vec::new(), serial: 1 }
+    }
+
+    fn send(&mut self, times_s: impl IntoIterator<Item = i64>) {
+        for at_s in times_s {
+            self.serial += 1;
+            self.stream.write_all(&frame(0x0200, self.serial, &position(at_s))).unwrap();
+            // JT/T 808 §8.1: to which message, its kind, 0: taken.
+            let answer = loop {
+                let (_, body) = next(&mut self.stream, &mut self.received, 0x8001);
+                if body[..2] == self.serial.to_be_bytes() {
+                    break body;
+                }
+            };
+            assert_eq!(answer[4], 0, "{at_s} was not taken");
+        }
+    }
+}
+
+/// How often each time was told, by the messages that are there.
+fn add(told: &mut BTreeMap<i64, usize>, messages: &[Vec<u8>]) {
+    for bytes in messages {
+        let message = BaseMessage::read(bytes).unwrap();
+        let list = message.bus_way_points.map(|list| list.events).unwrap_or_default();
+        for point in list.into_iter().chain(message.bus_way_point) {
+            assert_eq!(point.vehicle, "29B12345");
+            *told.entry(i64::from(point.datetime)).or_default() += 1;
+        }
+    }
+}
+
+/// Waits until so many times have been told.
+async fn until(rabbit: &Rabbit, told: &mut BTreeMap<i64, usize>, times: usize) {
+    let all = async {
+        while told.len() < times {
+            add(told, &rabbit.all("directorate").await);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(IN_TIME, all).await.is_ok();
+    assert!(in_time, "{} of {times} times were told: {told:?}", told.len());
+}
+
+/// Waits until this start of the agent has written down that so many have arrived: until then it may send them again.
+fn all_noted(dir: &Path, count: u64) {
+    let read = |name: &str| fs::read_to_string(dir.join("pole/ufms-to").join(name)).unwrap_or_default();
+    programs::until(IN_TIME, "what has arrived is written down", || {
+        let (boot, confirmed) = (read("boot"), read("confirmed"));
+        let (of, number) = confirmed.split_once(' ').unwrap_or_default();
+        of == boot && number.parse::<u64>().is_ok_and(|number| number >= count)
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_was_acknowledged_is_lost_though_agent_and_broker_are_killed() {
+    let Some(mut rabbit) = Rabbit::start().await else {
+        eprintln!("skipped: rabbitmq-server is not installed (deploy/setup test installs it)");
+        return;
+    };
+    rabbit.declare("directorate", None).await;
+    let (dir, trackers) = (tempfile::tempdir().unwrap(), free_port());
+    let dir = dir.path();
+    // The hall is nowhere: what goes to the directorate does not hang on it.
+    let text = format!(
+        "[gateway]\nid = \"buses\"\ndata_dir = \"pole\"\n\
+         [hall]\nconnect = \"127.0.0.1:9\"\nca = \"c/ca.pem\"\ncertificate = \"c/cert.pem\"\nkey = \"c/key.pem\"\n\
+         [buses]\n[[buses.listen]]\nprotocol = \"jt808\"\naddress = \"{trackers}\"\nzone = \"+07:00\"\n\
+         [buses.ufms_to]\nurl = \"{}\"\nrouting_key = \"directorate\"\n\
+         [buses.ufms_to.plates]\n\"13800138000\" = \"29B12345\"\n",
+        rabbit.url()
+    );
+    fs::write(dir.join("pole.toml"), text).unwrap();
+    let begin_s = SystemClock::new().now().0 / 1_000 - 40 * EVERY_S;
+    let times = |n: std::ops::Range<i64>| n.map(move |n| begin_s + n * EVERY_S);
+    let mut told = BTreeMap::new();
+
+    let mut running = agent(dir);
+    Tracker::dial(&trackers).send(times(0..5));
+    until(&rabbit, &mut told, 5).await;
+    all_noted(dir, 5);
+
+    // The broker is killed, then twice the agent, with positions taken before and after.
+    rabbit.stop();
+    let mut tracker = Tracker::dial(&trackers);
+    tracker.send(times(5..15));
+    running.kill();
+    let mut running = agent(dir);
+    let mut tracker = Tracker::dial(&trackers);
+    // What it does not know to be acknowledged it sends again.
+    tracker.send(times(13..20));
+    running.kill();
+    let mut running = agent(dir);
+    rabbit.start_again().await;
+    until(&rabbit, &mut told, 20).await;
+
+    // Killed with everything told: nothing of it comes again, and what comes now does.
+    all_noted(dir, 15);
+    running.kill();
+    let _running = agent(dir);
+    let mut tracker = Tracker::dial(&trackers);
+    tracker.send(times(20..25));
+    until(&rabbit, &mut told, 25).await;
+    assert_eq!(told.keys().copied().collect::<Vec<_>>(), times(0..25).collect::<Vec<_>>());
+    // Of the first five the broker itself may not have written down that they were taken from it before it was killed.
+    let again: Vec<_> = told.iter().skip(5).filter(|(_, count)| **count > 1).collect();
+    assert!(again.is_empty(), "told again without need: {again:?}");
+    rabbit.stop();
+}
