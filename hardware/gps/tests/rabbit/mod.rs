@@ -5,8 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use lapin::options::{BasicConsumeOptions, BasicPublishOptions, QueueDeclareOptions};
+use lapin::options::{BasicGetOptions, BasicPublishOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 
@@ -124,13 +123,14 @@ impl Rabbit {
         queue.expect("a queue").message_count()
     }
 
+    /// Takes one after the other: a subscription would be sent, and lose, what comes while it ends.
     pub async fn all(&self, queue: &str) -> Vec<Vec<u8>> {
-        let count = self.waiting(queue).await as usize;
-        let (channel, options) =
-            (self.channel().await, BasicConsumeOptions { no_ack: true, ..Default::default() });
-        let consumer = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await;
-        let messages = consumer.expect("a subscription").take(count);
-        messages.map(|delivery| delivery.expect("a message").data.clone()).collect().await
+        let (channel, mut all) = (self.channel().await, Vec::new());
+        let options = BasicGetOptions { no_ack: true };
+        while let Some(message) = channel.basic_get(queue.into(), options).await.expect("an answer") {
+            all.push(message.delivery.data);
+        }
+        all
     }
 }
 
