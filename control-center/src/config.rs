@@ -6,6 +6,7 @@ mod bus_priority;
 mod buses;
 mod calendars;
 mod corridors;
+mod speed_roads;
 #[cfg(test)]
 mod tests;
 
@@ -210,7 +211,7 @@ impl RawConfig {
             problems.push(format!("hall.evidence_gib {} is outside 1..=100000", self.hall.evidence_gib));
         }
         let metrics_token = scraper(folder, self.hall.metrics_token_file, &mut problems);
-        let bus_limits = self.buses.check(&mut problems);
+        let bus_limits = self.buses.check(folder, &mut problems);
         let corridors = corridors::check(self.corridor, &mut problems);
         let areas = areas::check(self.area, &mut problems);
         let ahead = calendars::offset(&self.hall.utc_offset).unwrap_or_else(|| {

@@ -1,9 +1,14 @@
 //! When buses are too fast, and stand too long with a running engine.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 use models_domain::geo::LatLon;
 use models_domain::transit::finding::Limits;
 use models_domain::{DurationMs, MetersPerSecond};
 use serde::Deserialize;
+
+use super::speed_roads;
 
 /// What supervisors want to be told of buses.
 #[derive(Debug, Default, Deserialize)]
@@ -14,6 +19,8 @@ pub(super) struct RawBuses {
     engine_on_s: Option<i64>,
     #[serde(default)]
     speed_area: Vec<RawSpeedArea>,
+    /// GeoJSON with the tags of OpenStreetMap.
+    speed_roads: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -25,7 +32,7 @@ struct RawSpeedArea {
 }
 
 impl RawBuses {
-    pub(super) fn check(self, problems: &mut Vec<String>) -> Limits {
+    pub(super) fn check(self, folder: &Path, problems: &mut Vec<String>) -> Limits {
         let mut limits = Limits::default();
         let mut kmh = |key: &str, kmh: f64, least: f64| {
             if !(least..=200.0).contains(&kmh) {
@@ -50,6 +57,12 @@ impl RawBuses {
             .any(|(corners, _)| corners.len() < 3 || !corners.iter().all(|c| c.is_sane()))
         {
             problems.push("buses.speed_area.corners: at least three pairs of latitude and longitude".into());
+        }
+        if let Some(file) = self.speed_roads {
+            match speed_roads::read(&folder.join(file)) {
+                Ok(roads) => limits.speed_roads = Arc::new(roads),
+                Err(why) => problems.push(format!("buses.speed_roads: {why}")),
+            }
         }
         if let Some(seconds) = self.engine_on_s {
             if !(30..=86_400).contains(&seconds) {

@@ -53,7 +53,7 @@ fn speed_limits_by_area() {
     let hall = "[hall]\ndata_dir = \"d\"\nlisten = \"0.0.0.0:1\"\n[bus]\nlisten = \"0.0.0.0:2\"\n[buses]\n";
     let fast = "speed_limit_kmh = 40\n[[buses.speed_area]]\nlimit_kmh = 80\ncorners = [[21.0, 105.8], [21.0, 105.9], [21.1, 105.9]]\n";
     let config = Config::parse(Path::new("hall.toml"), &format!("{hall}{fast}")).unwrap();
-    let kmh = |lat, lon| config.bus_limits.speed_at(LatLon::new(lat, lon)).kmh().round();
+    let kmh = |lat, lon| config.bus_limits.speed_at(LatLon::new(lat, lon), None).kmh().round();
     assert_eq!((kmh(21.01, 105.88), kmh(20.9, 105.88)), (80.0, 40.0));
     check(
         &format!(
@@ -62,6 +62,21 @@ fn speed_limits_by_area() {
         "hall.toml: buses.speed_limit_kmh 500 is outside 5..=200; buses.speed_area.corners: at least three pairs of \
          latitude and longitude; buses.engine_on_s 1 is outside 30..=86400",
     );
+}
+
+#[test]
+fn speed_limits_by_road_beside_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let road = r#"{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"maxspeed":"60"},
+        "geometry":{"type":"LineString","coordinates":[[105.80,21.0],[105.90,21.0]]}}]}"#;
+    std::fs::write(dir.path().join("roads.geojson"), road).unwrap();
+    let text = "[hall]\ndata_dir = \"d\"\nlisten = \"0.0.0.0:1\"\n[bus]\nlisten = \"0.0.0.0:2\"\n[buses]\n\
+                speed_limit_kmh = 40\nspeed_roads = \"roads.geojson\"\n\
+                [[buses.speed_area]]\nlimit_kmh = 30\ncorners = [[20.9, 105.85], [21.1, 105.85], [21.1, 105.9], [20.9, 105.9]]\n";
+    let config = Config::parse(&dir.path().join("hall.toml"), text).unwrap();
+    let kmh = |lat, lon| config.bus_limits.speed_at(LatLon::new(lat, lon), None).kmh().round();
+    // On the road, on it within the area, and on a road that nobody has told of.
+    assert_eq!((kmh(21.0, 105.82), kmh(21.0, 105.87), kmh(21.01, 105.82)), (60.0, 30.0, 40.0));
 }
 
 #[test]

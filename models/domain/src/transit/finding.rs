@@ -1,12 +1,14 @@
 //! What supervisors want to be told: each finding begins when it has held for long enough, and ends.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::speed_road::SpeedRoads;
 use super::timetable::{FeedId, RunKey, StopId};
 use crate::event::Phase;
 use crate::geo::LatLon;
 use crate::ids::VehicleId;
-use crate::units::{DurationMs, MetersPerSecond, UtcMillis};
+use crate::units::{Degrees, DurationMs, MetersPerSecond, UtcMillis};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Finding {
@@ -50,8 +52,10 @@ pub struct TransitEvent {
 pub struct Limits {
     pub speed: MetersPerSecond,
     pub speed_tolerance: MetersPerSecond,
-    /// Roads with another limit, as corners of an area; the last that holds the place counts.
+    /// Corners of areas with another limit, before that of a road; the last that holds the place counts.
     pub speed_areas: Vec<(Vec<LatLon>, MetersPerSecond)>,
+    /// `speed` counts where no road is known.
+    pub speed_roads: Arc<SpeedRoads>,
     pub early: DurationMs,
     pub late: DurationMs,
     pub layover_engine: DurationMs,
@@ -64,6 +68,7 @@ impl Default for Limits {
             speed: MetersPerSecond(50.0 / 3.6),
             speed_tolerance: MetersPerSecond(5.0 / 3.6),
             speed_areas: Vec::new(),
+            speed_roads: Arc::default(),
             early: DurationMs(60_000),
             late: DurationMs(300_000),
             layover_engine: DurationMs(300_000),
@@ -72,14 +77,16 @@ impl Default for Limits {
 }
 
 impl Limits {
-    pub fn speed_at(&self, place: LatLon) -> MetersPerSecond {
+    /// What holds for who drives there; `course` is clockwise from north.
+    pub fn speed_at(&self, place: LatLon, course: Option<Degrees>) -> MetersPerSecond {
         let flat = |p: &LatLon| crate::geo::Point::new(p.lon.0, p.lat.0);
         let holds = |area: &[LatLon]| {
             let corners: Vec<_> = area.iter().map(flat).collect();
             crate::geo::inside(&corners, flat(&place))
         };
         let own = self.speed_areas.iter().rev().find(|(area, _)| holds(area));
-        own.map_or(self.speed, |(_, limit)| *limit)
+        let own = own.map(|(_, limit)| *limit);
+        own.or_else(|| self.speed_roads.at(place, course)).unwrap_or(self.speed)
     }
 }
 

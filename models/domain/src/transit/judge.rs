@@ -21,7 +21,7 @@ pub fn judge(bus: &mut Vehicle, observed: &Observed, on_line: bool, limits: &Lim
     // What it does is not told of before it is sure.
     let sure = doing.is_some_and(|d| d.sure);
     let late = doing.filter(|d| on_line && d.sure).map(Doing::late);
-    let limit = limits.speed_at(seen.position);
+    let limit = limits.speed_at(seen.position, seen.course);
     let stands = seen.speed.0 < WALK.0;
     let waits = stands && matches!(bus.work, Work::Waiting(_) | Work::Finished { .. });
     let doors = observed.doors_open.map(|open| open && !stands);

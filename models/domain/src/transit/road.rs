@@ -3,9 +3,10 @@
 //! Routes share no stops across operators, and an express passes stops of others. So every line is cut at each halting place
 //! that lies on it, of whatever route, and two pieces that follow each other on the ground are one segment.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::grid::Grid;
 use super::shape::{Shape, turn};
 use super::timetable::{FeedId, Pattern, Timetable};
 use crate::geo::LatLon;
@@ -223,32 +224,6 @@ fn is_same(a: &Shape, b: &Shape) -> bool {
         && [0.0, 0.25, 0.5, 0.75, 1.0]
             .into_iter()
             .all(|t| a.at(Meters(la * t)).distance(b.at(Meters(lb * t))).0 <= BESIDE.0)
-}
-
-/// Things by squares of the earth of about 220 m.
-#[derive(Default)]
-struct Grid {
-    by_square: BTreeMap<(i32, i32), Vec<usize>>,
-}
-
-impl Grid {
-    fn square(at: LatLon) -> (i32, i32) {
-        ((at.lat.0 / 0.002).floor() as i32, (at.lon.0 / 0.002).floor() as i32)
-    }
-
-    fn add(&mut self, at: LatLon, thing: usize) {
-        self.by_square.entry(Self::square(at)).or_default().push(thing);
-    }
-
-    /// In the square and those around it, in the order in which they were added.
-    fn near(&self, at: LatLon) -> Vec<usize> {
-        let (y, x) = Self::square(at);
-        let squares = (y - 1..=y + 1).flat_map(|y| (x - 1..=x + 1).map(move |x| (y, x)));
-        let mut near: Vec<usize> =
-            squares.filter_map(|square| self.by_square.get(&square)).flatten().copied().collect();
-        near.sort_unstable();
-        near
-    }
 }
 
 #[cfg(test)]
