@@ -82,7 +82,7 @@ fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
 
 async fn measure(args: &Args, pinned: bool) -> anyhow::Result<Value> {
     let folder = tempfile::tempdir().context("making a folder")?;
-    let place = Place::start(folder.path(), args.devices, pinned.then_some(THEIRS))?;
+    let mut place = Place::start(folder.path(), args.devices, pinned.then_some(THEIRS))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let fleet = Arc::new(Fleet::new(args.devices, args.stored, args.every, place.trackers, clock.clone()));
     let watch = Watch::begin(&place.database(), fleet.clone(), clock.clone()).await?;
@@ -109,7 +109,7 @@ async fn measure(args: &Args, pinned: bool) -> anyhow::Result<Value> {
     });
     eprintln!("{told}");
     if args.stored > 0 {
-        told["replay"] = storm(args, &place, &fleet, &watch, clock.as_ref()).await?;
+        told["replay"] = storm(args, &mut place, &fleet, &watch, clock.as_ref()).await?;
     } else {
         settle(&fleet, &watch).await;
     }
@@ -129,7 +129,7 @@ async fn measure(args: &Args, pinned: bool) -> anyhow::Result<Value> {
 /// All connections come back at once.
 async fn storm(
     args: &Args,
-    place: &Place,
+    place: &mut Place,
     fleet: &Arc<Fleet>,
     watch: &Watch,
     clock: &dyn Clock,

@@ -64,7 +64,7 @@ fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
 
 async fn measure(args: &Args) -> anyhow::Result<Value> {
     let folder = tempfile::tempdir().context("making a folder")?;
-    let place = Place::start(folder.path(), args.junctions, args.agents)?;
+    let mut place = Place::start(folder.path(), args.junctions, args.agents)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let street = Arc::new(Street::new(args.junctions, clock.clone()));
     let stop = CancellationToken::new();

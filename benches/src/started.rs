@@ -135,11 +135,12 @@ impl Started {
 
     /// # Errors
     /// When one of them has ended.
-    pub fn alive(&self) -> anyhow::Result<()> {
-        for (name, child) in &self.running {
-            // A process that has ended and was not waited for has no memory left.
-            if usage::used(child.id()).map_or(true, |used| used.peak_mb == 0.0) {
-                bail!("{name} has ended: {}", self.said());
+    pub fn alive(&mut self) -> anyhow::Result<()> {
+        for n in 0..self.running.len() {
+            let (name, child) = &mut self.running[n];
+            let ended = child.try_wait().with_context(|| format!("looking after {name}"))?;
+            if let Some(status) = ended {
+                bail!("{} has ended, {status}: {}", self.running[n].0, self.said());
             }
         }
         Ok(())

@@ -57,7 +57,7 @@ impl Place {
 
     /// # Errors
     /// When one of them has ended.
-    pub fn alive(&self) -> anyhow::Result<()> {
+    pub fn alive(&mut self) -> anyhow::Result<()> {
         self.started.alive()
     }
 
