@@ -19,6 +19,7 @@ use edge_agent_core::relay_shelf::RelayShelf;
 use edge_agent_core::signal_orders::SignalOrders;
 use edge_agent_core::site::Site;
 use edge_agent_core::spool::SpoolSettings;
+use edge_agent_core::statement_shelf::StatementShelf;
 use edge_agent_core::stills::{Stills, StillsSettings};
 use edge_agent_core::supervise::Failure;
 use edge_agent_core::track_log::{TrackLog, TrackLogSettings};
@@ -73,6 +74,8 @@ pub struct Pole {
     pub orders: Option<Arc<Orders>>,
     /// Positions that wait for the directorate's broker; `None` where none are sent to it.
     pub relayed: Option<Arc<RelayShelf>>,
+    /// The same of what operators tell beside positions.
+    pub forwarded: Option<Arc<StatementShelf>>,
     /// Where stop lines are judged; `None` where no camera has one.
     pub red_lights: Option<Arc<RedLights>>,
     /// The way to controllers; orders go through it once they are judged. `None` where there are no signals.
@@ -126,6 +129,13 @@ impl Pole {
             }
             None => None,
         };
+        let forwarded = match config.buses.as_ref().and_then(|buses| buses.ufms_to.as_ref()) {
+            Some(to) if to.statements => {
+                let opened = StatementShelf::open(&dir.join("ufms-statements"), clock.now());
+                Some(Arc::new(opened.context("opening what operators tell the directorate")?))
+            }
+            Some(_) | None => None,
+        };
         let signals = match &config.signals {
             Some(signals) => Some(signals::Signals::open(signals, dir, &keeper, &board, &clock)?),
             None => None,
@@ -136,6 +146,7 @@ impl Pole {
             red_lights,
             orders,
             relayed,
+            forwarded,
             keeper,
             signals,
             courses,

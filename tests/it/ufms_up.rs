@@ -14,7 +14,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
-use hardware_gps::protocols::ufms::BaseMessage;
+use hardware_gps::protocols::ufms::{BaseMessage, RegDriver};
 use hardware_ports::{Clock, SystemClock};
 use ngatu_tests::programs;
 
@@ -140,4 +140,71 @@ async fn nothing_that_was_acknowledged_is_lost_though_agent_and_broker_are_kille
     let again: Vec<_> = told.iter().skip(5).filter(|(_, count)| **count > 1).collect();
     assert!(again.is_empty(), "told again without need: {again:?}");
     rabbit.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_operators_tell_is_sent_on_as_it_came_though_the_agent_is_killed() {
+    let Some(mut rabbit) = Rabbit::start().await else {
+        eprintln!("skipped: rabbitmq-server is not installed (deploy/setup test installs it)");
+        return;
+    };
+    rabbit.declare("operators", None).await;
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let url = rabbit.url();
+    let text = format!(
+        "[gateway]\nid = \"buses\"\ndata_dir = \"pole\"\n\
+         [hall]\nconnect = \"127.0.0.1:9\"\nca = \"c/ca.pem\"\ncertificate = \"c/cert.pem\"\nkey = \"c/key.pem\"\n\
+         [buses.ufms_from]\nurl = \"{url}\"\nqueue = \"operators\"\n\
+         [buses.ufms_to]\nurl = \"{url}\"\nrouting_key = \"directorate\"\nstatements = true\n\
+         [buses.ufms_to.plates]\n\"13800138000\" = \"29B12345\"\n"
+    );
+    fs::write(dir.join("pole.toml"), text).unwrap();
+    let driver = |n: usize| {
+        let reg_driver = Some(RegDriver { driver: format!("{n:04}"), ..RegDriver::default() });
+        BaseMessage { msg_type: 410, reg_driver, ..BaseMessage::default() }.write()
+    };
+    let told: Vec<Vec<u8>> = (0..6).map(driver).collect();
+    let mut running = agent(dir);
+    for message in &told[..3] {
+        rabbit.send("operators", message).await;
+    }
+    taken(&rabbit, dir, 3).await;
+    // The directorate has no queue yet, and refuses them. What was taken from the operator outlives the agent.
+    running.kill();
+    rabbit.declare("directorate", None).await;
+    let mut running = agent(dir);
+    let mut arrived = Vec::new();
+    all(&rabbit, &mut arrived, 3).await;
+    for message in &told[3..] {
+        rabbit.send("operators", message).await;
+    }
+    all(&rabbit, &mut arrived, 6).await;
+    assert_eq!(arrived, told, "all of them, in their order");
+    running.kill();
+    rabbit.stop();
+}
+
+/// Waits until the agent has so many statements on its disk and the operator's broker knows.
+async fn taken(rabbit: &Rabbit, dir: &Path, count: usize) {
+    let kept = || fs::read_to_string(dir.join("pole/statements.jsonl")).unwrap_or_default().lines().count();
+    let taken = async {
+        while kept() < count || rabbit.waiting("operators").await > 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    assert!(tokio::time::timeout(IN_TIME, taken).await.is_ok(), "{} of {count} were taken", kept());
+}
+
+async fn all(rabbit: &Rabbit, arrived: &mut Vec<Vec<u8>>, count: usize) {
+    let all = async {
+        while arrived.len() < count {
+            arrived.extend(rabbit.all("directorate").await);
+            // Killed before it had answered the operator's broker, the agent is told the last one again, and tells it again.
+            arrived.dedup();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(IN_TIME, all).await.is_ok();
+    assert!(in_time, "{} of {count} arrived", arrived.len());
 }

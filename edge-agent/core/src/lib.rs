@@ -20,6 +20,7 @@ pub mod signal_orders;
 pub mod signal_worker;
 pub mod site;
 pub mod spool;
+pub mod statement_shelf;
 pub mod statements;
 pub mod stills;
 pub mod supervise;

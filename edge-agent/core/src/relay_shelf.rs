@@ -16,7 +16,7 @@ use models_wire::v1;
 use prost::Message;
 
 use crate::outbox::Run;
-use crate::spool::{Read, Spool, SpoolError, SpoolSettings};
+use crate::spool::{self, Read, Spool, SpoolError, SpoolSettings};
 
 /// All files together; half of it for what waits, the other half so that all of that can be written anew at a start, and for notes.
 const MAX_BYTES: u64 = 512 << 20;
@@ -82,13 +82,7 @@ impl RelayShelf {
     /// Brings what was written to the medium. Blocking, for as long as the medium takes.
     pub fn sync(&self) {
         let dirty = self.books().spool.take_dirty();
-        for file in dirty {
-            if let Err(err) = file.sync_data() {
-                tracing::error!(
-                    "syncing positions for the directorate: {err}; after a power cut some may be missing: check this disk"
-                );
-            }
-        }
+        spool::sync(dirty, "positions for the directorate");
     }
 
     /// Every change under the lock is finished or undone before anything in it could panic.

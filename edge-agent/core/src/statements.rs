@@ -81,7 +81,7 @@ mod tests {
             ("tickets", series.to_owned()),
             ("tickets", "B".to_owned()),
         ];
-        Statement { received: UtcMillis(7), kind: "BusTicketStartEndPoint", facts }
+        Statement { received: UtcMillis(7), kind: "BusTicketStartEndPoint", facts, message: Vec::new() }
     }
 
     #[tokio::test]

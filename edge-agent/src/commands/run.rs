@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use edge_agent_core::keeper::EventKeeper;
-use edge_agent_core::relay_shelf::RelayShelf;
 use edge_agent_core::supervise::forever;
 use hardware_ports::Clock;
 use tokio::signal::unix::{SignalKind, signal};
@@ -60,8 +59,12 @@ async fn service(config: Config) -> anyhow::Result<()> {
     let (workers_stop, uplink_stop, sync_stop) =
         (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
     let roll = Arc::new(Roll::default());
-    let syncing = sync_on_and_on(pole.keeper.clone(), pole.relayed.clone(), sync_stop.clone());
-    let syncing = tokio::spawn(syncing);
+    let (relayed, forwarded) = (pole.relayed.clone(), pole.forwarded.clone());
+    let shelves = Arc::new(move || {
+        relayed.iter().for_each(|shelf| shelf.sync());
+        forwarded.iter().for_each(|shelf| shelf.sync());
+    });
+    let syncing = tokio::spawn(sync_on_and_on(pole.keeper.clone(), shelves, sync_stop.clone()));
     let uplink = start(vec![wiring::uplink(&config, &pole, &uplink_stop)], &roll, &pole.clock, &uplink_stop);
     let workers = wiring::workers(&config, &pole, &workers_stop);
     let workers = start(workers, &roll, &pole.clock, &workers_stop);
@@ -123,7 +126,11 @@ async fn ended(what: &str, mut tasks: JoinSet<()>, at_most: Duration) {
     }
 }
 
-async fn sync_on_and_on(keeper: Arc<EventKeeper>, relayed: Option<Arc<RelayShelf>>, stop: CancellationToken) {
+async fn sync_on_and_on(
+    keeper: Arc<EventKeeper>,
+    shelves: Arc<dyn Fn() + Send + Sync>,
+    stop: CancellationToken,
+) {
     let mut round = 0_u32;
     while !stop.is_cancelled() {
         tokio::select! {
@@ -131,10 +138,10 @@ async fn sync_on_and_on(keeper: Arc<EventKeeper>, relayed: Option<Arc<RelayShelf
             () = tokio::time::sleep(SYNC_EVERY) => {}
         }
         round = round.wrapping_add(1);
-        let (keeper, relayed) = (keeper.clone(), relayed.clone());
+        let (keeper, shelves) = (keeper.clone(), shelves.clone());
         let synced = tokio::task::spawn_blocking(move || {
             keeper.sync();
-            relayed.iter().for_each(|shelf| shelf.sync());
+            shelves();
             if round.is_multiple_of(NOTE_EVERY) {
                 keeper.note_confirmed();
             }

@@ -56,6 +56,8 @@ pub struct UfmsTo {
     pub routing_key: String,
     /// What the directorate calls a vehicle, by what its tracker calls itself.
     pub plate_by_device: BTreeMap<String, String>,
+    /// Whether vehicles, drivers, companies and tickets that come by [`Buses::ufms_from`] are sent on too.
+    pub statements: bool,
 }
 
 pub(super) fn read(mut section: Section<'_, '_>, known: &Known) -> Buses {
@@ -68,7 +70,7 @@ pub(super) fn read(mut section: Section<'_, '_>, known: &Known) -> Buses {
     let listen = listeners(&mut section, known, otherwise.as_deref());
     let feeds = feeds(&mut section, known, otherwise.as_deref());
     let ufms_from = section.section("ufms_from").and_then(ufms_from);
-    let ufms_to = section.section("ufms_to").and_then(ufms_to);
+    let ufms_to = section.section("ufms_to").and_then(|one| self::ufms_to(one, ufms_from.is_some()));
     let connections_max = section.number("connections_max", 1.0..=1_000_000.0, 4096.0) as usize;
     let devices = devices(&mut section);
     let zones = section.section("zones").map(|mut s| s.pairs(zone)).unwrap_or_default();
@@ -119,7 +121,7 @@ fn ufms_from(mut section: Section<'_, '_>) -> Option<UfmsFrom> {
     Some(UfmsFrom { url: url?.into_inner(), queue: queue?.into_inner(), prefetch })
 }
 
-fn ufms_to(mut section: Section<'_, '_>) -> Option<UfmsTo> {
+fn ufms_to(mut section: Section<'_, '_>, has_source: bool) -> Option<UfmsTo> {
     let url = section.required_with("url", |text| scheme(text, &["amqp", "amqps"]));
     let exchange = section.optional::<String>("exchange").map(Spanned::into_inner).unwrap_or_default();
     let routing_key = section.required::<String>("routing_key");
@@ -128,8 +130,17 @@ fn ufms_to(mut section: Section<'_, '_>) -> Option<UfmsTo> {
     if plates.is_empty() {
         section.problem(&section.span(), "plates", "names no vehicle: nothing would be sent");
     }
+    let statements = section.optional::<bool>("statements").map(Spanned::into_inner).unwrap_or_default();
+    if statements && !has_source {
+        section.problem(
+            &section.span(),
+            "statements",
+            "is true, and there is no [buses.ufms_from] that they could come by",
+        );
+    }
     let plate_by_device = plates.into_iter().collect();
-    Some(UfmsTo { url: url?.into_inner(), exchange, routing_key: routing_key?.into_inner(), plate_by_device })
+    let (url, routing_key) = (url?.into_inner(), routing_key?.into_inner());
+    Some(UfmsTo { url, exchange, routing_key, plate_by_device, statements })
 }
 
 /// An address may hold a password: a wrong one is not repeated.

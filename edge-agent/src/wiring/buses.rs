@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use edge_agent_core::gps_worker::GpsWorker;
 use edge_agent_core::statements::Statements;
-use hardware_gps::broker::{Consumer, ConsumerSettings, Publisher, PublisherSettings, Relay};
+use hardware_gps::broker::{Consumer, ConsumerSettings, Forwarder, Publisher, PublisherSettings, Relay};
 use hardware_gps::feeds::{self, FeedSettings};
 use hardware_gps::protocols::Zone;
 use hardware_gps::server::{GpsServer, GpsServerSettings, Limits, Listener, Transport};
-use hardware_ports::sink::{GpsReport, Sink};
+use hardware_ports::sink::{GpsReport, Sink, Statement};
 use models_domain::VehicleId;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::config::buses::{Buses, GpsFeed, GpsListener, UfmsFrom, UfmsTo};
 
 type Fixes = Arc<dyn Sink<GpsReport>>;
+type Facts = Arc<dyn Sink<Statement>>;
 
 pub(super) fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
     let Some(buses) = &config.buses else { return Vec::new() };
@@ -31,8 +32,14 @@ pub(super) fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> V
     parts.extend(buses.listen.iter().map(|one| listener(one, buses, sink.clone(), pole, stop)));
     parts.extend(buses.feeds.iter().map(|one| feed(one, sink.clone(), pole, stop)));
     if let Some(from) = &buses.ufms_from {
-        let statements = Statements::at(&config.gateway.data_dir.join("statements.jsonl"));
-        parts.push(taker(from, sink, Arc::new(statements), pole, stop));
+        let mut statements: Facts =
+            Arc::new(Statements::at(&config.gateway.data_dir.join("statements.jsonl")));
+        if let (Some(to), Some(shelf)) = (&buses.ufms_to, &pole.forwarded) {
+            let forwarder = Arc::new(Forwarder::new(statements, shelf.clone()));
+            parts.push(forwarding(to, forwarder.clone(), stop));
+            statements = forwarder;
+        }
+        parts.push(taker(from, sink, statements, pole, stop));
     }
     parts
 }
@@ -86,13 +93,7 @@ fn feed(one: &GpsFeed, sink: Fixes, pole: &Pole, stop: &CancellationToken) -> Pa
     })
 }
 
-fn taker(
-    from: &UfmsFrom,
-    sink: Fixes,
-    statements: Arc<Statements>,
-    pole: &Pole,
-    stop: &CancellationToken,
-) -> Part {
+fn taker(from: &UfmsFrom, sink: Fixes, statements: Facts, pole: &Pole, stop: &CancellationToken) -> Part {
     let settings =
         ConsumerSettings { url: from.url.clone(), queue: from.queue.clone(), prefetch: from.prefetch };
     let (clock, stop) = (pole.clock.clone(), stop.clone());
@@ -108,11 +109,7 @@ fn taker(
 }
 
 fn giver(to: &UfmsTo, relay: Arc<Relay>, pole: &Pole, stop: &CancellationToken) -> Part {
-    let settings = PublisherSettings {
-        url: to.url.clone(),
-        exchange: to.exchange.clone(),
-        routing_key: to.routing_key.clone(),
-    };
+    let settings = to_the_directorate(to);
     let (clock, stop) = (pole.clock.clone(), stop.clone());
     Part::new(format!("[buses] ufms to {}", to.routing_key), move |begun| {
         let (settings, relay, clock, stop) = (settings.clone(), relay.clone(), clock.clone(), stop.clone());
@@ -122,6 +119,27 @@ fn giver(to: &UfmsTo, relay: Arc<Relay>, pole: &Pole, stop: &CancellationToken) 
             Ok(relay.run(publisher, &*clock, &stop).await?)
         }
     })
+}
+
+/// Beside [`giver`], on a connection of its own: tickets hold up no position.
+fn forwarding(to: &UfmsTo, forwarder: Arc<Forwarder>, stop: &CancellationToken) -> Part {
+    let (settings, stop) = (to_the_directorate(to), stop.clone());
+    Part::new(format!("[buses] ufms statements to {}", to.routing_key), move |begun| {
+        let (settings, forwarder, stop) = (settings.clone(), forwarder.clone(), stop.clone());
+        async move {
+            let publisher = Publisher::connect(settings).await?;
+            begun.well();
+            Ok(forwarder.run(publisher, &stop).await?)
+        }
+    })
+}
+
+fn to_the_directorate(to: &UfmsTo) -> PublisherSettings {
+    PublisherSettings {
+        url: to.url.clone(),
+        exchange: to.exchange.clone(),
+        routing_key: to.routing_key.clone(),
+    }
 }
 
 fn plates(to: &UfmsTo) -> BTreeMap<VehicleId, String> {

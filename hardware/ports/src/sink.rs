@@ -41,6 +41,8 @@ pub struct Statement {
     pub kind: &'static str,
     /// Names and values, in the order of the message.
     pub facts: Vec<(&'static str, String)>,
+    /// As it came (UFMS `BaseMessage`, protobuf).
+    pub message: Vec<u8>,
 }
 
 /// What the signal adapter hears from controllers. `at` is when it happened in the street.

@@ -109,6 +109,15 @@ struct Loaded {
     records: Vec<segment::Record>,
 }
 
+/// Syncs files of [`Spool::take_dirty`]; what fails is logged as `what`.
+pub fn sync(dirty: Vec<Arc<File>>, what: &str) {
+    for file in dirty {
+        if let Err(err) = file.sync_data() {
+            tracing::error!("syncing {what}: {err}; after a power cut some may be missing: check this disk");
+        }
+    }
+}
+
 impl Spool {
     /// Takes the folder for this process and reads what earlier ones left. Its boot will be more than `floor`.
     ///

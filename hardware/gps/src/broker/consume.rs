@@ -122,7 +122,7 @@ enum Content {
 
 fn read(delivery: &Delivery, received: UtcMillis) -> Result<Content, String> {
     let message = BaseMessage::read(&delivery.data)?;
-    if let Some(statement) = statement(&message, received) {
+    if let Some(statement) = statement(&message, &delivery.data, received) {
         return Ok(Content::Statement(statement));
     }
     let fixes = words::fixes(&message)?

@@ -3,6 +3,7 @@
 //! A run ends with the first error; whoever supervises it begins again.
 
 mod consume;
+mod forward;
 pub mod pace;
 mod publish;
 mod statements;
@@ -17,6 +18,7 @@ use tokio::time::timeout;
 use crate::protocols::ufms as words;
 
 pub use self::consume::{Consumer, ConsumerSettings};
+pub use self::forward::Forwarder;
 pub use self::publish::{Publisher, PublisherSettings, Relay, RelayCounts};
 
 /// How long the broker may take to keep a message.
@@ -51,6 +53,11 @@ pub enum BrokerError {
     #[error("taking positions from the broker {broker}")]
     NotKept {
         broker: String,
+        #[source]
+        source: hardware_ports::sink::NotKept,
+    },
+    #[error("reading what waits for the broker")]
+    Shelf {
         #[source]
         source: hardware_ports::sink::NotKept,
     },

@@ -61,12 +61,19 @@ impl Publisher {
     /// # Errors
     /// [`BrokerError`] when it has not: then the message must be sent again.
     pub async fn publish(&self, message: &BaseMessage) -> Result<(), BrokerError> {
+        self.publish_bytes(&message.write()).await
+    }
+
+    /// The same for a message as it came.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when it was not taken over: then it must be sent again.
+    pub async fn publish_bytes(&self, message: &[u8]) -> Result<(), BrokerError> {
         let sending = async {
             let properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
             let (exchange, key) = (self.settings.exchange.as_str(), self.settings.routing_key.as_str());
             let options = BasicPublishOptions { mandatory: true, immediate: false };
-            let bytes = message.write();
-            let sent = self.channel.basic_publish(exchange.into(), key.into(), options, &bytes, properties);
+            let sent = self.channel.basic_publish(exchange.into(), key.into(), options, message, properties);
             sent.await?.await
         };
         let confirmed = timeout(PATIENCE, sending)

@@ -6,7 +6,7 @@ use models_domain::UtcMillis;
 use super::words::BaseMessage;
 
 /// `None` for positions.
-pub(super) fn statement(message: &BaseMessage, received: UtcMillis) -> Option<Statement> {
+pub(super) fn statement(message: &BaseMessage, bytes: &[u8], received: UtcMillis) -> Option<Statement> {
     let kind = message.kind().ok()?.name();
     let mut facts = Facts(Vec::new());
     if let Some(m) = &message.reg_vehicle {
@@ -40,7 +40,7 @@ pub(super) fn statement(message: &BaseMessage, received: UtcMillis) -> Option<St
     } else {
         return None;
     }
-    Some(Statement { received, kind, facts: facts.0 })
+    Some(Statement { received, kind, facts: facts.0, message: bytes.to_vec() })
 }
 
 struct Facts(Vec<(&'static str, String)>);
