@@ -233,7 +233,7 @@ async fn bus_day(
     let passings = passings.into_iter().filter(|p| p.at >= span.from && p.at < span.to);
     let passings = passings.map(|p: Passing| v1::DayPassing {
         at_ms: p.at.0,
-        due_ms: p.due.0,
+        due_ms: p.headway.is_none().then_some(p.due.0),
         stop_name: names.stop(&p.feed, Some(p.run.date), &p.stop),
         route: p.route.0,
     });

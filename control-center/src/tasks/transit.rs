@@ -121,7 +121,7 @@ async fn reload(hall: &Arc<Hall>) -> anyhow::Result<()> {
 /// What was found among buses before today and holds still, as far as is kept: the hall that would have ended it was away, or has
 /// begun a new day.
 async fn leave_none_open(hall: &Arc<Hall>, today: UtcMillis) -> anyhow::Result<()> {
-    for finding in [Finding::RunUnseen, Finding::Bunching] {
+    for finding in [Finding::RunUnseen, Finding::HeadwayGap, Finding::Bunching] {
         let (span, finding) = (Some((UtcMillis(0), today)), Some(finding));
         let open = BusEventFilter { open: true, span, finding, ..BusEventFilter::default() };
         let open = hall.store.bus_events(&open, PAGE).await?;

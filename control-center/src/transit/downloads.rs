@@ -231,8 +231,8 @@ fn passing(p: &Passing) -> Vec<Value> {
         Value::Count(p.call as i64),
         text(p.stop.as_str()),
         Value::Moment(p.at),
-        Value::Moment(p.due),
-        Value::Number(p.late().seconds()),
+        p.late().map_or(Value::Missing, |_| Value::Moment(p.due)),
+        p.late().map_or(Value::Missing, |late| Value::Number(late.seconds())),
         Value::Number(p.gap.seconds()),
     ]
 }

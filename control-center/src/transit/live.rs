@@ -299,6 +299,7 @@ mod tests {
             stop: "s".into(),
             at: UtcMillis(210_000),
             due: UtcMillis(200_000),
+            headway: None,
             gap: DurationMs(10_000),
         };
         let mut told = Told::default();

@@ -365,4 +365,6 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
+mod repeated_tests;
+#[cfg(test)]
 mod tests;

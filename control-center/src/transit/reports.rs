@@ -1,14 +1,15 @@
 //! How routes and operators ran, day by day: the store's passings and findings against the plan of each day.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Context;
 use control_center_store::{BusEventFilter, PassingFilter, Span};
 use models_domain::transit::finding::Limits;
+use models_domain::transit::passing::Passing;
 use models_domain::transit::plan::DayPlan;
 use models_domain::transit::report::{Figures, Found, Report, report as sum_up};
-use models_domain::transit::timetable::FeedId;
+use models_domain::transit::timetable::{FeedId, RunKey};
 use models_domain::{DurationMs, UtcMillis};
 use models_wire::v1;
 use time::Date;
@@ -102,7 +103,7 @@ async fn add_day(
         .collect();
     let rows = tokio::task::spawn_blocking(move || {
         // Of today only what should have begun by now is asked of the buses.
-        let plan = if begin + DAY > now { until(&plan, now) } else { plan };
+        let plan = if begin + DAY > now { until(&plan, &passings, now) } else { plan };
         rows(&plan, &sum_up(&plan, &passings, &found, &Limits::default()), &rejected)
     });
     let (mut routes, mut operators) = rows.await.context("summing up a day")?;
@@ -111,11 +112,12 @@ async fn add_day(
     Ok(())
 }
 
-/// The plan of what should be over by now, or under way.
-fn until(plan: &DayPlan, now: UtcMillis) -> Arc<DayPlan> {
+/// The plan of what should be over by now or under way, or was seen to be: where starts are no promise a bus may be told by a later one.
+fn until(plan: &DayPlan, passings: &[Passing], now: UtcMillis) -> Arc<DayPlan> {
     let mut plan = plan.clone();
     let table = plan.timetable.clone();
-    plan.runs.retain(|run| table.departs(run, 0) <= now);
+    let seen: BTreeSet<&RunKey> = passings.iter().map(|p| &p.run).collect();
+    plan.runs.retain(|run| table.departs(run, 0) <= now || seen.contains(&table.key(run)));
     Arc::new(plan)
 }
 

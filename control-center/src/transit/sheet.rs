@@ -26,7 +26,8 @@ pub struct Line<'a> {
     on_time: u32,
     early: u32,
     late: u32,
-    late_mean_s: f64,
+    /// Empty where no time was promised.
+    late_mean_s: Option<f64>,
     headways: u32,
     headway_variation: f64,
     excess_wait_s: f64,
@@ -56,7 +57,7 @@ impl<'a> Line<'a> {
             on_time: r.on_time,
             early: r.early,
             late: r.late,
-            late_mean_s: rounded(r.late_mean_s, 1),
+            late_mean_s: (timed(r) > 0).then(|| rounded(r.late_mean_s, 1)),
             headways: r.headways,
             headway_variation: rounded(r.headway_variation, 3),
             excess_wait_s: rounded(r.excess_wait_s, 1),
@@ -93,10 +94,12 @@ const COLUMNS: [Column; 20] = [
     ("Km theo biểu đồ", "Km scheduled", 12.0, |r| Cell::Number(r.km_scheduled, "#,##0.0")),
     ("Km thực chạy", "Km driven", 12.0, |r| Cell::Number(r.km_driven, "#,##0.0")),
     ("Lượt qua trạm", "Stops passed", 12.0, |r| Cell::Count(r.passings)),
-    ("Đúng giờ", "On time", 10.0, |r| Cell::Share(r.on_time, r.passings)),
-    ("Sớm", "Early", 10.0, |r| Cell::Share(r.early, r.passings)),
-    ("Trễ", "Late", 10.0, |r| Cell::Share(r.late, r.passings)),
-    ("Trễ trung bình (giây)", "Mean lateness (s)", 12.0, |r| Cell::Number(r.late_mean_s, "0")),
+    ("Đúng giờ", "On time", 10.0, |r| Cell::Share(r.on_time, timed(r))),
+    ("Sớm", "Early", 10.0, |r| Cell::Share(r.early, timed(r))),
+    ("Trễ", "Late", 10.0, |r| Cell::Share(r.late, timed(r))),
+    ("Trễ trung bình (giây)", "Mean lateness (s)", 12.0, |r| {
+        if timed(r) > 0 { Cell::Number(r.late_mean_s, "0") } else { Cell::Text("") }
+    }),
     ("Biến thiên giãn cách", "Headway variation", 12.0, |r| Cell::Number(r.headway_variation, "0.00")),
     ("Khách chờ thêm (giây)", "Excess wait (s)", 12.0, |r| Cell::Number(r.excess_wait_s, "0")),
     ("Lần dồn xe", "Bunchings", 10.0, |r| Cell::Count(r.bunchings)),
@@ -107,6 +110,11 @@ const COLUMNS: [Column; 20] = [
     ("Số xe", "Buses", 8.0, |r| Cell::Count(r.vehicles)),
     ("Vị trí bị loại", "Positions rejected", 12.0, |r| Cell::Count(r.positions_rejected)),
 ];
+
+/// Passings for which a time was promised.
+fn timed(r: &RouteDay) -> u32 {
+    r.on_time + r.early + r.late
+}
 
 /// A sheet by route and one by operator, in one language.
 ///

@@ -1,6 +1,6 @@
 //! What the outside is told of the buses, made once every few seconds: feeds as bytes, next buses by stop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -46,8 +46,12 @@ pub struct NextBus {
     pub headsign: String,
     pub trip: String,
     pub date: time::Date,
-    pub due: UtcMillis,
+    /// `None` where no time is promised.
+    pub due: Option<UtcMillis>,
+    /// Without a bus that is seen, and without `due`, it says nothing.
     pub at: UtcMillis,
+    /// The distance between buses, where that is all that is promised.
+    pub every: Option<DurationMs>,
     /// Of a bus that is seen: its public name. `None`: from the timetable.
     pub vehicle: Option<String>,
 }
@@ -63,7 +67,8 @@ pub struct ShownBus {
     pub direction: Option<u8>,
     pub trip: String,
     pub date: time::Date,
-    pub late: DurationMs,
+    /// `None` where no time is promised.
+    pub late: Option<DurationMs>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -145,14 +150,21 @@ fn stops(
                 headsign: trip.headsign.clone(),
                 trip: trip.id.0.clone(),
                 date: run.date,
-                due: a.due,
+                due: table.keeps_times(run).then_some(a.due),
                 at: a.at,
+                every: table.promised_headway(run),
                 vehicle: vehicle.clone(),
             });
         }
     }
     for stop in stops.values_mut() {
         stop.buses.sort_by_key(|b| b.at);
+        // That buses come so often is said once.
+        let mut said = BTreeSet::new();
+        stop.buses.retain(|b| {
+            let way = || (b.route_id.clone(), b.direction, b.headsign.clone());
+            b.every.is_none() || b.vehicle.is_some() || said.insert(way())
+        });
         stop.buses.truncate(BUSES_MAX);
     }
     stops

@@ -13,6 +13,8 @@ pub fn stop_monitoring(shown: &Shown, feed: &FeedId, id: &StopId) -> Option<Valu
     let visits: Vec<Value> = stop
         .buses
         .iter()
+        // How often buses come is no visit of one.
+        .filter(|bus| bus.vehicle.is_some() || bus.due.is_some())
         .map(|bus| {
             json!({
                 "RecordedAtTime": time(zone, shown.at),
@@ -32,7 +34,7 @@ pub fn stop_monitoring(shown: &Shown, feed: &FeedId, id: &StopId) -> Option<Valu
                     "MonitoredCall": {
                         "StopPointRef": id.as_str(),
                         "StopPointName": stop.name,
-                        "AimedArrivalTime": time(zone, bus.due),
+                        "AimedArrivalTime": bus.due.map(|due| time(zone, due)),
                         "ExpectedArrivalTime": time(zone, bus.at),
                     },
                 },
@@ -64,7 +66,7 @@ pub fn vehicle_monitoring(shown: &Shown, feed: &FeedId) -> Option<Value> {
                     "VehicleRef": bus.name,
                     "VehicleLocation": { "Longitude": bus.position.lon.0, "Latitude": bus.position.lat.0 },
                     "Bearing": bus.course.map(|c| c.0),
-                    "Delay": delay(bus.late.0 / 1000),
+                    "Delay": bus.late.map(|late| delay(late.0 / 1000)),
                 },
             })
         })

@@ -34,7 +34,9 @@ pub fn space_time(
         (0..plan.runs.len()).filter(|r| of_line(table.trip(&plan.runs[*r]).pattern)).collect();
     let axis = Axis::new(plan, &runs)?;
     let stops = &table.patterns[axis.pattern].stops;
-    let scheduled = runs.iter().map(|run| scheduled(plan, *run, &axis)).filter(|l| l.points.len() > 1);
+    // Starts that are no promise are not drawn: nobody keeps them.
+    let promised = runs.iter().filter(|run| table.keeps_times(&plan.runs[**run]));
+    let scheduled = promised.map(|run| scheduled(plan, *run, &axis)).filter(|l| l.points.len() > 1);
     Some(v1::GetSpaceTimeResponse {
         day: plan.day.date.to_string(),
         at_ms: now.at.0,

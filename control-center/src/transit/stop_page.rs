@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use axum::http::{HeaderMap, header};
+use models_domain::DurationMs;
 use models_domain::transit::timetable::{FeedId, StopId};
 
 use super::shown::{NextBus, Shown};
@@ -58,17 +59,21 @@ pub fn stop(shown: &Shown, key: &(FeedId, StopId), language: Language) -> Option
     let mut list = String::new();
     for bus in &stop.buses {
         let clock = &zone.local(bus.at)[11..16];
-        let (class, source) = match bus.vehicle {
-            Some(_) => (" live", language.say("theo vị trí xe", "from the bus's position")),
-            None => ("", language.say("theo biểu đồ", "from the timetable")),
+        let soon = wait((bus.at.0 - shown.at.0) / 60_000, language);
+        let (class, source, when, clock) = match (&bus.vehicle, bus.every) {
+            (Some(_), _) => (" live", language.say("theo vị trí xe", "from the bus's position"), soon, clock),
+            (None, None) => ("", language.say("theo biểu đồ", "from the timetable"), soon, clock),
+            // No time is promised, so none is told.
+            (None, Some(every)) => {
+                ("", language.say("theo giãn cách", "by how often it runs"), often(every, language), "")
+            }
         };
         write!(
             list,
             "<li><span class=route>{}</span><span class=where>{}<br><span class=soft>{source}</span></span>\
-             <span class=\"when{class}\">{}<br><span class=soft>{clock}</span></span></li>",
+             <span class=\"when{class}\">{when}<br><span class=soft>{clock}</span></span></li>",
             escape(&bus.route),
             escape(toward(bus, language)),
-            wait((bus.at.0 - shown.at.0) / 60_000, language),
         )
         .ok()?;
     }
@@ -145,6 +150,14 @@ fn wait(minutes: i64, language: Language) -> String {
     match minutes {
         i64::MIN..=0 => language.say("sắp đến", "now").to_owned(),
         _ => format!("{minutes} {}", language.say("phút", "min")),
+    }
+}
+
+fn often(every: DurationMs, language: Language) -> String {
+    let minutes = ((every.seconds() / 60.0).round() as i64).max(1);
+    match language {
+        Language::Vietnamese => format!("khoảng {minutes} phút/chuyến"),
+        Language::English => format!("about every {minutes} min"),
     }
 }
 

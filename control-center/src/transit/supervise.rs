@@ -45,19 +45,20 @@ impl Supervised {
             let Some(route) = routes.get_mut(&(bus.feed.clone(), bus.route.clone())) else { continue };
             let (early, late) = (fleet.limits.early.seconds(), fleet.limits.late.seconds());
             route.buses += 1;
-            route.late += u32::from(bus.late_s > late);
-            route.early += u32::from(!bus.waiting && bus.late_s < -early);
+            route.late += u32::from(bus.late_s.is_some_and(|s| s > late));
+            route.early += u32::from(!bus.waiting && bus.late_s.is_some_and(|s| s < -early));
             route.bunched += u32::from(bus.bunched);
             route.off_route += u32::from(bus.off_route);
         }
-        for event in fleet.missing() {
+        for event in fleet.missing().chain(fleet.gaps()) {
             let Some((feed, key)) = &event.run else { continue };
             let plan = plans.iter().find(|p| p.feed == *feed && p.day.date == key.date);
             let Some((plan, run)) = plan.and_then(|p| Some((p, p.find(key)?))) else { continue };
             let id = plan.timetable.route(&plan.runs[run]).id.0.clone();
-            if plan.timetable.ends(&plan.runs[run]) > now
-                && let Some(route) = routes.get_mut(&(feed.0.clone(), id))
-            {
+            let Some(route) = routes.get_mut(&(feed.0.clone(), id)) else { continue };
+            if event.finding == Finding::HeadwayGap {
+                route.gaps += 1;
+            } else if plan.timetable.ends(&plan.runs[run]) > now {
                 let unseen = event.finding == Finding::RunUnseen;
                 *if unseen { &mut route.unseen } else { &mut route.missing } += 1;
             }
@@ -114,7 +115,7 @@ fn bus_now(bus: &Vehicle, ladder: &[Rung], advice: &[Advice]) -> Option<v1::BusN
         along_m: doing.along.0,
         length_m: doing.length().0,
         next_stop: next_stop(doing),
-        late_s: doing.late().seconds(),
+        late_s: seconds(doing.late()),
         ahead_s: seconds(rung.and_then(|r| r.ahead)),
         ahead_timetabled_s: seconds(rung.and_then(|r| r.ahead_timetabled)),
         ahead_vehicle: before.map(|b| b.vehicle.to_string()).unwrap_or_default(),

@@ -87,7 +87,7 @@ pub struct BusEventFilter {
 
 const ROWS: usize = 1_000;
 const PASSING: &str =
-    "feed, day, trip, start_s, call, vehicle, route, direction, stop, at_ms, due_ms, gap_ms";
+    "feed, day, trip, start_s, call, vehicle, route, direction, stop, at_ms, due_ms, headway_ms, gap_ms";
 const FORGET_AT_ONCE: i64 = 5_000;
 /// Each is hundreds of KiB.
 const FORGET_CLAIMS_AT_ONCE: i64 = 100;
@@ -305,6 +305,7 @@ async fn passings(tx: &mut SqliteConnection, passings: &[Passing]) -> sqlx::Resu
             .push_bind(p.stop.as_str())
             .push_bind(p.at.0)
             .push_bind(p.due.0)
+            .push_bind(p.headway.map(|headway| headway.0))
             .push_bind(p.gap.0);
     });
     sql.build().execute(tx).await.map(drop)
@@ -316,8 +317,7 @@ async fn put_event(tx: &mut SqliteConnection, kept: &BusEvent) -> sqlx::Result<(
         Phase::Begun => None,
         Phase::Moment | Phase::Ended | Phase::Figure => Some(e.at.0),
     };
-    let run = e.run.as_ref();
-    let feed = feed_of(kept);
+    let (run, feed) = (e.run.as_ref(), feed_of(kept));
     sqlx::query(
         "INSERT INTO bus_event (finding, vehicle, began_ms, at_ms, ended_ms, feed, day, trip, start_s, route, direction, stop, \
          lat, lon, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
@@ -357,8 +357,7 @@ fn run(row: &SqliteRow) -> sqlx::Result<Option<RunKey>> {
 
 fn passing(row: &SqliteRow) -> sqlx::Result<Passing> {
     let bad = |what: &str| sqlx::Error::Decode(format!("{what} of a passing is damaged").into());
-    let vehicle: String = row.try_get("vehicle")?;
-    let call: i64 = row.try_get("call")?;
+    let (vehicle, call): (String, i64) = (row.try_get("vehicle")?, row.try_get("call")?);
     Ok(Passing {
         vehicle: VehicleId::new(vehicle).map_err(|_| bad("the vehicle"))?,
         feed: FeedId(row.try_get("feed")?),
@@ -369,6 +368,7 @@ fn passing(row: &SqliteRow) -> sqlx::Result<Passing> {
         stop: StopId(row.try_get("stop")?),
         at: UtcMillis(row.try_get("at_ms")?),
         due: UtcMillis(row.try_get("due_ms")?),
+        headway: row.try_get::<Option<i64>, _>("headway_ms")?.map(DurationMs),
         gap: DurationMs(row.try_get("gap_ms")?),
     })
 }

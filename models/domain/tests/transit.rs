@@ -189,7 +189,8 @@ fn hms(at: UtcMillis) -> String {
 fn told(day: &BusDay, news: &News) -> String {
     let mut lines = Vec::new();
     for p in &news.passings {
-        let line = format!("{} pass {} {} late {}", hms(p.at), p.run.trip, p.stop, p.late().0 / 1000);
+        let line =
+            format!("{} pass {} {} late {}", hms(p.at), p.run.trip, p.stop, p.at.since(p.due).0 / 1000);
         lines.push((p.at, 0, line));
     }
     for e in &news.events {

@@ -54,7 +54,7 @@ pub struct StopTimeUpdate {
     pub departure: Option<StopTimeEvent>,
     #[prost(string, optional, tag = "4")]
     pub stop_id: Option<String>,
-    /// 0: as in the timetable.
+    /// 0: as in the timetable; 3: of a trip that is repeated without exact times.
     #[prost(int32, optional, tag = "5")]
     pub schedule_relationship: Option<i32>,
 }
@@ -112,7 +112,7 @@ pub struct TripDescriptor {
     /// `YYYYMMDD`.
     #[prost(string, optional, tag = "3")]
     pub start_date: Option<String>,
-    /// 0: as in the timetable.
+    /// 0: as in the timetable; 2: repeated without exact times.
     #[prost(int32, optional, tag = "4")]
     pub schedule_relationship: Option<i32>,
     #[prost(string, optional, tag = "5")]

@@ -23,6 +23,7 @@ fn passing(vehicle: &str, call: usize, at_s: i64) -> Passing {
         stop: format!("s{call}").as_str().into(),
         at: UtcMillis(at_s * 1000),
         due: UtcMillis(at_s * 1000 - 30_000),
+        headway: (call == 1).then_some(DurationMs(600_000)),
         gap: DurationMs(15_000),
     }
 }

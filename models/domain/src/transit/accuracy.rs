@@ -188,6 +188,7 @@ mod tests {
             stop: "x".into(),
             at,
             due: s(900),
+            headway: None,
             gap: DurationMs(0),
         }
     }

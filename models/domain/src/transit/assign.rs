@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::claims::RunName;
 use super::evidence::{Evidence, Line, Mark};
 use super::plan::DayPlan;
+use super::slot::sum_up;
 use super::timetable::{BlockId, FeedId, RouteId, RunKey, Timetable, TripId};
 use crate::units::{Meters, UtcMillis};
 
@@ -30,6 +31,8 @@ pub struct Candidate {
     pub overdue: f64,
     /// How likely it is among all that the bus may be about, from 0 to 1.
     pub share: f64,
+    /// The same of all runs that are one with it.
+    pub sure: f64,
     /// Index into the lines of the evidence.
     pub line: usize,
     /// The driver signed on to this run, or to its block.
@@ -76,6 +79,13 @@ const LATE_S: f64 = 180.0;
 /// How much slower than timetabled whole journeys are: one standard deviation, as a logarithm.
 const JAM: f64 = 0.2;
 
+/// Where starts are no promise: what a start costs for each headway that it lies away. Less than that another bus has it, so that
+/// there is one for each also where more buses run than are promised.
+const START_AWAY: f64 = 0.8;
+const START_AWAY_MAX: f64 = 8.0;
+/// So near its end a run is not begun any more.
+const BEGUN_M_MIN: f64 = 300.0;
+
 /// The runs that fit what was seen until `at`, best first.
 pub fn candidates(
     plans: &[Arc<DayPlan>],
@@ -92,8 +102,8 @@ pub fn candidates(
                 let Some((cost, overdue)) = time_cost(plan, run, line, &passed, at) else { continue };
                 let sign = known.signed.map_or(0.0, |s| sign_score(plan, run, s));
                 let (score, signed) = (fits - cost - overdue + sign, sign >= SIGNED_BLOCK);
-                let (plan, share) = (plan.clone(), 0.0);
-                found.push(Candidate { plan, run, score, overdue, share, line: index, signed });
+                let (plan, share, sure) = (plan.clone(), 0.0, 0.0);
+                found.push(Candidate { plan, run, score, overdue, share, sure, line: index, signed });
             }
         }
     }
@@ -111,6 +121,7 @@ pub fn candidates(
     let top = found.first().map_or(no_run, |c| c.score.max(no_run));
     let all: f64 = (no_run - top).exp() + found.iter().map(|c| (c.score - top).exp()).sum::<f64>();
     found.iter_mut().for_each(|c| c.share = (c.score - top).exp() / all);
+    sum_up(&mut found);
     found
 }
 
@@ -125,6 +136,15 @@ fn sort(list: &mut [Candidate]) {
 impl Candidate {
     pub fn name(&self) -> RunName {
         (self.plan.feed.clone(), self.plan.key(self.run))
+    }
+
+    /// A bus that stands somewhere on a line may be anything; one that moved along it, stands at its begin, or whose driver
+    /// signed on to it, does it.
+    pub(super) fn is_begun(&self, line: &Line) -> bool {
+        let ((_, first), last) = (line.first(), line.last.along);
+        let moved = self.signed || (line.trace.len() >= 2 && last.0 - first.0 > 80.0);
+        let length = line.pattern().shape.length();
+        last.0 <= TERMINAL.0 || (moved && last.0 < length.0 - BEGUN_M_MIN)
     }
 }
 
@@ -158,6 +178,12 @@ fn time_cost(
     let along = line.last.along;
     let over = if along.0 > length.0 - TERMINAL.0 / 2.0 { 4.0 } else { 0.0 };
     let departs = table.departs(r, 0);
+    let promised = table.promised_headway(r);
+    let late_cost = |late_s: f64| match promised {
+        // Any start is as good; the nearest is taken that no other bus has.
+        Some(apart) => (START_AWAY * (late_s / apart.seconds().max(1.0)).abs()).min(START_AWAY_MAX),
+        None => late_cost(late_s),
+    };
     if along.0 <= TERMINAL.0 && passed.is_empty() {
         let late_s = at.since(departs).seconds();
         let waits = if late_s < 0.0 { 0.5 * (late_s / 900.0).powi(2) } else { late_cost(late_s) };

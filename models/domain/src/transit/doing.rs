@@ -51,10 +51,19 @@ impl Doing {
         self.next_call >= self.plan.timetable.trip(&self.plan.runs[self.run]).calls.len()
     }
 
-    /// How late the bus is at its last known place; negative when early. Waiting for its start it is late once that is over.
-    pub fn late(&self) -> DurationMs {
+    /// How late the bus is at its last known place; negative when early. Waiting for its start it is late once that is over. `None`
+    /// where no time is promised.
+    pub fn late(&self) -> Option<DurationMs> {
         let (table, run) = (&self.plan.timetable, &self.plan.runs[self.run]);
-        self.at.since(table.due(run, self.along))
+        table.keeps_times(run).then(|| self.at.since(table.due(run, self.along)))
+    }
+
+    /// When it left its first stop; reckoned from the times of its way where it was first seen on it.
+    pub fn set_out(&self) -> UtcMillis {
+        let (table, run) = (&self.plan.timetable, &self.plan.runs[self.run]);
+        let (at, along) = self.trace.first().copied().unwrap_or((self.at, self.along));
+        let seen = self.when(mark(&table.pattern(run).stops, 0));
+        seen.unwrap_or_else(|| at - table.due(run, along).since(table.departs(run, 0)))
     }
 
     /// When it was `along` its shape, if it was watched then.

@@ -51,7 +51,7 @@ pub fn predict(
     let (table, r) = (&plan.timetable, &plan.runs[run]);
     let pattern = table.pattern(r);
     // Only a run with times of its own is held to them.
-    let held = table.trip(r).frequencies.iter().all(|f| f.exact);
+    let held = table.keeps_times(r);
     let mut arrivals = Vec::with_capacity(pattern.stops.len() - start.call);
     // What is ahead of the timetable's pace (positive: slower), and what the bus is late itself.
     let (mut slower_s, mut variance) = (0.0, start.variance);

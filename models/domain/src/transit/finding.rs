@@ -28,6 +28,8 @@ pub enum Finding {
     RunMissing,
     /// Nobody is seen to drive a run, though others of its route report. It may be driven all the same.
     RunUnseen,
+    /// For long nobody was seen to set out, where only the distance between buses is promised.
+    HeadwayGap,
 }
 
 /// A finding of one bus, or of one run; the place is where the bus was then.
@@ -42,7 +44,7 @@ pub struct TransitEvent {
     pub run: Option<(FeedId, RunKey)>,
     pub stop: Option<StopId>,
     /// Overspeed: km/h. Early and late: seconds behind the timetable. Bunching: seconds behind the bus ahead. Unseen: of a hundred
-    /// others of the route under way, how many report.
+    /// others of the route under way, how many report. Of a gap: seconds since a bus was last seen to set out.
     /// At the end, the worst that was seen from the begin on.
     pub value: Option<f64>,
 }
@@ -91,7 +93,7 @@ impl Limits {
 }
 
 impl Finding {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::OffRoute,
         Self::Overspeed,
         Self::StopSkipped,
@@ -105,6 +107,7 @@ impl Finding {
         Self::Bunching,
         Self::RunMissing,
         Self::RunUnseen,
+        Self::HeadwayGap,
     ];
 
     pub fn named(name: &str) -> Option<Self> {
@@ -134,6 +137,7 @@ impl Finding {
             Finding::Bunching => "bunching",
             Finding::RunMissing => "run_missing",
             Finding::RunUnseen => "run_unseen",
+            Finding::HeadwayGap => "headway_gap",
         }
     }
 }

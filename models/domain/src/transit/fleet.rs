@@ -9,6 +9,7 @@ use super::claims::{Claims, Disturbed, Tick};
 use super::day::{BusDay, News};
 use super::eta::{Arrival, Known, carried_over, predict};
 use super::finding::{Finding, Held, Limits, TransitEvent};
+use super::gap::Gaps;
 use super::headway::{Rung, ladder};
 use super::missing::Missing;
 use super::pace::{Habit, Pace, traversal};
@@ -37,6 +38,7 @@ pub struct Fleet {
     days: BTreeMap<VehicleId, BusDay>,
     claims: Claims,
     missing: Missing,
+    gaps: Gaps,
     bunched: BTreeMap<VehicleId, Held>,
     /// Of the roads: where and when buses tell something else than before, since this was last taken.
     changed: BTreeSet<Cell>,
@@ -163,6 +165,7 @@ impl Fleet {
         self.disturbed.clear();
         self.changed.clear();
         self.missing.clear();
+        self.gaps.clear();
         self.bunched.clear();
         std::mem::take(&mut self.claims)
     }
@@ -187,12 +190,18 @@ impl Fleet {
 
     /// Findings that hold.
     pub fn open(&self) -> impl Iterator<Item = &TransitEvent> {
-        self.days.values().flat_map(|day| day.bus.held.begun()).chain(self.missing.iter())
+        let of_buses = self.days.values().flat_map(|day| day.bus.held.begun());
+        of_buses.chain(self.missing.iter()).chain(self.gaps.iter())
     }
 
     /// Runs that no bus came for, or that nobody is seen on.
     pub fn missing(&self) -> impl Iterator<Item = &TransitEvent> {
         self.missing.iter()
+    }
+
+    /// Ways on which for long nobody was seen to set out.
+    pub fn gaps(&self) -> impl Iterator<Item = &TransitEvent> {
+        self.gaps.iter()
     }
 
     /// Buses heard of lately whose run no other bus does better.
@@ -256,11 +265,12 @@ impl Fleet {
         all
     }
 
-    /// Goes on with findings among buses that were told before a restart: bunching and missing runs.
+    /// Goes on with findings among buses that were told before a restart: bunching, missing runs and gaps.
     pub fn resume(&mut self, open: impl IntoIterator<Item = TransitEvent>) {
         for event in open {
             match (event.finding, event.vehicle.clone(), event.run.clone()) {
                 (Finding::RunMissing | Finding::RunUnseen, _, Some(key)) => self.missing.resume(key, event),
+                (Finding::HeadwayGap, _, Some(_)) => self.gaps.resume(event),
                 (Finding::Bunching, Some(bus), _) => self.bunched.entry(bus).or_default().resume(event),
                 _ => {}
             }
@@ -298,9 +308,11 @@ impl Fleet {
         news
     }
 
-    /// Runs that no bus came for, or that nobody is seen on, begun or ended since last asked.
+    /// Runs that no bus came for or that nobody is seen on, and ways on which for long nobody set out, begun or ended since last asked.
     pub fn look_for_missing(&mut self, plans: &[Arc<DayPlan>], now: UtcMillis) -> Vec<TransitEvent> {
-        self.missing.look((&self.days, &self.claims), plans, now)
+        let mut news = self.missing.look((&self.days, &self.claims), plans, now);
+        news.extend(self.gaps.look(&self.days, plans, now));
+        news
     }
 }
 
@@ -325,7 +337,7 @@ mod tests {
             run: RunKey { date: date!(2026 - 03 - 02), trip: name.into(), start_s: None },
             pattern: 0,
             along: Meters(0.0),
-            late: DurationMs(0),
+            late: None,
             ahead: ahead.map(|s| DurationMs(s * 1000)),
             ahead_timetabled: ahead.map(|_| DurationMs(600_000)),
         };

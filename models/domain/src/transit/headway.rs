@@ -23,7 +23,7 @@ pub struct Headway {
     pub stop: StopId,
     pub at: UtcMillis,
     pub behind: DurationMs,
-    /// What the timetable has between the two.
+    /// What the timetable has between the two, or promises of the later one.
     pub timetabled: DurationMs,
 }
 
@@ -35,10 +35,11 @@ pub struct Rung {
     pub run: RunKey,
     pub pattern: usize,
     pub along: Meters,
-    pub late: DurationMs,
+    /// `None` where no time is promised.
+    pub late: Option<DurationMs>,
     /// Since when the bus ahead has left the place where this one is now.
     pub ahead: Option<DurationMs>,
-    /// What the timetable has between the two.
+    /// What the timetable has between the two, or promises of this one.
     pub ahead_timetabled: Option<DurationMs>,
 }
 
@@ -80,7 +81,7 @@ pub fn headways<'a>(passings: impl IntoIterator<Item = &'a Passing>) -> Vec<Head
                 stop: stop.clone(),
                 at: pair[1].at,
                 behind: pair[1].at.since(pair[0].at),
-                timetabled: DurationMs(pair[1].due.since(pair[0].due).0.abs()),
+                timetabled: pair[1].headway.unwrap_or(DurationMs(pair[1].due.since(pair[0].due).0.abs())),
             });
         }
     }
@@ -135,7 +136,8 @@ pub fn ladder<'a>(buses: impl Iterator<Item = &'a Vehicle>, at: UtcMillis) -> Ve
                 ahead: ahead.and_then(|a| a.when(doing.along)).map(|then| at.min(doing.at).since(then)),
                 ahead_timetabled: ahead.map(|a| {
                     let departs = |d: &Doing| table.departs(&d.plan.runs[d.run], 0);
-                    DurationMs(departs(doing).since(departs(a)).0.abs())
+                    let between = || DurationMs(departs(doing).since(departs(a)).0.abs());
+                    table.promised_headway(run).unwrap_or_else(between)
                 }),
             });
         }

@@ -74,7 +74,7 @@ mod tests {
             run: RunKey { date: date!(2026 - 03 - 02), trip: TripId::from(name), start_s: None },
             pattern: 0,
             along: Meters(0.0),
-            late: DurationMs(0),
+            late: None,
             ahead: ahead_s.map(|s| DurationMs(s * 1000)),
             ahead_timetabled: ahead_s.map(|_| DurationMs(600_000)),
         }

@@ -20,7 +20,9 @@ pub fn judge(bus: &mut Vehicle, observed: &Observed, on_line: bool, limits: &Lim
     let running = matches!(bus.work, Work::Running(_));
     // What it does is not told of before it is sure.
     let sure = doing.is_some_and(|d| d.sure);
-    let late = doing.filter(|d| on_line && d.sure).map(Doing::late);
+    let late = doing.filter(|d| on_line && d.sure).and_then(Doing::late);
+    // Nobody is early or late on such a run, nor while no run is driven.
+    let timeless = !running || doing.is_some_and(|d| d.late().is_none());
     let limit = limits.speed_at(seen.position, seen.course);
     let stands = seen.speed.0 < WALK.0;
     let waits = stands && matches!(bus.work, Work::Waiting(_) | Work::Finished { .. });
@@ -38,8 +40,8 @@ pub fn judge(bus: &mut Vehicle, observed: &Observed, on_line: bool, limits: &Lim
         (Finding::DoorsOpenMoving, doors, 0, Some(seen.speed.kmh())),
         (Finding::EngineOnLayover, engine, limits.layover_engine.0, None),
         (Finding::Sos, Some(observed.sos), 0, None),
-        (Finding::Early, early.or((!running).then_some(false)), 60_000, seconds),
-        (Finding::Late, tardy.or((!running).then_some(false)), 60_000, seconds),
+        (Finding::Early, early.or(timeless.then_some(false)), 60_000, seconds),
+        (Finding::Late, tardy.or(timeless.then_some(false)), 60_000, seconds),
         (Finding::WrongSignOn, wrong, 120_000, None),
     ];
     let skipped = skipped(bus, observed, found);

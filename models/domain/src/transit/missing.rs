@@ -197,7 +197,7 @@ impl Watched {
     fn of(plan: &DayPlan, evidence: &Evidence<'_>, now: UtcMillis) -> Self {
         let to = plan.runs.partition_point(|r| plan.timetable.departs(r, 0) + LATE < now);
         let mut watched = Self { all: (0, 0), by_route: BTreeMap::new() };
-        for run in 0..to {
+        for run in (0..to).filter(|run| plan.timetable.keeps_times(&plan.runs[*run])) {
             let seen = usize::from(evidence.is_seen(&(plan.feed.clone(), plan.key(run))));
             let route = plan.timetable.pattern(&plan.runs[run]).route;
             let of_route = watched.by_route.entry(route).or_default();

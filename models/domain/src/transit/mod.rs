@@ -1,9 +1,9 @@
 //! Public transport: where a vehicle is, and what that means for the timetable.
 //!
 //! Suggested reading order: `timetable` (what is to be), `shape` and `matching` (where on its way a bus is), `evidence` and
-//! `assign` (which run it does), `claims` and `among` (what others do), `vehicle` and `day` (all of that for one bus, with `passing`s and
+//! `assign` (which run it does), `slot` (by what name, where starts are no promise), `claims` and `among` (what others do), `vehicle` and `day` (all of that for one bus, with `passing`s and
 //! `finding`s), `headway`, `pace`, `eta`, `hold`; `road` and `probe` (buses as measures of traffic); `fleet` and `settle` (all buses),
-//! `missing`, `accuracy`, `report`.
+//! `missing`, `gap`, `accuracy`, `report`.
 
 pub mod accuracy;
 mod among;
@@ -15,6 +15,7 @@ pub mod eta;
 pub mod evidence;
 pub mod finding;
 pub mod fleet;
+pub mod gap;
 mod grid;
 pub mod headway;
 pub mod hold;
@@ -30,6 +31,7 @@ pub mod report;
 pub mod road;
 pub mod settle;
 pub mod shape;
+mod slot;
 pub mod speed_road;
 mod tick;
 pub mod timetable;

@@ -17,16 +17,18 @@ pub struct Passing {
     pub call: usize,
     pub stop: StopId,
     pub at: UtcMillis,
-    /// When the timetable wanted the bus to arrive.
+    /// When the timetable wanted the bus to arrive. Where only `headway` is promised it tells no more than how long the way takes.
     pub due: UtcMillis,
+    /// So long after the bus before, where a trip is repeated and its starts are no promise.
+    pub headway: Option<DurationMs>,
     /// The two fixes between which it happened lie this far apart: how well `at` is known.
     pub gap: DurationMs,
 }
 
 impl Passing {
-    /// How late the bus was; negative when early.
-    pub fn late(&self) -> DurationMs {
-        self.at.since(self.due)
+    /// How late the bus was; negative when early; `None` where no time was promised.
+    pub fn late(&self) -> Option<DurationMs> {
+        self.headway.is_none().then(|| self.at.since(self.due))
     }
 }
 
@@ -70,6 +72,7 @@ pub fn between(
                 stop: table.stops[stop.stop].id.clone(),
                 at: from_at + DurationMs((gap.0 as f64 * share) as i64),
                 due: table.arrives(r, call),
+                headway: table.promised_headway(r),
                 gap,
             }
         })

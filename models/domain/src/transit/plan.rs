@@ -33,7 +33,7 @@ impl DayPlan {
         for (i, run) in runs.iter().enumerate() {
             let trip = timetable.trip(run);
             runs_by_pattern.entry(trip.pattern).or_default().push(i);
-            if let Some(block) = &trip.block {
+            if let Some(block) = trip.block.as_ref().filter(|_| run.start_s.is_none()) {
                 runs_by_block.entry(block.clone()).or_default().push(i);
             }
         }
@@ -57,15 +57,26 @@ impl DayPlan {
         self.box_by_pattern.iter().filter(move |(_, b)| near(b)).map(|(p, _)| *p)
     }
 
+    /// Patterns that run this day.
+    pub fn patterns(&self) -> impl Iterator<Item = usize> {
+        self.runs_by_pattern.keys().copied()
+    }
+
     /// Runs of a pattern, in the order of their starts, as indices into `runs`.
     pub fn runs_of(&self, pattern: usize) -> &[usize] {
         self.runs_by_pattern.get(&pattern).map_or(&[], Vec::as_slice)
     }
 
+    /// The block that a run is of. Of a trip that is repeated all starts stand in its block, and no one bus does them all: it tells
+    /// nothing of what a bus does next.
+    pub fn block(&self, run: usize) -> Option<&BlockId> {
+        let run = &self.runs[run];
+        self.timetable.trip(run).block.as_ref().filter(|_| run.start_s.is_none())
+    }
+
     /// The run that the same bus does after this one.
     pub fn next_of_block(&self, run: usize) -> Option<usize> {
-        let block = self.timetable.trip(&self.runs[run]).block.as_ref()?;
-        let runs = self.runs_by_block.get(block)?;
+        let runs = self.runs_by_block.get(self.block(run)?)?;
         let ends = self.timetable.ends(&self.runs[run]);
         runs.iter().copied().find(|next| *next != run && self.timetable.departs(&self.runs[*next], 0) >= ends)
     }
@@ -79,10 +90,12 @@ impl DayPlan {
         (key.date == self.day.date).then(|| self.runs.iter().position(same))?
     }
 
-    /// Runs that should have started more than `grace_ms` ago, are not over, and that no bus in `covered` does.
+    /// Runs that should have started more than `grace_ms` ago, are not over, and that no bus in `covered` does. None of those whose
+    /// times are no promise.
     pub fn missing(&self, at: UtcMillis, grace_ms: i64, covered: impl Fn(&RunKey) -> bool) -> Vec<usize> {
         let due = self.runs.partition_point(|r| self.timetable.departs(r, 0).0 + grace_ms < at.0);
-        (0..due).filter(|i| self.timetable.ends(&self.runs[*i]) > at && !covered(&self.key(*i))).collect()
+        let missed = |run: &Run| self.timetable.ends(run) > at && self.timetable.keeps_times(run);
+        (0..due).filter(|i| missed(&self.runs[*i]) && !covered(&self.key(*i))).collect()
     }
 }
 

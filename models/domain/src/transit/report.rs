@@ -32,6 +32,7 @@ pub struct Figures {
     /// Between the first and the last stop that were seen passed, along the shape.
     pub driven: Meters,
     pub passings: u32,
+    /// Of the passings those with a time to keep: what is repeated without exact times has none.
     pub on_time: u32,
     pub early: u32,
     pub late: u32,
@@ -154,22 +155,22 @@ impl<'a> Gathered<'a> {
     }
 
     fn count_passings(&self, limits: &Limits, f: &mut Figures) {
-        let mut late_s = 0.0;
         let mut gaps: Vec<i64> = Vec::with_capacity(self.passings.len());
+        let mut late_s: Vec<f64> = Vec::with_capacity(self.passings.len());
         for p in &self.passings {
-            let late = p.late();
+            gaps.push(p.gap.0);
+            f.vehicles.insert(p.vehicle.clone());
+            let Some(late) = p.late() else { continue };
+            late_s.push(late.seconds());
             match late.0 {
                 ms if ms < -limits.early.0 => f.early += 1,
                 ms if ms > limits.late.0 => f.late += 1,
                 _ => f.on_time += 1,
             }
-            late_s += late.seconds();
-            gaps.push(p.gap.0);
-            f.vehicles.insert(p.vehicle.clone());
         }
         f.passings = count(self.passings.len());
+        f.late_mean_s = late_s.iter().sum::<f64>() / late_s.len().max(1) as f64;
         if !gaps.is_empty() {
-            f.late_mean_s = late_s / gaps.len() as f64;
             gaps.sort_unstable();
             f.gap_median = DurationMs(gaps[gaps.len() / 2]);
         }
@@ -249,6 +250,7 @@ mod tests {
                 stop: format!("s{call}").as_str().into(),
                 at: plan.timetable.arrives(r, call) + DurationMs(late_s * 1000),
                 due: plan.timetable.arrives(r, call),
+                headway: plan.timetable.promised_headway(r),
                 gap: DurationMs(10_000),
             })
             .collect()

@@ -10,7 +10,7 @@ use time::Date;
 
 use super::shape::Shape;
 use crate::geo::LatLon;
-use crate::units::{Meters, UtcMillis};
+use crate::units::{DurationMs, Meters, UtcMillis};
 
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
@@ -233,6 +233,24 @@ impl Timetable {
         RunKey { date: run.date, trip: self.trip(run).id.clone(), start_s: run.start_s }
     }
 
+    /// The repetition that a run is of; `None` for a trip that runs once at its own times.
+    pub fn frequency(&self, run: &Run) -> Option<&Frequency> {
+        let start_s = run.start_s?;
+        self.trip(run).frequencies.iter().find(|f| f.has(start_s))
+    }
+
+    /// Whether the times of a run are a promise. Of a trip that is repeated without exact times only the distance between buses
+    /// is (GTFS, `exact_times`): no bus is early or late on it, and no single start is missed.
+    pub fn keeps_times(&self, run: &Run) -> bool {
+        self.frequency(run).is_none_or(|f| f.exact)
+    }
+
+    /// The distance to the bus before, where that is all that is promised of a run.
+    pub fn promised_headway(&self, run: &Run) -> Option<DurationMs> {
+        let frequency = self.frequency(run).filter(|f| !f.exact)?;
+        Some(DurationMs(i64::from(frequency.headway_s) * 1_000))
+    }
+
     /// When a run is to arrive at its call number `call`.
     pub fn arrives(&self, run: &Run, call: usize) -> UtcMillis {
         UtcMillis(run.base.0 + i64::from(self.trip(run).calls[call].arrive_s) * 1000)
@@ -270,6 +288,11 @@ impl Frequency {
         let (start, end, step) = (self.start_s, self.end_s, self.headway_s.max(1));
         (start..end).step_by(step.unsigned_abs() as usize)
     }
+
+    fn has(&self, start_s: i32) -> bool {
+        let since_s = start_s - self.start_s;
+        (self.start_s..self.end_s).contains(&start_s) && since_s % self.headway_s.max(1) == 0
+    }
 }
 
 #[cfg(test)]
@@ -298,5 +321,41 @@ mod tests {
     fn a_frequency_ends_before_its_end() {
         let f = Frequency { start_s: 0, end_s: 1800, headway_s: 600, exact: true };
         assert_eq!(f.starts().collect::<Vec<_>>(), [0, 600, 1200]);
+        let has: Vec<i32> = (-600..=2400).step_by(300).filter(|s| f.has(*s)).collect();
+        assert_eq!(has, [0, 600, 1200]);
+    }
+
+    /// A trip that is repeated every ten minutes from 6:00 on and every half hour from 8:00 on, the latter to the minute.
+    fn repeated() -> Timetable {
+        let call = |sequence: u32, s: i32| Call { sequence, arrive_s: s, depart_s: s, timepoint: false };
+        let trip = Trip {
+            id: "t".into(),
+            pattern: 0,
+            service: "w".into(),
+            headsign: String::new(),
+            block: Some("b".into()),
+            calls: vec![call(1, 0), call(2, 300)],
+            frequencies: vec![
+                Frequency { start_s: 21_600, end_s: 28_800, headway_s: 600, exact: false },
+                Frequency { start_s: 28_800, end_s: 36_000, headway_s: 1_800, exact: true },
+            ],
+        };
+        let service = Service { added: vec![day(2)], ..Service::default() };
+        let services_by_id = [("w".to_owned(), service)].into();
+        Timetable { trips: vec![trip], services_by_id, ..Timetable::default() }
+    }
+
+    #[test]
+    fn only_exact_starts_are_a_promise() {
+        let table = repeated();
+        let runs = table.runs(ServiceDay { date: day(2), start: UtcMillis(0) });
+        assert_eq!(runs.len(), 12 + 4);
+        let (loose, exact) = runs.split_at(12);
+        assert!(loose.iter().all(|run| !table.keeps_times(run)));
+        assert!(loose.iter().all(|run| table.promised_headway(run) == Some(DurationMs(600_000))));
+        assert!(exact.iter().all(|run| table.keeps_times(run) && table.promised_headway(run).is_none()));
+        assert_eq!(exact[0].start_s, Some(28_800));
+        let once = Run { start_s: None, ..runs[0].clone() };
+        assert!(table.keeps_times(&once) && table.frequency(&once).is_none());
     }
 }

@@ -12,6 +12,7 @@ use super::matching::{Matched, Seen};
 use super::passing::{Passing, mark};
 use super::plan::DayPlan;
 use super::probe::{Probe, Ran};
+use super::slot::claims;
 use super::timetable::{FeedId, RunKey};
 use crate::ids::VehicleId;
 use crate::units::{DurationMs, Meters, UtcMillis};
@@ -96,8 +97,6 @@ const SCORE_MIN: f64 = -8.0;
 const SCORE_MIN_TURNED: f64 = -14.0;
 /// A bus off its line for so long does something else.
 const OFF_MS_MAX: i64 = 20 * 60_000;
-/// So near its end a run is not begun any more.
-const BEGUN_M_MIN: f64 = 300.0;
 /// Off its line for so long is no outlier.
 const AROUND_MS: i64 = 30_000;
 /// Falling so far behind on its line, a bus has turned round.
@@ -208,7 +207,7 @@ impl Vehicle {
         if over {
             // Now that its whole way is known, another run of the same way may fit better.
             let best =
-                list.into_iter().next().filter(|c| c.share >= LIKELY && !self.does(c) && self.was_on(c));
+                list.into_iter().next().filter(|c| c.sure >= LIKELY && !self.does(c) && self.was_on(c));
             if let Some(best) = best {
                 self.adopt(best, found);
                 self.set_out();
@@ -221,7 +220,7 @@ impl Vehicle {
         }
         // That it stands speaks against no run before it goes on: whoever does another one here would stand as well.
         let own = list.iter().find(|c| self.does(c)).filter(|_| !turned);
-        let own = own.map(|c| (c.score + c.overdue, c.share));
+        let own = own.map(|c| (c.score + c.overdue, c.sure));
         if let (Some((_, share)), Some(doing)) = (own, self.doing_mut()) {
             doing.sure = share >= SURE || (doing.sure && share >= UNSURE);
             if doing.sure {
@@ -230,9 +229,9 @@ impl Vehicle {
         }
         let least = if turned { SCORE_MIN_TURNED } else { SCORE_MIN };
         let best = list.into_iter().find(|c| !turned || !self.does(c)).filter(|c| c.score >= least);
-        let begun = best.as_ref().is_some_and(|b| b.share >= LIKELY && b.is_begun(self.line(b)));
+        let begun = best.as_ref().is_some_and(|b| b.sure >= LIKELY && b.is_begun(self.line(b)));
         let better =
-            best.as_ref().filter(|b| !self.does(b) && (turned || b.share >= LIKELY)).is_some_and(|b| {
+            best.as_ref().filter(|b| !self.does(b) && (turned || b.sure >= LIKELY)).is_some_and(|b| {
                 own.is_none_or(|(score, _)| b.score >= score + LEAD) && self.line(b).trace.len() >= 2
             });
         let Some(d) = self.doing_mut() else {
@@ -284,8 +283,10 @@ impl Vehicle {
         let block_over = done.is_some() && self.block_over;
         let known = Known { signed, next, done: done.as_ref(), block_over, taken: &taken };
         let list = candidates(plans, &self.evidence, at, &known);
+        let shared = self.slot().map_or(0.0, |run| among.taken(&run));
         self.asked_for.extend(among.asked());
-        self.claims = list.iter().map(|c| (c.name(), c.share)).collect();
+        self.give_way(&list, shared, at);
+        self.claims = claims(&list, self.doing());
         list
     }
 
@@ -295,7 +296,8 @@ impl Vehicle {
 
     fn does(&self, candidate: &Candidate) -> bool {
         self.doing().is_some_and(|d| {
-            d.run == candidate.run && d.plan.feed == candidate.plan.feed && d.plan.day == candidate.plan.day
+            let same = d.plan.feed == candidate.plan.feed && d.plan.day == candidate.plan.day;
+            (same && d.run == candidate.run) || candidate.is_one_with(&d.plan, d.run)
         })
     }
 
@@ -316,7 +318,7 @@ impl Vehicle {
         self.ended.push((name.clone(), share));
         self.next = plan.next_of_block(run).map(|n| (plan.feed.clone(), plan.key(n)));
         let trip = plan.timetable.trip(&plan.runs[run]);
-        self.block_over = self.next.is_none() && trip.block.is_some();
+        self.block_over = self.next.is_none() && plan.block(run).is_some();
         let own = trip.pattern;
         let fits = self.evidence.lines().iter().find(|l| l.pattern == own && l.is_of(&plan)).map(Line::fits);
         self.evidence.end(plans, |line| {
@@ -357,7 +359,7 @@ impl Vehicle {
             next_call,
             trace: vec![first],
             off_since: None,
-            sure: best.share >= SURE,
+            sure: best.sure >= SURE,
             pending: Vec::new(),
             matcher,
             doubts: 0,
@@ -384,16 +386,5 @@ impl Vehicle {
                 self.work = other
             }
         }
-    }
-}
-
-impl Candidate {
-    /// A bus that stands somewhere on a line may be anything; one that moved along it, stands at its begin, or whose driver
-    /// signed on to it, does it.
-    fn is_begun(&self, line: &Line) -> bool {
-        let ((_, first), last) = (line.first(), line.last.along);
-        let moved = self.signed || (line.trace.len() >= 2 && last.0 - first.0 > 80.0);
-        let length = line.pattern().shape.length();
-        last.0 <= TERMINAL.0 || (moved && last.0 < length.0 - BEGUN_M_MIN)
     }
 }

@@ -13,6 +13,13 @@ use crate::gtfs_realtime::{
     TranslatedString, Translation, TripDescriptor, TripUpdate, VehicleDescriptor, VehiclePosition,
 };
 
+/// `TripDescriptor.ScheduleRelationship`; UNSCHEDULED is what `frequencies.txt` repeats without exact times, and nothing else.
+const SCHEDULED: i32 = 0;
+const UNSCHEDULED: i32 = 2;
+/// `StopTimeUpdate.ScheduleRelationship`, of the same trips.
+const STOP_SCHEDULED: i32 = 0;
+const STOP_UNSCHEDULED: i32 = 3;
+
 /// A bus within this way of its next stop is coming in.
 const INCOMING_M: f64 = 80.0;
 
@@ -28,6 +35,7 @@ pub fn trip_updates(
         let vehicle = outlook.vehicle.as_ref()?;
         let (table, run) = (&outlook.plan.timetable, &outlook.plan.runs[outlook.run]);
         let calls = &table.trip(run).calls;
+        let relationship = if table.keeps_times(run) { STOP_SCHEDULED } else { STOP_UNSCHEDULED };
         let mut updates = Vec::with_capacity(outlook.arrivals.len());
         let mut last_s = i64::MIN;
         for a in &outlook.arrivals {
@@ -45,7 +53,7 @@ pub fn trip_updates(
                 arrival: Some(event(arrive_s)),
                 departure: Some(event(depart_s)),
                 stop_id: Some(a.stop.0.clone()),
-                schedule_relationship: Some(0),
+                schedule_relationship: Some(relationship),
             });
         }
         let trip = descriptor(&outlook.plan, run);
@@ -131,6 +139,7 @@ pub fn alerts<'a>(
             | Finding::ShortTurn
             | Finding::WrongSignOn
             | Finding::Bunching
+            | Finding::HeadwayGap
             // It may come all the same.
             | Finding::RunUnseen => return None,
         };
@@ -162,13 +171,11 @@ fn descriptor(plan: &DayPlan, run: &Run) -> TripDescriptor {
     let (table, key) = (&plan.timetable, plan.timetable.key(run));
     let (year, month, day) = key.date.to_calendar_date();
     let clock = |s: i32| format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
-    // Repeated trips whose starts are no promise belong to no single one in the timetable.
-    let loose = table.trip(run).frequencies.iter().any(|f| !f.exact);
     TripDescriptor {
         trip_id: Some(key.trip.0),
         start_time: key.start_s.map(clock),
         start_date: Some(format!("{year:04}{:02}{day:02}", u8::from(month))),
-        schedule_relationship: (!loose).then_some(0),
+        schedule_relationship: Some(if table.keeps_times(run) { SCHEDULED } else { UNSCHEDULED }),
         route_id: Some(table.route(run).id.0.clone()),
         direction_id: table.pattern(run).direction.map(u32::from),
     }

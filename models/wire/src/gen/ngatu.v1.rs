@@ -4022,6 +4022,9 @@ pub struct RouteNow {
     /// Runs that should be under way and that nobody is seen on, though others of the route report.
     #[prost(uint32, tag = "14")]
     pub unseen: u32,
+    /// Where only the distance between buses is promised: directions in which for long no bus was seen to set out.
+    #[prost(uint32, tag = "15")]
+    pub gaps: u32,
 }
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct PredictionErrors {
@@ -4082,7 +4085,7 @@ pub struct BusNow {
     /// Service day, YYYY-MM-DD.
     #[prost(string, tag = "7")]
     pub day: ::prost::alloc::string::String,
-    /// When the run is to start.
+    /// When the run is to start. Where that is no promise (no `late_s`) it only names the run.
     #[prost(int64, tag = "8")]
     pub departs_ms: i64,
     /// It stands at its first stop and has not left.
@@ -4101,9 +4104,9 @@ pub struct BusNow {
     pub length_m: f64,
     #[prost(string, tag = "15")]
     pub next_stop: ::prost::alloc::string::String,
-    /// Behind the timetable; negative when early.
-    #[prost(double, tag = "16")]
-    pub late_s: f64,
+    /// Behind the timetable; negative when early. Absent where only the distance between buses is promised, and no time.
+    #[prost(double, optional, tag = "16")]
+    pub late_s: ::core::option::Option<f64>,
     /// Absent when there is no bus ahead or nothing is known of it.
     #[prost(double, optional, tag = "17")]
     pub ahead_s: ::core::option::Option<f64>,
@@ -4217,7 +4220,8 @@ pub struct ListBusEventsResponse {
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BusEvent {
     /// off_route, overspeed, stop_skipped, doors_open_moving, engine_on_layover, sos, early, late, short_turn, wrong_sign_on,
-    /// bunching, run_missing (no bus came) or run_unseen (nobody is seen; a bus may drive it all the same).
+    /// bunching, run_missing (no bus came), run_unseen (nobody is seen; a bus may drive it all the same) or headway_gap (for long
+    /// nobody was seen to set out, where only the distance between buses is promised).
     #[prost(string, tag = "1")]
     pub finding: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
@@ -4240,7 +4244,7 @@ pub struct BusEvent {
     #[prost(string, tag = "10")]
     pub stop_name: ::prost::alloc::string::String,
     /// Overspeed: km/h. Early and late: seconds behind the timetable. Bunching: seconds behind the bus ahead. run_unseen: of a
-    /// hundred others of the route under way, how many report.
+    /// hundred others of the route under way, how many report. headway_gap: seconds since a bus was last seen to set out.
     #[prost(double, optional, tag = "11")]
     pub value: ::core::option::Option<f64>,
     /// Names it for ever among those that began at the same moment.
@@ -4337,7 +4341,7 @@ pub struct RouteDay {
     pub km_driven: f64,
     #[prost(uint32, tag = "11")]
     pub passings: u32,
-    /// Of the passings, one minute early to five late, and beyond.
+    /// Of the passings for which a time was promised: one minute early to five late, and beyond.
     #[prost(uint32, tag = "12")]
     pub on_time: u32,
     #[prost(uint32, tag = "13")]
@@ -4398,8 +4402,9 @@ pub struct DayFix {
 pub struct DayPassing {
     #[prost(int64, tag = "1")]
     pub at_ms: i64,
-    #[prost(int64, tag = "2")]
-    pub due_ms: i64,
+    /// Absent where no time is promised.
+    #[prost(int64, optional, tag = "2")]
+    pub due_ms: ::core::option::Option<i64>,
     #[prost(string, tag = "3")]
     pub route: ::prost::alloc::string::String,
     #[prost(string, tag = "4")]

@@ -9,7 +9,7 @@ import { TableView, tickBox } from "./table";
 import { lateness, span } from "./words";
 
 const GROUPS = {
-  timing: ["early", "late", "bunching", "run_missing", "run_unseen"],
+  timing: ["early", "late", "bunching", "run_missing", "run_unseen", "headway_gap"],
   way: ["off_route", "stop_skipped", "short_turn", "wrong_sign_on"],
   safety: ["overspeed", "doors_open_moving", "engine_on_layover", "sos"],
 } as const;
@@ -84,6 +84,7 @@ function valueOf({ finding, value }: BusEvent): string {
   if (finding === "overspeed" || finding === "doors_open_moving") return t("unit.kmh" as Key, { n: integer(value) });
   if (finding === "early" || finding === "late") return lateness(value);
   if (finding === "bunching") return t("buses.behind-ahead", { time: span(value) });
+  if (finding === "headway_gap") return t("buses.since-last", { time: span(value) });
   if (finding === "run_unseen") return t("buses.others-report", { n: integer(value) });
   return "";
 }

@@ -26,7 +26,7 @@ function strip(running: readonly BusNow[]): HTMLElement {
   const way = el("div", { class: "strip", "aria-hidden": "true" });
   const place = (bus: BusNow) => Math.min(100, Math.max(0, (100 * bus.alongM) / Math.max(1, bus.lengthM)));
   for (const bus of running) {
-    way.append(el("i", { class: `dot ${latenessClass(bus.lateS)}${bus.offRoute ? " off" : ""}`, style: `left:${place(bus).toFixed(1)}%`, title: bus.vehicle }));
+    way.append(el("i", { class: `dot ${latenessClass(bus.lateS ?? 0)}${bus.offRoute ? " off" : ""}`, style: `left:${place(bus).toFixed(1)}%`, title: bus.vehicle }));
     const ahead = running.find((b) => b.vehicle === bus.aheadVehicle);
     if (bus.aheadS === undefined || !ahead) continue;
     const middle = (place(bus) + place(ahead)) / 2;
@@ -47,14 +47,16 @@ function row(bus: BusNow, acts: LadderActs): HTMLElement {
   const replay = el("button", { type: "button", class: "plain", title: t("buses.replay-title", { vehicle: bus.vehicle }) }, t("buses.replay"));
   replay.addEventListener("click", () => acts.replay(bus.vehicle));
   const marks = [bus.waiting && t("buses.waits"), bus.offRoute && t("buses.off-route")].filter((m): m is string => typeof m === "string");
+  // Where no time is promised nobody is late, nor before the run's start.
+  const late = bus.lateS !== undefined && bus.waiting && bus.lateS < 0 ? undefined : bus.lateS;
   const ahead = bus.aheadS === undefined ? "–" : `${bus.bunched ? "▲ " : ""}${span(bus.aheadS)}`;
   return el(
     "tr",
     { "data-vehicle": bus.vehicle, class: bus.bunched ? "bunched" : "" },
     el("th", { scope: "row" }, bus.vehicle),
-    el("td", { class: "n" }, minuteOf(Number(bus.departsMs))),
+    el("td", { class: "n" }, bus.lateS === undefined ? "–" : minuteOf(Number(bus.departsMs))),
     el("td", { class: "stop" }, bus.nextStop, marks.length > 0 && el("span", { class: bus.offRoute ? "mark off" : "mark" }, marks.join(", "))),
-    el("td", { class: latenessClass(bus.waiting && bus.lateS < 0 ? 0 : bus.lateS) }, bus.waiting && bus.lateS < 0 ? "–" : lateness(bus.lateS)),
+    el("td", { class: latenessClass(late ?? 0) }, late === undefined ? "–" : lateness(late)),
     el("td", { class: gapClass(bus) }, ahead, bus.aheadTimetabledS !== undefined && el("span", { class: "soft" }, t("buses.of-planned", { time: span(bus.aheadTimetabledS) }))),
     el("td", { class: "advice", title: bus.advice && t("buses.hold-load", { n: oneDecimal(bus.advice.worthBelowLoad) }) }, bus.advice && t("buses.hold", { time: span(bus.advice.holdS), saved: span(bus.advice.waitSavedS) })),
     el("td", { class: "acts" }, show, replay),

@@ -162,7 +162,7 @@ export class Lines implements View {
     this.#list.replaceChildren(
       ...shown.map((route) => {
         const on = route.feed === this.#chosen?.feed && route.route === this.#chosen.route;
-        const facts: [number, "late" | "early" | "bunched" | "off" | "missing" | "unseen"][] = [[route.late, "late"], [route.early, "early"], [route.bunched, "bunched"], [route.offRoute, "off"], [route.missing, "missing"], [route.unseen, "unseen"]];
+        const facts: [number, "late" | "early" | "bunched" | "off" | "missing" | "unseen" | "gaps"][] = [[route.late, "late"], [route.early, "early"], [route.bunched, "bunched"], [route.offRoute, "off"], [route.missing, "missing"], [route.unseen, "unseen"], [route.gaps, "gaps"]];
         const badges = facts.filter(([n]) => n > 0).map(([n, key]) => el("span", { class: `fact ${key}` }, t(`buses.${key}`, { n })));
         const button = el("button", { type: "button", "aria-current": on ? "true" : undefined }, el("b", {}, nameOf(route)), el("span", { class: "long" }, route.shortName ? route.longName : ""),
           el("span", { class: "facts" }, el("span", { class: "fact" }, t("buses.count", { n: route.buses })), ...badges));

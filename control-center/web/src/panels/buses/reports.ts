@@ -66,11 +66,13 @@ export class Reports extends TableView {
 
 function rowOf(r: RouteDay): HTMLElement {
   const some = (n: number, text: string) => (n > 0 ? text : "–");
+  // Where times are no promise nobody keeps them.
+  const timed = r.onTime + r.early + r.late;
   const cells = [
     `${integer(r.runsWhole)}${r.runsPartial ? ` (+${integer(r.runsPartial)})` : ""} / ${integer(r.runsScheduled)}`,
     `${oneDecimal(r.kmDriven)} / ${oneDecimal(r.kmScheduled)}`,
-    percent(r.onTime, r.passings),
-    some(r.passings, `${r.lateMeanS < 0 ? "−" : ""}${span(r.lateMeanS)}`),
+    some(timed, percent(r.onTime, timed)),
+    some(timed, `${r.lateMeanS < 0 ? "−" : ""}${span(r.lateMeanS)}`),
     some(r.headways, twoDecimals(r.headwayVariation)),
     some(r.headways, `${r.excessWaitS < 0 ? "−" : ""}${span(r.excessWaitS)}`),
     integer(r.bunchings),

@@ -11,7 +11,7 @@ export const BUS_GROUPS = {
   sos: ["sos"],
   bus_safety: ["overspeed", "doors_open_moving", "engine_on_layover"],
   bus_way: ["off_route", "stop_skipped", "short_turn", "wrong_sign_on"],
-  bus_timing: ["early", "late", "bunching", "run_missing", "run_unseen"],
+  bus_timing: ["early", "late", "bunching", "run_missing", "run_unseen", "headway_gap"],
 } as const;
 
 const GRAVE: ReadonlySet<string> = new Set(["sos", "off_route", "doors_open_moving", "run_missing"]);
@@ -43,6 +43,7 @@ function valueOf({ finding, value }: BusEvent): string {
   if (value === undefined) return "";
   if (finding === "overspeed" || finding === "doors_open_moving") return t("unit.kmh" as Key, { n: integer(value) });
   if (finding === "early" || finding === "late") return lateness(value);
+  if (finding === "headway_gap") return t("buses.since-last", { time: span(value) });
   if (finding === "run_unseen") return t("buses.others-report", { n: integer(value) });
   return finding === "bunching" ? t("buses.behind-ahead", { time: span(value) }) : "";
 }

@@ -110,7 +110,8 @@ pub fn coming(bus: &Vehicle, approach: &Approach, now: UtcMillis) -> Option<Comi
         at: doing.at,
         to_line,
         speed: last.seen.speed,
-        late: doing.late(),
+        // Whoever has no times to keep is not late.
+        late: doing.late().unwrap_or_default(),
         halt: halt(doing, &pattern.stops, last, place),
         out,
         crossed: doing.when(place).filter(|_| to_line.0 <= 0.0),
