@@ -5,58 +5,58 @@ use std::path::Path;
 use geojson::{Feature, FeatureCollection, Geometry, Value};
 use models_domain::MetersPerSecond;
 use models_domain::geo::LatLon;
-use models_domain::transit::speed_road::{SpeedRoad, SpeedRoads};
+use models_domain::transit::speed_road::{RoadLimit, SpeedRoad, SpeedRoads};
 
 /// km/h of one statute mile an hour.
 const MPH: f64 = 1.609_344;
 
-/// The roads whose limit a bus can be held against; how many have none that can be read is logged.
+/// How many roads have no limit that can be read is logged; where none has one, that is an error.
 pub(super) fn read(path: &Path) -> Result<SpeedRoads, String> {
     let shown = path.display();
-    let text = std::fs::read_to_string(path).map_err(|err| format!("reading {shown}: {err}"))?;
-    let (roads, unread) = roads(&text).map_err(|why| format!("{shown}: {why}"))?;
-    if roads.is_empty() {
+    let text = std::fs::read_to_string(path).map_err(|err| {
+        format!("reading {shown}: {err}; is it there, beside this file or by its whole path?")
+    })?;
+    let roads = roads(&text).map_err(|why| format!("{shown}: {why}"))?;
+    let told = |road: &&SpeedRoad| {
+        [road.forward, road.backward].iter().any(|limit| matches!(limit, RoadLimit::Is(_)))
+    };
+    let with_limit = roads.iter().filter(told).count();
+    if with_limit == 0 {
         return Err(format!(
             "{shown}: no LineString in it has a maxspeed that can be read, such as 50; was it exported with its tags?"
         ));
     }
-    tracing::info!(roads = roads.len(), unread, "speed limits of roads are read from {shown}");
+    tracing::info!(roads = roads.len(), with_limit, "speed limits of roads are read from {shown}");
     Ok(SpeedRoads::new(roads))
 }
 
-/// And how many roads have a maxspeed that is no number, such as `VN:urban`.
-fn roads(text: &str) -> Result<(Vec<SpeedRoad>, usize), String> {
+fn roads(text: &str) -> Result<Vec<SpeedRoad>, String> {
     let all: FeatureCollection =
         text.parse().map_err(|err| format!("not a GeoJSON FeatureCollection: {err}"))?;
-    let (mut roads, mut unread) = (Vec::new(), 0);
+    let mut roads = Vec::new();
     for (n, feature) in all.features.iter().enumerate() {
         let Some(geometry) = &feature.geometry else { continue };
-        match limits(feature) {
-            None => unread += usize::from(feature.contains_property("maxspeed")),
-            Some((forward, backward)) => {
-                for line in lines(geometry).map_err(|why| format!("feature {}: {why}", n + 1))? {
-                    roads.push(SpeedRoad { line, forward, backward });
-                }
-            }
+        let (forward, backward) = limits(feature);
+        for line in lines(geometry).map_err(|why| format!("feature {}: {why}", n + 1))? {
+            roads.push(SpeedRoad { line, forward, backward });
         }
     }
-    Ok((roads, unread))
+    Ok(roads)
 }
 
-type Limit = Option<MetersPerSecond>;
-
 /// Along the line and against it (wiki.openstreetmap.org, Key:maxspeed, Key:oneway); what is said of buses comes first.
-fn limits(feature: &Feature) -> Option<(Limit, Limit)> {
+fn limits(feature: &Feature) -> (RoadLimit, RoadLimit) {
     let tag = |key: &str| feature.property(key).and_then(speed);
-    let along = |key: &str| tag("maxspeed:bus").or_else(|| tag(key)).or_else(|| tag("maxspeed"));
-    let (forward, backward) = (along("maxspeed:forward"), along("maxspeed:backward"));
-    let oneway = feature.property("oneway").and_then(|value| value.as_str()).unwrap_or("no");
-    let limits = match oneway {
-        "yes" | "true" | "1" => (forward, None),
-        "-1" | "reverse" => (None, backward),
-        _ => (forward, backward),
+    let along = |key: &str| {
+        let told = tag("maxspeed:bus").or_else(|| tag(key)).or_else(|| tag("maxspeed"));
+        told.map_or(RoadLimit::Unknown, RoadLimit::Is)
     };
-    (limits.0.is_some() || limits.1.is_some()).then_some(limits)
+    let (forward, backward) = (along("maxspeed:forward"), along("maxspeed:backward"));
+    match feature.property("oneway").and_then(|value| value.as_str()).unwrap_or("no") {
+        "yes" | "true" | "1" => (forward, RoadLimit::Closed),
+        "-1" | "reverse" => (RoadLimit::Closed, backward),
+        _ => (forward, backward),
+    }
 }
 
 /// `50`, `50 km/h`, `30 mph`; as a number too.
@@ -105,27 +105,27 @@ mod tests {
         (json!({"type": "LineString", "coordinates": [[105.80, 21.0], [105.81, 21.0]]}), tags)
     }
 
-    /// km/h eastwards and westwards in the middle of the street.
-    fn told(tags: serde_json::Value) -> [Option<i64>; 2] {
-        let (roads, _) = roads(&file(&[street(tags)])).unwrap();
-        let roads = SpeedRoads::new(roads);
+    /// km/h eastwards and westwards in the middle of the street; 45 where nothing is told.
+    fn told(tags: serde_json::Value) -> [i64; 2] {
+        let roads = SpeedRoads::new(roads(&file(&[street(tags)])).unwrap());
         [90.0, 270.0].map(|course| {
-            let limit = roads.at(LatLon::new(21.0, 105.805), Some(Degrees(course)));
-            limit.map(|limit| limit.kmh().round() as i64)
+            let otherwise = MetersPerSecond::from_kmh(45.0);
+            let limit = roads.at(LatLon::new(21.0, 105.805), Some(Degrees(course)), otherwise);
+            limit.kmh().round() as i64
         })
     }
 
     #[test]
     fn tags_of_openstreetmap() {
-        assert_eq!(told(json!({"maxspeed": "60"})), [Some(60); 2]);
-        assert_eq!(told(json!({"maxspeed": 60})), [Some(60); 2]);
-        assert_eq!(told(json!({"maxspeed": "50 mph"})), [Some(80); 2]);
-        assert_eq!(told(json!({"maxspeed": "80", "maxspeed:bus": "60 km/h"})), [Some(60); 2]);
-        assert_eq!(told(json!({"maxspeed": "60", "oneway": "yes"})), [Some(60), None]);
-        assert_eq!(told(json!({"maxspeed": "60", "oneway": "-1"})), [None, Some(60)]);
-        assert_eq!(told(json!({"maxspeed:forward": "60", "maxspeed:backward": "40"})), [Some(60), Some(40)]);
-        assert_eq!(told(json!({"maxspeed": "VN:urban"})), [None; 2]);
-        assert_eq!(told(json!({"maxspeed": "none", "highway": "motorway"})), [None; 2]);
+        assert_eq!(told(json!({"maxspeed": "60"})), [60; 2]);
+        assert_eq!(told(json!({"maxspeed": 60})), [60; 2]);
+        assert_eq!(told(json!({"maxspeed": "50 mph"})), [80; 2]);
+        assert_eq!(told(json!({"maxspeed": "80", "maxspeed:bus": "60 km/h"})), [60; 2]);
+        assert_eq!(told(json!({"maxspeed": "60", "oneway": "yes"})), [60, 45]);
+        assert_eq!(told(json!({"maxspeed": "60", "oneway": "-1"})), [45, 60]);
+        assert_eq!(told(json!({"maxspeed:forward": "60", "maxspeed:backward": "40"})), [60, 40]);
+        assert_eq!(told(json!({"maxspeed": "VN:urban"})), [45; 2]);
+        assert_eq!(told(json!({"maxspeed": "none", "highway": "motorway"})), [45; 2]);
     }
 
     #[test]
@@ -150,11 +150,13 @@ mod tests {
     }
 
     #[test]
-    fn points_areas_and_limits_in_words_are_left_out() {
+    fn points_and_areas_are_left_out_and_limits_in_words_are_unknown() {
         let point = (json!({"type": "Point", "coordinates": [105.8, 21.0]}), json!({"maxspeed": "30"}));
         let parts = json!({"type": "MultiLineString", "coordinates": [[[105.8, 21.0], [105.81, 21.0]], [[105.8, 21.1], [105.81, 21.1]]]});
         let urban = street(json!({"maxspeed": "VN:urban"}));
-        let (roads, unread) = roads(&file(&[point, (parts, json!({"maxspeed": "70"})), urban])).unwrap();
-        assert_eq!((roads.len(), unread), (2, 1));
+        let roads = roads(&file(&[point, (parts, json!({"maxspeed": "70"})), urban])).unwrap();
+        let seventy = RoadLimit::Is(MetersPerSecond::from_kmh(70.0));
+        let limits: Vec<_> = roads.iter().map(|road| road.forward).collect();
+        assert_eq!(limits, [seventy, seventy, RoadLimit::Unknown]);
     }
 }

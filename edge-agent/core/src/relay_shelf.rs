@@ -50,6 +50,7 @@ impl RelayShelf {
     pub fn open(dir: &Path, now: UtcMillis) -> Result<Self, SpoolError> {
         let mut settings = SpoolSettings::new(dir.to_owned());
         settings.max_bytes = MAX_BYTES;
+        settings.remedy = "the directorate's broker has been away for too long, or is too slow";
         let (mut spool, recovered) = Spool::open(settings, 0, now)?;
         let fixes = left(&mut spool, &recovered.runs)?;
         let mut left = Vec::with_capacity(fixes.len());
@@ -62,7 +63,7 @@ impl RelayShelf {
         };
         match anew() {
             Ok(()) => recovered.runs.iter().for_each(|run| spool.forget(run.boot, run.last)),
-            // A full disk must not keep cameras and signals from starting: the old files stay for the next start, which sends again
+            // Where there is room for little more than the number of this start, cameras and signals start all the same: the old files stay for the next start, which sends again
             // what this one sends of them.
             Err(why) => tracing::error!(
                 "{}: {why}; {} positions for the directorate wait for a start with room",

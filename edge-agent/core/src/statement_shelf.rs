@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hardware_ports::shelf::{MessageNumber, MessageShelf};
+use hardware_ports::shelf::{MESSAGE_MAX, MessageNumber, MessageShelf};
 use hardware_ports::sink::NotKept;
 use models_domain::UtcMillis;
 
@@ -13,8 +13,11 @@ use crate::spool::{self, Read, Spool, SpoolError, SpoolSettings};
 
 /// All files together: two million tickets.
 const MAX_BYTES: u64 = 256 << 20;
+const REMEDY: &str = "the directorate's broker has been away for too long, or is too slow";
 /// Where there is no room for one more, so many of the oldest give way at once.
 const GIVE_UP: u64 = 1_000;
+/// One of so many that were given up is told of.
+const TELL_EVERY: u64 = 10_000;
 /// A record beside its message, and more.
 const BESIDE: u64 = 64;
 
@@ -26,7 +29,7 @@ struct Books {
     spool: Spool,
     /// What waits, oldest first: earlier starts', then this one's.
     waiting: VecDeque<Run>,
-    lost: u64,
+    given_up: u64,
 }
 
 impl StatementShelf {
@@ -39,10 +42,10 @@ impl StatementShelf {
     }
 
     fn with_room(dir: &Path, max_bytes: u64, now: UtcMillis) -> Result<Self, SpoolError> {
-        let settings = SpoolSettings { max_bytes, ..SpoolSettings::new(dir.to_owned()) };
+        let settings = SpoolSettings { max_bytes, remedy: REMEDY, ..SpoolSettings::new(dir.to_owned()) };
         let (spool, recovered) = Spool::open(settings, 0, now)?;
         let waiting = recovered.runs.into();
-        Ok(Self { books: Mutex::new(Books { spool, waiting, lost: 0 }) })
+        Ok(Self { books: Mutex::new(Books { spool, waiting, given_up: 0 }) })
     }
 
     /// Brings what was written to the medium. Blocking, for as long as the medium takes.
@@ -80,18 +83,25 @@ impl Books {
         {
             let count = GIVE_UP.min(run.last - run.first + 1);
             self.forget(count);
-            if self.lost == 0 {
+            if self.given_up / TELL_EVERY != (self.given_up + count) / TELL_EVERY || self.given_up == 0 {
                 tracing::error!(
+                    given_up = self.given_up + count,
                     "the oldest of an operator's messages for the directorate are given up: its broker has been away for too long, or is too slow"
                 );
             }
-            self.lost += count;
+            self.given_up += count;
         }
     }
 }
 
 impl MessageShelf for StatementShelf {
     fn keep(&self, message: &[u8]) -> Result<(), NotKept> {
+        if message.len() > MESSAGE_MAX {
+            return Err(NotKept(format!(
+                "a message of {} bytes; at most {MESSAGE_MAX} are kept",
+                message.len()
+            )));
+        }
         let mut books = self.books();
         books.make_room(message.len() as u64 + BESIDE);
         let (boot, seq) = (books.spool.boot(), books.spool.append(vec![message.to_vec()])?);
@@ -116,7 +126,6 @@ impl MessageShelf for StatementShelf {
                 Read::Lost => {}
             }
             tracing::error!("message {}-{} for the directorate is damaged or gone", number.boot, number.seq);
-            books.lost += 1;
             books.forget(1);
         }
         Ok(None)
@@ -176,6 +185,8 @@ mod tests {
         for n in 10_000..14_000 {
             shelf.keep(format!("{n:0100}").as_bytes()).unwrap();
         }
+        let too_long = shelf.keep(&vec![0; MESSAGE_MAX + 1]).unwrap_err();
+        assert!(too_long.0.contains("at most"), "{too_long}");
         // What has just been sent when it gave way takes nothing else with it.
         shelf.forget(stale);
         let all: Vec<u64> = std::iter::from_fn(|| sent(&shelf)).map(|m| m.parse().unwrap()).collect();

@@ -70,7 +70,7 @@ pub(super) fn read(mut section: Section<'_, '_>, known: &Known) -> Buses {
     let listen = listeners(&mut section, known, otherwise.as_deref());
     let feeds = feeds(&mut section, known, otherwise.as_deref());
     let ufms_from = section.section("ufms_from").and_then(ufms_from);
-    let ufms_to = section.section("ufms_to").and_then(|one| self::ufms_to(one, ufms_from.is_some()));
+    let ufms_to = section.section("ufms_to").and_then(|one| self::ufms_to(one, ufms_from.as_ref()));
     let connections_max = section.number("connections_max", 1.0..=1_000_000.0, 4096.0) as usize;
     let devices = devices(&mut section);
     let zones = section.section("zones").map(|mut s| s.pairs(zone)).unwrap_or_default();
@@ -121,7 +121,7 @@ fn ufms_from(mut section: Section<'_, '_>) -> Option<UfmsFrom> {
     Some(UfmsFrom { url: url?.into_inner(), queue: queue?.into_inner(), prefetch })
 }
 
-fn ufms_to(mut section: Section<'_, '_>, has_source: bool) -> Option<UfmsTo> {
+fn ufms_to(mut section: Section<'_, '_>, from: Option<&UfmsFrom>) -> Option<UfmsTo> {
     let url = section.required_with("url", |text| scheme(text, &["amqp", "amqps"]));
     let exchange = section.optional::<String>("exchange").map(Spanned::into_inner).unwrap_or_default();
     let routing_key = section.required::<String>("routing_key");
@@ -131,15 +131,18 @@ fn ufms_to(mut section: Section<'_, '_>, has_source: bool) -> Option<UfmsTo> {
         section.problem(&section.span(), "plates", "names no vehicle: nothing would be sent");
     }
     let statements = section.optional::<bool>("statements").map(Spanned::into_inner).unwrap_or_default();
-    if statements && !has_source {
-        section.problem(
-            &section.span(),
-            "statements",
-            "is true, and there is no [buses.ufms_from] that they could come by",
-        );
-    }
     let plate_by_device = plates.into_iter().collect();
     let (url, routing_key) = (url?.into_inner(), routing_key?.into_inner());
+    let why = match from {
+        None => Some("is true, and there is no [buses.ufms_from] that they could come by"),
+        Some(from) if from.url == url && exchange.is_empty() && from.queue == routing_key => Some(
+            "is true, and they would go back into the queue of [buses.ufms_from]: name another routing_key",
+        ),
+        Some(_) => None,
+    };
+    if let Some(why) = why.filter(|_| statements) {
+        section.problem(&section.span(), "statements", why);
+    }
     Some(UfmsTo { url, exchange, routing_key, plate_by_device, statements })
 }
 

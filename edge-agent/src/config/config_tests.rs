@@ -196,6 +196,14 @@ fn buses_come_in_many_ways() {
     assert_eq!(buses.feeds[0].headers, [("K".to_owned(), "v".to_owned())]);
     assert_eq!(buses.ufms_from.unwrap().prefetch, 200);
     assert_eq!(buses.ufms_to.unwrap().plate_by_device["864"], "29B12345");
+    let round = "[buses]\n[buses.ufms_from]\nurl = \"amqp://h/%2f\"\nqueue = \"q\"\n[buses.ufms_to]\nurl = \"amqp://h/%2f\"\n\
+                 routing_key = \"q\"\nstatements = true\n[buses.ufms_to.plates]\n\"864\" = \"29B12345\"\n";
+    let problems = parse(round).unwrap_err().join("\n");
+    assert_eq!(
+        problems,
+        "line 13: buses.ufms_to.statements: is true, and they would go back into the queue of [buses.ufms_from]: \
+         name another routing_key"
+    );
     let wrong = "[buses]\n[buses.ufms_to]\nurl = \"http://n:secret@h\"\nrouting_key = \"r\"\n";
     let problems = parse(wrong).unwrap_err().join("\n");
     assert_eq!(

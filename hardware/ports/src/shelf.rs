@@ -20,6 +20,9 @@ pub trait FixShelf: Send + Sync {
     fn is_full(&self, fixes: usize) -> bool;
 }
 
+/// Longest message that is kept, in bytes: a hundred positions are some ten thousand.
+pub const MESSAGE_MAX: usize = 512 << 10;
+
 /// Which message of a [`MessageShelf`]: the number of the start that took it, and its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageNumber {
@@ -32,7 +35,7 @@ pub trait MessageShelf: Send + Sync {
     /// Once it returns, a killed process has not lost the message.
     ///
     /// # Errors
-    /// [`NotKept`] when the disk refuses.
+    /// [`NotKept`] when the disk refuses, or it is longer than [`MESSAGE_MAX`].
     fn keep(&self, message: &[u8]) -> Result<(), NotKept>;
 
     /// The oldest that waits; the same again until it is forgotten.

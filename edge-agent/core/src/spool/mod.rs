@@ -27,12 +27,15 @@ pub struct SpoolSettings {
     pub max_bytes: u64,
     /// A segment is closed when it is this long. Two of them may be in memory.
     pub segment_bytes: u64,
+    /// Why it is full when it is, and what to do: said to whom it refuses.
+    pub remedy: &'static str,
 }
 
 impl SpoolSettings {
     /// 1 GiB, some two million events; segments of 1 MiB.
     pub fn new(dir: PathBuf) -> Self {
-        Self { dir, max_bytes: 1 << 30, segment_bytes: 1 << 20 }
+        let remedy = "the hall has not confirmed for too long; mend the link to it or raise spool_max_mib";
+        Self { dir, max_bytes: 1 << 30, segment_bytes: 1 << 20, remedy }
     }
 }
 
@@ -177,16 +180,21 @@ impl Spool {
         let mut records = Vec::with_capacity(payloads.iter().map(|p| segment::HEAD + p.len()).sum());
         for (seq, payload) in (first..).zip(&payloads) {
             if payload.len() > segment::MAX_PAYLOAD {
-                return Err(NotKept(format!("an event of {} bytes is too long", payload.len())));
+                return Err(NotKept(format!(
+                    "an event of {} bytes is too long: at most {} are kept",
+                    payload.len(),
+                    segment::MAX_PAYLOAD
+                )));
             }
             segment::encode_into(&mut records, seq, payload);
         }
         let after = self.bytes + records.len() as u64;
         if after > self.settings.max_bytes {
             return Err(NotKept(format!(
-                "the spool {} is full ({} MiB): the hall has not confirmed for too long; mend the link to it or raise spool_max_mib",
+                "the spool {} is full ({} MiB): {}",
                 self.settings.dir.display(),
-                self.settings.max_bytes >> 20
+                self.settings.max_bytes >> 20,
+                self.settings.remedy
             )));
         }
         if payloads.is_empty() {

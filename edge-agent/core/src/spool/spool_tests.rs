@@ -5,7 +5,7 @@ use super::*;
 const NOW: UtcMillis = UtcMillis(1_000);
 
 fn settings(dir: &Path) -> SpoolSettings {
-    SpoolSettings { dir: dir.to_owned(), max_bytes: 4_000, segment_bytes: 300 }
+    SpoolSettings { max_bytes: 4_000, segment_bytes: 300, ..SpoolSettings::new(dir.to_owned()) }
 }
 
 fn open(dir: &Path) -> (Spool, Recovered) {

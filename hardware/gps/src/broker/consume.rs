@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use hardware_ports::Clock;
+use hardware_ports::shelf::MESSAGE_MAX;
 use hardware_ports::sink::{GpsReport, NotKept, Sink, Statement};
 use lapin::message::Delivery;
 use lapin::options::{
@@ -58,7 +59,7 @@ impl Consumer {
 
     /// Takes messages until `stop`.
     ///
-    /// A message that cannot be read is rejected: the broker drops it, or puts it where its owner wants such. One whose content
+    /// A message that cannot be read, or is longer than [`MESSAGE_MAX`], is rejected: the broker drops it, or puts it where its owner wants such. One whose content
     /// cannot be kept goes back into the queue, and the run ends.
     ///
     /// # Errors
@@ -121,6 +122,9 @@ enum Content {
 }
 
 fn read(delivery: &Delivery, received: UtcMillis) -> Result<Content, String> {
+    if delivery.data.len() > MESSAGE_MAX {
+        return Err(format!("a message of {} bytes; at most {MESSAGE_MAX} are taken", delivery.data.len()));
+    }
     let message = BaseMessage::read(&delivery.data)?;
     if let Some(statement) = statement(&message, &delivery.data, received) {
         return Ok(Content::Statement(statement));

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{BrokerError, Publisher};
 
-/// Statements go to `kept` first, then on the shelf, and from there to the directorate's broker. Whoever told one is answered when
-/// it is on both.
+/// Statements go on the shelf first, then to `kept`, and from the shelf to the directorate's broker. Whoever told one is answered when
+/// it is on both; when one of them refuses it is told again, and may arrive twice.
 pub struct Forwarder {
     kept: Arc<dyn Sink<Statement>>,
     shelf: Arc<dyn MessageShelf>,
@@ -39,7 +39,11 @@ impl Forwarder {
         while !stop.is_cancelled() {
             match self.shelf.oldest().map_err(|source| BrokerError::Shelf { source })? {
                 Some((number, message)) => {
-                    publisher.publish_bytes(&message).await?;
+                    tokio::select! {
+                        biased;
+                        () = stop.cancelled() => break,
+                        published = publisher.publish_bytes(&message) => published?,
+                    }
                     self.shelf.forget(number);
                     self.sent.fetch_add(1, Ordering::Relaxed);
                 }
@@ -57,10 +61,8 @@ impl Forwarder {
 #[async_trait]
 impl Sink<Statement> for Forwarder {
     async fn accept(&self, statement: Statement) -> Result<(), NotKept> {
-        let message = statement.message.clone();
-        self.kept.accept(statement).await?;
-        self.shelf.keep(&message)?;
+        self.shelf.keep(&statement.message)?;
         self.come.notify_one();
-        Ok(())
+        self.kept.accept(statement).await
     }
 }

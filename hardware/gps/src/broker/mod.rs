@@ -7,6 +7,7 @@ mod forward;
 pub mod pace;
 mod publish;
 mod statements;
+mod told;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -23,9 +24,11 @@ pub use self::publish::{Publisher, PublisherSettings, Relay, RelayCounts};
 
 /// How long the broker may take to keep a message.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long it may take until it is ready to give or take messages, and to say goodbye. One that has just started may take
+/// How long it may take until it is ready to give or take messages. One that has just started may take
 /// a connection and never answer on it.
 const OPENING: Duration = Duration::from_secs(10);
+/// How long a goodbye may take.
+const GOODBYE: Duration = Duration::from_secs(1);
 /// Between signs of life, where the address does not say. A link that was cut is noticed after two of them without one.
 const HEARTBEAT_S: u16 = 15;
 
@@ -108,7 +111,7 @@ async fn connect<T>(
 
 /// Says goodbye, to a broker that may not hear it.
 async fn close(connection: &Connection) {
-    timeout(OPENING, connection.close(200, "stopped".into())).await.ok();
+    timeout(GOODBYE, connection.close(200, "stopped".into())).await.ok();
 }
 
 #[cfg(test)]

@@ -5,24 +5,14 @@ use std::collections::{HashMap, VecDeque};
 
 use hardware_ports::sink::NotKept;
 use models_domain::transit::Fix;
-use models_domain::{DurationMs, MetersPerSecond, UtcMillis, VehicleId};
+use models_domain::{DurationMs, UtcMillis, VehicleId};
 
-const MOVING: DurationMs = DurationMs(30_000);
-const STANDING: DurationMs = DurationMs(15 * 60_000);
-/// Slower than a walk counts as standing: receivers wander.
-const WALK: MetersPerSecond = MetersPerSecond(1.0);
+use super::told::Told;
+
 /// Later than that, the rule is broken.
 pub const WITHIN: DurationMs = DurationMs(120_000);
-/// What has waited for longer is given up.
-pub const KEPT: DurationMs = DurationMs(3 * 24 * 3_600_000);
-
 /// Who waited for longer stands behind what has just come: live positions are not late because old ones are many.
 const LIVE: DurationMs = DurationMs(60_000);
-/// A bus that was not heard for longer than it is to be sent, by so much, has positions to tell of that time.
-const GAP_MORE: DurationMs = DurationMs(15_000);
-/// Times without a position that are remembered of a bus; when there are more the oldest is forgotten.
-const GAPS: usize = 16;
-
 /// A position on its way, by the number under which it is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Waiting {
@@ -30,7 +20,8 @@ pub struct Waiting {
     pub fix: Fix,
 }
 
-/// Positions on their way. Holds at most `room`, and each for [`KEPT`]; the oldest gives way and is counted.
+/// Positions on their way. Holds at most `room`; the oldest gives way and is counted. None is too old: how old one is says a clock,
+/// and clocks are set.
 #[derive(Debug)]
 pub struct Pace {
     room: usize,
@@ -38,18 +29,8 @@ pub struct Pace {
     /// Those of `waiting` that have waited for longer than [`LIVE`], before them in time.
     behind: VecDeque<Waiting>,
     told_by_vehicle: HashMap<VehicleId, Told>,
-    /// Given up because there was no room, or for their age.
+    /// Given up because there was no room.
     pub lost: u64,
-}
-
-/// What was told of one bus.
-#[derive(Debug, Clone)]
-struct Told {
-    at: UtcMillis,
-    moving: bool,
-    sos: bool,
-    /// From and to, of which nothing was told for too long: its tracker may have stored positions.
-    gaps: VecDeque<(UtcMillis, UtcMillis)>,
 }
 
 impl Pace {
@@ -108,30 +89,18 @@ impl Pace {
         if !fix.valid {
             return false;
         }
-        let moving = fix.speed.0 > WALK.0;
-        let wait = if moving { MOVING } else { STANDING };
         match self.told_by_vehicle.get_mut(&fix.vehicle) {
-            Some(told) => told.is_due(fix.at, (moving, fix.told.sos), wait),
+            Some(told) => told.is_due(fix),
             None => {
-                // It may have driven while nobody here listened.
-                let gaps = [(fix.received - KEPT, fix.at)].into();
-                let told = Told { at: fix.at, moving, sos: fix.told.sos, gaps };
-                self.told_by_vehicle.insert(fix.vehicle.clone(), told);
+                self.told_by_vehicle.insert(fix.vehicle.clone(), Told::first(fix));
                 true
             }
         }
     }
 
-    /// Gives up what there is no room for, and what is too old; their numbers.
-    pub fn give_up(&mut self, now: UtcMillis) -> Vec<u64> {
-        let over = self.len().saturating_sub(self.room);
-        let mut gone = self.give_up_oldest(over);
-        // By the tracker's clock too: a gateway that was started with an old date takes no new position for an old one when it is set.
-        let old = |fix: &Fix| now.since(fix.received.max(fix.at)).0 > KEPT.0;
-        while self.oldest().is_some_and(|oldest| old(&oldest.fix)) {
-            gone.extend(self.give_up_oldest(1));
-        }
-        gone
+    /// Gives up what there is no room for; their numbers.
+    pub fn give_up(&mut self) -> Vec<u64> {
+        self.give_up_oldest(self.len().saturating_sub(self.room))
     }
 
     /// Gives up so many, the oldest first; their numbers.
@@ -140,10 +109,6 @@ impl Pace {
         self.lost += count as u64;
         let one = |pace: &mut Self| pace.behind.pop_front().or_else(|| pace.waiting.pop_front());
         (0..count).filter_map(|_| one(self)).map(|waiting| waiting.number).collect()
-    }
-
-    fn oldest(&self) -> Option<&Waiting> {
-        self.behind.front().or_else(|| self.waiting.front())
     }
 
     /// The next positions, at most `count`: those that have just come, then what waits for longer, each oldest first. They stay
@@ -176,49 +141,9 @@ impl Pace {
     }
 }
 
-impl Told {
-    /// Whether a position of `at` is to be told, and takes note of it.
-    fn is_due(&mut self, at: UtcMillis, (moving, sos): (bool, bool), wait: DurationMs) -> bool {
-        let since = at.since(self.at);
-        if since.0 <= 0 {
-            return self.fills(at, wait);
-        }
-        if since < wait && (moving, sos) == (self.moving, self.sos) {
-            return false;
-        }
-        // Who stood and is heard driving may have driven all the time between.
-        let usual = if self.moving || moving { MOVING } else { STANDING };
-        if since.0 > usual.0 + GAP_MORE.0 {
-            if self.gaps.len() == GAPS {
-                self.gaps.pop_front();
-            }
-            self.gaps.push_back((self.at, at));
-        }
-        (self.at, self.moving, self.sos) = (at, moving, sos);
-        true
-    }
-
-    /// Whether it lies where nothing was told, not too near to what was.
-    fn fills(&mut self, at: UtcMillis, wait: DurationMs) -> bool {
-        let Some(i) = self.gaps.iter().position(|(from, to)| *from < at && at < *to) else { return false };
-        let (from, to) = self.gaps[i];
-        if at.since(from) < wait || to.since(at) < wait {
-            return false;
-        }
-        self.gaps.remove(i);
-        // Trackers send what they stored from the oldest on, or from the newest.
-        for (from, to) in [(at, to), (from, at)] {
-            if to.since(from).0 >= 2 * MOVING.0 {
-                self.gaps.insert(i, (from, to));
-            }
-        }
-        self.gaps.drain(..self.gaps.len().saturating_sub(GAPS));
-        true
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use models_domain::MetersPerSecond;
     use models_domain::geo::LatLon;
 
     use super::*;
@@ -249,7 +174,7 @@ mod tests {
     impl Pace {
         /// Kept under a number that grows.
         fn offer(&mut self, fix: &Fix) {
-            let number = self.oldest().map_or(0, |_| self.newest() + 1);
+            let number = if self.is_empty() { 0 } else { self.newest() + 1 };
             self.take(std::slice::from_ref(fix), |_| Ok(number)).unwrap();
         }
 
@@ -288,14 +213,12 @@ mod tests {
         for vehicle in ["a", "b", "c"] {
             pace.offer(&fix(vehicle, 0, 0.0));
         }
-        assert_eq!(pace.give_up(UtcMillis(0)), [0]);
+        assert_eq!(pace.give_up(), [0]);
         assert_eq!((pace.len(), pace.lost), (2, 1));
         let next = pace.next(1, UtcMillis(0));
         assert_eq!(next[0].fix.vehicle.as_str(), "b");
         pace.done(&next);
         assert_eq!(pace.next(9, UtcMillis(0))[0].fix.vehicle.as_str(), "c");
-        let old = UtcMillis(KEPT.0);
-        assert_eq!((pace.give_up(old), pace.give_up(old + DurationMs(1)), pace.lost), (vec![], vec![2], 2));
     }
 
     #[test]
@@ -332,7 +255,7 @@ mod tests {
         for second in [230, 260, 290, 320] {
             pace.offer(&fix("a", second, 10.0));
         }
-        assert_eq!(pace.give_up(UtcMillis(320_000)).len(), 1);
+        assert_eq!(pace.give_up().len(), 1);
         assert_eq!((times(&mut pace), pace.lost), (vec![230, 260, 290, 320], 1));
     }
 
@@ -345,6 +268,35 @@ mod tests {
             pace.offer(&fix);
         }
         assert_eq!(times(&mut pace), [0, 5, 15]);
+    }
+
+    #[test]
+    fn a_call_that_a_tracker_had_stored_is_told_once_wherever_it_lies() {
+        let mut pace = Pace::new(100);
+        for second in [0, 900] {
+            pace.offer(&fix("a", second, 0.0));
+        }
+        // It stood for less than a quarter of an hour without a link: nothing else of that time is due.
+        let call = |second| {
+            let mut fix = fix("a", second, 0.0);
+            fix.told.sos = true;
+            fix
+        };
+        for second in [310, 305, 300, 310] {
+            pace.offer(&call(second));
+            pace.offer(&fix("a", second + 2, 0.0));
+        }
+        assert_eq!(times(&mut pace), [0, 900, 310]);
+    }
+
+    #[test]
+    fn a_position_of_the_future_silences_none_that_follow() {
+        let mut pace = Pace::new(100);
+        pace.offer(&Fix { at: UtcMillis(86_400_000), ..fix("a", 0, 10.0) });
+        for second in (330..400).step_by(10) {
+            pace.offer(&fix("a", second, 10.0));
+        }
+        assert_eq!(times(&mut pace), [86_400, 330, 360, 390]);
     }
 
     #[test]
@@ -363,7 +315,7 @@ mod tests {
         for second in (900..1_000).step_by(10) {
             pace.offer(&fix("a", second, 10.0));
         }
-        let too_old = 1_000 - KEPT.0 / 1_000 - 1;
+        let too_old = 1_000 - 3 * 24 * 3_600 - 1;
         pace.offer(&fix("a", too_old, 10.0));
         assert_eq!(times(&mut pace), [1_000, 900, 930, 960]);
     }

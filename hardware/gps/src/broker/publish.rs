@@ -1,6 +1,6 @@
 //! Gives UFMS messages to a broker; each counts as sent only after the broker has confirmed it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use hardware_ports::sink::{GpsReport, NotKept, Sink};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use models_domain::transit::Fix;
-use models_domain::{UtcMillis, VehicleId};
+use models_domain::VehicleId;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -145,7 +145,14 @@ impl Relay {
             tracing::info!(positions = left.len(), "earlier starts left positions for the directorate");
         }
         pace.resume(left);
-        // Of vehicles that are not sent on any more.
+        if !not_sent.is_empty() {
+            let vehicles: BTreeSet<&str> = not_sent.iter().map(|w| w.fix.vehicle.as_str()).collect();
+            tracing::warn!(
+                positions = not_sent.len(),
+                ?vehicles,
+                "given up: [buses.ufms_to.plates] does not name these vehicles any more"
+            );
+        }
         shelf.forget(&not_sent.iter().map(|w| w.number).collect::<Vec<_>>());
         let (sent, late) = (AtomicU64::new(0), AtomicU64::new(0));
         Self { kept, shelf, plates, pace: Mutex::new(pace), come: Notify::new(), sent, late }
@@ -170,7 +177,7 @@ impl Relay {
         loop {
             let now = clock.now();
             let batch = self.with(|pace| {
-                self.give_up(pace, now);
+                self.give_up(pace);
                 pace.next(TOGETHER, now)
             });
             if batch.is_empty() {
@@ -186,7 +193,11 @@ impl Relay {
                 }
                 continue;
             }
-            publisher.publish(&self.message(&batch)).await?;
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                published = async { publisher.publish(&self.message(&batch)).await } => published?,
+            }
             self.with(|pace| pace.done(&batch));
             self.shelf.forget(&batch.iter().map(|w| w.number).collect::<Vec<_>>());
             let now = clock.now();
@@ -220,15 +231,13 @@ impl Relay {
                 self.gone(pace.lost, &gone);
             }
             pace.take(fixes, |due| self.shelf.keep(due))?;
-            if let Some(now) = fixes.iter().map(|fix| fix.received).max() {
-                self.give_up(pace, now);
-            }
+            self.give_up(pace);
             Ok(())
         })
     }
 
-    fn give_up(&self, pace: &mut Pace, now: UtcMillis) {
-        let gone = pace.give_up(now);
+    fn give_up(&self, pace: &mut Pace) {
+        let gone = pace.give_up();
         self.gone(pace.lost, &gone);
     }
 

@@ -88,7 +88,7 @@ impl Limits {
         };
         let own = self.speed_areas.iter().rev().find(|(area, _)| holds(area));
         let own = own.map(|(_, limit)| *limit);
-        own.or_else(|| self.speed_roads.at(place, course)).unwrap_or(self.speed)
+        own.unwrap_or_else(|| self.speed_roads.at(place, course, self.speed))
     }
 }
 
