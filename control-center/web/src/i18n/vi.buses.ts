@@ -18,7 +18,7 @@ export const buses = {
   "buses.off": "{n} lệch tuyến",
   "buses.missing": "{n} lượt không có xe",
   "buses.unseen": "{n} lượt chưa thấy xe",
-  "buses.gaps": "{n} chiều lâu chưa có xe xuất bến",
+  "buses.gaps": "{n} chiều lâu chưa thấy xe xuất bến",
   "buses.direction": "Chiều",
   "buses.direction-to": "Đi {name}",
   "buses.direction-n": "Chiều {n}",

@@ -24,6 +24,8 @@ pub struct BusDay {
     pub ran: Vec<Ran>,
     /// Runs of which it passed a stop.
     pub runs: BTreeSet<(FeedId, RunKey)>,
+    /// The first stop that it was seen to pass of each run whose times are no promise: when, and when by the times of its way.
+    pub set_outs: BTreeMap<(FeedId, RunKey), (UtcMillis, UtcMillis)>,
     /// The stop it passed last.
     pub last: Option<Passing>,
     newest: Option<UtcMillis>,
@@ -53,7 +55,14 @@ impl News {
 
 impl BusDay {
     pub fn new(id: VehicleId) -> Self {
-        Self { bus: Vehicle::new(id), ran: Vec::new(), runs: BTreeSet::new(), last: None, newest: None }
+        Self {
+            bus: Vehicle::new(id),
+            ran: Vec::new(),
+            runs: BTreeSet::new(),
+            set_outs: BTreeMap::new(),
+            last: None,
+            newest: None,
+        }
     }
 
     /// The day that these reports make, in whatever order they stand, with repeats: the same reports make the same day.
@@ -104,6 +113,9 @@ impl BusDay {
             go_on(&mut self.ran, found.ran);
         }
         self.runs.extend(news.passings.iter().map(|p| (p.feed.clone(), p.run.clone())));
+        for p in news.passings.iter().filter(|p| p.headway.is_some()) {
+            self.set_outs.entry((p.feed.clone(), p.run.clone())).or_insert((p.at, p.due));
+        }
         self.last = news.passings.last().or(self.last.as_ref()).cloned();
         news
     }

@@ -18,7 +18,7 @@ use super::plan::DayPlan;
 use super::probe::{Cell, Ran};
 use super::settle::Made;
 use super::timetable::{FeedId, RunKey};
-use super::vehicle::{Observed, Vehicle};
+use super::vehicle::{Observed, Vehicle, Work};
 use crate::event::Phase;
 use crate::ids::VehicleId;
 use crate::units::{DurationMs, UtcMillis};
@@ -235,6 +235,11 @@ impl Fleet {
         for bus in self.working(now) {
             let Some(doing) = bus.doing() else { continue };
             let (plan, run) = (&doing.plan, doing.run);
+            if matches!(bus.work, Work::Waiting(_)) && !plan.timetable.keeps_times(&plan.runs[run]) {
+                // Nothing says when it sets out.
+                taken.insert(doing.key());
+                continue;
+            }
             let arrivals = predict(plan, run, Known::Bus(doing), now, &self.pace, |t| habit(&plan.feed, t));
             taken.insert(doing.key());
             if let (Some(last), Some(next)) = (arrivals.last(), plan.next_of_block(run)) {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::day::BusDay;
 use super::finding::{Finding, TransitEvent};
+use super::fleet::SILENT;
 use super::plan::DayPlan;
-use super::timetable::{FeedId, TripId};
+use super::timetable::{FeedId, RouteId, TripId};
 use super::vehicle::Work;
 use crate::event::Phase;
 use crate::ids::VehicleId;
@@ -23,8 +24,6 @@ type Way = (FeedId, TripId);
 
 #[derive(Debug, Clone, Default)]
 pub struct Gaps {
-    /// When a bus was last seen to set out.
-    left_by_way: BTreeMap<Way, UtcMillis>,
     open_by_way: BTreeMap<Way, TransitEvent>,
     /// Told before a restart, and not put to their ways yet.
     resumed: Vec<TransitEvent>,
@@ -61,7 +60,7 @@ impl Gaps {
         plans: &[Arc<DayPlan>],
         now: UtcMillis,
     ) -> Vec<TransitEvent> {
-        self.see(days, plans);
+        let seen = Seen::of(days, plans, now);
         let mut news = Vec::new();
         for event in std::mem::take(&mut self.resumed) {
             match way_of(plans, &event) {
@@ -78,17 +77,17 @@ impl Gaps {
         }
         for (way, (plan, promise)) in &promised {
             // Where nobody was seen today nothing is known of buses, but of trackers.
-            let Some(left) = self.left_by_way.get(way) else { continue };
+            let Some(left) = seen.left_by_way.get(way) else { continue };
             let from = promise.since.max(*left);
             let waited = now.since(from);
             let long = waited.seconds() > HEADWAYS * promise.headway.seconds();
-            if long && !self.open_by_way.contains_key(way) {
+            if long && seen.is_well(plan, promise.run) && !self.open_by_way.contains_key(way) {
                 let event = begun(plan, promise, from, now);
                 self.open_by_way.insert(way.clone(), event.clone());
                 news.push(event);
             }
         }
-        let left_by_way = &self.left_by_way;
+        let left_by_way = &seen.left_by_way;
         self.open_by_way.retain(|way, event| {
             let left = left_by_way.get(way).copied().filter(|left| *left > last(event));
             // What was told before a restart holds until a bus is seen.
@@ -100,31 +99,59 @@ impl Gaps {
         });
         news
     }
+}
 
-    /// Where buses are under way, and when they set out.
-    fn see(&mut self, days: &BTreeMap<VehicleId, BusDay>, plans: &[Arc<DayPlan>]) {
+/// What buses tell: made anew from their days each time, so that late reports and restarts change nothing.
+#[derive(Default)]
+struct Seen {
+    /// When a bus was last seen to set out.
+    left_by_way: BTreeMap<Way, UtcMillis>,
+    /// Of the buses under way on each route, how many there are and how many of them are heard.
+    heard_by_route: BTreeMap<(FeedId, RouteId), (usize, usize)>,
+    /// Whether any bus at all is heard.
+    any: bool,
+}
+
+impl Seen {
+    fn of(days: &BTreeMap<VehicleId, BusDay>, plans: &[Arc<DayPlan>], now: UtcMillis) -> Self {
+        let mut seen = Self::default();
         for day in days.values() {
-            let seen = match &day.bus.work {
-                Work::Running(doing) => {
-                    let (table, run) = (&doing.plan.timetable, &doing.plan.runs[doing.run]);
-                    let seen = || (way(&doing.plan, table.trip(run).pattern), doing.set_out());
-                    (!table.keeps_times(run)).then(seen)
+            let heard = day.newest().is_some_and(|at| now.since(at).0 <= SILENT.0);
+            seen.any |= heard;
+            if let Work::Running(doing) = &day.bus.work {
+                let (plan, run) = (&doing.plan, &doing.plan.runs[doing.run]);
+                let route = (plan.feed.clone(), plan.timetable.route(run).id.clone());
+                let count = seen.heard_by_route.entry(route).or_default();
+                *count = (count.0 + 1, count.1 + usize::from(heard));
+                if !plan.timetable.keeps_times(run) {
+                    seen.left(way(plan, plan.timetable.trip(run).pattern), doing.set_out());
                 }
-                // It is over: by the stop that it passed last.
-                Work::Unknown | Work::Waiting(_) | Work::Finished { .. } => day.last.as_ref().and_then(|p| {
-                    p.headway?;
-                    let plan =
-                        plans.iter().find(|plan| plan.feed == p.feed && plan.day.date == p.run.date)?;
-                    let run = &plan.runs[plan.find(&p.run)?];
-                    let set_out = p.at - p.due.since(plan.timetable.departs(run, 0));
-                    Some((way(plan, plan.timetable.trip(run).pattern), set_out))
-                }),
-            };
-            if let Some((Some(way), at)) = seen {
-                let left = self.left_by_way.entry(way).or_insert(at);
-                *left = at.max(*left);
+            }
+            for ((feed, key), (at, due)) in &day.set_outs {
+                let Some(plan) = plans.iter().find(|p| p.feed == *feed && p.day.date == key.date) else {
+                    continue;
+                };
+                let Some(run) = plan.find(key).map(|run| &plan.runs[run]) else { continue };
+                let set_out = *at - due.since(plan.timetable.departs(run, 0));
+                seen.left(way(plan, plan.timetable.trip(run).pattern), set_out);
             }
         }
+        seen
+    }
+
+    fn left(&mut self, way: Option<Way>, at: UtcMillis) {
+        if let Some(way) = way {
+            let left = self.left_by_way.entry(way).or_insert(at);
+            *left = at.max(*left);
+        }
+    }
+
+    /// Whether a bus of the route would be heard if it set out: where those under way are not, the way to us is cut, and not the
+    /// service.
+    fn is_well(&self, plan: &DayPlan, run: usize) -> bool {
+        let route = (plan.feed.clone(), plan.timetable.route(&plan.runs[run]).id.clone());
+        let (under_way, heard) = self.heard_by_route.get(&route).copied().unwrap_or_default();
+        self.any && 2 * heard >= under_way
     }
 }
 
@@ -157,8 +184,7 @@ fn promise(plan: &DayPlan, pattern: usize, now: UtcMillis) -> Option<Promise> {
 }
 
 fn way(plan: &DayPlan, pattern: usize) -> Option<Way> {
-    let trip = plan.timetable.trips.iter().find(|trip| trip.pattern == pattern)?;
-    Some((plan.feed.clone(), trip.id.clone()))
+    Some((plan.feed.clone(), plan.first_trip(pattern)?.clone()))
 }
 
 fn begun(plan: &DayPlan, promise: &Promise, from: UtcMillis, now: UtcMillis) -> TransitEvent {

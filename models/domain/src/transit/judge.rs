@@ -2,6 +2,7 @@
 
 use super::assign::{Candidate, SignOn};
 use super::finding::{Finding, Limits, TransitEvent};
+use super::timetable::TripId;
 use super::vehicle::{Doing, Found, Observed, Vehicle, Work};
 use crate::event::Phase;
 use crate::units::{DurationMs, MetersPerSecond, UtcMillis};
@@ -98,8 +99,13 @@ pub fn short_turn(bus: &Vehicle, other: &Candidate, turned: bool, at: UtcMillis,
 fn agrees(signed: &SignOn, doing: &Doing) -> bool {
     let trip = doing.plan.timetable.trip(&doing.plan.runs[doing.run]);
     let route = &doing.plan.timetable.route(&doing.plan.runs[doing.run]).id;
-    let trip_fits = signed.trip.as_ref().is_none_or(|t| *t == trip.id);
-    let block_fits = signed.block.as_ref().is_none_or(|b| trip.block.as_ref() == Some(b));
+    let table = &doing.plan.timetable;
+    let timeless = !table.keeps_times(&doing.plan.runs[doing.run]);
+    // Where starts are no promise, trips of one way are one to the bus that takes it, and a block says nothing.
+    let one_way =
+        |id: &TripId| timeless && table.trips.iter().any(|t| t.id == *id && t.pattern == trip.pattern);
+    let trip_fits = signed.trip.as_ref().is_none_or(|t| *t == trip.id || one_way(t));
+    let block_fits = timeless || signed.block.as_ref().is_none_or(|b| trip.block.as_ref() == Some(b));
     trip_fits && block_fits && signed.route.as_ref().is_none_or(|r| r == route)
 }
 

@@ -120,6 +120,8 @@ impl Missing {
             // That nobody was seen is of no use any more once it should be over.
             let unseen = event.finding == Finding::RunUnseen;
             let found = if unseen { !open.contains(run) } else { evidence.is_seen(run) };
+            // Told by an earlier version of a start that is none.
+            let found = found || is_timeless(plans, run);
             if found {
                 let over = ends(plans, run).filter(|over| unseen && *over < now);
                 news.push(TransitEvent { phase: Phase::Ended, at: over.unwrap_or(now), ..event.clone() });
@@ -255,6 +257,13 @@ impl Reporting {
 fn ends(plans: &[Arc<DayPlan>], (feed, run): &RunName) -> Option<UtcMillis> {
     let plan = plans.iter().find(|p| p.feed == *feed && p.day.date == run.date)?;
     Some(plan.timetable.ends(&plan.runs[plan.find(run)?]))
+}
+
+/// Whether the start of a run is no promise.
+fn is_timeless(plans: &[Arc<DayPlan>], (feed, run): &RunName) -> bool {
+    let plan = plans.iter().find(|p| p.feed == *feed && p.day.date == run.date);
+    let run = |plan: &Arc<DayPlan>| Some(!plan.timetable.keeps_times(&plan.runs[plan.find(run)?]));
+    plan.and_then(run).unwrap_or(false)
 }
 
 /// Of a hundred others, how many report; `None` without others.

@@ -1,10 +1,10 @@
 //! The runs of one operator on one service day, with an index of which could be where a bus is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::road::{PiecesByPattern, Roads};
-use super::timetable::{BlockId, FeedId, Pattern, Run, RunKey, ServiceDay, Timetable};
+use super::timetable::{BlockId, FeedId, Pattern, Run, RunKey, ServiceDay, Timetable, TripId};
 use crate::geo::LatLon;
 use crate::units::UtcMillis;
 
@@ -23,6 +23,8 @@ pub struct DayPlan {
     runs_by_pattern: BTreeMap<usize, Vec<usize>>,
     runs_by_block: BTreeMap<BlockId, Vec<usize>>,
     box_by_pattern: BTreeMap<usize, [f64; 4]>,
+    run_by_trip_and_start: HashMap<(TripId, Option<i32>), usize>,
+    first_trip_by_pattern: BTreeMap<usize, TripId>,
 }
 
 impl DayPlan {
@@ -37,10 +39,25 @@ impl DayPlan {
                 runs_by_block.entry(block.clone()).or_default().push(i);
             }
         }
+        let name = |run: &Run| (timetable.trip(run).id.clone(), run.start_s);
+        let run_by_trip_and_start = runs.iter().enumerate().rev().map(|(i, run)| (name(run), i)).collect();
+        let first_trip_by_pattern =
+            timetable.trips.iter().rev().map(|trip| (trip.pattern, trip.id.clone())).collect();
         let bounds = |p: &usize| (*p, around(&timetable.patterns[*p]));
         let box_by_pattern = runs_by_pattern.keys().map(bounds).collect();
         let pieces = PiecesByPattern::default();
-        Self { feed, timetable, day, runs, pieces, runs_by_pattern, runs_by_block, box_by_pattern }
+        Self {
+            feed,
+            timetable,
+            day,
+            runs,
+            pieces,
+            runs_by_pattern,
+            runs_by_block,
+            box_by_pattern,
+            run_by_trip_and_start,
+            first_trip_by_pattern,
+        }
     }
 
     /// With buses as measures of these roads.
@@ -81,13 +98,18 @@ impl DayPlan {
         runs.iter().copied().find(|next| *next != run && self.timetable.departs(&self.runs[*next], 0) >= ends)
     }
 
+    /// The first trip of the timetable that takes a pattern, whose name stays from day to day.
+    pub fn first_trip(&self, pattern: usize) -> Option<&TripId> {
+        self.first_trip_by_pattern.get(&pattern)
+    }
+
     pub fn key(&self, run: usize) -> RunKey {
         self.timetable.key(&self.runs[run])
     }
 
     pub fn find(&self, key: &RunKey) -> Option<usize> {
-        let same = |r: &Run| r.start_s == key.start_s && self.timetable.trip(r).id == key.trip;
-        (key.date == self.day.date).then(|| self.runs.iter().position(same))?
+        let run = || self.run_by_trip_and_start.get(&(key.trip.clone(), key.start_s)).copied();
+        (key.date == self.day.date).then(run)?
     }
 
     /// Runs that should have started more than `grace_ms` ago, are not over, and that no bus in `covered` does. None of those whose
