@@ -6,7 +6,7 @@ use control_center_store::{BusEvent, BusNews};
 use models_domain::transit::day::News;
 use models_domain::transit::finding::TransitEvent;
 use models_domain::transit::headway::Line;
-use models_domain::transit::plan::DayPlan;
+use models_domain::transit::plan::{self, DayPlan};
 
 pub fn of_bus(news: News, plans: &[Arc<DayPlan>]) -> BusNews {
     BusNews {
@@ -18,8 +18,8 @@ pub fn of_bus(news: News, plans: &[Arc<DayPlan>]) -> BusNews {
 
 pub fn with_line(event: TransitEvent, plans: &[Arc<DayPlan>]) -> BusEvent {
     let line = event.run.as_ref().and_then(|(feed, key)| {
-        let plan = plans.iter().find(|p| p.feed == *feed && p.day.date == key.date)?;
-        let run = &plan.runs[plan.find(key)?];
+        let (plan, run) = plan::find(plans, feed, key)?;
+        let run = &plan.runs[run];
         let (route, direction) =
             (plan.timetable.route(run).id.clone(), plan.timetable.pattern(run).direction);
         Some(Line { feed: feed.clone(), route, direction })

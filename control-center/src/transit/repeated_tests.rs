@@ -314,6 +314,15 @@ fn that_for_long_nobody_set_out_is_told_by_the_distance() {
 }
 
 #[test]
+fn that_nobody_is_heard_at_all_is_no_gap_between_buses() {
+    let mut city = city("0");
+    city.drive(&[EIGHT + 60], EIGHT - 120, EIGHT + 900);
+    // The way to us is cut while the bus is under way.
+    city.drive(&[], EIGHT + 900, EIGHT + 3_600);
+    assert!(!city.found().contains(&Finding::HeadwayGap), "{:?}", city.found());
+}
+
+#[test]
 fn a_gap_that_was_told_before_a_restart_ends_once() {
     let mut before = city("0");
     let starts = [EIGHT + 60, EIGHT + 2_460];

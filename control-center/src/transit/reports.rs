@@ -114,11 +114,9 @@ async fn add_day(
 
 /// The plan of what should be over by now or under way, or was seen to be: where starts are no promise a bus may be told by a later one.
 fn until(plan: &DayPlan, passings: &[Passing], now: UtcMillis) -> Arc<DayPlan> {
-    let mut plan = plan.clone();
-    let table = plan.timetable.clone();
+    let table = &plan.timetable;
     let seen: BTreeSet<&RunKey> = passings.iter().map(|p| &p.run).collect();
-    plan.runs.retain(|run| table.departs(run, 0) <= now || seen.contains(&table.key(run)));
-    Arc::new(plan)
+    Arc::new(plan.only(|run| table.departs(run, 0) <= now || seen.contains(&table.key(run))))
 }
 
 type Rows = (Vec<v1::RouteDay>, Vec<v1::RouteDay>);

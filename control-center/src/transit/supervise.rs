@@ -9,7 +9,7 @@ use models_domain::transit::finding::Finding;
 use models_domain::transit::fleet::Fleet;
 use models_domain::transit::headway::Rung;
 use models_domain::transit::hold::{Advice, advise};
-use models_domain::transit::plan::DayPlan;
+use models_domain::transit::plan::{self, DayPlan};
 use models_domain::transit::timetable::FeedId;
 use models_domain::transit::vehicle::{Doing, Vehicle, Work};
 use models_domain::{DurationMs, UtcMillis};
@@ -52,8 +52,7 @@ impl Supervised {
         }
         for event in fleet.missing().chain(fleet.gaps()) {
             let Some((feed, key)) = &event.run else { continue };
-            let plan = plans.iter().find(|p| p.feed == *feed && p.day.date == key.date);
-            let Some((plan, run)) = plan.and_then(|p| Some((p, p.find(key)?))) else { continue };
+            let Some((plan, run)) = plan::find(plans, feed, key) else { continue };
             let id = plan.timetable.route(&plan.runs[run]).id.0.clone();
             let Some(route) = routes.get_mut(&(feed.0.clone(), id)) else { continue };
             if event.finding == Finding::HeadwayGap {

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use crate::keep::{KeepEvents, Lane};
 use crate::outbox::{Limits, Outbox};
-use crate::spool::{Read, Spool, SpoolError, SpoolSettings};
+use crate::spool::{self, Read, Spool, SpoolError, SpoolSettings};
 
 /// Most bytes of events in one message: well below a second on a pole's uplink of 2 Mbit/s.
 const MESSAGE_BYTES: usize = 128 << 10;
@@ -141,13 +141,7 @@ impl EventKeeper {
     /// Brings what was written to the medium. Blocking, for as long as the medium takes; `keep` is not held up.
     pub fn sync(&self) {
         let dirty: Vec<_> = self.held().iter_mut().flat_map(|lane| lane.spool.take_dirty()).collect();
-        for file in dirty {
-            if let Err(err) = file.sync_data() {
-                tracing::error!(
-                    "syncing the spool: {err}; after a power cut events may be missing: check this disk"
-                );
-            }
-        }
+        spool::sync(dirty, "events");
     }
 
     /// See [`Spool::note_confirmed`].

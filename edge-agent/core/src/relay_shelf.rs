@@ -20,6 +20,8 @@ use crate::spool::{self, Read, Spool, SpoolError, SpoolSettings};
 
 /// All files together; half of it for what waits, the other half so that all of that can be written anew at a start, and for notes.
 const MAX_BYTES: u64 = 512 << 20;
+/// Why a shelf for the directorate is full.
+pub(crate) const BROKER_AWAY: &str = "the directorate's broker has been away for too long, or is too slow";
 /// Of one position on disk, at most about; it is some 80 to 130.
 const FIX_BYTES: u64 = 200;
 /// Positions that are written with one call at a start.
@@ -50,7 +52,7 @@ impl RelayShelf {
     pub fn open(dir: &Path, now: UtcMillis) -> Result<Self, SpoolError> {
         let mut settings = SpoolSettings::new(dir.to_owned());
         settings.max_bytes = MAX_BYTES;
-        settings.remedy = "the directorate's broker has been away for too long, or is too slow";
+        settings.remedy = BROKER_AWAY;
         let (mut spool, recovered) = Spool::open(settings, 0, now)?;
         let fixes = left(&mut spool, &recovered.runs)?;
         let mut left = Vec::with_capacity(fixes.len());

@@ -9,11 +9,11 @@ use hardware_ports::sink::NotKept;
 use models_domain::UtcMillis;
 
 use crate::outbox::Run;
+use crate::relay_shelf::BROKER_AWAY;
 use crate::spool::{self, Read, Spool, SpoolError, SpoolSettings};
 
 /// All files together: two million tickets.
 const MAX_BYTES: u64 = 256 << 20;
-const REMEDY: &str = "the directorate's broker has been away for too long, or is too slow";
 /// Where there is no room for one more, so many of the oldest give way at once.
 const GIVE_UP: u64 = 1_000;
 /// One of so many that were given up is told of.
@@ -42,7 +42,7 @@ impl StatementShelf {
     }
 
     fn with_room(dir: &Path, max_bytes: u64, now: UtcMillis) -> Result<Self, SpoolError> {
-        let settings = SpoolSettings { max_bytes, remedy: REMEDY, ..SpoolSettings::new(dir.to_owned()) };
+        let settings = SpoolSettings { max_bytes, remedy: BROKER_AWAY, ..SpoolSettings::new(dir.to_owned()) };
         let (spool, recovered) = Spool::open(settings, 0, now)?;
         let waiting = recovered.runs.into();
         Ok(Self { books: Mutex::new(Books { spool, waiting, given_up: 0 }) })
@@ -86,7 +86,7 @@ impl Books {
             if self.given_up / TELL_EVERY != (self.given_up + count) / TELL_EVERY || self.given_up == 0 {
                 tracing::error!(
                     given_up = self.given_up + count,
-                    "the oldest of an operator's messages for the directorate are given up: its broker has been away for too long, or is too slow"
+                    "the oldest of an operator's messages for the directorate are given up: {BROKER_AWAY}"
                 );
             }
             self.given_up += count;

@@ -20,7 +20,7 @@ export const buses: Record<keyof typeof vi, string> = {
   "buses.off": "{n} off route",
   "buses.missing": "{n} runs without a bus",
   "buses.unseen": "{n} runs with no bus seen",
-  "buses.gaps": "{n} directions where no bus was seen to set out for long",
+  "buses.gaps": "{n} directions: no departure seen for long",
   "buses.direction": "Direction",
   "buses.direction-to": "To {name}",
   "buses.direction-n": "Direction {n}",

@@ -155,7 +155,9 @@ impl Relay {
         }
         shelf.forget(&not_sent.iter().map(|w| w.number).collect::<Vec<_>>());
         let (sent, late) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { kept, shelf, plates, pace: Mutex::new(pace), come: Notify::new(), sent, late }
+        let relay = Self { kept, shelf, plates, pace: Mutex::new(pace), come: Notify::new(), sent, late };
+        relay.with(|pace| relay.give_up(pace));
+        relay
     }
 
     pub fn counts(&self) -> RelayCounts {
@@ -175,11 +177,7 @@ impl Relay {
         stop: &CancellationToken,
     ) -> Result<(), BrokerError> {
         loop {
-            let now = clock.now();
-            let batch = self.with(|pace| {
-                self.give_up(pace);
-                pace.next(TOGETHER, now)
-            });
+            let batch = self.with(|pace| pace.next(TOGETHER, clock.now()));
             if batch.is_empty() {
                 tokio::select! {
                     biased;

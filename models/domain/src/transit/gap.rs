@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::day::BusDay;
 use super::finding::{Finding, TransitEvent};
 use super::fleet::SILENT;
-use super::plan::DayPlan;
+use super::plan::{self, DayPlan};
 use super::timetable::{FeedId, RouteId, TripId};
 use super::vehicle::Work;
 use crate::event::Phase;
@@ -128,10 +128,8 @@ impl Seen {
                 }
             }
             for ((feed, key), (at, due)) in &day.set_outs {
-                let Some(plan) = plans.iter().find(|p| p.feed == *feed && p.day.date == key.date) else {
-                    continue;
-                };
-                let Some(run) = plan.find(key).map(|run| &plan.runs[run]) else { continue };
+                let Some((plan, run)) = plan::find(plans, feed, key) else { continue };
+                let run = &plan.runs[run];
                 let set_out = *at - due.since(plan.timetable.departs(run, 0));
                 seen.left(way(plan, plan.timetable.trip(run).pattern), set_out);
             }
@@ -215,6 +213,6 @@ fn last(begun: &TransitEvent) -> UtcMillis {
 
 fn way_of(plans: &[Arc<DayPlan>], event: &TransitEvent) -> Option<Way> {
     let (feed, key) = event.run.as_ref()?;
-    let plan = plans.iter().find(|p| p.feed == *feed && p.day.date == key.date)?;
-    way(plan, plan.timetable.trip(&plan.runs[plan.find(key)?]).pattern)
+    let (plan, run) = plan::find(plans, feed, key)?;
+    way(plan, plan.timetable.trip(&plan.runs[run]).pattern)
 }

@@ -9,7 +9,7 @@ use super::claims::{Claims, RunName};
 use super::day::BusDay;
 use super::finding::{Finding, TransitEvent};
 use super::fleet::SILENT;
-use super::plan::DayPlan;
+use super::plan::{self, DayPlan};
 use super::timetable::{FeedId, RouteId, RunKey};
 use super::vehicle::{Doing, Work};
 use crate::event::Phase;
@@ -255,15 +255,13 @@ impl Reporting {
 
 /// When a run should be over.
 fn ends(plans: &[Arc<DayPlan>], (feed, run): &RunName) -> Option<UtcMillis> {
-    let plan = plans.iter().find(|p| p.feed == *feed && p.day.date == run.date)?;
-    Some(plan.timetable.ends(&plan.runs[plan.find(run)?]))
+    let (plan, run) = plan::find(plans, feed, run)?;
+    Some(plan.timetable.ends(&plan.runs[run]))
 }
 
 /// Whether the start of a run is no promise.
 fn is_timeless(plans: &[Arc<DayPlan>], (feed, run): &RunName) -> bool {
-    let plan = plans.iter().find(|p| p.feed == *feed && p.day.date == run.date);
-    let run = |plan: &Arc<DayPlan>| Some(!plan.timetable.keeps_times(&plan.runs[plan.find(run)?]));
-    plan.and_then(run).unwrap_or(false)
+    plan::find(plans, feed, run).is_some_and(|(plan, run)| !plan.timetable.keeps_times(&plan.runs[run]))
 }
 
 /// Of a hundred others, how many report; `None` without others.

@@ -23,13 +23,25 @@ pub struct DayPlan {
     runs_by_pattern: BTreeMap<usize, Vec<usize>>,
     runs_by_block: BTreeMap<BlockId, Vec<usize>>,
     box_by_pattern: BTreeMap<usize, [f64; 4]>,
-    run_by_trip_and_start: HashMap<(TripId, Option<i32>), usize>,
+    run_by_key: HashMap<RunKey, usize>,
     first_trip_by_pattern: BTreeMap<usize, TripId>,
 }
 
 impl DayPlan {
     pub fn new(feed: FeedId, timetable: Arc<Timetable>, day: ServiceDay) -> Self {
         let runs = timetable.runs(day);
+        Self::of(feed, timetable, day, runs)
+    }
+
+    /// The plan of those runs that `keep` holds for.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(&Run) -> bool) -> Self {
+        let runs = self.runs.iter().filter(|run| keep(run)).cloned().collect();
+        let pieces = self.pieces.clone();
+        Self { pieces, ..Self::of(self.feed.clone(), self.timetable.clone(), self.day, runs) }
+    }
+
+    fn of(feed: FeedId, timetable: Arc<Timetable>, day: ServiceDay, runs: Vec<Run>) -> Self {
         let mut runs_by_pattern: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         let mut runs_by_block: BTreeMap<BlockId, Vec<usize>> = BTreeMap::new();
         for (i, run) in runs.iter().enumerate() {
@@ -39,8 +51,7 @@ impl DayPlan {
                 runs_by_block.entry(block.clone()).or_default().push(i);
             }
         }
-        let name = |run: &Run| (timetable.trip(run).id.clone(), run.start_s);
-        let run_by_trip_and_start = runs.iter().enumerate().rev().map(|(i, run)| (name(run), i)).collect();
+        let run_by_key = runs.iter().enumerate().rev().map(|(i, run)| (timetable.key(run), i)).collect();
         let first_trip_by_pattern =
             timetable.trips.iter().rev().map(|trip| (trip.pattern, trip.id.clone())).collect();
         let bounds = |p: &usize| (*p, around(&timetable.patterns[*p]));
@@ -55,7 +66,7 @@ impl DayPlan {
             runs_by_pattern,
             runs_by_block,
             box_by_pattern,
-            run_by_trip_and_start,
+            run_by_key,
             first_trip_by_pattern,
         }
     }
@@ -108,8 +119,7 @@ impl DayPlan {
     }
 
     pub fn find(&self, key: &RunKey) -> Option<usize> {
-        let run = || self.run_by_trip_and_start.get(&(key.trip.clone(), key.start_s)).copied();
-        (key.date == self.day.date).then(run)?
+        self.run_by_key.get(key).copied()
     }
 
     /// Runs that should have started more than `grace_ms` ago, are not over, and that no bus in `covered` does. None of those whose
@@ -119,6 +129,12 @@ impl DayPlan {
         let missed = |run: &Run| self.timetable.ends(run) > at && self.timetable.keeps_times(run);
         (0..due).filter(|i| missed(&self.runs[*i]) && !covered(&self.key(*i))).collect()
     }
+}
+
+/// The plan that a run is of, and its index there.
+pub fn find<'a>(plans: &'a [Arc<DayPlan>], feed: &FeedId, key: &RunKey) -> Option<(&'a Arc<DayPlan>, usize)> {
+    let plan = plans.iter().find(|plan| plan.feed == *feed && plan.day.date == key.date)?;
+    Some((plan, plan.find(key)?))
 }
 
 fn around(pattern: &Pattern) -> [f64; 4] {

@@ -6,7 +6,7 @@ use super::finding::{Finding, Limits};
 use super::headway::{Line, Regularity, headways, regularity};
 use super::passing::Passing;
 use super::plan::DayPlan;
-use super::timetable::{RouteId, Run, RunKey};
+use super::timetable::{RouteId, RunKey};
 use crate::ids::VehicleId;
 use crate::units::{DurationMs, Meters};
 
@@ -80,24 +80,17 @@ pub fn report(plan: &DayPlan, passings: &[Passing], found: &[Found], limits: &Li
             gathered.found.push(f);
         }
     }
-    let name = |(i, r): (usize, &Run)| ((table.trip(r).id.as_str(), r.start_s), i);
-    let run_by_name: RunByName<'_> = plan.runs.iter().enumerate().map(name).collect();
     let mut report = Report::default();
     let mut gathered_by_agency: BTreeMap<usize, Gathered> = BTreeMap::new();
     for (route, gathered) in &gathered_by_route {
         let route = &table.routes[*route];
-        report.by_route.insert(route.id.clone(), gathered.figures(plan, &run_by_name, limits));
+        report.by_route.insert(route.id.clone(), gathered.figures(plan, limits));
         gathered_by_agency.entry(route.agency).or_default().add(gathered);
     }
-    report.by_agency = gathered_by_agency
-        .iter()
-        .map(|(agency, g)| (*agency, g.figures(plan, &run_by_name, limits)))
-        .collect();
+    report.by_agency =
+        gathered_by_agency.iter().map(|(agency, g)| (*agency, g.figures(plan, limits))).collect();
     report
 }
-
-/// Index into the plan's runs, by trip and start.
-type RunByName<'a> = BTreeMap<(&'a str, Option<i32>), usize>;
 
 #[derive(Default)]
 struct Gathered<'a> {
@@ -115,13 +108,13 @@ impl<'a> Gathered<'a> {
         self.found.extend(&other.found);
     }
 
-    fn figures(&self, plan: &DayPlan, run_by_name: &RunByName<'_>, limits: &Limits) -> Figures {
+    fn figures(&self, plan: &DayPlan, limits: &Limits) -> Figures {
         let mut f = Figures {
             runs_scheduled: self.runs_scheduled,
             scheduled: Meters(self.scheduled_m),
             ..Figures::default()
         };
-        self.count_runs(plan, run_by_name, &mut f);
+        self.count_runs(plan, &mut f);
         self.count_passings(limits, &mut f);
         f.regularity = regularity(&headways(self.passings.iter().copied()));
         let of = |finding| self.found.iter().filter(move |found| found.finding == finding);
@@ -131,16 +124,14 @@ impl<'a> Gathered<'a> {
         f
     }
 
-    fn count_runs(&self, plan: &DayPlan, run_by_name: &RunByName<'_>, f: &mut Figures) {
+    fn count_runs(&self, plan: &DayPlan, f: &mut Figures) {
         let mut calls_by_run: BTreeMap<&RunKey, BTreeSet<usize>> = BTreeMap::new();
         for p in &self.passings {
             calls_by_run.entry(&p.run).or_default().insert(p.call);
         }
         for (key, seen) in calls_by_run {
             // A run that the timetable does not have any more: it was imported anew since.
-            let Some(run) = run_by_name.get(&(key.trip.as_str(), key.start_s)).map(|i| &plan.runs[*i]) else {
-                continue;
-            };
+            let Some(run) = plan.find(key).map(|i| &plan.runs[i]) else { continue };
             let stops = &plan.timetable.pattern(run).stops;
             if seen.len() as f64 >= WHOLE * stops.len() as f64 {
                 f.runs_whole += 1;

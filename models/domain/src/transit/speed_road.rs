@@ -64,12 +64,13 @@ impl SpeedRoads {
     /// The limit for who drives there, `otherwise` where none is known: of all roads that it may be on the highest. `course` is
     /// clockwise from north.
     pub fn at(&self, place: LatLon, course: Option<Degrees>, otherwise: MetersPerSecond) -> MetersPerSecond {
-        let may_be: Vec<_> =
-            self.grid.near(place).into_iter().flat_map(|piece| self.on(piece, place, course)).collect();
+        if self.pieces.is_empty() {
+            return otherwise;
+        }
+        let on = |piece| self.on(piece, (place, course), otherwise);
+        let may_be: Vec<_> = self.grid.near(place).into_iter().filter_map(on).collect();
         let within = |reach: Meters| {
-            let near = may_be.iter().filter(move |(away, _)| away.0 <= reach.0);
-            let limits = near.map(|(_, limit)| limit.unwrap_or(otherwise));
-            limits.max_by(|a, b| a.0.total_cmp(&b.0))
+            highest(may_be.iter().filter(move |(away, _)| away.0 <= reach.0).map(|(_, limit)| *limit))
         };
         let far = || within(FAR).filter(|limit| limit.0 > otherwise.0);
         within(REACH).or_else(far).unwrap_or(otherwise)
@@ -79,24 +80,25 @@ impl SpeedRoads {
     fn on(
         &self,
         piece: usize,
-        place: LatLon,
-        course: Option<Degrees>,
-    ) -> Vec<(Meters, Option<MetersPerSecond>)> {
-        let Some((line, [forward, backward])) = self.pieces.get(piece) else { return Vec::new() };
-        let Some(on) = line.nearest(place, Meters(0.0), line.length()) else { return Vec::new() };
-        let ways = match course.map(|course| turn(course, on.course).0) {
-            Some(off) if off <= COURSE_MAX => vec![*forward],
-            Some(off) if off >= 180.0 - COURSE_MAX => vec![*backward],
-            Some(_) => Vec::new(),
-            None => vec![*forward, *backward],
-        };
-        let limit = |way| match way {
+        (place, course): (LatLon, Option<Degrees>),
+        otherwise: MetersPerSecond,
+    ) -> Option<(Meters, MetersPerSecond)> {
+        let (line, [forward, backward]) = self.pieces.get(piece)?;
+        let on = line.nearest(place, Meters(0.0), line.length())?;
+        let off = course.map(|course| turn(course, on.course).0);
+        let along = off.is_none_or(|off| off <= COURSE_MAX).then_some(forward);
+        let against = off.is_none_or(|off| off >= 180.0 - COURSE_MAX).then_some(backward);
+        let limit = |way: &RoadLimit| match way {
             RoadLimit::Closed => None,
-            RoadLimit::Unknown => Some((on.away, None)),
-            RoadLimit::Is(limit) => Some((on.away, Some(limit))),
+            RoadLimit::Unknown => Some(otherwise),
+            RoadLimit::Is(limit) => Some(*limit),
         };
-        ways.into_iter().filter_map(limit).collect()
+        Some((on.away, highest(along.into_iter().chain(against).filter_map(limit))?))
     }
+}
+
+fn highest(limits: impl Iterator<Item = MetersPerSecond>) -> Option<MetersPerSecond> {
+    limits.max_by(|a, b| a.0.total_cmp(&b.0))
 }
 
 #[cfg(test)]
