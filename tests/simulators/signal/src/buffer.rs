@@ -38,30 +38,41 @@ impl Buffer {
     pub fn kept(journal: Journal, waiting: Vec<(u64, Value)>) -> Self {
         let next_number = waiting.last().map_or(0, |(number, _)| number + 1);
         let entry = |(number, message)| Entry { message, number, old: true, sent_as: None };
-        Self {
-            entries: waiting.into_iter().map(entry).collect(),
-            lost: 0,
-            next_number,
-            journal: Some(journal),
+        let entries = waiting.into_iter().map(entry).collect();
+        let mut own = Self { entries, lost: 0, next_number, journal: Some(journal) };
+        // One more than there is room for, when the power went before the oldest was done with.
+        while own.entries.len() > BUFFER_MAX
+            && let Some(oldest) = own.entries.pop_front()
+        {
+            own.lost += 1;
+            own.note(|journal| journal.done(oldest.number));
         }
+        own
     }
 
-    pub fn push(&mut self, message: Value, link_up: bool) {
-        if self.entries.len() >= BUFFER_MAX
-            && let Some(oldest) = self.entries.pop_front()
-        {
-            self.lost += 1;
-            self.note(|journal| journal.done(oldest.number));
-        }
+    /// `true` when the buffer was full and its oldest message is lost.
+    pub fn push(&mut self, message: Value, link_up: bool) -> bool {
+        let oldest = if self.entries.len() >= BUFFER_MAX { self.entries.pop_front() } else { None };
         let number = self.next_number;
         self.next_number += 1;
         self.note(|journal| journal.push(number, &message));
+        // Only now: whenever the power goes, there are no fewer than before.
+        if let Some(oldest) = &oldest {
+            self.lost += 1;
+            self.note(|journal| journal.done(oldest.number));
+        }
         self.entries.push_back(Entry { message, number, old: !link_up, sent_as: None });
         if let Some(journal) = &mut self.journal
             && let Err(err) = journal.shorten(self.entries.iter().map(|entry| (entry.number, &entry.message)))
         {
             eprintln!("signal-simulator: {err:#}");
         }
+        oldest.is_some()
+    }
+
+    /// Waits until the disk has all of this: before anything is told that follows from it.
+    pub fn settle(&mut self) {
+        self.note(Journal::settle);
     }
 
     /// Without a disk the controller goes on, as a real one would.
@@ -140,9 +151,8 @@ mod tests {
     #[test]
     fn the_oldest_goes_when_full() {
         let mut buffer = Buffer::default();
-        for n in 0..BUFFER_MAX + 5 {
-            buffer.push(Value::from(n), false);
-        }
+        let lost = (0..BUFFER_MAX + 5).filter(|n| buffer.push(Value::from(*n), false)).count();
+        assert_eq!(lost, 5);
         assert_eq!((buffer.lost, buffer.len()), (5, BUFFER_MAX));
         assert_eq!(buffer.next("a").unwrap().message, Value::from(5));
     }
@@ -153,7 +163,7 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join("site.jsonl");
         let open = || {
-            let (journal, waiting) = Journal::open(&path, crate::keep::Sync::Never).unwrap();
+            let (journal, waiting) = Journal::open(&path).unwrap();
             Buffer::kept(journal, waiting)
         };
         let mut buffer = open();

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+use crate::lines::LINES;
+use crate::list::Version;
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,11 +22,23 @@ pub struct Config {
     /// From one fault of a site to its next; 0 for none.
     pub alarm_every_s: f64,
     pub alarm_lasts_s: f64,
+    /// The signal exchange list the sites have.
+    #[serde(default = "sxl")]
+    pub sxl: Version,
+    /// Versions of RSMP core they offer.
+    #[serde(default = "core")]
+    pub core: Vec<Version>,
+    /// How long a request for signal priority waits, and how long it is active when nobody cancels it.
+    #[serde(default = "priority_max_s")]
+    pub priority_max_s: f64,
+    /// Local time against UTC, for the time tables.
+    #[serde(default = "zone_s")]
+    pub zone_s: i64,
     #[serde(rename = "site")]
     pub sites: Vec<Site>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Site {
     /// Name of the crossing, for people.
@@ -44,6 +59,9 @@ pub struct Site {
     /// The input that makes it show red to everybody.
     #[serde(default)]
     pub all_red_input: Option<usize>,
+    /// The input that makes its first detector faulty (A0302).
+    #[serde(default)]
+    pub detector_fault_input: Option<usize>,
     /// How many detectors it has.
     #[serde(default)]
     pub detectors: usize,
@@ -52,14 +70,32 @@ pub struct Site {
     pub deaf: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+fn sxl() -> Version {
+    Version::new(1, 2, 1)
+}
+
+fn core() -> Vec<Version> {
+    let new = Version::new;
+    vec![new(3, 1, 2), new(3, 1, 3), new(3, 1, 4), new(3, 1, 5), new(3, 2, 0), new(3, 2, 1), new(3, 2, 2)]
+}
+
+fn priority_max_s() -> f64 {
+    60.0
+}
+
+/// Hanoi.
+fn zone_s() -> i64 {
+    25_200
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GroupKind {
     Vehicle,
     Walk,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
     pub green_s: u32,
@@ -82,9 +118,12 @@ impl Config {
             ("speed", config.speed, 0.01),
             ("alarm_every_s", config.alarm_every_s, 0.0),
             ("alarm_lasts_s", config.alarm_lasts_s, 0.0),
+            ("priority_max_s", config.priority_max_s, 0.01),
         ] {
             ensure!((least..=86_400.0).contains(&value), "{name} must be from {least} to 86400");
         }
+        ensure!(!config.core.is_empty(), "core: at least one version");
+        ensure!(config.zone_s.abs() <= 86_400, "zone_s must be from -86400 to 86400");
         for site in &config.sites {
             site.check().with_context(|| format!("site {}", site.site_id))?;
         }
@@ -97,6 +136,9 @@ impl Site {
         ensure!(!self.groups.is_empty() && self.groups.len() <= 255, "1 to 255 groups");
         ensure!(!self.stages.is_empty(), "a site needs a stage");
         ensure!(self.detectors <= 255, "at most 255 detectors");
+        for input in [self.all_red_input, self.detector_fault_input].into_iter().flatten() {
+            ensure!((1..=LINES).contains(&input), "inputs are from 1 to {LINES}");
+        }
         let mut stage_by_group = vec![None; self.groups.len()];
         for (number, stage) in self.stages.iter().enumerate() {
             ensure!(stage.green_s > self.walk_clear_s, "stage {}: green_s within walk_clear_s", number + 1);
@@ -133,8 +175,41 @@ impl Site {
         site
     }
 
+    /// The plans it knows, in order.
+    pub fn plan_numbers(&self) -> Vec<u8> {
+        let mut all: Vec<u8> = self.plans.keys().filter_map(|plan| plan.parse().ok()).collect();
+        all.push(1);
+        all.sort_unstable();
+        all
+    }
+
     /// Seconds of one cycle.
     pub fn cycle_s(&self) -> u32 {
         self.stages.iter().map(|stage| stage.green_s + self.yellow_s + self.all_red_s).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE_SITE: &str = include_str!("../one-site.toml");
+
+    #[track_caller]
+    fn refused(from: &str, to: &str, want: &str) {
+        assert!(ONE_SITE.contains(from), "{from}");
+        let err = format!("{:#}", Config::parse(&ONE_SITE.replace(from, to)).unwrap_err());
+        assert!(err.contains(want), "{err}");
+    }
+
+    #[test]
+    fn the_file_for_validators() {
+        let config = Config::parse(ONE_SITE).unwrap();
+        assert_eq!((config.sites.len(), config.sxl, config.core.len()), (1, Version::new(1, 2, 1), 7));
+        assert_eq!(config.sites[0].plan_numbers(), [1, 2, 3]);
+        refused("1.2.1", "one", "\"one\" is no version");
+        refused("_input = 7", "_input = 9", "inputs are from 1 to 8");
+        refused("priority_max_s = 4.0", "priority_max_s = 0.0", "priority_max_s must be from 0.01");
+        refused("speed = 1.0", "core = []\nspeed = 1.0", "core: at least one version");
     }
 }

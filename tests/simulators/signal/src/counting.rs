@@ -1,14 +1,8 @@
 //! What a site's detectors count: traffic that is the same at every run, and RSMP's S0201 to S0208 of it. Pure.
 
-use std::collections::BTreeMap;
-
-use serde_json::{Value, json};
-
+use crate::components::Component;
 use crate::config::Site;
 use crate::rsmp::timestamp;
-
-/// The codes that are about detectors; the first four of one each, the others of all.
-const CODES: [&str; 8] = ["S0201", "S0202", "S0203", "S0204", "S0205", "S0206", "S0207", "S0208"];
 
 /// Kinds in the order of S0204, and how many of a hundred road users each is in Hanoi.
 const KINDS: [(&str, u64); 9] =
@@ -17,88 +11,36 @@ const KINDS: [(&str, u64); 9] =
 /// How long one road user covers a detector, in milliseconds.
 const COVERED_MS: u64 = 400;
 
-/// A subscription to counts of one component.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Counting {
-    /// (code, name)
-    names: Vec<(String, String)>,
-    interval_ms: i64,
-    /// Begin of what was not told yet.
-    since_ms: i64,
+/// Whether a status is about counts: it is told at intervals, not on change.
+pub fn is_count(code: &str) -> bool {
+    matches!(code, "S0201" | "S0202" | "S0203" | "S0204" | "S0205" | "S0206" | "S0207" | "S0208")
 }
 
-/// By the component they are of.
-pub type Countings = BTreeMap<String, Counting>;
-
-/// What a StatusRequest or StatusSubscribe asks of counts: the component and the names; `None` when it is about anything else.
-pub fn asked(site: &Site, message: &Value) -> Option<(String, Vec<(String, String)>)> {
-    let component = message["cId"].as_str()?;
-    let name = |value: &Value| {
-        let code = value["sCI"].as_str().filter(|code| CODES.contains(code))?;
-        Some((code.to_owned(), value["n"].as_str()?.to_owned()))
-    };
-    let names = message["sS"].as_array()?.iter().map(name).collect::<Option<Vec<_>>>()?;
-    let known = component == site.component || detector(site, component).is_some();
-    known.then(|| (component.to_owned(), names))
-}
-
-/// The place of a detector logic, from 0: `HN+AG0101=001DL003` is the third.
-fn detector(site: &Site, component: &str) -> Option<usize> {
-    let base = site.component.split_once('=')?.0;
-    let number: usize = component.strip_prefix(base)?.strip_prefix("=001DL")?.parse().ok()?;
-    number.checked_sub(1).filter(|index| *index < site.detectors)
-}
-
-impl Counting {
-    pub fn new(names: Vec<(String, String)>, message: &Value, now_ms: i64) -> Self {
-        let seconds = |value: &Value| value["uRt"].as_str().and_then(|text| text.parse::<i64>().ok());
-        let interval_s = message["sS"].as_array().into_iter().flatten().filter_map(seconds).max();
-        Self { names, interval_ms: interval_s.unwrap_or(60).max(1) * 1000, since_ms: now_ms }
-    }
-
-    /// The message that is due, if any; the next one begins where it ends.
-    pub fn due(&mut self, site: &Site, component: &str, now_ms: i64) -> Option<Value> {
-        if now_ms - self.since_ms < self.interval_ms {
-            return None;
-        }
-        let message = statuses(site, component, "StatusUpdate", (self.since_ms, now_ms), &self.names);
-        self.since_ms = now_ms;
-        Some(message)
-    }
-}
-
-/// What was counted in a span of time (milliseconds): `kind` is `StatusUpdate` or `StatusResponse`.
-pub fn statuses(
+/// A value of S0201 to S0208 for a span of time (milliseconds of the machine); `ahead_ms`: by how much the site's clock is ahead.
+pub fn value(
     site: &Site,
-    component: &str,
-    kind: &str,
+    component: Component,
+    code: &str,
+    name: &str,
     span: (i64, i64),
-    names: &[(String, String)],
-) -> Value {
-    let one = detector(site, component);
-    let detectors: Vec<Counted> = match one {
-        Some(index) => vec![counted(site, index, span)],
-        None => (0..site.detectors).map(|index| counted(site, index, span)).collect(),
+    ahead_ms: i64,
+) -> Option<String> {
+    if matches!(name, "start" | "starttime") {
+        return Some(timestamp(span.0 + ahead_ms));
+    }
+    let detectors: Vec<Counted> = match component {
+        Component::Detector(index) => vec![counted(site, index, span)],
+        Component::Controller | Component::Group(_) => {
+            (0..site.detectors).map(|index| counted(site, index, span)).collect()
+        }
     };
-    let value = |(code, name): &(String, String)| {
-        // The first four are of single detectors, the others of the whole controller.
-        let here = CODES.iter().position(|known| known == code).is_some_and(|at| (at < 4) == one.is_some());
-        let text = if here && !detectors.is_empty() { told(&detectors, code, name, span) } else { None };
-        let quality = if text.is_some() { "recent" } else { "undefined" };
-        json!({ "sCI": code, "n": name, "s": text, "q": quality })
-    };
-    json!({
-        "mType": "rSMsg", "type": kind, "ntsOId": component, "xNId": "", "cId": component,
-        "sTs": timestamp(span.1), "sS": names.iter().map(value).collect::<Vec<_>>(),
-    })
-}
-
-fn told(detectors: &[Counted], code: &str, name: &str, span: (i64, i64)) -> Option<String> {
+    if detectors.is_empty() {
+        return None;
+    }
     let each = |number: &dyn Fn(&Counted) -> u64| {
         detectors.iter().map(|one| number(one).to_string()).collect::<Vec<_>>().join(",")
     };
     Some(match (code, name) {
-        (_, "start" | "starttime") => timestamp(span.0),
         ("S0201" | "S0205", "vehicles") => each(&|one| one.vehicles()),
         ("S0202" | "S0206", "speed") => each(&|one| one.speed_kmh),
         ("S0203" | "S0207", "occupancy") => each(&|one| one.occupancy),
@@ -107,6 +49,15 @@ fn told(detectors: &[Counted], code: &str, name: &str, span: (i64, i64)) -> Opti
             each(&|one| one.kinds[index])
         }
         _ => return None,
+    })
+}
+
+/// Whether a road user is on the detector (from 0) at a time of the machine.
+pub fn is_covered(site: &Site, index: usize, at_ms: i64) -> bool {
+    let second = at_ms.div_euclid(1000);
+    [second - 1, second].into_iter().any(|second| {
+        road_user(site, index, second)
+            .is_some_and(|(came_ms, _)| (came_ms..came_ms + COVERED_MS.cast_signed()).contains(&at_ms))
     })
 }
 
@@ -123,16 +74,14 @@ impl Counted {
     }
 }
 
-/// Road users come at moments that a hash spreads over each second; about one in two seconds a detector.
 fn counted(site: &Site, index: usize, (from_ms, to_ms): (i64, i64)) -> Counted {
     let mut kinds = [0; KINDS.len()];
     // A controller that was off for long counts its last hour.
     let from_ms = from_ms.max(to_ms - 3_600_000);
     for second in from_ms.div_euclid(1000)..=to_ms.div_euclid(1000) {
-        let hash = mixed(&site.site_id, index as u64, second.unsigned_abs());
-        let at_ms = second * 1000 + (hash % 1000).cast_signed();
-        if (from_ms..to_ms).contains(&at_ms) && (hash >> 12) & 1 == 1 {
-            let mut share = (hash >> 20) % 100;
+        if let Some((at_ms, mut share)) = road_user(site, index, second)
+            && (from_ms..to_ms).contains(&at_ms)
+        {
             for (kind, (_, part)) in kinds.iter_mut().zip(KINDS) {
                 if share < part {
                     *kind += 1;
@@ -146,6 +95,14 @@ fn counted(site: &Site, index: usize, (from_ms, to_ms): (i64, i64)) -> Counted {
     let covered = vehicles * COVERED_MS * 100 / (to_ms - from_ms).unsigned_abs().max(1);
     let speed_kmh = if vehicles == 0 { 0 } else { 24 + index as u64 % 12 };
     Counted { kinds, occupancy: covered.min(100), speed_kmh }
+}
+
+/// Road users come at moments that a hash spreads over each second; about one in two seconds a detector. When the one of this
+/// second comes (milliseconds), if any does, and a number below 100 that decides its kind.
+fn road_user(site: &Site, index: usize, second: i64) -> Option<(i64, u64)> {
+    let hash = mixed(&site.site_id, index as u64, second.unsigned_abs());
+    let comes = (hash >> 12) & 1 == 1;
+    comes.then(|| (second * 1000 + (hash % 1000).cast_signed(), (hash >> 20) % 100))
 }
 
 /// FNV-1a, stirred: chance that is the same at every run.
@@ -168,10 +125,7 @@ mod tests {
     }
 
     fn vehicles(span: (i64, i64)) -> Vec<u64> {
-        let names = [("S0205".to_owned(), "vehicles".to_owned())];
-        let site = site();
-        let message = statuses(&site, &site.component, "StatusUpdate", span, &names);
-        let text = message["sS"][0]["s"].as_str().unwrap().to_owned();
+        let text = value(&site(), Component::Controller, "S0205", "vehicles", span, 0).unwrap();
         text.split(',').map(|n| n.parse().unwrap()).collect()
     }
 
@@ -189,39 +143,30 @@ mod tests {
     #[test]
     fn one_detector_and_all_of_them_tell_the_same() {
         let site = site();
-        let ask = |component: &str, code: &str, name: &str| {
-            let names = [(code.to_owned(), name.to_owned())];
-            let message = statuses(&site, component, "StatusResponse", (0, 600_000), &names);
-            message["sS"][0]["s"].as_str().map(str::to_owned)
-        };
-        let second = "HN+AG0101=001DL002";
+        let ask = |component, code: &str, name: &str| value(&site, component, code, name, (0, 600_000), 0);
         for (one, all, name) in [
             ("S0201", "S0205", "vehicles"),
             ("S0202", "S0206", "speed"),
             ("S0203", "S0207", "occupancy"),
             ("S0204", "S0208", "MC"),
         ] {
-            let list = ask(&site.component, all, name).unwrap();
-            assert_eq!(ask(second, one, name).as_deref(), list.split(',').nth(1), "{name}");
-            assert_eq!(ask(second, all, name), None);
+            let list = ask(Component::Controller, all, name).unwrap();
+            let second = ask(Component::Detector(1), one, name);
+            assert_eq!(second.as_deref(), list.split(',').nth(1), "{name}");
         }
-        let message =
-            |component: &str| json!({ "cId": component, "sS": [{ "sCI": "S0201", "n": "vehicles" }] });
-        assert!(
-            asked(&site, &message(second)).is_some()
-                && asked(&site, &message("HN+AG0101=001DL099")).is_none()
-        );
+        let none = Site { detectors: 0, ..site.clone() };
+        assert_eq!(value(&none, Component::Controller, "S0205", "vehicles", (0, 1), 0), None);
+        let start = value(&site, Component::Controller, "S0205", "start", (1_000, 2_000), 500);
+        assert_eq!(start.as_deref(), Some("1970-01-01T00:00:01.500Z"));
+        assert!(is_count("S0208") && !is_count("S0025") && !is_count("S0200"));
     }
 
     #[test]
-    fn what_is_due_begins_where_the_last_ended() {
-        let message = json!({ "sS": [{ "uRt": "60" }] });
-        let mut counting = Counting::new(vec![("S0205".into(), "start".into())], &message, 1_000);
+    fn a_detector_is_covered_as_often_as_it_says() {
         let site = site();
-        let mut due = |now: i64| Some(counting.due(&site, &site.component, now)?["sS"][0]["s"].clone());
-        assert_eq!(due(60_999), None);
-        assert_eq!(due(61_000), Some("1970-01-01T00:00:01.000Z".into()));
-        assert_eq!(due(61_001), None);
-        assert_eq!(due(150_000), Some("1970-01-01T00:01:01.000Z".into()));
+        let covered = (0..600_000).step_by(10).filter(|at| is_covered(&site, 0, *at)).count() as u64;
+        let told = value(&site, Component::Detector(0), "S0203", "occupancy", (0, 600_000), 0).unwrap();
+        let percent = covered * 100 / 60_000;
+        assert!(percent.abs_diff(told.parse().unwrap()) <= 3, "{percent} against {told}");
     }
 }

@@ -11,15 +11,22 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::alarms::{alarm_step, is_faulty};
 use crate::clock::{now, utc_ms};
-use crate::config::Site;
-use crate::counting::{self, Counting};
-use crate::orders::{Ordered, alarm_step};
+use crate::components::Component;
+use crate::list::{self, Version};
 use crate::rsmp;
 use crate::street::Controller;
+use crate::subscriptions::{self, Name};
 use crate::tls::Tls;
 
 const CONNECT_MAX: Duration = Duration::from_secs(5);
+
+/// Counts that are asked for are of so long (milliseconds).
+const COUNTED_MS: i64 = 60_000;
+
+/// Before this version of core all values are texts, and all are of a component that is there.
+const SINCE_3_1_3: Version = Version::new(3, 1, 3);
 
 /// Dials `address` until `stop`.
 pub async fn run(
@@ -36,7 +43,8 @@ pub async fn run(
         };
         {
             let mut state = controller.state();
-            state.link_up = false;
+            (state.link_up, state.hang_up) = (false, false);
+            state.alone_ms = utc_ms();
             state.buffer.link_lost();
         }
         if let Err(err) = ended {
@@ -66,10 +74,11 @@ struct Link<'a, S> {
     stream: S,
     /// Until when each message of ours must be acknowledged.
     unacknowledged: BTreeMap<String, Instant>,
-    /// The supervisor's Version came.
-    introduced: bool,
+    /// The number of our Version, until it is acknowledged.
+    version_id: String,
+    /// The version of core that both speak, once the supervisor's Version came.
+    core: Option<Version>,
     watchdog_next: Instant,
-    watchdog_heard: Instant,
 }
 
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
@@ -79,24 +88,23 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
             controller,
             stream,
             unacknowledged: BTreeMap::new(),
-            introduced: false,
+            version_id: uuid::Uuid::new_v4().to_string(),
+            core: None,
             watchdog_next: now,
-            watchdog_heard: now,
         }
     }
 
     async fn talk(&mut self) -> anyhow::Result<()> {
-        self.send(rsmp::version(&self.controller.site), false).await?;
+        let version = rsmp::version(&self.controller.config, &self.controller.site);
+        let id = self.version_id.clone();
+        self.send_as(&id, version, false).await?;
         let mut incoming = rsmp::Incoming::default();
         let mut buffer = vec![0; 16 * 1024];
         loop {
             let up = self.controller.state().link_up;
-            let watchdog_s = self.controller.config.watchdog_s;
-            let mut wake = self.watchdog_heard + Duration::from_secs_f64(watchdog_s * 2.5);
-            if self.introduced {
-                wake = wake.min(self.watchdog_next);
-            }
-            wake = self.unacknowledged.values().copied().fold(wake, Instant::min);
+            let mut wakes: Vec<Instant> = self.unacknowledged.values().copied().collect();
+            wakes.extend(self.core.is_some().then_some(self.watchdog_next));
+            let wake = wakes.into_iter().min().unwrap_or_else(|| now() + CONNECT_MAX);
             tokio::select! {
                 read = self.stream.read(&mut buffer) => {
                     let length = read?;
@@ -104,27 +112,27 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
                     for message in incoming.push(&buffer[..length])? {
                         self.message(&message).await?;
                     }
+                    self.controller.state().buffer.settle();
                 }
                 () = self.controller.news.notified(), if up => {}
-                () = tokio::time::sleep_until(wake) => self.timeout(watchdog_s).await?,
+                () = tokio::time::sleep_until(wake) => self.timeout().await?,
             }
+            ensure!(!self.controller.state().hang_up, "a restart was ordered");
             self.send_buffered().await?;
         }
     }
 
-    async fn timeout(&mut self, watchdog_s: f64) -> anyhow::Result<()> {
+    /// A supervisor that is not there any more does not acknowledge: its own Watchdogs are not waited for.
+    async fn timeout(&mut self) -> anyhow::Result<()> {
         let now = now();
         ensure!(
             self.unacknowledged.values().all(|until| *until > now),
             "an acknowledgement did not come in time"
         );
-        ensure!(
-            self.watchdog_heard + Duration::from_secs_f64(watchdog_s * 2.5) > now,
-            "the supervisor's Watchdog is missing"
-        );
-        if self.introduced && self.watchdog_next <= now {
-            self.watchdog_next = now + Duration::from_secs_f64(watchdog_s);
-            self.send(rsmp::watchdog(utc_ms()), false).await?;
+        if self.core.is_some() && self.watchdog_next <= now {
+            self.watchdog_next = now + Duration::from_secs_f64(self.controller.config.watchdog_s);
+            let site_ms = self.controller.state().site_ms(utc_ms());
+            self.send(rsmp::watchdog(site_ms), false).await?;
         }
         Ok(())
     }
@@ -132,49 +140,31 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
     async fn message(&mut self, message: &Value) -> anyhow::Result<()> {
         let kind = message["type"].as_str().unwrap_or_default();
         if let Some(id) = message["oMId"].as_str() {
-            self.unacknowledged.remove(id);
-            let mut state = self.controller.state();
-            if state.buffer.acknowledged(id) {
-                state.counts.acknowledged += 1;
-            }
-            if kind == "MessageNotAck" {
-                bail!("refused: {}", message["rea"].as_str().unwrap_or("no reason given"));
-            }
-            return Ok(());
+            return self.acknowledged(id, kind, message);
         }
         let id = message["mId"].as_str().context("a message without number")?.to_owned();
         match kind {
-            "Version" => {
-                let chosen = message["RSMP"].as_array().into_iter().flatten();
-                let mut chosen = chosen.filter_map(|version| version["vers"].as_str());
-                ensure!(
-                    chosen.any(|version| rsmp::CORE.contains(&version)),
-                    "no version in common: {message}"
-                );
-                self.reply(rsmp::ack(&id)).await?;
-                self.introduced = true;
-                // The site's Watchdog is the next message.
-                self.timeout(self.controller.config.watchdog_s).await
-            }
+            "Version" => self.introduced(&id, message).await,
             "Watchdog" => {
-                self.watchdog_heard = now();
                 self.reply(rsmp::ack(&id)).await?;
                 if self.controller.state().link_up { Ok(()) } else { self.established().await }
             }
-            "StatusRequest" => self.requested(&id, message, "StatusResponse").await,
-            "StatusSubscribe" => self.requested(&id, message, "StatusUpdate").await,
+            "StatusRequest" => self.requested(&id, message, false).await,
+            "StatusSubscribe" => self.requested(&id, message, true).await,
             "StatusUnsubscribe" => {
-                self.unsubscribe(message);
+                if let Some(component) = self.component(message) {
+                    self.controller.state().subscriptions.unsubscribe(component, &message["sS"]);
+                }
                 self.reply(rsmp::ack(&id)).await
             }
-            "AggregatedStatusRequest" => {
+            "AggregatedStatusRequest" if self.component(message) == Some(Component::Controller) => {
                 self.reply(rsmp::ack(&id)).await?;
                 self.aggregated().await
             }
             "CommandRequest" => {
                 let done = {
-                    let site = &self.controller.site;
-                    self.controller.state().ordered.command(site, utc_ms(), message)
+                    let Controller { config, site, .. } = self.controller;
+                    self.controller.state().ordered.command(site, config.sxl, utc_ms(), message)
                 };
                 self.done(&id, done).await
             }
@@ -182,19 +172,45 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
                 if self.controller.site.deaf {
                     return self.reply(rsmp::ack(&id)).await;
                 }
-                let done = alarm_step(&mut self.controller.state().alarms, utc_ms(), message);
+                let done = {
+                    let mut state = self.controller.state();
+                    let site_ms = state.site_ms(utc_ms());
+                    alarm_step(&mut state.alarms, site_ms, message)
+                };
                 self.done(&id, done).await
             }
-            _ => self.reply(rsmp::not_ack(&id, &format!("{kind} is not supported"))).await,
+            _ => self.reply(rsmp::not_ack(&id, &format!("{kind} is not supported here"))).await,
         }
     }
 
-    fn unsubscribe(&mut self, message: &Value) {
+    fn component(&self, message: &Value) -> Option<Component> {
+        Component::of(&self.controller.site, message["cId"].as_str()?)
+    }
+
+    /// What was refused is done with as well: it would be refused again. Without a Version in common there is no link.
+    fn acknowledged(&mut self, id: &str, kind: &str, message: &Value) -> anyhow::Result<()> {
+        self.unacknowledged.remove(id);
         let mut state = self.controller.state();
-        match counting::asked(&self.controller.site, message) {
-            Some((component, _)) => drop(state.countings.remove(&component)),
-            None => state.subscribed = None,
+        if state.buffer.acknowledged(id) {
+            state.counts.acknowledged += 1;
         }
+        if kind == "MessageNotAck" {
+            let reason = message["rea"].as_str().unwrap_or("no reason given");
+            ensure!(id != self.version_id, "refused: {reason}");
+            eprintln!("signal-simulator: {}: refused: {reason}", self.controller.site.site_id);
+        }
+        Ok(())
+    }
+
+    async fn introduced(&mut self, id: &str, message: &Value) -> anyhow::Result<()> {
+        let Some(core) = rsmp::common(&self.controller.config, &self.controller.site, message) else {
+            self.reply(rsmp::not_ack(id, "no version in common, or another site")).await?;
+            bail!("no version in common, or another site: {message}");
+        };
+        self.reply(rsmp::ack(id)).await?;
+        self.core = Some(core);
+        // The site's Watchdog is the next message.
+        self.timeout().await
     }
 
     /// Acknowledges and answers what was asked, or says why not.
@@ -225,81 +241,68 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
     }
 
     async fn aggregated(&mut self) -> anyhow::Result<()> {
-        let faulty = rsmp::is_faulty(&self.controller.state().alarms);
-        self.send(rsmp::aggregated_status(&self.controller.site, utc_ms(), faulty), false).await
+        let status = {
+            let state = self.controller.state();
+            let site_ms = state.site_ms(utc_ms());
+            rsmp::aggregated_status(&self.controller.site, site_ms, is_faulty(&state.alarms))
+        };
+        self.send(status, false).await
     }
 
-    async fn requested(&mut self, id: &str, message: &Value, answer: &str) -> anyhow::Result<()> {
-        let site = &self.controller.site;
-        if let Some((component, names)) = counting::asked(site, message) {
-            return self.counts(id, message, answer, component, names).await;
-        }
-        if let Some((group, names)) = rsmp::s0025_names(site, message) {
-            let told = {
-                let mut state = self.controller.state();
-                let times = self.controller.foretell(&state, group);
-                if answer == "StatusUpdate" {
-                    state.foretold.insert(group, (names.clone(), times));
-                }
-                rsmp::foretold(site, group, answer, utc_ms(), times, &names)
+    /// Answers a question, or what begins a subscription.
+    async fn requested(&mut self, id: &str, message: &Value, subscribe: bool) -> anyhow::Result<()> {
+        let Controller { config, site, .. } = self.controller;
+        let kind = if subscribe { "StatusUpdate" } else { "StatusResponse" };
+        let Some(component) = self.component(message) else {
+            let done = if self.core < Some(SINCE_3_1_3) {
+                Err("there is no such component".to_owned())
+            } else {
+                let site_ms = self.controller.state().site_ms(utc_ms());
+                Ok(rsmp::no_component(site, kind, site_ms, message))
             };
-            return self.done(id, Ok(told)).await;
-        }
-        let Some(names) = rsmp::s0001_names(site, message) else {
-            if message["cId"] == site.component.as_str() {
-                let told = {
-                    let mut state = self.controller.state();
-                    if answer == "StatusUpdate" {
-                        state.told = subscribed(site, &state.ordered, message);
-                    }
-                    rsmp::statuses(site, answer, utc_ms(), &state.ordered, message)
-                };
-                return self.done(id, Ok(told)).await;
-            }
-            let reason = format!("only component {} can be asked", site.component);
+            return self.done(id, done).await;
+        };
+        let names: Option<Vec<Name>> =
+            message["sS"].as_array().and_then(|all| all.iter().map(subscriptions::name).collect());
+        let Some(mut names) = names.filter(|names| !names.is_empty()) else {
+            return self.reply(rsmp::not_ack(id, "sS is missing")).await;
+        };
+        let check = |(code, name): &Name| list::check_status(config.sxl, component, code, name);
+        if let Err(reason) = names.iter().try_for_each(check) {
             return self.reply(rsmp::not_ack(id, &reason)).await;
-        };
-        self.reply(rsmp::ack(id)).await?;
-        let subscribe = answer == "StatusUpdate";
-        let (shown, at_ms, active) = {
-            let mut state = self.controller.state();
-            let active = state.subscribed.is_some();
-            if subscribe {
-                state.subscribed = Some(names.clone());
-            }
-            (state.shown.clone(), self.controller.utc_ms(state.plan_s), active)
-        };
-        // "A StatusUpdate is always sent immediately after subscription request, unless … already active."
-        if subscribe && active {
-            return Ok(());
         }
-        self.send(rsmp::groups(site, answer, at_ms, &shown, &names), false).await
-    }
-
-    /// Counts of the last minute when asked for; subscribed to, they come from then on.
-    async fn counts(
-        &mut self,
-        id: &str,
-        message: &Value,
-        answer: &str,
-        component: String,
-        names: Vec<(String, String)>,
-    ) -> anyhow::Result<()> {
-        let now_ms = utc_ms();
+        let wanted = message["sS"].as_array().into_iter().flatten();
+        if subscribe && wanted.into_iter().any(subscriptions::is_pointless) {
+            return self.reply(rsmp::not_ack(id, "neither an interval nor on change")).await;
+        }
         self.reply(rsmp::ack(id)).await?;
-        let site = &self.controller.site;
-        let told = if answer == "StatusUpdate" {
+        let told = {
             let mut state = self.controller.state();
-            if state.countings.contains_key(&component) {
-                return Ok(());
+            let machine_ms = utc_ms();
+            if subscribe {
+                // "A StatusUpdate is always sent immediately after subscription request, unless … already active."
+                names = state.subscriptions.subscribe(component, &message["sS"], machine_ms);
             }
-            let told = counting::statuses(site, &component, answer, (now_ms, now_ms), &names);
-            state.countings.insert(component, Counting::new(names, message, now_ms));
-            told
-        } else {
-            counting::statuses(site, &component, answer, (now_ms - 60_000, now_ms), &names)
+            let counted_ms = if subscribe { 0 } else { COUNTED_MS };
+            let span = (machine_ms - counted_ms, machine_ms);
+            let mut values = Vec::new();
+            for name in names {
+                let value = self.controller.value(&state, component, (&name.0, &name.1), span);
+                if subscribe {
+                    state.subscriptions.told(component, &name, value.as_ref());
+                }
+                values.push((name, value));
+            }
+            // Lamps are told with the time of their second.
+            let groups = values.iter().all(|((code, _), _)| code == "S0001");
+            let at_ms = if groups { self.controller.utc_ms(state.plan_s) } else { machine_ms };
+            let site_ms = state.site_ms(at_ms);
+            (!values.is_empty()).then(|| rsmp::status(site, component, kind, site_ms, values))
         };
-        self.send(told, false).await
+        match told {
+            Some(told) => self.send(told, false).await,
+            None => Ok(()),
+        }
     }
 
     async fn send_buffered(&mut self) -> anyhow::Result<()> {
@@ -324,20 +327,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
     async fn send_as(&mut self, id: &str, message: Value, old: bool) -> anyhow::Result<()> {
         let until = now() + Duration::from_secs_f64(self.controller.config.acknowledgement_s);
         self.unacknowledged.insert(id.to_owned(), until);
-        self.reply(rsmp::numbered(message, id, old)).await
+        let message = rsmp::numbered(message, id, old);
+        self.reply(if self.core < Some(SINCE_3_1_3) { rsmp::in_words(message) } else { message }).await
     }
 
     async fn reply(&mut self, message: Value) -> anyhow::Result<()> {
         self.stream.write_all(&rsmp::packet(&message)).await.context("writing")
     }
-}
-
-/// The (code, name)s of a subscription, with the values of now.
-fn subscribed(site: &Site, ordered: &Ordered, message: &Value) -> Vec<(String, String, Option<String>)> {
-    let one = |asked: &Value| {
-        let (code, name) = (asked["sCI"].as_str()?.to_owned(), asked["n"].as_str()?.to_owned());
-        let now = ordered.status(site, &code, &name);
-        Some((code, name, now))
-    };
-    message["sS"].as_array().into_iter().flatten().filter_map(one).collect()
 }

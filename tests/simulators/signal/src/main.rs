@@ -1,16 +1,25 @@
-//! `signal-simulator`: traffic light controllers that dial a supervisor over RSMP 3.2.2, run fixed-time plans, fail now
+//! `signal-simulator`: traffic light controllers that dial a supervisor over RSMP 3.1.2 to 3.2.2, run fixed-time plans, fail now
 //! and then, and buffer what they could not tell.
 
+mod alarms;
+mod args;
 mod buffer;
 mod clock;
+mod components;
 mod config;
 mod counting;
 mod keep;
+mod lines;
 mod link;
+mod list;
 mod orders;
 mod plan;
+mod priority;
 mod rsmp;
+mod statuses;
 mod street;
+mod subscriptions;
+mod timing;
 mod tls;
 
 use std::io::Write;
@@ -25,7 +34,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::buffer::Buffer;
-use crate::keep::{Journal, Sync};
+use crate::keep::Journal;
 use crate::street::{Controller, Counts};
 
 /// Traffic light controllers of a street, as RSMP sites.
@@ -106,7 +115,8 @@ async fn run(args: Args) -> anyhow::Result<()> {
     while tasks.join_next().await.is_some() {}
     let mut total = Total::default();
     for controller in &controllers {
-        let state = controller.state();
+        let mut state = controller.state();
+        state.buffer.settle();
         let Counts { changes, acknowledged, alarms, connections } = state.counts;
         total.changes += changes;
         total.acknowledged += acknowledged;
@@ -123,7 +133,7 @@ fn buffer(folder: Option<&Path>, site_id: &str) -> anyhow::Result<Buffer> {
     let Some(folder) = folder else { return Ok(Buffer::default()) };
     std::fs::create_dir_all(folder).with_context(|| format!("making the folder {}", folder.display()))?;
     let name: String = site_id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let (journal, waiting) = Journal::open(&folder.join(name).with_extension("jsonl"), Sync::Each)?;
+    let (journal, waiting) = Journal::open(&folder.join(name).with_extension("journal"))?;
     Ok(Buffer::kept(journal, waiting))
 }
 

@@ -1,18 +1,21 @@
-//! What a supervisor may change at a site: mode, plan, inputs, alarms; and what the site tells of it. Pure.
+//! What a supervisor may change at a site, and what holds until it is ordered otherwise or expires. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use crate::args::{Args, dashed};
+use crate::components::Component;
 use crate::config::Site;
+use crate::lines::{Lines, series};
+use crate::list::{self, Command, Security, Version};
 use crate::plan::Shown;
+use crate::priority::Priorities;
 use crate::rsmp::timestamp;
+use crate::timing::{Timing, has_plan};
 
-/// The level 2 code of every simulated site (RSMP "securityCode").
-pub const SECURITY_CODE: &str = "2222";
-
-/// Inputs of a site.
-const INPUTS: usize = 8;
+/// The codes of every simulated site, level 1 and level 2, until they are changed (RSMP "securityCode").
+pub const SECURITY_CODES: [&str; 2] = ["1111", "2222"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -21,27 +24,67 @@ pub enum Mode {
     Dark,
 }
 
-/// What was ordered, and holds until it is ordered otherwise or expires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ordered {
     pub mode: Mode,
-    /// When the mode ends by itself.
-    pub mode_until_ms: Option<i64>,
-    /// `None`: by the controller's own calendar, which is plan 1.
+    /// When the mode ends by itself, and what it was before.
+    pub mode_until: Option<(i64, Mode)>,
+    /// The mode has ended, and the start-up sequence is not over yet.
+    pub starting: bool,
+    /// How often it has started up.
+    pub start_ups: u64,
+    /// `None`: by the controller's own calendar.
     pub plan: Option<u8>,
-    pub inputs: [bool; INPUTS],
+    /// Traffic situation.
+    pub situation: Option<u8>,
+    pub fixed_time: bool,
+    pub inputs: Lines,
+    pub outputs: Lines,
     /// Groups that were started (M0010), from 0: they are green, or become so, until they are stopped.
     pub started: BTreeSet<usize>,
+    /// Groups that were stopped (M0011), from 0: they are red, or become so.
+    pub stopped: BTreeSet<usize>,
+    /// Detector logics that are forced, from 0.
+    pub detectors: BTreeMap<usize, bool>,
+    /// Sensitivity of loop detectors, from 1.
+    pub levels: BTreeMap<u8, u8>,
+    /// Emergency routes that are on, the last one last.
+    pub routes: Vec<u8>,
+    pub priorities: Priorities,
+    pub timing: Timing,
+    /// When the timing was changed last (milliseconds of the machine).
+    pub changed_ms: i64,
+    /// Level 1 and level 2.
+    pub codes: [String; 2],
+    /// By how much the site's clock is ahead of the machine's.
+    pub ahead_ms: i64,
+    /// A restart was ordered (M0004).
+    pub restart: bool,
 }
 
 impl Default for Ordered {
     fn default() -> Self {
         Self {
             mode: Mode::Normal,
-            mode_until_ms: None,
+            mode_until: None,
+            starting: false,
+            start_ups: 0,
             plan: None,
-            inputs: [false; INPUTS],
+            situation: None,
+            fixed_time: false,
+            inputs: Lines::default(),
+            outputs: Lines::default(),
             started: BTreeSet::new(),
+            stopped: BTreeSet::new(),
+            detectors: BTreeMap::new(),
+            levels: BTreeMap::new(),
+            routes: Vec::new(),
+            priorities: Priorities::default(),
+            timing: Timing::default(),
+            changed_ms: 0,
+            codes: SECURITY_CODES.map(str::to_owned),
+            ahead_ms: 0,
+            restart: false,
         }
     }
 }
@@ -49,9 +92,32 @@ impl Default for Ordered {
 impl Ordered {
     /// Lets a mode expire.
     pub fn tick(&mut self, utc_ms: i64) {
-        if self.mode_until_ms.is_some_and(|until| until <= utc_ms) {
-            self.mode = Mode::Normal;
-            self.mode_until_ms = None;
+        if let Some((until, before)) = self.mode_until
+            && until <= utc_ms
+        {
+            self.change_mode(before);
+            self.mode_until = None;
+        }
+    }
+
+    fn change_mode(&mut self, mode: Mode) {
+        let begins = mode == Mode::Normal && self.mode != Mode::Normal;
+        self.starting = begins || (mode == Mode::Normal && self.starting);
+        self.start_ups += u64::from(begins);
+        self.mode = mode;
+    }
+
+    /// What a restart leaves: settings, codes and clock.
+    pub fn restarted(&self) -> Self {
+        Self {
+            starting: true,
+            start_ups: self.start_ups + 1,
+            levels: self.levels.clone(),
+            timing: self.timing.clone(),
+            changed_ms: self.changed_ms,
+            codes: self.codes.clone(),
+            ahead_ms: self.ahead_ms,
+            ..Self::default()
         }
     }
 
@@ -67,265 +133,243 @@ impl Ordered {
         shown
     }
 
-    fn all_red(&self, site: &Site) -> bool {
-        site.all_red_input.is_some_and(|input| self.inputs.get(input - 1) == Some(&true))
+    pub fn all_red(&self, site: &Site) -> bool {
+        site.all_red_input.is_some_and(|input| self.inputs.is_on(input))
     }
 
-    /// Its plan runs as it is made: no mode and no started group stands in its way.
+    /// Groups, from 0, that are to be green whatever the plan says: of the last emergency route, of M0010, of priority.
+    pub fn wanted(&self, site: &Site) -> BTreeSet<usize> {
+        let stage = |route: &u8| site.stages.get(usize::from(*route) - 1);
+        if let Some(stage) = self.routes.last().and_then(stage) {
+            return stage.groups.iter().map(|group| group - 1).collect();
+        }
+        if self.started.is_empty() { self.priorities.active().collect() } else { self.started.clone() }
+    }
+
+    /// Its plan runs as it is made: no mode and no ordered group stands in its way.
     pub fn is_undisturbed(&self, site: &Site) -> bool {
-        self.mode == Mode::Normal && !self.all_red(site) && self.started.is_empty()
+        self.mode == Mode::Normal
+            && !self.starting
+            && !self.all_red(site)
+            && self.stopped.is_empty()
+            && self.wanted(site).is_empty()
     }
 
-    /// The group that a component is, from 0: `HN+AG0101=001SG003` is the third.
-    pub fn group(site: &Site, component: &str) -> Option<usize> {
-        let base = site.component.split_once('=')?.0;
-        let number: usize = component.strip_prefix(base)?.strip_prefix("=001SG")?.parse().ok()?;
-        number.checked_sub(1).filter(|index| *index < site.groups.len())
+    /// The plan that runs at a time of the machine, and who decided (RSMP "source").
+    pub fn plan_now(&self, site: &Site, zone_s: i64, at_ms: i64) -> (u8, &'static str) {
+        if let Some(plan) = self.plan.or(self.situation) {
+            return (plan, "forced");
+        }
+        let local_ms = at_ms + self.ahead_ms + zone_s * 1000;
+        let plan = self.timing.plan_at(local_ms).filter(|plan| has_plan(site, *plan).is_ok());
+        (plan.unwrap_or(1), "calendar_clock")
     }
 
-    /// Does what a CommandRequest asks; the CommandResponse.
+    /// Does what a CommandRequest asks, all of it or nothing; the CommandResponse.
     ///
     /// # Errors
     /// The reason for a MessageNotAck.
-    pub fn command(&mut self, site: &Site, utc_ms: i64, message: &Value) -> Result<Value, String> {
+    pub fn command(
+        &mut self,
+        site: &Site,
+        version: Version,
+        at_ms: i64,
+        message: &Value,
+    ) -> Result<Value, String> {
         let arguments =
             message["arg"].as_array().filter(|arguments| !arguments.is_empty()).ok_or("arg is missing")?;
-        let value = |name: &str| arguments.iter().find(|a| a["n"] == name).and_then(|a| a["v"].as_str());
-        let code = arguments[0]["cCI"].as_str().unwrap_or_default();
-        let here = message["cId"].as_str() == Some(site.component.as_str());
-        let group = Self::group(site, message["cId"].as_str().unwrap_or_default());
-        let known =
-            (here && matches!(code, "M0001" | "M0002" | "M0006")) || (group.is_some() && code == "M0010");
-        if known {
-            if value("securityCode") != Some(SECURITY_CODE) {
-                return Err("Invalid security code".to_owned());
-            }
-            if code == "M0002" && value("status") == Some("True") {
-                let plan = value("timeplan").unwrap_or_default();
-                if plan != "1" && !site.plans.contains_key(plan) {
-                    return Err(format!("there is no plan {plan}"));
+        let component = Component::of(site, message["cId"].as_str().unwrap_or_default());
+        if let Some(component) = component {
+            let mut codes: Vec<&str> = Vec::new();
+            for argument in arguments {
+                let code = argument["cCI"].as_str().ok_or("cCI is missing")?;
+                if !codes.contains(&code) {
+                    codes.push(code);
                 }
             }
-            match group {
-                _ if site.deaf => {}
-                Some(group) if value("status") == Some("True") => drop(self.started.insert(group)),
-                Some(group) => drop(self.started.remove(&group)),
-                None => self.obey(code, utc_ms, value)?,
+            let mut after = self.clone();
+            for code in codes {
+                let args = Args(arguments.iter().filter(|argument| argument["cCI"] == code).collect());
+                let command = list::command(version, component, code)?;
+                command.check(&args)?;
+                after.check_code(command, &args)?;
+                after.obey(command, site, component, at_ms, &args)?;
+            }
+            if !site.deaf {
+                *self = after;
             }
         }
-        let age = if known { "recent" } else { "undefined" };
-        let answer = |argument: &Value| {
-            let value = if known { argument["v"].clone() } else { Value::Null };
-            json!({ "cCI": argument["cCI"], "n": argument["n"], "v": value, "age": age })
+        let answer = |one: &Value| {
+            // RSMP core, "Unknown component".
+            let (value, age) =
+                if component.is_some() { (one["v"].clone(), "recent") } else { (Value::Null, "undefined") };
+            json!({ "cCI": one["cCI"], "n": one["n"], "v": value, "age": age })
         };
         Ok(json!({
             "mType": "rSMsg", "type": "CommandResponse", "ntsOId": site.component, "xNId": "", "cId": message["cId"],
-            "cTS": timestamp(utc_ms), "rvs": arguments.iter().map(answer).collect::<Vec<_>>(),
+            "cTS": timestamp(at_ms + self.ahead_ms), "rvs": arguments.iter().map(answer).collect::<Vec<_>>(),
         }))
     }
 
-    fn obey<'a>(
+    fn check_code(&self, command: &Command, args: &Args<'_>) -> Result<(), String> {
+        let (told, level) = match command.security {
+            Security::None => return Ok(()),
+            Security::Level1 => (args.text("securityCode")?, 0),
+            Security::Level2 => (args.text("securityCode")?, 1),
+            Security::Old => match args.text("status")? {
+                "Level1" => (args.text("oldSecurityCode")?, 0),
+                "Level2" => (args.text("oldSecurityCode")?, 1),
+                _ => return Err("status must be Level1 or Level2".to_owned()),
+            },
+        };
+        if self.codes[level] == told { Ok(()) } else { Err("Invalid security code".to_owned()) }
+    }
+
+    fn obey(
         &mut self,
-        code: &str,
-        utc_ms: i64,
-        value: impl Fn(&str) -> Option<&'a str>,
+        command: &Command,
+        site: &Site,
+        component: Component,
+        at_ms: i64,
+        args: &Args<'_>,
     ) -> Result<(), String> {
-        let number = |name: &str, max: i64| {
-            let number = value(name).and_then(|text| text.parse::<i64>().ok());
-            number
-                .filter(|number| (0..=max).contains(number))
-                .ok_or_else(|| format!("{name} is out of range"))
-        };
-        let on = || match value("status") {
-            Some("True") => Ok(true),
-            Some("False") => Ok(false),
-            Some(_) | None => Err("status must be True or False".to_owned()),
-        };
-        match code {
-            "M0001" => {
-                let minutes = number("timeout", 1440)?;
-                self.mode = match value("status") {
-                    Some("NormalControl") => Mode::Normal,
-                    Some("YellowFlash") => Mode::YellowFlash,
-                    Some("Dark") => Mode::Dark,
-                    Some(_) | None => {
-                        return Err("status must be NormalControl, YellowFlash or Dark".to_owned());
-                    }
-                };
-                self.mode_until_ms =
-                    (minutes > 0 && self.mode != Mode::Normal).then(|| utc_ms + minutes * 60_000);
+        match (command.code, component) {
+            ("M0001", _) => self.set_mode(at_ms, args)?,
+            ("M0002" | "M0003", _) => self.set_plan(command.code, site, args)?,
+            ("M0004", _) => self.restart = args.flag("status")?,
+            ("M0005", _) => self.set_route(site, args)?,
+            ("M0006", _) => self.inputs.set(args.number("input", 1, 255)?, args.flag("status")?)?,
+            ("M0007", _) => self.fixed_time = args.flag("status")?,
+            ("M0008", Component::Detector(index)) => {
+                let mode = args.flag("mode")?;
+                match args.flag("status")? {
+                    true => drop(self.detectors.insert(index, mode)),
+                    false => drop(self.detectors.remove(&index)),
+                }
             }
-            "M0002" => {
-                let plan = u8::try_from(number("timeplan", 255)?).map_err(|_| "timeplan is out of range")?;
-                self.plan = on()?.then_some(plan);
+            ("M0010" | "M0011", Component::Group(index)) => {
+                self.move_group(index, command.code == "M0010", args.flag("status")?);
             }
-            _ => {
-                let input = number("input", INPUTS as i64)?;
-                let index = usize::try_from(input - 1).map_err(|_| "there is no such input")?;
-                self.inputs[index] = on()?;
+            ("M0012", _) => {
+                for (number, on) in series(args.text("status")?)? {
+                    let index = usize::try_from(number - 1).ok().filter(|index| *index < site.groups.len());
+                    self.move_group(index.ok_or_else(|| format!("there is no group {number}"))?, on, true);
+                }
             }
+            ("M0013", _) => {
+                for (number, on) in series(args.text("status")?)? {
+                    self.inputs.set(number, on)?;
+                }
+            }
+            ("M0014" | "M0015" | "M0016" | "M0017" | "M0018" | "M0023", _) => {
+                self.set_timing(command.code, site, args)?;
+                self.changed_ms = at_ms;
+            }
+            ("M0019", _) => force(&mut self.inputs, "input", "inputValue", args)?,
+            ("M0020", _) => force(&mut self.outputs, "output", "outputValue", args)?,
+            ("M0021", _) => self.set_levels(site, args.text("status")?)?,
+            ("M0022", _) => self.priorities.ask(site, at_ms, args)?,
+            ("M0103", _) => {
+                let level = usize::from(args.text("status")? == "Level2");
+                let code = args.text("newSecurityCode")?;
+                if code.is_empty() {
+                    return Err("newSecurityCode is empty".to_owned());
+                }
+                code.clone_into(&mut self.codes[level]);
+            }
+            ("M0104", _) => self.ahead_ms = args.date_ms()? - at_ms,
+            _ => return Err(format!("there is no command {} of this component", command.code)),
         }
         Ok(())
     }
 
-    /// A value of a status beside S0001; `None`: the site does not have it.
-    pub fn status(&self, site: &Site, code: &str, name: &str) -> Option<String> {
-        let flag = |is: bool| if is { "True" } else { "False" }.to_owned();
-        let source = |ordered: bool| if ordered { "forced" } else { "calendar_clock" }.to_owned();
-        Some(match (code, name) {
-            ("S0003", "inputstatus") => self.inputs.iter().map(|on| if *on { '1' } else { '0' }).collect(),
-            ("S0007" | "S0011" | "S0012" | "S0020", "intersection") => "0".to_owned(),
-            ("S0012", "status") => flag(self.all_red(site)),
-            ("S0012", "source") => source(self.all_red(site)),
-            ("S0007", "status") => flag(self.mode != Mode::Dark),
-            ("S0011", "status") => flag(self.mode == Mode::YellowFlash),
-            ("S0007" | "S0011", "source") => source(self.mode != Mode::Normal),
-            ("S0014", "status") => self.plan.unwrap_or(1).to_string(),
-            ("S0014", "source") => source(self.plan.is_some()),
-            ("S0028", "status") => {
-                let plans = site.plans.keys().filter_map(|plan| plan.parse().ok());
-                let cycle = |plan: u8| format!("{plan:02}-{}", site.under(plan).cycle_s());
-                std::iter::once(1).chain(plans).map(cycle).collect::<Vec<_>>().join(",")
+    fn set_levels(&mut self, site: &Site, text: &str) -> Result<(), String> {
+        for part in text.split(',') {
+            let [detector, level] = dashed(part)?;
+            if detector == 0 || usize::from(detector) > site.detectors {
+                return Err(format!("there is no detector {detector}"));
             }
-            ("S0020", "controlmode") => "control".to_owned(),
-            _ => return None,
-        })
+            self.levels.insert(detector, level);
+        }
+        Ok(())
+    }
+
+    fn set_mode(&mut self, at_ms: i64, args: &Args<'_>) -> Result<(), String> {
+        let minutes = args.number("timeout", 0, 1440)?;
+        // There is one intersection; 0 are all.
+        args.number("intersection", 0, 1)?;
+        let mode = match args.text("status")? {
+            "NormalControl" => Mode::Normal,
+            "YellowFlash" => Mode::YellowFlash,
+            "Dark" => Mode::Dark,
+            _ => return Err("status must be NormalControl, YellowFlash or Dark".to_owned()),
+        };
+        let before = self.mode_until.map_or(self.mode, |(_, before)| before);
+        self.mode_until = (minutes > 0 && mode != before).then(|| (at_ms + minutes * 60_000, before));
+        self.change_mode(mode);
+        Ok(())
+    }
+
+    fn set_plan(&mut self, code: &str, site: &Site, args: &Args<'_>) -> Result<(), String> {
+        let on = args.flag("status")?;
+        let name = if code == "M0002" { "timeplan" } else { "traficsituation" };
+        let number = args.small(name, 1)?;
+        if on {
+            // Each situation has the plan of its number.
+            has_plan(site, number)?;
+        }
+        let slot = if code == "M0002" { &mut self.plan } else { &mut self.situation };
+        *slot = on.then_some(number);
+        Ok(())
+    }
+
+    /// Each route has the stage of its number.
+    fn set_route(&mut self, site: &Site, args: &Args<'_>) -> Result<(), String> {
+        let (on, route) = (args.flag("status")?, args.small("emergencyroute", 1)?);
+        if usize::from(route) > site.stages.len() {
+            return Err(format!("there is no emergency route {route}"));
+        }
+        self.routes.retain(|other| *other != route);
+        if on {
+            self.routes.push(route);
+        }
+        Ok(())
+    }
+
+    fn move_group(&mut self, group: usize, start: bool, on: bool) {
+        let (to, from) = match start {
+            true => (&mut self.started, &mut self.stopped),
+            false => (&mut self.stopped, &mut self.started),
+        };
+        if on {
+            from.remove(&group);
+            to.insert(group);
+        } else {
+            to.remove(&group);
+        }
+    }
+
+    fn set_timing(&mut self, code: &str, site: &Site, args: &Args<'_>) -> Result<(), String> {
+        let (timing, plan) = (&mut self.timing, || args.small("plan", 0));
+        match code {
+            "M0014" => timing.set_bands(site, plan()?, args.text("status")?),
+            "M0015" => timing.set_offset(site, plan()?, args.small("status", 0)?),
+            "M0016" => timing.set_week(args.text("status")?),
+            "M0017" => timing.set_tables(site, args.text("status")?),
+            "M0018" => timing.set_cycle(site, plan()?, args.small("status", 1)?),
+            _ => {
+                timing.bands_timeout_min = args.number("status", 0, 65_535)?;
+                Ok(())
+            }
+        }
     }
 }
 
-/// What a supervisor says about an alarm, done to it; the alarm as it is then.
-///
-/// # Errors
-/// The reason for a MessageNotAck.
-pub fn alarm_step(alarms: &mut [Value], utc_ms: i64, message: &Value) -> Result<Value, String> {
-    let same = |alarm: &&mut Value| alarm["aCId"] == message["aCId"] && alarm["cId"] == message["cId"];
-    let alarm = alarms.iter_mut().find(same).ok_or("there is no such alarm")?;
-    let step = message["aSp"].as_str().unwrap_or_default();
-    match step {
-        "Acknowledge" => alarm["ack"] = "Acknowledged".into(),
-        "Suspend" => alarm["sS"] = "Suspended".into(),
-        "Resume" => alarm["sS"] = "notSuspended".into(),
-        "Request" => {}
-        _ => return Err("aSp must be Acknowledge, Suspend, Resume or Request".to_owned()),
-    }
-    if step == "Request" {
-        alarm["aSp"] = "Issue".into();
-    } else {
-        alarm["aSp"] = step.into();
-        alarm["aTs"] = timestamp(utc_ms).into();
-    }
-    Ok(alarm.clone())
+fn force(lines: &mut Lines, number: &str, value: &str, args: &Args<'_>) -> Result<(), String> {
+    let to = args.flag(value)?;
+    lines.force(args.number(number, 1, 255)?, args.flag("status")?.then_some(to))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Config;
-    use crate::rsmp::{Fault, alarm};
-
-    fn site() -> Site {
-        let street = include_str!("../../../../deploy/config/street-signals.toml");
-        Config::parse(street).unwrap().sites.remove(0)
-    }
-
-    /// `M0001 status=Dark timeout=5`, with the right code unless another is given.
-    fn request(text: &str) -> Value {
-        let mut words = text.split(' ');
-        let code = words.next().unwrap();
-        let mut pairs: Vec<(&str, &str)> = words.map(|word| word.split_once('=').unwrap()).collect();
-        if !text.contains("securityCode") {
-            pairs.push(("securityCode", SECURITY_CODE));
-        }
-        let argument =
-            |(name, value): &(&str, &str)| json!({ "cCI": code, "cO": "x", "n": name, "v": value });
-        json!({ "cId": site().component, "arg": pairs.iter().map(argument).collect::<Vec<_>>() })
-    }
-
-    #[track_caller]
-    fn check(text: &str, want: Result<&str, &str>) {
-        let mut ordered = Ordered::default();
-        let done = ordered.command(&site(), 1_000, &request(text));
-        let told = done.map(|answer| {
-            let until = ordered.mode_until_ms.unwrap_or(0);
-            let inputs = ordered.status(&site(), "S0003", "inputstatus").unwrap();
-            format!(
-                "{} {:?} {until} {:?} {inputs}",
-                answer["rvs"][0]["age"].as_str().unwrap(),
-                ordered.mode,
-                ordered.plan
-            )
-        });
-        assert_eq!(told.as_deref().map_err(String::as_str), want);
-    }
-
-    #[test]
-    fn commands_are_done_or_refused_with_a_reason() {
-        check("M0001 status=YellowFlash timeout=0", Ok("recent YellowFlash 0 None 00000000"));
-        check("M0001 status=Dark timeout=5", Ok("recent Dark 301000 None 00000000"));
-        check("M0001 status=Dim timeout=5", Err("status must be NormalControl, YellowFlash or Dark"));
-        check("M0001 status=Dark timeout=x", Err("timeout is out of range"));
-        check("M0001 status=Dark timeout=5 securityCode=1", Err("Invalid security code"));
-        check("M0002 status=True timeplan=3", Ok("recent Normal 0 Some(3) 00000000"));
-        check("M0002 status=True timeplan=9", Err("there is no plan 9"));
-        check("M0002 status=False timeplan=3", Ok("recent Normal 0 None 00000000"));
-        check("M0006 status=True input=2", Ok("recent Normal 0 None 01000000"));
-        check("M0006 status=True input=0", Err("there is no such input"));
-        check("M0999 status=True", Ok("undefined Normal 0 None 00000000"));
-    }
-
-    #[test]
-    fn a_mode_shows_and_expires() {
-        let site = site();
-        let mut ordered = Ordered::default();
-        ordered.command(&site, 0, &request("M0001 status=YellowFlash timeout=1")).unwrap();
-        let plan = crate::plan::shown(&site, 7);
-        assert_eq!(ordered.over(&site, plan.clone()).groups, "cccccc");
-        ordered.tick(59_999);
-        assert_eq!(ordered.mode, Mode::YellowFlash);
-        ordered.tick(60_000);
-        assert_eq!(ordered.over(&site, plan.clone()).groups, plan.groups);
-    }
-
-    #[test]
-    fn alarms_are_acknowledged_suspended_and_resumed() {
-        let mut alarms = Fault::ALL.map(|fault| alarm(&site(), fault, true, 1));
-        let component = alarms[0]["cId"].clone();
-        let mut step = |step: &str| {
-            let message = json!({ "aCId": "A0302", "cId": component, "aSp": step });
-            alarm_step(&mut alarms, 5, &message)
-                .map(|alarm| format!("{} {} {}", alarm["aSp"], alarm["ack"], alarm["sS"]))
-        };
-        assert_eq!(step("Acknowledge").unwrap(), r#""Acknowledge" "Acknowledged" "notSuspended""#);
-        assert_eq!(step("Suspend").unwrap(), r#""Suspend" "Acknowledged" "Suspended""#);
-        assert_eq!(step("Resume").unwrap(), r#""Resume" "Acknowledged" "notSuspended""#);
-        assert_eq!(step("Request").unwrap(), r#""Issue" "Acknowledged" "notSuspended""#);
-        assert_eq!(step("Forget").unwrap_err(), "aSp must be Acknowledge, Suspend, Resume or Request");
-        assert!(alarm_step(&mut alarms, 5, &json!({ "aCId": "A1", "cId": "x", "aSp": "Suspend" })).is_err());
-    }
-
-    #[test]
-    fn what_is_suspended_stays_so_and_a_new_fault_is_to_be_acknowledged_anew() {
-        let site = site();
-        let mut alarms = vec![alarm(&site, Fault::Lamp, true, 1)];
-        for step in ["Acknowledge", "Suspend"] {
-            let message = json!({ "aCId": "A0202", "cId": alarms[0]["cId"], "aSp": step });
-            alarm_step(&mut alarms, 2, &message).unwrap();
-        }
-        let mut next = |active: bool| {
-            alarms[0] = crate::rsmp::followed(&alarms[0], alarm(&site, Fault::Lamp, active, 3));
-            let alarm = &alarms[0];
-            format!("{} {} {} {}", alarm["aSp"], alarm["aS"], alarm["ack"], alarm["sS"]).replace('"', "")
-        };
-        assert_eq!(next(false), "Issue inActive Acknowledged Suspended");
-        assert_eq!(next(true), "Issue Active notAcknowledged Suspended");
-    }
-
-    #[test]
-    fn cycles_by_plan() {
-        let ordered = Ordered::default();
-        let told = ordered.status(&site(), "S0028", "status").unwrap();
-        assert!(told.starts_with("01-70,"), "{told}");
-        assert!(ordered.is_undisturbed(&site()));
-        assert!(!Ordered { mode: Mode::Dark, ..Ordered::default() }.is_undisturbed(&site()));
-    }
-}
+#[path = "orders_tests.rs"]
+mod tests;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::config::{GroupKind, Site};
 
 /// Minimum green, in seconds.
-const MINIMUM_GREEN_S: u32 = 5;
+pub const MINIMUM_GREEN_S: u32 = 5;
 
 /// What the junction shows at one moment (S0001).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,13 +8,17 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::alarms::{Fault, alarm, followed, is_faulty};
 use crate::buffer::Buffer;
 use crate::clock::utc_ms;
-use crate::config::{Config, Site};
-use crate::counting::Countings;
-use crate::orders::Ordered;
+use crate::components::Component;
+use crate::config::{Config, GroupKind, Site};
+use crate::counting;
+use crate::orders::{Mode, Ordered};
 use crate::plan::{Shown, shown};
-use crate::rsmp::{self, Fault};
+use crate::rsmp;
+use crate::statuses::View;
+use crate::subscriptions::Subscriptions;
 
 /// How often the plan is looked at, in seconds of the plan.
 const TICK_PLAN_S: f64 = 0.1;
@@ -22,8 +26,8 @@ const TICK_PLAN_S: f64 = 0.1;
 /// A program that was late by more than this was asleep or its clock was set: it goes on from the present.
 const CATCH_UP_MAX_PLAN_S: u64 = 3600;
 
-/// When a group goes to green and to red.
-pub type Foretold = Option<(i64, i64)>;
+/// First interval of the start-up sequence, in seconds; yellow and all red follow.
+const START_UP_S: u64 = 1;
 
 /// One controller, shared by its plan and its link.
 pub struct Controller {
@@ -39,18 +43,21 @@ pub struct State {
     pub shown: Shown,
     /// Second of the plan that is shown.
     pub plan_s: u64,
-    /// Names of the S0001 values somebody subscribed to; outlives the link.
-    pub subscribed: Option<Vec<String>>,
-    /// The other (code, name)s somebody subscribed to, with the values told last.
-    pub told: Vec<(String, String, Option<String>)>,
-    /// Groups of which somebody wants to know when they go to green and to red (S0025): the names that are wanted, and what was told.
-    pub foretold: BTreeMap<usize, (Vec<String>, Foretold)>,
-    /// Counts somebody subscribed to; they outlive the link.
-    pub countings: Countings,
+    pub subscriptions: Subscriptions,
     /// Seconds by which the plan is ahead of the clock, for groups that were started.
     pub ahead_s: i64,
+    /// Which start-up sequence is shown, and when it began, in seconds of the plan.
+    start_up: (u64, u64),
+    /// Until when stopped groups that were green show that it ends, in seconds of the plan.
+    ending: BTreeMap<usize, u64>,
     pub ordered: Ordered,
     pub link_up: bool,
+    /// Since when nobody is there (milliseconds of the machine).
+    pub alone_ms: i64,
+    /// It restarts, and the link is to be given up.
+    pub hang_up: bool,
+    /// The last message had no room in the buffer but that of the oldest.
+    loses: bool,
     /// The last word about each fault.
     pub alarms: Vec<Value>,
     pub counts: Counts,
@@ -67,21 +74,30 @@ pub struct Counts {
     pub connections: u64,
 }
 
+impl State {
+    /// The site's own time at a time of the machine (milliseconds).
+    pub fn site_ms(&self, machine_ms: i64) -> i64 {
+        machine_ms + self.ordered.ahead_ms
+    }
+}
+
 impl Controller {
     pub fn new(config: Config, site: Site, buffer: Buffer) -> Arc<Self> {
         let shown = shown(&site, 0);
-        let alarms = Fault::ALL.map(|fault| rsmp::alarm(&site, fault, false, utc_ms())).into();
+        let alarms = Fault::ALL.map(|fault| alarm(&site, fault, false, utc_ms())).into();
         let state = State {
             buffer,
             shown,
             plan_s: 0,
-            subscribed: None,
-            told: Vec::new(),
-            foretold: BTreeMap::new(),
-            countings: Countings::new(),
+            subscriptions: Subscriptions::default(),
             ahead_s: 0,
-            ordered: Ordered::default(),
+            start_up: (0, 0),
+            ending: BTreeMap::new(),
+            ordered: Ordered { changed_ms: utc_ms(), ..Ordered::default() },
             link_up: false,
+            alone_ms: utc_ms(),
+            hang_up: false,
+            loses: false,
             alarms,
             counts: Counts::default(),
         };
@@ -104,10 +120,11 @@ impl Controller {
         }
     }
 
-    fn tick(&self, utc_ms: i64) {
-        let plan_s = self.plan_s(utc_ms);
+    fn tick(&self, machine_ms: i64) {
+        let plan_s = self.plan_s(machine_ms);
         let mut state = self.state();
-        state.ordered.tick(utc_ms);
+        state.ordered.tick(machine_ms);
+        self.bands_time_out(&mut state, machine_ms);
         // Every second in its turn, also when this program was late: no state of the plan is left out.
         let late = plan_s.saturating_sub(state.plan_s);
         let first = if (1..=CATCH_UP_MAX_PLAN_S).contains(&late) { state.plan_s + 1 } else { plan_s };
@@ -115,131 +132,223 @@ impl Controller {
             self.change(&mut state, second);
         }
         state.plan_s = plan_s;
-        self.tell_orders(&mut state, utc_ms);
-        self.tell_foretold(&mut state, utc_ms);
-        self.tell_counts(&mut state, utc_ms);
-        let was_faulty = rsmp::is_faulty(&state.alarms);
-        for (index, active) in self.faults(utc_ms).into_iter().enumerate() {
-            let want = if active { "Active" } else { "inActive" };
-            if state.alarms[index]["aS"] != want {
-                let alarm = rsmp::followed(
-                    &state.alarms[index],
-                    rsmp::alarm(&self.site, Fault::ALL[index], active, utc_ms),
-                );
-                let (link_up, suspended) = (state.link_up, alarm["sS"] == "Suspended");
-                state.alarms[index] = alarm.clone();
-                if suspended {
-                    continue;
-                }
-                state.buffer.push(alarm, link_up);
-                state.counts.alarms += 1;
-                self.news.notify_one();
-            }
-        }
-        let faulty = rsmp::is_faulty(&state.alarms);
-        // Told when the link is up again in any case; what is over is nobody's to know.
-        if faulty != was_faulty && state.link_up {
-            state.buffer.push(rsmp::aggregated_status(&self.site, utc_ms, faulty), true);
+        self.tell(&mut state, machine_ms);
+        let longest_ms = (self.config.priority_max_s * 1000.0) as i64;
+        state.ordered.priorities.step(&self.site, machine_ms, longest_ms);
+        self.tell_alarms(&mut state, machine_ms);
+        if state.ordered.restart {
+            state.ordered = state.ordered.restarted();
+            state.subscriptions = Subscriptions::default();
+            (state.ahead_s, state.hang_up) = (0, true);
             self.news.notify_one();
         }
+        state.buffer.settle();
+    }
+
+    /// Dynamic bands are no more when their supervisor was away for too long (M0023).
+    fn bands_time_out(&self, state: &mut State, machine_ms: i64) {
+        let longest_ms = state.ordered.timing.bands_timeout_min * 60_000;
+        if longest_ms > 0 && !state.link_up && machine_ms - state.alone_ms >= longest_ms {
+            state.ordered.timing.forget_bands();
+        }
+    }
+
+    fn tell_alarms(&self, state: &mut State, machine_ms: i64) {
+        let site_ms = state.site_ms(machine_ms);
+        let was_faulty = is_faulty(&state.alarms);
+        let faults = self.faults(&state.ordered, machine_ms);
+        for ((fault, active), index) in Fault::ALL.into_iter().zip(faults).zip(0..) {
+            let Some(before) = state.alarms.get_mut(index) else { continue };
+            if before["aS"] == if active { "Active" } else { "inActive" } {
+                continue;
+            }
+            *before = followed(before, alarm(&self.site, fault, active, site_ms));
+            let now = before.clone();
+            if now["sS"] == "Suspended" {
+                continue;
+            }
+            self.push(state, now);
+            state.counts.alarms += 1;
+        }
+        let faulty = is_faulty(&state.alarms);
+        if faulty != was_faulty {
+            self.push(state, rsmp::aggregated_status(&self.site, site_ms, faulty));
+        }
+    }
+
+    fn push(&self, state: &mut State, message: Value) {
+        let link_up = state.link_up;
+        let lost = state.buffer.push(message, link_up);
+        if lost && !state.loses {
+            let Site { junction, site_id, .. } = &self.site;
+            eprintln!(
+                "signal-simulator: {junction} ({site_id}): the buffer is full, its oldest messages are lost"
+            );
+        }
+        state.loses = lost;
+        self.news.notify_one();
     }
 
     fn change(&self, state: &mut State, plan_s: u64) {
-        let site = self.site.under(state.ordered.plan.unwrap_or(1));
-        let started = &state.ordered.started;
+        let machine_ms = self.utc_ms(plan_s);
+        let (plan, _) = state.ordered.plan_now(&self.site, self.config.zone_s, machine_ms);
+        let site = state.ordered.timing.under(&self.site, plan);
+        let wanted = state.ordered.wanted(&site);
         let second = |ahead: i64| plan_s.saturating_add_signed(ahead);
-        let ahead_s = crate::plan::ahead(&site, second(state.ahead_s), started) + state.ahead_s;
+        let ahead_s = crate::plan::ahead(&site, second(state.ahead_s), &wanted) + state.ahead_s;
         state.ahead_s = ahead_s;
-        let now = state.ordered.over(&site, shown(&site, second(ahead_s)));
+        let mut now = state.ordered.over(&site, shown(&site, second(ahead_s)));
+        self.start_up(state, plan_s, &mut now);
+        if state.ordered.mode == Mode::Normal && !state.ordered.starting {
+            self.stop_groups(state, plan_s, &mut now);
+        }
         let changed = state.shown.groups != now.groups;
-        state.shown = now;
-        if let Some(names) = state.subscribed.clone().filter(|_| changed) {
-            let update = rsmp::groups(&self.site, "StatusUpdate", self.utc_ms(plan_s), &state.shown, &names);
-            let link_up = state.link_up;
-            state.buffer.push(update, link_up);
+        if changed && state.subscriptions.has_groups() {
             state.counts.changes += 1;
-            self.news.notify_one();
+        }
+        let values = state.subscriptions.groups(|name| rsmp::group_value(&now, name));
+        state.shown = now;
+        if !values.is_empty() {
+            let site_ms = state.site_ms(machine_ms);
+            let update = rsmp::status(&self.site, Component::Controller, "StatusUpdate", site_ms, values);
+            self.push(state, update);
         }
     }
 
-    /// Values besides S0001 that changed and that somebody subscribed to.
-    fn tell_orders(&self, state: &mut State, utc_ms: i64) {
-        let mut changed = Vec::new();
-        let State { told, ordered, .. } = state;
-        for (code, name, last) in told.iter_mut() {
-            let now = ordered.status(&self.site, code, name);
-            if now != *last {
-                changed.push(serde_json::json!({ "sCI": code, "n": name }));
-                *last = now;
+    /// Start-up 1, 2 and 3 of the list, after flash, dark and restart.
+    fn start_up(&self, state: &mut State, plan_s: u64, now: &mut Shown) {
+        if !state.ordered.starting {
+            return;
+        }
+        if state.start_up.0 != state.ordered.start_ups {
+            state.start_up = (state.ordered.start_ups, plan_s);
+        }
+        let into = plan_s.saturating_sub(state.start_up.1);
+        let yellow = START_UP_S + u64::from(self.site.yellow_s);
+        let end = yellow + u64::from(self.site.all_red_s).max(1);
+        let shows = match into {
+            into if into < START_UP_S => "e",
+            into if into < yellow => "f",
+            into if into < end => "g",
+            _ => {
+                state.ordered.starting = false;
+                return;
             }
+        };
+        now.groups = shows.repeat(now.groups.chars().count());
+    }
+
+    /// A stopped group that is green goes to red by way of yellow or flashing green.
+    fn stop_groups(&self, state: &mut State, plan_s: u64, now: &mut Shown) {
+        let State { ordered, ending, shown, .. } = state;
+        ending.retain(|group, _| ordered.stopped.contains(group));
+        let mut groups: Vec<char> = now.groups.chars().collect();
+        for (group, was) in shown.groups.chars().enumerate() {
+            let (Some(kind), Some(shows)) = (self.site.groups.get(group), groups.get_mut(group)) else {
+                continue;
+            };
+            if !ordered.stopped.contains(&group) {
+                continue;
+            }
+            let (ends, lasts_s) = match kind {
+                GroupKind::Vehicle => ('N', self.site.yellow_s),
+                GroupKind::Walk => ('9', self.site.walk_clear_s),
+            };
+            if was == ends && *shows == ends && !ending.contains_key(&group) {
+                continue;
+            }
+            if matches!(was, '1' | '4') {
+                ending.entry(group).or_insert(plan_s + u64::from(lasts_s));
+            }
+            let is_ending = ending.get(&group).is_some_and(|until| plan_s < *until);
+            *shows = if is_ending { ends } else { 'B' };
         }
-        if !changed.is_empty() {
-            let asked = serde_json::json!({ "sS": changed });
-            let update = rsmp::statuses(&self.site, "StatusUpdate", utc_ms, &state.ordered, &asked);
-            let link_up = state.link_up;
-            state.buffer.push(update, link_up);
-            self.news.notify_one();
+        now.groups = groups.into_iter().collect();
+    }
+
+    /// Subscribed values that are due; S0001 is told by [`Controller::change`].
+    fn tell(&self, state: &mut State, machine_ms: i64) {
+        let mut subscriptions = std::mem::take(&mut state.subscriptions);
+        let mut forecasts = BTreeMap::new();
+        let due = subscriptions.due(machine_ms, |item| match item.component {
+            Component::Group(group) => {
+                let times = *forecasts.entry(group).or_insert_with(|| self.forecast(state, group));
+                rsmp::forecast_value(times, &item.name.1)
+            }
+            Component::Controller | Component::Detector(_) => {
+                let span = (item.since_ms, machine_ms);
+                self.value(state, item.component, (&item.name.0, &item.name.1), span)
+            }
+        });
+        state.subscriptions = subscriptions;
+        let site_ms = state.site_ms(machine_ms);
+        for (component, values) in due {
+            self.push(state, rsmp::status(&self.site, component, "StatusUpdate", site_ms, values));
         }
     }
 
-    /// When a group (from 0) goes to green and to red (milliseconds); `None`: an order stands in the plan's way.
-    pub fn foretell(&self, state: &State, group: usize) -> Foretold {
+    /// A value as it is now; counts are of `span` (milliseconds of the machine), which ends now. `None`: it does not know.
+    pub fn value(
+        &self,
+        state: &State,
+        component: Component,
+        (code, name): (&str, &str),
+        span: (i64, i64),
+    ) -> Option<Value> {
+        if counting::is_count(code) {
+            let ahead_ms = state.ordered.ahead_ms;
+            return counting::value(&self.site, component, code, name, span, ahead_ms).map(Value::from);
+        }
+        if code == "S0001" {
+            return rsmp::group_value(&state.shown, name);
+        }
+        if let Component::Group(group) = component {
+            return rsmp::forecast_value(self.forecast(state, group), name);
+        }
+        let view = View {
+            config: &self.config,
+            site: &self.site,
+            ordered: &state.ordered,
+            at_ms: span.1,
+            faulty: is_faulty(&state.alarms),
+        };
+        view.value(code, name)
+    }
+
+    /// When a group (from 0) goes to green and to red (milliseconds of the site); `None`: an order stands in the plan's way.
+    fn forecast(&self, state: &State, group: usize) -> Option<(i64, i64)> {
         if !state.ordered.is_undisturbed(&self.site) {
             return None;
         }
-        let site = self.site.under(state.ordered.plan.unwrap_or(1));
+        let (plan, _) = state.ordered.plan_now(&self.site, self.config.zone_s, self.utc_ms(state.plan_s));
+        let site = state.ordered.timing.under(&self.site, plan);
         let second = state.plan_s.saturating_add_signed(state.ahead_s);
         let (green, red) = crate::plan::foretold(&site, second, group)?;
-        Some((self.utc_ms(state.plan_s + green), self.utc_ms(state.plan_s + red)))
+        let at = |seconds: u64| state.site_ms(self.utc_ms(state.plan_s + seconds));
+        Some((at(green), at(red)))
     }
 
-    fn tell_foretold(&self, state: &mut State, utc_ms: i64) {
-        let groups: Vec<usize> = state.foretold.keys().copied().collect();
-        for group in groups {
-            let now = self.foretell(state, group);
-            let link_up = state.link_up;
-            let Some((names, told)) = state.foretold.get_mut(&group) else { continue };
-            if *told == now {
-                continue;
-            }
-            *told = now;
-            let update = rsmp::foretold(&self.site, group, "StatusUpdate", utc_ms, now, names);
-            state.buffer.push(update, link_up);
-            self.news.notify_one();
-        }
+    fn plan_s(&self, machine_ms: i64) -> u64 {
+        (machine_ms as f64 / 1000.0 * self.config.speed) as u64
     }
 
-    fn tell_counts(&self, state: &mut State, utc_ms: i64) {
-        let due = |(component, counting): (&String, &mut crate::counting::Counting)| {
-            counting.due(&self.site, component, utc_ms)
-        };
-        let updates: Vec<Value> = state.countings.iter_mut().filter_map(due).collect();
-        for update in updates {
-            let link_up = state.link_up;
-            state.buffer.push(update, link_up);
-            self.news.notify_one();
-        }
-    }
-
-    fn plan_s(&self, utc_ms: i64) -> u64 {
-        (utc_ms as f64 / 1000.0 * self.config.speed) as u64
-    }
-
-    /// When a second of the plan begins.
+    /// When a second of the plan begins (milliseconds of the machine).
     pub fn utc_ms(&self, plan_s: u64) -> i64 {
         (plan_s as f64 / self.config.speed * 1000.0) as i64
     }
 
-    /// Which faults are there: one at a time, in turn, at other moments for each site.
-    fn faults(&self, utc_ms: i64) -> [bool; 2] {
+    /// Which faults are there: of the clock one at a time, in turn, at other moments for each site; of an input as long as it
+    /// is on.
+    fn faults(&self, ordered: &Ordered, machine_ms: i64) -> [bool; 2] {
+        let by_input = self.site.detector_fault_input.is_some_and(|input| ordered.inputs.is_on(input));
         let every_s = self.config.alarm_every_s;
         if every_s <= 0.0 {
-            return [false; 2];
+            return [by_input, false];
         }
         let shift = self.site.site_id.bytes().map(u64::from).sum::<u64>() as f64 * 7.0;
-        let at_s = utc_ms as f64 / 1000.0 + shift;
+        let at_s = machine_ms as f64 / 1000.0 + shift;
         let there = at_s % every_s < self.config.alarm_lasts_s;
         let turn = (at_s / every_s) as u64 % 2;
-        [there && turn == 0, there && turn == 1]
+        [by_input || (there && turn == 0), there && turn == 1]
     }
 }
