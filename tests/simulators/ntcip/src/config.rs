@@ -95,6 +95,11 @@ impl Unit {
             ensure!(all.clone().all(|phase| (1..=16).contains(phase)), "phases are 1 to 16");
             ensure!(stage.green_s > self.ped_clear_s, "green_s within ped_clear_s");
         }
+        let preempts = 1..=crate::mib::PREEMPTS;
+        ensure!(
+            self.red_preempt.is_none_or(|number| preempts.contains(&number)),
+            "red_preempt: {preempts:?}"
+        );
         for (pattern, greens) in &self.patterns {
             ensure!(pattern.parse::<u8>().is_ok_and(|p| (2..=253).contains(&p)), "patterns: {pattern:?}");
             ensure!(greens.len() == self.stages.len(), "pattern {pattern}: a green for each stage");

@@ -40,6 +40,8 @@ fn one(agent: &mut Agent, what: &str, value: &str) -> anyhow::Result<()> {
         "clock" => agent.unit.clock_off_ms = number()? * 1_000,
         "alarm1" => agent.unit.alarm1 = number()?,
         "detectors" => agent.unit.detector_alarms = number()?,
+        "preempt" => agent.unit.street_preempt = Some(value.parse()?).filter(|number| *number > 0),
+        "redclear" => agent.unit.red_clear = Some(number()?).filter(|tenths| *tenths >= 0),
         "mmu" => agent.unit.mmu_flash = on()?,
         _ => bail!("no such fault"),
     }

@@ -37,7 +37,8 @@ const TICK: Duration = Duration::from_millis(10);
 ///
 /// Faults come on standard input, one a line: `UNIT WHAT [VALUE]` with the unit's number from 0 or `*`, and one of
 /// `silent on|off`, `slow MILLISECONDS`, `toobig VARIABLES`, `lacks OBJECT` (such as 3.6.0), `garbage on|off`, `restart`,
-/// `clock SECONDS`, `alarm1 BITS`, `detectors BITS`, `mmu on|off`.
+/// `clock SECONDS`, `alarm1 BITS`, `detectors BITS`, `mmu on|off`, `redclear TENTHS` (told, not
+/// done; -1: as it is again), `preempt NUMBER` (told, not done; 0: none).
 ///
 /// Example: ntcip-simulator --config street.toml
 #[derive(Parser)]

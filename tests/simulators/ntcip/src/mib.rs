@@ -1,5 +1,8 @@
 //! The objects of NTCIP 1202 v02.18 and of NTCIP 1201's clock that a unit has, as numbers and what is behind them.
 
+use std::collections::BTreeSet;
+
+use crate::plan::MINIMUM_GREEN_S;
 use crate::unit::Unit;
 
 pub const ASC: [u32; 10] = [1, 3, 6, 1, 4, 1, 1206, 4, 2, 1];
@@ -20,6 +23,12 @@ pub enum Refused {
     NoSuchName,
     BadValue,
 }
+
+/// Preempts that a unit has.
+pub const PREEMPTS: u32 = 10;
+
+/// Walk, pedestrian clear, minimum green, maximum 1, yellow change, red clear.
+const PHASE_COLUMNS: [u32; 6] = [2, 3, 4, 6, 8, 9];
 
 /// Every object, in order.
 pub fn objects(unit: &Unit) -> Vec<Vec<u32>> {
@@ -66,13 +75,21 @@ pub fn objects(unit: &Unit) -> Vec<Vec<u32>> {
         }
     }
     let patterns = unit.config.patterns.keys().filter_map(|pattern| pattern.parse().ok());
-    all.extend(std::iter::once(1).chain(patterns).map(|pattern| under(&ASC, &[4, 7, 1, 2, pattern])));
+    let phases = phase_numbers(unit);
+    for phase in &phases {
+        all.extend(PHASE_COLUMNS.map(|column| under(&ASC, &[1, 2, 1, column, *phase])));
+    }
+    for pattern in std::iter::once(1).chain(patterns) {
+        all.extend((2..=5).map(|column| under(&ASC, &[4, 7, 1, column, pattern])));
+        for phase in &phases {
+            all.extend([3, 4].map(|column| under(&ASC, &[4, 9, 1, column, pattern, *phase])));
+        }
+    }
     for detector in 1..=8 {
         all.extend([1, 2].map(|column| under(&ASC, &[2, 5, 4, 1, column, detector])));
     }
-    if let Some(number) = unit.config.red_preempt {
-        all.extend([under(&ASC, &[6, 2, 1, 16, number]), under(&ASC, &[6, 3, 1, 2, number])]);
-    }
+    all.extend((1..=PREEMPTS).map(|number| under(&ASC, &[6, 2, 1, 16, number])));
+    all.extend(unit.config.red_preempt.map(|number| under(&ASC, &[6, 3, 1, 2, number])));
     all.extend([2, 3, 4].map(|column| under(&ASC, &[8, 4, 1, column, 1])));
     all.extend([2, 3, 4].map(|column| under(&ASC, &[9, 4, 1, column, 1])));
     all.extend([1, 2, 4, 5, 6].map(|last| under(&GLOBAL, &[3, last, 0])));
@@ -163,22 +180,20 @@ fn rest(unit: &Unit, tail: &[u32]) -> Option<Value> {
         [3, 6, 0] => unit.flash_status(),
         [3, 7, 0] => 0,
         [3, 8, 0] => unit.alarm1 | i64::from(unit.mmu_flash) << 4,
-        [3, 9, 0] => detector_fault,
+        [3, 9, 0] => detector_fault | i64::from(unit.is_preempted()),
         [4, 5, 0] => 48,
-        [4, 7, 1, 2, pattern] if unit.pattern_status() == i64::from(*pattern) || *pattern == 1 => {
-            unit.cycle_s()
-        }
-        [4, 7, 1, 2, pattern] => {
-            let greens = unit.config.patterns.get(&pattern.to_string())?;
-            crate::plan::cycle_s(&unit.config, greens)
-        }
+        [4, 7, 1, 2, pattern] => match greens_of(unit, *pattern) {
+            Some(greens) => crate::plan::cycle_s(&unit.config, &greens),
+            None if unit.pattern_status() == i64::from(*pattern) => unit.cycle_s(),
+            None => return None,
+        },
         [4, 10, 0] => unit.pattern_status(),
         [4, 11, 0] => 2,
         [4, 12, 0] => unit.left_s(),
         [4, 13, 0] => unit.cycle_s() - unit.left_s(),
         [4, 14, 0] => unit.pattern,
-        [6, 1, 0] => 10,
-        [6, 2, 1, 16, number] if unit.config.red_preempt == Some(*number) => unit.preempt_state(*number),
+        [6, 1, 0] => i64::from(PREEMPTS),
+        [6, 2, 1, 16, number @ 1..=PREEMPTS] => unit.preempt_state(*number),
         [6, 3, 1, 2, number] if unit.config.red_preempt == Some(*number) => {
             i64::from(unit.preempts.get(number) == Some(&true))
         }
@@ -191,9 +206,62 @@ fn rest(unit: &Unit, tail: &[u32]) -> Option<Value> {
         [8 | 9, 4, 1, 2, 1] => i64::from(lamps.reds & 0xff),
         [8 | 9, 4, 1, 3, 1] => i64::from(lamps.yellows & 0xff),
         [8 | 9, 4, 1, 4, 1] => i64::from(lamps.greens & 0xff),
-        _ => return None,
+        _ => return settings(unit, tail).map(Value::Integer),
     };
     Some(Value::Integer(number))
+}
+
+/// Times of phases, patterns and their splits: each pattern has the table of splits with its own number, and each phase its stage's
+/// green, yellow and red.
+fn settings(unit: &Unit, tail: &[u32]) -> Option<i64> {
+    let config = &unit.config;
+    let stage_of = |phase: &u32| {
+        let has = |stage: &crate::config::Stage| stage.phases.contains(phase) || stage.peds.contains(phase);
+        config.stages.iter().position(has)
+    };
+    Some(match tail {
+        [1, 2, 1, column, phase] => {
+            let stage = stage_of(phase)?;
+            match column {
+                2 | 4 => MINIMUM_GREEN_S as i64,
+                3 => config.ped_clear_s.into(),
+                6 => config.stages[stage].green_s.into(),
+                8 => i64::from(config.yellow_s) * 10,
+                9 => unit.red_clear.unwrap_or(i64::from(config.all_red_s) * 10),
+                _ => return None,
+            }
+        }
+        [4, 7, 1, column @ 3..=5, pattern] => {
+            greens_of(unit, *pattern)?;
+            match column {
+                3 => 0,
+                4 => i64::from(*pattern),
+                _ => 1,
+            }
+        }
+        [4, 9, 1, 3, pattern, phase] => {
+            let green = greens_of(unit, *pattern)?[stage_of(phase)?];
+            i64::from(green + config.yellow_s + config.all_red_s)
+        }
+        // Maximum vehicle recall.
+        [4, 9, 1, 4, pattern, phase] => {
+            greens_of(unit, *pattern).and(stage_of(phase))?;
+            4
+        }
+        _ => return None,
+    })
+}
+
+/// Greens of the stages under a pattern that there is.
+fn greens_of(unit: &Unit, pattern: u32) -> Option<Vec<u32>> {
+    match pattern {
+        1 => Some(unit.config.stages.iter().map(|stage| stage.green_s).collect()),
+        _ => unit.config.patterns.get(&pattern.to_string()).cloned(),
+    }
+}
+
+fn phase_numbers(unit: &Unit) -> BTreeSet<u32> {
+    unit.config.stages.iter().flat_map(|stage| stage.phases.iter().chain(&stage.peds)).copied().collect()
 }
 
 /// Sets it, or with `only_look` says whether it could be set.

@@ -2,8 +2,8 @@
 
 use crate::config::Unit;
 
-/// Minimum green, in seconds.
-const MINIMUM_GREEN_S: f64 = 5.0;
+/// Minimum green, in seconds; and the walk of those on foot.
+pub const MINIMUM_GREEN_S: f64 = 5.0;
 
 /// Sets of phases, bit 0 the lowest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]

@@ -27,6 +27,10 @@ pub struct Unit {
     pub alarm1: i64,
     pub detector_alarms: i64,
     pub mmu_flash: bool,
+    /// The red clear that it tells, in tenths of a second, where that is not what its plan has.
+    pub red_clear: Option<i64>,
+    /// A preempt that the street asks for: told as active, while the plan goes on.
+    pub street_preempt: Option<u32>,
     /// Of the last period: vehicles and half percents, by detector.
     pub counts: [(i64, i64); 8],
     pub sequence: i64,
@@ -52,6 +56,8 @@ impl Unit {
             alarm1: 0,
             detector_alarms: 0,
             mmu_flash: false,
+            red_clear: None,
+            street_preempt: None,
             counts: [(0, 0); 8],
             sequence: 0,
         }
@@ -128,8 +134,16 @@ impl Unit {
         }
     }
 
+    /// Whether some preempt is active (shortAlarmStatus, §2.4.9).
+    pub fn is_preempted(&self) -> bool {
+        self.street_preempt.is_some() || self.preempts.values().any(|on| *on)
+    }
+
     /// preemptState (§2.7.2.16).
     pub fn preempt_state(&self, number: u32) -> i64 {
+        if self.street_preempt == Some(number) {
+            return 6;
+        }
         match (self.preempts.get(&number), self.plan.dwells) {
             (Some(true), true) => 6,
             (Some(true), false) => 4,
