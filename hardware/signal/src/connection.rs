@@ -236,7 +236,7 @@ impl Connection {
     }
 
     fn at(&self) -> At {
-        At { utc: self.shared.clock.now(), elapsed: self.shared.clock.elapsed() }
+        At::of(self.shared.clock.as_ref())
     }
 }
 

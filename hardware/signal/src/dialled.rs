@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use models_domain::JunctionId;
+use models_domain::signal::plan::Layout;
 
 use crate::controllers::{Access, CheckGroup, Controller, DialSettings, OpenDialled, Reach};
 use crate::steering::Steering;
@@ -27,6 +28,8 @@ pub struct Dialled {
     pub clock_off_max: Option<Duration>,
     /// `None`: it is listened to and never commanded.
     pub steering: Option<Steering>,
+    /// What safety holds it to, its groups in the same order: a controller that tells its own times is held against it.
+    pub layout: Option<Layout>,
 }
 
 impl Dialled {
@@ -99,6 +102,7 @@ impl Dialled {
             backup: self.backup,
             clock_off_max: self.clock_off_max,
             all_red_preempt: self.steering.as_ref().and_then(|steering| steering.all_red_input),
+            layout: self.layout.clone(),
             first_number: i32::from_be_bytes([a, b, c, d]),
         }
     }

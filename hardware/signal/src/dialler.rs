@@ -298,7 +298,7 @@ impl Talk {
     }
 
     fn at(&self) -> At {
-        At { utc: self.one.clock.now(), elapsed: self.one.clock.elapsed() }
+        At::of(self.one.clock.as_ref())
     }
 }
 

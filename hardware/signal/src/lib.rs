@@ -13,12 +13,14 @@ pub mod dialler;
 pub mod j2735;
 mod links;
 mod order;
+mod security;
 pub mod server;
 mod steering;
 mod tls;
 
 pub use dialled::{Dialled, POLL_MAX, POLL_MIN};
 pub use dialler::SignalDialler;
+pub use security::{SecurityCode, SecurityCodes, SecurityLevel};
 pub use server::{OrderDesk, ServeError, SignalServer, SignalServerSettings, Site, serve};
 pub use steering::Steering;
 pub use tls::TlsFiles;

@@ -20,6 +20,7 @@ use crate::controllers::{Controller, KnownSite, OpenAccepted, SessionSettings, T
 use crate::desk::Desk;
 pub use crate::desk::OrderDesk;
 use crate::links::{ConnectionNumber, Links, WaitingRoom};
+use crate::security::{SecurityCodes, SecurityLevel};
 use crate::steering::Steering;
 use crate::tls::{self, TlsError, TlsFiles};
 
@@ -60,6 +61,10 @@ pub struct Site {
     /// Addresses the site may dial from; empty: any. RSMP without TLS knows no password: whoever reaches the port and knows
     /// the id can speak for the site.
     pub allow_from: Vec<IpAddr>,
+    /// What it wants to hear with commands.
+    pub codes: SecurityCodes,
+    /// A clock that is off by more is set; `None`: it is never set.
+    pub clock_off_max: Option<Duration>,
     /// `None`: it is listened to and never commanded.
     pub steering: Option<Steering>,
 }
@@ -76,6 +81,22 @@ pub enum ServeError {
     Settings(Vec<String>),
     #[error("TLS for signal controllers")]
     Tls(#[source] TlsError),
+}
+
+impl Site {
+    /// One that is listened to, from any address, with everything else left out.
+    pub fn new(site_id: impl Into<String>, junction: JunctionId, main_component: impl Into<String>) -> Self {
+        Self {
+            site_id: site_id.into(),
+            junction,
+            main_component: main_component.into(),
+            detectors: Vec::new(),
+            allow_from: Vec::new(),
+            codes: SecurityCodes::default(),
+            clock_off_max: None,
+            steering: None,
+        }
+    }
 }
 
 impl SignalServerSettings {
@@ -168,10 +189,11 @@ impl SignalServer {
         let address = listener.local_addr().map_err(listen)?;
         let known = settings.sites.iter().map(|site| {
             let known = KnownSite {
-                junction: site.junction.clone(),
-                main_component: site.main_component.clone(),
                 detectors: site.detectors.clone(),
                 groups: site.steering.as_ref().map(|steering| steering.groups.clone()).unwrap_or_default(),
+                codes: site.codes.clone(),
+                clock_off_max: site.clock_off_max,
+                ..KnownSite::new(site.junction.clone(), site.main_component.clone())
             };
             (site.site_id.clone(), known)
         });
@@ -206,6 +228,7 @@ impl SignalServer {
     /// Serves until `stop`; then every connection ends, within a few seconds.
     pub async fn run(self, stop: CancellationToken) {
         info!(address = %self.address, sites = self.shared.session.sites.len(), "waiting for signal controllers");
+        self.tell_codes_to_change();
         self.tell_connecting().await;
         let waiting_room = WaitingRoom::new(STRANGERS_MAX, STRANGERS_PER_PEER_MAX);
         let mut connections = JoinSet::new();
@@ -240,6 +263,22 @@ impl SignalServer {
         let ended = async { while connections.join_next().await.is_some() {} };
         if tokio::time::timeout(STOP_MAX, ended).await.is_err() {
             warn!("connections of signal controllers did not end in time; they are cut");
+        }
+    }
+
+    /// What is to be taken out of the configuration, once it is done: until then it is asked for at each start.
+    fn tell_codes_to_change(&self) {
+        for (site, known) in self.shared.session.sites.iter() {
+            for level in SecurityLevel::ALL {
+                if known.codes.of(level).is_some_and(|code| code.before.is_some()) {
+                    let key = level.key_before();
+                    warn!(
+                        site,
+                        "{key} is in the configuration: the controller is told to change security code {level}; one that \
+                         has the new code already refuses that once at each start, until {key} is taken out"
+                    );
+                }
+            }
         }
     }
 

@@ -10,20 +10,12 @@ use crate::desk::OrderDesk;
 use crate::order::{Answer, Asked};
 
 /// What is needed to command one controller.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Steering {
     /// Names of the signal groups, in the order in which their states are reported.
     pub groups: Vec<String>,
-    /// What the controller wants to hear with each command; nobody's to read.
-    pub security_code: String,
     /// The input (RSMP) or preempt (NTCIP) that makes it show red to everybody, where it has one.
     pub all_red_input: Option<u8>,
-}
-
-impl std::fmt::Debug for Steering {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Steering").field("groups", &self.groups).finish_non_exhaustive()
-    }
 }
 
 /// One kind of controller's words.

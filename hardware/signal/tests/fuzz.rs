@@ -45,6 +45,7 @@ fn answers() -> Vec<Vec<u8>> {
         let late = controllers::At {
             utc: models_domain::UtcMillis(1_800_000_010_000),
             elapsed: std::time::Duration::from_secs(10),
+            synchrony: controllers::Synchrony::Synchronised,
         };
         session.handle_timeout(late);
         while let Some(action) = session.poll() {

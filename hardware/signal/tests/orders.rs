@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use boon::{Compiler, SchemaIndex, Schemas};
 use hardware_signal::controllers::{
-    Action, AlarmStep, Asked, At, Controller, KnownSite, Order, Session, SessionSettings, Timing,
-    Value as Typed,
+    Action, AlarmStep, Answer, Asked, At, Controller, KnownSite, Order, Session, SessionSettings, Synchrony,
+    Timing, Value as Typed,
 };
 use models_domain::{JunctionId, UtcMillis};
 use serde_json::{Value, json};
@@ -32,17 +32,16 @@ fn field() -> Option<PathBuf> {
 
 fn at(second: u64) -> At {
     let ms = i64::try_from(second).unwrap() * 1000;
-    At { utc: UtcMillis(1_800_000_000_000 + ms), elapsed: Duration::from_secs(second) }
+    At {
+        utc: UtcMillis(1_800_000_000_000 + ms),
+        elapsed: Duration::from_secs(second),
+        synchrony: Synchrony::Synchronised,
+    }
 }
 
 /// A link that is up, and has asked all it asks by itself.
 fn session(core: &str, sxl: &str) -> Box<dyn Session> {
-    let known = KnownSite {
-        junction: JunctionId::new("kim-ma").unwrap(),
-        main_component: "TC".into(),
-        detectors: vec![],
-        groups: vec![],
-    };
+    let known = KnownSite::new(JunctionId::new("kim-ma").unwrap(), "TC");
     let settings = SessionSettings {
         sites: Arc::new([("HN".to_owned(), known)].into()),
         supervisor_id: "hanoi".into(),
@@ -169,6 +168,38 @@ fn every_command_is_sent_as_its_list_wants_it() {
     }
     println!("{checked} arguments of commands are valid");
     assert!(checked > 250, "{checked}");
+}
+
+/// Nothing is configured here: what is missing is told, and nothing is sent.
+#[test]
+fn every_command_wants_the_security_code_that_its_list_names() {
+    let Some(folder) = field() else { return };
+    let mut wanted = 0;
+    for (core, sxl) in PAIRS {
+        for (code, names) in index(&folder, sxl, "commands") {
+            let path = folder.join(format!("tlc/{sxl}/commands/{code}.json"));
+            let list = std::fs::read_to_string(path).unwrap();
+            let named = |level: &&str| list.contains(&format!("\"Security code {level}\""));
+            let level = ["1", "2"].into_iter().find(named);
+            let others = names.iter().filter(|(name, _)| name != "securityCode");
+            let values = others.map(|(name, kind)| (name.clone(), typed(kind, &example(&code, name, kind))));
+            let what = Asked::Command { code: code.clone(), component: None, values: values.collect() };
+            let mut link = session(core, sxl);
+            link.order(Order { number: 1, what });
+            let told: Vec<Action> = std::iter::from_fn(|| link.poll()).collect();
+            let Some(level) = level else {
+                assert_eq!(told, [], "{sxl} {code} needs none");
+                continue;
+            };
+            let [Action::Answered { answer: Answer::Refused(why), .. }] = &told[..] else {
+                panic!("{sxl} {code}: {told:?}")
+            };
+            assert!(why.starts_with(&format!("{code} needs security code {level},")), "{sxl} {why}");
+            wanted += 1;
+        }
+    }
+    println!("{wanted} commands want a security code");
+    assert!(wanted > 70, "{wanted}");
 }
 
 #[test]

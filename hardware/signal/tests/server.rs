@@ -55,14 +55,7 @@ struct House {
 }
 
 fn settings(sites: &[&str]) -> SignalServerSettings {
-    let site = |name: &&str| Site {
-        site_id: format!("HN+{name}"),
-        junction: JunctionId::new(*name).unwrap(),
-        main_component: "TC".into(),
-        detectors: vec![],
-        allow_from: vec![],
-        steering: None,
-    };
+    let site = |name: &&str| Site::new(format!("HN+{name}"), JunctionId::new(*name).unwrap(), "TC");
     SignalServerSettings {
         address: "127.0.0.1:0".parse().unwrap(),
         controller: "rsmp".into(),

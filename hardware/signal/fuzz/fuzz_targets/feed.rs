@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hardware_signal::controllers::{
-    Access, Action, At, Controller, DialSettings, Digest, KnownSite, Reach, Session, SessionSettings, Timing,
+    Access, Action, At, Controller, DialSettings, Digest, KnownSite, Reach, Session, SessionSettings,
+    Synchrony, Timing,
 };
 use models_domain::{JunctionId, UtcMillis};
 
@@ -21,7 +22,11 @@ const INTRODUCTION: [&str; 3] = [
 
 fn at(second: u64) -> At {
     let ms = i64::try_from(second * 1_000).unwrap_or(0);
-    At { utc: UtcMillis(1_800_000_000_000 + ms), elapsed: Duration::from_secs(second) }
+    At {
+        utc: UtcMillis(1_800_000_000_000 + ms),
+        elapsed: Duration::from_secs(second),
+        synchrony: Synchrony::Synchronised,
+    }
 }
 
 pub fn feed(kind: &str, data: &[u8]) {
@@ -79,10 +84,9 @@ pub fn sessions(kind: &str) -> Vec<Box<dyn Session>> {
 
 fn site() -> SessionSettings {
     let known = KnownSite {
-        junction: junction(),
-        main_component: "TC".into(),
         detectors: vec!["DL1".into(), "DL2".into()],
         groups: vec!["SG1".into()],
+        ..KnownSite::new(junction(), "TC")
     };
     SessionSettings {
         sites: Arc::new([("HN".to_owned(), known)].into()),
@@ -103,6 +107,7 @@ fn dialled(kind: &str, access: Access) -> DialSettings {
         backup: None,
         clock_off_max: Some(Duration::from_secs(2)),
         all_red_preempt: None,
+        layout: None,
         first_number: 1,
     }
 }

@@ -1,5 +1,7 @@
 //! The kinds of signal controllers: one file or folder each, and one list.
 
+mod ahead;
+mod memory;
 mod ntcip;
 mod rsmp;
 pub(crate) mod spat;
@@ -9,10 +11,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hardware_ports::Clock;
 use hardware_ports::sink::SignalReport;
+use models_domain::signal::plan::Layout;
 use models_domain::{JunctionId, UtcMillis};
 
+pub use hardware_ports::Synchrony;
+
+pub use self::memory::Memory;
 pub use crate::order::{AlarmStep, Answer, Asked, Order, Value};
+pub use crate::security::SecurityCodes;
 pub use crate::steering::{Steering, Translate};
 
 /// Every kind the server can speak to, by the name that configurations use.
@@ -83,6 +91,39 @@ impl Controller {
 pub struct At {
     pub utc: UtcMillis,
     pub elapsed: Duration,
+    /// Whether something keeps `utc`.
+    pub synchrony: Synchrony,
+}
+
+/// 2025-01-01: a gateway that says it is earlier does not know the time.
+const EARLIEST: UtcMillis = UtcMillis(1_735_689_600_000);
+
+/// When the time of day has gone so much farther than `elapsed`, or less far, it was set.
+const STEP_MS: i64 = 1_000;
+
+impl At {
+    pub(crate) fn of(clock: &dyn Clock) -> Self {
+        Self { utc: clock.now(), elapsed: clock.elapsed(), synchrony: clock.synchrony() }
+    }
+
+    /// # Errors
+    /// Why no controller's clock may be set by ours.
+    pub(crate) fn may_set_clocks(self) -> Result<(), &'static str> {
+        match self.synchrony {
+            Synchrony::Unsynchronised => Err("nothing keeps the gateway's own clock (is NTP running?)"),
+            Synchrony::Unknown => Err("the system does not say whether something keeps the gateway's own \
+                                       clock (adjtimex), as in some containers"),
+            Synchrony::Synchronised if self.utc < EARLIEST => Err("the gateway's own clock is before 2025"),
+            Synchrony::Synchronised => Ok(()),
+        }
+    }
+
+    /// Whether our time of day was set since `before`.
+    pub(crate) fn stepped_since(self, before: At) -> bool {
+        let passed = self.elapsed.saturating_sub(before.elapsed).as_millis();
+        let passed = i64::try_from(passed).unwrap_or(i64::MAX);
+        self.utc.since(before.utc).0.saturating_sub(passed).saturating_abs() > STEP_MS
+    }
 }
 
 /// What one connection may say and for how long it may be silent.
@@ -97,7 +138,7 @@ pub struct SessionSettings {
 }
 
 /// One controller that is expected to dial.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct KnownSite {
     pub junction: JunctionId,
     /// The component that reports the signal groups (RSMP `cId`), such as `KK+AG9998=001TC000`.
@@ -108,6 +149,26 @@ pub struct KnownSite {
     /// Components of the signal groups in their order, where the configuration names them: each is asked when it goes to green
     /// and to red (S0025).
     pub groups: Vec<String>,
+    /// What it wants to hear with commands.
+    pub codes: SecurityCodes,
+    /// A clock that is off by more is set; `None`: it is never set.
+    pub clock_off_max: Option<Duration>,
+    pub memory: Memory,
+}
+
+impl KnownSite {
+    /// One that is listened to, with everything else left out.
+    pub fn new(junction: JunctionId, main_component: impl Into<String>) -> Self {
+        Self {
+            junction,
+            main_component: main_component.into(),
+            detectors: Vec::new(),
+            groups: Vec::new(),
+            codes: SecurityCodes::default(),
+            clock_off_max: None,
+            memory: Memory::default(),
+        }
+    }
 }
 
 /// What is asked of one controller that we dial.
@@ -125,6 +186,8 @@ pub struct DialSettings {
     pub clock_off_max: Option<Duration>,
     /// The preempt that makes it show red to everybody, where it has one.
     pub all_red_preempt: Option<u8>,
+    /// What safety holds the junction to, its groups in the same order; `None`: nothing is ordered of it.
+    pub layout: Option<Layout>,
     /// Number of the first question: chance is an argument.
     pub first_number: i32,
 }

@@ -21,7 +21,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::streets::{free_address, ntcip, ntcip_street, ntcip_unit, rsmp_settings, rsmp_street, spat};
+use super::older::OldSite;
+use super::streets::{free_addresses, ntcip, ntcip_street, ntcip_unit, rsmp_settings, rsmp_street, spat};
 
 /// A wait that lasts so long has failed.
 pub const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -171,6 +172,8 @@ pub struct House {
     pub desk: OrderDesk,
     pub street: Street,
     pub addresses: Vec<String>,
+    /// What stands between the two, where the site is of an older core.
+    pub older: Option<OldSite>,
     kept: Arc<Kept>,
     stop: CancellationToken,
     task: JoinHandle<()>,
@@ -187,6 +190,8 @@ pub struct Wish {
     pub wrong_secret: bool,
     pub poll: Duration,
     pub changes: bool,
+    /// An older core of RSMP that the sites speak.
+    pub core: Option<&'static str>,
 }
 
 impl Default for Wish {
@@ -197,6 +202,7 @@ impl Default for Wish {
             wrong_secret: false,
             poll: Duration::from_millis(100),
             changes: false,
+            core: None,
         }
     }
 }
@@ -220,12 +226,17 @@ impl House {
                 let server = SignalServer::bind(rsmp_settings(wish), sink, clock).await.unwrap();
                 let (desk, address) = (server.desk(), server.address().to_string());
                 let task = tokio::spawn(server.run(stop.clone()));
+                let older = match wish.core {
+                    Some(core) => Some(OldSite::open(core, address.clone()).await),
+                    None => None,
+                };
+                let address = older.as_ref().map_or(address, |older| older.address.clone());
                 let args = ["--config", path, "--connect", &address];
                 let (street, _) = Street::start("signal-simulator", &args).await;
-                Self { kind, desk, street, addresses: vec![address], kept, stop, task, folder }
+                Self { kind, desk, street, addresses: vec![address], older, kept, stop, task, folder }
             }
             Kind::Spat => {
-                let ports: Vec<String> = (0..wish.junctions).map(|_| free_address()).collect();
+                let ports = free_addresses(wish.junctions);
                 let unit = |address: &String| {
                     format!("{}spat_to = \"{address}\"\nintersection = 12111\n", ntcip_unit(Snmp::V2c, wish))
                 };
@@ -235,7 +246,7 @@ impl House {
                 let desk = dialler.desk();
                 let task = tokio::spawn(dialler.run(stop.clone()));
                 let (street, _) = Street::start("ntcip-simulator", &["--config", path]).await;
-                Self { kind, desk, street, addresses: ports, kept, stop, task, folder }
+                Self { kind, desk, street, addresses: ports, older: None, kept, stop, task, folder }
             }
             Kind::Ntcip(snmp) => {
                 std::fs::write(&config, ntcip_street(snmp, wish)).unwrap();
@@ -248,7 +259,7 @@ impl House {
                 let dialler = SignalDialler::new(dialled.collect(), &sink, &clock).unwrap();
                 let desk = dialler.desk();
                 let task = tokio::spawn(dialler.run(stop.clone()));
-                Self { kind, desk, street, addresses, kept, stop, task, folder }
+                Self { kind, desk, street, addresses, older: None, kept, stop, task, folder }
             }
         }
     }

@@ -40,6 +40,7 @@ pub async fn falls_back(snmp: Snmp, address: &str, wait: Duration) -> bool {
         backup: None,
         clock_off_max: None,
         steering: None,
+        layout: None,
     };
     let dialler = SignalDialler::new(vec![dialled], &sink, &clock).unwrap();
     let stop = CancellationToken::new();

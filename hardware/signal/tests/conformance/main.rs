@@ -9,6 +9,9 @@
 
 mod house;
 mod load;
+mod older;
+mod ordered;
+mod settings;
 mod streets;
 mod tools;
 
@@ -23,7 +26,8 @@ use models_domain::signal::order::{Mode, Wanted};
 use models_domain::signal::{AlarmStep, AlarmWish, Until};
 use tokio::io::AsyncWriteExt;
 
-use house::{BACKUP_S, House, Kind, Snmp, WAIT_MAX, Wish, junction};
+use house::{House, Kind, Snmp, Wish, junction};
+use ordered::{ends_alone, order, wrong_secret};
 
 const README: &str = include_str!("../../README.md");
 
@@ -40,34 +44,26 @@ enum Outcome {
 
 use Outcome::{NotOffered, Yes};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rsmp() {
-    check(Kind::Rsmp).await;
-}
+const KINDS: [Kind; 6] = [
+    Kind::Rsmp,
+    Kind::Ntcip(Snmp::V1),
+    Kind::Ntcip(Snmp::V2c),
+    Kind::Ntcip(Snmp::V3),
+    Kind::Ntcip(Snmp::V2cOctets),
+    Kind::Spat,
+];
 
+/// Side by side, each with a street of its own: most of it is waiting. Many junctions at once come after it, kind by kind.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ntcip_over_v1() {
-    check(Kind::Ntcip(Snmp::V1)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ntcip_over_v2c() {
-    check(Kind::Ntcip(Snmp::V2c)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ntcip_over_v3() {
-    check(Kind::Ntcip(Snmp::V3)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ntcip_with_phases_of_v4() {
-    check(Kind::Ntcip(Snmp::V2cOctets)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn spat() {
-    check(Kind::Spat).await;
+async fn every_kind_does_what_the_table_says() {
+    for check in KINDS.map(|kind| tokio::spawn(check(kind))) {
+        if let Err(err) = check.await {
+            std::panic::resume_unwind(err.into_panic());
+        }
+    }
+    for kind in KINDS {
+        compare(kind, "64 junctions at once", sixty_four(kind).await);
+    }
 }
 
 async fn check(kind: Kind) {
@@ -81,26 +77,32 @@ async fn check(kind: Kind) {
         ("alarm acknowledged, suspended, resumed", handled(&house).await),
         ("time to change told", changes(&house).await),
         ("volume and occupancy of detectors", detectors(&house).await),
+        ("own times held against the configuration", settings::times(&mut house).await),
         ("another plan", order(&house, &Wanted::Plan(2)).await),
         ("green for groups", order(&house, &Wanted::Groups([1].into_iter().collect())).await),
         ("flash", order(&house, &Wanted::Flash).await),
         ("dark", order(&house, &Wanted::Dark).await),
         ("red for everybody", order(&house, &Wanted::AllRed).await),
+        ("preempt told, and that it is over", settings::preempt(&mut house).await),
         ("garbage harms nothing", garbage(&mut house).await),
         ("a lost link told with its reason", lost(&mut house).await),
         ("back by itself within 10 s", back(&mut house).await),
     ];
     rows.push(("an order ends in the controller when the pole is dead", ends_alone(house).await));
     rows.push(("a wrong secret said clearly", wrong_secret(kind).await));
-    rows.push(("64 junctions at once", sixty_four(kind).await));
     for (row, outcome) in rows {
-        let (said, seen) = match outcome {
-            Yes(seen) => ("yes".to_owned(), seen),
-            NotOffered(why) => (format!("no: {why}"), String::new()),
-        };
-        println!("{kind:?} | {row} | {said} | {seen}");
-        assert_eq!(in_readme(row, kind), said, "{kind:?}: {row}: {seen}");
+        compare(kind, row, outcome);
     }
+}
+
+#[track_caller]
+fn compare(kind: Kind, row: &str, outcome: Outcome) {
+    let (said, seen) = match outcome {
+        Yes(seen) => ("yes".to_owned(), seen),
+        NotOffered(why) => (format!("no: {why}"), String::new()),
+    };
+    println!("{kind:?} | {row} | {said} | {seen}");
+    assert_eq!(in_readme(row, kind), said, "{kind:?}: {row}: {seen}");
 }
 
 /// What the README's table says of a row.
@@ -204,7 +206,7 @@ async fn handled(house: &House) -> Outcome {
 /// What was foretold, and when it came.
 async fn changes(house: &House) -> Outcome {
     if matches!(house.kind, Kind::Ntcip(_)) {
-        return NotOffered("it is not asked for".to_owned());
+        return NotOffered("NTCIP 1202 tells splits, and not when a group changes".to_owned());
     }
     // RSMP tells when red begins, SPaT when green ends.
     let (until, ends) = match house.kind {
@@ -245,48 +247,6 @@ async fn detectors(house: &House) -> Outcome {
     house.wait("vehicles and occupancy of all eight", told).await;
     let (number, reading) = house.of(0).detectors.last().copied().unwrap();
     Yes(format!("detector {number}: {:?} vehicles, {:?} covered", reading.vehicles, reading.occupancy))
-}
-
-/// Put, read back, taken back, and the own plan read.
-async fn order(house: &House, wanted: &Wanted) -> Outcome {
-    if house.kind == Kind::Spat {
-        let put = house.desk.put(&junction(0), wanted, DurationMs(60_000)).await;
-        assert!(matches!(put, Put::Refused(_)), "{put:?}");
-        return NotOffered("nothing can be ordered".to_owned());
-    }
-    let junction = junction(0);
-    match house.desk.put(&junction, wanted, DurationMs(60_000)).await {
-        Put::Refused(why) if why.contains("offers no way") => return NotOffered(why),
-        put @ (Put::Taken | Put::Refused(_) | Put::Silent) => assert_eq!(put, Put::Taken, "{wanted:?}"),
-    }
-    let begun = tokio::time::Instant::now();
-    shows(house, wanted).await;
-    let shown = begun.elapsed();
-    // Longer than the unit waits for a refresh: it is refreshed.
-    if house.kind != Kind::Rsmp {
-        tokio::time::sleep(Duration::from_secs(BACKUP_S + 1)).await;
-        shows(house, wanted).await;
-    }
-    assert_eq!(house.desk.release(&junction, wanted).await, Put::Taken);
-    shows(house, &Wanted::OwnPlan).await;
-    Yes(format!("shown after {} ms", shown.as_millis()))
-}
-
-async fn shows(house: &House, wanted: &Wanted) {
-    let until = tokio::time::Instant::now() + WAIT_MAX;
-    loop {
-        let now = house.desk.read(&junction(0)).await;
-        if now.as_ref().is_ok_and(|now| now.shows(wanted, &house.of(0).greens())) {
-            return;
-        }
-        assert!(
-            tokio::time::Instant::now() < until,
-            "{:?}: {wanted:?} is not shown: {now:?} {:?}",
-            house.kind,
-            house.of(0)
-        );
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }
 
 async fn garbage(house: &mut House) -> Outcome {
@@ -331,54 +291,6 @@ async fn back(house: &mut House) -> Outcome {
         house.wait("the link again", |junction| junction.is_up() && junction.states.len() > states).await;
     assert!(took < Duration::from_secs(10), "{took:?}");
     Yes(format!("{} ms", took.as_millis()))
-}
-
-/// A plan is ordered, and the adapter ends without a word. Another one looks what the controller does.
-async fn ends_alone(house: House) -> Outcome {
-    if house.kind == Kind::Spat {
-        house.close().await;
-        return NotOffered("nothing can be ordered".to_owned());
-    }
-    let Kind::Ntcip(snmp) = house.kind else {
-        // RSMP core 3.2.2, SXL 1.2.1: M0001 has a time-out, M0002, M0006 and M0010 have none.
-        house.close().await;
-        return NotOffered("RSMP has a time-out for flash and dark only".to_owned());
-    };
-    let address = house.addresses[0].clone();
-    assert_eq!(house.desk.put(&junction(0), &Wanted::Plan(2), DurationMs(60_000)).await, Put::Taken);
-    shows(&house, &Wanted::Plan(2)).await;
-    let street = house.close().await;
-    let begun = tokio::time::Instant::now();
-    let fell = tools::falls_back(snmp, &address, Duration::from_secs(BACKUP_S * 3)).await;
-    assert!(fell, "still commanded {:?} after the adapter ended", begun.elapsed());
-    drop(street);
-    Yes(format!("within {} ms of a backup time of {BACKUP_S} s", begun.elapsed().as_millis()))
-}
-
-async fn wrong_secret(kind: Kind) -> Outcome {
-    if kind == Kind::Spat {
-        return NotOffered("a broadcast has no secret".to_owned());
-    }
-    let house = House::open(kind, &Wish { wrong_secret: true, ..Wish::default() }).await;
-    let said = if kind == Kind::Rsmp {
-        house.wait("a link", |junction| junction.is_up()).await;
-        match house.desk.put(&junction(0), &Wanted::Plan(2), DurationMs(60_000)).await {
-            Put::Refused(why) => why,
-            put @ (Put::Taken | Put::Silent) => panic!("{put:?}"),
-        }
-    } else {
-        let down = |junction: &house::Junction| junction.links.iter().any(|(link, _)| *link == Link::Down);
-        house.wait("a link that is refused", down).await;
-        house.of(0).links.last().cloned().unwrap().1
-    };
-    let word = match kind {
-        Kind::Rsmp => "security code",
-        Kind::Ntcip(Snmp::V3) => "password",
-        Kind::Ntcip(Snmp::V1 | Snmp::V2c | Snmp::V2cOctets) | Kind::Spat => "community",
-    };
-    assert!(said.contains(word), "{said}");
-    house.close().await;
-    Yes(said)
 }
 
 async fn sixty_four(kind: Kind) -> Outcome {

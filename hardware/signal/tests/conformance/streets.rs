@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use hardware_signal::controllers::{Access, Digest, Timing};
-use hardware_signal::{Dialled, SignalServerSettings, Site, Steering};
+use hardware_signal::{Dialled, SecurityCode, SecurityCodes, SignalServerSettings, Site, Steering};
+use models_domain::DurationMs;
+use models_domain::signal::plan::{Group, GroupKind, Layout, Limits};
 
 use super::house::{BACKUP_S, DETECTORS, Snmp, Wish, junction};
 
@@ -33,9 +35,13 @@ pub fn rsmp_settings(wish: &Wish) -> SignalServerSettings {
         main_component: format!("HN+{index}=001TC000"),
         detectors: vec![],
         allow_from: vec![],
+        codes: SecurityCodes {
+            two: Some(SecurityCode::new(if wish.wrong_secret { "1" } else { "2222" })),
+            ..SecurityCodes::default()
+        },
+        clock_off_max: None,
         steering: Some(Steering {
             groups: (1..=4).map(|group| format!("HN+{index}=001SG00{group}")).collect(),
-            security_code: if wish.wrong_secret { "1" } else { "2222" }.to_owned(),
             all_red_input: Some(3),
         }),
     };
@@ -54,9 +60,10 @@ pub fn rsmp_settings(wish: &Wish) -> SignalServerSettings {
     }
 }
 
-/// Of this machine, and free a moment ago.
-pub fn free_address() -> String {
-    std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+/// Of this machine, free a moment ago. All are held until the last is found: the kernel gives one that was let go out again.
+pub fn free_addresses(count: usize) -> Vec<String> {
+    let held: Vec<_> = (0..count).map(|_| std::net::UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+    held.iter().map(|socket| socket.local_addr().unwrap().to_string()).collect()
 }
 
 pub fn ntcip_street(snmp: Snmp, wish: &Wish) -> String {
@@ -117,6 +124,26 @@ pub fn ntcip(snmp: Snmp, wish: &Wish, index: usize, address: &str) -> Dialled {
         poll: wish.poll,
         backup: None,
         clock_off_max: None,
-        steering: Some(Steering { groups, security_code: String::new(), all_red_input: Some(3) }),
+        steering: Some(Steering { groups, all_red_input: Some(3) }),
+        layout: Some(layout()),
     }
+}
+
+/// As the simulated units have it.
+fn layout() -> Layout {
+    let group = |kind, clearance| Group {
+        kind,
+        green_min: DurationMs(5_000),
+        clearance: DurationMs(clearance),
+        red_max: DurationMs(180_000),
+    };
+    let (vehicle, walk) = (group(GroupKind::Vehicle, 3_000), group(GroupKind::Pedestrian, 6_000));
+    let mut layout = Layout::new(vec![vehicle, vehicle, walk, walk], Limits::default());
+    for (ending, beginning) in [(0, 1), (0, 3), (1, 0), (1, 2)] {
+        layout.set_intergreen(ending, beginning, DurationMs(5_000));
+    }
+    for (ending, beginning) in [(2, 1), (3, 0)] {
+        layout.set_intergreen(ending, beginning, DurationMs(11_000));
+    }
+    layout
 }

@@ -119,6 +119,11 @@ impl Held {
         self.setting_by_command.is_empty()
     }
 
+    /// The preempt for red to everybody was ordered from here.
+    pub fn asks_preempt(&self) -> bool {
+        self.setting_by_command.contains_key(PREEMPT)
+    }
+
     pub fn refreshed(&mut self, at: Duration) {
         self.set_at = at;
     }

@@ -1,11 +1,11 @@
 //! NTCIP 1202 over SNMP: we ask, the controller answers; nothing comes by itself. Pure.
 //!
-//! `snmp` (datagrams) -> `session` (what is asked when) -> `lamps`, `status`, `clock`, `counts` (what the answers mean). The other way
-//! `steer` (what a person wants) -> `held` (settings, set again within the unit's backup time). Clause numbers are those of
+//! `snmp` (datagrams) -> `session` (what is asked when) -> `lamps`, `status`, `clock`, `counts`, `settings`, `timing` (what the answers mean).
+//! The other way `steer` (what a person wants) -> `held` (settings, set again within the unit's backup time). Clause numbers are those of
 //! NTCIP 1202 v02.18.
 //!
 //! The block objects of 1202 (§2.12) carry the unit's settings and none of its state, so state is read in groups of at most
-//! eight variables, as many as the smallest units answer at once.
+//! eight variables, as many as the smallest units answer at once; `settings` says why those are too.
 
 mod ber;
 mod clock;
@@ -14,9 +14,11 @@ mod held;
 mod lamps;
 mod objects;
 mod session;
+mod settings;
 mod snmp;
 mod status;
 mod steer;
+mod timing;
 
 use super::{At, Controller, DialSettings, Reach, Session, Translate};
 

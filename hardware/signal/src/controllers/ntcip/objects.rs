@@ -33,11 +33,12 @@ pub struct Object {
     tail: &'static [u32],
 }
 
-/// One variable: an object, and its row where it is a column.
+/// One variable: an object, and its row where it is a column; of a table with two indices also the second.
 #[derive(Debug, Clone)]
 pub struct Var {
     name: &'static str,
     row: Option<u32>,
+    second: Option<u32>,
     oid: Vec<u8>,
 }
 
@@ -51,6 +52,12 @@ const fn global(name: &'static str, tail: &'static [u32]) -> Object {
 
 pub const SYS_UP_TIME: Object = Object { name: "sysUpTime", root: Root::System, tail: &[3, 0] };
 pub const MAX_PHASES: Object = asc("maxPhases", &[1, 1, 0]);
+pub const PHASE_WALK: Object = asc("phaseWalk", &[1, 2, 1, 2]);
+pub const PHASE_PEDESTRIAN_CLEAR: Object = asc("phasePedestrianClear", &[1, 2, 1, 3]);
+pub const PHASE_MINIMUM_GREEN: Object = asc("phaseMinimumGreen", &[1, 2, 1, 4]);
+pub const PHASE_MAXIMUM_1: Object = asc("phaseMaximum1", &[1, 2, 1, 6]);
+pub const PHASE_YELLOW_CHANGE: Object = asc("phaseYellowChange", &[1, 2, 1, 8]);
+pub const PHASE_RED_CLEAR: Object = asc("phaseRedClear", &[1, 2, 1, 9]);
 pub const UNIT_BACKUP_TIME: Object = asc("unitBackupTime", &[3, 3, 0]);
 pub const UNIT_CONTROL_STATUS: Object = asc("unitControlStatus", &[3, 5, 0]);
 pub const UNIT_FLASH_STATUS: Object = asc("unitFlashStatus", &[3, 6, 0]);
@@ -61,6 +68,12 @@ pub const COORD_PATTERN_STATUS: Object = asc("coordPatternStatus", &[4, 10, 0]);
 pub const COORD_CYCLE_STATUS: Object = asc("coordCycleStatus", &[4, 12, 0]);
 pub const SYSTEM_PATTERN_CONTROL: Object = asc("systemPatternControl", &[4, 14, 0]);
 pub const PATTERN_CYCLE_TIME: Object = asc("patternCycleTime", &[4, 7, 1, 2]);
+pub const PATTERN_OFFSET_TIME: Object = asc("patternOffsetTime", &[4, 7, 1, 3]);
+pub const PATTERN_SPLIT_NUMBER: Object = asc("patternSplitNumber", &[4, 7, 1, 4]);
+pub const PATTERN_SEQUENCE_NUMBER: Object = asc("patternSequenceNumber", &[4, 7, 1, 5]);
+pub const SPLIT_TIME: Object = asc("splitTime", &[4, 9, 1, 3]);
+pub const SPLIT_MODE: Object = asc("splitMode", &[4, 9, 1, 4]);
+pub const MAX_PREEMPTS: Object = asc("maxPreempts", &[6, 1, 0]);
 pub const PREEMPT_STATE: Object = asc("preemptState", &[6, 2, 1, 16]);
 pub const PREEMPT_CONTROL_STATE: Object = asc("preemptControlState", &[6, 3, 1, 2]);
 pub const MAX_VEHICLE_DETECTORS: Object = asc("maxVehicleDetectors", &[2, 1, 0]);
@@ -161,22 +174,27 @@ impl Numbering {
 impl Object {
     /// The variable of a scalar.
     pub fn var(&self) -> Var {
-        self.at_row(None)
+        self.at_row(None, None)
     }
 
     /// The variable of a column's row, counted from 1.
     pub fn row(&self, row: u32) -> Var {
-        self.at_row(Some(row))
+        self.at_row(Some(row), None)
     }
 
-    fn at_row(&self, row: Option<u32>) -> Var {
+    /// The same of a table whose rows have two numbers, such as the splits: table of splits, phase.
+    pub fn cell(&self, row: u32, second: u32) -> Var {
+        self.at_row(Some(row), Some(second))
+    }
+
+    fn at_row(&self, row: Option<u32>, second: Option<u32>) -> Var {
         let root: &[u32] = match self.root {
             Root::Asc => &[1, 3, 6, 1, 4, 1, 1206, 4, 2, 1],
             Root::Global => &[1, 3, 6, 1, 4, 1, 1206, 4, 2, 6],
             Root::System => &[1, 3, 6, 1, 2, 1, 1],
         };
-        let oid = ber::object(root.iter().chain(self.tail).copied().chain(row));
-        Var { name: self.name, row, oid }
+        let oid = ber::object(root.iter().chain(self.tail).copied().chain(row).chain(second));
+        Var { name: self.name, row, second, oid }
     }
 }
 
@@ -189,10 +207,8 @@ impl Var {
 
 impl fmt::Display for Var {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.row {
-            Some(row) => write!(f, "{}.{row}", self.name),
-            None => f.write_str(self.name),
-        }
+        f.write_str(self.name)?;
+        self.row.into_iter().chain(self.second).try_for_each(|number| write!(f, ".{number}"))
     }
 }
 

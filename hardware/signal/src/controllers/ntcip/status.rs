@@ -1,4 +1,6 @@
-//! What a unit says of itself besides its lamps: mode, plan, alarms. Pure.
+//! What a unit says of itself besides its lamps: mode, plan, alarms, preempts. Pure.
+
+use std::ops::RangeInclusive;
 
 use hardware_ports::sink::SignalReport;
 use models_domain::signal::SignalAlarm;
@@ -17,8 +19,16 @@ const NOT_FLASH: i64 = 2;
 /// Patterns (§2.5.10): 1 to 253 are plans.
 pub const PATTERN_FREE: u8 = 254;
 pub const PATTERN_FLASH: u8 = 255;
-/// preemptState (§2.7.2.16): it shows what the preempt is for.
+/// preemptState (§2.7.2.16): it is over, or was never asked for.
+const PREEMPT_NOT_ACTIVE: i64 = 2;
+/// From the begin of its entry to that of its exit.
+const PREEMPT_ACTIVE: RangeInclusive<i64> = 4..=8;
+/// It shows what the preempt is for.
 const DWELL: i64 = 6;
+/// Its input is on for longer than it may be.
+const MAXIMUM_PRESENCE: i64 = 9;
+/// shortAlarmStatus (§2.4.9): some preempt is active.
+const SHORT_PREEMPT: i64 = 1;
 
 /// The bits that are faults, by the standard's names (§2.4.7 to §2.4.9), with what they mean and how bad they are.
 const ALARMS: [(Object, u32, &str, u8, &str); 15] = [
@@ -39,9 +49,22 @@ const ALARMS: [(Object, u32, &str, u8, &str); 15] = [
     (SHORT_ALARM_STATUS, 7, "criticalAlarm", 1, "the unit is stopped by a critical alarm"),
 ];
 
+/// The alarm of a preempt that is active.
+const PREEMPT: &str = "preempt";
+
 /// Whether it flashes, when it is told.
 pub fn flashes(values: &Values) -> Option<bool> {
     values.number(UNIT_FLASH_STATUS).map(|status| status != NOT_FLASH)
+}
+
+/// Whether some preempt is active, by the unit's summary of its alarms.
+pub fn is_preempted(values: &Values) -> bool {
+    values.number(SHORT_ALARM_STATUS).is_some_and(|bits| bits & SHORT_PREEMPT != 0)
+}
+
+/// Whether this preempt is told to be over.
+pub fn is_over(values: &Values, preempt: u32) -> bool {
+    values.number_of(&PREEMPT_STATE.row(preempt)) == Some(PREEMPT_NOT_ACTIVE)
 }
 
 /// `flashing`: by its flash status; `red`: the preempt that shows red to everybody, where there is one.
@@ -105,6 +128,34 @@ impl Alarms {
         }
         let report = |alarm| SignalReport::Alarm { junction: junction.clone(), at, alarm };
         told.into_iter().map(report).collect()
+    }
+
+    /// Preempts from 1 to `most` that have taken the junction, or given it back; `ordered`: the one that was asked for from here, which
+    /// is told as the mode.
+    pub fn learn_preempts(
+        &mut self,
+        junction: &JunctionId,
+        at: UtcMillis,
+        values: &Values,
+        (most, ordered): (u32, Option<u32>),
+    ) -> Vec<SignalReport> {
+        let mut told = Vec::new();
+        for number in 1..=most {
+            let Some(state) = values.number_of(&PREEMPT_STATE.row(number)) else { continue };
+            let component = format!("preempt {number}");
+            let active = PREEMPT_ACTIVE.contains(&state) && ordered != Some(number);
+            let taken = "a preempt, as for a train or a fire engine, has taken the junction from its plan";
+            told.extend(self.turn(PREEMPT, component.clone(), active, 3, taken));
+            let stuck = "its input has been on for longer than it may: the unit does not obey it any more";
+            told.extend(self.turn("preemptStuck", component, state == MAXIMUM_PRESENCE, 2, stuck));
+        }
+        let report = |alarm| SignalReport::Alarm { junction: junction.clone(), at, alarm };
+        told.into_iter().map(report).collect()
+    }
+
+    /// Some preempt was told as active.
+    pub fn has_preempt(&self) -> bool {
+        self.active.iter().any(|(code, _)| code == PREEMPT)
     }
 
     fn turn(
@@ -174,6 +225,46 @@ mod tests {
         assert_eq!(nothing, ControllerNow::default());
     }
 
+    fn text(told: Vec<SignalReport>) -> Vec<String> {
+        let one = |report: SignalReport| match report {
+            SignalReport::Alarm { alarm, .. } => {
+                format!("{} {} {}", alarm.code, alarm.component, alarm.active)
+            }
+            other @ (SignalReport::Groups { .. }
+            | SignalReport::Link { .. }
+            | SignalReport::Now { .. }
+            | SignalReport::Aggregated { .. }
+            | SignalReport::Changes { .. }
+            | SignalReport::Detectors { .. }) => panic!("{other:?}"),
+        };
+        told.into_iter().map(one).collect()
+    }
+
+    #[test]
+    fn preempts_are_told_but_for_the_one_that_was_ordered() {
+        let junction = JunctionId::new("a").unwrap();
+        let mut alarms = Alarms::default();
+        let mut step = |second: i64, third: i64, ordered: Option<u32>| {
+            let mut values = Values::default();
+            values.insert(PREEMPT_STATE.row(2).oid().to_vec(), Value::Number(second));
+            values.insert(PREEMPT_STATE.row(3).oid().to_vec(), Value::Number(third));
+            let told = text(alarms.learn_preempts(&junction, UtcMillis(5), &values, (4, ordered)));
+            (told, alarms.has_preempt())
+        };
+        let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+        assert_eq!(step(2, 2, None), (vec![], false));
+        // A call that waits is none that is served.
+        assert_eq!(step(3, 2, None), (vec![], false));
+        assert_eq!(step(4, 6, Some(3)), (lines(&["preempt preempt 2 true"]), true));
+        assert_eq!(step(8, 8, Some(3)), (vec![], true));
+        assert_eq!(step(2, 6, None), (lines(&["preempt preempt 2 false", "preempt preempt 3 true"]), true));
+        let stuck = lines(&["preempt preempt 3 false", "preemptStuck preempt 3 true"]);
+        assert_eq!(step(2, 9, None), (stuck, false));
+        assert_eq!(step(2, 2, None), (lines(&["preemptStuck preempt 3 false"]), false));
+        assert!(is_preempted(&read(&[(SHORT_ALARM_STATUS, 0b10_0001)])));
+        assert!(!is_preempted(&read(&[(SHORT_ALARM_STATUS, 0b10_0000)])) && !is_preempted(&read(&[])));
+    }
+
     #[test]
     fn alarms_begin_and_end_once() {
         let junction = JunctionId::new("a").unwrap();
@@ -181,22 +272,7 @@ mod tests {
         let mut step = |bits: i64, detectors: i64| -> Vec<String> {
             let mut values = read(&[(UNIT_ALARM_STATUS_1, bits)]);
             values.insert(DETECTOR_ALARMS.row(2).oid().to_vec(), Value::Number(detectors));
-            let told = alarms.learn(&junction, UtcMillis(5), &values, 2);
-            told.into_iter()
-                .map(|report| match report {
-                    SignalReport::Alarm { alarm, .. } => {
-                        format!("{} {} {}", alarm.code, alarm.component, alarm.active)
-                    }
-                    other @ (SignalReport::Groups { .. }
-                    | SignalReport::Link { .. }
-                    | SignalReport::Now { .. }
-                    | SignalReport::Aggregated { .. }
-                    | SignalReport::Changes { .. }
-                    | SignalReport::Detectors { .. }) => {
-                        panic!("{other:?}")
-                    }
-                })
-                .collect()
+            text(alarms.learn(&junction, UtcMillis(5), &values, 2))
         };
         assert_eq!(step(0, 0), Vec::<String>::new());
         // Coordination active and local free are no faults.

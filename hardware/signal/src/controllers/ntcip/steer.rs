@@ -90,7 +90,7 @@ mod tests {
 
     fn steering(red: Option<u8>) -> Steering {
         let groups = ["phase 2", "phase 4", "ped 2", "ped 4", "overlap 1"].map(str::to_owned).into();
-        Steering { groups, security_code: String::new(), all_red_input: red }
+        Steering { groups, all_red_input: red }
     }
 
     fn text(asked: Result<Vec<Asked>, String>) -> String {

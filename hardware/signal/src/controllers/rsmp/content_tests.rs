@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::CONTROLLER;
 use super::supervisor_tests::{GROUPS_NOW, INTRODUCED, START, SUBSCRIBE, VERSION, WATCHDOG, check, settings};
-use crate::controllers::At;
+use crate::controllers::{At, Synchrony};
 
 fn status(id: &str, at: &str, groups: &str, quality: &str) -> String {
     format!(
@@ -172,7 +172,7 @@ fn damaged_messages_never_panic() {
     let update = status("s", "03", "11BB", "recent");
     let messages = [VERSION, WATCHDOG, update.as_str()]
         .map(|text| format!("{{\"mType\":\"rSMsg\",{}\u{c}", &text[1..]).into_bytes());
-    let at = At { utc: START, elapsed: Duration::ZERO };
+    let at = At { utc: START, elapsed: Duration::ZERO, synchrony: Synchrony::Synchronised };
     let play = |bytes: &[u8]| {
         for introduced in 0..3 {
             let mut session = (CONTROLLER.opener().unwrap())(at, settings());

@@ -124,10 +124,8 @@ mod tests {
     #[track_caller]
     fn check(component: &str, values: &str, want: &[&str]) {
         let known = KnownSite {
-            junction: JunctionId::new("kim-ma").unwrap(),
-            main_component: "TC".into(),
             detectors: vec!["DL1".into(), "DL2".into()],
-            groups: vec![],
+            ..KnownSite::new(JunctionId::new("kim-ma").unwrap(), "TC")
         };
         let value = |text: &str| {
             let (name, rest) = text.split_once('=').unwrap();

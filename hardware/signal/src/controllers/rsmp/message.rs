@@ -1,7 +1,8 @@
 //! Messages of a site, RSMP core 3.1.2 to 3.3.0, read leniently: any bytes give a message or a reason. Never panics.
 
 use models_domain::UtcMillis;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -93,7 +94,7 @@ pub struct AggregatedStatus {
     #[serde(default, rename = "cId")]
     pub component: String,
     /// Eight: local control, no communication, faults of high, medium, low priority, in use, idle, not connected.
-    #[serde(rename = "se")]
+    #[serde(rename = "se", deserialize_with = "bits")]
     pub states: Vec<bool>,
     /// Functional position.
     #[serde(default, rename = "fP")]
@@ -101,6 +102,20 @@ pub struct AggregatedStatus {
     /// Functional state.
     #[serde(default, rename = "fS")]
     pub state: Option<String>,
+}
+
+/// In core 3.1.2 they are texts.
+fn bits<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<bool>, D::Error> {
+    let bit = |value: serde_json::Value| match value {
+        serde_json::Value::Bool(bit) => Some(bit),
+        serde_json::Value::String(text) => text.to_ascii_lowercase().parse().ok(),
+        serde_json::Value::Null
+        | serde_json::Value::Number(_)
+        | serde_json::Value::Array(_)
+        | serde_json::Value::Object(_) => None,
+    };
+    let bits = Vec::<serde_json::Value>::deserialize(from)?.into_iter().map(bit);
+    bits.collect::<Option<_>>().ok_or_else(|| D::Error::custom("se must be true or false"))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -4,6 +4,7 @@
 //! (statuses and alarms to reports). Clause names in quotes are those of the RSMP core specification 3.2.2.
 
 mod changes;
+mod clock;
 mod content;
 mod counts;
 mod frame;
@@ -20,7 +21,13 @@ mod version;
 mod wishes;
 
 #[cfg(test)]
+mod clock_tests;
+#[cfg(test)]
+mod code_tests;
+#[cfg(test)]
 mod content_tests;
+#[cfg(test)]
+mod house;
 #[cfg(test)]
 mod order_tests;
 #[cfg(test)]

@@ -8,6 +8,13 @@ use super::message::{Alarm, CommandAnswer, CommandValue};
 use super::outgoing::{About, AlarmName, CommandArgument, Outgoing, timestamp};
 use super::sxl::{Code, SxlVersion};
 use crate::order::{AlarmStep, Answer, Value};
+use crate::security::{SecurityCodes, SecurityLevel};
+
+/// "Set security code".
+const NEW_CODE: &str = "M0103";
+
+/// Characters of a site's value that are repeated to people.
+const SHOWN_MAX: usize = 80;
 
 /// A command with all its arguments, as the list has them.
 #[derive(Clone, PartialEq)]
@@ -39,9 +46,16 @@ pub enum Outcome {
 }
 
 impl Command {
+    /// The security code that it needs is added out of `codes`, unless `values` have one.
+    ///
     /// # Errors
     /// Everything that is wrong with it for this version of the list.
-    pub fn new(code: &str, version: SxlVersion, values: &[(&str, Value)]) -> Result<Self, Vec<String>> {
+    pub fn new(
+        code: &str,
+        version: SxlVersion,
+        values: &[(&str, Value)],
+        codes: &SecurityCodes,
+    ) -> Result<Self, Vec<String>> {
         let known = Code::command(code).ok_or_else(|| vec![format!("there is no command {code:?}")])?;
         if known.arguments(version).next().is_none() {
             return Err(vec![format!("command {code} is not in the site's signal exchange list")]);
@@ -54,8 +68,11 @@ impl Command {
         }
         let mut arguments = Vec::new();
         for argument in known.arguments(version) {
-            match values.iter().find(|(name, _)| *name == argument.name) {
-                Some((_, value)) => match argument.write(value) {
+            let given =
+                values.iter().find(|(name, _)| *name == argument.name).map(|(_, value)| value.clone());
+            let added = || argument.level().and_then(|level| Some(Value::Text(codes.of(level)?.now.clone())));
+            match given.or_else(added) {
+                Some(value) => match argument.write(&value) {
                     Ok(written) => arguments.push((argument.name, written)),
                     // The text would repeat the code.
                     Err(_) if is_secret(argument.name) => {
@@ -64,10 +81,19 @@ impl Command {
                     Err(problem) => problems.push(format!("{code}: {problem}")),
                 },
                 None if argument.optional.is_some_and(|since| since <= version) => {}
-                None => problems.push(format!("{code}: {} is missing", argument.name)),
+                None => problems.push(match argument.level() {
+                    Some(level) => {
+                        format!("{code} needs security code {level}, and the site has no {}", level.key())
+                    }
+                    None => format!("{code}: {} is missing", argument.name),
+                }),
             }
         }
         if problems.is_empty() { Ok(Self { code: known, arguments }) } else { Err(problems) }
+    }
+
+    pub fn code(&self) -> &'static str {
+        self.code.code
     }
 
     pub fn message(&self, id: String, component: String) -> Outgoing {
@@ -81,9 +107,46 @@ impl Command {
         Outgoing::CommandRequest { id, about: About::component(component), arguments }
     }
 
-    /// Whether `answer` is to this command.
+    /// What the site's refusal means; where it may be the security code: which one it is, and where it stands.
+    pub fn refusal(&self, reason: &str) -> String {
+        let why = if reason.trim().is_empty() { "the controller does not say why" } else { reason };
+        match self.code.level().filter(|_| may_be_about_code(reason)) {
+            Some(level) => format!("{why}: is security code {level} right ({} of the site)?", level.key()),
+            None => why.to_owned(),
+        }
+    }
+
+    /// A new security code of `level` (M0103).
+    ///
+    /// # Errors
+    /// Everything that is wrong with it for this version of the list.
+    pub fn new_code(
+        level: SecurityLevel,
+        version: SxlVersion,
+        before: &str,
+        now: &str,
+    ) -> Result<Self, Vec<String>> {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let status = text(match level {
+            SecurityLevel::One => "Level1",
+            SecurityLevel::Two => "Level2",
+        });
+        let values = [("status", status), ("oldSecurityCode", text(before)), ("newSecurityCode", text(now))];
+        Self::new(NEW_CODE, version, &values, &SecurityCodes::default())
+    }
+
+    /// Whether `answer` is to this command; one about a new code, to that of its level.
     pub fn is_answered_by(&self, component: &str, answer: &CommandAnswer) -> bool {
-        answer.component == component && answer.values.iter().any(|value| value.code == self.code.code)
+        let ours: Vec<&CommandValue> =
+            answer.values.iter().filter(|value| value.code == self.code.code).collect();
+        let is_other_level = |value: &CommandValue| {
+            let asked = self.arguments.iter().find(|(name, _)| *name == value.name);
+            let status = self.code.argument("status").filter(|status| status.name == value.name);
+            status.is_some_and(|status| status.read(&value.value).is_ok())
+                && asked.is_some_and(|(_, asked)| *asked != value.value)
+        };
+        let of_other_level = self.code.code == NEW_CODE && ours.iter().any(|value| is_other_level(value));
+        answer.component == component && !ours.is_empty() && !of_other_level
     }
 
     /// What the answer says became of it: a site repeats every argument with the value that is in force.
@@ -106,11 +169,21 @@ impl Command {
             }
             let read = |json: &Json| self.code.argument(name).and_then(|argument| argument.read(json).ok());
             if read(&value.value) != read(asked) {
-                otherwise.push(format!("{name} is {}, not {asked}", value.value));
+                let shown: String =
+                    value.value.to_string().chars().filter(|c| !c.is_control()).take(SHOWN_MAX).collect();
+                otherwise.push(format!("{name} is {shown}, not {asked}"));
             }
         }
         if otherwise.is_empty() { Outcome::Done } else { Outcome::Otherwise(otherwise.join("; ")) }
     }
+}
+
+/// Words with which sites speak of a code, in English and in Swedish.
+const ABOUT_CODES: [&str; 4] = ["security", "code", "säkerhet", "kod"];
+
+fn may_be_about_code(reason: &str) -> bool {
+    let reason = reason.to_lowercase();
+    reason.trim().is_empty() || ABOUT_CODES.iter().any(|word| reason.contains(word))
 }
 
 fn is_secret(name: &str) -> bool {

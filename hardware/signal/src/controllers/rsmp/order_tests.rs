@@ -7,23 +7,34 @@ use models_domain::{JunctionId, UtcMillis};
 use serde_json::{Value as Json, json};
 
 use super::CONTROLLER;
-use crate::controllers::{Action, Answer, Asked, At, KnownSite, Order, Session, SessionSettings, Timing};
+use crate::controllers::{
+    Action, Answer, Asked, At, KnownSite, Order, Session, SessionSettings, Synchrony, Timing,
+};
 use crate::order::{AlarmStep, Value};
+use crate::security::{SecurityCode, SecurityCodes};
 
 const ID: &str = "00000000-0000-4000-8000-000000000000";
 
 fn at(second: u64) -> At {
-    At { utc: UtcMillis(1_800_000_000_000 + second as i64 * 1000), elapsed: Duration::from_secs(second) }
+    At {
+        utc: UtcMillis(1_800_000_000_000 + second as i64 * 1000),
+        elapsed: Duration::from_secs(second),
+        synchrony: Synchrony::Synchronised,
+    }
 }
 
 /// A session that is up, of a site with this version of the list; its own requests are sent and acknowledged.
 fn session(sxl: &str) -> Box<dyn Session> {
-    let known = KnownSite {
-        junction: JunctionId::new("kim-ma").unwrap(),
-        main_component: "TC".into(),
-        detectors: vec![],
-        groups: vec![],
-    };
+    let two = Some(SecurityCode::new("1111"));
+    session_with(sxl, SecurityCodes { two, ..SecurityCodes::default() })
+}
+
+fn session_with(sxl: &str, codes: SecurityCodes) -> Box<dyn Session> {
+    session_of("3.2.2", sxl, codes)
+}
+
+fn session_of(core: &str, sxl: &str, codes: SecurityCodes) -> Box<dyn Session> {
+    let known = KnownSite { codes, ..KnownSite::new(JunctionId::new("kim-ma").unwrap(), "TC") };
     let settings = SessionSettings {
         sites: Arc::new([("HN".to_owned(), known)].into()),
         supervisor_id: "hanoi".into(),
@@ -31,7 +42,7 @@ fn session(sxl: &str) -> Box<dyn Session> {
         new_message_id: || ID.to_owned(),
     };
     let mut session = (CONTROLLER.opener().unwrap())(at(0), settings);
-    let version = json!({ "type": "Version", "mId": ID, "RSMP": [{ "vers": "3.2.2" }], "siteId": [{ "sId": "HN" }], "SXL": sxl });
+    let version = json!({ "type": "Version", "mId": ID, "RSMP": [{ "vers": core }], "siteId": [{ "sId": "HN" }], "SXL": sxl });
     let watchdog = json!({ "type": "Watchdog", "mId": ID, "wTs": "2027-01-15T08:00:00.000Z" });
     for message in [version, ack(), watchdog] {
         hear(session.as_mut(), 0, message);
@@ -89,12 +100,7 @@ fn drain(session: &mut dyn Session) -> Vec<String> {
 }
 
 fn plan(number: i64) -> Asked {
-    let values = [
-        ("status", Value::Boolean(true)),
-        ("securityCode", Value::Text("1111".into())),
-        ("timeplan", Value::Integer(number)),
-    ];
-    command("M0002", &values)
+    command("M0002", &[("status", Value::Boolean(true)), ("timeplan", Value::Integer(number))])
 }
 
 fn command(code: &str, values: &[(&str, Value)]) -> Asked {
@@ -134,7 +140,14 @@ fn what_else_may_become_of_a_command() {
     check(answer("2", "recent"), r#"7 Otherwise("timeplan is \"2\", not \"3\"")"#);
     check(answer("3", "undefined"), r#"7 Refused("the controller has no such component or command")"#);
     let refusal = json!({ "type": "MessageNotAck", "oMId": ID, "rea": "wrong security code" });
-    check(refusal, r#"7 Refused("wrong security code")"#);
+    let right = "is security code 2 right (security_code of the site)?";
+    check(refusal, &format!(r#"7 Refused("wrong security code: {right}")"#));
+    let refusal = json!({ "type": "MessageNotAck", "oMId": ID, "rea": "felaktig kod 1111" });
+    check(refusal, &format!(r#"7 Refused("felaktig kod ***: {right}")"#));
+    let refusal = json!({ "type": "MessageNotAck", "oMId": ID });
+    check(refusal, &format!(r#"7 Refused("the controller does not say why: {right}")"#));
+    let refusal = json!({ "type": "MessageNotAck", "oMId": ID, "rea": "there is no plan 3" });
+    check(refusal, r#"7 Refused("there is no plan 3")"#);
     let mut session = session("1.2.1");
     order(session.as_mut(), 2, plan(3));
     hear(session.as_mut(), 2, ack());
@@ -155,10 +168,27 @@ fn what_the_sites_list_does_not_allow_is_never_sent() {
     check(
         "1.1",
         command("M0004", &[("x", Value::Boolean(true))]),
-        "M0004 has no argument \"x\" in the site's signal exchange list; M0004: status is missing; M0004: securityCode is missing",
+        "M0004 has no argument \"x\" in the site's signal exchange list; M0004: status is missing",
     );
     let secret = [("status", Value::Boolean(true)), ("securityCode", Value::Integer(1234))];
     check("1.1", command("M0004", &secret), "M0004: securityCode cannot be sent");
+}
+
+/// Each command says which of the two it needs, before anything is sent.
+#[test]
+fn a_code_that_is_not_configured_is_told() {
+    let told = |code: &str, values: &[(&str, Value)]| {
+        order(session_with("1.2.1", SecurityCodes::default()).as_mut(), 2, command(code, values)).join("")
+    };
+    assert_eq!(
+        told("M0004", &[("status", Value::Boolean(true))]),
+        r#"7 Refused("M0004 needs security code 2, and the site has no security_code")"#
+    );
+    let numbers = ["year", "month", "day", "hour", "minute", "second"].map(|name| (name, Value::Integer(1)));
+    assert_eq!(
+        told("M0104", &numbers),
+        r#"7 Refused("M0104 needs security code 1, and the site has no security_code_1")"#
+    );
 }
 
 fn alarm(kind: &str, component: &str, acknowledged: &str, suspended: &str) -> serde_json::Value {
@@ -221,6 +251,25 @@ fn alarms_and_the_aggregated_status() {
 }
 
 #[test]
+fn an_older_core_is_not_asked_for_what_it_has_no_message_for() {
+    let request = Asked::Alarm {
+        component: "DL1".into(),
+        code: "A0302".into(),
+        external: String::new(),
+        step: AlarmStep::Request,
+    };
+    for core in ["3.1.2", "3.1.3", "3.1.4"] {
+        let mut session = session_of(core, "1.0.15", SecurityCodes::default());
+        let why = format!("RSMP {core} has no request for this: the site tells it when it connects");
+        for asked in [request.clone(), Asked::AggregatedStatus] {
+            assert_eq!(order(session.as_mut(), 2, asked), [format!("7 Refused({why:?})")]);
+        }
+    }
+    let mut session = session_of("3.1.5", "1.0.15", SecurityCodes::default());
+    assert_eq!(order(session.as_mut(), 2, request), [r#"Alarm "Request" "A0302" "DL1""#]);
+}
+
+#[test]
 fn nothing_is_sent_before_the_link_is_up_and_no_code_is_printed() {
     let settings = SessionSettings {
         sites: Arc::default(),
@@ -232,7 +281,35 @@ fn nothing_is_sent_before_the_link_is_up_and_no_code_is_printed() {
     session.order(Order { number: 1, what: plan(1) });
     let refused = Answer::Refused("the link to the controller is not up".into());
     assert_eq!(session.poll(), Some(Action::Answered { number: 1, answer: refused }));
-    assert!(!format!("{:?}", plan(1)).contains("1111"));
+    let secret = command("M0002", &[("securityCode", Value::Text("1111".into()))]);
+    assert!(!format!("{secret:?}").contains("1111"));
+}
+
+#[test]
+fn a_code_that_a_site_repeats_is_in_no_text_and_none_is_long() {
+    let unlike = |kind: &str, field: &str| {
+        let mut message = json!({ "type": kind, "mId": ID, "cId": "TC", "se": [true, true, true, true, true, true, true, true],
+            "sTs": "2027-01-15T08:00:00.000Z", "sS": [] });
+        message[field] = json!("say 1111");
+        message
+    };
+    let long = "1111 and more ".repeat(100);
+    for message in [
+        answer("1111", "recent"),
+        answer(&long, "recent"),
+        unlike("StatusUpdate", "sTs"),
+        unlike("StatusUpdate", "sS"),
+        unlike("AggregatedStatus", "cId"),
+        unlike("AggregatedStatus", "se"),
+        unlike("", "type"),
+    ] {
+        let mut session = session("1.2.1");
+        order(session.as_mut(), 2, plan(3));
+        hear(session.as_mut(), 2, ack());
+        let told = hear(session.as_mut(), 2, message);
+        assert!(!told.is_empty() && told.iter().all(|line| line.len() < 300), "{told:?}");
+        assert!(!told.iter().any(|line| line.contains("1111")), "{told:?}");
+    }
 }
 
 #[test]

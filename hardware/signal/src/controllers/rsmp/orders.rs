@@ -7,12 +7,13 @@ use models_domain::UtcMillis;
 use models_domain::signal::order::ControllerNow;
 
 use super::message::{Alarm, CommandAnswer};
-use super::now;
 use super::order::{Command, Outcome};
 use super::outgoing::{About, Outgoing, StatusName};
-use super::sxl::SxlVersion;
+use super::phase::Site;
+use super::{clock, now};
 use crate::controllers::Action;
 use crate::order::{AlarmStep, Answer, Asked, Order, Value};
+use crate::security::SecurityLevel;
 
 /// More than this waiting at once are refused: somebody leans on a button.
 const WAITING_MAX: usize = 32;
@@ -36,8 +37,27 @@ enum Ready {
     Now(Vec<StatusName>),
 }
 
+/// Who waits for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Whoever gave the order of this number.
+    Order(u64),
+    /// Nobody but us: a new security code.
+    Code(SecurityLevel),
+    /// What the site's clock says.
+    Look,
+    /// The site's clock is set.
+    Clock,
+}
+
+/// What became of something that was asked.
+pub struct Settled {
+    pub whose: Whose,
+    pub answer: Answer,
+}
+
 struct Sent {
-    number: u64,
+    whose: Whose,
     id: String,
     until: Duration,
     /// Waits for its own answer; without one, the acknowledgement is all there will be.
@@ -49,11 +69,11 @@ struct Sent {
 }
 
 impl Orders {
-    /// `version`: of the site's list, once the link is up.
-    pub fn take(&mut self, order: Order, version: Option<SxlVersion>) -> Option<Action> {
+    /// `site`: once the link is up.
+    pub fn take(&mut self, order: Order, site: Option<&Site>) -> Option<Action> {
         let number = order.number;
         let refuse = |reason: String| Some(Action::Answered { number, answer: Answer::Refused(reason) });
-        let Some(version) = version else { return refuse("the link to the controller is not up".to_owned()) };
+        let Some(site) = site else { return refuse("the link to the controller is not up".to_owned()) };
         if self.waiting.len() >= WAITING_MAX {
             return refuse(format!("{WAITING_MAX} orders wait already"));
         }
@@ -61,10 +81,18 @@ impl Orders {
             Asked::Command { code, component, values } => {
                 let values: Vec<(&str, Value)> =
                     values.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-                match Command::new(&code, version, &values) {
+                match Command::new(&code, site.sxl, &values, &site.known.codes) {
                     Ok(command) => Ready::Command { component, command },
                     Err(problems) => return refuse(problems.join("; ")),
                 }
+            }
+            Asked::Alarm { step: AlarmStep::Request, .. } | Asked::AggregatedStatus
+                if !site.core.has_requests() =>
+            {
+                return refuse(format!(
+                    "RSMP {} has no request for this: the site tells it when it connects",
+                    site.core
+                ));
             }
             Asked::Alarm { component, code, .. } if self.handles(&code, &component) => {
                 return refuse("another step for this alarm is under way".to_owned());
@@ -73,7 +101,7 @@ impl Orders {
                 Ready::Alarm { component, code, external, step }
             }
             Asked::AggregatedStatus => Ready::AggregatedStatus,
-            Asked::Now => Ready::Now(now::names(version)),
+            Asked::Now => Ready::Now(now::names(site.sxl)),
         };
         self.waiting.push_back((number, ready));
         None
@@ -101,7 +129,8 @@ impl Orders {
         until: Duration,
     ) -> Option<Outgoing> {
         let (number, ready) = self.waiting.pop_front()?;
-        let mut sent = Sent { number, id: id.clone(), until, command: None, now: false, alarm: None };
+        let whose = Whose::Order(number);
+        let mut sent = Sent { whose, id: id.clone(), until, command: None, now: false, alarm: None };
         let message = match ready {
             Ready::Command { component, command } => {
                 let component = component.unwrap_or(main_component);
@@ -130,19 +159,70 @@ impl Orders {
         Some(message)
     }
 
-    pub fn acknowledged(&mut self, id: &str) -> Option<Action> {
-        let last = |sent: &Sent| sent.command.is_none() && !sent.now && sent.alarm.is_none();
+    /// The message of a command of ours; it is to be answered until `until`.
+    pub fn send_own(
+        &mut self,
+        whose: Whose,
+        command: Command,
+        id: String,
+        component: String,
+        until: Duration,
+    ) -> Outgoing {
+        let message = command.message(id.clone(), component.clone());
+        let command = Some((component, command));
+        self.sent.push(Sent { whose, id, until, command, now: false, alarm: None });
+        message
+    }
+
+    /// The question for the site's clock; it is to be answered until `until`.
+    pub fn send_look(&mut self, id: String, component: String, until: Duration) -> Outgoing {
+        let whose = Whose::Look;
+        self.sent.push(Sent { whose, id: id.clone(), until, command: None, now: false, alarm: None });
+        Outgoing::StatusRequest { id, about: About::component(component), what: clock::names() }
+    }
+
+    /// Whether such a question was sent, which is answered now.
+    pub fn looked(&mut self) -> bool {
+        let sent = self.sent.len();
+        self.sent.retain(|sent| sent.whose != Whose::Look);
+        self.sent.len() < sent
+    }
+
+    pub fn acknowledged(&mut self, id: &str) -> Option<Settled> {
+        let waits = |sent: &Sent| {
+            sent.command.is_some() || sent.now || sent.alarm.is_some() || sent.whose == Whose::Look
+        };
+        let last = |sent: &Sent| !waits(sent);
         let index = self.sent.iter().position(|sent| sent.id == id && last(sent))?;
-        Some(Action::Answered { number: self.sent.remove(index).number, answer: Answer::Done })
+        Some(Settled { whose: self.sent.remove(index).whose, answer: Answer::Done })
     }
 
-    pub fn refused(&mut self, id: &str, reason: &str) -> Option<Action> {
+    /// Whether a new security code was sent that is not answered yet.
+    pub fn waits_for_code(&self) -> bool {
+        self.sent.iter().any(|sent| match sent.whose {
+            Whose::Code(_) => true,
+            Whose::Order(_) | Whose::Look | Whose::Clock => false,
+        })
+    }
+
+    /// Code of the command that was sent as `id`.
+    pub fn code_of(&self, id: &str) -> Option<&'static str> {
+        let sent = self.sent.iter().find(|sent| sent.id == id)?;
+        sent.command.as_ref().map(|(_, command)| command.code())
+    }
+
+    /// `reason`: without what is nobody's to read.
+    pub fn refused(&mut self, id: &str, reason: &str) -> Option<Settled> {
         let index = self.sent.iter().position(|sent| sent.id == id)?;
-        let reason = reason.chars().filter(|c| !c.is_control()).take(200).collect();
-        Some(Action::Answered { number: self.sent.remove(index).number, answer: Answer::Refused(reason) })
+        let sent = self.sent.remove(index);
+        let reason = match &sent.command {
+            Some((_, command)) => command.refusal(reason),
+            None => reason.to_owned(),
+        };
+        Some(Settled { whose: sent.whose, answer: Answer::Refused(reason) })
     }
 
-    pub fn answered(&mut self, answer: &CommandAnswer) -> Option<Action> {
+    pub fn answered(&mut self, answer: &CommandAnswer) -> Option<Settled> {
         let outcome = |sent: &Sent| {
             let (component, command) = sent.command.as_ref()?;
             command.is_answered_by(component, answer).then(|| command.outcome(answer))
@@ -154,11 +234,11 @@ impl Orders {
             Outcome::Otherwise(what) => Answer::Otherwise(what),
             Outcome::Unknown => Answer::Refused("the controller has no such component or command".to_owned()),
         };
-        Some(Action::Answered { number: self.sent.remove(index).number, answer })
+        Some(Settled { whose: self.sent.remove(index).whose, answer })
     }
 
     /// The site told an alarm: it may be what somebody waits for.
-    pub fn alarm_told(&mut self, alarm: &Alarm) -> Vec<Action> {
+    pub fn alarm_told(&mut self, alarm: &Alarm) -> Vec<Settled> {
         if let Some(external) = alarm.external.as_ref().filter(|text| !text.is_empty()) {
             let name = (alarm.code.clone(), alarm.component.clone());
             if self.externals.len() < ALARMS_MAX || self.externals.contains_key(&name) {
@@ -169,25 +249,25 @@ impl Orders {
             let (code, component, step) = sent.alarm.as_ref()?;
             let same = *code == alarm.code && *component == alarm.component;
             let answer = same.then(|| step.became(alarm)).flatten()?;
-            Some(Action::Answered { number: sent.number, answer })
+            Some(Settled { whose: sent.whose, answer })
         };
-        let mut actions = Vec::new();
+        let mut all = Vec::new();
         self.sent.retain(|sent| match answer(sent) {
-            Some(answered) => {
-                actions.push(answered);
+            Some(settled) => {
+                all.push(settled);
                 false
             }
             None => true,
         });
-        actions
+        all
     }
 
     /// The site said mode and plan: everybody who waits for them hears them.
-    pub fn told(&mut self, now: ControllerNow) -> Vec<Action> {
+    pub fn told(&mut self, now: ControllerNow) -> Vec<Settled> {
         let (waiting, rest): (Vec<Sent>, Vec<Sent>) =
             std::mem::take(&mut self.sent).into_iter().partition(|sent| sent.now);
         self.sent = rest;
-        let answer = |sent: Sent| Action::Answered { number: sent.number, answer: Answer::Now(now) };
+        let answer = |sent: Sent| Settled { whose: sent.whose, answer: Answer::Now(now) };
         waiting.into_iter().map(answer).collect()
     }
 
@@ -197,10 +277,10 @@ impl Orders {
     }
 
     /// Those that were not answered in time.
-    pub fn give_up(&mut self, now: Duration) -> Vec<Action> {
+    pub fn give_up(&mut self, now: Duration) -> Vec<Settled> {
         let (late, rest): (Vec<Sent>, Vec<Sent>) =
             std::mem::take(&mut self.sent).into_iter().partition(|sent| sent.until <= now);
         self.sent = rest;
-        late.into_iter().map(|sent| Action::Answered { number: sent.number, answer: Answer::None }).collect()
+        late.into_iter().map(|sent| Settled { whose: sent.whose, answer: Answer::None }).collect()
     }
 }

@@ -97,7 +97,7 @@ pub enum Outgoing {
         #[serde(flatten)]
         alarm: AlarmName,
     },
-    /// From core 3.1.4 on.
+    /// From core 3.1.5 on.
     AggregatedStatusRequest {
         #[serde(rename = "mId")]
         id: String,

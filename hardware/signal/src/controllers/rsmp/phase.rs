@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use super::changes::Estimates;
+use super::clock::ClockWatch;
 use super::now::Flags;
 use super::sxl::SxlVersion;
 use super::version::Core;
 use crate::controllers::KnownSite;
+use crate::security::SecurityLevel;
 
 /// A message of ours that waits for its acknowledgement.
 pub struct Unacknowledged {
@@ -35,6 +37,14 @@ pub struct Site {
     pub sxl: SxlVersion,
 }
 
+/// What we do by ourselves over one link.
+pub struct Own {
+    /// New security codes that were sent.
+    pub codes_sent: Vec<SecurityLevel>,
+    /// Where the site's clock is to be set, and can be.
+    pub clock: Option<ClockWatch>,
+}
+
 /// A link that is up, by `At::elapsed`.
 pub struct Established {
     pub site: Site,
@@ -45,6 +55,7 @@ pub struct Established {
     pub remark: String,
     pub clock_warned: bool,
     pub asked: bool,
+    pub own: Box<Own>,
     pub flags: Flags,
     pub estimates: Estimates,
     /// The groups as they were told last (S0001).

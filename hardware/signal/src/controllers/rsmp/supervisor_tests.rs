@@ -9,18 +9,13 @@ use models_domain::{DurationMs, JunctionId, UtcMillis};
 use serde_json::Value;
 
 use super::CONTROLLER;
-use crate::controllers::{Action, At, KnownSite, Session, SessionSettings, Timing};
+use crate::controllers::{Action, At, KnownSite, Session, SessionSettings, Synchrony, Timing};
 
 /// 2026-01-01T00:00:00Z.
 pub const START: UtcMillis = UtcMillis(1_767_225_600_000);
 
 pub fn settings() -> SessionSettings {
-    let known = KnownSite {
-        junction: JunctionId::new("kim-ma").unwrap(),
-        main_component: "TC".into(),
-        detectors: vec![],
-        groups: vec![],
-    };
+    let known = KnownSite::new(JunctionId::new("kim-ma").unwrap(), "TC");
     SessionSettings {
         sites: Arc::new([("HN+AG1".to_owned(), known)].into()),
         supervisor_id: "hanoi".into(),
@@ -108,6 +103,7 @@ pub fn check(lines: &[&str], want: &[&str]) {
     let at = |second: u64| At {
         utc: START + DurationMs(i64::try_from(second).unwrap() * 1000),
         elapsed: Duration::from_secs(second),
+        synchrony: Synchrony::Synchronised,
     };
     let mut session = (CONTROLLER.opener().unwrap())(at(0), settings());
     let mut got: Vec<(u64, String)> = Vec::new();
@@ -298,7 +294,7 @@ fn mode_and_plan_are_kept_and_merged() {
 /// What is told of the controller besides, by groups and by the whole state.
 #[track_caller]
 fn tells(lines: &[&str], want: &[&str]) {
-    let at = At { utc: START, elapsed: Duration::ZERO };
+    let at = At { utc: START, elapsed: Duration::ZERO, synchrony: Synchrony::Synchronised };
     let known = KnownSite { groups: vec!["SG1".into(), "SG2".into()], ..settings().sites["HN+AG1"].clone() };
     let sites = Arc::new([("HN+AG1".to_owned(), known)].into());
     let mut session = (CONTROLLER.opener().unwrap())(at, SessionSettings { sites, ..settings() });
@@ -370,11 +366,16 @@ fn the_whole_state_has_eight_bits() {
             &told("true,false,false,false,true,true,false,false", r#","fP":"start","fS":null"#),
             &told("false,false,false,false,false,false,false,true", ""),
             &told("true", ""),
+            // Core 3.1.2.
+            &told(r#""False","false","false","false","TRUE","true","false","False""#, ""),
+            &told(r#""perhaps""#, ""),
         ],
         &[
             "aggregated [true, true, true, false] start ",
             "aggregated [false, false, false, true]  ",
             "refused AggregatedStatus: se must have 8 states, not 1",
+            "aggregated [false, true, true, false]  ",
+            "refused AggregatedStatus: se must be true or false",
         ],
     );
 }

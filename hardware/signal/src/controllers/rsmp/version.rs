@@ -29,6 +29,11 @@ impl Core {
         self >= Core(3, 1, 5)
     }
 
+    /// With 3.1.5 came requests for the aggregated status and for alarms; an older site tells both when it connects.
+    pub fn has_requests(self) -> bool {
+        self >= Core(3, 1, 5)
+    }
+
     /// 3.3.0 answers a request with a response of another shape.
     fn has_version_steps(self) -> bool {
         self >= Core(3, 3, 0)

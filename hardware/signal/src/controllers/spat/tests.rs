@@ -7,7 +7,7 @@ use models_domain::{DurationMs, JunctionId, UtcMillis};
 use rasn::types::FixedBitString;
 
 use super::{CONTROLLER, time};
-use crate::controllers::{Access, Action, Asked, At, DialSettings, Order, Reach, Session};
+use crate::controllers::{Access, Action, Asked, At, DialSettings, Order, Reach, Session, Synchrony};
 use crate::j2735::states::{
     IntersectionState, IntersectionStates, MovementEvent, MovementEvents, MovementState, Movements,
     PhaseState, Spat, Timing,
@@ -18,7 +18,11 @@ use crate::j2735::{self, Reference};
 const START: UtcMillis = UtcMillis(1_767_226_200_000);
 
 fn at(ms: u64) -> At {
-    At { utc: START + DurationMs(ms.cast_signed()), elapsed: Duration::from_millis(ms) }
+    At {
+        utc: START + DurationMs(ms.cast_signed()),
+        elapsed: Duration::from_millis(ms),
+        synchrony: Synchrony::Synchronised,
+    }
 }
 
 fn session(region: Option<u16>) -> Box<dyn Session> {
@@ -31,6 +35,7 @@ fn session(region: Option<u16>) -> Box<dyn Session> {
         backup: None,
         clock_off_max: None,
         all_red_preempt: None,
+        layout: None,
         first_number: 1,
     };
     open(at(0), settings)

@@ -6,16 +6,17 @@ use super::reading::{Reading, What};
 use super::{ANSWER_MAX, Asker, Job, Outstanding, Phase, UNIT_EVERY};
 use crate::controllers::ntcip::objects::{
     ACTIVE_DETECTORS, CONTROLLER_STANDARD_TIME_ZONE, COORD_CYCLE_STATUS, COORD_PATTERN_STATUS,
-    DETECTOR_ALARMS, GLOBAL_LOCAL_TIME_DIFFERENTIAL, GLOBAL_TIME, MAX_PHASES, MAX_VEHICLE_DETECTORS,
-    Numbering, PATTERN_CYCLE_TIME, PREEMPT_STATE, SHORT_ALARM_STATUS, SYS_UP_TIME, UNIT_ALARM_STATUS_1,
-    UNIT_ALARM_STATUS_2, UNIT_BACKUP_TIME, UNIT_CONTROL_STATUS, UNIT_FLASH_STATUS, VOLUME_OCCUPANCY_PERIOD,
-    VOLUME_OCCUPANCY_SEQUENCE, Value, Var,
+    DETECTOR_ALARMS, GLOBAL_LOCAL_TIME_DIFFERENTIAL, GLOBAL_TIME, MAX_PHASES, MAX_PREEMPTS,
+    MAX_VEHICLE_DETECTORS, Numbering, PATTERN_CYCLE_TIME, PREEMPT_STATE, SHORT_ALARM_STATUS, SYS_UP_TIME,
+    UNIT_ALARM_STATUS_1, UNIT_ALARM_STATUS_2, UNIT_BACKUP_TIME, UNIT_CONTROL_STATUS, UNIT_FLASH_STATUS,
+    VOLUME_OCCUPANCY_PERIOD, VOLUME_OCCUPANCY_SEQUENCE, Value, Var,
 };
 use crate::controllers::ntcip::snmp::Request;
 use crate::controllers::ntcip::{counts, lamps};
 use crate::controllers::{Access, Action, At};
 
-/// Alarms of detectors, and whether there are new counts, are read at every so many-th reading of the unit.
+/// Alarms of detectors, whether there are new counts, and preempts while none is known to be active, are read at every so
+/// many-th reading of the unit.
 const DETECTORS_EVERY: u32 = 5;
 
 /// A clock is not set more often than this.
@@ -28,11 +29,11 @@ impl Asker {
             let asked = match self.phase {
                 Phase::Down { again_at } if at.elapsed < again_at => return,
                 Phase::Down { .. } => {
-                    self.begin();
+                    self.begin(at);
                     continue;
                 }
                 Phase::Starting if self.unit_reading.is_none() => {
-                    self.begin();
+                    self.begin(at);
                     continue;
                 }
                 Phase::Starting => self.next_of_reading(true),
@@ -51,15 +52,17 @@ impl Asker {
         !self.orders.is_empty() || self.lamps_reading.is_some() || self.unit_reading.is_some()
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self, at: At) {
         self.phase = Phase::Starting;
         self.missing.clear();
+        self.own.begin(at.elapsed);
         self.group_max = super::GROUP_MAX;
         let facts = [
             SYS_UP_TIME,
             MAX_PHASES,
             UNIT_BACKUP_TIME,
             MAX_VEHICLE_DETECTORS,
+            MAX_PREEMPTS,
             GLOBAL_TIME,
             GLOBAL_LOCAL_TIME_DIFFERENTIAL,
             CONTROLLER_STANDARD_TIME_ZONE,
@@ -95,6 +98,11 @@ impl Asker {
         if let Some(request) = self.clock_to_set(at) {
             return Next::Ask(request, Job::SetClock);
         }
+        if self.own.is_late(at.elapsed)
+            && let Some(next) = self.next_of_settings(at)
+        {
+            return next;
+        }
         let unit_due = self.unit_reading.is_some() || self.unit_at <= at.elapsed;
         let lamps_due = self.lamps_reading.is_some() || self.lamps_at <= at.elapsed;
         if lamps_due && !(unit_due && self.unit_turn) {
@@ -110,7 +118,7 @@ impl Asker {
             }
             return self.next_of_reading(true);
         }
-        Next::Nothing
+        self.next_of_settings(at).unwrap_or(Next::Nothing)
     }
 
     fn begin_lamps(&mut self, at: At) {
@@ -140,7 +148,13 @@ impl Asker {
         vars.extend(self.settings.all_red_preempt.map(|number| PREEMPT_STATE.row(number.into())));
         let plan = self.unit.plan.filter(|_| self.unit.cycle_s.is_none());
         vars.extend(plan.map(|plan| PATTERN_CYCLE_TIME.row(plan.into())));
-        if self.unit.readings.is_multiple_of(DETECTORS_EVERY) {
+        let every = self.unit.readings.is_multiple_of(DETECTORS_EVERY);
+        if every || self.unit.preempted {
+            let red = self.settings.all_red_preempt.map(u32::from);
+            let others = (1..=self.unit.preempts).filter(|number| Some(*number) != red);
+            vars.extend(others.map(|number| PREEMPT_STATE.row(number)));
+        }
+        if every {
             vars.extend((1..=self.unit.detector_rows).map(|row| DETECTOR_ALARMS.row(row)));
             let counts = [VOLUME_OCCUPANCY_SEQUENCE, VOLUME_OCCUPANCY_PERIOD, ACTIVE_DETECTORS];
             vars.extend(
@@ -176,14 +190,26 @@ impl Asker {
 
     fn clock_to_set(&mut self, at: At) -> Option<Request> {
         let most = self.settings.clock_off_max?;
+        if self.unit.clock_set_at.is_some_and(|set| at.stepped_since(set)) {
+            // Ours was set since: what was read and done by it says nothing any more.
+            self.unit.clock_set_at = None;
+            self.unit.clock.forget();
+        }
         let off = self.clock_ahead()?;
         let off_ms = u128::from(off.0.unsigned_abs());
-        let fresh = self.unit.clock_set_at.is_some_and(|set| at.elapsed < set + SET_CLOCK_EVERY);
+        let fresh = self.unit.clock_set_at.is_some_and(|set| at.elapsed < set.elapsed + SET_CLOCK_EVERY);
         if off_ms <= most.as_millis() || fresh {
             return None;
         }
+        if let Err(why) = at.may_set_clocks() {
+            if self.unit.clock_kept.replace(why) != Some(why) {
+                let ahead = off.seconds();
+                self.warn(format!("the controller's clock is off by {ahead:.1} s, and is not set: {why}"));
+            }
+            return None;
+        }
         self.look_at_clock();
-        self.unit.clock_set_at = Some(at.elapsed);
+        self.unit.clock_set_at = Some(at);
         let local = if self.told.clock_local { self.unit.offset_s } else { 0 };
         // It counts whole seconds from now on.
         let seconds = (at.utc.0 + 500).div_euclid(1_000) + local;

@@ -90,7 +90,7 @@ impl Asker {
     fn take(&mut self, what: What, vars: &[Var], values: Values) {
         let lacks = |var: &&Var| matches!(values.get(var), Some(Value::Missing));
         let lacking: BTreeSet<Vec<u8>> = vars.iter().filter(lacks).map(|var| var.oid().to_vec()).collect();
-        self.missing.extend(lacking);
+        self.not_there(what, lacking);
         if let Some(reading) = self.running(what) {
             reading.got.extend(values);
         }
@@ -99,6 +99,7 @@ impl Asker {
     fn running(&mut self, what: What) -> Option<&mut Reading> {
         match what {
             What::Lamps => self.lamps_reading.as_mut(),
+            What::Settings => self.own.reading(),
             What::Facts | What::PhasesV02 | What::PhasesV4 | What::Unit | What::Counts => {
                 self.unit_reading.as_mut()
             }
@@ -108,14 +109,19 @@ impl Asker {
     /// The whole question was refused for one of its variables, or for its size.
     fn not_told(&mut self, at: At, what: What, mut vars: Vec<Var>, (error, index): (u32, u32)) {
         match error {
+            TOO_BIG if vars.len() > 1 && what == What::Settings => self.own.too_big(vars.len()),
             TOO_BIG if vars.len() > 1 => self.group_max = vars.len() / 2,
             TOO_BIG | NO_SUCH_NAME => {
-                let index =
-                    usize::try_from(index).unwrap_or(0).saturating_sub(1).min(vars.len().saturating_sub(1));
+                // The one that the error is about, from 1; where it says no number, the first.
+                let index = usize::try_from(index).unwrap_or(0).saturating_sub(1);
+                let index = index.min(vars.len().saturating_sub(1));
                 if index < vars.len() {
-                    self.missing.insert(vars.remove(index).oid().to_vec());
+                    let lacking = vars.remove(index).oid().to_vec();
+                    self.not_there(what, [lacking]);
                 }
             }
+            // A unit that is busy. Settings are asked for beside what the link is for: it does not end for their sake.
+            _ if what == What::Settings => return self.own.put_off(at.elapsed, vars),
             other => {
                 let first = vars.first().map(ToString::to_string).unwrap_or_default();
                 let why = format!("the controller does not tell {first}: {}", in_words(other));
@@ -125,6 +131,11 @@ impl Asker {
         if let Some(reading) = self.running(what) {
             reading.put_back(vars);
         }
+    }
+
+    /// They are not asked for again: settings for an hour, all else until the link begins anew.
+    fn not_there(&mut self, what: What, oids: impl IntoIterator<Item = Vec<u8>>) {
+        if what == What::Settings { self.own.lacks(oids) } else { self.missing.extend(oids) }
     }
 
     fn backup_set(&mut self, at: At, error: (u32, u32)) {

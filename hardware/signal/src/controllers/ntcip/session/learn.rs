@@ -10,8 +10,8 @@ use super::reading::What;
 use super::{Asker, PAUSE_DENIED, Phase, Read};
 use crate::controllers::ntcip::objects::{
     ACTIVE_DETECTORS, CONTROLLER_STANDARD_TIME_ZONE, COORD_CYCLE_STATUS, GLOBAL_LOCAL_TIME_DIFFERENTIAL,
-    MAX_PHASES, MAX_VEHICLE_DETECTORS, Numbering, PATTERN_CYCLE_TIME, SYS_UP_TIME, UNIT_BACKUP_TIME,
-    VOLUME_OCCUPANCY_PERIOD, VOLUME_OCCUPANCY_SEQUENCE, Value, Values,
+    MAX_PHASES, MAX_PREEMPTS, MAX_VEHICLE_DETECTORS, Numbering, PATTERN_CYCLE_TIME, SYS_UP_TIME,
+    UNIT_BACKUP_TIME, VOLUME_OCCUPANCY_PERIOD, VOLUME_OCCUPANCY_SEQUENCE, Value, Values,
 };
 use crate::controllers::ntcip::{counts, lamps, status};
 use crate::controllers::{Action, Answer, At};
@@ -25,6 +25,9 @@ const CLOCK_OFF_MAX: DurationMs = DurationMs(5_000);
 
 /// Rows of eight detectors whose alarms are read.
 const DETECTOR_ROWS_MAX: u32 = 16;
+
+/// Preempts that are read.
+const PREEMPTS_MAX: u32 = 16;
 
 impl Asker {
     pub(super) fn learn(&mut self, at: At, read: Read) {
@@ -52,6 +55,7 @@ impl Asker {
             }
             What::Lamps => self.learn_lamps(at, &values),
             What::Unit => self.learn_unit(at, &values),
+            What::Settings => self.learn_settings(at, &values),
             What::Counts => {
                 let readings = counts::readings(&values, at.utc, self.unit.interval);
                 let junction = self.settings.junction.clone();
@@ -73,6 +77,8 @@ impl Asker {
         self.unit.backup = Duration::from_secs(backup.unwrap_or(0));
         let detectors = values.number(MAX_VEHICLE_DETECTORS).and_then(|count| u32::try_from(count).ok());
         self.unit.detector_rows = detectors.unwrap_or(0).div_ceil(8).min(DETECTOR_ROWS_MAX);
+        let preempts = values.number(MAX_PREEMPTS).and_then(|count| u32::try_from(count).ok());
+        self.unit.preempts = preempts.unwrap_or(0).min(PREEMPTS_MAX);
         // The differential follows summer time by itself, the zone does not (NTCIP 1201 §2.4.5, §2.4.6).
         let told = [GLOBAL_LOCAL_TIME_DIFFERENTIAL, CONTROLLER_STANDARD_TIME_ZONE].map(|o| values.number(o));
         self.unit.offset_s = told.into_iter().flatten().find(|offset| *offset != 0).unwrap_or(0);
@@ -143,15 +149,18 @@ impl Asker {
         let mut now = status::now(values, self.unit.flashing, self.settings.all_red_preempt, None);
         if self.unit.plan != now.plan {
             (self.unit.plan, self.unit.cycle_s) = (now.plan, None);
+            self.own.plan_changed(at.elapsed);
         }
         let length = now.plan.and_then(|plan| values.number_of(&PATTERN_CYCLE_TIME.row(plan.into())));
         self.unit.cycle_s = length.filter(|length| *length > 0).or(self.unit.cycle_s);
         self.unit.cycle_left = values.number(COORD_CYCLE_STATUS).map(|left| (left, at.elapsed));
+        now.cycle_length_s = self.unit.cycle_s.and_then(|length| u32::try_from(length).ok());
         self.look_at_clock();
         now.clock_ahead = self.clock_ahead();
         let moved = |old: DurationMs, new: DurationMs| (old.0 - new.0).abs() > CLOCK_MOVED.0;
         let is_news = self.told.now.is_none_or(|(told, since)| {
             (told.mode, told.plan, told.plan_forced) != (now.mode, now.plan, now.plan_forced)
+                || told.cycle_length_s != now.cycle_length_s
                 || at.elapsed >= since + NOW_EVERY
                 || told.clock_ahead.is_some() != now.clock_ahead.is_some()
                 || told.clock_ahead.zip(now.clock_ahead).is_some_and(|(old, new)| moved(old, new))
@@ -167,10 +176,22 @@ impl Asker {
         }
         let alarms = self.told.alarms.learn(&junction, at.utc, values, self.unit.detector_rows);
         self.actions.extend(alarms.into_iter().map(Action::Keep));
+        self.learn_preempts(at, values);
         for number in std::mem::take(&mut self.now_served) {
             self.answer(number, Answer::Now(now));
         }
         self.look_at_counts(values);
+    }
+
+    fn learn_preempts(&mut self, at: At, values: &Values) {
+        let red = self.settings.all_red_preempt.map(u32::from);
+        let over = red.is_none_or(|red| status::is_over(values, red));
+        self.unit.red_ordered = self.held.asks_preempt() || (self.unit.red_ordered && !over);
+        let most = self.unit.preempts.max(red.unwrap_or(0));
+        let preempts = (most, red.filter(|_| self.unit.red_ordered));
+        let told = self.told.alarms.learn_preempts(&self.settings.junction, at.utc, values, preempts);
+        self.unit.preempted = status::is_preempted(values) || self.told.alarms.has_preempt();
+        self.actions.extend(told.into_iter().map(Action::Keep));
     }
 
     /// The sequence number says when an interval was over; the first that is seen may have been over long ago.

@@ -5,8 +5,11 @@ mod ask;
 mod hear;
 mod learn;
 mod orders;
+mod own;
 mod reading;
 
+#[cfg(test)]
+mod own_tests;
 #[cfg(test)]
 mod table;
 #[cfg(test)]
@@ -18,6 +21,7 @@ use std::time::Duration;
 use models_domain::signal::order::ControllerNow;
 use models_domain::{DurationMs, UtcMillis};
 
+use self::own::Own;
 use self::reading::{Reading, What};
 use super::clock::Clock;
 use super::held::{Held, Ready};
@@ -58,6 +62,7 @@ pub struct Asker {
     outstanding: Option<Outstanding>,
     phase: Phase,
     unit: Unit,
+    own: Own,
     lamps_at: Duration,
     /// When lamps were read last.
     lamps_read: Option<Duration>,
@@ -109,11 +114,19 @@ struct Unit {
     phases_at_v02: bool,
     backup: Duration,
     detector_rows: u32,
+    /// How many preempts are asked for.
+    preempts: u32,
+    /// Some preempt is active, so all are asked for each time.
+    preempted: bool,
+    /// The preempt for red to everybody was ordered from here, and is not over yet.
+    red_ordered: bool,
     /// How far local time is ahead of UTC, by its own rules.
     offset_s: i64,
     up_time: Option<i64>,
     clock: Clock,
-    clock_set_at: Option<Duration>,
+    clock_set_at: Option<At>,
+    /// Why its clock is not set by ours, as it was told last.
+    clock_kept: Option<&'static str>,
     flashing: Option<bool>,
     plan: Option<u8>,
     /// Seconds of a cycle of `plan`, and how much of it was left at a moment.
@@ -132,10 +145,14 @@ impl Default for Unit {
             phases_at_v02: false,
             backup: Duration::ZERO,
             detector_rows: 0,
+            preempts: 0,
+            preempted: false,
+            red_ordered: false,
             offset_s: 0,
             up_time: None,
             clock: Clock::default(),
             clock_set_at: None,
+            clock_kept: None,
             flashing: None,
             plan: None,
             cycle_s: None,
@@ -174,6 +191,7 @@ impl Asker {
             outstanding: None,
             phase: Phase::Down { again_at: at.elapsed },
             unit: Unit::default(),
+            own: Own::default(),
             lamps_at: Duration::ZERO,
             lamps_read: None,
             unit_at: Duration::ZERO,
@@ -260,6 +278,14 @@ impl Session for Asker {
     fn handle_timeout(&mut self, at: At) {
         match &mut self.outstanding {
             Some(outstanding) if outstanding.until > at.elapsed => {}
+            Some(Outstanding { job: Job::Read(What::Settings), .. }) => {
+                // Lamps are not left unread for longer: should nothing be answered at all, they will find out.
+                let unanswered = self.outstanding.take().map(|outstanding| outstanding.request);
+                if let Some(Request::Get(vars)) = unanswered {
+                    self.own.put_off(at.elapsed, vars);
+                }
+                self.ask_next(at);
+            }
             Some(outstanding) if outstanding.tries < TRIES_MAX => {
                 outstanding.tries += 1;
                 outstanding.agains = 0;

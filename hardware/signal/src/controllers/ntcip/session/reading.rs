@@ -16,6 +16,8 @@ pub enum What {
     Unit,
     /// Volume and occupancy of the detectors.
     Counts,
+    /// Times of phases and the pattern, then its splits: slowly, between the others.
+    Settings,
 }
 
 #[derive(Debug)]

@@ -17,7 +17,13 @@ pub struct Table {
     pub v1: bool,
     pub variables_max: usize,
     pub silent: bool,
+    /// Questions with this variable are left unanswered.
+    pub deaf_to: Option<Vec<u8>>,
+    /// Questions with this variable fail, as those to a unit that is busy do.
+    pub busy_with: Option<Vec<u8>>,
     pub asked: Vec<String>,
+    /// How often each variable was asked for.
+    pub times_asked: BTreeMap<Vec<u8>, usize>,
 }
 
 pub fn scalars() -> Vec<(Var, i64)> {
@@ -38,6 +44,27 @@ pub fn scalars() -> Vec<(Var, i64)> {
 }
 
 impl Table {
+    pub fn new(values: impl IntoIterator<Item = (Var, i64)>) -> Self {
+        let mut table = Self {
+            values: BTreeMap::new(),
+            v1: false,
+            variables_max: 99,
+            silent: false,
+            deaf_to: None,
+            busy_with: None,
+            asked: Vec::new(),
+            times_asked: BTreeMap::new(),
+        };
+        for (var, number) in values {
+            table.set(&var, number);
+        }
+        table
+    }
+
+    pub fn times(&self, var: &Var) -> usize {
+        self.times_asked.get(var.oid()).copied().unwrap_or(0)
+    }
+
     pub fn set(&mut self, var: &Var, number: i64) {
         self.values.insert(var.oid().to_vec(), Value::Number(number));
     }
@@ -59,7 +86,11 @@ impl Table {
             .collect();
         let kind = if pdu.message_type == MessageType::SetRequest { "set" } else { "get" };
         self.asked.push(format!("{kind} {}", asked.len()));
-        if self.silent {
+        for (oid, _) in &asked {
+            *self.times_asked.entry(oid.clone()).or_default() += 1;
+        }
+        let is_deaf = |oid: &Vec<u8>| self.deaf_to.as_ref() == Some(oid);
+        if self.silent || asked.iter().any(|(oid, _)| is_deaf(oid)) {
             return None;
         }
         let mut error = (0, 0);
@@ -70,6 +101,9 @@ impl Table {
         for (index, (oid, set)) in (1..).zip(&asked) {
             if let Some(number) = set {
                 self.values.insert(oid.clone(), Value::Number(*number));
+            }
+            if self.busy_with.as_ref() == Some(oid) {
+                error = (5, index);
             }
             let value = match self.values.get(oid) {
                 Some(Value::Number(number)) => ber::integer(ber::INTEGER, *number),

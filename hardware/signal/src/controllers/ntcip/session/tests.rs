@@ -1,6 +1,5 @@
 //! The conversation with a controller that is a table of values: no sockets, and time as the test says.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hardware_ports::sink::SignalReport;
@@ -13,18 +12,24 @@ use crate::controllers::ntcip::objects::{
     MAX_VEHICLE_DETECTORS, SYS_UP_TIME, UNIT_BACKUP_TIME, UNIT_FLASH_STATUS, VOLUME_OCCUPANCY_PERIOD,
     VOLUME_OCCUPANCY_SEQUENCE, Value,
 };
-use crate::controllers::{Access, DialSettings, Value as Typed};
+use crate::controllers::{Access, DialSettings, Synchrony, Value as Typed};
 
-struct House {
-    asker: Asker,
-    table: Table,
+/// 2027-01-15T08:00:00Z, in seconds.
+const START_S: i64 = 1_800_000_000;
+
+pub(super) struct House {
+    pub(super) asker: Asker,
+    pub(super) table: Table,
+    /// By how much the gateway's own clock is ahead, and what the system says of it.
+    ours_ahead_ms: i64,
+    synchrony: Synchrony,
     elapsed_ms: u64,
     told: Vec<String>,
     datagrams: usize,
 }
 
 impl House {
-    fn new(change: impl FnOnce(&mut DialSettings, &mut Table)) -> Self {
+    pub(super) fn new(change: impl FnOnce(&mut DialSettings, &mut Table)) -> Self {
         let mut settings = DialSettings {
             junction: JunctionId::new("a").unwrap(),
             access: Access::Community { v1: false, community: "public".into() },
@@ -33,26 +38,24 @@ impl House {
             backup: None,
             clock_off_max: None,
             all_red_preempt: None,
+            layout: None,
             first_number: 7,
         };
-        let mut table =
-            Table { values: BTreeMap::new(), v1: false, variables_max: 99, silent: false, asked: vec![] };
-        for (var, number) in scalars() {
-            table.set(&var, number);
-        }
+        let mut table = Table::new(scalars());
         change(&mut settings, &mut table);
-        let at = At { utc: UtcMillis(1_000_000), elapsed: Duration::ZERO };
+        let synchrony = Synchrony::Synchronised;
+        let at = At { utc: UtcMillis(START_S * 1_000), elapsed: Duration::ZERO, synchrony };
         let asker = Asker::new(at, settings);
-        Self { asker, table, elapsed_ms: 0, told: vec![], datagrams: 0 }
+        Self { asker, table, ours_ahead_ms: 0, synchrony, elapsed_ms: 0, told: vec![], datagrams: 0 }
     }
 
     fn at(&self) -> At {
-        let utc = UtcMillis(1_000_000 + self.elapsed_ms as i64);
-        At { utc, elapsed: Duration::from_millis(self.elapsed_ms) }
+        let utc = UtcMillis(START_S * 1_000 + self.ours_ahead_ms + self.elapsed_ms as i64);
+        At { utc, elapsed: Duration::from_millis(self.elapsed_ms), synchrony: self.synchrony }
     }
 
     /// Lets time pass; each datagram is answered at once.
-    fn run(&mut self, ms: u64) -> Vec<String> {
+    pub(super) fn run(&mut self, ms: u64) -> Vec<String> {
         let until = self.elapsed_ms + ms;
         let mut rounds = 0;
         while self.elapsed_ms <= until {
@@ -143,7 +146,7 @@ fn up_then_lamps_mode_and_plan_and_then_only_what_changes() {
     assert_eq!(house.run(300), ["groups cc", "Some(Flash) Some(3) Some(false)"]);
     let before = house.datagrams;
     house.run(10_000);
-    assert!((100..=112).contains(&(house.datagrams - before)), "{} in 10 s", house.datagrams - before);
+    assert!((100..=116).contains(&(house.datagrams - before)), "{} in 10 s", house.datagrams - before);
 }
 
 #[test]
@@ -155,8 +158,8 @@ fn small_units_are_asked_for_less_and_old_ones_not_for_what_they_lack() {
     assert_eq!(house.run(2_000), ["up ", "groups 4B", "Some(Normal) Some(1) Some(false)"]);
     house.table.asked.clear();
     house.run(300);
-    // Three colours, then which phases are on (which it lacks) and whether it flashes.
-    assert_eq!(&house.table.asked[..2], ["get 3", "get 1"]);
+    // Half of eight was too big again. Three colours and whether it flashes; which phases are on it lacks.
+    assert_eq!(&house.table.asked[..2], ["get 2", "get 2"]);
 }
 
 #[test]
@@ -261,7 +264,7 @@ fn a_restart_ends_what_was_ordered() {
 fn a_clock_that_is_off_is_told_and_set_where_that_is_wanted() {
     let mut house = House::new(|settings, table| {
         settings.clock_off_max = Some(Duration::from_secs(2));
-        table.set(&GLOBAL_TIME.var(), 1_000 + 40);
+        table.set(&GLOBAL_TIME.var(), START_S + 40);
     });
     let told = house.run(2_000);
     assert!(
@@ -270,7 +273,35 @@ fn a_clock_that_is_off_is_told_and_set_where_that_is_wanted() {
     );
     assert!(told.contains(&"warn the controller's clock was set".to_owned()), "{told:?}");
     let Some(Value::Number(set)) = house.table.values.get(GLOBAL_TIME.var().oid()) else { panic!() };
-    assert!((1_000..=1_003).contains(set), "{set}");
+    assert!((START_S..=START_S + 3).contains(set), "{set}");
+}
+
+#[test]
+fn no_clock_is_set_by_one_that_is_wrong_and_once_that_is_set_all_begins_anew() {
+    let year_ms = 365 * 86_400_000;
+    for (synchrony, ours_ahead_ms, why) in [
+        (Synchrony::Unsynchronised, -56 * year_ms, "nothing keeps the gateway's own clock"),
+        (Synchrony::Unknown, 0, "the system does not say"),
+        (Synchrony::Synchronised, -56 * year_ms, "the gateway's own clock is before 2025"),
+    ] {
+        let mut house = House::new(|settings, table| {
+            settings.clock_off_max = Some(Duration::from_secs(2));
+            table.set(&GLOBAL_TIME.var(), START_S + 400);
+        });
+        (house.synchrony, house.ours_ahead_ms) = (synchrony, ours_ahead_ms);
+        let told = house.run(20_000);
+        let kept: Vec<&String> = told.iter().filter(|line| line.contains("and is not set: ")).collect();
+        assert!(kept.len() == 1 && kept[0].contains(why), "{told:?}");
+        assert!(!told.iter().any(|line| line.contains("clock was set")), "{told:?}");
+        (house.synchrony, house.ours_ahead_ms) = (Synchrony::Synchronised, 0);
+        let sets = |told: &[String]| told.iter().filter(|line| line.contains("clock was set")).count();
+        assert_eq!(sets(&house.run(5_000)), 1);
+        // Off again at once, but not set within the minute; unless ours was found to be wrong.
+        house.table.set(&GLOBAL_TIME.var(), START_S + 400);
+        assert_eq!(sets(&house.run(5_000)), 0);
+        house.ours_ahead_ms = 200_000;
+        assert_eq!(sets(&house.run(5_000)), 1);
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Site Version -> our Version -> Watchdogs both ways -> aggregated status, alarms, buffered messages -> our
 //! subscription ("Communication establishment between sites and supervision system").
 
+mod own;
 mod session;
 mod status;
 
@@ -19,7 +20,7 @@ use crate::controllers::rsmp::message::{self, Body, Incoming, Malformed, Version
 use crate::controllers::rsmp::now::Flags;
 use crate::controllers::rsmp::orders::Orders;
 use crate::controllers::rsmp::outgoing::{Outgoing, timestamp};
-use crate::controllers::rsmp::phase::{Established, Phase, Site, Unacknowledged};
+use crate::controllers::rsmp::phase::{Established, Own, Phase, Site, Unacknowledged};
 use crate::controllers::rsmp::sxl::SxlVersion;
 use crate::controllers::rsmp::version;
 use crate::controllers::rsmp::wishes::Wish;
@@ -80,9 +81,10 @@ impl Supervisor {
         match message.body {
             Body::Ack(ack) => {
                 self.unacknowledged.remove(&ack.id);
-                self.actions.extend(self.orders.acknowledged(&ack.id));
+                let settled = self.orders.acknowledged(&ack.id);
+                self.settle(at, settled);
             }
-            Body::NotAck(refusal) => self.refused(&refusal.id, refusal.reason.unwrap_or_default()),
+            Body::NotAck(refusal) => self.refused(at, &refusal.id, refusal.reason.unwrap_or_default()),
             body @ (Body::Version(_)
             | Body::Watchdog(_)
             | Body::AggregatedStatus(_)
@@ -141,6 +143,7 @@ impl Supervisor {
     fn establish(&mut self, at: At, site: Site) {
         self.wish_at = at.elapsed + self.settings.timing.pace;
         self.wishes = Wish::at_start(&site);
+        let own = Box::new(Own { codes_sent: Vec::new(), clock: self.clock_watch(&site) });
         self.phase = Phase::Established(Established {
             site,
             since: at.elapsed,
@@ -149,6 +152,7 @@ impl Supervisor {
             remark: String::new(),
             clock_warned: false,
             asked: false,
+            own,
             flags: Flags::default(),
             estimates: Estimates::default(),
             groups: String::new(),
@@ -167,7 +171,8 @@ impl Supervisor {
             Body::Alarm(alarm) => self.alarm(at, &alarm),
             Body::Status(status) => self.status(at, &status),
             Body::CommandResponse(answer) => {
-                self.actions.extend(self.orders.answered(&answer));
+                let settled = self.orders.answered(&answer);
+                self.settle(at, settled);
                 Ok(())
             }
             Body::Other(_) => Ok(()),
@@ -236,16 +241,18 @@ impl Supervisor {
         }
     }
 
-    fn refused(&mut self, id: &str, reason: String) {
+    fn refused(&mut self, at: At, id: &str, reason: String) {
         let Some(refused) = self.unacknowledged.remove(id) else { return };
-        if let Some(answer) = self.orders.refused(id, &reason) {
-            return self.actions.push_back(answer);
+        // Before it is cut, which might leave half a code.
+        let reason = match self.site() {
+            Some(site) => site.known.codes.hide(&reason),
+            None => reason,
+        };
+        let reason: String = reason.chars().filter(|c| !c.is_control()).take(200).collect();
+        if let Some(settled) = self.orders.refused(id, &reason) {
+            return self.settle(at, Some(settled));
         }
-        let text = format!(
-            "the site refused our {}: {}",
-            refused.kind,
-            reason.chars().filter(|c| !c.is_control()).take(200).collect::<String>()
-        );
+        let text = format!("the site refused our {}: {reason}", refused.kind);
         match &self.phase {
             Phase::Introduction { .. } | Phase::FirstWatchdog { .. } => self.close(text),
             Phase::Established(_) => self.remark(text),
@@ -310,25 +317,6 @@ impl Supervisor {
     fn wish_due(&self) -> Option<Duration> {
         let established = matches!(self.phase, Phase::Established(_));
         (established && self.unacknowledged.is_empty() && !self.wishes.is_empty()).then_some(self.wish_at)
-    }
-
-    /// An order goes as soon as nothing of ours is unacknowledged: somebody waits for it.
-    fn order_due(&self) -> Option<Duration> {
-        let established = matches!(self.phase, Phase::Established(_));
-        (established && self.unacknowledged.is_empty() && self.orders.wait()).then_some(Duration::ZERO)
-    }
-
-    fn send_order(&mut self, at: At) {
-        let Phase::Established(established) = &self.phase else { return };
-        if self.order_due().is_none() {
-            return;
-        }
-        let main = established.site.known.main_component.clone();
-        let id = (self.settings.new_message_id)();
-        let until = at.elapsed + self.settings.timing.acknowledgement;
-        if let Some(message) = self.orders.next(at.utc, id, main, until) {
-            self.request(at, message);
-        }
     }
 
     fn send_wish(&mut self, at: At) {

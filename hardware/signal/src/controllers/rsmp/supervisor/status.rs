@@ -50,6 +50,7 @@ impl Supervisor {
         if !is_main {
             return Ok(());
         }
+        self.clock_told(at, status);
         self.controller_now(at, status);
         self.cycle(at, status);
         match self.junction(|junction| content::groups(junction, at.utc, status))? {
@@ -124,7 +125,8 @@ impl Supervisor {
     pub(super) fn alarm(&mut self, at: At, alarm: &Alarm) -> Result<(), String> {
         let report = self.junction(|junction| content::alarm(junction, at.utc, alarm))?;
         self.actions.push_back(Action::Keep(report));
-        self.actions.extend(self.orders.alarm_told(alarm));
+        let settled = self.orders.alarm_told(alarm);
+        self.settle(at, settled);
         Ok(())
     }
 
@@ -138,7 +140,8 @@ impl Supervisor {
         let junction = established.site.known.junction.clone();
         self.actions.push_back(Action::Keep(SignalReport::Now { junction, at: at.utc, now }));
         if now::answers(status) {
-            self.actions.extend(self.orders.told(now));
+            let settled = self.orders.told(now);
+            self.settle(at, settled);
         }
     }
 }

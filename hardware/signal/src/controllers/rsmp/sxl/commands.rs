@@ -2,7 +2,8 @@
 
 use super::Component::{Controller, Detector, Group};
 use super::{Code, V1_1_0, V1_3_0};
-use super::{bare_boolean, boolean, code, integer, one_of, text};
+use super::{bare_boolean, boolean, code, integer, one_of, security, text};
+use crate::security::SecurityLevel::{One, Two};
 
 pub const COMMANDS: &[Code] = &[
     code(
@@ -11,85 +12,65 @@ pub const COMMANDS: &[Code] = &[
         Controller,
         &[
             one_of("status", &["NormalControl", "YellowFlash", "Dark"]),
-            text("securityCode"),
+            security(Two),
             integer("timeout", 0, 1_440).optional_since(V1_3_0),
             integer("intersection", 0, 255).optional_since(V1_3_0),
         ],
     ),
-    code(
-        "M0002",
-        "setPlan",
-        Controller,
-        &[boolean("status"), text("securityCode"), integer("timeplan", 1, 255)],
-    ),
+    code("M0002", "setPlan", Controller, &[boolean("status"), security(Two), integer("timeplan", 1, 255)]),
     code(
         "M0003",
         "setTrafficSituation",
         Controller,
-        &[boolean("status"), text("securityCode"), integer("traficsituation", 1, 255)],
+        &[boolean("status"), security(Two), integer("traficsituation", 1, 255)],
     ),
-    code("M0004", "setRestart", Controller, &[boolean("status"), text("securityCode")]),
+    code("M0004", "setRestart", Controller, &[boolean("status"), security(Two)]),
     code(
         "M0005",
         "setEmergency",
         Controller,
-        &[boolean("status"), text("securityCode"), integer("emergencyroute", 1, 255)],
+        &[boolean("status"), security(Two), integer("emergencyroute", 1, 255)],
     ),
-    code(
-        "M0006",
-        "setInput",
-        Controller,
-        &[boolean("status"), text("securityCode"), integer("input", 1, 255)],
-    ),
-    code("M0007", "setFixedTime", Controller, &[boolean("status"), text("securityCode")]),
+    code("M0006", "setInput", Controller, &[boolean("status"), security(Two), integer("input", 1, 255)]),
+    code("M0007", "setFixedTime", Controller, &[boolean("status"), security(Two)]),
     code(
         "M0008",
         "setForceDetectorLogic",
         Detector,
-        &[
-            boolean("status"),
-            text("securityCode"),
-            boolean("mode"),
-            integer("duration", 0, i64::MAX).since(V1_3_0),
-        ],
+        &[boolean("status"), security(Two), boolean("mode"), integer("duration", 0, i64::MAX).since(V1_3_0)],
     ),
-    code("M0010", "setStart", Group, &[boolean("status"), text("securityCode")]),
-    code("M0011", "setStop", Group, &[boolean("status"), text("securityCode")]),
-    code("M0012", "setStart", Controller, &[text("status"), text("securityCode")]),
-    code("M0013", "setInput", Controller, &[text("status"), text("securityCode")]),
-    code(
-        "M0014",
-        "setCommands",
-        Controller,
-        &[integer("plan", 0, 255), text("status"), text("securityCode")],
-    ),
+    code("M0010", "setStart", Group, &[boolean("status"), security(Two)]),
+    code("M0011", "setStop", Group, &[boolean("status"), security(Two)]),
+    code("M0012", "setStart", Controller, &[text("status"), security(Two)]),
+    code("M0013", "setInput", Controller, &[text("status"), security(Two)]),
+    code("M0014", "setCommands", Controller, &[integer("plan", 0, 255), text("status"), security(Two)]),
     code(
         "M0015",
         "setOffset",
         Controller,
-        &[integer("status", 0, 255), integer("plan", 0, 255), text("securityCode")],
+        &[integer("status", 0, 255), integer("plan", 0, 255), security(Two)],
     ),
-    code("M0016", "setWeekTable", Controller, &[text("status"), text("securityCode")]),
-    code("M0017", "setTimeTable", Controller, &[text("status"), text("securityCode")]),
+    code("M0016", "setWeekTable", Controller, &[text("status"), security(Two)]),
+    code("M0017", "setTimeTable", Controller, &[text("status"), security(Two)]),
     code(
         "M0018",
         "setCycleTime",
         Controller,
-        &[integer("status", 1, 255), integer("plan", 0, 255), text("securityCode")],
+        &[integer("status", 1, 255), integer("plan", 0, 255), security(Two)],
     ),
     code(
         "M0019",
         "setInput",
         Controller,
-        &[boolean("status"), text("securityCode"), integer("input", 1, 255), boolean("inputValue")],
+        &[boolean("status"), security(Two), integer("input", 1, 255), boolean("inputValue")],
     ),
     code(
         "M0020",
         "setOutput",
         Controller,
-        &[boolean("status"), text("securityCode"), integer("output", 1, 255), boolean("outputValue")],
+        &[boolean("status"), security(Two), integer("output", 1, 255), boolean("outputValue")],
     ),
-    code("M0021", "setLevel", Controller, &[text("status"), text("securityCode")]),
+    code("M0021", "setLevel", Controller, &[text("status"), security(Two)]),
     code(
         "M0022",
         "requestPriority",
@@ -131,7 +112,7 @@ pub const COMMANDS: &[Code] = &[
         "M0023",
         "setTimeout",
         Controller,
-        &[integer("status", 0, 65_535).since(V1_1_0), text("securityCode").since(V1_1_0)],
+        &[integer("status", 0, 65_535).since(V1_1_0), security(Two).since(V1_1_0)],
     ),
     code("M0024", "clearAlarms", Controller, &[bare_boolean("status").since(V1_3_0)]),
     code(
@@ -145,7 +126,7 @@ pub const COMMANDS: &[Code] = &[
         "setDate",
         Controller,
         &[
-            text("securityCode"),
+            security(One),
             integer("year", 0, 9_999),
             integer("month", 1, 12),
             integer("day", 1, 31),

@@ -17,6 +17,7 @@ pub use statuses::STATUSES;
 use super::message::Timestamp;
 use super::outgoing::timestamp;
 use crate::order::Value;
+use crate::security::SecurityLevel;
 
 /// A version of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +55,8 @@ pub enum Component {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Text,
+    /// A text that is nobody's to read.
+    SecurityCode(SecurityLevel),
     Integer {
         min: i64,
         max: i64,
@@ -112,9 +115,19 @@ impl Code {
     pub fn argument(&self, name: &str) -> Option<&'static Argument> {
         self.arguments.iter().find(|argument| argument.name == name)
     }
+
+    /// Which security code goes with the command, where one does. (M0103 has the old and the new code of the level it changes.)
+    pub fn level(&self) -> Option<SecurityLevel> {
+        self.arguments.iter().find_map(Argument::level)
+    }
 }
 
 impl Argument {
+    /// The level whose security code it is.
+    pub fn level(&self) -> Option<SecurityLevel> {
+        if let Kind::SecurityCode(level) = self.kind { Some(level) } else { None }
+    }
+
     /// Lists between the four are counted to the one before.
     pub fn is_in(&self, version: SxlVersion) -> bool {
         let next = [V1_1_0, V1_2_1, V1_3_0].into_iter().find(|known| *known > self.until);
@@ -136,7 +149,7 @@ impl Argument {
         };
         let items = || text.split(',').map(str::trim).filter(|item| !item.is_empty());
         let read = match self.kind {
-            Kind::Text => Some(Value::Text(text.clone())),
+            Kind::Text | Kind::SecurityCode(_) => Some(Value::Text(text.clone())),
             Kind::Integer { min, max } => integer_in(text.trim(), min, max).map(Value::Integer),
             Kind::Boolean | Kind::BareBoolean => boolean_of(text.trim()).map(Value::Boolean),
             Kind::OneOf(words) => words.contains(&text.as_str()).then(|| Value::Text(text.clone())),
@@ -184,7 +197,7 @@ impl Argument {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Kind::Text => f.write_str("a text"),
+            Kind::Text | Kind::SecurityCode(_) => f.write_str("a text"),
             Kind::Integer { min, max } => write!(f, "a whole number from {min} to {max}"),
             Kind::Boolean | Kind::BareBoolean => f.write_str("True or False"),
             Kind::OneOf(words) => write!(f, "one of {}", words.join(", ")),
@@ -246,6 +259,10 @@ impl Argument {
 
 const fn text(name: &'static str) -> Argument {
     argument(name, Kind::Text)
+}
+
+const fn security(level: SecurityLevel) -> Argument {
+    argument("securityCode", Kind::SecurityCode(level))
 }
 
 const fn integer(name: &'static str, min: i64, max: i64) -> Argument {
