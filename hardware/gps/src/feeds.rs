@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use hardware_ports::Clock;
 use hardware_ports::sink::{GpsReport, NotKept, Sink};
-use models_domain::{UtcMillis, VehicleId, transit};
+use models_domain::{DurationMs, UtcMillis, VehicleId, transit};
 use tokio_util::sync::CancellationToken;
 
+use crate::protocols::kept::Kept;
 use crate::protocols::{self, Decoded, Protocol, Session, Source, UnknownProtocol, Zone, Zones};
+use crate::quiet::{Quiet, cut};
 
 #[derive(Debug, Clone)]
 pub struct FeedSettings {
@@ -23,6 +25,8 @@ pub struct FeedSettings {
     pub every: Duration,
     /// Zone of times that name none.
     pub zone: Option<Zone>,
+    /// Put before the name of each vehicle: two operators may both have a "101".
+    pub prefix: String,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -62,8 +66,37 @@ pub struct Feed {
     shown: String,
     etag: Option<String>,
     modified: Option<String>,
-    /// What was taken last of each vehicle: servers repeat a position until there is a newer one.
-    taken: HashMap<VehicleId, UtcMillis>,
+    /// Servers repeat a position until there is a newer one.
+    taken: HashMap<VehicleId, Taken>,
+    left_out: Quiet,
+}
+
+/// What was taken last of a vehicle.
+#[derive(Debug, Clone, Default)]
+struct Taken {
+    at: Option<UtcMillis>,
+    /// A position whose time was still to come. It says nothing about which later ones are new.
+    ahead: Option<UtcMillis>,
+    /// When the vehicle was in an answer.
+    seen: UtcMillis,
+}
+
+/// A clock that is set right is not further ahead of ours.
+const AHEAD: DurationMs = DurationMs(60_000);
+/// A vehicle that is in no answer for so long is forgotten: some servers give vehicles new names each day.
+const FORGOTTEN_AFTER: DurationMs = DurationMs(3_600_000);
+
+impl Taken {
+    /// Whether a position of `at` is new; then it is what was taken last.
+    fn take(&mut self, at: UtcMillis, received: UtcMillis) -> bool {
+        self.seen = received;
+        if self.ahead == Some(at) || self.at.is_some_and(|last| at <= last) {
+            return false;
+        }
+        let taken = if at > received + AHEAD { &mut self.ahead } else { &mut self.at };
+        *taken = Some(at);
+        true
+    }
 }
 
 /// What one request brought.
@@ -83,7 +116,8 @@ impl Feed {
         let shown = settings.url.split('?').next().unwrap_or("").to_owned();
         let config = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build();
         let (agent, taken) = (config.into(), HashMap::new());
-        Ok(Self { settings, protocol, agent, shown, etag: None, modified: None, taken })
+        let left_out = Quiet::default();
+        Ok(Self { settings, protocol, agent, shown, etag: None, modified: None, taken, left_out })
     }
 
     /// Asks until `stop`.
@@ -119,13 +153,17 @@ impl Feed {
     pub async fn poll(&mut self, sink: &dyn Sink<GpsReport>, clock: &dyn Clock) -> Result<Polled, FeedError> {
         let Some(answer) = self.ask().await? else { return Ok(Polled::Unchanged) };
         let received = clock.now();
-        let fixes = self.read(&answer.body, received)?;
+        let (fixes, left_out) = self.read(&answer.body, received)?;
+        if let Some(left_out) = left_out
+            && let Some(answers) = self.left_out.due(clock.elapsed())
+        {
+            tracing::warn!(feed = self.shown, answers, "left out: {}", cut(&left_out));
+        }
         let of = fixes.len();
         let (mut new, mut taken) = (Vec::new(), HashMap::new());
         for fix in fixes {
-            let last = taken.get(&fix.vehicle).or(self.taken.get(&fix.vehicle));
-            if last.is_none_or(|last| *last < fix.at) {
-                taken.insert(fix.vehicle.clone(), fix.at);
+            let before = || self.taken.get(&fix.vehicle).cloned().unwrap_or_default();
+            if taken.entry(fix.vehicle.clone()).or_insert_with(before).take(fix.at, received) {
                 new.push(GpsReport::Fix(fix));
             }
         }
@@ -133,6 +171,7 @@ impl Feed {
         let kept = sink.accept_all(new).await;
         kept.map_err(|source| FeedError::NotKept { feed: self.shown.clone(), source })?;
         self.taken.extend(taken);
+        self.taken.retain(|_, taken| taken.seen + FORGOTTEN_AFTER > received);
         // Only now: what was not kept must come again.
         (self.etag, self.modified) = (answer.etag, answer.modified);
         Ok(Polled::Taken { new: count, of })
@@ -160,7 +199,12 @@ impl Feed {
         }
     }
 
-    fn read(&self, body: &[u8], received: UtcMillis) -> Result<Vec<transit::Fix>, FeedError> {
+    /// The positions of an answer, and what was left out of it.
+    fn read(
+        &self,
+        body: &[u8],
+        received: UtcMillis,
+    ) -> Result<(Vec<transit::Fix>, Option<String>), FeedError> {
         let zones = Zones { otherwise: self.settings.zone, ..Zones::default() };
         let mut session = Session::new(zones, Source::Live);
         let content = |why: String| FeedError::Content { feed: self.shown.clone(), why };
@@ -169,12 +213,21 @@ impl Feed {
             Decoded::NeedMore => return Err(content("an empty answer".to_owned())),
             Decoded::Bad { why, .. } => return Err(content(why)),
         };
-        if let Some(warning) = &message.warning {
-            tracing::warn!(feed = self.shown, "left out: {warning}");
-        }
-        let fix = |fix: protocols::Fix| fix.named(received, self.protocol.name).ok();
-        Ok(message.fixes.into_iter().filter_map(fix).collect())
+        let named = |fix: protocols::Fix| {
+            let device = prefixed(&self.settings.prefix, fix.device.as_deref());
+            let named = protocols::Fix { device, ..fix }.named(received, self.protocol.name);
+            named.map_err(|err| err.to_string())
+        };
+        let kept: Kept<transit::Fix> = message.fixes.into_iter().map(named).collect();
+        let left_out = message.warning.or_else(|| kept.warning());
+        Ok((kept.good, left_out))
     }
+}
+
+/// A blank name stays none: behind the prefix it would be a vehicle's.
+fn prefixed(prefix: &str, device: Option<&str>) -> Option<String> {
+    let device = device.map(str::trim).filter(|device| !device.is_empty())?;
+    Some(format!("{prefix}{device}"))
 }
 
 struct Answer {
@@ -197,4 +250,16 @@ fn answer(
     let (etag, modified) = (header("etag"), header("last-modified"));
     let body = response.body_mut().with_config().limit(MOST).read_to_vec()?;
     Ok(Some(Answer { body, etag, modified }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::prefixed;
+
+    #[test]
+    fn a_blank_name_stays_none_behind_a_prefix() {
+        let named = |device| prefixed("north-", device);
+        assert_eq!(named(Some(" 101 ")).as_deref(), Some("north-101"));
+        assert_eq!([None, Some(""), Some(" ")].map(named), [None, None, None]);
+    }
 }

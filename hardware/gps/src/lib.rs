@@ -5,6 +5,7 @@
 pub mod broker;
 pub mod feeds;
 pub mod protocols;
+mod quiet;
 pub mod server;
 
 pub use protocols::Zone;

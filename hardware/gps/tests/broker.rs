@@ -297,6 +297,7 @@ fn fix(vehicle: &str, clock: &SystemClock) -> Fix {
             engine_on: Some(true),
             sos: false,
             driver: Some("0100".to_owned()),
+            signed: None,
         },
     }
 }

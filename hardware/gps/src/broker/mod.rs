@@ -4,6 +4,7 @@
 
 mod consume;
 mod forward;
+mod link;
 pub mod pace;
 mod publish;
 mod statements;
@@ -12,14 +13,15 @@ mod told;
 use std::str::FromStr;
 use std::time::Duration;
 
+use lapin::Connection;
 use lapin::uri::AMQPUri;
-use lapin::{Connection, ConnectionProperties};
 use tokio::time::timeout;
 
 use crate::protocols::ufms as words;
 
 pub use self::consume::{Consumer, ConsumerSettings};
 pub use self::forward::Forwarder;
+use self::link::Link;
 pub use self::publish::{Publisher, PublisherSettings, Relay, RelayCounts};
 
 /// How long the broker may take to keep a message.
@@ -89,24 +91,33 @@ impl Shown {
     }
 }
 
-/// Connects, and makes of the connection what `open` wants of it.
+/// Connects, and makes of the connection what `open` wants of it; the connection lasts as long as the link.
 async fn connect<T>(
     url: &str,
-    open: impl AsyncFnOnce(Connection, Shown) -> Result<T, BrokerError>,
+    open: impl AsyncFnOnce(Connection, Link, Shown) -> Result<T, BrokerError>,
+) -> Result<T, BrokerError> {
+    connect_within(url, OPENING, open).await
+}
+
+async fn connect_within<T>(
+    url: &str,
+    patience: Duration,
+    open: impl AsyncFnOnce(Connection, Link, Shown) -> Result<T, BrokerError>,
 ) -> Result<T, BrokerError> {
     let shown = Shown::of(url)?;
     let broker = shown.0.clone();
     let mut address = AMQPUri::from_str(url).map_err(|_| BrokerError::Address(broker.clone()))?;
     address.query.heartbeat.get_or_insert(HEARTBEAT_S);
+    // Given up, it is dropped, and with it the link.
     let opening = async {
-        let properties = ConnectionProperties::default().with_connection_name("edge-agent".into());
-        match Connection::connect_uri(address, properties).await {
-            Ok(connection) => open(connection, shown).await,
+        let link = Link::default();
+        match link.connect(address, patience).await {
+            Ok(connection) => open(connection, link, shown).await,
             Err(source) => Err(BrokerError::Connect { broker: shown.0, source }),
         }
     };
-    let silent = |_| BrokerError::Silent { broker, patience: OPENING };
-    timeout(OPENING, opening).await.map_err(silent)?
+    let silent = |_| BrokerError::Silent { broker, patience };
+    timeout(patience, opening).await.map_err(silent)?
 }
 
 /// Says goodbye, to a broker that may not hear it.
@@ -117,6 +128,45 @@ async fn close(connection: &Connection) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Threads in which the library serves connections.
+    fn threads() -> usize {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+        let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        names.filter(|name| name.trim_end() == "lapin-io-loop").count()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_broker_that_takes_connections_and_says_nothing_keeps_no_thread() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("amqp://bus:x@{}/%2f", listener.local_addr().unwrap());
+        let hanging = tokio::spawn(async move {
+            let mut taken = Vec::new();
+            loop {
+                taken.push(listener.accept().await.unwrap());
+            }
+        });
+        for _ in 0..3 {
+            let open = async |connection: Connection, link: Link, shown: Shown| Ok((connection, link, shown));
+            let patience = Duration::from_secs(1);
+            let served = async {
+                while threads() == 0 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            let (end, served) = tokio::join!(connect_within(&url, patience, open), timeout(patience, served));
+            served.expect("the library serves the connection in a thread of that name");
+            assert!(matches!(end, Err(BrokerError::Silent { .. })), "{end:?}");
+        }
+        let ended = async {
+            while threads() > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(Duration::from_secs(10), ended).await.expect("no thread is left");
+        assert!(!hanging.is_finished(), "the broker has closed nothing");
+        hanging.abort();
+    }
 
     #[test]
     fn no_password_is_shown() {

@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::link::Link;
 use super::pace::{Pace, WITHIN, Waiting};
 use super::words::{BaseMessage, BusWayPoint, BusWayPoints};
 use super::{BrokerError, PATIENCE, Shown, close, connect};
@@ -34,6 +35,7 @@ pub struct PublisherSettings {
 pub struct Publisher {
     // Dropping it closes the channel.
     connection: Connection,
+    _link: Link,
     channel: Channel,
     shown: Shown,
     settings: PublisherSettings,
@@ -47,11 +49,11 @@ impl Publisher {
     /// [`BrokerError`] when the broker cannot be reached or gives no confirmations.
     pub async fn connect(settings: PublisherSettings) -> Result<Self, BrokerError> {
         let url = settings.url.clone();
-        let open = async |connection: Connection, shown: Shown| {
+        let open = async |connection: Connection, link: Link, shown: Shown| {
             let channel = connection.create_channel().await.map_err(shown.error("opening a channel"))?;
             let options = ConfirmSelectOptions::default();
             channel.confirm_select(options).await.map_err(shown.error("asking for confirmations"))?;
-            Ok(Self { connection, channel, shown, settings })
+            Ok(Self { connection, _link: link, channel, shown, settings })
         };
         connect(&url, open).await
     }

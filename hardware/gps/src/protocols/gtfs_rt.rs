@@ -2,11 +2,12 @@
 //!
 //! Field numbers are those of gtfs-realtime.proto 2.0 (gtfs.org); what is not read here is skipped.
 
+use models_domain::transit::assign::SignOn;
 use models_domain::{Degrees, MetersPerSecond, UtcMillis};
 use prost::Message as _;
 
 use super::when::Zone;
-use super::{Decoded, Fix, Framing, Message, Protocol, Session, detect};
+use super::{Decoded, Fix, Framing, Message, Protocol, Session, Told, detect};
 
 pub(super) const PROTOCOL: Protocol = Protocol {
     name: "gtfs_rt",
@@ -46,6 +47,8 @@ struct FeedEntity {
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct VehiclePosition {
+    #[prost(message, optional, tag = "1")]
+    trip: Option<TripDescriptor>,
     #[prost(message, optional, tag = "2")]
     position: Option<Position>,
     /// When it was measured, Unix seconds.
@@ -53,6 +56,15 @@ struct VehiclePosition {
     timestamp: Option<u64>,
     #[prost(message, optional, tag = "8")]
     vehicle: Option<VehicleDescriptor>,
+}
+
+/// What the vehicle is said to do, by the ids of the operator's GTFS.
+#[derive(Clone, PartialEq, prost::Message)]
+struct TripDescriptor {
+    #[prost(string, optional, tag = "1")]
+    trip_id: Option<String>,
+    #[prost(string, optional, tag = "5")]
+    route_id: Option<String>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -111,11 +123,13 @@ fn fix(entity: &str, vehicle: &VehiclePosition, of_feed: Option<u64>) -> Option<
     let name =
         named.and_then(|v| [&v.id, &v.license_plate, &v.label].into_iter().flatten().find(|n| !n.is_empty()));
     let fix = Fix::at(at, f64::from(position.latitude), f64::from(position.longitude)).ok()?;
+    let trip = vehicle.trip.clone().unwrap_or_default();
     let finite = |n: f32| Some(f64::from(n)).filter(|n| n.is_finite());
     Some(Fix {
         device: Some(name.map_or(entity, String::as_str).to_owned()),
         speed: MetersPerSecond(position.speed.and_then(finite).unwrap_or(0.0).max(0.0)),
         course: position.bearing.and_then(finite).map(Degrees),
+        told: Told { signed: SignOn::of(trip.trip_id, None, trip.route_id), ..Told::default() },
         ..fix
     })
 }
@@ -134,7 +148,7 @@ mod tests {
     fn entity(vehicle: Option<&str>, timestamp: Option<u64>, latitude: f32) -> FeedEntity {
         let position = Position { latitude, longitude: 105.852, bearing: Some(90.0), speed: Some(10.0) };
         let vehicle = vehicle.map(|id| VehicleDescriptor { id: Some(id.to_owned()), ..Default::default() });
-        let vehicle = VehiclePosition { position: Some(position), timestamp, vehicle };
+        let vehicle = VehiclePosition { trip: None, position: Some(position), timestamp, vehicle };
         FeedEntity { id: "e1".to_owned(), is_deleted: None, vehicle: Some(vehicle) }
     }
 
@@ -160,6 +174,18 @@ mod tests {
         survives(&PROTOCOL, &feed(vec![]));
         survives(&PROTOCOL, &feed(vec![entity(None, Some(1), 0.0)]));
         survives(&PROTOCOL, &feed(vec![entity(Some("a"), None, -21.0), entity(Some("b"), Some(9), 1.0)]));
+    }
+
+    #[test]
+    fn what_a_vehicle_is_said_to_do() {
+        let trip = TripDescriptor { trip_id: Some("t-7".to_owned()), route_id: Some("32".to_owned()) };
+        let mut said = entity(Some("a"), None, 21.0);
+        said.vehicle.as_mut().expect("it has one").trip = Some(trip);
+        let mut empty = entity(Some("b"), None, 21.0);
+        empty.vehicle.as_mut().expect("it has one").trip = Some(TripDescriptor::default());
+        let message = read(&feed(vec![said, empty])).expect("a feed");
+        let signed: Vec<_> = message.fixes.into_iter().map(|fix| fix.told.signed).collect();
+        assert_eq!(signed, [SignOn::of(Some("t-7".to_owned()), None, Some("32".to_owned())), None]);
     }
 
     #[test]

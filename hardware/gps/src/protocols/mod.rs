@@ -4,6 +4,7 @@
 
 mod bytes;
 pub mod detect;
+pub(crate) mod kept;
 mod order;
 mod session;
 mod text;
@@ -105,7 +106,8 @@ pub struct Message {
     pub answers_by_number: bool,
     /// What it was, such as `heartbeat`.
     pub note: &'static str,
-    /// What is wrong with it although it could be read: only with [`Source::Recording`].
+    /// What of it was left out although its device is answered, and why; with [`Source::Recording`] also what is wrong with the
+    /// whole of it.
     pub warning: Option<String>,
     /// What the device says to an earlier [`Order`].
     pub answer: Option<Answer>,

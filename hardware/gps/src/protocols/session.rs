@@ -57,7 +57,7 @@ pub enum Source {
     Recording,
 }
 
-/// A message in packets: kept until all are there. Bounded by [`Parts::MAX`] packets of one frame each.
+/// A message in packets: kept until all are there. Bounded by [`Parts::MAX`] packets of 1023 bytes each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Parts {
     pub kind: u16,

@@ -2,13 +2,15 @@
 //!
 //! Both forms have the same names; JSON often wraps a value as `{"value": …}` and writes lists where XML repeats elements.
 
+use models_domain::transit::assign::SignOn;
 use models_domain::{Degrees, MetersPerSecond, UtcMillis};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Iso8601;
 
 use super::when::Zone;
-use super::{Decoded, Fix, Framing, Message, Protocol, Session, detect};
+use super::{Decoded, Fix, Framing, Message, Protocol, Session, Told, detect};
 
 pub(super) const PROTOCOL: Protocol = Protocol {
     name: "siri_vm",
@@ -28,12 +30,6 @@ struct Siri {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Document {
-    siri: Siri,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
 struct ServiceDelivery {
     #[serde(default)]
     vehicle_monitoring_delivery: Vec<Delivery>,
@@ -49,20 +45,30 @@ struct Delivery {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Activity {
-    recorded_at_time: Text,
-    monitored_vehicle_journey: Journey,
+    recorded_at_time: Option<Text>,
+    monitored_vehicle_journey: Option<Journey>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Journey {
     vehicle_ref: Option<Text>,
+    /// The route, the run and the block that it is said to do.
+    line_ref: Option<Text>,
+    framed_vehicle_journey_ref: Option<JourneyRef>,
+    block_ref: Option<Text>,
     /// Whether positions are being received.
     monitored: Option<Text>,
     vehicle_location: Option<Location>,
     bearing: Option<Text>,
     /// Metres per second.
     velocity: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct JourneyRef {
+    dated_vehicle_journey_ref: Option<Text>,
 }
 
 #[derive(Deserialize)]
@@ -79,24 +85,24 @@ impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
-        enum Value {
+        enum Said {
             Text(String),
             Number(f64),
             Truth(bool),
             Wrapped {
                 #[serde(rename = "value", alias = "$text", alias = "$value")]
-                value: Option<Box<Value>>,
+                value: Option<Box<Said>>,
             },
         }
-        fn text(value: Value) -> String {
-            match value {
-                Value::Text(text) => text,
-                Value::Number(number) => number.to_string(),
-                Value::Truth(truth) => truth.to_string(),
-                Value::Wrapped { value } => value.map_or_else(String::new, |value| text(*value)),
+        fn text(said: Said) -> String {
+            match said {
+                Said::Text(text) => text,
+                Said::Number(number) => number.to_string(),
+                Said::Truth(truth) => truth.to_string(),
+                Said::Wrapped { value } => value.map_or_else(String::new, |value| text(*value)),
             }
         }
-        Value::deserialize(deserializer).map(|value| Self(text(value).trim().to_owned()))
+        Said::deserialize(deserializer).map(|value| Self(text(value).trim().to_owned()))
     }
 }
 
@@ -114,8 +120,7 @@ fn read(session: &Session, buf: &[u8]) -> Result<Message, String> {
     let text = str::from_utf8(buf).map_err(|err| format!("not UTF-8: {err}"))?;
     let text = text.trim_start_matches('\u{feff}').trim();
     let siri = if text.starts_with('{') {
-        let bare = serde_json::from_str::<Document>(text).map(|document| document.siri);
-        bare.or_else(|_| serde_json::from_str(text)).map_err(|err| format!("not a SIRI delivery: {err}"))?
+        json(text).map_err(|err| format!("not a SIRI delivery: {err}"))?
     } else {
         if depth(text) > DEPTH {
             return Err(format!("elements deeper than {DEPTH}"));
@@ -135,6 +140,33 @@ fn read(session: &Session, buf: &[u8]) -> Result<Message, String> {
     Ok(Message { fixes, warning, ..Message::note("positions") })
 }
 
+fn json(text: &str) -> Result<Siri, serde_json::Error> {
+    let mut document: Value = serde_json::from_str(text)?;
+    let mut siri = document.get_mut("Siri").map_or_else(|| Value::Null, Value::take);
+    if siri.is_null() {
+        siri = document;
+    }
+    if let Some(delivery) = siri.get_mut("ServiceDelivery") {
+        for delivery in listed(delivery, "VehicleMonitoringDelivery") {
+            _ = listed(delivery, "VehicleActivity");
+        }
+    }
+    Siri::deserialize(siri)
+}
+
+/// The elements of one name, as a list also where there is one or none: some servers write it so.
+fn listed<'a>(of: &'a mut Value, name: &str) -> std::slice::IterMut<'a, Value> {
+    let Some(elements) = of.get_mut(name) else { return [].iter_mut() };
+    match elements.take() {
+        Value::Array(list) => *elements = Value::Array(list),
+        Value::Null => *elements = Value::Array(Vec::new()),
+        one @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => {
+            *elements = Value::Array(vec![one]);
+        }
+    }
+    elements.as_array_mut().map_or_else(|| [].iter_mut(), |list| list.iter_mut())
+}
+
 /// How deep elements stand in each other, at most.
 fn depth(xml: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
@@ -152,18 +184,29 @@ fn depth(xml: &str) -> usize {
 
 /// `None` where something is missing: one such vehicle must not hide the others.
 fn fix(session: &Session, activity: &Activity) -> Option<Fix> {
-    let journey = &activity.monitored_vehicle_journey;
+    let journey = activity.monitored_vehicle_journey.as_ref()?;
     let number = |text: &Option<Text>| text.as_ref()?.0.parse::<f64>().ok().filter(|n| n.is_finite());
     let place = journey.vehicle_location.as_ref()?;
-    let at = when(session, &activity.recorded_at_time.0)?;
+    let at = when(session, &activity.recorded_at_time.as_ref()?.0)?;
     let fix = Fix::at(at, number(&place.latitude)?, number(&place.longitude)?).ok()?;
     Some(Fix {
         device: Some(journey.vehicle_ref.as_ref()?.0.clone()).filter(|name| !name.is_empty()),
         speed: MetersPerSecond(number(&journey.velocity).unwrap_or(0.0).max(0.0)),
         course: number(&journey.bearing).map(Degrees),
+        told: Told { signed: signed(journey), ..Told::default() },
         valid: journey.monitored.as_ref().is_none_or(|monitored| monitored.0 != "false"),
         ..fix
     })
+}
+
+fn signed(journey: &Journey) -> Option<SignOn> {
+    let said = |text: &Option<Text>| text.as_ref().map(|text| text.0.clone());
+    let run = journey.framed_vehicle_journey_ref.as_ref();
+    SignOn::of(
+        run.and_then(|run| said(&run.dated_vehicle_journey_ref)),
+        said(&journey.block_ref),
+        said(&journey.line_ref),
+    )
 }
 
 /// With its zone, or without one on the configured clock.
@@ -216,6 +259,41 @@ mod tests {
         for text in [&plain, JSON, bare, "<Siri><ServiceDelivery></ServiceDelivery></Siri>", "{}"] {
             survives(&PROTOCOL, text.as_bytes());
         }
+    }
+
+    #[test]
+    fn one_that_is_written_badly_hides_no_others() {
+        let good = r#"{"RecordedAtTime":"2025-05-14T14:12:38Z","MonitoredVehicleJourney":{"VehicleRef":"bus-7",
+            "VehicleLocation":{"Longitude":105.852,"Latitude":21.028},"Bearing":90,"Velocity":10}}"#;
+        for bad in ["{}", r#"{"RecordedAtTime":null,"MonitoredVehicleJourney":{"VehicleRef":"x"}}"#] {
+            let text = format!(
+                r#"{{"ServiceDelivery":{{"VehicleMonitoringDelivery":{{"VehicleActivity":[{bad},{good}]}}}}}}"#
+            );
+            check(&text, &["positions", FIX]);
+        }
+        check(
+            &format!(
+                r#"{{"ServiceDelivery":{{"VehicleMonitoringDelivery":[{{"VehicleActivity":{good}}}]}}}}"#
+            ),
+            &["positions", FIX],
+        );
+        check(
+            r#"{"ServiceDelivery":{"VehicleMonitoringDelivery":{"VehicleActivity":null}}}"#,
+            &["positions"],
+        );
+        let xml = XML.replacen("<siri:RecordedAtTime>2025-05-14T14:12:38Z</siri:RecordedAtTime>", "", 1);
+        check(&xml, &["positions", FIX]);
+    }
+
+    #[test]
+    fn what_a_vehicle_is_said_to_do() {
+        let run = "<siri:FramedVehicleJourneyRef><siri:DataFrameRef>2025-05-14</siri:DataFrameRef>\
+            <siri:DatedVehicleJourneyRef>t-7</siri:DatedVehicleJourneyRef></siri:FramedVehicleJourneyRef>\
+            <siri:BlockRef>b</siri:BlockRef><siri:Bearing>";
+        let xml = XML.replacen("<siri:Bearing>", run, 1);
+        let message = read(&Session::default(), xml.as_bytes()).expect("a delivery");
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(message.fixes[0].told.signed, SignOn::of(text("t-7"), text("b"), text("01")));
     }
 
     #[test]

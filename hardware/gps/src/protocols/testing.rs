@@ -7,7 +7,19 @@ use super::{ALL, Decoded, Framing, Protocol, Session, Source};
 pub(super) const NOW: UtcMillis = UtcMillis(1_735_689_599_000);
 
 /// Feeds `input` until more is needed; a line for each result.
-pub(super) fn lines(protocol: &Protocol, session: &mut Session, mut input: &[u8]) -> Vec<String> {
+pub(super) fn lines(protocol: &Protocol, session: &mut Session, input: &[u8]) -> Vec<String> {
+    let lines = lines_with_warnings(protocol, session, input);
+    lines.into_iter().filter(|line| !line.starts_with(WARNING)).collect()
+}
+
+const WARNING: &str = "warning: ";
+
+/// As [`lines`], with what was left out.
+pub(super) fn lines_with_warnings(
+    protocol: &Protocol,
+    session: &mut Session,
+    mut input: &[u8],
+) -> Vec<String> {
     let mut lines = Vec::new();
     loop {
         let used = match (protocol.decode)(session, input, NOW) {
@@ -35,6 +47,7 @@ pub(super) fn lines(protocol: &Protocol, session: &mut Session, mut input: &[u8]
                         fix.altitude.map(|m| m.0),
                     ));
                 }
+                lines.extend(message.warning.map(|warning| format!("{WARNING}{warning}")));
                 message.used
             }
         };

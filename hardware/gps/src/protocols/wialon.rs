@@ -6,6 +6,7 @@ use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis};
 
 use super::bytes::crc16_arc;
 use super::detect;
+use super::kept::Kept;
 use super::order::{Answer, Order};
 use super::text::{Piece, degrees_minutes, optional, pairs, piece};
 use super::when::{Zone, utc};
@@ -41,10 +42,17 @@ fn line(session: &mut Session, line: &str, now: UtcMillis) -> Result<Message, St
         "P" => Ok(Message { reply: b"#AP#\r\n".to_vec(), ..Message::note("heartbeat") }),
         "D" | "SD" => {
             let (body, warning) = checked(session, body)?;
-            let fixes: Vec<_> = position(session, body, now)?.into_iter().collect();
-            let note = if fixes.is_empty() { "no position in it" } else { "position" };
-            let reply = format!("#A{kind}#1\r\n").into_bytes();
-            Ok(Message { fixes, reply, warning, ..Message::note(note) })
+            let (fix, code, wrong) = match position(session, body, now) {
+                Ok(fix) => (fix, TAKEN, None),
+                Err(Wrong { code, why }) => (None, code, Some(why)),
+            };
+            let note = match (&fix, &wrong) {
+                (Some(_), _) => "position",
+                (None, None) => "no position in it",
+                (None, Some(_)) => "position that cannot be read",
+            };
+            let (fixes, reply) = (fix.into_iter().collect(), format!("#A{kind}#{code}\r\n").into_bytes());
+            Ok(Message { fixes, reply, warning: warning.or(wrong), ..Message::note(note) })
         }
         "B" => batch(session, body, now),
         "M" => {
@@ -85,36 +93,59 @@ fn checked<'a>(session: &Session, body: &'a str) -> Result<(&'a str, Option<Stri
     Ok((fields, session.damage(format!("checksum 0x{got:04x}, expected 0x{want:04x}"))?))
 }
 
+/// What a position is answered with (Wialon IPS 2.0, packets SD and D).
+const TAKEN: i8 = 1;
+const WRONG_STRUCTURE: i8 = -1;
+const WRONG_TIME: i8 = 0;
+const WRONG_COORDINATES: i8 = 10;
+
+/// What is wrong with a position, for the device and in words.
+struct Wrong {
+    code: i8,
+    why: String,
+}
+
+impl Wrong {
+    fn of(code: i8) -> impl Fn(String) -> Self {
+        move |why| Self { code, why }
+    }
+}
+
 /// Stored positions, bars between them. One that cannot be read is left out: the device would repeat all of them for ever.
 fn batch(session: &mut Session, body: &str, now: UtcMillis) -> Result<Message, String> {
     let (body, warning) = checked(session, body)?;
-    let (mut fixes, mut count) = (Vec::new(), 0);
+    let (mut kept, mut count) = (Kept::default(), 0);
     for one in body.split('|').filter(|one| !one.is_empty()) {
         count += 1;
-        fixes.extend(position(session, one, now).ok().flatten());
+        match position(session, one, now) {
+            Ok(Some(fix)) => kept.take(Ok(fix)),
+            Ok(None) => {}
+            Err(Wrong { why, .. }) => kept.take(Err(why)),
+        }
     }
     let reply = format!("#AB#{count}\r\n").into_bytes();
-    Ok(Message { fixes, reply, warning, ..Message::note("positions") })
+    let warning = warning.or(kept.warning());
+    Ok(Message { fixes: kept.good, reply, warning, ..Message::note("positions") })
 }
 
 /// Date, time, latitude, N or S, longitude, E or W, speed in km/h, course, height, satellites; further facts.
-fn position(session: &Session, body: &str, now: UtcMillis) -> Result<Option<Fix>, String> {
+fn position(session: &Session, body: &str, now: UtcMillis) -> Result<Option<Fix>, Wrong> {
     let parts: Vec<&str> = body.split(';').map(str::trim).collect();
     if parts.len() < 10 {
-        return Err(format!("{} fields, ten are the least", parts.len()));
+        return Err(Wrong::of(WRONG_STRUCTURE)(format!("{} fields, ten are the least", parts.len())));
     }
     let known = |i: usize| Some(parts[i]).filter(|text| !matches!(*text, "" | "NA"));
     let at = match (known(0), known(1)) {
         (Some(date), Some(time)) => {
-            let ([day, month, year], [hour, minute, second]) = (pairs(date)?, pairs(time)?);
-            utc(session.zone(PROTOCOL.zone), [year, month, day, hour, minute, second])?
+            when(session.zone(PROTOCOL.zone), date, time).map_err(Wrong::of(WRONG_TIME))?
         }
         _ => now,
     };
     let (Some(lat), Some(north), Some(lon), Some(east)) = (known(2), known(3), known(4), known(5)) else {
         return Ok(None);
     };
-    let fix = Fix::at(at, degrees_minutes(lat, north)?, degrees_minutes(lon, east)?)?;
+    let place = || Fix::at(at, degrees_minutes(lat, north)?, degrees_minutes(lon, east)?);
+    let fix = place().map_err(Wrong::of(WRONG_COORDINATES))?;
     Ok(Some(Fix {
         device: session.device.clone(),
         speed: MetersPerSecond::from_kmh(known(6).and_then(optional).unwrap_or(0.0).max(0.0)),
@@ -123,6 +154,11 @@ fn position(session: &Session, body: &str, now: UtcMillis) -> Result<Option<Fix>
         valid: known(9).and_then(optional).is_none_or(|satellites| satellites >= 3.0),
         ..fix
     }))
+}
+
+fn when(zone: Zone, date: &str, time: &str) -> Result<UtcMillis, String> {
+    let ([day, month, year], [hour, minute, second]) = (pairs(date)?, pairs(time)?);
+    utc(zone, [year, month, day, hour, minute, second])
 }
 
 /// `#M#text`, with its checksum since version 2.
@@ -139,7 +175,7 @@ fn encode(session: &Session, order: &Order, _tag: u16) -> Result<Vec<u8>, String
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{lines, survives};
+    use super::super::testing::{lines_with_warnings as lines, survives};
     use super::super::{Session, Source};
     use super::*;
 
@@ -168,10 +204,32 @@ mod tests {
         check(&[LOGIN, &long], &[&login, &replied("position", "#AD#1\r\n"), FIX]);
         check(&[LOGIN, &format!("#SD#{BODY}\r\n")], &[&login, &replied("position", "#ASD#1\r\n"), FIX]);
         let batch = format!("#B#{BODY}|{BODY};1.1;0;0;;NA;NA|what;|\r\n");
-        check(&[LOGIN, &batch], &[&login, &replied("positions", "#AB#3\r\n"), FIX, FIX]);
+        let warning = "warning: 1 of 3 positions left out, the first because: 2 fields, ten are the least";
+        check(&[LOGIN, &batch], &[&login, &replied("positions", "#AB#3\r\n"), FIX, FIX, warning]);
         check(&["#P#\r\n"], &[&replied("heartbeat", "#AP#\r\n")]);
         let answer = replied("message", "#AM#1\r\n");
         check(&[LOGIN, "#M#door closed\r\n"], &[&login, &answer, "answered: door closed"]);
+    }
+
+    #[test]
+    fn a_position_that_cannot_be_read_is_answered_with_what_is_wrong() {
+        for (wrong, code, why) in [
+            ("140525;141238;2101.6800;N", "-1", "4 fields, ten are the least"),
+            (&*BODY.replace("140525", "141325"), "0", "25-13-14 14:12:38 is not a date"),
+            (&*BODY.replace("141238", "noon"), "0", "\"noon\" is not 3 pairs of digits"),
+            (&*BODY.replace("2101", "9101"), "10", "position 91.028, 105.852 is not on the earth"),
+            (&*BODY.replace(";N;", ";X;"), "10", "\"2101.6800\" \"X\" is not degrees and minutes"),
+        ] {
+            for kind in ["D", "SD"] {
+                let answer = format!("#A{kind}#{code}\r\n");
+                let want = [
+                    replied("login", "#AL#1\r\n"),
+                    replied("position that cannot be read", &answer),
+                    format!("warning: {why}"),
+                ];
+                check(&[LOGIN, &format!("#{kind}#{wrong}\r\n")], &[&want[0], &want[1], &want[2]]);
+            }
+        }
     }
 
     #[test]
@@ -206,7 +264,7 @@ mod tests {
         let weak = format!("#SD#{}\r\n", BODY.replace(";7", ";2"));
         let got = lines(&PROTOCOL, &mut Session::default(), weak.as_bytes());
         assert!(got[1].ends_with("not valid"), "{got:?}");
-        let got = lines(&PROTOCOL, &mut Session::default(), b"#X#1\r\n#D#1;2\r\nhello\r\n");
-        assert_eq!(got.len(), 3, "{got:?}");
+        let got = lines(&PROTOCOL, &mut Session::default(), b"#X#1\r\nhello\r\n");
+        assert_eq!(got, ["bad: kind \"X\" is not known", "bad: no # in it"]);
     }
 }

@@ -7,6 +7,7 @@ use models_domain::DurationMs;
 use super::connection::Device;
 use super::waiting::{Later, at_once};
 use crate::protocols::Source;
+use crate::quiet::cut;
 
 /// An order in a datagram is sent again when it was not answered for so long.
 const UNANSWERED: DurationMs = DurationMs(60_000);
@@ -36,7 +37,12 @@ impl Device<'_> {
             match bytes {
                 Ok(bytes) => encoded.push((due, bytes)),
                 Err(why) => {
-                    tracing::warn!(protocol = protocol.name, device, "an order cannot be sent: {why}");
+                    let shown = cut(device);
+                    tracing::warn!(
+                        protocol = protocol.name,
+                        device = shown,
+                        "an order cannot be sent: {why}"
+                    );
                     orders.failed(&due, &why);
                 }
             }

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use super::waiting::{Later, at_once, next};
 use super::{ANY, Counters, Shared};
 use crate::protocols::{Decoded, Message, Protocol, Session, Source, detect};
+use crate::quiet::cut;
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
@@ -51,14 +52,15 @@ pub(super) async fn serve(shared: &Shared, stream: TcpStream, peer: SocketAddr) 
     let end = device.talk(stream).await;
     device.keep_rest().await;
     shared.counters.closed();
-    let name = device.session.device.as_deref().unwrap_or("unknown");
+    let (name, why) = (device.name(), end.to_string());
+    let why = cut(&why);
     match end {
         End::Closed | End::Stopped | End::Broken(_) => {
-            tracing::debug!(protocol = device.protocol_name(), %peer, device = name, "connection ended: {end}");
+            tracing::debug!(protocol = device.protocol_name(), %peer, device = name, "connection ended: {why}");
         }
         End::Idle | End::Slow => {
             shared.counters.too_slow();
-            tracing::info!(protocol = device.protocol_name(), %peer, device = name, "connection ended: {end}");
+            tracing::info!(protocol = device.protocol_name(), %peer, device = name, "connection ended: {why}");
         }
         End::Strange(_)
         | End::TooLong(_)
@@ -66,7 +68,7 @@ pub(super) async fn serve(shared: &Shared, stream: TcpStream, peer: SocketAddr) 
         | End::Nameless
         | End::Unlisted(_)
         | End::NotKept(_) => {
-            tracing::warn!(protocol = device.protocol_name(), %peer, device = name, "connection ended: {end}");
+            tracing::warn!(protocol = device.protocol_name(), %peer, device = name, "connection ended: {why}");
         }
     }
 }
@@ -105,6 +107,11 @@ impl<'a> Device<'a> {
 
     fn protocol_name(&self) -> &'static str {
         self.protocol.map_or(ANY, |protocol| protocol.name)
+    }
+
+    /// As the log shows it.
+    fn name(&self) -> &str {
+        cut(self.session.device.as_deref().unwrap_or("unknown"))
     }
 
     async fn talk(&mut self, mut stream: TcpStream) -> End {
@@ -192,7 +199,7 @@ impl<'a> Device<'a> {
 
     async fn keep_fixes(&mut self) {
         let Some(keeping) = self.keeping.pop() else { return };
-        let device = self.session.device.as_deref().unwrap_or("unknown");
+        let device = self.name();
         match timeout(KEPT_BEHIND, unless_stopped(self.shared, keeping)).await {
             Ok(Ok(_)) => {}
             Ok(Err(end)) => {
@@ -240,10 +247,14 @@ impl<'a> Device<'a> {
         if let Err(end) = self.listed(&message) {
             return Step::End(end);
         }
+        if let Some(warning) = &message.warning {
+            self.left_out(warning);
+        }
         let used = message.used.clamp(1, bytes.len());
         let mut answered = false;
         if let (Some(device), Some(answer)) = (&self.session.device, &message.answer) {
-            tracing::info!(protocol = protocol.name, device, "answered: {}", answer.text);
+            let (shown, text) = (cut(device), cut(&answer.text));
+            tracing::info!(protocol = protocol.name, device = shown, "answered: {text}");
             answered = self.shared.orders.answered(device, answer, now);
         }
         match self.keep(message, now).await {
@@ -291,15 +302,25 @@ impl<'a> Device<'a> {
 
     fn bad(&mut self, used: usize, why: &str) -> Step {
         self.shared.counters.bad();
-        if self.bad_in_a_row == 0 {
-            let device = self.session.device.as_deref().unwrap_or("unknown");
-            tracing::warn!(protocol = self.protocol_name(), peer = %self.peer, device, "bad message: {why}");
+        // By its address: who connects for each message must not fill the log, either.
+        let due = self.shared.told.due(&self.peer.ip().to_string(), self.shared.clock.elapsed());
+        if let Some(times) = due {
+            let (protocol, device, why) = (self.protocol_name(), self.name(), cut(why));
+            tracing::warn!(protocol, peer = %self.peer, device, times, "bad message: {why}");
         }
         self.bad_in_a_row += 1;
         if self.bad_in_a_row > self.shared.limits.bad_in_a_row {
             return Step::End(End::TooBad(self.bad_in_a_row));
         }
         Step::Used(used, Vec::new())
+    }
+
+    fn left_out(&self, warning: &str) {
+        self.shared.counters.left_out();
+        let (device, warning) = (self.name(), cut(warning));
+        if let Some(times) = self.shared.told.due(device, self.shared.clock.elapsed()) {
+            tracing::warn!(protocol = self.protocol_name(), peer = %self.peer, device, times, "left out: {warning}");
+        }
     }
 
     /// Neither kept nor answered: a stranger learns nothing, and a device of ours keeps what it has until it is listed.

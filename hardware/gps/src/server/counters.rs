@@ -1,5 +1,6 @@
-//! What the server counts, for metrics.
+//! What the server counts, and tells the log once an hour.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Only grow, but for `open`.
@@ -11,6 +12,7 @@ pub struct Counters {
     messages: AtomicU64,
     fixes: AtomicU64,
     bad: AtomicU64,
+    left_out: AtomicU64,
     nameless: AtomicU64,
     unlisted: AtomicU64,
     not_kept: AtomicU64,
@@ -31,6 +33,8 @@ pub struct Counts {
     pub fixes: u64,
     /// Messages and stretches of noise that no decoder could read.
     pub bad: u64,
+    /// Messages of which something was left out, and whose devices were answered all the same: they would send it for ever.
+    pub left_out: u64,
     /// Fixes of devices that had not said who they are, or not in letters and digits.
     pub nameless: u64,
     /// Messages of devices that are not among those that are taken.
@@ -39,6 +43,51 @@ pub struct Counts {
     pub not_kept: u64,
     /// Connections ended because nothing, or not a whole message, came in time.
     pub too_slow: u64,
+}
+
+impl Counts {
+    /// What was counted after `before`; of the connections, those that are open now.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            open: self.open,
+            connections: self.connections.saturating_sub(before.connections),
+            refused: self.refused.saturating_sub(before.refused),
+            messages: self.messages.saturating_sub(before.messages),
+            fixes: self.fixes.saturating_sub(before.fixes),
+            bad: self.bad.saturating_sub(before.bad),
+            left_out: self.left_out.saturating_sub(before.left_out),
+            nameless: self.nameless.saturating_sub(before.nameless),
+            unlisted: self.unlisted.saturating_sub(before.unlisted),
+            not_kept: self.not_kept.saturating_sub(before.not_kept),
+            too_slow: self.too_slow.saturating_sub(before.too_slow),
+        }
+    }
+}
+
+impl fmt::Display for Counts {
+    /// What there was, by the fields' names; empty when there was nothing.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = [
+            ("open", self.open),
+            ("connections", self.connections),
+            ("refused", self.refused),
+            ("messages", self.messages),
+            ("fixes", self.fixes),
+            ("bad", self.bad),
+            ("left_out", self.left_out),
+            ("nameless", self.nameless),
+            ("unlisted", self.unlisted),
+            ("not_kept", self.not_kept),
+            ("too_slow", self.too_slow),
+        ];
+        let mut between = "";
+        for (name, count) in named.into_iter().filter(|(_, count)| *count > 0) {
+            write!(f, "{between}{name} {count}")?;
+            between = ", ";
+        }
+        Ok(())
+    }
 }
 
 impl Counters {
@@ -51,6 +100,7 @@ impl Counters {
             messages: read(&self.messages),
             fixes: read(&self.fixes),
             bad: read(&self.bad),
+            left_out: read(&self.left_out),
             nameless: read(&self.nameless),
             unlisted: read(&self.unlisted),
             not_kept: read(&self.not_kept),
@@ -83,6 +133,10 @@ impl Counters {
         self.bad.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(super) fn left_out(&self) {
+        self.left_out.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn unlisted(&self) {
         self.unlisted.fetch_add(1, Ordering::Relaxed);
     }
@@ -97,5 +151,27 @@ impl Counters {
 
     pub(super) fn too_slow(&self) {
         self.too_slow.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_hour_is_told_by_what_there_was_in_it() {
+        let counters = Counters::default();
+        assert_eq!(counters.now().to_string(), "");
+        counters.opened();
+        (0..3).for_each(|_| counters.message());
+        counters.fixes(2);
+        counters.left_out();
+        let before = counters.now();
+        assert_eq!(before.to_string(), "open 1, connections 1, messages 3, fixes 2, left_out 1");
+        assert_eq!(counters.now().since(&before).to_string(), "open 1");
+        counters.closed();
+        counters.bad();
+        counters.left_out();
+        assert_eq!(counters.now().since(&before).to_string(), "bad 1, left_out 1");
     }
 }

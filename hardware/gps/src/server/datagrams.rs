@@ -1,4 +1,5 @@
-//! UDP: a session for each address that sends, the oldest forgotten first.
+//! UDP: a session for each address that sends. A silent one is forgotten: an operator's network (NAT) gives the address of a
+//! device that has gone to another one, whose positions must not be taken for those of the first.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -24,6 +25,9 @@ struct Known {
     last: Duration,
 }
 
+/// Between looks for addresses that have gone silent.
+const SWEEP: Duration = Duration::from_secs(60);
+
 /// Messages that the sink lets wait, and orders that the disk does; then no more is received.
 const KEEPING: usize = 1024;
 
@@ -31,6 +35,7 @@ pub(super) async fn serve(shared: Shared, socket: UdpSocket) {
     let socket = Arc::new(socket);
     let mut keeping: JoinSet<()> = JoinSet::new();
     let mut known: HashMap<SocketAddr, Known> = HashMap::new();
+    let mut swept = shared.clock.elapsed();
     let mut datagram = vec![0; LONGEST];
     loop {
         let received = tokio::select! {
@@ -48,11 +53,16 @@ pub(super) async fn serve(shared: Shared, socket: UdpSocket) {
             }
         };
         let now = shared.clock.elapsed();
+        if now.saturating_sub(swept) >= SWEEP {
+            swept = now;
+            forget_silent(&mut known, now, shared.limits.idle);
+        }
         if !known.contains_key(&peer) && known.len() >= shared.limits.connections {
             make_room(&mut known, now, shared.limits.idle);
         }
         let mut device = Device::new(&shared, Source::Datagram, peer);
-        if let Some(known) = known.remove(&peer) {
+        let lately = |known: &Known| now.saturating_sub(known.last) < shared.limits.idle;
+        if let Some(known) = known.remove(&peer).filter(lately) {
             (device.session, device.protocol, device.began) = (known.session, known.protocol, known.began);
         }
         if let Some(reply) = device.datagram(&datagram[..length]).await {
@@ -88,13 +98,44 @@ async fn answer(socket: &UdpSocket, reply: &[u8], peer: SocketAddr) {
     }
 }
 
+fn forget_silent(known: &mut HashMap<SocketAddr, Known>, now: Duration, idle: Duration) {
+    known.retain(|_, known| now.saturating_sub(known.last) < idle);
+}
+
 /// Forgets all that were silent for `idle`; if none were, the one silent longest.
 fn make_room(known: &mut HashMap<SocketAddr, Known>, now: Duration, idle: Duration) {
     let before = known.len();
-    known.retain(|_, known| now.saturating_sub(known.last) < idle);
+    forget_silent(known, now, idle);
     if known.len() == before
         && let Some(oldest) = known.iter().min_by_key(|(_, known)| known.last).map(|(peer, _)| *peer)
     {
         known.remove(&oldest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_silent_are_forgotten_and_with_no_room_the_one_silent_longest() {
+        let second = Duration::from_secs;
+        let known = |last: u64| {
+            let (session, last) = (Session::default(), second(last));
+            Known { session, protocol: None, began: UtcMillis(0), last }
+        };
+        let address = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
+        let mut all: HashMap<_, _> = (1..=4_u16).map(|n| (address(n), known(u64::from(n)))).collect();
+        let left = |all: &HashMap<SocketAddr, Known>| {
+            let mut ports: Vec<_> = all.keys().map(SocketAddr::port).collect();
+            ports.sort_unstable();
+            ports
+        };
+        forget_silent(&mut all, second(600), second(600));
+        assert_eq!(left(&all), [1, 2, 3, 4]);
+        forget_silent(&mut all, second(601), second(600));
+        assert_eq!(left(&all), [2, 3, 4]);
+        make_room(&mut all, second(601), second(600));
+        assert_eq!(left(&all), [3, 4]);
     }
 }

@@ -7,6 +7,7 @@ mod asking;
 mod connection;
 mod counters;
 mod datagrams;
+mod left_out;
 pub mod orders;
 mod waiting;
 
@@ -23,6 +24,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::protocols::{self, Framing, Protocol, UnknownProtocol, Zone, Zones};
+
+use self::left_out::Told;
 
 pub use self::counters::{Counters, Counts};
 pub use self::orders::Orders;
@@ -64,7 +67,8 @@ pub struct Limits {
     pub connections: usize,
     /// Bytes of one connection that make no message yet; more end it.
     pub buffered_bytes: usize,
-    /// Without a byte for so long, a connection ends. Trackers say something every 3 to 5 minutes.
+    /// Without a byte for so long, a connection ends, and an address that sends datagrams is a stranger again. Trackers say
+    /// something every 3 to 5 minutes.
     pub idle: Duration,
     /// From the first byte of a message to its last, and from connecting to the first message.
     pub message: Duration,
@@ -146,7 +150,7 @@ impl GpsServer {
             let (socket, bound) = open(listener.transport, address)
                 .await
                 .map_err(|source| GpsServerError::Bind { protocol: listener.protocol, address, source })?;
-            tracing::info!(protocol = protocol.map_or(ANY, |p| p.name), address = %bound, "listening for buses");
+            tracing::info!(protocol = name(protocol), address = %bound, "listening for buses");
             let zones = Zones { by_device: by_device.clone(), otherwise: listener.zone };
             sockets.push((protocol, zones, socket));
             addresses.push(bound);
@@ -161,7 +165,7 @@ impl GpsServer {
         &self.addresses
     }
 
-    /// Counts for metrics, from now on.
+    /// What is counted from now on; while it serves, the log has it once an hour.
     pub fn counters(&self) -> Arc<Counters> {
         self.counters.clone()
     }
@@ -175,7 +179,9 @@ impl GpsServer {
     /// Serves until `stop`, then ends every connection; a report in hand is still kept and answered.
     pub async fn run(self, sink: Arc<dyn Sink<GpsReport>>, clock: Arc<dyn Clock>, stop: CancellationToken) {
         let room = Arc::new(Semaphore::new(self.limits.connections));
-        let mut loops = JoinSet::new();
+        let (told, mut loops) = (Arc::new(Told::default()), JoinSet::new());
+        let names: Vec<&str> = self.sockets.iter().map(|(protocol, ..)| name(*protocol)).collect();
+        let names = names.join(", ");
         for (protocol, zones, socket) in self.sockets {
             let shared = Shared {
                 protocol,
@@ -183,6 +189,7 @@ impl GpsServer {
                 devices: self.devices.clone(),
                 limits: self.limits.clone(),
                 counters: self.counters.clone(),
+                told: told.clone(),
                 orders: self.orders.clone(),
                 sink: sink.clone(),
                 clock: clock.clone(),
@@ -193,7 +200,28 @@ impl GpsServer {
                 Socket::Udp(socket) => loops.spawn(datagrams::serve(shared, socket)),
             };
         }
-        loops.join_all().await;
+        tell_hourly(&names, &self.counters, loops.join_all()).await;
+    }
+}
+
+/// Between two lines of what was counted: no other place has it, and more would fill the log.
+const TOLD_EVERY: Duration = Duration::from_secs(3600);
+
+/// Until `served` is done, and then of the rest of an hour. An hour without anything is not told.
+async fn tell_hourly<T>(protocols: &str, counters: &Counters, served: impl Future<Output = T>) {
+    let mut served = std::pin::pin!(served);
+    let mut before = counters.now();
+    loop {
+        let over = tokio::time::timeout(TOLD_EVERY, served.as_mut()).await.is_ok();
+        let now = counters.now();
+        let counted = now.since(&before).to_string();
+        if !counted.is_empty() {
+            tracing::info!(protocols, "counted: {counted}");
+        }
+        if over {
+            return;
+        }
+        before = now;
     }
 }
 
@@ -228,6 +256,7 @@ struct Shared {
     devices: Option<Arc<BTreeSet<String>>>,
     limits: Limits,
     counters: Arc<Counters>,
+    told: Arc<Told>,
     orders: Arc<Orders>,
     sink: Arc<dyn Sink<GpsReport>>,
     clock: Arc<dyn Clock>,
@@ -236,8 +265,12 @@ struct Shared {
 
 impl Shared {
     fn name(&self) -> &'static str {
-        self.protocol.map_or(ANY, |protocol| protocol.name)
+        name(self.protocol)
     }
+}
+
+fn name(protocol: Option<&'static Protocol>) -> &'static str {
+    protocol.map_or(ANY, |protocol| protocol.name)
 }
 
 /// How long accepting pauses when the machine has no socket left.

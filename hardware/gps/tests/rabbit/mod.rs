@@ -27,7 +27,7 @@ impl Rabbit {
             return None;
         }
         let folder = tempfile::tempdir().expect("a folder");
-        let [port, between, names] = [(); 3].map(|()| free_port());
+        let [port, between, names] = free_ports();
         let mut rabbit = Self { folder, port, others: [between, names], node: None };
         rabbit.start_again().await;
         Some(rabbit)
@@ -140,7 +140,8 @@ impl Drop for Rabbit {
     }
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
+/// All are held until the last is found: the kernel may give one that was let go out again.
+fn free_ports() -> [u16; 3] {
+    let held = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
+    held.map(|listener| listener.local_addr().expect("an address").port())
 }

@@ -37,18 +37,27 @@ fn decode(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded {
     if let (Some(why), false) = (&frame.damage, session.source == Source::Recording) {
         return Decoded::Bad { used, why: why.clone() };
     }
-    match content(session, &frame) {
-        Ok((note, fix)) => Decoded::Message(Message {
-            used,
-            fixes: fix.into_iter().collect(),
-            reply: reply(&frame, now),
-            answers_by_number: true,
-            note,
-            answer: orders::answer(&frame),
-            warning: frame.damage,
-        }),
-        Err(why) => Decoded::Bad { used, why: format!("kind {:02x}: {why}", frame.kind) },
-    }
+    let is_login = frame.kind == 0x01 && !frame.extended;
+    let (note, fix, wrong) = match content(session, &frame) {
+        Ok((note, fix)) => (note, fix, None),
+        Err(why) => {
+            let why = format!("kind {:02x}: {why}", frame.kind);
+            if is_login {
+                return Decoded::Bad { used, why };
+            }
+            // It is answered all the same: an alarm that is not comes for ever.
+            ("position that cannot be read", None, Some(why))
+        }
+    };
+    Decoded::Message(Message {
+        used,
+        fixes: fix.into_iter().collect(),
+        reply: reply(&frame, now),
+        answers_by_number: true,
+        note,
+        answer: orders::answer(&frame),
+        warning: frame.damage.or(wrong),
+    })
 }
 
 /// Where in a message the position is.

@@ -4,6 +4,10 @@ use super::super::order::{Answer, Order};
 use super::Session;
 use super::frame::{Frame, sealed};
 
+/// Bytes of a command: what stands around them and they fill the frame, whose length is one byte. The makers describe no longer
+/// frame for kind 80.
+const LONGEST: usize = 245;
+
 /// Length (1), the platform's flag (4), the command. Concox, "GT06 GPS tracker communication protocol", §5.6.
 pub(super) fn encode(_session: &Session, order: &Order, tag: u16) -> Result<Vec<u8>, String> {
     let text = match order {
@@ -11,7 +15,10 @@ pub(super) fn encode(_session: &Session, order: &Order, tag: u16) -> Result<Vec<
         Order::ReportEvery { seconds } => format!("TIMER,{seconds}#"),
         Order::Text(text) => text.clone(),
     };
-    let length = u8::try_from(4 + text.len()).map_err(|_| "gt06: the command is longer than 251 letters")?;
+    let refused =
+        || format!("gt06: the command has {} bytes, and the tracker takes {LONGEST} at most", text.len());
+    let fits = Some(text.len() + 4).filter(|_| text.len() <= LONGEST);
+    let length = fits.and_then(|length| u8::try_from(length).ok()).ok_or_else(refused)?;
     let flag = u32::from(tag).to_be_bytes();
     Ok(sealed(false, 0x80, &[&[length][..], &flag, text.as_bytes()].concat(), tag))
 }

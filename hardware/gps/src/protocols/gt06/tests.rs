@@ -1,6 +1,6 @@
 //! Messages made for this project, byte by byte as makers' manuals lay them out.
 
-use super::super::testing::{finds_back, lines, survives, told};
+use super::super::testing::{finds_back, lines_with_warnings as lines, survives, told};
 use super::super::{Order, Session, Zones};
 use super::PROTOCOL;
 use super::frame::{crc16_x25, sealed};
@@ -205,9 +205,24 @@ fn damage_says_why() {
     );
     assert_eq!(got[0], "bad: 6 bytes before 78 78 or 79 79");
     assert!(got[1].starts_with("bad: checksum 0x"), "{}", got[1]);
-    assert!(got[2].contains("is not on the earth"), "{}", got[2]);
-    assert_eq!(got[3], "bad: kind 12: 25-13-14 14:12:38 is not a date");
-    assert_eq!(got[4], login_line());
+    assert_eq!([&got[2], &got[4]], ["position that cannot be read"; 2]);
+    assert!(got[3].starts_with("warning: kind 12: position 23"), "{}", got[3]);
+    assert_eq!(got[5], "warning: kind 12: 25-13-14 14:12:38 is not a date");
+    assert_eq!(got[6], login_line());
+    let no_name = sealed(false, 0x01, &[0xff; 8], 1);
+    let got = lines(&PROTOCOL, &mut Session::default(), &no_name);
+    assert_eq!(got, ["bad: kind 01: ffffffffffffffff is not an IMEI"]);
+}
+
+#[test]
+fn an_alarm_whose_position_cannot_be_read_is_answered() {
+    let mut off = block();
+    off[7] = 0xff;
+    let alarm = sealed(false, 0x26, &[off, vec![0; 9]].concat(), 9);
+    let got = lines(&PROTOCOL, &mut Session::default(), &alarm);
+    assert_eq!(got[0], format!("position that cannot be read {}", hex(&sealed(false, 0x26, &[], 9))));
+    assert!(got[1].ends_with("is not on the earth"), "{got:?}");
+    survives(&PROTOCOL, &alarm);
 }
 
 #[test]
@@ -221,6 +236,14 @@ fn orders_and_answers() {
     let text = [&[12][..], &[0, 0, 0, 7], b"Relay,1#"].concat();
     assert_eq!(order(Order::Text("Relay,1#".to_owned())), sealed(false, 0x80, &text, 7));
     assert_eq!(order(Order::Locate), sealed(false, 0x80, &[&[10][..], &[0, 0, 0, 7], b"WHERE#"].concat(), 7));
+    // The longest one, whose length still fits into its byte.
+    let longest = order(Order::Text("x".repeat(245)));
+    assert_eq!((longest.len(), longest[2]), (260, 255));
+    for length in [246, 251, 252, 500] {
+        let refused = orders::encode(&Session::default(), &Order::Text("x".repeat(length)), 7);
+        let why = format!("gt06: the command has {length} bytes, and the tracker takes 245 at most");
+        assert_eq!(refused, Err(why));
+    }
     let answer = sealed(false, 0x15, &[&[6][..], &[0, 0, 0, 7], b"OK", &[0, 2]].concat(), 7);
     check(&[answer], &["answer to a command", "answered: OK"]);
 }

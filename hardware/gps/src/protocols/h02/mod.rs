@@ -72,18 +72,22 @@ fn sentence(session: &mut Session, text: &str, now: UtcMillis) -> Result<Message
         _ => {}
     }
     let zone = session.zone(PROTOCOL.zone);
-    let fixes = match place(&parts) {
-        Some(place) => vec![Fix { device: session.device.clone(), ..position(zone, &parts, place, now)? }],
-        None => Vec::new(),
+    let read = place(&parts).map(|place| position(zone, &parts, place, now)).transpose();
+    // Answered all the same: the device would send it for ever.
+    let (fix, warning) = match read {
+        Ok(fix) => (fix, None),
+        Err(why) => (None, Some(why)),
     };
+    let fixes: Vec<_> = fix.into_iter().map(|fix| Fix { device: session.device.clone(), ..fix }).collect();
     let note = match (fixes.is_empty(), kind) {
         (false, _) => "position",
         (true, "V4") => "answer to a command",
+        (true, _) if warning.is_some() => "position that cannot be read",
         (true, _) => "no position in it",
     };
     let reply = if kind == "V1" && !device.is_empty() { taken(device, kind, now) } else { Vec::new() };
     let answer = (kind == "V4").then(|| super::Answer { tag: None, text: parts[3..].join(",") });
-    Ok(Message { fixes, reply, answer, ..Message::note(note) })
+    Ok(Message { fixes, reply, warning, answer, ..Message::note(note) })
 }
 
 /// `*HQ,device,V4,kind,yyyymmddhhmmss#`.

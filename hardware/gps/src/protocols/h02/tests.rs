@@ -1,6 +1,6 @@
 //! Sentences and packed messages made for this project.
 
-use super::super::testing::{finds_back, lines, survives};
+use super::super::testing::{finds_back, lines_with_warnings as lines, survives};
 use super::super::{Session, Source};
 use super::PROTOCOL;
 
@@ -46,6 +46,19 @@ fn answers_carry_the_position() {
     let first = lines(&PROTOCOL, &mut Session::default(), text);
     assert_eq!((first[0].as_str(), first[2].as_str()), ("position", FIX));
     assert!(first[1].starts_with("answered: S20,DONE"), "{}", first[1]);
+}
+
+#[test]
+fn what_cannot_be_read_is_answered_all_the_same() {
+    let taken = TAKEN.replace("position", "position that cannot be read");
+    check(
+        b"*HQ,2705171109,V1,141238,A,9101.6800,N,10551.1200,E,010.00,090,140525,FFFFFBFF#",
+        &[&taken, "warning: position 91.028, 105.852 is not on the earth"],
+    );
+    check(
+        b"*HQ,2705171109,V1,141238,A,2101.6800,N,10551.1200,E,010.00,090,141325,FFFFFBFF#",
+        &[&taken, "warning: 25-13-14 14:12:38 is not a date"],
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use models_domain::{Degrees, Meters, MetersPerSecond};
 
 use super::super::Told;
 use super::super::bytes::{Reader, bcd, hex};
+use super::super::kept::Kept;
 use super::super::when::{Zone, utc, utc_of_bcd};
 use super::Fix;
 
@@ -55,21 +56,23 @@ fn full(zone: Zone, body: &mut Reader<'_>) -> Result<Option<Fix>, String> {
     }))
 }
 
-/// 0x0704 (each with a length of two bytes) and 0x0210 (one byte): positions one after the other. One that cannot be read is
-/// left out: a terminal repeats a refused batch for ever, and with it everything behind it.
-pub(super) fn batch(zone: Zone, body: &[u8], long: bool) -> Result<Vec<Fix>, String> {
-    let (mut items, mut fixes, mut bad) = (Reader::new(body), Vec::new(), None);
+/// 0x0704 (each with a length of two bytes) and 0x0210 (one byte): positions one after the other.
+pub(super) fn batch(zone: Zone, body: &[u8], long: bool) -> Kept<Fix> {
+    let (mut items, mut kept) = (Reader::new(body), Kept::default());
     while items.len() > 1 {
-        let length = if long { usize::from(items.u16()?) } else { usize::from(items.u8()?) };
-        match standard(zone, items.take(length)?) {
-            Ok(fix) => fixes.extend(fix),
-            Err(why) => bad = Some(why),
+        match item(&mut items, long).and_then(|item| standard(zone, item)) {
+            Ok(Some(fix)) => kept.take(Ok(fix)),
+            Ok(None) => {}
+            Err(why) => kept.take(Err(why)),
         }
     }
-    match bad {
-        Some(why) if fixes.is_empty() => Err(why),
-        Some(_) | None => Ok(fixes),
-    }
+    kept
+}
+
+/// One that is cut off reaches to the end.
+fn item<'a>(items: &mut Reader<'a>, long: bool) -> Result<&'a [u8], String> {
+    let length = if long { usize::from(items.u16()?) } else { usize::from(items.u8()?) };
+    Ok(items.take(length.min(items.len()))?)
 }
 
 /// 0x0900: what it carries is the maker's own affair; some carry positions.

@@ -12,6 +12,7 @@ use models_domain::UtcMillis;
 use self::frame::{Frame, Framed, sealed};
 use super::bytes::{Reader, hex};
 use super::detect;
+use super::kept::Kept;
 use super::session::{Address, Parts};
 use super::when::{Zone, fields};
 use super::{Decoded, Fix, Framing, Message, Protocol, Session, Source};
@@ -47,15 +48,13 @@ fn decode(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded {
         message(session, &header, body, now).map_err(|why| format!("kind {:04x}: {why}", header.kind))
     });
     match done {
-        Ok((note, fixes, reply)) => {
-            let answers_by_number = true;
-            Decoded::Message(Message { used, fixes, reply, answers_by_number, note, warning: damage, answer })
+        Ok(message) => {
+            let warning = damage.or(message.warning);
+            Decoded::Message(Message { used, answers_by_number: true, warning, answer, ..message })
         }
         Err(why) => Decoded::Bad { used, why },
     }
 }
-
-type Content = (&'static str, Vec<Fix>, Vec<u8>);
 
 /// §4.4.3, table 2.
 struct Header {
@@ -144,9 +143,9 @@ fn luhn(digits: &str) -> u32 {
     (10 - sum % 10) % 10
 }
 
-fn message(session: &mut Session, header: &Header, body: &[u8], now: UtcMillis) -> Result<Content, String> {
+fn message(session: &mut Session, header: &Header, body: &[u8], now: UtcMillis) -> Result<Message, String> {
     match header.packet {
-        None | Some((0 | 1, _)) => whole(session, header, body, header.acknowledge(header.serial), now),
+        None | Some((0 | 1, _)) => Ok(whole(session, header, body, header.acknowledge(header.serial), now)),
         Some((total, index)) => part(session, header, (total, index), body, now),
     }
 }
@@ -158,9 +157,15 @@ fn part(
     (total, index): (u16, u16),
     body: &[u8],
     now: UtcMillis,
-) -> Result<Content, String> {
+) -> Result<Message, String> {
+    if total > Parts::MAX && (1..=total).contains(&index) {
+        return Ok(of_many(session, header, (total, index), body, now));
+    }
     if total > Parts::MAX || index == 0 || index > total {
         return Err(format!("packet {index} of {total}; at most {} are taken", Parts::MAX));
+    }
+    if body.len() > usize::from(LENGTH) {
+        return Err(format!("a packet of {} bytes; the header can say {LENGTH}", body.len()));
     }
     let parts = &mut session.parts;
     let base = header.serial.wrapping_sub(index);
@@ -169,37 +174,57 @@ fn part(
     }
     parts.by_index.insert(index, (header.serial, body.to_vec()));
     if parts.by_index.len() < usize::from(total) {
-        return Ok(("part of a message", Vec::new(), Vec::new()));
+        return Ok(Message::note("part of a message"));
     }
     let parts = std::mem::take(parts);
     let body = parts.by_index.values().flat_map(|(_, body)| body).copied().collect::<Vec<_>>();
     let replies = parts.by_index.values().flat_map(|(serial, _)| header.acknowledge(*serial)).collect();
-    whole(session, header, &body, replies, now)
+    Ok(whole(session, header, &body, replies, now))
 }
 
+/// A packet of a message in more than are put together. A photograph is not kept, however large it is; where it was taken is in its
+/// first packet. Of anything else all are left out, and acknowledged one by one: the terminal would repeat them for ever.
+fn of_many(
+    session: &mut Session,
+    header: &Header,
+    (total, index): (u16, u16),
+    body: &[u8],
+    now: UtcMillis,
+) -> Message {
+    let acknowledge = header.acknowledge(header.serial);
+    match (header.kind, index) {
+        (0x0801, 1) => whole(session, header, body, acknowledge, now),
+        (0x0801, _) => Message { reply: acknowledge, ..Message::note("part of a photograph") },
+        (kind, _) => {
+            let warning =
+                format!("kind {kind:04x}: packet {index} of {total}; at most {} are taken", Parts::MAX);
+            let reply = reply(header, acknowledge, now);
+            Message { reply, warning: Some(warning), ..Message::note("part of a message") }
+        }
+    }
+}
+
+/// What it cannot tell is left out and the rest acknowledged: a terminal repeats what is not for ever, and with it everything
+/// behind it.
 fn whole(
     session: &mut Session,
     header: &Header,
     body: &[u8],
     acknowledge: Vec<u8>,
     now: UtcMillis,
-) -> Result<Content, String> {
-    let mut fixes = match header.kind {
-        0x0200 => location::standard(session.zone(PROTOCOL.zone), body)?.into_iter().collect(),
-        // Behind the serial number of the order: the answers to "where are you" and to "lock the doors" (§8.22, §8.37).
-        0x0201 | 0x0500 => location::standard(session.zone(PROTOCOL.zone), body.get(2..).unwrap_or(&[]))?
-            .into_iter()
-            .collect(),
-        0x0801 => location::multimedia(session.zone(PROTOCOL.zone), body).into_iter().collect(),
-        0x0210 if body.len() == 7 => Vec::new(),
-        0x0210 => location::batch(session.zone(PROTOCOL.zone), body, false)?,
-        0x0704 => location::batch(session.zone(PROTOCOL.zone), body.get(3..).unwrap_or(&[]), true)?,
-        0x0900 => location::transparent(session.zone(PROTOCOL.zone), body)?.into_iter().collect(),
-        0x5501 | 0x5502 => vec![location::short(body)?],
-        _ => Vec::new(),
+) -> Message {
+    let (mut fixes, mut warning) = match positions(session.zone(PROTOCOL.zone), header.kind, body) {
+        Ok(kept) => {
+            let warning = kept.warning();
+            (kept.good, warning)
+        }
+        Err(why) => (Vec::new(), Some(why)),
     };
     if header.kind == 0x0702 {
-        session.driver = driver(body)?;
+        session.driver = driver(body).unwrap_or_else(|why| {
+            warning = Some(why);
+            None
+        });
     }
     for fix in &mut fixes {
         fix.device.clone_from(&session.device);
@@ -208,7 +233,24 @@ fn whole(
             fix.told.driver.clone_from(&session.driver);
         }
     }
-    Ok((note(header.kind), fixes, reply(header, acknowledge, now)))
+    let warning = warning.map(|why| format!("kind {:04x}: {why}", header.kind));
+    Message { fixes, reply: reply(header, acknowledge, now), warning, ..Message::note(note(header.kind)) }
+}
+
+fn positions(zone: Zone, kind: u16, body: &[u8]) -> Result<Kept<Fix>, String> {
+    let one = match kind {
+        0x0210 if body.len() == 7 => None,
+        0x0210 => return Ok(location::batch(zone, body, false)),
+        0x0704 => return Ok(location::batch(zone, body.get(3..).unwrap_or(&[]), true)),
+        0x0200 => location::standard(zone, body)?,
+        // Behind the serial number of the order: the answers to "where are you" and to "lock the doors" (§8.22, §8.37).
+        0x0201 | 0x0500 => location::standard(zone, body.get(2..).unwrap_or(&[]))?,
+        0x0801 => location::multimedia(zone, body),
+        0x0900 => location::transparent(zone, body)?,
+        0x5501 | 0x5502 => Some(location::short(body)?),
+        _ => None,
+    };
+    Ok(one.into_iter().map(Ok).collect())
 }
 
 fn reply(header: &Header, acknowledge: Vec<u8>, now: UtcMillis) -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! Messages made for this project, byte by byte as JT/T 808 lays them out.
 
-use super::super::testing::{finds_back, lines, survives, told};
-use super::super::{Order, Session, Source};
+use super::super::testing::{finds_back, lines_with_warnings as lines, survives, told};
+use super::super::{Order, Session, Source, Zones};
 use super::PROTOCOL;
 use super::frame::sealed;
 use super::orders;
@@ -137,8 +137,53 @@ fn a_message_in_packets_is_acknowledged_when_it_is_whole() {
     let (first, second) = (packet(0x0704, 7, Some((2, 1)), one), packet(0x0704, 8, Some((2, 2)), two));
     check(&[first.clone(), second.clone()], &["part of a message", &answers, FIX, FIX]);
     check(&[second, first], &["part of a message", &answers, FIX, FIX]);
-    let got = lines(&PROTOCOL, &mut Session::default(), &packet(0x0704, 7, Some((65, 2)), one));
-    assert_eq!(got, ["bad: kind 0704: packet 2 of 65; at most 64 are taken"]);
+    let long = |length: usize| packet(0x0704, 7, Some((2, 1)), &vec![9_u8; length]);
+    let got = [1023, 1024].map(|length| lines(&PROTOCOL, &mut Session::default(), &long(length)));
+    let why = "bad: kind 0704: a packet of 1024 bytes; the header can say 1023";
+    assert_eq!(got, [["part of a message"], [why]]);
+}
+
+#[test]
+fn a_large_photograph_is_acknowledged_packet_by_packet() {
+    let head = [&[0, 0, 0, 1, 0, 0, 0, 1][..], &location(), &[0xff, 0xd8]].concat();
+    let packets = [
+        packet(0x0801, 7, Some((200, 1)), &head),
+        packet(0x0801, 8, Some((200, 2)), &[9; 40]),
+        packet(0x0801, 206, Some((200, 200)), &[9; 40]),
+    ];
+    let part = |serial| format!("part of a photograph {}", answer(serial, 0x0801));
+    check(&packets, &[&format!("photograph {}", answer(7, 0x0801)), FIX, &part(8), &part(206)]);
+    let beyond = packet(0x0801, 9, Some((200, 201)), &[9; 40]);
+    let got = lines(&PROTOCOL, &mut Session::default(), &beyond);
+    assert_eq!(got, ["bad: kind 0801: packet 201 of 200; at most 64 are taken"]);
+}
+
+#[test]
+fn another_message_of_too_many_packets_is_acknowledged_and_left_out() {
+    let packets = [
+        packet(0x0704, 7, Some((65, 1)), &[9; 40]),
+        packet(0x0704, 8, Some((65, 2)), &[9; 40]),
+        // An answer to what a platform asked: nobody waits for one to it.
+        packet(0x0104, 9, Some((65, 3)), &[9; 40]),
+        message(0x0200, 10, &location()),
+    ];
+    let acknowledged = |serial| format!("part of a message {}", answer(serial, 0x0704));
+    let left_out = |kind, index| format!("warning: kind {kind}: packet {index} of 65; at most 64 are taken");
+    let want = [
+        acknowledged(7),
+        left_out("0704", 1),
+        acknowledged(8),
+        left_out("0704", 2),
+        "part of a message".to_owned(),
+        left_out("0104", 3),
+        format!("position {}", answer(10, 0x0200)),
+        FIX.to_owned(),
+    ];
+    check(&packets, &want.each_ref().map(String::as_str));
+    let numbers = [(65, 0), (65, 66)].map(|of| packet(0x0704, 7, Some(of), &[9; 40]));
+    let got = lines(&PROTOCOL, &mut Session::default(), &numbers.concat());
+    let bad = |index| format!("bad: kind 0704: packet {index} of 65; at most 64 are taken");
+    assert_eq!(got, [bad(0), bad(66)]);
 }
 
 #[test]
@@ -214,23 +259,69 @@ fn damage_says_why() {
     let mut date = location();
     date[23] = 0x1a;
     let no_date = [&location()[..22], &[0; 6]].concat();
-    let got = lines(
-        &PROTOCOL,
-        &mut Session::default(),
-        &[
-            b"$$".to_vec(),
-            broken,
-            message(0x0200, 1, &off),
-            message(0x0200, 1, &date),
-            message(0x0200, 1, &no_date),
-        ]
-        .concat(),
-    );
+    let all = [
+        b"$$".to_vec(),
+        broken,
+        message(0x0200, 1, &off),
+        message(0x0200, 2, &date),
+        message(0x0200, 3, &no_date),
+        message(0x0200, 4, &location()[..20]),
+    ];
+    let got = lines(&PROTOCOL, &mut Session::default(), &all.concat());
+    let acknowledged = |serial| format!("position {}", answer(serial, 0x0200));
     assert_eq!(got[0], "bad: 2 bytes before a delimiter");
     assert!(got[1].starts_with("bad: checksum 0x"), "{}", got[1]);
-    assert!(got[2].contains("is not on the earth"), "{}", got[2]);
-    assert_eq!(got[3], "bad: kind 0200: byte 0x1a is not two decimal digits");
-    assert!(got[4].starts_with("position 7e8001"), "{}", got[4]);
+    // Nothing of the rest can be used, and all of it would come again if it were not acknowledged.
+    assert_eq!(got[2], acknowledged(1));
+    assert!(got[3].starts_with("warning: kind 0200: position 2134."), "{}", got[3]);
+    assert_eq!(got[4], acknowledged(2));
+    assert_eq!(got[5], "warning: kind 0200: byte 0x1a is not two decimal digits");
+    assert_eq!(got[6..8], [acknowledged(3), acknowledged(4)]);
+    assert_eq!(got[8..], ["warning: kind 0200: the message ends too early"]);
+}
+
+#[test]
+fn a_batch_is_acknowledged_whatever_is_in_it() {
+    let mut off = location();
+    off[8] = 0x7f;
+    let item = |place: &[u8]| [&[0, 28][..], place].concat();
+    let batch = |items: &[&[u8]]| message(0x0704, 7, &[&[0, 2, 1][..], &items.concat()].concat());
+    let acknowledged = format!("positions {}", answer(7, 0x0704));
+    let told = |batch: &[u8]| {
+        let got = lines(&PROTOCOL, &mut Session::default(), batch);
+        assert_eq!(got[0], acknowledged);
+        got[1..].to_vec()
+    };
+    let got = told(&batch(&[&item(&off), &item(&off)]));
+    assert!(got[0].starts_with("warning: kind 0704: 2 of 2 positions left out"), "{got:?}");
+    let mixed = batch(&[&item(&off), &item(&location())]);
+    let got = told(&mixed);
+    assert_eq!(got[0], FIX);
+    assert!(got[1].starts_with("warning: kind 0704: 1 of 2 positions left out"), "{got:?}");
+    // Cut off behind a sound one.
+    let got = told(&batch(&[&item(&location()), &item(&location())[..9]]));
+    assert_eq!(got[0], FIX);
+    assert!(got[1].ends_with("the message ends too early"), "{got:?}");
+    survives(&PROTOCOL, &mixed);
+}
+
+#[test]
+fn a_card_that_cannot_be_read_is_acknowledged_and_names_nobody() {
+    let mut session = Session { driver: Some("790012345678".to_owned()), ..Session::default() };
+    let got = lines(&PROTOCOL, &mut session, &message(0x0702, 5, &[1, 0x25, 5]));
+    let want =
+        [format!("driver {}", answer(5, 0x0702)), "warning: kind 0702: the message ends too early".into()];
+    assert_eq!(got, want);
+    assert_eq!(session.driver, None);
+}
+
+#[test]
+fn a_device_may_have_a_zone_of_its_own() {
+    let by_device = [("13912345678".to_owned(), "+08:00".parse().expect("a zone"))].into();
+    let zones = Zones { by_device: std::sync::Arc::new(by_device), otherwise: "+07:00".parse().ok() };
+    let mut session = Session { zones, ..Session::default() };
+    let got = lines(&PROTOCOL, &mut session, &message(0x0200, 1, &location()));
+    assert_eq!(got[1], FIX.replace("1747231958000", "1747228358000"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod tests;
 use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis};
 
 use super::detect;
+use super::kept::Kept;
 use super::order::{Answer, Order};
 use super::text::{all_digits, is_decimal, number, optional, pairs};
 use super::when::{Zone, utc};
@@ -56,7 +57,8 @@ fn decode(session: &mut Session, buf: &[u8], _now: UtcMillis) -> Decoded {
     };
     match checksum(session, message) {
         Ok(warning) => {
-            let read = content(session, message, comma).map(|message| Message { warning, ..message });
+            let read = content(session, message, comma)
+                .map(|read| Message { warning: warning.or(read.warning), ..read });
             Decoded::of(message.len(), read)
         }
         Err(why) => Decoded::Bad { used: 2, why },
@@ -90,13 +92,12 @@ fn content(session: &mut Session, message: &[u8], comma: usize) -> Result<Messag
     let body = rest.get(at + 5..).unwrap_or(&[]);
     let letter = char::from(message[2]);
     let mut message = match kind {
-        b"CCC" | b"CCE" => {
-            let fixes = if kind == b"CCC" { records::fixed(body)? } else { records::by_number(body)? };
-            let count = fixes.len();
-            let reply =
-                if kind == b"CCC" { answer(letter, &device, &format!("CCC,{count}")) } else { Vec::new() };
-            Message { fixes, reply, ..Message::note("positions") }
+        b"CCC" => {
+            let (kept, count) = records::fixed(body)?;
+            let reply = answer(letter, &device, &format!("CCC,{count}"));
+            Message { reply, ..positions(kept) }
         }
+        b"CCE" => positions(records::by_number(body)?),
         b"AAC" => Message { reply: answer('z', &device, "AAC,1"), ..Message::note("heartbeat") },
         b"D00" | b"D03" => Message::note("photograph"),
         _ => text(session.zone(PROTOCOL.zone), kind, &String::from_utf8_lossy(body))?,
@@ -105,6 +106,11 @@ fn content(session: &mut Session, message: &[u8], comma: usize) -> Result<Messag
         fix.device.clone_from(&session.device);
     }
     Ok(message)
+}
+
+fn positions(kept: Kept<Fix>) -> Message {
+    let warning = kept.warning();
+    Message { fixes: kept.good, warning, ..Message::note("positions") }
 }
 
 /// Event, latitude, longitude, date and time, validity, satellites, signal, speed in km/h, course, HDOP, height; further facts.

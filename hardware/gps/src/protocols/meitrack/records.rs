@@ -4,41 +4,43 @@ use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis};
 
 use super::super::Fix;
 use super::super::bytes::{Reader, Short};
+use super::super::kept::Kept;
 
 /// 2000-01-01 in Unix seconds.
 const YEAR_2000: i64 = 946_684_800;
 /// Bytes of a CCC record that are known; newer devices may add to them.
 const RECORD: usize = 52;
 
-/// Version (2), length of a record (2), records still stored (4), then the records.
-pub(super) fn fixed(body: &[u8]) -> Result<Vec<Fix>, String> {
+/// Version (2), length of a record (2), records still stored (4), then the records. Also gives how many they are: the device
+/// repeats those that are not counted in the answer.
+pub(super) fn fixed(body: &[u8]) -> Result<(Kept<Fix>, usize), String> {
     let mut reader = Reader::new(body);
     reader.take(2)?;
     let length = usize::from(reader.u16_le()?).max(RECORD);
     reader.take(4)?;
-    let mut fixes = Vec::new();
+    let (mut kept, mut count) = (Kept::default(), 0);
     while let Ok(record) = reader.take(length) {
-        fixes.extend(fixed_one(&mut Reader::new(record))?);
+        count += 1;
+        kept.take(fixed_one(&mut Reader::new(record)));
     }
-    Ok(fixes)
+    Ok((kept, count))
 }
 
 /// Event (1), latitude, longitude (4, millionths), time (4), validity, satellites, signal (1), speed in km/h, course, HDOP,
 /// height (2).
-fn fixed_one(reader: &mut Reader<'_>) -> Result<Option<Fix>, Short> {
+fn fixed_one(reader: &mut Reader<'_>) -> Result<Fix, String> {
     reader.take(1)?;
     let (lat, lon, seconds) = (reader.i32_le()?, reader.i32_le()?, reader.u32_le()?);
     let (valid, _, _) = (reader.u8()?, reader.u8()?, reader.u8()?);
     let (kmh, course, _) = (reader.u16_le()?, reader.u16_le()?, reader.u16_le()?);
     let altitude = reader.u16_le()?.cast_signed();
-    let fix = Fix::at(time(seconds), f64::from(lat) / 1e6, f64::from(lon) / 1e6).ok();
-    Ok(fix.map(|fix| Fix {
+    Ok(Fix {
         speed: MetersPerSecond::from_kmh(f64::from(kmh)),
         course: Some(Degrees(f64::from(course))),
         altitude: Some(Meters(f64::from(altitude))),
         valid: valid == 1,
-        ..fix
-    }))
+        ..Fix::at(time(seconds), f64::from(lat) / 1e6, f64::from(lon) / 1e6)?
+    })
 }
 
 fn time(seconds: u32) -> UtcMillis {
@@ -46,17 +48,21 @@ fn time(seconds: u32) -> UtcMillis {
 }
 
 /// Records still stored (4), number of records (2); each with its length (2).
-pub(super) fn by_number(body: &[u8]) -> Result<Vec<Fix>, String> {
+pub(super) fn by_number(body: &[u8]) -> Result<Kept<Fix>, String> {
     let mut reader = Reader::new(body);
     reader.take(4)?;
-    let mut fixes = Vec::new();
+    let mut kept = Kept::default();
     for _ in 0..reader.u16_le()? {
         let length = usize::from(reader.u16_le()?);
         // The last one may be cut off in a recording.
         let record = reader.take(length.min(reader.len()))?;
-        fixes.extend(Values::read(record).and_then(Values::fix));
+        match Values::read(record).map(Values::fix) {
+            Ok(None) => {}
+            Ok(Some(place)) => kept.take(place),
+            Err(short) => kept.take(Err(short.into())),
+        }
     }
-    Ok(fixes)
+    Ok(kept)
 }
 
 #[derive(Default)]
@@ -71,13 +77,13 @@ struct Values {
 }
 
 impl Values {
-    /// Number of the record (2); then values of 1, 2 and 4 bytes, each group with its count. `None` when it ends before them.
-    fn read(record: &[u8]) -> Option<Self> {
+    /// Number of the record (2); then values of 1, 2 and 4 bytes, each group with its count.
+    fn read(record: &[u8]) -> Result<Self, Short> {
         let mut reader = Reader::new(record);
-        reader.take(2).ok()?;
+        reader.take(2)?;
         let mut values = Self::default();
-        values.groups(&mut reader).ok()?;
-        Some(values)
+        values.groups(&mut reader)?;
+        Ok(values)
     }
 
     fn groups(&mut self, reader: &mut Reader<'_>) -> Result<(), Short> {
@@ -106,16 +112,18 @@ impl Values {
         Ok(())
     }
 
-    fn fix(self) -> Option<Fix> {
+    /// `None` of a record that tells no place.
+    fn fix(self) -> Option<Result<Fix, String>> {
         let (lat, lon) = (f64::from(self.lat?) / 1e6, f64::from(self.lon?) / 1e6);
-        let fix = Fix::at(time(self.seconds?), lat, lon).ok()?;
-        Some(Fix {
+        let at = self.seconds.map(time).ok_or_else(|| "a place without a time".to_owned());
+        let whole = |fix: Fix| Fix {
             speed: MetersPerSecond::from_kmh(f64::from(self.kmh)),
             course: self.course.map(|course| Degrees(f64::from(course))),
             altitude: self.altitude.map(|meters| Meters(f64::from(meters))),
             valid: self.valid != Some(0),
             ..fix
-        })
+        };
+        Some(at.and_then(|at| Fix::at(at, lat, lon)).map(whole))
     }
 }
 

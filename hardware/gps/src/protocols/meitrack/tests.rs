@@ -1,6 +1,6 @@
 //! Messages made for this project.
 
-use super::super::testing::{finds_back, lines, survives};
+use super::super::testing::{finds_back, lines_with_warnings as lines, survives};
 use super::super::{Order, Session, Source};
 use super::{PROTOCOL, answer, encode};
 
@@ -58,6 +58,13 @@ fn records_of_fixed_layout() {
     let body = [&[2, 1, 52, 0, 1, 0, 0, 0][..], &record(), &record()].concat();
     let taken = replied("positions", &answer('A', "861451040910625", "CCC,2"));
     check(&message("CCC", &body), &[&taken, FIX, FIX]);
+    // One that is not on the earth is counted, too.
+    let mut off = record();
+    off[1..5].copy_from_slice(&91_000_000_i32.to_le_bytes());
+    let body = [&[2, 1, 52, 0, 1, 0, 0, 0][..], &off, &record()].concat();
+    let warning =
+        "warning: 1 of 2 positions left out, the first because: position 91, 105.852 is not on the earth";
+    check(&message("CCC", &body), &[&taken, FIX, warning]);
 }
 
 #[test]
@@ -73,6 +80,17 @@ fn records_of_numbered_values() {
     let length = u8::try_from(values.len()).expect("short");
     let body = [&[0, 0, 0, 0, 1, 0, length, 0][..], &values].concat();
     check(&message("CCE", &body), &["positions", FIX]);
+    // Without its time; one that tells no place; one that ends before its values.
+    let [mut timeless, mut placeless] = [values.clone(), values.clone()];
+    let at = values.len() - 11;
+    assert_eq!((values[at], values[at - 5], values[at - 10]), (0x04, 0x03, 0x02));
+    timeless[at] = 0x2b;
+    placeless[at - 10] = 0x2b;
+    let body =
+        [&[0, 0, 0, 0, 4, 0, length, 0][..], &timeless, &[length, 0], &placeless, &[length, 0]].concat();
+    let body = [&body[..], &values, &[3, 0, 1, 0, 9]].concat();
+    let warning = "warning: 2 of 3 positions left out, the first because: a place without a time";
+    check(&message("CCE", &body), &["positions", FIX, warning]);
 }
 
 #[test]

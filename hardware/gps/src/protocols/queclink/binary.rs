@@ -3,6 +3,7 @@
 use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis};
 
 use super::super::bytes::Reader;
+use super::super::kept::Kept;
 use super::super::when::{Zone, utc};
 use super::super::{Fix, Message, Session};
 use super::PROTOCOL;
@@ -51,18 +52,19 @@ pub(super) fn length(kind: Kind, buf: &[u8]) -> Option<usize> {
 pub(super) fn content(session: &mut Session, kind: Kind, message: &[u8]) -> Result<Message, String> {
     let mut reader = Reader::new(message);
     reader.take(4)?;
-    let mut fixes = match kind {
+    let mut kept = match kind {
         Kind::Report => report(session, &mut reader)?,
-        Kind::Event => event(session, &mut reader)?,
+        Kind::Event => Kept::from_iter([event(session, &mut reader)]),
         Kind::Information => return Ok(Message::note("information")),
         Kind::Answer => return Ok(Message::note("answer to a command")),
         Kind::Heartbeat => return Ok(Message::note("heartbeat")),
         Kind::Other => return Ok(Message::note("kind without a position")),
     };
-    for fix in &mut fixes {
+    for fix in &mut kept.good {
         fix.device.clone_from(&session.device);
     }
-    Ok(Message { fixes, ..Message::note("position") })
+    let warning = kept.warning();
+    Ok(Message { fixes: kept.good, warning, ..Message::note("position") })
 }
 
 /// Type (1), mask (4), length (2), model (1), versions (2, 2), name (8), battery (1), supply (2).
@@ -88,7 +90,7 @@ const LAST_CALL: u8 = 3;
 const FENCE: u8 = 8;
 const COMPRESSED: u8 = 100;
 
-fn report(session: &mut Session, reader: &mut Reader<'_>) -> Result<Vec<Fix>, String> {
+fn report(session: &mut Session, reader: &mut Reader<'_>) -> Result<Kept<Fix>, String> {
     let kind = head(session, reader)?;
     // Motion and satellites, the number of the message, and what single kinds add.
     reader.take(match kind {
@@ -111,7 +113,8 @@ fn report(session: &mut Session, reader: &mut Reader<'_>) -> Result<Vec<Fix>, St
     }
     let zone = session.zone(PROTOCOL.zone);
     let count = reader.u8()?;
-    (0..count).map(|_| position(zone, reader)).collect()
+    // Behind one that is not on the earth, or has no date, the reader stands at the next.
+    Ok((0..count).map(|_| position(zone, reader)).collect())
 }
 
 /// Accuracy (1), km/h and tenths (2, 1), course (2), height (2), longitude, latitude (4, millionths), date (7), cell (8), 1.
@@ -132,7 +135,7 @@ fn position(zone: Zone, reader: &mut Reader<'_>) -> Result<Fix, String> {
     })
 }
 
-fn event(session: &mut Session, reader: &mut Reader<'_>) -> Result<Vec<Fix>, String> {
+fn event(session: &mut Session, reader: &mut Reader<'_>) -> Result<Fix, String> {
     let kind = head(session, reader)?;
     // Motion and satellites, then what the event adds.
     reader.take(2)?;
@@ -148,12 +151,12 @@ fn event(session: &mut Session, reader: &mut Reader<'_>) -> Result<Vec<Fix>, Str
     })?;
     // How many positions: always one.
     reader.take(1)?;
-    Ok(vec![position(session.zone(PROTOCOL.zone), reader)?])
+    position(session.zone(PROTOCOL.zone), reader)
 }
 
 /// A position a second: whole ones, and differences to the one before, packed in bits.
-fn compressed(reader: &mut Reader<'_>) -> Result<Vec<Fix>, String> {
-    let (mut fixes, mut at) = (Vec::new(), 0_i64);
+fn compressed(reader: &mut Reader<'_>) -> Result<Kept<Fix>, String> {
+    let (mut kept, mut at) = (Kept::default(), 0_i64);
     let (mut speed, mut course, mut lon, mut lat) = (0_i32, 0_i32, 0_i32, 0_i32);
     for _ in 0..reader.u16()? {
         at += i64::from(at > 0);
@@ -186,11 +189,11 @@ fn compressed(reader: &mut Reader<'_>) -> Result<Vec<Fix>, String> {
             }
         }
         let fix = Fix::at(UtcMillis(at * 1000), f64::from(lat) / 1e6, f64::from(lon) / 1e6);
-        fixes.extend(fix.ok().map(|fix| Fix {
+        kept.take(fix.map(|fix| Fix {
             speed: MetersPerSecond::from_kmh(f64::from(speed.max(0)) / 10.0),
             course: Some(Degrees(f64::from(course.rem_euclid(360)))),
             ..fix
         }));
     }
-    Ok(fixes)
+    Ok(kept)
 }

@@ -10,6 +10,7 @@ mod tests;
 use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis};
 
 use super::detect::{self, Detected};
+use super::kept::Kept;
 use super::order::{Answer, Order};
 use super::text::{Piece, all_digits, full_date, is_decimal, number, optional, piece};
 use super::when::{Zone, utc};
@@ -69,19 +70,19 @@ fn sentence(session: &mut Session, text: &str) -> Result<Message, String> {
     let reply = format!("+SACK:{number}$").into_bytes();
     let zone = session.zone(PROTOCOL.zone);
     let found = (0..parts.len().saturating_sub(2)).filter(|&at| is_place(&parts, at));
-    let mut fixes = Vec::new();
-    for at in found {
-        // One that cannot be read is left out: the device would repeat all of them for ever.
-        fixes
-            .extend(position(zone, &parts, at).ok().map(|fix| Fix { device: session.device.clone(), ..fix }));
+    // One that cannot be read is left out: the device would repeat all of them for ever.
+    let mut kept: Kept<Fix> = found.map(|at| position(zone, &parts, at)).collect();
+    for fix in &mut kept.good {
+        fix.device.clone_from(&session.device);
     }
-    let note = match (fixes.len(), kind) {
+    let note = match (kept.good.len(), kind) {
         (0, "INF" | "VER" | "CID" | "CSQ" | "BAT" | "TMZ" | "GPS") => "information",
         (0, _) => "no position in it",
         (1, _) => "position",
         (_, _) => "positions",
     };
-    Ok(Message { fixes, reply, ..Message::note(note) })
+    let warning = kept.warning();
+    Ok(Message { fixes: kept.good, reply, warning, ..Message::note(note) })
 }
 
 /// An IMEI, or fourteen hexadecimal digits of a MEID.

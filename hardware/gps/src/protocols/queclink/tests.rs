@@ -1,6 +1,6 @@
 //! Messages made for this project.
 
-use super::super::testing::{finds_back, lines, survives};
+use super::super::testing::{finds_back, lines_with_warnings as lines, survives};
 use super::super::{Order, Session, Source};
 use super::{PROTOCOL, encode};
 
@@ -44,6 +44,13 @@ fn positions_of_all_kinds() {
         "+RESP:GTFRI,5E0100,861971050039361,,,10,2,{PLACE},00,{PLACE},00,0.0,,,,,4200,20250514141240,1B0F$"
     );
     check(&both, &[&replied("positions", "+SACK:1B0F$"), FIX, FIX]);
+    let off = PLACE.replace("21.028000", "91.028000");
+    let one = format!(
+        "+RESP:GTFRI,5E0100,861971050039361,,,10,2,{off},00,{PLACE},00,0.0,,,,,4200,20250514141240,1B0F$"
+    );
+    let warning =
+        "warning: 1 of 2 positions left out, the first because: position 91.028, 105.852 is not on the earth";
+    check(&one, &[&taken, FIX, warning]);
     let last_known =
         format!("+RESP:GTFRI,5E0100,861971050039361,,,10,1,0{},00,,20250514141240,1B0F$", &PLACE[1..]);
     check(&last_known, &[&taken, &format!("{FIX} not valid")]);
@@ -98,6 +105,11 @@ fn binary_reports_and_events() {
         &report(8, &[&[0, 0, 0x21, 5, 0, 2][..], &place(), &place()].concat()),
         &["position", &fix, &fix],
     );
+    let mut off = place();
+    off[12..16].copy_from_slice(&91_000_000_i32.to_be_bytes());
+    let warning =
+        "warning: 1 of 2 positions left out, the first because: position 91, 105.852 is not on the earth";
+    check_binary(&report(1, &[&[0x21, 5, 0, 2][..], &off, &place()].concat()), &["position", &fix, warning]);
     check_binary(&report(3, &[&[0x21, 5, 0, 6, 0x12, 0x3f, 1][..], &place()].concat()), &["position", &fix]);
     let mut event = report(45, &[&[0x21, 5, 0, 0, 2, 0, 0, 0, 9, 1][..], &place()].concat());
     event[1..4].copy_from_slice(b"EVT");

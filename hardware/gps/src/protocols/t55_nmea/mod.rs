@@ -59,7 +59,7 @@ fn line(session: &mut Session, line: &str, now: UtcMillis) -> Result<Message, St
     if let Some(name) = name {
         session.device = Some(name);
     }
-    let fix = Fix { device: session.device.clone(), ..fix };
+    let fix = Fix { device: session.device.clone(), ..*fix };
     if fix.device.is_none() {
         session.held = Some(fix);
         return Ok(Message { warning, ..Message::note("position of a device without a name") });

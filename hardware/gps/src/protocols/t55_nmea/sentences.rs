@@ -10,7 +10,7 @@ use super::is_name;
 pub(super) enum Read {
     Nothing(&'static str),
     /// The device where the sentence names it, and the position.
-    Position(Option<String>, Fix),
+    Position(Option<String>, Box<Fix>),
 }
 
 /// Milliseconds of a day.
@@ -77,7 +77,7 @@ impl Line<'_> {
             ..Fix::at(at, lat, lon)?
         };
         let name = self.parts.iter().skip(10).find(|text| text.len() == 15 && is_name(text));
-        Ok(Read::Position(name.map(ToString::to_string), fix))
+        Ok(Read::Position(name.map(ToString::to_string), Box::new(fix)))
     }
 
     /// Time, place, quality (0 invalid), satellites, HDOP, height.
@@ -85,7 +85,7 @@ impl Line<'_> {
         let Some((lat, lon)) = self.place(2)? else { return Ok(Read::Nothing("no position in it")) };
         let fix = Fix::at(self.time_of_day(self.part(1))?, lat, lon)?;
         let altitude = optional(self.part(9)).map(Meters);
-        Ok(Read::Position(None, Fix { altitude, valid: self.part(6) != "0", ..fix }))
+        Ok(Read::Position(None, Box::new(Fix { altitude, valid: self.part(6) != "0", ..fix })))
     }
 
     /// Validity, place, two empty fields, knots, course; no time at all.
@@ -97,7 +97,7 @@ impl Line<'_> {
             valid: self.part(1) == "A",
             ..Fix::at(self.now, lat, lon)?
         };
-        Ok(Read::Position(None, fix))
+        Ok(Read::Position(None, Box::new(fix)))
     }
 
     /// u-blox: time, place, height, state (NF no fix), accuracies, km/h, course; a reserved field that some devices put their
@@ -112,7 +112,7 @@ impl Line<'_> {
             ..Fix::at(self.time_of_day(self.part(2))?, lat, lon)?
         };
         let name = Some(self.part(19)).filter(|name| is_name(name));
-        Ok(Read::Position(name.map(ToOwned::to_owned), fix))
+        Ok(Read::Position(name.map(ToOwned::to_owned), Box::new(fix)))
     }
 
     /// Date and time, validity, latitude and longitude in degrees, knots, course, height.
@@ -124,7 +124,7 @@ impl Line<'_> {
             valid: self.part(2) == "A",
             ..Fix::at(utc(zone, full_date(self.part(1))?)?, number(self.part(3))?, number(self.part(4))?)?
         };
-        Ok(Read::Position(None, fix))
+        Ok(Read::Position(None, Box::new(fix)))
     }
 
     /// IMEI, event, ddmmyyyy, time, latitude, longitude, km/h, course, validity.
@@ -138,7 +138,7 @@ impl Line<'_> {
             valid: self.part(9) == "A",
             ..Fix::at(at, number(self.part(5))?, number(self.part(6))?)?
         };
-        Ok(Read::Position(Some(self.part(1).to_owned()).filter(|name| is_name(name)), fix))
+        Ok(Read::Position(Some(self.part(1).to_owned()).filter(|name| is_name(name)), Box::new(fix)))
     }
 
     /// The IMEI, then pairs of a tag and its value: D date, T time, La and Lo with their letters, H course, V knots, GPSET
@@ -164,6 +164,6 @@ impl Line<'_> {
             valid: text("GPSET") == "A",
             ..Fix::at(at, lat, lon)?
         };
-        Ok(Read::Position(Some(self.part(1).to_owned()).filter(|name| is_name(name)), fix))
+        Ok(Read::Position(Some(self.part(1).to_owned()).filter(|name| is_name(name)), Box::new(fix)))
     }
 }

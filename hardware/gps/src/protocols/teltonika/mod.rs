@@ -8,7 +8,7 @@ mod tests;
 
 use models_domain::UtcMillis;
 
-use self::records::records;
+use self::records::{Records, records};
 use super::bytes::{Reader, crc16_arc};
 use super::detect::Detected;
 use super::order::{Answer, Order};
@@ -73,7 +73,7 @@ fn datagram(session: &mut Session, body: &[u8]) -> Result<Message, String> {
     let length = usize::from(reader.u16()?);
     let name = imei(reader.take(length)?).ok_or("a datagram without an IMEI")?;
     session.device = Some(name);
-    let (mut message, count) = content(session, reader.rest())?;
+    let (mut message, count) = taken(session, reader.rest())?;
     let [high, low] = packet.to_be_bytes();
     message.reply = vec![0, 5, high, low, 1, number, count];
     Ok(message)
@@ -109,14 +109,33 @@ fn packet(session: &mut Session, buf: &[u8]) -> Decoded {
     };
     // In a recording with a wrong length, the records tell where they end.
     let data = if recorded && warning.is_some() { rest } else { data };
-    match content(session, data) {
+    match taken(session, data) {
         Ok((mut message, count)) => {
             let positions = !matches!(data.first(), Some(12..=15));
             message.reply = if positions { u32::from(count).to_be_bytes().to_vec() } else { Vec::new() };
             let used = if warning.is_some() { buf.len() } else { used };
+            let warning = warning.or(message.warning.take());
             Decoded::Message(Message { used, warning, ..message })
         }
         Err(why) => Decoded::Bad { used, why },
+    }
+}
+
+/// The content. What a device frames well and nobody can read is left out and acknowledged: the device would repeat it for ever, and
+/// what it stored behind it would never come. It waits for the number of its records, which is known where it is the same before
+/// and behind them, as the maker has it of every codec; where it is not, no answer would do, and there is none.
+fn taken(session: &Session, data: &[u8]) -> Result<(Message, u8), String> {
+    content(session, data).or_else(|why| match counted(session, data) {
+        Some(count) => Ok((Message { warning: Some(why), ..Message::note("not readable") }, count)),
+        None => Err(why),
+    })
+}
+
+/// The number of records that a device waits for, where it does and the number is known.
+fn counted(session: &Session, data: &[u8]) -> Option<u8> {
+    match (session.source, data) {
+        (Source::Live | Source::Datagram, &[_, count, .., again]) if count == again => Some(count),
+        (Source::Live | Source::Datagram | Source::Recording, _) => None,
     }
 }
 
@@ -126,11 +145,15 @@ fn content(session: &Session, data: &[u8]) -> Result<(Message, u8), String> {
     let (codec, count) = (reader.u8()?, reader.u8()?);
     let message = match codec {
         7 | 8 | 0x8e | 0x10 => {
-            let mut fixes = records(codec, count, reader.rest())?;
-            for fix in &mut fixes {
+            let Records { mut kept, broken, .. } = records(codec, count, reader.rest());
+            if let Some(why) = broken.filter(|_| kept.good.is_empty() || counted(session, data).is_none()) {
+                return Err(why);
+            }
+            for fix in &mut kept.good {
                 fix.device.clone_from(&session.device);
             }
-            Message { fixes, ..Message::note("positions") }
+            let warning = kept.warning();
+            Message { fixes: kept.good, warning, ..Message::note("positions") }
         }
         12..=15 => Message { answer: answer(codec, &mut reader), ..Message::note("answer to a command") },
         other => return Err(format!("codec 0x{other:02x} is not known")),
@@ -153,7 +176,14 @@ fn answer(codec: u8, reader: &mut Reader<'_>) -> Option<Answer> {
 }
 
 /// Codec 12, type 5. The command language is the maker's, e.g. `setdigout 11`.
-fn encode(_session: &Session, order: &Order, _tag: u16) -> Result<Vec<u8>, String> {
+fn encode(session: &Session, order: &Order, _tag: u16) -> Result<Vec<u8>, String> {
+    // The maker's manual ("Teltonika Data Sending Protocols") has datagrams for codecs 8, 8E and 16 alone.
+    if session.source == Source::Datagram {
+        return Err(
+            "teltonika: orders go to devices that report by TCP; for datagrams the maker defines none"
+                .to_owned(),
+        );
+    }
     let text = match order {
         Order::Locate => "getgps".to_owned(),
         // Moving on data transfer profile 1 (home network): seconds between records.

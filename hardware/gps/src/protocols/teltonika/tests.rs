@@ -1,6 +1,6 @@
 //! Packets made for this project from the maker's description of its codecs.
 
-use super::super::testing::{finds_back, lines, survives, told};
+use super::super::testing::{finds_back, lines, lines_with_warnings, survives, told};
 use super::super::{Order, Session, Source};
 use super::{PROTOCOL, encode};
 use crate::protocols::bytes::crc16_arc;
@@ -91,6 +91,64 @@ fn datagrams_name_the_device_and_are_answered_by_number() {
 }
 
 #[test]
+fn a_record_that_cannot_be_is_acknowledged_with_the_others() {
+    let (mut never, mut off) = (position(), position());
+    never[0] = 0xff;
+    off[13..17].copy_from_slice(&910_000_000_i32.to_be_bytes());
+    let io = [0; 6];
+    let data = [&[8, 3][..], &never, &io, &off, &io, &position(), &io, &[3]].concat();
+    check(&packet(&data), &["positions 00000003", FIX]);
+    let got = lines_with_warnings(&PROTOCOL, &mut Session::default(), &packet(&data));
+    let why = "warning: 2 of 3 positions left out, the first because: a time beyond all calendars";
+    assert_eq!(got.last().map(String::as_str), Some(why));
+    // Of codec 7, latitude and longitude alone.
+    let record =
+        |lat: f32| [&[0, 0, 0, 0, 1, 1][..], &lat.to_be_bytes(), &105.852_f32.to_be_bytes()].concat();
+    let data = [&[7, 2][..], &record(91.0), &record(21.028), &[2]].concat();
+    let got = lines_with_warnings(&PROTOCOL, &mut Session::default(), &packet(&data));
+    let why = "warning: 1 of 2 positions left out, the first because: position 91, ";
+    assert!(got[0] == "positions 00000002" && got[2].starts_with(why), "{got:?}");
+}
+
+#[test]
+fn what_is_framed_well_and_cannot_be_read_is_acknowledged() {
+    // The first record ends too early; and a codec that nobody has told us of.
+    let short = [&[8, 2][..], &position()[..9], &[2]].concat();
+    let strange = [0x22, 3, 1, 2, 3];
+    let left_out =
+        [(&short[..], 2, "the message ends too early"), (&strange[..], 3, "codec 0x22 is not known")];
+    for (data, count, why) in left_out {
+        check(&packet(data), &[&format!("not readable 0000000{count}")]);
+        let got = lines_with_warnings(&PROTOCOL, &mut Session::default(), &packet(data));
+        assert_eq!(got, [format!("not readable 0000000{count}"), format!("warning: {why}")]);
+        let rest = [&[0xca, 0xfe, 1, 5, 0, 15][..], b"352093081452251", data].concat();
+        let datagram = [&u16::try_from(rest.len()).expect("short").to_be_bytes(), &rest[..]].concat();
+        let mut session = Session { source: Source::Datagram, ..Session::default() };
+        let got = lines(&PROTOCOL, &mut session, &datagram);
+        assert_eq!(got, [format!("not readable 0005cafe01050{count}")]);
+        survives(&PROTOCOL, &datagram);
+        // Nobody waits for what is answered to a recording.
+        let mut session = Session { source: Source::Recording, ..Session::default() };
+        assert_eq!(lines(&PROTOCOL, &mut session, &packet(data)), [format!("bad: {why}")]);
+    }
+    // How many records it was is not known: two numbers are told.
+    let got = lines(&PROTOCOL, &mut Session::default(), &packet(&[0x22, 3, 1, 2, 4]));
+    assert_eq!(got, ["bad: codec 0x22 is not known"]);
+}
+
+#[test]
+fn what_stands_before_an_unreadable_record_is_kept() {
+    let data = [&[8, 3][..], &position(), &[0; 6], &position()[..9], &[3]].concat();
+    check(&packet(&data), &["positions 00000003", FIX]);
+    let got = lines_with_warnings(&PROTOCOL, &mut Session::default(), &packet(&data));
+    let why = "warning: 2 of 3 positions left out, the first because: the message ends too early";
+    assert_eq!(got.last().map(String::as_str), Some(why));
+    // Where nobody waits for an answer, or it is not known which, nothing is taken.
+    let mut session = Session { source: Source::Recording, ..Session::default() };
+    assert_eq!(lines(&PROTOCOL, &mut session, &packet(&data)), ["bad: the message ends too early"]);
+}
+
+#[test]
 fn without_satellites_a_position_is_not_valid() {
     let mut still = position();
     still[21] = 0;
@@ -110,6 +168,8 @@ fn answers_and_orders() {
     check(&answer, &["answer to a command", "answered: DOUT1:1"]);
     let order = encode(&Session::default(), &Order::Text("setdigout 11".to_owned()), 1).expect("an order");
     assert_eq!(order, packet(&[&[12, 1, 5, 0, 0, 0, 12][..], b"setdigout 11", &[1]].concat()));
+    let by_datagram = Session { source: Source::Datagram, ..Session::default() };
+    assert!(encode(&by_datagram, &Order::Locate, 1).is_err_and(|why| why.contains("report by TCP")));
 }
 
 #[test]

@@ -95,8 +95,13 @@ fn sentence(session: &mut Session, text: &str) -> Result<Message, String> {
         _ => {}
     }
     let Some(place) = Place::find(body) else { return Ok(message("no position in it")) };
-    let fix = place.read(session.zone(PROTOCOL.zone), commas)?;
-    Ok(Message { fixes: vec![Fix { device: session.device.clone(), ..fix }], ..message("position") })
+    Ok(match place.read(session.zone(PROTOCOL.zone), commas) {
+        Ok(fix) => {
+            Message { fixes: vec![Fix { device: session.device.clone(), ..fix }], ..message("position") }
+        }
+        // A login (BP05) is answered whatever place it names.
+        Err(why) => Message { warning: Some(why), ..message("position that cannot be read") },
+    })
 }
 
 /// A date, the letter of validity, and what follows it.

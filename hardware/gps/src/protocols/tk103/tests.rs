@@ -1,6 +1,6 @@
 //! Sentences made for this project.
 
-use super::super::testing::{finds_back, lines, survives};
+use super::super::testing::{finds_back, lines_with_warnings as lines, survives};
 use super::super::{Order, Session, Source};
 use super::{PROTOCOL, encode};
 
@@ -43,6 +43,9 @@ fn fixed_width() {
     let message =
         "(027044702512BP05000027044702512250514A2101.6800N10551.1200E036.0141238090.0000000000L00000000)";
     check(message, &[&login, FIX]);
+    let login = replied("position that cannot be read", "(027044702512AP05)");
+    let nowhere = "warning: position 91.028, 105.852 is not on the earth";
+    check(&message.replace("2101", "9101"), &[&login, nowhere]);
     let not = FIX.replace("21.02800,105.85200", "-21.02800,-105.85200") + " not valid";
     check(
         "(027044702512BR00250514V2101.6800S10551.1200W036.0141238090.0001000000L00000000)",

@@ -13,6 +13,7 @@ use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis};
 use prost::Message as _;
 
 pub use self::messages::*;
+use super::kept::Kept;
 use super::when::Zone;
 use super::{Decoded, Fix, Framing, Message, Protocol, Session, Told};
 
@@ -30,11 +31,12 @@ fn decode(_session: &mut Session, buf: &[u8], _now: UtcMillis) -> Decoded {
     if buf.is_empty() {
         return Decoded::NeedMore;
     }
-    let read = BaseMessage::read(buf).and_then(|message| Ok((message.kind()?.name(), fixes(&message)?)));
-    match read {
-        Ok((note, fixes)) => Decoded::Message(Message { used: buf.len(), fixes, note, ..Message::default() }),
-        Err(why) => Decoded::Bad { used: buf.len(), why },
-    }
+    let read = BaseMessage::read(buf).and_then(|message| {
+        let (note, kept) = (message.kind()?.name(), fixes(&message)?.unless_all_bad()?);
+        let warning = kept.warning();
+        Ok(Message { fixes: kept.good, warning, ..Message::note(note) })
+    });
+    Decoded::of(buf.len(), read)
 }
 
 /// What a message may be, by `msgType`.
@@ -109,15 +111,16 @@ impl BaseMessage {
 }
 
 /// The positions of a message, in its order; tickets and registrations have none.
-pub(crate) fn fixes(message: &BaseMessage) -> Result<Vec<Fix>, String> {
-    match message.kind()? {
+pub(crate) fn fixes(message: &BaseMessage) -> Result<Kept<Fix>, String> {
+    Ok(match message.kind()? {
         Kind::WayPoint => message
             .way_point
             .iter()
             .map(|p| {
                 let fix = fix(&p.vehicle, p.datetime, (p.x, p.y), p.speed, p.heading, p.z)?;
                 let driver = p.driver.clone().filter(|driver| !driver.trim().is_empty());
-                let told = Told { doors_open: p.door, engine_on: p.ignition, sos: false, driver };
+                let told =
+                    Told { doors_open: p.door, engine_on: p.ignition, sos: false, driver, signed: None };
                 Ok(Fix { told, ..fix })
             })
             .collect(),
@@ -134,8 +137,8 @@ pub(crate) fn fixes(message: &BaseMessage) -> Result<Vec<Fix>, String> {
         | Kind::RegDriver
         | Kind::RegCompany
         | Kind::BusTicketPoint
-        | Kind::BusTicketStartEndPoint => Ok(Vec::new()),
-    }
+        | Kind::BusTicketStartEndPoint => Kept::default(),
+    })
 }
 
 fn bus_fix(p: &BusWayPoint) -> Result<Fix, String> {
@@ -145,7 +148,7 @@ fn bus_fix(p: &BusWayPoint) -> Result<Fix, String> {
         (up, down) => Some(up == Some(true) || down == Some(true)),
     };
     let driver = p.driver.clone().filter(|driver| !driver.trim().is_empty());
-    let told = Told { doors_open, engine_on: p.ignition, sos: p.sos == Some(true), driver };
+    let told = Told { doors_open, engine_on: p.ignition, sos: p.sos == Some(true), driver, signed: None };
     Ok(Fix { told, ..fix })
 }
 

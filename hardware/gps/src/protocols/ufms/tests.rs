@@ -1,6 +1,6 @@
 //! Messages made for this project.
 
-use super::super::testing::{lines, survives, told};
+use super::super::testing::{lines_with_warnings as lines, survives, told};
 use super::super::{Session, named};
 use super::*;
 
@@ -57,6 +57,22 @@ fn what_cannot_be_read_says_why() {
     let off = BusWayPoint { x: 200.0, ..point(1) };
     let off = BaseMessage { msg_type: 102, bus_way_point: Some(off), ..BaseMessage::default() };
     check(&off, &["bad: 29B-123.45: position 21.028, 200 is not on the earth"]);
+}
+
+#[test]
+fn bad_points_are_left_out_of_a_list() {
+    let list = |events| {
+        let bus_way_points = Some(BusWayPoints { events });
+        BaseMessage { msg_type: 104, bus_way_points, ..BaseMessage::default() }
+    };
+    let off = BusWayPoint { x: 200.0, ..point(1) };
+    let fix = "29B-123.45 1747231958000 21.02800,105.85200 36.0 km/h Some(90.0) None";
+    let why = "29B-123.45: position 21.028, 200 is not on the earth";
+    let warning = format!("warning: 2 of 3 positions left out, the first because: {why}");
+    let mixed = list(vec![off.clone(), point(1_747_231_958), point(0)]);
+    check(&mixed, &["BusWayPoints", fix, &warning]);
+    check(&list(vec![off, point(0)]), &[&format!("bad: {why}")]);
+    check(&list(Vec::new()), &["BusWayPoints"]);
 }
 
 #[test]

@@ -2,12 +2,17 @@
 //!
 //! JSON is that of the background-geolocation libraries: speed in m/s there, in knots in a query.
 
-use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis};
+#[cfg(test)]
+mod tests;
+
+use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis, VehicleId};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::detect;
+use super::kept::Kept;
 use super::text::{number, optional, pairs};
 use super::when::{Zone, utc};
 use super::{Decoded, Fix, Framing, Message, Protocol, Session};
@@ -25,6 +30,8 @@ pub(super) const PROTOCOL: Protocol = Protocol {
 /// Longest request.
 const MAX: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
+/// The year 9999.
+const LATEST_MS: f64 = 253_402_300_800_000.0;
 
 const TAKEN: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 const REFUSED: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
@@ -63,7 +70,8 @@ fn decode(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded {
     let json = header("content-type").starts_with("application/json");
     let query = request.path.and_then(|path| path.split_once('?')).map_or("", |(_, query)| query);
     let read = if json { from_json(session, query, body) } else { from_query(session, query, body, now) };
-    // HTTP answers also what it cannot read: the telephone would send it again for ever.
+    // HTTP answers also what it cannot read. A telephone sends again what is not taken: only what names nobody, or is no
+    // report at all, is refused.
     Decoded::Message(match read {
         Ok(message) => Message { used: head + length, reply: TAKEN.to_vec(), ..message },
         Err(why) => Message {
@@ -83,11 +91,28 @@ fn line_end(buf: &[u8]) -> Option<usize> {
 /// `id`, `timestamp`, `lat` and `lon` or `location`, `speed` in knots, `bearing`, `altitude`, `valid`.
 fn from_query(session: &mut Session, query: &str, body: &[u8], now: UtcMillis) -> Result<Message, String> {
     let fields = if query.is_empty() { body } else { query.as_bytes() };
-    let (mut lat, mut lon, mut at, mut name) = (None, None, None, None);
+    let names = form_urlencoded::parse(fields).filter(|(key, _)| matches!(&**key, "id" | "deviceid"));
+    session.device = Some(named(names.last().map(|(_, value)| value.into_owned()))?);
+    Ok(match place(session, fields, now) {
+        Ok(Some(fix)) => Message { fixes: vec![fix], ..Message::note("position") },
+        Ok(None) => Message::note("no position in it"),
+        Err(why) => Message { warning: Some(why), ..Message::note("position that cannot be read") },
+    })
+}
+
+/// Who reports. What cannot be a vehicle's name is refused here: further on, it would end the connection without an answer.
+fn named(name: Option<String>) -> Result<String, String> {
+    let name = name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    let name = name.ok_or("no id in the request")?;
+    VehicleId::from_device(&name).map_err(|err| err.to_string())?;
+    Ok(name)
+}
+
+fn place(session: &Session, fields: &[u8], now: UtcMillis) -> Result<Option<Fix>, String> {
+    let (mut lat, mut lon, mut at) = (None, None, None);
     let (mut knots, mut course, mut altitude, mut valid) = (0.0, None, None, true);
     for (key, value) in form_urlencoded::parse(fields) {
         match &*key {
-            "id" | "deviceid" => name = Some(value.trim().to_owned()).filter(|name| !name.is_empty()),
             "timestamp" => at = Some(when(session, value.trim())?),
             "lat" => lat = Some(number(&value)?),
             "lon" => lon = Some(number(&value)?),
@@ -95,30 +120,32 @@ fn from_query(session: &mut Session, query: &str, body: &[u8], now: UtcMillis) -
                 let (first, second) = value.split_once(',').ok_or("a location without a comma")?;
                 (lat, lon) = (Some(number(first)?), Some(number(second)?));
             }
-            "speed" => knots = number(&value)?.max(0.0),
+            // What is not the place itself must not cost it.
+            "speed" => knots = optional(&value).unwrap_or(0.0).max(0.0),
             "bearing" | "heading" => course = optional(&value).filter(|degrees| *degrees >= 0.0),
             "altitude" => altitude = optional(&value),
             "valid" => valid = matches!(&*value, "true" | "1"),
             _ => {}
         }
     }
-    session.device = Some(name.ok_or("no id in the request")?);
-    let (Some(lat), Some(lon)) = (lat, lon) else { return Ok(Message::note("no position in it")) };
-    let fix = Fix {
+    let (Some(lat), Some(lon)) = (lat, lon) else { return Ok(None) };
+    Ok(Some(Fix {
         device: session.device.clone(),
         speed: MetersPerSecond::from_knots(knots),
         course: course.map(Degrees),
         altitude: altitude.map(Meters),
         valid,
         ..Fix::at(at.unwrap_or(now), lat, lon)?
-    };
-    Ok(Message { fixes: vec![fix], ..Message::note("position") })
+    }))
 }
 
 /// Unix seconds or milliseconds, RFC 3339, or `2025-05-14 14:12:38` on the device's clock.
 fn when(session: &Session, text: &str) -> Result<UtcMillis, String> {
     if let Some(number) = optional(text) {
         let millis = if number.abs() < f64::from(i32::MAX) { number * 1000.0 } else { number };
+        if millis.abs() > LATEST_MS {
+            return Err(format!("{text:?} is a time beyond all calendars"));
+        }
         return Ok(UtcMillis(millis.round() as i64));
     }
     if let Ok(at) = OffsetDateTime::parse(&with_zone(text), &Rfc3339) {
@@ -169,8 +196,16 @@ enum Stamp {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Locations {
-    One(Box<Location>),
-    Many(Vec<Location>),
+    Many(Vec<OneLocation>),
+    One(OneLocation),
+}
+
+/// One that cannot be read must not cost the others.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneLocation {
+    Location(Box<Location>),
+    Strange(IgnoredAny),
 }
 
 #[derive(Deserialize)]
@@ -184,9 +219,28 @@ struct Coordinates {
     latitude: f64,
     longitude: f64,
     /// -1 where it is not known, as is the heading.
-    speed: Option<f64>,
-    heading: Option<f64>,
-    altitude: Option<f64>,
+    speed: Option<Beside>,
+    heading: Option<Beside>,
+    altitude: Option<Beside>,
+}
+
+/// A number beside the place; whatever else stands there counts as not there.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Beside {
+    Number(f64),
+    Text(String),
+    Strange(IgnoredAny),
+}
+
+impl Beside {
+    fn number(self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(number),
+            Self::Text(text) => optional(&text),
+            Self::Strange(_) => None,
+        }
+    }
 }
 
 /// The device is named in the report, or in the query.
@@ -200,122 +254,32 @@ fn from_json(session: &mut Session, query: &str, body: &[u8]) -> Result<Message,
             fields.find(|(key, _)| matches!(&**key, "id" | "deviceid")).map(|(_, value)| value.into_owned())
         }
     };
-    session.device = Some(name.ok_or("no id in the request")?);
+    session.device = Some(named(name)?);
     let locations = match report.location {
-        Locations::One(one) => vec![*one],
+        Locations::One(one) => vec![one],
         Locations::Many(many) => many,
     };
-    let mut fixes = Vec::new();
-    for location in locations {
-        let Some(coords) = location.coords else { continue };
-        let at = match &location.timestamp {
-            Stamp::Text(text) => when(session, text)?,
-            Stamp::Unix(number) => when(session, &number.to_string())?,
-        };
-        let fix = Fix::at(at, coords.latitude, coords.longitude)?;
-        fixes.push(Fix {
-            device: session.device.clone(),
-            speed: MetersPerSecond(coords.speed.unwrap_or(0.0).max(0.0)),
-            course: coords.heading.filter(|degrees| *degrees >= 0.0).map(Degrees),
-            altitude: coords.altitude.map(Meters),
-            ..fix
-        });
-    }
-    let note = if fixes.is_empty() { "no position in it" } else { "position" };
-    Ok(Message { fixes, ..Message::note(note) })
+    let read = locations.into_iter().filter_map(|one| match one {
+        OneLocation::Location(location) => of_location(session, *location).transpose(),
+        OneLocation::Strange(_) => Some(Err("a location without a time, or without numbers".to_owned())),
+    });
+    let kept: Kept<Fix> = read.collect();
+    let note = if kept.good.is_empty() { "no position in it" } else { "position" };
+    let warning = kept.warning();
+    Ok(Message { fixes: kept.good, warning, ..Message::note(note) })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::testing::{lines, survives};
-    use super::super::{Session, Zones};
-    use super::*;
-
-    const FIX: &str = "123456 1747231958000 21.02800,105.85200 36.0 km/h Some(90.0) Some(12.0)";
-
-    fn replied(note: &str, reply: &[u8]) -> String {
-        format!("{note} {}", crate::protocols::bytes::hex(reply))
-    }
-
-    #[track_caller]
-    fn check(request: &str, want: &[&str]) {
-        let want: Vec<_> = want
-            .iter()
-            .enumerate()
-            .map(|(i, line)| if i == 0 { replied(line, TAKEN) } else { (*line).to_owned() })
-            .collect();
-        assert_eq!(lines(&PROTOCOL, &mut Session::default(), request.as_bytes()), want);
-        survives(&PROTOCOL, request.as_bytes());
-        for end in 1..request.len() {
-            let cut = lines(&PROTOCOL, &mut Session::default(), &request.as_bytes()[..end]);
-            assert!(cut.is_empty(), "cut at {end}: {cut:?}");
-        }
-    }
-
-    #[test]
-    fn queries() {
-        let rest = "lat=21.028&lon=105.852&speed=19.438&bearing=90&altitude=12";
-        for time in [
-            "1747231958",
-            "1747231958.0",
-            "1747231958000",
-            "2025-05-14T14%3A12%3A38Z",
-            "2025-05-14+14:12:38",
-            "2025-05-14T21:12:38.000%2B07:00",
-            // A plus sign that was not encoded, and a zone without a colon.
-            "2025-05-14T21:12:38+07:00",
-            "2025-05-14T21:12:38+0700",
-            "2025-05-14T10:12:38.000-0400",
-        ] {
-            check(
-                &format!("GET /?id=123456&timestamp={time}&{rest} HTTP/1.1\r\nHost: a\r\n\r\n"),
-                &["position", FIX],
-            );
-        }
-        let form = format!(
-            "id=123456&timestamp=1747231958&{}",
-            rest.replace("lat=21.028&lon=105.852", "location=21.028,105.852")
-        );
-        let post = format!("POST / HTTP/1.1\r\nContent-Length: {}\r\n\r\n{form}", form.len());
-        check(&post, &["position", FIX]);
-        check("GET /?id=123456&cell=452,04,16,2224 HTTP/1.1\r\n\r\n", &["no position in it"]);
-    }
-
-    #[test]
-    fn json() {
-        let body = r#"{"device_id":"123456","location":{"timestamp":"2025-05-14T14:12:38Z","coords":
-            {"latitude":21.028,"longitude":105.852,"accuracy":5,"speed":10.0,"heading":90,"altitude":12},"extras":{}}}"#;
-        let head = format!(
-            "POST / HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
-        check(&format!("{head}{body}"), &["position", FIX]);
-    }
-
-    #[test]
-    fn json_of_a_device_that_the_address_names() {
-        let body = r#"{"location":[{"timestamp":1747231958000,"coords":{"latitude":21.028,"longitude":105.852,
-            "speed":10.0,"heading":90,"altitude":12}}]}"#;
-        let head = format!(
-            "POST /?id=123456 HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
-        check(&format!("{head}{body}"), &["position", FIX]);
-    }
-
-    #[test]
-    fn the_zone_is_that_of_times_without_one() {
-        let zones = Zones { otherwise: Some(Zone::VIETNAM), ..Zones::default() };
-        let mut session = Session { zones, ..Session::default() };
-        let request = b"GET /?id=1&timestamp=2025-05-14+21:12:38&lat=21.028&lon=105.852 HTTP/1.1\r\n\r\n";
-        assert!(lines(&PROTOCOL, &mut session, request)[1].starts_with("1 1747231958000"));
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_refused() {
-        let got = lines(&PROTOCOL, &mut Session::default(), b"GET /?lat=21&lon=105 HTTP/1.1\r\n\r\n");
-        assert_eq!(got, [replied("request that cannot be read", REFUSED)]);
-        let got = lines(&PROTOCOL, &mut Session::default(), b"\x01\x02\n\x03");
-        assert!(got[0].starts_with("bad: not a request"), "{got:?}");
-    }
+fn of_location(session: &Session, location: Location) -> Result<Option<Fix>, String> {
+    let Some(coords) = location.coords else { return Ok(None) };
+    let at = match &location.timestamp {
+        Stamp::Text(text) => when(session, text)?,
+        Stamp::Unix(number) => when(session, &number.to_string())?,
+    };
+    Ok(Some(Fix {
+        device: session.device.clone(),
+        speed: MetersPerSecond(coords.speed.and_then(Beside::number).unwrap_or(0.0).max(0.0)),
+        course: coords.heading.and_then(Beside::number).filter(|degrees| *degrees >= 0.0).map(Degrees),
+        altitude: coords.altitude.and_then(Beside::number).map(Meters),
+        ..Fix::at(at, coords.latitude, coords.longitude)?
+    }))
 }
