@@ -13,4 +13,4 @@ pub mod signal;
 pub mod sink;
 pub mod units;
 
-pub use clock::{Clock, FakeClock, SystemClock};
+pub use clock::{Clock, FakeClock, Synchrony, SystemClock};
