@@ -114,7 +114,14 @@ fn reports(plans: &[Arc<DayPlan>]) -> BTreeMap<VehicleId, Vec<Observed>> {
                 speed: MetersPerSecond(if moves { pace } else { 0.0 }),
                 course: moves.then_some(Degrees(if along.0 > 3_000.0 && run % 2 == 1 { 0.0 } else { 90.0 })),
             };
-            list.push(Observed { seen, doors_open: None, engine_on: None, sos: false, signed: None });
+            list.push(Observed {
+                placed: true,
+                seen,
+                doors_open: None,
+                engine_on: None,
+                sos: false,
+                signed: None,
+            });
             at = at + every;
         }
         all.insert(format!("bus-{run:02}").parse().unwrap(), list);

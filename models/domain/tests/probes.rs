@@ -108,7 +108,7 @@ fn drive(bus: &Bus, from_s: f64, signed: &str) -> Vec<Observed> {
             let signed =
                 models_domain::transit::assign::SignOn { route: Some(signed.into()), ..Default::default() };
             let (doors_open, engine_on, sos) = (None, None, false);
-            fixes.push(Observed { seen, doors_open, engine_on, sos, signed: Some(signed) });
+            fixes.push(Observed { placed: true, seen, doors_open, engine_on, sos, signed: Some(signed) });
         }
         m += speed * step_s;
         s += step_s;

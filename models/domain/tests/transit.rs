@@ -9,7 +9,7 @@ use std::sync::Arc;
 use models_domain::geo::LatLon;
 use models_domain::transit::assign::SignOn;
 use models_domain::transit::day::{BusDay, News};
-use models_domain::transit::finding::Limits;
+use models_domain::transit::finding::{Finding, Limits};
 use models_domain::transit::matching::Seen;
 use models_domain::transit::plan::DayPlan;
 use models_domain::transit::road::Roads;
@@ -165,8 +165,11 @@ impl Script {
         let says = |word| sensors.contains(&word);
         // A few metres of noise, the same at every run.
         let noise = |n: f64| ((self.at_s * n).sin() * 43_758.5).fract() * 6.0;
-        let position = earth((self.place.0 + noise(1.3), self.place.1 + noise(2.7)));
+        let placed = !says("lost");
+        let place = if placed { (self.place.0 + noise(1.3), self.place.1 + noise(2.7)) } else { (9e4, 9e4) };
+        let position = earth(place);
         self.observed.push(Observed {
+            placed,
             seen: Seen {
                 at: UtcMillis(DAY.0 + (self.at_s * 1000.0) as i64),
                 position,
@@ -198,6 +201,10 @@ fn told(day: &BusDay, news: &News) -> String {
         let mut line = format!("{} {} {} {run}", hms(e.at), e.finding.name(), e.phase.name());
         if let Some(stop) = &e.stop {
             write!(line, " {stop}").expect("a right script");
+        }
+        if let Some(place) = e.place.filter(|_| e.finding == Finding::Sos) {
+            let east = (place.lon.0 - 105.8) / METER * 21.0_f64.to_radians().cos();
+            write!(line, " at {:.1} km", east / 1000.0).expect("a right script");
         }
         lines.push((e.at, 1, line));
     }

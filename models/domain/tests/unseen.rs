@@ -10,7 +10,7 @@ use models_domain::transit::assign::SignOn;
 use models_domain::transit::finding::Finding;
 use models_domain::transit::fleet::Fleet;
 use models_domain::transit::matching::Seen;
-use models_domain::transit::pace::{DayKind, Habit};
+use models_domain::transit::pace::{DayKind, Habit, Pace, Stretch, Traversal};
 use models_domain::transit::plan::DayPlan;
 use models_domain::transit::shape::Shape;
 use models_domain::transit::timetable::*;
@@ -106,14 +106,13 @@ fn drive(block: i32, stands_s: i32, falls_silent: bool) -> Vec<(UtcMillis, Obser
             course: (!stands).then_some(Degrees(if back { 270.0 } else { 90.0 })),
         };
         let signed = Some(SignOn { trip: Some(TripId(trip)), ..SignOn::default() });
-        (seen.at, Observed { seen, doors_open: None, engine_on: None, sos: false, signed })
+        (seen.at, Observed { placed: true, seen, doors_open: None, engine_on: None, sos: false, signed })
     };
     (out_s - 180..end_s).step_by(15).map(report).collect()
 }
 
-/// What is told of runs where one block is late: begun or ended, and when after the run's start.
-fn told(late: (i32, i32), falls_silent: bool) -> Vec<(Finding, Phase, String, i64)> {
-    let plans = city();
+/// What buses report where one block is late: when, and of which block.
+fn reports(late: (i32, i32), falls_silent: bool) -> Vec<(UtcMillis, i32, Observed)> {
     let mut list: Vec<(UtcMillis, i32, Observed)> = (0..BLOCKS)
         .flat_map(|block| {
             let is_late = block == late.0;
@@ -122,6 +121,12 @@ fn told(late: (i32, i32), falls_silent: bool) -> Vec<(Finding, Phase, String, i6
         })
         .collect();
     list.sort_by_key(|(at, block, _)| (*at, *block));
+    list
+}
+
+/// What is told of runs: begun or ended, and when after the run's start.
+fn told_of(list: Vec<(UtcMillis, i32, Observed)>) -> Vec<(Finding, Phase, String, i64)> {
+    let plans = city();
     let habit = |_: &FeedId, _| Habit { day: DayKind::Workday, hour: 8 };
     let (mut fleet, mut tick, mut told) = (Fleet::default(), list[0].0, Vec::new());
     for (at, block, observed) in list {
@@ -137,6 +142,99 @@ fn told(late: (i32, i32), falls_silent: bool) -> Vec<(Finding, Phase, String, i6
         (e.finding, e.phase, trip, e.at.since(e.began).0 / 60_000)
     };
     told.into_iter().map(one).collect()
+}
+
+fn told(late: (i32, i32), falls_silent: bool) -> Vec<(Finding, Phase, String, i64)> {
+    told_of(reports(late, falls_silent))
+}
+
+#[test]
+fn a_block_that_nobody_pulls_out_with_is_told_of_once_though_hardly_others_are_under_way() {
+    let mut list = reports((0, 0), false);
+    list.retain(|(_, block, _)| *block != 0);
+    let told = told_of(list);
+    let out: Vec<_> = told.iter().filter(|(.., trip, _)| trip == "out-0").collect();
+    let unseen =
+        out.iter().filter(|(finding, phase, ..)| (*finding, *phase) == (Finding::RunUnseen, Phase::Begun));
+    let after_min: Vec<i64> = unseen.map(|(.., after_min)| *after_min).collect();
+    // The first other of its route is under way for ten minutes only a quarter of an hour after its start.
+    assert!(after_min.len() == 1 && (10..14).contains(&after_min[0]), "{told:?}");
+    // Either nobody was seen on it or it was missing.
+    let mut hold = 0;
+    for (_, phase, ..) in out {
+        hold += if *phase == Phase::Begun { 1 } else { -1 };
+        assert!((0..=1).contains(&hold), "{told:?}");
+    }
+    // The way back is a run of its own.
+    assert!(told.iter().all(|(.., trip, _)| trip == "out-0" || trip == "back-0"), "{told:?}");
+    let early = DAY + DurationMs(i64::from(begins_s(0, false) + 700) * 1_000);
+    assert_eq!(Fleet::default().look_for_missing(&city(), early), [], "nobody is heard at all");
+}
+
+/// A bus of `route` ran so many of the twelve stretches of the way out, days ago.
+fn learned(route: &str, stretches: usize, days_ago: i64) -> Pace {
+    let mut pace = Pace::default();
+    for i in 0..stretches {
+        let stop = |i: usize| StopId(format!("out-{i}"));
+        pace.learn(&Traversal {
+            stretch: Stretch { feed: "f".into(), from: stop(i), to: stop(i + 1) },
+            route: route.into(),
+            habit: Habit { day: DayKind::Workday, hour: 8 },
+            at: DAY - DurationMs(days_ago * 86_400_000),
+            took_s: 100.0,
+            timetabled_s: 100.0,
+        });
+    }
+    pace
+}
+
+/// Whether the first pull-out of `f`, which nobody came for, is told to be unseen in a city of these feeds, while one bus is heard: of
+/// `heard`, which does the second block, or, where that is nobody, one in a yard that has done nothing yet.
+fn is_pull_out_told(feeds: &[&str], pace: Pace, heard: Option<&str>) -> bool {
+    let early = DAY + DurationMs(i64::from(begins_s(0, false) + 830) * 1_000);
+    let plan = |feed: &&str| {
+        let plan = &city()[0];
+        Arc::new(DayPlan::new((*feed).into(), plan.timetable.clone(), plan.day))
+    };
+    let plans: Vec<Arc<DayPlan>> = feeds.iter().map(plan).collect();
+    let mut reports: Vec<Observed> =
+        drive(1, 0, false).into_iter().filter(|(at, _)| *at < early).map(|(_, o)| o).collect();
+    if heard.is_none() {
+        for report in &mut reports {
+            (report.seen.position, report.signed) = (earth(-30_000.0), None);
+            (report.seen.speed, report.seen.course) = (MetersPerSecond(0.0), None);
+        }
+    }
+    let own: Vec<_> =
+        plans.iter().filter(|p| heard.is_none_or(|of| p.feed.as_str() == of)).cloned().collect();
+    let (mut fleet, bus) = (Fleet::default(), "bus-1".parse().unwrap());
+    fleet.absorb(&own, &bus, &reports, |_: &FeedId, _| Habit { day: DayKind::Workday, hour: 8 });
+    fleet.pace = pace;
+    let told = fleet.look_for_missing(&plans, early);
+    told.iter().any(|e| {
+        let (feed, run) = e.run.as_ref().unwrap();
+        e.finding == Finding::RunUnseen && feed.as_str() == "f" && run.trip.as_str() == "out-0"
+    })
+}
+
+#[test]
+fn a_pull_out_is_missed_only_where_buses_of_its_own_route_were_seen_on_most_of_its_way() {
+    let told = |pace| is_pull_out_told(&["f"], pace, None);
+    assert!(told(learned("32", 12, 1)) && told(learned("32", 7, 27)));
+    assert!(!told(learned("32", 6, 1)), "half of it is a street that others share");
+    assert!(!told(learned("34", 12, 1)), "another route has trackers");
+    assert!(!told(learned("32", 12, 29)), "that was long ago");
+    assert!(!told(Pace::default()));
+    // Another bus of its pattern is under way.
+    assert!(is_pull_out_told(&["f"], Pace::default(), Some("f")));
+}
+
+#[test]
+fn a_pull_out_is_missed_only_where_a_bus_of_its_operator_is_heard() {
+    let told = |heard| is_pull_out_told(&["f", "g"], learned("32", 12, 1), heard);
+    assert!(told(Some("f")));
+    assert!(!told(Some("g")), "only the other operator is heard");
+    assert!(!told(None), "nobody knows whose that bus is");
 }
 
 #[test]
@@ -155,4 +253,24 @@ fn a_run_is_told_when_its_bus_ended_the_one_before_and_is_heard_no_more() {
     assert_eq!((*finding, trip.as_str(), other.as_str()), (Finding::RunUnseen, "back-3", "back-3"));
     // It came to its end ten minutes after the run's start, and was heard a minute more.
     assert!((15..19).contains(after_min) && *over_min == 20, "{told:?}");
+}
+
+#[test]
+fn passengers_are_told_of_the_next_run_of_a_late_bus() {
+    let plans = city();
+    let habit = |_: &FeedId, _| Habit { day: DayKind::Workday, hour: 8 };
+    let mut fleet = Fleet::default();
+    let bus = "bus-3".parse().unwrap();
+    // Its way out ends a quarter of an hour after its way back should have begun.
+    let back = DAY + DurationMs(i64::from(begins_s(3, true)) * 1_000);
+    let until = back + DurationMs(10 * 60_000);
+    let reports: Vec<Observed> =
+        drive(3, 1_200, false).into_iter().filter(|(at, _)| *at < until).map(|(_, o)| o).collect();
+    fleet.absorb(&plans, &bus, &reports, habit);
+    let told = fleet.outlook(&plans, until, until + DurationMs(90 * 60_000), habit);
+    let next = told.iter().find(|o| o.plan.key(o.run).trip.as_str() == "back-3").expect("it comes, late");
+    let late_min = next.arrivals[0].at.since(back).0 / 60_000;
+    assert!(next.vehicle == Some(bus) && (10..25).contains(&late_min), "{late_min} min late");
+    // Of others nobody knows any more that they come.
+    assert!(!told.iter().any(|o| o.plan.key(o.run).trip.as_str() == "back-2"));
 }

@@ -12,7 +12,7 @@ mod tests;
 use std::cmp::Ordering;
 
 use crate::transit::Fix;
-use crate::units::{DurationMs, Meters, MetersPerSecond};
+use crate::units::{DurationMs, Meters, MetersPerSecond, UtcMillis};
 
 pub use recent::Recent;
 
@@ -128,6 +128,20 @@ pub fn alone(fix: &Fix, limits: &Limits) -> Option<Reason> {
     }
 }
 
+/// When a vehicle called for help, by a report that need not be believed: whoever is in need does not wait for satellites. Where its clock
+/// cannot be right, that is when it was received. `None`: it did not, or long ago.
+pub fn call(fix: &Fix) -> Option<UtcMillis> {
+    if !fix.told.sos {
+        return None;
+    }
+    let limits = Limits::default();
+    let age = fix.received.0 - fix.at.0;
+    if -age > limits.future.0 || age > 365 * DAY {
+        return Some(fix.received);
+    }
+    (age <= limits.stale.0).then_some(fix.at)
+}
+
 /// The verdict on each report of one vehicle, in their order; `None` is believed.
 pub fn judge(reports: &[Report], limits: &Limits) -> Vec<Option<Reason>> {
     let mut verdicts: Vec<_> = reports.iter().map(|r| own(r, limits)).collect();
@@ -170,8 +184,14 @@ fn better(one: &Report, other: &Report, limits: &Limits) -> Ordering {
         let pairs = numbers(one).into_iter().zip(numbers(other));
         pairs.map(|(a, b)| a.total_cmp(&b)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
     };
+    // A tracker that calls for help often tells the same second twice, once with the call: that one must not be lost.
+    let told = |r: &Report| {
+        let told = &r.fix.told;
+        (!told.sos, told.doors_open, told.engine_on)
+    };
     let first_taken_back = other.taken_back.cmp(&one.taken_back);
-    first_taken_back.then_with(|| is_bad(one).cmp(&is_bad(other))).then_with(by_numbers)
+    let by_good = first_taken_back.then_with(|| is_bad(one).cmp(&is_bad(other)));
+    by_good.then_with(|| told(one).cmp(&told(other))).then_with(by_numbers)
 }
 
 /// Whether most of its neighbours in time cannot have been reached from it. Where `suspects` have no say and nobody else is

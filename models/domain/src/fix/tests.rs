@@ -85,6 +85,33 @@ fn doubles_go_by_time_and_the_sound_one_stands() {
 }
 
 #[test]
+fn of_two_reports_of_a_second_the_call_for_help_stands() {
+    let mut calls = report(5, 50.0);
+    calls.fix.told.sos = true;
+    let double = Some(Reason::Double);
+    check(&[report(0, 0.0), report(5, 50.0), calls.clone()], &[None, double, None]);
+    check(&[calls.clone(), report(0, 0.0), report(5, 50.0)], &[None, None, double]);
+    // By another place, too.
+    check(&[report(5, -50.0), calls, report(0, 0.0)], &[double, None, None]);
+}
+
+#[test]
+fn a_call_for_help_counts_wherever_it_is_from_and_whatever_the_clock() {
+    let mut fix = report(5, 0.0).fix;
+    fix.valid = false;
+    assert_eq!(call(&fix), None, "nobody calls");
+    fix.told.sos = true;
+    assert_eq!(call(&fix), Some(fix.at));
+    let after = |ms: i64| {
+        call(&Fix { received: UtcMillis(fix.at.0 + ms), ..fix.clone() }).map(|at| at.since(fix.at).0)
+    };
+    let day = 86_400_000;
+    let (rolled, since_1970) = (1024 * 7 * day, 20_000 * day);
+    assert_eq!([after(3 * day), after(40 * day)], [Some(0), None], "stored, and long ago");
+    assert_eq!([after(rolled), after(since_1970), after(-day)], [Some(rolled), Some(since_1970), Some(-day)]);
+}
+
+#[test]
 fn somebody_may_take_a_verdict_back() {
     let mut day: Vec<_> =
         [0.0, 50.0, 9_000.0, 150.0].iter().zip(0..).map(|(m, s)| report(5 * s, *m)).collect();

@@ -136,9 +136,14 @@ pub struct Watch {
     hit_at: Option<UtcMillis>,
     free_at: Option<UtcMillis>,
     changed_at: Option<UtcMillis>,
+    /// Vehicles of shorter readings, and of how much time, until they make [`CHATTER_OVER`].
+    counted: (u32, DurationMs),
     /// When each fault's cause was last seen.
     seen: Vec<(Fault, UtcMillis)>,
 }
+
+/// Chatter is judged over no less: a queue that starts passes two a second for some seconds.
+const CHATTER_OVER: DurationMs = DurationMs(30_000);
 
 impl Watch {
     pub fn new(rules: Rules) -> Self {
@@ -149,6 +154,7 @@ impl Watch {
             hit_at: None,
             free_at: None,
             changed_at: None,
+            counted: (0, DurationMs(0)),
             seen: Vec::new(),
         }
     }
@@ -175,8 +181,7 @@ impl Watch {
             }
             self.occupancy = Some(occupancy);
         }
-        let per_30_s =
-            f64::from(reading.vehicles.unwrap_or(0)) * 30_000.0 / (reading.interval.0.max(1)) as f64;
+        let per_30_s = self.per_30_s(&reading);
         let both = reading.vehicles.zip(reading.occupancy);
         let spike = self.last.zip(both).is_some_and(|((vehicles, occupancy), now)| {
             now.1 - occupancy >= self.rules.spike && now.0 <= vehicles.min(1)
@@ -196,6 +201,16 @@ impl Watch {
         let heals = |fault: Fault| if fault == Fault::Spike { reading.interval } else { self.rules.heals };
         self.seen.retain(|(fault, at)| reading.at.since(*at) < heals(*fault));
         self.seen.iter().map(|(fault, _)| *fault).collect()
+    }
+
+    /// Vehicles in 30 s; 0 while shorter readings do not make as much yet.
+    fn per_30_s(&mut self, reading: &Reading) -> f64 {
+        let Some(vehicles) = reading.vehicles else { return 0.0 };
+        let (before, over) = self.counted;
+        let (sum, over) = (before.saturating_add(vehicles), DurationMs(over.0 + reading.interval.0.max(1)));
+        let whole = over >= CHATTER_OVER;
+        self.counted = if whole { (0, DurationMs(0)) } else { (sum, over) };
+        if whole { f64::from(sum) * CHATTER_OVER.0 as f64 / over.0 as f64 } else { 0.0 }
     }
 }
 
@@ -247,6 +262,23 @@ mod tests {
         // Many vehicles make a high occupancy.
         check(&[(1, 0.1, 3), (12, 0.7, 1)], &[]);
     }
+
+    #[test]
+    fn chatter_is_judged_over_half_a_minute() {
+        let faults = |vehicles: &[u32]| {
+            let mut watch = Watch::new(Rules::default());
+            let mut last = BTreeSet::new();
+            for (nth, vehicles) in (1..).zip(vehicles) {
+                let (at, interval) = (UtcMillis(nth * 3_000), DurationMs(3_000));
+                last = watch.step(Reading { at, interval, vehicles: Some(*vehicles), ..Reading::default() });
+            }
+            last.into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(faults(&[6, 6, 6, 0, 0, 0, 0, 0, 0, 0, 5, 5]), []);
+        assert_eq!(faults(&[4; 9]), []);
+        assert_eq!(faults(&[4; 10]), [Fault::Chatter]);
+    }
+
     /// Controllers tell vehicles and occupancy in one message or in two; a detector that tells but one is judged by it.
     #[test]
     fn halves_are_judged_as_wholes() {

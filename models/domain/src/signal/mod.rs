@@ -3,9 +3,9 @@
 //! Suggested reading order: `plan` (what a junction may show), `safety` (what stands before every change), `lights`
 //! (how a change goes), `order` (what people ask for), `alarm` and
 //! `aggregated` (what controllers complain of), `calendar` (what is ordered by the clock), `keeper` (one junction at the
-//! pole), `adaptive` (whose wishes the keeper takes), `advice` (what those would be where it may order nothing), `corridor`
+//! pole), `adaptive` (whose wishes the keeper takes), `advice` (what those would be with counts alone, and orders around the plan), `corridor`
 //! (several junctions as one street), `emergency` (a way through them for who must not wait), `bus_priority` (green for late
-//! buses).
+//! buses), `maintenance` (what is broken, and who mends it).
 
 pub mod adaptive;
 pub mod advice;
@@ -19,6 +19,7 @@ pub mod emergency;
 mod group_set;
 pub mod keeper;
 pub mod lights;
+pub mod maintenance;
 pub mod order;
 pub mod plan;
 pub mod red_light;

@@ -153,6 +153,8 @@ impl ControllerNow {
 pub struct SeenGroup {
     pub aspect: Aspect,
     pub since: UtcMillis,
+    /// It was seen to become so; else nobody knows since when it is.
+    pub begun: bool,
     /// When its last green ended, as far as it was seen.
     pub green_ended: Option<UtcMillis>,
 }
@@ -177,9 +179,9 @@ impl Seen {
                     if group.aspect == Aspect::Green {
                         group.green_ended = Some(at);
                     }
-                    (group.aspect, group.since) = (aspect, at);
+                    (group.aspect, group.since, group.begun) = (aspect, at, true);
                 }
-                None => self.groups.push(SeenGroup { aspect, since: at, green_ended: None }),
+                None => self.groups.push(SeenGroup { aspect, since: at, begun: false, green_ended: None }),
             }
         }
     }
@@ -365,6 +367,7 @@ mod tests {
         let mut seen = Seen::default();
         for (at, states) in [(0, "1B"), (5, "4B"), (9, "NB"), (12, "BB"), (14, "B1")] {
             seen.report(UtcMillis(at), states);
+            assert_eq!(seen.groups()[1].begun, at == 14, "red from the begin on");
         }
         let group = |index: usize| seen.groups()[index];
         assert_eq!(

@@ -16,6 +16,8 @@ pub const LEADS_MIN: [i64; 5] = [3, 6, 12, 20, 30];
 const EVERY_MS: i64 = 60_000;
 /// What never happened is forgotten after so long.
 const KEPT_MS: i64 = 2 * 3_600_000;
+/// East of Greenwich it is a day on.
+const AHEAD: DurationMs = DurationMs(24 * 3_600_000);
 /// Service days that are added up for whoever asks, the newest among them.
 pub const DAYS: u16 = 7;
 
@@ -31,7 +33,18 @@ pub struct Errors {
 
 /// Errors by lead, shortest first.
 pub type ByLead = [Errors; LEADS_MIN.len()];
-type OfDay = (FeedId, Date, RouteId);
+type OfDay = (FeedId, Date, RouteId, Source);
+/// When it was told, which time, and by what.
+type Told = (UtcMillis, UtcMillis, Source);
+
+/// What passengers were told an arrival by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// Where a bus was seen, on the run or on the one before it in its block.
+    Bus,
+    /// Nothing but the timetable: nobody was seen on the run.
+    Timetable,
+}
 
 /// Errors of one route on one service day within one lead, as they are kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +52,7 @@ pub struct Scored {
     pub feed: FeedId,
     pub day: Date,
     pub route: RouteId,
+    pub source: Source,
     /// One of [`LEADS_MIN`].
     pub lead_min: i64,
     pub errors: Errors,
@@ -46,21 +60,38 @@ pub struct Scored {
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Accuracy {
-    told: BTreeMap<(FeedId, RunKey, usize), Vec<(UtcMillis, UtcMillis)>>,
+    /// Of each stop of a run.
+    told: BTreeMap<(FeedId, RunKey, usize), Vec<Told>>,
     by_day: BTreeMap<OfDay, ByLead>,
     /// Sums, with the place of their lead, that are not kept as they are now.
     changed: BTreeSet<(OfDay, usize)>,
     resumed: bool,
+    /// No service day is later: what is was made by a clock that was ahead.
+    last: Option<Date>,
+}
+
+impl Source {
+    /// Short stable name for the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Source::Bus => "bus",
+            Source::Timetable => "timetable",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Bus, Self::Timetable].into_iter().find(|source| source.name() == name)
+    }
 }
 
 impl Accuracy {
     /// Remembers what is told at `now` of one run.
-    pub fn told(&mut self, feed: &FeedId, arrivals: &[Arrival], now: UtcMillis) {
+    pub fn told(&mut self, feed: &FeedId, source: Source, arrivals: &[Arrival], now: UtcMillis) {
         let lead_ms = LEADS_MIN[LEADS_MIN.len() - 1] * 60_000;
         for a in arrivals.iter().filter(|a| a.at.since(now).0 <= lead_ms) {
             let list = self.told.entry((feed.clone(), a.run.clone(), a.call)).or_default();
-            if list.last().is_none_or(|(at, _)| now.since(*at).0 >= EVERY_MS) {
-                list.push((now, a.at));
+            if list.last().is_none_or(|(at, ..)| now.since(*at).0 >= EVERY_MS) {
+                list.push((now, a.at, source));
             }
         }
     }
@@ -68,10 +99,10 @@ impl Accuracy {
     /// A bus came: everything told before of this stop is scored, once.
     pub fn came(&mut self, p: &Passing) {
         let Some(list) = self.told.remove(&(p.feed.clone(), p.run.clone(), p.call)) else { return };
-        for (at, said) in list.into_iter().filter(|(at, _)| *at < p.at) {
+        for (at, said, source) in list.into_iter().filter(|(at, ..)| *at < p.at) {
             let lead = p.at.since(at).0;
             let Some(bucket) = LEADS_MIN.iter().position(|min| lead <= min * 60_000) else { continue };
-            let of_day = (p.feed.clone(), p.run.date, p.route.clone());
+            let of_day = (p.feed.clone(), p.run.date, p.route.clone(), source);
             self.by_day.entry(of_day.clone()).or_default()[bucket].add(said.since(p.at));
             self.changed.insert((of_day, bucket));
         }
@@ -79,18 +110,19 @@ impl Accuracy {
 
     /// Forgets what was told and never happened, and days that are not added up any more and are kept.
     pub fn forget(&mut self, now: UtcMillis) {
-        self.told.retain(|_, list| list.last().is_some_and(|(at, _)| now.since(*at).0 < KEPT_MS));
+        self.told.retain(|_, list| list.last().is_some_and(|(at, ..)| now.since(*at).0.abs() < KEPT_MS));
+        self.last = Some(date_of(now + AHEAD));
         let Some(first) = self.first_day() else { return };
         let waits = |of_day: &OfDay| self.changed.iter().any(|(changed, _)| changed == of_day);
         self.by_day.retain(|of_day, _| of_day.1 >= first || waits(of_day));
     }
 
-    /// Errors of each route over the newest [`DAYS`] service days.
-    pub fn routes(&self) -> BTreeMap<(&FeedId, &RouteId), ByLead> {
+    /// Errors of each route over the newest [`DAYS`] service days, of what was told by this.
+    pub fn routes(&self, told_by: Source) -> BTreeMap<(&FeedId, &RouteId), ByLead> {
         let mut routes: BTreeMap<(&FeedId, &RouteId), ByLead> = BTreeMap::new();
         let first = self.first_day();
-        for ((feed, day, route), errors) in &self.by_day {
-            if first.is_none_or(|first| *day >= first) {
+        for ((feed, day, route, source), errors) in &self.by_day {
+            if *source == told_by && first.is_none_or(|first| *day >= first && self.is_there(*day)) {
                 let sums = routes.entry((feed, route)).or_default();
                 sums.iter_mut().zip(errors).for_each(|(sum, more)| sum.join(more));
             }
@@ -98,8 +130,12 @@ impl Accuracy {
         routes
     }
 
+    fn is_there(&self, day: Date) -> bool {
+        self.last.is_none_or(|last| day <= last)
+    }
+
     fn first_day(&self) -> Option<Date> {
-        let newest = self.by_day.keys().map(|(_, day, _)| *day).max()?;
+        let newest = self.by_day.keys().map(|(_, day, ..)| *day).filter(|day| self.is_there(*day)).max()?;
         Some(newest.saturating_sub(time::Duration::days(i64::from(DAYS) - 1)))
     }
 
@@ -109,9 +145,9 @@ impl Accuracy {
         if std::mem::replace(&mut self.resumed, true) {
             return;
         }
-        for Scored { feed, day, route, lead_min, errors } in kept {
+        for Scored { feed, day, route, source, lead_min, errors } in kept {
             if let Some(bucket) = LEADS_MIN.iter().position(|min| *min == lead_min) {
-                self.by_day.entry((feed, day, route)).or_default()[bucket].join(&errors);
+                self.by_day.entry((feed, day, route, source)).or_default()[bucket].join(&errors);
             }
         }
     }
@@ -121,22 +157,27 @@ impl Accuracy {
     pub fn changed(&self) -> Vec<Scored> {
         let scored = |(of_day, bucket): &(OfDay, usize)| {
             let errors = self.by_day.get(of_day)?[*bucket];
-            let (feed, day, route) = of_day.clone();
-            Some(Scored { feed, day, route, lead_min: LEADS_MIN[*bucket], errors })
+            let (feed, day, route, source) = of_day.clone();
+            Some(Scored { feed, day, route, source, lead_min: LEADS_MIN[*bucket], errors })
         };
         self.changed.iter().filter(|_| self.resumed).filter_map(scored).collect()
     }
 
     /// These are kept. What was scored meanwhile has changed still.
     pub fn kept(&mut self, scored: Vec<Scored>) {
-        for Scored { feed, day, route, lead_min, errors } in scored {
+        for Scored { feed, day, route, source, lead_min, errors } in scored {
             let Some(bucket) = LEADS_MIN.iter().position(|min| *min == lead_min) else { continue };
-            let of_day = (feed, day, route);
+            let of_day = (feed, day, route, source);
             if self.by_day.get(&of_day).is_some_and(|by_lead| by_lead[bucket] == errors) {
                 self.changed.remove(&(of_day, bucket));
             }
         }
     }
+}
+
+fn date_of(at: UtcMillis) -> Date {
+    let seconds = at.0.div_euclid(1_000);
+    time::OffsetDateTime::from_unix_timestamp(seconds).map_or(Date::MAX, time::OffsetDateTime::date)
 }
 
 impl Errors {
@@ -195,12 +236,12 @@ mod tests {
 
     /// Told two minutes before, by so much too late.
     fn score(accuracy: &mut Accuracy, date: Date, error_s: i64) {
-        accuracy.told(&"f".into(), &[told(date, s(900 + error_s))], s(780));
+        accuracy.told(&"f".into(), Source::Bus, &[told(date, s(900 + error_s))], s(780));
         accuracy.came(&passing(date, s(900)));
     }
 
     fn shown(accuracy: &Accuracy) -> Vec<(u64, f64)> {
-        let routes = accuracy.routes();
+        let routes = accuracy.routes(Source::Bus);
         routes.into_values().next().unwrap_or_default().iter().map(|e| (e.scored, e.signed_s)).collect()
     }
 
@@ -208,14 +249,43 @@ mod tests {
     fn what_was_told_is_scored_once_by_its_lead() {
         let mut accuracy = Accuracy::default();
         let feed = FeedId::from("f");
-        accuracy.told(&feed, &[told(MONDAY, s(1000))], s(0));
-        accuracy.told(&feed, &[told(MONDAY, s(5000))], s(10));
-        accuracy.told(&feed, &[told(MONDAY, s(900))], s(800));
+        accuracy.told(&feed, Source::Bus, &[told(MONDAY, s(1000))], s(0));
+        accuracy.told(&feed, Source::Bus, &[told(MONDAY, s(5000))], s(10));
+        accuracy.told(&feed, Source::Bus, &[told(MONDAY, s(900))], s(800));
         accuracy.came(&passing(MONDAY, s(910)));
         accuracy.came(&passing(MONDAY, s(910)));
         // 110 s before: 10 s too early. 910 s before: 90 s too late.
         assert_eq!(shown(&accuracy), [(1, -10.0), (0, 0.0), (0, 0.0), (1, 90.0), (0, 0.0)]);
-        assert_eq!(accuracy.routes().into_values().next().unwrap()[3].within_60, 0);
+        assert_eq!(accuracy.routes(Source::Bus).into_values().next().unwrap()[3].within_60, 0);
+    }
+
+    #[test]
+    fn what_was_only_the_timetable_is_scored_apart() {
+        let mut accuracy = Accuracy::default();
+        accuracy.resume([]);
+        let feed = FeedId::from("f");
+        // Nobody was seen on it until a minute before.
+        accuracy.told(&feed, Source::Timetable, &[told(MONDAY, s(900))], s(200));
+        accuracy.told(&feed, Source::Timetable, &[told(MONDAY, s(900))], s(800));
+        accuracy.told(&feed, Source::Bus, &[told(MONDAY, s(955))], s(900));
+        accuracy.came(&passing(MONDAY, s(960)));
+        let scored = |source| {
+            let all = accuracy.routes(source).into_values().next().unwrap_or_default();
+            all.map(|e| (e.scored, e.signed_s))
+        };
+        let none = (0, 0.0);
+        assert_eq!(scored(Source::Bus), [(1, -5.0), none, none, none, none]);
+        assert_eq!(scored(Source::Timetable), [(1, -60.0), none, none, (1, -60.0), none]);
+        // They are kept apart and gone on with.
+        let kept = accuracy.changed();
+        assert_eq!(kept.iter().filter(|kept| kept.source == Source::Timetable).count(), 2);
+        let mut after = Accuracy::default();
+        after.resume(kept);
+        for source in [Source::Bus, Source::Timetable] {
+            assert_eq!(after.routes(source), accuracy.routes(source));
+            assert_eq!(Source::named(source.name()), Some(source));
+        }
+        assert_eq!(Source::named("hearsay"), None);
     }
 
     #[test]
@@ -248,15 +318,17 @@ mod tests {
     fn a_week_of_service_days_is_shown_and_what_is_not_kept_is_not_forgotten() {
         let mut accuracy = Accuracy::default();
         accuracy.resume([]);
+        // Of the last of these days.
+        let now = UtcMillis(1_772_409_600_000 + 7 * 86_400_000);
         for days in 0..8 {
             score(&mut accuracy, MONDAY.saturating_add(time::Duration::days(days)), 1);
         }
         assert_eq!(shown(&accuracy)[0], (7, 7.0));
-        accuracy.forget(s(1000));
+        accuracy.forget(now);
         let changed = accuracy.changed();
         assert_eq!((changed.len(), accuracy.by_day.len()), (8, 8));
         accuracy.kept(changed);
-        accuracy.forget(s(1000));
+        accuracy.forget(now);
         assert_eq!((accuracy.by_day.len(), shown(&accuracy)[0]), (7, (7, 7.0)));
     }
 }

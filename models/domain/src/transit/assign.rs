@@ -19,6 +19,16 @@ pub struct SignOn {
     pub route: Option<RouteId>,
 }
 
+impl SignOn {
+    /// `None` where all of it is missing.
+    pub fn of(trip: Option<String>, block: Option<String>, route: Option<String>) -> Option<Self> {
+        let there = |text: &String| !text.is_empty();
+        let trip = trip.filter(there).map(TripId);
+        let (block, route) = (block.filter(there).map(BlockId), route.filter(there).map(RouteId));
+        (trip.is_some() || block.is_some() || route.is_some()).then_some(Self { trip, block, route })
+    }
+}
+
 /// A run that a bus may be doing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {

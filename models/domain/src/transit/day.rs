@@ -4,6 +4,7 @@
 //! So nothing of a day lies in memory but where the bus is now, and how it went on the roads.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::claims::{Claims, Note};
@@ -14,7 +15,10 @@ use super::probe::{Ran, go_on};
 use super::timetable::{FeedId, RunKey};
 use super::vehicle::{Found, Observed, Vehicle};
 use crate::ids::VehicleId;
-use crate::units::UtcMillis;
+use crate::units::{DurationMs, UtcMillis};
+
+/// Of a day that was made anew, a stop that was passed so near to when it was before was passed once.
+const SAME: DurationMs = DurationMs(60_000);
 
 /// What is known of one bus of one day.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,13 +26,17 @@ pub struct BusDay {
     pub bus: Vehicle,
     /// How it went on the roads, in the order of time.
     pub ran: Vec<Ran>,
-    /// Runs of which it passed a stop.
-    pub runs: BTreeSet<(FeedId, RunKey)>,
+    /// Of each run the calls that it passed.
+    pub calls_by_run: BTreeMap<(FeedId, RunKey), BTreeSet<usize>>,
+    /// When it passed each stop, in the order of time, by a hash of the stop's name: reckoned, some 10 KB of a day.
+    passed: BTreeMap<u64, Vec<UtcMillis>>,
     /// The first stop that it was seen to pass of each run whose times are no promise: when, and when by the times of its way.
     pub set_outs: BTreeMap<(FeedId, RunKey), (UtcMillis, UtcMillis)>,
     /// The stop it passed last.
     pub last: Option<Passing>,
-    newest: Option<UtcMillis>,
+    pub(super) newest: Option<UtcMillis>,
+    /// When it last called for help from a place that is not believed.
+    called: Option<UtcMillis>,
 }
 
 /// What reports brought that was not known before.
@@ -58,10 +66,12 @@ impl BusDay {
         Self {
             bus: Vehicle::new(id),
             ran: Vec::new(),
-            runs: BTreeSet::new(),
+            calls_by_run: BTreeMap::new(),
+            passed: BTreeMap::new(),
             set_outs: BTreeMap::new(),
             last: None,
             newest: None,
+            called: None,
         }
     }
 
@@ -95,29 +105,59 @@ impl BusDay {
         reports: &[Observed],
         (limits, others): (&Limits, Option<&Claims>),
     ) -> News {
-        let mut by_time: BTreeMap<UtcMillis, &Observed> = BTreeMap::new();
-        for observed in reports.iter().filter(|o| self.newest.is_none_or(|newest| o.seen.at > newest)) {
-            let kept = by_time.entry(observed.seen.at).or_insert(observed);
+        // Of one moment, what is believed of it comes first.
+        let mut by_time: BTreeMap<(UtcMillis, bool), &Observed> = BTreeMap::new();
+        for observed in reports.iter().filter(|o| self.is_new(o)) {
+            let kept = by_time.entry((observed.seen.at, !observed.placed)).or_insert(observed);
             if rank(observed) < rank(kept) {
                 *kept = observed;
             }
         }
         let mut news = News::default();
-        for (at, observed) in by_time {
+        for ((at, is_call), observed) in by_time {
             let mut found = Found::default();
             self.bus.step(plans, observed, (limits, others), &mut found);
-            self.newest = Some(at);
+            *(if is_call { &mut self.called } else { &mut self.newest }) = Some(at);
             news.passings.append(&mut found.passings);
             news.events.append(&mut found.events);
             news.notes.append(&mut found.notes);
             go_on(&mut self.ran, found.ran);
         }
-        self.runs.extend(news.passings.iter().map(|p| (p.feed.clone(), p.run.clone())));
-        for p in news.passings.iter().filter(|p| p.headway.is_some()) {
-            self.set_outs.entry((p.feed.clone(), p.run.clone())).or_insert((p.at, p.due));
-        }
+        news.passings.iter().for_each(|p| self.pass(p));
         self.last = news.passings.last().or(self.last.as_ref()).cloned();
         news
+    }
+
+    fn is_new(&self, observed: &Observed) -> bool {
+        let at = observed.seen.at;
+        if observed.placed {
+            self.newest.is_none_or(|newest| at > newest)
+        } else {
+            self.newest.is_none_or(|newest| at >= newest) && self.called.is_none_or(|called| at > called)
+        }
+    }
+
+    /// Remembers that it passed a stop.
+    pub fn pass(&mut self, p: &Passing) {
+        let run = || (p.feed.clone(), p.run.clone());
+        self.calls_by_run.entry(run()).or_default().insert(p.call);
+        if p.headway.is_some() {
+            self.set_outs.entry(run()).or_insert((p.at, p.due));
+        }
+        let times = self.passed.entry(stop_of(p)).or_default();
+        times.insert(times.partition_point(|at| *at <= p.at), p.at);
+    }
+
+    /// Whether it was known that the bus passed that stop then, on whatever run.
+    pub(super) fn has_passed(&self, p: &Passing) -> bool {
+        let Some(times) = self.passed.get(&stop_of(p)) else { return false };
+        let next = times.partition_point(|at| *at < p.at - SAME);
+        times.get(next).is_some_and(|at| *at <= p.at + SAME)
+    }
+
+    /// Whether anything was heard of it.
+    pub fn is_heard(&self) -> bool {
+        self.newest.is_some() || self.called.is_some()
     }
 
     /// When it was last seen, as its device says.
@@ -127,14 +167,21 @@ impl BusDay {
 
     /// Nothing comes after: what holds ends where the bus was last seen.
     pub fn close(&mut self) -> Vec<TransitEvent> {
-        let Some(last) = &self.bus.last else { return Vec::new() };
-        self.bus.held.close(last.seen.at, last.seen.position)
+        let last = self.bus.last.as_ref().map(|last| (last.seen.at, last.seen.position));
+        let Some(at) = last.map(|(at, _)| at).max(self.called) else { return Vec::new() };
+        self.bus.held.close(at, last.map(|(_, place)| place))
     }
 }
 
-/// An order of reports that hangs on nothing but what they say.
-fn rank(o: &Observed) -> (u64, u64, u64, Option<bool>, Option<bool>, bool, Option<&super::assign::SignOn>) {
+fn stop_of(p: &Passing) -> u64 {
+    let mut hash = DefaultHasher::new();
+    (&p.feed, &p.stop).hash(&mut hash);
+    hash.finish()
+}
+
+/// An order of reports that hangs on nothing but what they say. A call for help comes first.
+fn rank(o: &Observed) -> impl Ord + '_ {
     let bits = |v: f64| v.to_bits();
     let (lat, lon) = (o.seen.position.lat.0, o.seen.position.lon.0);
-    (bits(lat), bits(lon), bits(o.seen.speed.0), o.doors_open, o.engine_on, o.sos, o.signed.as_ref())
+    (!o.sos, bits(lat), bits(lon), bits(o.seen.speed.0), o.doors_open, o.engine_on, o.signed.as_ref())
 }

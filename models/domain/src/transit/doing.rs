@@ -1,4 +1,4 @@
-//! A run that a bus does, and how far it has come on it.
+//! What a bus is about: a run that it does, and how far it has come on it.
 
 use std::sync::Arc;
 
@@ -9,6 +9,22 @@ use super::plan::DayPlan;
 use super::timetable::{FeedId, RunKey};
 use crate::ids::VehicleId;
 use crate::units::{DurationMs, Meters, UtcMillis};
+
+/// What a bus is about.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Work {
+    /// On no run that we know: pull-out, deadhead, depot, or not a bus in service.
+    #[default]
+    Unknown,
+    /// At the first stop of a run that has not begun.
+    Waiting(Box<Doing>),
+    Running(Box<Doing>),
+    /// Its run is over, and no next one is known yet.
+    Finished {
+        feed: FeedId,
+        run: RunKey,
+    },
+}
 
 /// A run that a bus does.
 #[derive(Debug, Clone, PartialEq)]

@@ -32,6 +32,18 @@ pub enum Finding {
     HeadwayGap,
 }
 
+/// Between two reports of a bus that is heard.
+const UNHEARD: DurationMs = DurationMs(120_000);
+/// What a bus was about before such a silence is over.
+const LOST: DurationMs = DurationMs(15 * 60_000);
+/// A bus that calls from who knows where is looked for where it was seen so long ago; after longer that is misleading.
+pub const PLACE_HOLDS: DurationMs = DurationMs(30 * 60_000);
+
+/// Where a bus may be taken to be at a moment, by when and where it was seen last.
+pub fn place_at((seen, place): (UtcMillis, LatLon), at: UtcMillis) -> Option<LatLon> {
+    (at.since(seen).0.abs() <= PLACE_HOLDS.0).then_some(place)
+}
+
 /// A finding of one bus, or of one run; the place is where the bus was then.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TransitEvent {
@@ -110,6 +122,17 @@ impl Finding {
         Self::HeadwayGap,
     ];
 
+    /// Where nothing was heard for longer, nobody knows that it held all the while: what a driver is blamed for ends before. `None`: it
+    /// holds until something else is heard.
+    fn bridges(self) -> Option<DurationMs> {
+        match self {
+            Self::Overspeed | Self::DoorsOpenMoving | Self::EngineOnLayover => Some(UNHEARD),
+            Self::OffRoute | Self::StopSkipped | Self::Early | Self::Late => Some(LOST),
+            Self::ShortTurn | Self::WrongSignOn => Some(LOST),
+            Self::Sos | Self::Bunching | Self::RunMissing | Self::RunUnseen | Self::HeadwayGap => None,
+        }
+    }
+
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|finding| finding.name() == name)
     }
@@ -151,6 +174,8 @@ pub struct Held {
 #[derive(Debug, Clone, PartialEq)]
 struct Open {
     since: UtcMillis,
+    /// When and where it was last seen to hold.
+    last: (UtcMillis, Option<LatLon>),
     begun: Option<TransitEvent>,
 }
 
@@ -164,38 +189,45 @@ impl Held {
         event: TransitEvent,
         out: &mut Vec<TransitEvent>,
     ) {
-        match holds {
-            None => {}
-            Some(true) => {
-                let open =
-                    self.by_finding.entry(event.finding).or_insert(Open { since: event.at, begun: None });
-                if let Some(begun) = &mut open.begun {
-                    begun.value = event.finding.worse(begun.value, event.value);
-                }
-                if open.begun.is_none() && event.at.since(open.since).0 >= after.0 {
-                    let begun = TransitEvent { phase: Phase::Begun, began: open.since, ..event };
-                    open.begun = Some(begun.clone());
-                    out.push(begun);
-                }
+        let Some(holds) = holds else { return };
+        let unheard = event.finding.bridges().map(|most| DurationMs(most.0.max(after.0)));
+        let silent = |open: &Open| unheard.is_some_and(|most| event.at.since(open.last.0).0 > most.0);
+        if self.by_finding.get(&event.finding).is_some_and(silent) {
+            out.extend(self.by_finding.remove(&event.finding).and_then(Open::ended));
+        }
+        if holds {
+            let last = (event.at, event.place);
+            let begins = Open { since: event.at, last, begun: None };
+            let open = self.by_finding.entry(event.finding).or_insert(begins);
+            if event.at >= open.last.0 {
+                open.last = last;
             }
-            Some(false) => {
-                if let Some(begun) = self.by_finding.remove(&event.finding).and_then(|open| open.begun) {
-                    out.push(TransitEvent { phase: Phase::Ended, at: event.at, place: event.place, ..begun });
-                }
+            if let Some(begun) = &mut open.begun {
+                begun.value = event.finding.worse(begun.value, event.value);
+            } else if event.at.since(open.since).0 >= after.0 {
+                let begun = TransitEvent { phase: Phase::Begun, began: open.since, ..event };
+                open.begun = Some(begun.clone());
+                out.push(begun);
             }
+        } else if self.by_finding.get(&event.finding).is_some_and(|open| event.at >= open.last.0) {
+            // It was not so before it was seen to hold last: that is no end.
+            let begun = self.by_finding.remove(&event.finding).and_then(|open| open.begun);
+            let (at, place) = (event.at, event.place);
+            out.extend(begun.map(|begun| TransitEvent { phase: Phase::Ended, at, place, ..begun }));
         }
     }
 
     /// Goes on with a finding that was told before.
     pub fn resume(&mut self, begun: TransitEvent) {
-        let open = Open { since: begun.began, begun: Some(begun.clone()) };
+        let last = (begun.at, begun.place);
+        let open = Open { since: begun.began, last, begun: Some(begun.clone()) };
         self.by_finding.insert(begun.finding, open);
     }
 
     /// Ends everything; what had not begun is forgotten.
-    pub fn close(&mut self, at: UtcMillis, place: LatLon) -> Vec<TransitEvent> {
+    pub fn close(&mut self, at: UtcMillis, place: Option<LatLon>) -> Vec<TransitEvent> {
         let begun = std::mem::take(&mut self.by_finding).into_values().filter_map(|open| open.begun);
-        begun.map(|begun| TransitEvent { phase: Phase::Ended, at, place: Some(place), ..begun }).collect()
+        begun.map(|begun| TransitEvent { phase: Phase::Ended, at, place, ..begun }).collect()
     }
 
     pub fn begun(&self) -> impl Iterator<Item = &TransitEvent> {
@@ -203,9 +235,24 @@ impl Held {
     }
 }
 
+impl Open {
+    /// Ended where it was last seen to hold.
+    fn ended(self) -> Option<TransitEvent> {
+        let (at, place) = self.last;
+        self.begun.map(|begun| TransitEvent { phase: Phase::Ended, at, place, ..begun })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bus_is_not_looked_for_where_it_was_seen_long_ago() {
+        let (place, at) = (LatLon::new(21.0, 105.8), |min: i64| UtcMillis(min * 60_000));
+        let found = [0, 40, 90, 101, 131].map(|min| place_at((at(70), place), at(min)).is_some());
+        assert_eq!(found, [false, true, true, false, false]);
+    }
 
     #[test]
     fn a_finding_ends_with_the_worst_that_was_seen() {

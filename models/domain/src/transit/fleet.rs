@@ -3,23 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::accuracy::Accuracy;
+use super::accuracy::{Accuracy, Source};
 use super::assign::settle;
+use super::bunching::Bunching;
 use super::claims::{Claims, Disturbed, Tick};
 use super::day::{BusDay, News};
 use super::eta::{Arrival, Known, carried_over, predict};
-use super::finding::{Finding, Held, Limits, TransitEvent};
+use super::finding::{Finding, Limits, TransitEvent};
 use super::gap::Gaps;
 use super::headway::{Rung, ladder};
 use super::missing::Missing;
-use super::pace::{Habit, Pace, traversal};
+use super::pace::{Habit, Pace, Traversal, traversal};
 use super::passing::Passing;
 use super::plan::DayPlan;
 use super::probe::{Cell, Ran};
 use super::settle::Made;
 use super::timetable::{FeedId, RunKey};
 use super::vehicle::{Observed, Vehicle, Work};
-use crate::event::Phase;
 use crate::ids::VehicleId;
 use crate::units::{DurationMs, UtcMillis};
 
@@ -27,8 +27,8 @@ use crate::units::{DurationMs, UtcMillis};
 pub const SILENT: DurationMs = DurationMs(5 * 60_000);
 /// A run that began so long ago, and was not seen to, is not expected any more.
 const MISSED_MS: i64 = 5 * 60_000;
-/// Buses that run as one for so long are told of.
-const BUNCHED_FOR: DurationMs = DurationMs(60_000);
+/// A bus is no later on the run before.
+const LATE_MAX: DurationMs = DurationMs(3 * 3_600_000);
 
 #[derive(Debug, Clone, Default)]
 pub struct Fleet {
@@ -39,7 +39,9 @@ pub struct Fleet {
     claims: Claims,
     missing: Missing,
     gaps: Gaps,
-    bunched: BTreeMap<VehicleId, Held>,
+    bunching: Bunching,
+    /// Findings among buses that never were, since this was last taken.
+    withdrawn: Vec<TransitEvent>,
     /// Of the roads: where and when buses tell something else than before, since this was last taken.
     changed: BTreeSet<Cell>,
     /// Buses that are to be made anew, since this was last taken.
@@ -55,6 +57,15 @@ pub struct Outlook {
     /// `None` when no bus is known to do it.
     pub vehicle: Option<VehicleId>,
     pub arrivals: Vec<Arrival>,
+}
+
+impl Outlook {
+    /// By what passengers are told of it; `None` where they are told no time: of runs that nobody is seen on and whose start is no
+    /// promise.
+    pub fn source(&self) -> Option<Source> {
+        let keeps_times = self.plan.timetable.keeps_times(&self.plan.runs[self.run]);
+        if self.vehicle.is_some() { Some(Source::Bus) } else { keeps_times.then_some(Source::Timetable) }
+    }
 }
 
 impl Fleet {
@@ -76,7 +87,8 @@ impl Fleet {
         for passing in &news.passings {
             self.accuracy.came(passing);
         }
-        self.learn(before.as_ref(), &news.passings, habit);
+        let learned: Vec<_> = traversals(before.as_ref(), &news.passings, habit).collect();
+        learned.iter().for_each(|t| self.pace.learn(t));
         news
     }
 
@@ -100,8 +112,8 @@ impl Fleet {
         told
     }
 
-    /// Puts in days that were made anew among these [`Fleet::claims`] from all that their buses reported; they are learned from if
-    /// nothing was known of the bus. Gives what is to be told of each.
+    /// Puts in days that were made anew among these [`Fleet::claims`] from all that their buses reported; what was not known of the
+    /// bus before is learned from. What it did not do after all is not unlearned. Gives what is to be told of each.
     pub fn replace(
         &mut self,
         made: impl IntoIterator<Item = Made>,
@@ -115,32 +127,23 @@ impl Fleet {
         }
         let disturbed = self.claims.replace(records);
         disturb(&mut self.disturbed, disturbed);
-        let mut told = Vec::new();
+        let (mut told, mut learned) = (Vec::new(), Vec::new());
         for (day, news) in days {
             let vehicle = day.bus.id.clone();
             self.changed.extend(day.ran.iter().map(Ran::cell));
-            match self.days.insert(vehicle.clone(), day) {
-                // What it told of the roads before may not be so any more.
-                Some(old) => self.changed.extend(old.ran.iter().map(Ran::cell)),
-                None => self.learn(None, &news.passings, &habit),
-            }
+            let ways: Vec<_> = day.drives().map(|drive| drive.way()).collect();
+            let old = self.days.insert(vehicle.clone(), day);
+            let before = old.iter().flat_map(BusDay::drives).map(|drive| drive.way());
+            self.bunching.doubt(&vehicle, before.chain(ways));
+            learned.extend(unknown(old.as_ref(), &news.passings, &habit));
+            // What it told of the roads before may not be so any more.
+            self.changed.extend(old.iter().flat_map(|old| old.ran.iter().map(Ran::cell)));
             told.push((vehicle, news));
         }
+        // What happened last tells of now, whichever bus it was.
+        learned.sort_by_key(|t| t.at);
+        learned.iter().for_each(|t| self.pace.learn(t));
         told
-    }
-
-    fn learn(
-        &mut self,
-        before: Option<&Passing>,
-        passings: &[Passing],
-        habit: impl Fn(&FeedId, UtcMillis) -> Habit,
-    ) {
-        for (from, to) in
-            before.into_iter().chain(passings).zip(passings.iter().skip(usize::from(before.is_none())))
-        {
-            let learned = traversal(from, to, habit(&to.feed, to.at));
-            learned.iter().for_each(|t| self.pace.learn(t));
-        }
     }
 
     /// What buses may be doing, for those whose days are made anew. Little is copied.
@@ -166,7 +169,7 @@ impl Fleet {
         self.changed.clear();
         self.missing.clear();
         self.gaps.clear();
-        self.bunched.clear();
+        self.bunching.clear();
         std::mem::take(&mut self.claims)
     }
 
@@ -252,15 +255,16 @@ impl Fleet {
         for plan in plans {
             for (run, r) in plan.runs.iter().enumerate() {
                 let departs = plan.timetable.departs(r, 0);
-                if departs > until || departs.0 + MISSED_MS < now.0 {
+                // Nobody is later than that on a run before.
+                if departs > until || departs + LATE_MAX < now {
                     continue;
                 }
                 let key = (plan.feed.clone(), plan.key(run));
-                if taken.contains(&key) {
-                    continue;
-                }
                 let carried = late_by_run.get(&key);
                 let late = carried.map_or(DurationMs(0), |(_, late)| *late);
+                if taken.contains(&key) || departs.0 + late.0 + MISSED_MS < now.0 {
+                    continue;
+                }
                 let known = Known::Timetable { late };
                 let arrivals = predict(plan, run, known, now, &self.pace, |t| habit(&plan.feed, t));
                 let vehicle = carried.map(|(vehicle, _)| vehicle.clone());
@@ -270,104 +274,69 @@ impl Fleet {
         all
     }
 
-    /// Goes on with findings among buses that were told before a restart: bunching, missing runs and gaps.
+    /// Goes on with findings among buses that were told before a restart: bunching, missing runs and gaps; of bunching and gaps also
+    /// with those of today that are over.
     pub fn resume(&mut self, open: impl IntoIterator<Item = TransitEvent>) {
         for event in open {
             match (event.finding, event.vehicle.clone(), event.run.clone()) {
                 (Finding::RunMissing | Finding::RunUnseen, _, Some(key)) => self.missing.resume(key, event),
                 (Finding::HeadwayGap, _, Some(_)) => self.gaps.resume(event),
-                (Finding::Bunching, Some(bus), _) => self.bunched.entry(bus).or_default().resume(event),
+                (Finding::Bunching, Some(bus), _) => self.bunching.resume(bus, event),
                 _ => {}
             }
         }
     }
 
     /// Buses that run as one with the bus ahead, begun or ended since last asked.
-    pub fn look_for_bunching(&mut self, ladder: &[Rung], now: UtcMillis) -> Vec<TransitEvent> {
-        let mut news = Vec::new();
-        let of = |vehicle: &VehicleId, rung: Option<&Rung>, place| TransitEvent {
-            finding: Finding::Bunching,
-            phase: Phase::Moment,
-            began: now,
-            at: now,
-            vehicle: Some(vehicle.clone()),
-            place,
-            run: rung.map(|r| (r.line.feed.clone(), r.run.clone())),
-            stop: None,
-            value: rung.and_then(|r| r.ahead).map(DurationMs::seconds),
-        };
-        let place = |v: &VehicleId| self.days.get(v)?.bus.last.as_ref().map(|o| o.seen.position);
-        let gone = self.bunched.keys().filter(|v| !ladder.iter().any(|r| r.vehicle == **v));
-        for vehicle in gone.cloned().collect::<Vec<_>>() {
-            let event = of(&vehicle, None, place(&vehicle));
-            if let Some(mut held) = self.bunched.remove(&vehicle) {
-                held.judge(Some(false), BUNCHED_FOR, event, &mut news);
-            }
-        }
-        for rung in ladder {
-            let holds = rung.is_bunched().or(rung.ahead_timetabled.is_none().then_some(false));
-            let event = of(&rung.vehicle, Some(rung), place(&rung.vehicle));
-            let held = self.bunched.entry(rung.vehicle.clone()).or_default();
-            held.judge(holds, BUNCHED_FOR, event, &mut news);
-        }
-        news
+    pub fn look_for_bunching(
+        &mut self,
+        plans: &[Arc<DayPlan>],
+        ladder: &[Rung],
+        now: UtcMillis,
+    ) -> Vec<TransitEvent> {
+        self.bunching.look(ladder, (&self.days, plans), now, &mut self.withdrawn)
     }
 
     /// Runs that no bus came for or that nobody is seen on, and ways on which for long nobody set out, begun or ended since last asked.
     pub fn look_for_missing(&mut self, plans: &[Arc<DayPlan>], now: UtcMillis) -> Vec<TransitEvent> {
-        let mut news = self.missing.look((&self.days, &self.claims), plans, now);
-        news.extend(self.gaps.look(&self.days, plans, now));
+        let mut news = self.missing.look((&self.days, &self.claims, &self.pace), plans, now);
+        news.extend(self.gaps.look(&self.days, plans, now, &mut self.withdrawn));
         news
     }
+
+    /// What was told among buses and late reports show never to have been so, since this was last asked: it has no end.
+    pub fn take_withdrawn(&mut self) -> Vec<TransitEvent> {
+        std::mem::take(&mut self.withdrawn)
+    }
+}
+
+/// From stop to stop, in the order of one bus's passings.
+fn traversals<'a>(
+    before: Option<&'a Passing>,
+    passings: &'a [Passing],
+    habit: impl Fn(&FeedId, UtcMillis) -> Habit + 'a,
+) -> impl Iterator<Item = Traversal> + 'a {
+    let froms = before.into_iter().chain(passings);
+    let tos = passings.iter().skip(usize::from(before.is_none()));
+    froms.zip(tos).filter_map(move |(from, to)| traversal(from, to, habit(&to.feed, to.at)))
+}
+
+/// From stop to stop on a day that was made anew, but for what was learned from the day as it was known before: the same stretch at the
+/// same time teaches nothing again, whichever run it turned out to be of.
+fn unknown<'a>(
+    old: Option<&'a BusDay>,
+    passings: &'a [Passing],
+    habit: impl Fn(&FeedId, UtcMillis) -> Habit + 'a,
+) -> impl Iterator<Item = Traversal> + 'a {
+    let was_known = move |p: &Passing| old.is_some_and(|old| old.has_passed(p));
+    let pairs = passings.iter().zip(passings.iter().skip(1));
+    let fresh = pairs.filter(move |(from, to)| !(was_known(from) && was_known(to)));
+    fresh.filter_map(move |(from, to)| traversal(from, to, habit(&to.feed, to.at)))
 }
 
 fn disturb(all: &mut Disturbed, more: Disturbed) {
     for (vehicle, tick) in more {
         let first = all.entry(vehicle).or_insert(tick);
         *first = tick.min(*first);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::transit::headway::Line;
-    use crate::units::Meters;
-    use time::macros::date;
-
-    fn pair(ahead_s: i64) -> Vec<Rung> {
-        let rung = |name: &str, ahead: Option<i64>| Rung {
-            vehicle: name.parse().unwrap(),
-            line: Line { feed: "f".into(), route: "r".into(), direction: Some(0) },
-            run: RunKey { date: date!(2026 - 03 - 02), trip: name.into(), start_s: None },
-            pattern: 0,
-            along: Meters(0.0),
-            late: None,
-            ahead: ahead.map(|s| DurationMs(s * 1000)),
-            ahead_timetabled: ahead.map(|_| DurationMs(600_000)),
-        };
-        vec![rung("a", None), rung("b", Some(ahead_s))]
-    }
-
-    #[test]
-    fn bunching_begins_after_a_minute_ends_once_and_survives_a_restart() {
-        let mut fleet = Fleet::default();
-        let look = |fleet: &mut Fleet, ladder: &[Rung], s: i64| {
-            let news = fleet.look_for_bunching(ladder, UtcMillis(s * 1000));
-            news.into_iter().map(|e| (e.phase, e.began.0 / 1000, e.value)).collect::<Vec<_>>()
-        };
-        assert_eq!(look(&mut fleet, &pair(100), 0), []);
-        assert_eq!(look(&mut fleet, &pair(400), 30), [], "not for long enough");
-        assert_eq!(look(&mut fleet, &pair(100), 40), []);
-        assert_eq!(look(&mut fleet, &pair(90), 100), [(Phase::Begun, 40, Some(90.0))]);
-        assert_eq!(look(&mut fleet, &pair(80), 110), []);
-        let open = fleet.bunched.values().flat_map(Held::begun).cloned().collect::<Vec<_>>();
-        let mut after = Fleet::default();
-        after.resume(open);
-        assert_eq!(look(&mut after, &pair(80), 120), [], "it was told before");
-        assert_eq!(look(&mut after, &pair(300), 130), [(Phase::Ended, 40, Some(80.0))]);
-        // The bus went out of sight.
-        assert_eq!(look(&mut fleet, &[], 140), [(Phase::Ended, 40, Some(80.0))]);
-        assert_eq!(look(&mut fleet, &[], 150), []);
     }
 }

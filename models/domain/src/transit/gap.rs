@@ -1,7 +1,8 @@
 //! Where only the distance between buses is promised no single start can be missed: what is told there is that for long nobody was
 //! seen to set out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::day::BusDay;
@@ -25,6 +26,8 @@ type Way = (FeedId, TripId);
 #[derive(Debug, Clone, Default)]
 pub struct Gaps {
     open_by_way: BTreeMap<Way, TransitEvent>,
+    /// Those of this day that ended: reports may be later still.
+    over: Vec<(Way, TransitEvent)>,
     /// Told before a restart, and not put to their ways yet.
     resumed: Vec<TransitEvent>,
 }
@@ -45,27 +48,33 @@ impl Gaps {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &TransitEvent> {
-        self.open_by_way.values().chain(&self.resumed)
+        let resumed = self.resumed.iter().filter(|event| event.phase != Phase::Ended);
+        self.open_by_way.values().chain(resumed)
     }
 
-    /// Goes on with what was told before a restart.
+    /// Goes on with what was told before a restart, or remembers it where it is over.
     pub fn resume(&mut self, event: TransitEvent) {
         self.resumed.push(event);
     }
 
-    /// Begun or ended since last asked.
+    /// Begun or ended since last asked; `withdrawn` are those that never were: what came late tells of a bus that set out before
+    /// it had been too long.
     pub fn look(
         &mut self,
         days: &BTreeMap<VehicleId, BusDay>,
         plans: &[Arc<DayPlan>],
         now: UtcMillis,
+        withdrawn: &mut Vec<TransitEvent>,
     ) -> Vec<TransitEvent> {
         let seen = Seen::of(days, plans, now);
         let mut news = Vec::new();
         for event in std::mem::take(&mut self.resumed) {
+            let is_over = event.phase == Phase::Ended;
             match way_of(plans, &event) {
+                Some(way) if is_over => self.over.push((way, event)),
                 Some(way) => _ = self.open_by_way.insert(way, event),
                 // Of a timetable that is not in force any more.
+                None if is_over => {}
                 None => news.push(ended(&event, now)),
             }
         }
@@ -77,25 +86,40 @@ impl Gaps {
         }
         for (way, (plan, promise)) in &promised {
             // Where nobody was seen today nothing is known of buses, but of trackers.
-            let Some(left) = seen.left_by_way.get(way) else { continue };
+            let Some(left) = seen.left_by_way.get(way).and_then(BTreeSet::last) else { continue };
             let from = promise.since.max(*left);
-            let waited = now.since(from);
-            let long = waited.seconds() > HEADWAYS * promise.headway.seconds();
+            let long = is_long(from, promise.headway, now);
             if long && seen.is_well(plan, promise.run) && !self.open_by_way.contains_key(way) {
                 let event = begun(plan, promise, from, now);
                 self.open_by_way.insert(way.clone(), event.clone());
                 news.push(event);
             }
         }
-        let left_by_way = &seen.left_by_way;
-        self.open_by_way.retain(|way, event| {
-            let left = left_by_way.get(way).copied().filter(|left| *left > last(event));
-            // What was told before a restart holds until a bus is seen.
-            let holds = left.is_none() && promised.contains_key(way);
-            if !holds {
-                news.push(ended(event, left.unwrap_or(now)));
+        let (left_by_way, Self { open_by_way, over, .. }) = (&seen.left_by_way, self);
+        open_by_way.retain(|way, event| {
+            let left = left_by_way.get(way).filter(|all| all.last().is_some_and(|left| *left > last(event)));
+            let over_at = match left {
+                // What was told before a restart holds until a bus is seen.
+                None if promised.contains_key(way) => return true,
+                None => Some(now),
+                Some(left) => first_long(event, left),
+            };
+            match over_at {
+                Some(at) => {
+                    let event = ended(event, at);
+                    over.push((way.clone(), event.clone()));
+                    news.push(event);
+                }
+                None => withdrawn.push(event.clone()),
             }
-            holds
+            false
+        });
+        over.retain(|(way, event)| {
+            let was = left_by_way.get(way).is_none_or(|left| was_long_among(event, left));
+            if !was {
+                withdrawn.push(event.clone());
+            }
+            was
         });
         news
     }
@@ -104,8 +128,8 @@ impl Gaps {
 /// What buses tell: made anew from their days each time, so that late reports and restarts change nothing.
 #[derive(Default)]
 struct Seen {
-    /// When a bus was last seen to set out.
-    left_by_way: BTreeMap<Way, UtcMillis>,
+    /// When buses were seen to set out.
+    left_by_way: BTreeMap<Way, BTreeSet<UtcMillis>>,
     /// Of the buses under way on each route, how many there are and how many of them are heard.
     heard_by_route: BTreeMap<(FeedId, RouteId), (usize, usize)>,
     /// Whether any bus at all is heard.
@@ -139,8 +163,7 @@ impl Seen {
 
     fn left(&mut self, way: Option<Way>, at: UtcMillis) {
         if let Some(way) = way {
-            let left = self.left_by_way.entry(way).or_insert(at);
-            *left = at.max(*left);
+            self.left_by_way.entry(way).or_default().insert(at);
         }
     }
 
@@ -206,13 +229,154 @@ fn ended(event: &TransitEvent, at: UtcMillis) -> TransitEvent {
     TransitEvent { phase: Phase::Ended, at, value: Some(at.since(last(event)).seconds()), ..event.clone() }
 }
 
+/// Whether nobody has set out for too long.
+fn is_long(from: UtcMillis, headway: DurationMs, now: UtcMillis) -> bool {
+    now.since(from).seconds() > HEADWAYS * headway.seconds()
+}
+
+/// The first that set out when nobody had for too long.
+fn first_long(event: &TransitEvent, left: &BTreeSet<UtcMillis>) -> Option<UtcMillis> {
+    let (mut from, headway) = (last(event), event.began.since(last(event)));
+    let mut after = left.range((Bound::Excluded(from), Bound::Unbounded));
+    after.find(|left| is_long(std::mem::replace(&mut from, **left), headway, **left)).copied()
+}
+
+/// Whether between two of those that set out until it ended it had been too long.
+fn was_long_among(ended: &TransitEvent, left: &BTreeSet<UtcMillis>) -> bool {
+    let headway = ended.began.since(last(ended));
+    let until = left.range((Bound::Excluded(last(ended)), Bound::Included(ended.at)));
+    let mut from = last(ended);
+    until.chain([&ended.at]).any(|left| is_long(std::mem::replace(&mut from, *left), headway, *left))
+}
+
 /// When the bus before set out.
-fn last(begun: &TransitEvent) -> UtcMillis {
-    begun.at - DurationMs((begun.value.unwrap_or_default() * 1_000.0) as i64)
+fn last(event: &TransitEvent) -> UtcMillis {
+    event.at - DurationMs((event.value.unwrap_or_default() * 1_000.0) as i64)
 }
 
 fn way_of(plans: &[Arc<DayPlan>], event: &TransitEvent) -> Option<Way> {
     let (feed, key) = event.run.as_ref()?;
     let (plan, run) = plan::find(plans, feed, key)?;
     way(plan, plan.timetable.trip(&plan.runs[run]).pattern)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geo::LatLon;
+    use crate::transit::shape::Shape;
+    use crate::transit::timetable::{
+        Call, Frequency, Pattern, PatternStop, Route, Service, ServiceDay, Stop, Timetable, Trip,
+    };
+    use crate::units::Meters;
+    use time::macros::date;
+
+    /// A kilometre that buses drive every ten minutes from 6:00 to 10:00.
+    fn plan() -> Arc<DayPlan> {
+        let place = |i: usize| LatLon::new(21.0 + i as f64 / 111.195_08, 105.8);
+        let stop = |i: usize| Stop {
+            id: format!("s{i}").as_str().into(),
+            code: String::new(),
+            name: String::new(),
+            position: place(i),
+        };
+        let call = |sequence: u32, s: i32| Call { sequence, arrive_s: s, depart_s: s, timepoint: false };
+        let trip = Trip {
+            id: "t".into(),
+            pattern: 0,
+            service: "w".into(),
+            headsign: String::new(),
+            block: None,
+            calls: vec![call(0, 0), call(1, 120)],
+            frequencies: vec![Frequency { start_s: 21_600, end_s: 36_000, headway_s: 600, exact: false }],
+        };
+        let pattern = Pattern {
+            route: 0,
+            direction: Some(0),
+            stops: (0..2).map(|i| PatternStop { stop: i, along: Meters(1000.0 * i as f64) }).collect(),
+            shape: Shape::new((0..2).map(place).collect()),
+            coarse: false,
+        };
+        let route = Route { id: "r".into(), agency: 0, short_name: "32".into(), long_name: String::new() };
+        let service = Service { added: vec![date!(2026 - 03 - 02)], ..Service::default() };
+        let table = Timetable {
+            routes: vec![route],
+            stops: (0..2).map(stop).collect(),
+            patterns: vec![pattern],
+            trips: vec![trip],
+            services_by_id: [("w".to_owned(), service)].into(),
+            ..Timetable::default()
+        };
+        let day = ServiceDay { date: date!(2026 - 03 - 02), start: UtcMillis(0) };
+        Arc::new(DayPlan::new("f".into(), Arc::new(table), day))
+    }
+
+    /// Minutes after seven.
+    fn at(minutes: i64) -> UtcMillis {
+        UtcMillis((7 * 60 + minutes) * 60_000)
+    }
+
+    /// That nobody had set out since 7:00, told at 7:26.
+    fn told(plan: &DayPlan) -> TransitEvent {
+        begun(plan, &promise(plan, 0, at(26)).unwrap(), at(0), at(26))
+    }
+
+    fn days(plan: &DayPlan, set_out: &[i64]) -> BTreeMap<VehicleId, BusDay> {
+        let mut day = BusDay::new("bus-1".parse().unwrap());
+        for (run, minutes) in set_out.iter().enumerate() {
+            let due = plan.timetable.departs(&plan.runs[run], 0);
+            day.set_outs.insert((plan.feed.clone(), plan.key(run)), (at(*minutes), due));
+        }
+        [(day.bus.id.clone(), day)].into()
+    }
+
+    /// Buses are known now to have set out at these minutes.
+    #[track_caller]
+    fn check(set_out: &[i64], ended: &[(Phase, UtcMillis)], withdrawn: usize) {
+        let (plan, mut gaps, mut gone) = (plan(), Gaps::default(), Vec::new());
+        gaps.resume(told(&plan));
+        let news = gaps.look(&days(&plan, set_out), std::slice::from_ref(&plan), at(50), &mut gone);
+        assert_eq!(news.iter().map(|e| (e.phase, e.at)).collect::<Vec<_>>(), ended);
+        assert_eq!(gone, vec![told(&plan); withdrawn]);
+        assert_eq!(gaps.iter().count(), 1 - ended.len() - withdrawn);
+    }
+
+    #[test]
+    fn a_gap_that_late_reports_disprove_is_withdrawn() {
+        check(&[0], &[], 0);
+        check(&[0, 40], &[(Phase::Ended, at(40))], 0);
+        check(&[0, 26, 40], &[(Phase::Ended, at(26))], 0);
+        // Somebody had set out before it was too long; who came after changes nothing.
+        check(&[0, 20], &[], 1);
+        check(&[0, 20, 40], &[], 1);
+        // Another gap was too long meanwhile, and both were told in one.
+        check(&[0, 1, 40], &[(Phase::Ended, at(40))], 0);
+    }
+
+    #[test]
+    fn a_gap_that_was_over_is_withdrawn_as_well() {
+        let plan = plan();
+        let mut before = Gaps::default();
+        before.resume(told(&plan));
+        let look = |gaps: &mut Gaps, set_out: &[i64]| {
+            let mut gone = Vec::new();
+            let news = gaps.look(&days(&plan, set_out), std::slice::from_ref(&plan), at(50), &mut gone);
+            (news, gone)
+        };
+        let (ended, gone) = look(&mut before, &[0, 40]);
+        assert_eq!((ended.len(), gone.len()), (1, 0));
+        let mut after = Gaps::default();
+        after.resume(ended[0].clone());
+        for mut gaps in [before, after] {
+            assert_eq!(gaps.iter().count(), 0, "it holds no more");
+            let mut counts = |set_out: &[i64]| {
+                let (news, gone) = look(&mut gaps, set_out);
+                (news.len(), gone.len())
+            };
+            // It was too long all the same.
+            assert_eq!([counts(&[1, 40]), counts(&[0, 10, 40])], [(0, 0), (0, 0)]);
+            assert_eq!(counts(&[0, 20, 40]), (0, 1));
+            assert_eq!(counts(&[0, 20, 40]), (0, 0), "once");
+        }
+    }
 }

@@ -74,8 +74,12 @@ pub fn headways<'a>(passings: impl IntoIterator<Item = &'a Passing>) -> Vec<Head
     let mut all = Vec::new();
     for ((feed, route, direction, stop), mut list) in by_stop {
         let line = Line { feed: feed.clone(), route: route.clone(), direction };
-        list.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.run.cmp(&b.run)));
-        for pair in list.windows(2).filter(|pair| pair[0].run != pair[1].run) {
+        list.sort_by(|a, b| (a.at, &a.run, &a.vehicle).cmp(&(b.at, &b.run, &b.vehicle)));
+        // One start may stand for two buses where it is no promise.
+        let two = |a: &Passing, b: &Passing| {
+            a.run != b.run || (a.headway.is_some() && b.headway.is_some() && a.vehicle != b.vehicle)
+        };
+        for pair in list.windows(2).filter(|pair| two(pair[0], pair[1])) {
             all.push(Headway {
                 line: line.clone(),
                 stop: stop.clone(),

@@ -1,8 +1,8 @@
 //! Findings about one bus, from its report and from what it does.
 
 use super::assign::{Candidate, SignOn};
-use super::finding::{Finding, Limits, TransitEvent};
-use super::timetable::TripId;
+use super::finding::{Finding, Limits, TransitEvent, place_at};
+use super::timetable::{RouteId, TripId};
 use super::vehicle::{Doing, Found, Observed, Vehicle, Work};
 use crate::event::Phase;
 use crate::units::{DurationMs, MetersPerSecond, UtcMillis};
@@ -51,6 +51,15 @@ pub fn judge(bus: &mut Vehicle, observed: &Observed, on_line: bool, limits: &Lim
         bus.held.judge(holds, DurationMs(after_ms), event, &mut found.events);
     }
     found.events.extend(skipped);
+}
+
+/// A call for help from who knows where.
+pub fn call(bus: &mut Vehicle, observed: &Observed, found: &mut Found) {
+    let last = bus.last.as_ref().map(|last| (last.seen.at, last.seen.position));
+    let place = last.and_then(|last| place_at(last, observed.seen.at));
+    let event = event(bus, observed, Finding::Sos, bus.doing().map(Doing::key), None);
+    let event = TransitEvent { place, ..event };
+    bus.held.judge(Some(observed.sos), DurationMs(0), event, &mut found.events);
 }
 
 /// On its own run a bus must have been watched so far, and over so many stops.
@@ -104,9 +113,13 @@ fn agrees(signed: &SignOn, doing: &Doing) -> bool {
     // Where starts are no promise, trips of one way are one to the bus that takes it, and a block says nothing.
     let one_way =
         |id: &TripId| timeless && table.trips.iter().any(|t| t.id == *id && t.pattern == trip.pattern);
-    let trip_fits = signed.trip.as_ref().is_none_or(|t| *t == trip.id || one_way(t));
-    let block_fits = timeless || signed.block.as_ref().is_none_or(|b| trip.block.as_ref() == Some(b));
-    trip_fits && block_fits && signed.route.as_ref().is_none_or(|r| r == route)
+    // Of what this timetable does not have nothing can be said.
+    let trip_fits =
+        signed.trip.as_ref().is_none_or(|t| *t == trip.id || one_way(t) || !doing.plan.has_trip(t));
+    let block_fits = timeless
+        || signed.block.as_ref().is_none_or(|b| trip.block.as_ref() == Some(b) || !doing.plan.has_block(b));
+    let known_route = |id: &RouteId| table.routes.iter().any(|r| r.id == *id);
+    trip_fits && block_fits && signed.route.as_ref().is_none_or(|r| r == route || !known_route(r))
 }
 
 /// Stops that were passed at speed, or around which the bus drove while it was off its line.

@@ -9,8 +9,9 @@ use super::claims::{Claims, RunName};
 use super::day::BusDay;
 use super::finding::{Finding, TransitEvent};
 use super::fleet::SILENT;
+use super::pace::{Pace, Stretch};
 use super::plan::{self, DayPlan};
-use super::timetable::{FeedId, RouteId, RunKey};
+use super::timetable::{FeedId, PatternStop, RouteId, RunKey};
 use super::vehicle::{Doing, Work};
 use crate::event::Phase;
 use crate::ids::VehicleId;
@@ -35,6 +36,11 @@ const DOUBT: f64 = 0.2;
 const REPORT_SHARE: f64 = 0.75;
 /// Those of all routes stand for so many of its own.
 const FEED_WEIGHT_NOW: f64 = 2.0;
+/// Fewer others under way tell nothing of trackers: of a bus that pulls out then, former buses on its way do.
+const FEW: usize = 4;
+
+/// A bus with a tracker that ran a stretch for its route tells of the trackers there for so long.
+const LATELY: DurationMs = DurationMs(28 * 24 * 3_600_000);
 
 /// A bus that was late has set out on its next run by so long after its last.
 const SETS_OUT: DurationMs = DurationMs(5 * 60_000);
@@ -59,6 +65,10 @@ struct Evidence<'a> {
     free: BTreeMap<RunName, f64>,
     /// Runs whose bus is heard, by their blocks, on one before, or was just now: it is late, or about to set out.
     awaited: BTreeSet<RunName>,
+    /// What the buses that are heard do, or did last.
+    heard_on: BTreeSet<(FeedId, RouteId)>,
+    /// A bus is heard of which nothing is known, and there is one feed for it to be of.
+    strangers: bool,
 }
 
 impl Missing {
@@ -78,11 +88,11 @@ impl Missing {
     /// Begun or ended since last asked.
     pub fn look(
         &mut self,
-        (days, claims): (&BTreeMap<VehicleId, BusDay>, &Claims),
+        (days, claims, pace): (&BTreeMap<VehicleId, BusDay>, &Claims, &Pace),
         plans: &[Arc<DayPlan>],
         now: UtcMillis,
     ) -> Vec<TransitEvent> {
-        let mut evidence = Evidence::of(days, claims, now);
+        let mut evidence = Evidence::of(days, claims, plans, now);
         self.awaited.extend(evidence.awaited.iter().map(|run| (run.clone(), now + SETS_OUT)));
         self.awaited.retain(|_, until| now < *until);
         evidence.awaited = self.awaited.keys().cloned().collect();
@@ -104,7 +114,12 @@ impl Missing {
                     Some(Finding::RunMissing) => continue,
                     None | Some(_) if surely => begun(Finding::RunMissing, None, plan, run, now),
                     None if evidence.heard(&key) < DOUBT && !evidence.awaited.contains(&key) => {
-                        if !reporting.well(plan, run) {
+                        // The first of a morning has no others beside it.
+                        let pulls_out = || {
+                            let heard = plan.pulls_out(run) && evidence.hears(plan, run);
+                            heard && watched.half(plan, run) && is_driven(plan, run, (&evidence, pace), now)
+                        };
+                        if !(reporting.well(plan, run) || reporting.is_few() && pulls_out()) {
                             continue;
                         }
                         begun(Finding::RunUnseen, share(reporting.others(plan, run)), plan, run, now)
@@ -133,15 +148,23 @@ impl Missing {
 }
 
 impl<'a> Evidence<'a> {
-    fn of(days: &BTreeMap<VehicleId, BusDay>, claims: &'a Claims, now: UtcMillis) -> Self {
+    fn of(
+        days: &BTreeMap<VehicleId, BusDay>,
+        claims: &'a Claims,
+        plans: &[Arc<DayPlan>],
+        now: UtcMillis,
+    ) -> Self {
         let (mut covered, mut unheard, mut free) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
-        let mut awaited = BTreeSet::new();
+        let (mut awaited, mut heard_on, mut strangers) = (BTreeSet::new(), BTreeSet::new(), false);
         for day in days.values() {
-            covered.extend(day.runs.iter().cloned());
+            covered.extend(day.calls_by_run.keys().cloned());
             let silent = day.newest().map_or(i64::MAX, |at| now.since(at).0);
             let under_way = matches!(day.bus.work, Work::Running(_));
             let long = if under_way { SILENT_UNDER_WAY } else { SILENT_AT_END };
             if silent <= SILENT.0 {
+                let route = route_of(day);
+                strangers |= route.is_none();
+                heard_on.extend(route);
                 awaited.extend(ahead(day));
                 // One that has just come to its end might be doing any run of that line, by its place.
                 let ended = matches!(day.bus.work, Work::Finished { .. });
@@ -149,13 +172,18 @@ impl<'a> Evidence<'a> {
                     *free.entry(run.clone()).or_insert(1.0) *= 1.0 - share;
                 }
             } else if silent <= long.0 {
-                let route =
-                    |d: &Doing| (d.plan.feed.clone(), d.plan.timetable.route(&d.plan.runs[d.run]).id.clone());
-                let last = day.last.as_ref().map(|p| (p.feed.clone(), p.route.clone()));
-                unheard.extend(day.bus.doing().map(route).or(last));
+                unheard.extend(route_of(day));
             }
         }
-        Self { covered, claims, unheard, free, awaited }
+        strangers &= plans.windows(2).all(|pair| pair[0].feed == pair[1].feed);
+        Self { covered, claims, unheard, free, awaited, heard_on, strangers }
+    }
+
+    /// Whether the way from the operator's buses to us is known to be open: any of its buses is heard.
+    fn hears(&self, plan: &DayPlan, run: usize) -> bool {
+        let agency = plan.timetable.route(&plan.runs[run]).agency;
+        let mut own = plan.timetable.routes.iter().filter(|route| route.agency == agency);
+        self.strangers || own.any(|route| self.heard_on.contains(&(plan.feed.clone(), route.id.clone())))
     }
 
     fn is_seen(&self, run: &RunName) -> bool {
@@ -179,6 +207,12 @@ impl<'a> Evidence<'a> {
             || self.awaited.contains(&name)
             || self.unheard.contains(&(plan.feed.clone(), route))
     }
+}
+
+/// What a bus does, or did last; `None` where nothing is known of it.
+fn route_of(day: &BusDay) -> Option<(FeedId, RouteId)> {
+    let route = |d: &Doing| (d.plan.feed.clone(), d.plan.timetable.route(&d.plan.runs[d.run]).id.clone());
+    day.bus.doing().map(route).or_else(|| day.last.as_ref().map(|p| (p.feed.clone(), p.route.clone())))
 }
 
 /// What the block of a bus has after the run that it does.
@@ -207,6 +241,13 @@ impl Watched {
             watched.all = (watched.all.0 + 1, watched.all.1 + seen);
         }
         watched
+    }
+
+    /// Whether trackers tell of half of what the route should have run today, the run itself left out.
+    fn half(&self, plan: &DayPlan, run: usize) -> bool {
+        let route = plan.timetable.pattern(&plan.runs[run]).route;
+        let (runs, seen) = self.by_route.get(&route).copied().unwrap_or_default();
+        2 * seen >= runs.saturating_sub(1)
     }
 
     /// Well enough to say that nobody was on this run, itself left out.
@@ -238,6 +279,11 @@ impl Reporting {
         all
     }
 
+    /// Too few to tell anything of one that does not report.
+    fn is_few(&self) -> bool {
+        self.all.0.saturating_sub(1) < FEW
+    }
+
     /// How many others of its route there are, and how many of them report.
     fn others(&self, plan: &DayPlan, run: usize) -> (f64, f64) {
         let route = plan.timetable.pattern(&plan.runs[run]).route;
@@ -251,6 +297,23 @@ impl Reporting {
         let of_feed = self.all.1 as f64 / self.all.0.saturating_sub(1).max(1) as f64;
         (report + FEED_WEIGHT_NOW * of_feed.min(1.0)) / (others + FEED_WEIGHT_NOW) >= REPORT_SHARE
     }
+}
+
+/// Whether buses of its route run its way with trackers: one was seen on another of its runs today, or lately on most of its
+/// stretches. That buses of other routes run some of them tells nothing: nearly every route without trackers shares a street.
+fn is_driven(plan: &DayPlan, run: usize, (evidence, pace): (&Evidence<'_>, &Pace), now: UtcMillis) -> bool {
+    let table = &plan.timetable;
+    let alike = plan.runs_of(table.trip(&plan.runs[run]).pattern).iter();
+    let covered = |other: &usize| evidence.covered.contains(&(plan.feed.clone(), plan.key(*other)));
+    if alike.filter(|other| **other != run).any(covered) {
+        return true;
+    }
+    let (stops, route) = (&table.pattern(&plan.runs[run]).stops, &table.route(&plan.runs[run]).id);
+    let stop = |s: &PatternStop| table.stops[s.stop].id.clone();
+    let stretch =
+        |pair: &[PatternStop]| Stretch { feed: plan.feed.clone(), from: stop(&pair[0]), to: stop(&pair[1]) };
+    let known = stops.windows(2).filter(|pair| pace.knows(&stretch(pair), route, now - LATELY));
+    2 * known.count() > stops.len().saturating_sub(1)
 }
 
 /// When a run should be over.

@@ -3,14 +3,17 @@
 //! Suggested reading order: `timetable` (what is to be), `shape` and `matching` (where on its way a bus is), `evidence` and
 //! `assign` (which run it does), `slot` (by what name, where starts are no promise), `claims` and `among` (what others do), `vehicle` and `day` (all of that for one bus, with `passing`s and
 //! `finding`s), `headway`, `pace`, `eta`, `hold`; `road` and `probe` (buses as measures of traffic); `fleet` and `settle` (all buses),
-//! `missing`, `gap`, `accuracy`, `report`.
+//! `bunching`, `as_one` and `driven`, `missing`, `gap`, `accuracy`, `report`.
 
 pub mod accuracy;
 mod among;
+mod as_one;
 pub mod assign;
+mod bunching;
 pub mod claims;
 pub mod day;
 mod doing;
+mod driven;
 pub mod eta;
 pub mod evidence;
 pub mod finding;
@@ -71,4 +74,6 @@ pub struct Told {
     pub sos: bool,
     /// Who has signed on, by the card or the number that the device read.
     pub driver: Option<String>,
+    /// What the vehicle is said to do.
+    pub signed: Option<assign::SignOn>,
 }

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use super::passing::Passing;
-use super::timetable::{FeedId, StopId};
+use super::timetable::{FeedId, RouteId, StopId};
 use crate::ids::VehicleId;
-use crate::units::UtcMillis;
+use crate::units::{DurationMs, UtcMillis};
 
 /// From one stop to the next of a run, whatever the route.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,6 +37,8 @@ pub enum DayKind {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Traversal {
     pub stretch: Stretch,
+    /// What the bus was on.
+    pub route: RouteId,
     pub habit: Habit,
     /// When it was over: from then on it may be known.
     pub at: UtcMillis,
@@ -60,6 +62,8 @@ const DRIFT_VARIANCE_PER_DAY: f64 = 0.001;
 /// What differs just now differs by so much, and is forgotten in so long.
 const NOW_VARIANCE: f64 = 0.04;
 const NOW_FADES_MS: f64 = 30.0 * 60_000.0;
+/// What happened so long before another bus was there tells nothing of now any more.
+const LATE: DurationMs = DurationMs(10 * 60_000);
 /// Standard deviations beyond which an observation pulls no more than this.
 const OUTLIER: f64 = 2.5;
 
@@ -74,21 +78,40 @@ struct Filter {
 pub struct Pace {
     by_habit: BTreeMap<(Stretch, Habit), Filter>,
     now: BTreeMap<Stretch, Filter>,
+    /// When a bus of each route was last seen to run a stretch.
+    routes: BTreeMap<Stretch, BTreeMap<RouteId, UtcMillis>>,
 }
 
 impl Pace {
-    /// Takes what happened, in the order in which it became known.
+    /// Takes what happened, in the order in which it became known. What becomes known late tells of its hour, and not of now.
     pub fn learn(&mut self, t: &Traversal) {
         if t.took_s < 1.0 || t.timetabled_s < 1.0 {
             return;
         }
+        let last_by_route = self.routes.entry(t.stretch.clone()).or_default();
+        match last_by_route.get_mut(&t.route) {
+            Some(last) => *last = t.at.max(*last),
+            None => _ = last_by_route.insert(t.route.clone(), t.at),
+        }
         let seen = (t.took_s / t.timetabled_s).ln().clamp(-2.5, 2.5);
         let usual = self.usual(&t.stretch, t.habit, t.at);
         let current = self.current(&t.stretch, t.at);
-        let slow = Filter { mean: usual.log, variance: usual.variance, at: t.at };
-        self.by_habit.insert((t.stretch.clone(), t.habit), slow.update(seen, BUS_VARIANCE + NOW_VARIANCE));
-        let fast = Filter { mean: current.log, variance: current.variance, at: t.at };
+        let key = (t.stretch.clone(), t.habit);
+        let newest = |before: Option<&Filter>| before.map_or(t.at, |f| f.at.max(t.at));
+        let at = newest(self.by_habit.get(&key));
+        let slow = Filter { mean: usual.log, variance: usual.variance, at };
+        self.by_habit.insert(key, slow.update(seen, BUS_VARIANCE + NOW_VARIANCE));
+        let at = newest(self.now.get(&t.stretch));
+        if at.since(t.at).0 > LATE.0 {
+            return;
+        }
+        let fast = Filter { mean: current.log, variance: current.variance, at };
         self.now.insert(t.stretch.clone(), fast.update(seen - usual.log, BUS_VARIANCE));
+    }
+
+    /// Whether a bus of a route was seen to run a stretch since then.
+    pub fn knows(&self, stretch: &Stretch, route: &RouteId, since: UtcMillis) -> bool {
+        self.routes.get(stretch).and_then(|seen| seen.get(route)).is_some_and(|last| *last >= since)
     }
 
     /// What is to be expected of a bus that runs a stretch about `at`, known at `known`.
@@ -144,6 +167,7 @@ pub fn traversal(from: &Passing, to: &Passing, habit: Habit) -> Option<Traversal
     let same = from.run == to.run && from.vehicle == to.vehicle && from.call + 1 == to.call;
     same.then(|| Traversal {
         stretch: Stretch { feed: to.feed.clone(), from: from.stop.clone(), to: to.stop.clone() },
+        route: to.route.clone(),
         habit,
         at: to.at,
         took_s: to.at.since(from.at).seconds(),
@@ -159,7 +183,8 @@ mod tests {
 
     fn ran(at_min: i64, took_s: f64) -> Traversal {
         let stretch = Stretch { feed: "f".into(), from: "a".into(), to: "b".into() };
-        Traversal { stretch, habit: EIGHT, at: UtcMillis(at_min * 60_000), took_s, timetabled_s: 100.0 }
+        let (route, at) = ("r".into(), UtcMillis(at_min * 60_000));
+        Traversal { stretch, route, habit: EIGHT, at, took_s, timetabled_s: 100.0 }
     }
 
     fn expected_s(pace: &Pace, habit: Habit, min: i64) -> f64 {
@@ -194,6 +219,31 @@ mod tests {
         let soon = expected_s(&pace, EIGHT, 10);
         let later = expected_s(&pace, Habit { hour: 10, ..EIGHT }, 130);
         assert!(soon > 150.0 && later < 103.0, "{soon} {later}");
+    }
+
+    #[test]
+    fn what_becomes_known_late_tells_of_its_hour_and_not_of_now() {
+        let mut pace = Pace::default();
+        let nine = Habit { hour: 9, ..EIGHT };
+        pace.learn(&Traversal { habit: nine, ..ran(60, 100.0) });
+        let (before, eight) = (expected_s(&pace, nine, 62), expected_s(&pace, EIGHT, 1440));
+        pace.learn(&ran(0, 200.0));
+        assert_eq!(expected_s(&pace, nine, 62), before);
+        assert!(expected_s(&pace, EIGHT, 1440) > eight + 10.0);
+        // Of a few minutes before it does.
+        pace.learn(&Traversal { habit: nine, ..ran(58, 200.0) });
+        assert!(expected_s(&pace, nine, 62) > before + 10.0);
+    }
+
+    #[test]
+    fn a_stretch_is_known_of_the_routes_that_ran_it_and_for_a_time() {
+        let (mut pace, stretch) = (Pace::default(), ran(0, 1.0).stretch);
+        pace.learn(&ran(10, 100.0));
+        // What becomes known late takes nothing back.
+        pace.learn(&ran(0, 100.0));
+        let knows =
+            |route: &str, since_min: i64| pace.knows(&stretch, &route.into(), UtcMillis(since_min * 60_000));
+        assert_eq!([knows("r", 10), knows("r", 11), knows("another", 0)], [true, false, false]);
     }
 
     #[test]

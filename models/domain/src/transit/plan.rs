@@ -1,6 +1,6 @@
 //! The runs of one operator on one service day, with an index of which could be where a bus is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::road::{PiecesByPattern, Roads};
@@ -25,6 +25,7 @@ pub struct DayPlan {
     box_by_pattern: BTreeMap<usize, [f64; 4]>,
     run_by_key: HashMap<RunKey, usize>,
     first_trip_by_pattern: BTreeMap<usize, TripId>,
+    trips: HashSet<TripId>,
 }
 
 impl DayPlan {
@@ -54,6 +55,7 @@ impl DayPlan {
         let run_by_key = runs.iter().enumerate().rev().map(|(i, run)| (timetable.key(run), i)).collect();
         let first_trip_by_pattern =
             timetable.trips.iter().rev().map(|trip| (trip.pattern, trip.id.clone())).collect();
+        let trips = runs.iter().map(|run| timetable.trip(run).id.clone()).collect();
         let bounds = |p: &usize| (*p, around(&timetable.patterns[*p]));
         let box_by_pattern = runs_by_pattern.keys().map(bounds).collect();
         let pieces = PiecesByPattern::default();
@@ -68,6 +70,7 @@ impl DayPlan {
             box_by_pattern,
             run_by_key,
             first_trip_by_pattern,
+            trips,
         }
     }
 
@@ -102,6 +105,12 @@ impl DayPlan {
         self.timetable.trip(run).block.as_ref().filter(|_| run.start_s.is_none())
     }
 
+    /// Whether a bus begins its day with this run, as the first of its block.
+    pub fn pulls_out(&self, run: usize) -> bool {
+        let block = self.block(run).and_then(|block| self.runs_by_block.get(block));
+        block.is_some_and(|runs| runs.first() == Some(&run))
+    }
+
     /// The run that the same bus does after this one.
     pub fn next_of_block(&self, run: usize) -> Option<usize> {
         let runs = self.runs_by_block.get(self.block(run)?)?;
@@ -116,6 +125,16 @@ impl DayPlan {
 
     pub fn key(&self, run: usize) -> RunKey {
         self.timetable.key(&self.runs[run])
+    }
+
+    /// Whether a trip of that name runs this day.
+    pub fn has_trip(&self, trip: &TripId) -> bool {
+        self.trips.contains(trip)
+    }
+
+    /// Whether something of that block runs this day.
+    pub fn has_block(&self, block: &BlockId) -> bool {
+        self.runs_by_block.contains_key(block)
     }
 
     pub fn find(&self, key: &RunKey) -> Option<usize> {

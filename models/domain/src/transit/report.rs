@@ -25,6 +25,9 @@ pub struct Found {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Figures {
     pub runs_scheduled: u32,
+    /// Of the scheduled those of which only the distance to the bus before is promised: as many as keep it. Where buses run closer,
+    /// more are driven than are scheduled.
+    pub runs_by_headway: u32,
     pub runs_whole: u32,
     /// Seen, but less of them.
     pub runs_partial: u32,
@@ -63,6 +66,7 @@ pub fn report(plan: &DayPlan, passings: &[Passing], found: &[Found], limits: &Li
         let pattern = table.pattern(run);
         let gathered = gathered_by_route.entry(pattern.route).or_default();
         gathered.runs_scheduled += 1;
+        gathered.runs_by_headway += u32::from(!table.keeps_times(run));
         gathered.scheduled_m += match (pattern.stops.first(), pattern.stops.last()) {
             (Some(first), Some(last)) => last.along.0 - first.along.0,
             _ => 0.0,
@@ -95,6 +99,7 @@ pub fn report(plan: &DayPlan, passings: &[Passing], found: &[Found], limits: &Li
 #[derive(Default)]
 struct Gathered<'a> {
     runs_scheduled: u32,
+    runs_by_headway: u32,
     scheduled_m: f64,
     passings: Vec<&'a Passing>,
     found: Vec<&'a Found>,
@@ -103,6 +108,7 @@ struct Gathered<'a> {
 impl<'a> Gathered<'a> {
     fn add(&mut self, other: &Gathered<'a>) {
         self.runs_scheduled += other.runs_scheduled;
+        self.runs_by_headway += other.runs_by_headway;
         self.scheduled_m += other.scheduled_m;
         self.passings.extend(&other.passings);
         self.found.extend(&other.found);
@@ -111,6 +117,7 @@ impl<'a> Gathered<'a> {
     fn figures(&self, plan: &DayPlan, limits: &Limits) -> Figures {
         let mut f = Figures {
             runs_scheduled: self.runs_scheduled,
+            runs_by_headway: self.runs_by_headway,
             scheduled: Meters(self.scheduled_m),
             ..Figures::default()
         };
@@ -125,11 +132,14 @@ impl<'a> Gathered<'a> {
     }
 
     fn count_runs(&self, plan: &DayPlan, f: &mut Figures) {
-        let mut calls_by_run: BTreeMap<&RunKey, BTreeSet<usize>> = BTreeMap::new();
+        // Two buses on one run are one run driven: one took over, or both were taken for it. Where starts are no promise each
+        // drives its own: starts may run out, and then buses are told by the same.
+        let mut calls_by_drive: BTreeMap<(&RunKey, Option<&VehicleId>), BTreeSet<usize>> = BTreeMap::new();
         for p in &self.passings {
-            calls_by_run.entry(&p.run).or_default().insert(p.call);
+            let bus = p.headway.is_some().then_some(&p.vehicle);
+            calls_by_drive.entry((&p.run, bus)).or_default().insert(p.call);
         }
-        for (key, seen) in calls_by_run {
+        for ((key, _), seen) in calls_by_drive {
             // A run that the timetable does not have any more: it was imported anew since.
             let Some(run) = plan.find(key).map(|i| &plan.runs[i]) else { continue };
             let stops = &plan.timetable.pattern(run).stops;
@@ -138,7 +148,6 @@ impl<'a> Gathered<'a> {
             } else {
                 f.runs_partial += 1;
             }
-            // Two buses on one run are one run driven: one took over, or both were taken for it.
             let ends =
                 seen.first().zip(seen.last()).and_then(|(a, b)| Some((stops.get(*a)?, stops.get(*b)?)));
             f.driven.0 += ends.map_or(0.0, |(a, b)| b.along.0 - a.along.0);
@@ -180,7 +189,7 @@ mod tests {
     use crate::geo::LatLon;
     use crate::transit::shape::Shape;
     use crate::transit::timetable::{
-        Agency, Call, Pattern, PatternStop, Route, Service, ServiceDay, Stop, Timetable, Trip,
+        Agency, Call, Frequency, Pattern, PatternStop, Route, Service, ServiceDay, Stop, Timetable, Trip,
     };
     use crate::units::UtcMillis;
     use time::macros::date;
@@ -259,6 +268,7 @@ mod tests {
         let told = report(&plan, &passings, &found, &Limits::default());
         let f = &told.by_route[&RouteId::from("r")];
         assert_eq!((f.runs_scheduled, f.runs_whole, f.runs_partial), (3, 1, 1));
+        assert_eq!(f.runs_by_headway, 0);
         assert_eq!((f.scheduled, f.driven), (Meters(12_000.0), Meters(6_000.0)));
         assert_eq!((f.passings, f.on_time, f.early, f.late), (8, 5, 0, 3));
         assert!((f.late_mean_s - (5.0 * 30.0 + 3.0 * 360.0) / 8.0).abs() < 1e-9);
@@ -268,5 +278,49 @@ mod tests {
         assert_eq!(f.regularity.headways, 3);
         assert!((f.regularity.mean_s - 930.0).abs() < 1e-9);
         assert_eq!(told.by_agency[&0], *f);
+    }
+
+    #[test]
+    fn two_buses_by_one_start_are_two_where_starts_are_no_promise() {
+        let timed = plan();
+        let mut table = (*timed.timetable).clone();
+        table.trips.truncate(1);
+        table.trips[0].frequencies =
+            vec![Frequency { start_s: 21_600, end_s: 23_400, headway_s: 600, exact: false }];
+        let repeated = DayPlan::new("f".into(), Arc::new(table), timed.day);
+        for (plan, by_headway, whole, partial, driven_m, headways) in
+            [(&timed, 0, 1, 0, 4_000.0, 0), (&repeated, 3, 1, 1, 5_000.0, 2)]
+        {
+            let mut second = drive(plan, 0, 1..3, 270);
+            second.iter_mut().for_each(|p| p.vehicle = "bus-9".parse().unwrap());
+            let passings = [drive(plan, 0, 0..5, 30), second].concat();
+            let told = report(plan, &passings, &[], &Limits::default());
+            let f = &told.by_route[&RouteId::from("r")];
+            assert_eq!((f.runs_scheduled, f.runs_whole, f.runs_partial), (3, whole, partial));
+            assert_eq!(f.runs_by_headway, by_headway);
+            assert_eq!((f.driven, f.vehicles.len()), (Meters(driven_m), 2));
+            assert_eq!(f.regularity.headways, headways, "the second came four minutes behind the first");
+        }
+    }
+
+    #[test]
+    fn more_buses_than_their_distance_needs_are_more_runs_than_are_scheduled() {
+        let timed = plan();
+        let mut table = (*timed.timetable).clone();
+        table.trips.truncate(1);
+        table.trips[0].frequencies =
+            vec![Frequency { start_s: 21_600, end_s: 23_400, headway_s: 600, exact: false }];
+        let plan = DayPlan::new("f".into(), Arc::new(table), timed.day);
+        let passings: Vec<Passing> = (0..4)
+            .flat_map(|bus| {
+                let mut driven = drive(&plan, bus % 3, 0..5, 60 * bus as i64);
+                driven.iter_mut().for_each(|p| p.vehicle = format!("bus-{bus}").parse().unwrap());
+                driven
+            })
+            .collect();
+        let told = report(&plan, &passings, &[], &Limits::default());
+        let f = &told.by_agency[&0];
+        assert_eq!((f.runs_scheduled, f.runs_by_headway, f.runs_whole), (3, 3, 4));
+        assert!(f.driven.0 > f.scheduled.0);
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::among::Among;
 use super::assign::{self, Candidate, Known, SignOn, TERMINAL, candidates};
 use super::claims::{Claims, Level, Note, RunName};
-pub use super::doing::Doing;
+pub use super::doing::{Doing, Work};
+use super::driven::Driven;
 use super::evidence::{Evidence, HOPELESS, Line};
 use super::finding::{Held, Limits, TransitEvent};
 use super::matching::{Matched, Seen};
@@ -13,7 +14,6 @@ use super::passing::{Passing, mark};
 use super::plan::DayPlan;
 use super::probe::{Probe, Ran};
 use super::slot::claims;
-use super::timetable::{FeedId, RunKey};
 use crate::ids::VehicleId;
 use crate::units::{DurationMs, Meters, UtcMillis};
 
@@ -21,26 +21,12 @@ use crate::units::{DurationMs, Meters, UtcMillis};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observed {
     pub seen: Seen,
+    /// Its place is believed. Of one that is not only the call for help counts, at the place that was believed last.
+    pub placed: bool,
     pub doors_open: Option<bool>,
     pub engine_on: Option<bool>,
     pub sos: bool,
     pub signed: Option<SignOn>,
-}
-
-/// What a bus is about.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub enum Work {
-    /// On no run that we know: pull-out, deadhead, depot, or not a bus in service.
-    #[default]
-    Unknown,
-    /// At the first stop of a run that has not begun.
-    Waiting(Box<Doing>),
-    Running(Box<Doing>),
-    /// Its run is over, and no next one is known yet.
-    Finished {
-        feed: FeedId,
-        run: RunKey,
-    },
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +39,8 @@ pub struct Vehicle {
     pub ended: Vec<(RunName, f64)>,
     pub last: Option<Observed>,
     pub held: Held,
+    /// The ways that it drove today before what it does now.
+    pub(super) driven: Vec<Driven>,
     evidence: Evidence,
     next: Option<RunName>,
     /// What it ended last was the last of its block.
@@ -111,6 +99,7 @@ impl Vehicle {
             ended: Vec::new(),
             last: None,
             held: Held::default(),
+            driven: Vec::new(),
             evidence: Evidence::default(),
             next: None,
             block_over: false,
@@ -146,7 +135,12 @@ impl Vehicle {
         found: &mut Found,
     ) {
         let seen = &observed.seen;
+        if !observed.placed {
+            super::judge::call(self, observed, found);
+            return;
+        }
         if self.evidence.look(plans, seen, self.is_calm()) {
+            self.leave();
             (self.work, self.next, self.asked) = (Work::Unknown, None, None);
         }
         let matched = self.advance(seen, found);
@@ -175,7 +169,8 @@ impl Vehicle {
                 self.service_m += along.0 - doing.along.0;
                 let passed = doing.go(&id, seen.at, along);
                 if around {
-                    found.around.extend(passed);
+                    // On a run that it may not be doing it left out nothing.
+                    found.around.extend(passed.into_iter().filter(|_| doing.sure));
                 } else if doing.sure {
                     found.passings.extend(passed);
                 } else {
@@ -248,8 +243,12 @@ impl Vehicle {
             && let Some(better) = best
         {
             super::judge::short_turn(self, &better, turned, at, found);
+            if turned {
+                self.leave();
+            }
             self.adopt(better, found);
         } else if lost {
+            self.leave();
             self.work = Work::Unknown;
             self.next = None;
         }
@@ -308,6 +307,13 @@ impl Vehicle {
         line.last.along.0 > TERMINAL.0 && begun.is_some_and(|begun| line.first().0 <= begun)
     }
 
+    /// Where it was on what it does is remembered, whatever it does next.
+    fn leave(&mut self) {
+        if let Work::Running(doing) = &self.work {
+            self.driven.push(Driven::of(doing));
+        }
+    }
+
     /// The run is over.
     fn end(&mut self, plans: &[Arc<DayPlan>], found: &mut Found) {
         let Work::Running(doing) = &mut self.work else { return };
@@ -315,6 +321,7 @@ impl Vehicle {
         let name = doing.key();
         let share = self.claims.iter().find(|(run, _)| *run == name).map_or(0.5, |(_, share)| *share);
         let (plan, run) = (doing.plan.clone(), doing.run);
+        self.driven.push(Driven::of(doing));
         self.ended.push((name.clone(), share));
         self.next = plan.next_of_block(run).map(|n| (plan.feed.clone(), plan.key(n)));
         let trip = plan.timetable.trip(&plan.runs[run]);

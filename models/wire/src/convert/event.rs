@@ -4,6 +4,7 @@ use models_domain::count::{Direction, LineCrossing};
 use models_domain::event::{CameraStats, Link, LinkState, RuleEvent};
 use models_domain::geo::LatLon;
 use models_domain::signal::GroupStates;
+use models_domain::transit::assign::SignOn;
 use models_domain::transit::{Fix, Told};
 use models_domain::{
     BBox, CameraId, Class, Degrees, DurationMs, Event, EventBody, EventId, Meters, MetersPerSecond, Seq,
@@ -183,6 +184,7 @@ fn rule_from_wire(m: v1::RuleEvent) -> Result<RuleEvent, BadMessage> {
 }
 
 pub fn fix_to_wire(fix: &Fix) -> v1::Fix {
+    let signed = |part: fn(&SignOn) -> Option<&str>| part(fix.told.signed.as_ref()?).map(ToOwned::to_owned);
     v1::Fix {
         vehicle: fix.vehicle.to_string(),
         fix_ms: fix.at.0,
@@ -198,6 +200,9 @@ pub fn fix_to_wire(fix: &Fix) -> v1::Fix {
         engine_on: fix.told.engine_on,
         sos: fix.told.sos,
         driver: fix.told.driver.clone(),
+        signed_trip: signed(|s| Some(s.trip.as_ref()?.as_str())),
+        signed_block: signed(|s| Some(s.block.as_ref()?.as_str())),
+        signed_route: signed(|s| Some(s.route.as_ref()?.as_str())),
     }
 }
 
@@ -218,7 +223,13 @@ pub fn fix_from_wire(m: v1::Fix) -> Result<Fix, BadMessage> {
         altitude: m.altitude_m.map(Meters),
         valid: m.valid,
         protocol: m.protocol,
-        told: Told { doors_open: m.doors_open, engine_on: m.engine_on, sos: m.sos, driver: m.driver },
+        told: Told {
+            doors_open: m.doors_open,
+            engine_on: m.engine_on,
+            sos: m.sos,
+            driver: m.driver,
+            signed: SignOn::of(m.signed_trip, m.signed_block, m.signed_route),
+        },
     })
 }
 

@@ -66,7 +66,8 @@ fn red_light() -> RedLightRun {
 
 fn told() -> models_domain::transit::Told {
     let driver = Some("790012345678".into());
-    models_domain::transit::Told { doors_open: Some(true), engine_on: Some(false), sos: true, driver }
+    let signed = models_domain::transit::assign::SignOn::of(Some("t1".into()), None, Some("32".into()));
+    models_domain::transit::Told { doors_open: Some(true), engine_on: Some(false), sos: true, driver, signed }
 }
 
 fn bodies() -> Vec<EventBody> {

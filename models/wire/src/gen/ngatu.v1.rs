@@ -225,6 +225,9 @@ pub struct ListOrdersRequest {
     /// 1 to 200; 0 means 50.
     #[prost(uint32, tag = "3")]
     pub limit: u32,
+    /// With those of adaptive control, of a junction: they are many.
+    #[prost(bool, tag = "4")]
+    pub adaptive: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListOrdersResponse {
@@ -639,7 +642,7 @@ pub struct GetAdviceResponse {
     #[prost(message, optional, tag = "1")]
     pub advice: ::core::option::Option<SignalAdvice>,
 }
-/// What adaptive control would do at a junction. It orders nothing.
+/// What adaptive control would do at a junction.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SignalAdvice {
     /// Why the junction's own plan is all there is to say; empty where something is: failed, old, not_normal, no_layout, misfit, no_such_stage,
@@ -683,6 +686,75 @@ pub struct SignalAdvice {
     /// Every five minutes of the last day, as far as the hall has run; oldest first.
     #[prost(message, repeated, tag = "15")]
     pub past: ::prost::alloc::vec::Vec<SignalAdvicePast>,
+    /// Absent where it is said and not ordered.
+    #[prost(message, optional, tag = "16")]
+    pub steering: ::core::option::Option<SignalSteering>,
+}
+/// What adaptive control orders at a junction where the hall's file lets it, and what it did today.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SignalSteering {
+    /// follows: the plan runs as it is; calling: the pole is being asked; ordered; gives_back.
+    #[prost(string, tag = "1")]
+    pub state: ::prost::alloc::string::String,
+    /// Of calling and ordered: hold, the stage that is shown, or next, the next stage of the plan is called sooner. Of gives_back: why: enough,
+    /// ended, silent, gives_way, full, longest_wait, restart.
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// Of calling and ordered: the stage, from 1.
+    #[prost(uint32, tag = "3")]
+    pub stage: u32,
+    /// Of ordered and gives_back: the order, and when it ends by itself.
+    #[prost(uint64, tag = "4")]
+    pub order: u64,
+    #[prost(int64, tag = "5")]
+    pub until_ms: i64,
+    /// Of follows: why nothing is ordered: content (there is nothing to better now), changing, silent, spent, plan_unknown, other_stage,
+    /// full, longest_wait, rest, rate, backs_off, stopped, other_order, ending, emergency, calendar, not_orderable, safety, failed.
+    #[prost(string, tag = "6")]
+    pub why: ::prost::alloc::string::String,
+    /// Of silent: why the advice is, as in SignalAdvice. Of other_order: who. Of safety and failed: what was said.
+    #[prost(string, tag = "7")]
+    pub detail: ::prost::alloc::string::String,
+    /// Of rate, backs_off and stopped: until when.
+    #[prost(int64, tag = "8")]
+    pub why_ms: i64,
+    /// Today: greens that were ordered, how many of them were refused, and what was given back before its time.
+    #[prost(uint32, tag = "9")]
+    pub orders: u32,
+    #[prost(uint32, tag = "10")]
+    pub refusals: u32,
+    #[prost(message, repeated, tag = "11")]
+    pub backs: ::prost::alloc::vec::Vec<SignalSteeringBack>,
+    /// As in SignalAdvice.stages.
+    #[prost(message, repeated, tag = "12")]
+    pub stages: ::prost::alloc::vec::Vec<SignalSteeringStage>,
+    #[prost(int64, tag = "13")]
+    pub stretch_max_ms: i64,
+    #[prost(int64, tag = "14")]
+    pub shorten_max_ms: i64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignalSteeringBack {
+    /// As the kind of gives_back.
+    #[prost(string, tag = "1")]
+    pub why: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub times: u32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignalSteeringStage {
+    /// The mean green of the plan alone; 0: not known.
+    #[prost(int64, tag = "1")]
+    pub plan_ms: i64,
+    /// Today: by how much its greens were longer because they were held, and shorter because the next stage was called; and how many.
+    #[prost(int64, tag = "2")]
+    pub held_ms: i64,
+    #[prost(uint32, tag = "3")]
+    pub held_times: u32,
+    #[prost(int64, tag = "4")]
+    pub shortened_ms: i64,
+    #[prost(uint32, tag = "5")]
+    pub shortened_times: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SignalAdviceStage {
@@ -3009,6 +3081,13 @@ pub struct Fix {
     /// Who has signed on, by the card or the number that the device read.
     #[prost(string, optional, tag = "14")]
     pub driver: ::core::option::Option<::prost::alloc::string::String>,
+    /// What the vehicle is said to do, by the ids of its operator's timetable; unset where nobody says.
+    #[prost(string, optional, tag = "15")]
+    pub signed_trip: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "16")]
+    pub signed_block: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "17")]
+    pub signed_route: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Signal {
@@ -4016,7 +4095,8 @@ pub struct RouteNow {
     /// Runs that should be under way and that no bus came for.
     #[prost(uint32, tag = "12")]
     pub missing: u32,
-    /// How good the predictions of arrivals were in the last seven service days, by how long before they were told; shortest first.
+    /// How good the predictions of arrivals were that were made from where buses were seen, in the last seven service days, by how long
+    /// before they were told; shortest first.
     #[prost(message, repeated, tag = "13")]
     pub predictions: ::prost::alloc::vec::Vec<PredictionErrors>,
     /// Runs that should be under way and that nobody is seen on, though others of the route report.
@@ -4025,6 +4105,10 @@ pub struct RouteNow {
     /// Where only the distance between buses is promised: directions in which for long no bus was seen to set out.
     #[prost(uint32, tag = "15")]
     pub gaps: u32,
+    /// The same as `predictions` for what passengers were told of runs that nobody was seen on: the timetable. `scored` beside that of
+    /// `predictions` says of how many arrivals they were told nothing else.
+    #[prost(message, repeated, tag = "16")]
+    pub timetable_predictions: ::prost::alloc::vec::Vec<PredictionErrors>,
 }
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct PredictionErrors {
@@ -4253,6 +4337,9 @@ pub struct BusEvent {
     /// What stands on the buses of the route.
     #[prost(string, tag = "13")]
     pub route_name: ::prost::alloc::string::String,
+    /// Of run_missing and run_unseen: whose work the run is part of; empty where the timetable does not say.
+    #[prost(string, tag = "14")]
+    pub block: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListTrackersRequest {
@@ -4371,6 +4458,10 @@ pub struct RouteDay {
     /// Median time between the two positions around a passing: how well it is known.
     #[prost(double, tag = "24")]
     pub gap_median_s: f64,
+    /// Of runs_scheduled those of which only the distance to the bus before is promised: as many as keep it. Where buses run closer,
+    /// more are driven than are scheduled.
+    #[prost(uint32, tag = "25")]
+    pub runs_by_headway: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetBusDayRequest {
@@ -7398,6 +7489,982 @@ pub mod city_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "ngatu.v1.CityService";
     impl<T> tonic::server::NamedService for CityServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ControllerFault {
+    #[prost(enumeration = "FaultKind", tag = "1")]
+    pub kind: i32,
+    /// The part as the controller names it, such as HN+AG0101=001SG001 or `detector 3`; empty: the controller as a whole; of a link
+    /// that was lost again and again lately `unstable`.
+    #[prost(string, tag = "2")]
+    pub part: ::prost::alloc::string::String,
+    /// Names of its alarms, the worst first; of a link `gateway`, `controller` or `unstable`, of a clock `ahead` or `behind`.
+    #[prost(string, repeated, tag = "3")]
+    pub codes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// In the controller's words; empty where it has none.
+    #[prost(string, tag = "4")]
+    pub text: ::prost::alloc::string::String,
+    /// 1 highest, 3 lowest.
+    #[prost(uint32, tag = "5")]
+    pub priority: u32,
+    #[prost(int64, tag = "6")]
+    pub began_ms: i64,
+    /// The open work order for this part; 0: none.
+    #[prost(uint64, tag = "7")]
+    pub work_order: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct JunctionHealth {
+    #[prost(string, tag = "1")]
+    pub junction: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub gateway: ::prost::alloc::string::String,
+    /// The worst first.
+    #[prost(message, repeated, tag = "4")]
+    pub faults: ::prost::alloc::vec::Vec<ControllerFault>,
+    /// Share of the last 24 hours in which the controller was heard, 0 to 1, and how often it was lost for more than 15 s. What the
+    /// hall did not run counts as before.
+    #[prost(double, tag = "5")]
+    pub heard_share: f64,
+    #[prost(uint32, tag = "6")]
+    pub losses: u32,
+    /// The controller's clock less its gateway's, as last told.
+    #[prost(int64, optional, tag = "7")]
+    pub clock_ahead_ms: ::core::option::Option<i64>,
+    /// Whether the caller may open and move work orders here.
+    #[prost(bool, tag = "8")]
+    pub may_maintain: bool,
+    /// Open ones without a fault that is there now.
+    #[prost(uint64, repeated, tag = "9")]
+    pub other_work_orders: ::prost::alloc::vec::Vec<u64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListHealthRequest {
+    /// Empty: all.
+    #[prost(string, tag = "1")]
+    pub junction: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListHealthResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub junctions: ::prost::alloc::vec::Vec<JunctionHealth>,
+    /// All that the hall knows, those without trouble too.
+    #[prost(uint32, tag = "2")]
+    pub known: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WorkOrderMove {
+    #[prost(int64, tag = "1")]
+    pub at_ms: i64,
+    #[prost(string, tag = "2")]
+    pub user: ::prost::alloc::string::String,
+    #[prost(enumeration = "WorkOrderStep", tag = "3")]
+    pub step: i32,
+    /// Who has it since; empty: nobody.
+    #[prost(string, tag = "4")]
+    pub assignee: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub note: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WorkOrder {
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    #[prost(string, tag = "2")]
+    pub junction: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub junction_name: ::prost::alloc::string::String,
+    #[prost(enumeration = "FaultKind", tag = "4")]
+    pub kind: i32,
+    #[prost(string, tag = "5")]
+    pub part: ::prost::alloc::string::String,
+    /// As when it was opened.
+    #[prost(string, repeated, tag = "6")]
+    pub codes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, tag = "7")]
+    pub text: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "8")]
+    pub priority: u32,
+    #[prost(int64, tag = "9")]
+    pub opened_ms: i64,
+    #[prost(string, tag = "10")]
+    pub opened_by: ::prost::alloc::string::String,
+    #[prost(int64, tag = "11")]
+    pub due_ms: i64,
+    #[prost(enumeration = "WorkOrderState", tag = "12")]
+    pub state: i32,
+    /// Empty while it is open.
+    #[prost(string, tag = "13")]
+    pub assignee: ::prost::alloc::string::String,
+    #[prost(int64, tag = "14")]
+    pub moved_ms: i64,
+    #[prost(enumeration = "WorkOrderFault", tag = "15")]
+    pub fault: i32,
+    /// When the fault began or came back, or was last there; 0: not known.
+    #[prost(int64, tag = "16")]
+    pub fault_ms: i64,
+    /// Steps so far: to be sent with the next one.
+    #[prost(uint32, tag = "17")]
+    pub version: u32,
+    /// Only of GetWorkOrder, OpenWorkOrder and MoveWorkOrder; oldest first.
+    #[prost(message, repeated, tag = "18")]
+    pub moves: ::prost::alloc::vec::Vec<WorkOrderMove>,
+    /// Steps that it allows now and the caller may take.
+    #[prost(enumeration = "WorkOrderStep", repeated, tag = "19")]
+    pub steps: ::prost::alloc::vec::Vec<i32>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListWorkOrdersRequest {
+    /// Empty: of all junctions.
+    #[prost(string, tag = "1")]
+    pub junction: ::prost::alloc::string::String,
+    /// Also those that are done or cancelled, back to this many days; 0: open and taken ones, and of those done within a week the ones
+    /// whose fault is still there or came back. At most 366.
+    #[prost(uint32, tag = "2")]
+    pub closed_days: u32,
+    /// Only those of this user; empty: of all.
+    #[prost(string, tag = "3")]
+    pub assignee: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListWorkOrdersResponse {
+    /// At most 1000; `more` says that there are others.
+    #[prost(message, repeated, tag = "1")]
+    pub work_orders: ::prost::alloc::vec::Vec<WorkOrder>,
+    #[prost(bool, tag = "2")]
+    pub more: bool,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetWorkOrderRequest {
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OpenWorkOrderRequest {
+    #[prost(string, tag = "1")]
+    pub junction: ::prost::alloc::string::String,
+    #[prost(enumeration = "FaultKind", tag = "2")]
+    pub kind: i32,
+    /// At most 64 characters; empty: the controller as a whole.
+    #[prost(string, tag = "3")]
+    pub part: ::prost::alloc::string::String,
+    /// What is to be done or was seen; 3 to 500 Unicode characters on one line.
+    #[prost(string, tag = "4")]
+    pub note: ::prost::alloc::string::String,
+    /// When it must be done; 0: 4 hours for priority 1, a day for 2, a week for 3.
+    #[prost(int64, tag = "5")]
+    pub due_ms: i64,
+    /// Who is to do it, a user with the right there; empty: nobody yet. INVALID_ARGUMENT for others.
+    #[prost(string, tag = "6")]
+    pub assignee: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MoveWorkOrderRequest {
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    #[prost(enumeration = "WorkOrderStep", tag = "2")]
+    pub step: i32,
+    /// With STEP_TAKE: who is to do it, as of OpenWorkOrderRequest; empty: the caller.
+    #[prost(string, tag = "3")]
+    pub assignee: ::prost::alloc::string::String,
+    /// Of DONE, CANCEL, REOPEN and NOTE 3 to 500 characters; of TAKE and GIVE_BACK at most 500. NOTE may be added to closed ones too.
+    #[prost(string, tag = "4")]
+    pub note: ::prost::alloc::string::String,
+    /// The version that the caller saw.
+    #[prost(uint32, tag = "5")]
+    pub version: u32,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum FaultKind {
+    Unspecified = 0,
+    /// The junction does not work as it should for its safety's sake: a conflict monitor has acted.
+    Safety = 1,
+    Controller = 2,
+    Lamp = 3,
+    Detector = 4,
+    Power = 5,
+    Door = 6,
+    /// The controller's clock is wrong.
+    Clock = 7,
+    /// The hall hears nothing of the controller, or loses it again and again.
+    Link = 8,
+    Other = 9,
+}
+impl FaultKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "FAULT_KIND_UNSPECIFIED",
+            Self::Safety => "FAULT_KIND_SAFETY",
+            Self::Controller => "FAULT_KIND_CONTROLLER",
+            Self::Lamp => "FAULT_KIND_LAMP",
+            Self::Detector => "FAULT_KIND_DETECTOR",
+            Self::Power => "FAULT_KIND_POWER",
+            Self::Door => "FAULT_KIND_DOOR",
+            Self::Clock => "FAULT_KIND_CLOCK",
+            Self::Link => "FAULT_KIND_LINK",
+            Self::Other => "FAULT_KIND_OTHER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "FAULT_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "FAULT_KIND_SAFETY" => Some(Self::Safety),
+            "FAULT_KIND_CONTROLLER" => Some(Self::Controller),
+            "FAULT_KIND_LAMP" => Some(Self::Lamp),
+            "FAULT_KIND_DETECTOR" => Some(Self::Detector),
+            "FAULT_KIND_POWER" => Some(Self::Power),
+            "FAULT_KIND_DOOR" => Some(Self::Door),
+            "FAULT_KIND_CLOCK" => Some(Self::Clock),
+            "FAULT_KIND_LINK" => Some(Self::Link),
+            "FAULT_KIND_OTHER" => Some(Self::Other),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum WorkOrderState {
+    Unspecified = 0,
+    /// Nobody has taken it on.
+    Open = 1,
+    Taken = 2,
+    Done = 3,
+    Cancelled = 4,
+}
+impl WorkOrderState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "WORK_ORDER_STATE_UNSPECIFIED",
+            Self::Open => "WORK_ORDER_STATE_OPEN",
+            Self::Taken => "WORK_ORDER_STATE_TAKEN",
+            Self::Done => "WORK_ORDER_STATE_DONE",
+            Self::Cancelled => "WORK_ORDER_STATE_CANCELLED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "WORK_ORDER_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "WORK_ORDER_STATE_OPEN" => Some(Self::Open),
+            "WORK_ORDER_STATE_TAKEN" => Some(Self::Taken),
+            "WORK_ORDER_STATE_DONE" => Some(Self::Done),
+            "WORK_ORDER_STATE_CANCELLED" => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum WorkOrderStep {
+    Unspecified = 0,
+    Open = 1,
+    /// Somebody takes it on, or is given it.
+    Take = 2,
+    GiveBack = 3,
+    Note = 4,
+    Done = 5,
+    Cancel = 6,
+    Reopen = 7,
+}
+impl WorkOrderStep {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "WORK_ORDER_STEP_UNSPECIFIED",
+            Self::Open => "WORK_ORDER_STEP_OPEN",
+            Self::Take => "WORK_ORDER_STEP_TAKE",
+            Self::GiveBack => "WORK_ORDER_STEP_GIVE_BACK",
+            Self::Note => "WORK_ORDER_STEP_NOTE",
+            Self::Done => "WORK_ORDER_STEP_DONE",
+            Self::Cancel => "WORK_ORDER_STEP_CANCEL",
+            Self::Reopen => "WORK_ORDER_STEP_REOPEN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "WORK_ORDER_STEP_UNSPECIFIED" => Some(Self::Unspecified),
+            "WORK_ORDER_STEP_OPEN" => Some(Self::Open),
+            "WORK_ORDER_STEP_TAKE" => Some(Self::Take),
+            "WORK_ORDER_STEP_GIVE_BACK" => Some(Self::GiveBack),
+            "WORK_ORDER_STEP_NOTE" => Some(Self::Note),
+            "WORK_ORDER_STEP_DONE" => Some(Self::Done),
+            "WORK_ORDER_STEP_CANCEL" => Some(Self::Cancel),
+            "WORK_ORDER_STEP_REOPEN" => Some(Self::Reopen),
+            _ => None,
+        }
+    }
+}
+/// What the hall hears of the fault that a work order is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum WorkOrderFault {
+    Unspecified = 0,
+    There = 1,
+    Gone = 2,
+    /// Done, and it is there ten minutes later.
+    StillThere = 3,
+    /// Done, gone, and begun anew within 7 days.
+    CameBack = 4,
+    /// The hall never heard of one: somebody saw it.
+    SeenByPeople = 5,
+}
+impl WorkOrderFault {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "WORK_ORDER_FAULT_UNSPECIFIED",
+            Self::There => "WORK_ORDER_FAULT_THERE",
+            Self::Gone => "WORK_ORDER_FAULT_GONE",
+            Self::StillThere => "WORK_ORDER_FAULT_STILL_THERE",
+            Self::CameBack => "WORK_ORDER_FAULT_CAME_BACK",
+            Self::SeenByPeople => "WORK_ORDER_FAULT_SEEN_BY_PEOPLE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "WORK_ORDER_FAULT_UNSPECIFIED" => Some(Self::Unspecified),
+            "WORK_ORDER_FAULT_THERE" => Some(Self::There),
+            "WORK_ORDER_FAULT_GONE" => Some(Self::Gone),
+            "WORK_ORDER_FAULT_STILL_THERE" => Some(Self::StillThere),
+            "WORK_ORDER_FAULT_CAME_BACK" => Some(Self::CameBack),
+            "WORK_ORDER_FAULT_SEEN_BY_PEOPLE" => Some(Self::SeenByPeople),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "grpc")]
+pub mod maintenance_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Calls need a session; those that change something need the right to maintain signals where the junction lies.
+    #[derive(Debug, Clone)]
+    pub struct MaintenanceServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl MaintenanceServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> MaintenanceServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> MaintenanceServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            MaintenanceServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Junctions that have a fault, an open work order or a link that was lost within the last 24 hours, the worst first; or one
+        /// junction, whatever it has. NOT_FOUND when there is no such junction.
+        pub async fn list_health(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListHealthRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListHealthResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.MaintenanceService/ListHealth",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.MaintenanceService", "ListHealth"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Work orders, newest first.
+        pub async fn list_work_orders(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListWorkOrdersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListWorkOrdersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.MaintenanceService/ListWorkOrders",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("ngatu.v1.MaintenanceService", "ListWorkOrders"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// One with its whole history. NOT_FOUND when there is none.
+        pub async fn get_work_order(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetWorkOrderRequest>,
+        ) -> std::result::Result<tonic::Response<super::WorkOrder>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.MaintenanceService/GetWorkOrder",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.MaintenanceService", "GetWorkOrder"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// A work order for a fault, or for what somebody saw. What it is for is kind and part together, of which one at a time is open:
+        /// ALREADY_EXISTS names the one that is; it is of priority 2 when the hall knows of no such fault. NOT_FOUND without the junction,
+        /// PERMISSION_DENIED without the right there.
+        pub async fn open_work_order(
+            &mut self,
+            request: impl tonic::IntoRequest<super::OpenWorkOrderRequest>,
+        ) -> std::result::Result<tonic::Response<super::WorkOrder>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.MaintenanceService/OpenWorkOrder",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.MaintenanceService", "OpenWorkOrder"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes one on, gives it back, adds a note, says it is done, cancels or reopens it. FAILED_PRECONDITION when it is in no
+        /// state for that step, ABORTED when somebody else moved it meanwhile.
+        pub async fn move_work_order(
+            &mut self,
+            request: impl tonic::IntoRequest<super::MoveWorkOrderRequest>,
+        ) -> std::result::Result<tonic::Response<super::WorkOrder>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ngatu.v1.MaintenanceService/MoveWorkOrder",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ngatu.v1.MaintenanceService", "MoveWorkOrder"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "grpc")]
+pub mod maintenance_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with MaintenanceServiceServer.
+    #[async_trait]
+    pub trait MaintenanceService: std::marker::Send + std::marker::Sync + 'static {
+        /// Junctions that have a fault, an open work order or a link that was lost within the last 24 hours, the worst first; or one
+        /// junction, whatever it has. NOT_FOUND when there is no such junction.
+        async fn list_health(
+            &self,
+            request: tonic::Request<super::ListHealthRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListHealthResponse>,
+            tonic::Status,
+        >;
+        /// Work orders, newest first.
+        async fn list_work_orders(
+            &self,
+            request: tonic::Request<super::ListWorkOrdersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListWorkOrdersResponse>,
+            tonic::Status,
+        >;
+        /// One with its whole history. NOT_FOUND when there is none.
+        async fn get_work_order(
+            &self,
+            request: tonic::Request<super::GetWorkOrderRequest>,
+        ) -> std::result::Result<tonic::Response<super::WorkOrder>, tonic::Status>;
+        /// A work order for a fault, or for what somebody saw. What it is for is kind and part together, of which one at a time is open:
+        /// ALREADY_EXISTS names the one that is; it is of priority 2 when the hall knows of no such fault. NOT_FOUND without the junction,
+        /// PERMISSION_DENIED without the right there.
+        async fn open_work_order(
+            &self,
+            request: tonic::Request<super::OpenWorkOrderRequest>,
+        ) -> std::result::Result<tonic::Response<super::WorkOrder>, tonic::Status>;
+        /// Takes one on, gives it back, adds a note, says it is done, cancels or reopens it. FAILED_PRECONDITION when it is in no
+        /// state for that step, ABORTED when somebody else moved it meanwhile.
+        async fn move_work_order(
+            &self,
+            request: tonic::Request<super::MoveWorkOrderRequest>,
+        ) -> std::result::Result<tonic::Response<super::WorkOrder>, tonic::Status>;
+    }
+    /// Calls need a session; those that change something need the right to maintain signals where the junction lies.
+    #[derive(Debug)]
+    pub struct MaintenanceServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> MaintenanceServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for MaintenanceServiceServer<T>
+    where
+        T: MaintenanceService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/ngatu.v1.MaintenanceService/ListHealth" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListHealthSvc<T: MaintenanceService>(pub Arc<T>);
+                    impl<
+                        T: MaintenanceService,
+                    > tonic::server::UnaryService<super::ListHealthRequest>
+                    for ListHealthSvc<T> {
+                        type Response = super::ListHealthResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListHealthRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MaintenanceService>::list_health(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListHealthSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.MaintenanceService/ListWorkOrders" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListWorkOrdersSvc<T: MaintenanceService>(pub Arc<T>);
+                    impl<
+                        T: MaintenanceService,
+                    > tonic::server::UnaryService<super::ListWorkOrdersRequest>
+                    for ListWorkOrdersSvc<T> {
+                        type Response = super::ListWorkOrdersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListWorkOrdersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MaintenanceService>::list_work_orders(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListWorkOrdersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.MaintenanceService/GetWorkOrder" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetWorkOrderSvc<T: MaintenanceService>(pub Arc<T>);
+                    impl<
+                        T: MaintenanceService,
+                    > tonic::server::UnaryService<super::GetWorkOrderRequest>
+                    for GetWorkOrderSvc<T> {
+                        type Response = super::WorkOrder;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetWorkOrderRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MaintenanceService>::get_work_order(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetWorkOrderSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.MaintenanceService/OpenWorkOrder" => {
+                    #[allow(non_camel_case_types)]
+                    struct OpenWorkOrderSvc<T: MaintenanceService>(pub Arc<T>);
+                    impl<
+                        T: MaintenanceService,
+                    > tonic::server::UnaryService<super::OpenWorkOrderRequest>
+                    for OpenWorkOrderSvc<T> {
+                        type Response = super::WorkOrder;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::OpenWorkOrderRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MaintenanceService>::open_work_order(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = OpenWorkOrderSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ngatu.v1.MaintenanceService/MoveWorkOrder" => {
+                    #[allow(non_camel_case_types)]
+                    struct MoveWorkOrderSvc<T: MaintenanceService>(pub Arc<T>);
+                    impl<
+                        T: MaintenanceService,
+                    > tonic::server::UnaryService<super::MoveWorkOrderRequest>
+                    for MoveWorkOrderSvc<T> {
+                        type Response = super::WorkOrder;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::MoveWorkOrderRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MaintenanceService>::move_work_order(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = MoveWorkOrderSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for MaintenanceServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "ngatu.v1.MaintenanceService";
+    impl<T> tonic::server::NamedService for MaintenanceServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

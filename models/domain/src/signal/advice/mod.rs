@@ -1,9 +1,11 @@
-//! What adaptive control would do at a junction, said and not ordered. Counts come by the minute and not by the vehicle: so the
+//! What adaptive control would do at a junction. Counts come by the minute and not by the vehicle: so the
 //! queues are reckoned, from what was counted and what the lamps show (`twin`), the control of `adaptive` is asked about
-//! them, and both controls are held against one another over the next quarter of an hour (`forecast`).
+//! them, and both controls are held against one another over the next quarter of an hour (`forecast`). Where it may order, `steer`
+//! makes orders of it.
 
 mod forecast;
 mod shown;
+pub mod steer;
 mod twin;
 
 #[cfg(test)]
@@ -79,6 +81,7 @@ pub struct Advisor {
     twin: Twin,
     adaptive: Adaptive,
     shown: Shown,
+    warm_up: DurationMs,
     /// Since when it was looked at without a gap, and when last.
     since: Option<UtcMillis>,
     last: UtcMillis,
@@ -121,7 +124,13 @@ impl Advisor {
         }
         let (twin, adaptive) = (Twin::new(&setup.lanes(), 0), Adaptive::new(&setup.plan, setup.lanes()));
         let shown = Shown::new(setup.plan.stages.len());
-        Ok(Self { setup, layout, twin, adaptive, shown, since: None, last: UtcMillis(0) })
+        Ok(Self { setup, layout, twin, adaptive, shown, warm_up: WARM_UP, since: None, last: UtcMillis(0) })
+    }
+
+    /// Queues are reckoned for so long before anything is said, instead of [`WARM_UP`].
+    #[must_use]
+    pub fn with_warm_up(self, warm_up: DurationMs) -> Self {
+        Self { warm_up, ..self }
     }
 
     pub fn setup(&self) -> &Setup {
@@ -135,6 +144,21 @@ impl Advisor {
     /// The lamps or the counts are not known: what was reckoned is void.
     pub fn lose(&mut self) {
         self.since = None;
+    }
+
+    /// Somebody's order stands: the green that is shown is not the junction's own.
+    pub fn touch(&mut self) {
+        self.shown.touch();
+    }
+
+    /// Another plan runs: what the one before showed says nothing of it.
+    pub fn forget_greens(&mut self) {
+        self.shown.forget();
+    }
+
+    /// The mean green of each stage as the junction shows it by itself; `None` where too few were seen.
+    pub fn own_greens(&self) -> Vec<Option<DurationMs>> {
+        self.shown.greens()
     }
 
     /// One look, every second. `flows`: by approach.
@@ -164,7 +188,7 @@ impl Advisor {
             lanes = self.twin.step(flows, &greens);
         }
         let wish = self.adaptive.step(&self.layout, &self.setup.plan, &lights, at, &lanes, &[]);
-        let until = self.since.unwrap_or(at) + WARM_UP;
+        let until = self.since.unwrap_or(at) + self.warm_up;
         if at < until {
             return Err(Why::WarmingUp { until });
         }

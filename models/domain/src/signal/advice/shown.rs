@@ -25,6 +25,19 @@ impl Shown {
         self.now = None;
     }
 
+    /// Somebody ordered something: the green that is shown now is not the junction's own.
+    pub fn touch(&mut self) {
+        if let Some((_, since)) = &mut self.now {
+            *since = None;
+        }
+    }
+
+    /// Another plan runs.
+    pub fn forget(&mut self) {
+        self.by_stage.iter_mut().for_each(VecDeque::clear);
+        self.touch();
+    }
+
     /// `stage`: `None` between two.
     pub fn see(&mut self, at: UtcMillis, stage: Option<usize>) {
         let first = self.now.is_none() && stage.is_some();
@@ -81,5 +94,27 @@ mod tests {
         shown.see(UtcMillis(2_500_000), Some(0));
         shown.see(UtcMillis(2_501_000), None);
         assert_eq!(shown.greens()[0], Some(DurationMs(12_000)));
+    }
+
+    #[test]
+    fn a_green_that_somebody_ordered_is_not_its_own() {
+        let mut shown = Shown::new(2);
+        shown.see(UtcMillis(0), None);
+        // The begin of the first is not known.
+        for round in 0..5 {
+            let at = |second: i64| UtcMillis((round * 60 + second) * 1_000);
+            shown.see(at(1), Some(0));
+            shown.see(at(20), Some(0));
+            if round == 4 {
+                shown.touch();
+            }
+            shown.see(at(if round == 4 { 50 } else { 21 }), None);
+            shown.touch();
+            shown.see(at(55), Some(1));
+            shown.see(at(59), None);
+        }
+        assert_eq!(shown.greens(), [Some(DurationMs(20_000)), Some(DurationMs(4_000))]);
+        shown.forget();
+        assert_eq!(shown.greens(), [None, None]);
     }
 }

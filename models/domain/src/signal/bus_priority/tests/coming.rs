@@ -103,7 +103,7 @@ fn bus(last_m: f64, speed: f64, doors_open: Option<bool>) -> (Fleet, UtcMillis) 
             course: Some(Degrees(90.0)),
         };
         let doors_open = doors_open.filter(|_| last);
-        let observed = Observed { seen, doors_open, engine_on: None, sos: false, signed: None };
+        let observed = Observed { placed: true, seen, doors_open, engine_on: None, sos: false, signed: None };
         fleet.absorb(&plans, &id, &[observed], |_, _| HABIT);
     }
     (fleet, at)
@@ -171,7 +171,8 @@ fn who_is_silent_or_off_its_way_is_not_reckoned_with() {
         speed: MetersPerSecond(5.0),
         course: None,
     };
-    let observed = Observed { seen, doors_open: None, engine_on: None, sos: false, signed: None };
+    let observed =
+        Observed { placed: true, seen, doors_open: None, engine_on: None, sos: false, signed: None };
     fleet.absorb(&[plan()], &id, &[observed], |_, _| HABIT);
     let found = coming(fleet.buses().next().unwrap(), &approach(1500.0), at + DurationMs(11_000)).unwrap();
     assert_eq!(found.out, Some(Out::OffRoute));
