@@ -7,6 +7,7 @@ mod buses;
 mod calendars;
 mod corridors;
 mod speed_roads;
+mod steer;
 #[cfg(test)]
 mod tests;
 
@@ -222,7 +223,8 @@ impl RawConfig {
             DurationMs(0)
         });
         let calendars = calendars::check(self.calendar, &areas, ahead, &mut problems);
-        let advised = advices::check(self.advice, &mut problems);
+        let advised = advices::check(self.advice, ahead, &mut problems);
+        steer::alone(&advised, &corridors, (&calendars, &areas), &mut problems);
         let pcu = weights(&self.pcu, &mut problems);
         let priorities = bus_priority::check(self.bus_priority, &mut problems);
         if !problems.is_empty() {

@@ -19,10 +19,12 @@ use crate::city_view::CityView;
 use crate::gateways::Gateways;
 use crate::metrics::{Noted, ScraperToken};
 use crate::pictures::Pictures;
+use crate::signals::adaptive::Adaptives;
 use crate::signals::advice::Advices;
 use crate::signals::bus_priority::Priorities;
 use crate::signals::calendar::Calendars;
 use crate::signals::emergency::Emergencies;
+use crate::signals::health::Healths;
 use crate::transit::Transit;
 
 pub struct Hall {
@@ -58,6 +60,10 @@ pub struct Hall {
     pub priorities: Priorities,
     /// What adaptive control would do.
     pub advices: Advices,
+    /// Where it does it.
+    pub adaptives: Adaptives,
+    /// What is wrong with controllers.
+    pub healths: Healths,
     /// What classes weigh in what is counted before a junction.
     pub pcu: PcuTable,
     /// What rights are given for.
@@ -70,7 +76,8 @@ pub struct Hall {
 impl Hall {
     /// A junction with its areas; one that was never heard of is only where it is listed.
     pub fn place<'a>(&'a self, junction: &'a JunctionId) -> Place<'a> {
-        let position = self.view.junction(junction).and_then(|known| known.info.position);
+        let position =
+            self.view.read(|city| city.junctions.get(junction).and_then(|known| known.info.position));
         Place::of(&self.areas, junction, position)
     }
 }

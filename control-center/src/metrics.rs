@@ -19,6 +19,7 @@ use axum::routing::get;
 use control_center_core::city::{Camera, City};
 use models_domain::event::Link;
 use models_domain::ladder::Rung;
+use models_domain::signal::maintenance::FaultKind;
 use models_domain::{CameraId, DurationMs, UtcMillis};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -95,6 +96,11 @@ struct OfGateway {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfKind {
+    kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfStore {
     store: &'static str,
 }
@@ -133,6 +139,7 @@ async fn page(hall: &Hall) -> Result<String, std::fmt::Error> {
         page.gateways(city, now);
     });
     let help = "What waits: batches of events as the last was stored, pictures of evidence to be fetched, orders to trackers";
+    page.faults(hall);
     page.gauge("waiting", help, waiting.into_iter().map(|(store, n)| (OfStore { store }, n as f64)));
     let mut out = String::new();
     text::encode(&mut out, &page.0)?;
@@ -191,6 +198,14 @@ impl Page {
         let waiting = all().map(|(of, g)| (of, g.waiting as f64));
         let help = "Events that the gateway keeps because the hall has not stored them yet";
         self.gauge("gateway_waiting_events", help, waiting);
+    }
+
+    fn faults(&mut self, hall: &Hall) {
+        let all: Vec<FaultKind> =
+            hall.healths.faults().into_values().flatten().map(|fault| fault.part.kind).collect();
+        let count = |kind| all.iter().filter(|one| **one == kind).count() as f64;
+        let rows = FaultKind::ALL.map(|kind| (OfKind { kind: kind.name() }, count(kind)));
+        self.gauge("signal_faults", "Faults of signal controllers that are there", rows);
     }
 
     fn gauge<L>(&mut self, name: &str, help: &str, rows: impl IntoIterator<Item = (L, f64)>)

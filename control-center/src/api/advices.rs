@@ -1,15 +1,80 @@
-//! What adaptive control would do at a junction, and why it cannot say.
+//! What adaptive control would do at a junction, and why it cannot say; what it orders where it may, and why nothing.
 
 use models_domain::JunctionId;
 use models_domain::signal::GroupSet;
 use models_domain::signal::advice::Why as Lamps;
+use models_domain::signal::advice::steer::{Back, Kind, State};
 use models_wire::v1;
 
 use crate::hall::Hall;
+use crate::signals::adaptive;
 use crate::signals::advice::{Past, Told, Why};
 
 pub fn get(hall: &Hall, junction: &JunctionId) -> v1::GetAdviceResponse {
-    v1::GetAdviceResponse { advice: hall.advices.told(junction).map(|told| advice(&told)) }
+    let told = hall.advices.told(junction);
+    let steering = hall.adaptives.told(junction);
+    let advice = told.map(|told| {
+        let stages = told.advised.setup.plan.stages.len();
+        let steering = steering.map(|told| steers(&told, stages));
+        v1::SignalAdvice { steering, ..advice(&told) }
+    });
+    v1::GetAdviceResponse { advice }
+}
+
+/// Of so many stages.
+fn steers(told: &adaptive::Told, stages: usize) -> v1::SignalSteering {
+    let adaptive::Told { steer, greens } = told;
+    let (bounds, tally) = (steer.bounds(), steer.tally());
+    let stage = |index: usize| {
+        let done = tally.by_stage.get(&index).copied().unwrap_or_default();
+        v1::SignalSteeringStage {
+            plan_ms: greens.get(index).copied().flatten().map_or(0, |green| green.0),
+            held_ms: done.held.0,
+            held_times: done.held_times,
+            shortened_ms: done.shortened.0,
+            shortened_times: done.shortened_times,
+        }
+    };
+    let back =
+        |(why, times): (&Back, &u32)| v1::SignalSteeringBack { why: why.name().to_owned(), times: *times };
+    let said = v1::SignalSteering {
+        orders: tally.orders,
+        refusals: tally.refusals,
+        backs: tally.backs.iter().map(back).collect(),
+        stages: (0..stages).map(stage).collect(),
+        stretch_max_ms: bounds.stretch_max.0,
+        shorten_max_ms: bounds.shorten_max.0,
+        ..v1::SignalSteering::default()
+    };
+    let number = |stage: usize| u32::try_from(stage + 1).unwrap_or(0);
+    let kinds = |kind: Kind| match kind {
+        Kind::Hold => "hold".to_owned(),
+        Kind::Next => "next".to_owned(),
+    };
+    match steer.state() {
+        State::Follows => {
+            let (detail, until) = steer.why().detail();
+            v1::SignalSteering {
+                state: "follows".to_owned(),
+                why: steer.why().name().to_owned(),
+                detail: detail.to_owned(),
+                why_ms: until.map_or(0, |until| until.0),
+                ..said
+            }
+        }
+        State::Calling { kind, stage } => {
+            let (state, kind, stage) = ("calling".to_owned(), kinds(*kind), number(*stage));
+            v1::SignalSteering { state, kind, stage, ..said }
+        }
+        State::Ordered { kind, stage, order, until } => {
+            let (state, kind, stage) = ("ordered".to_owned(), kinds(*kind), number(*stage));
+            v1::SignalSteering { state, kind, stage, order: *order, until_ms: until.0, ..said }
+        }
+        State::Back { order, until, why, .. } => {
+            let (state, kind) = ("gives_back".to_owned(), why.name().to_owned());
+            v1::SignalSteering { state, kind, order: *order, until_ms: until.0, ..said }
+        }
+    }
 }
 
 fn advice(told: &Told<'_>) -> v1::SignalAdvice {

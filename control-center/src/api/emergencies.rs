@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use control_center_store::AuditLine;
 use models_domain::signal::corridor::Way;
 use models_domain::signal::emergency::{Run, State, Stop, Why};
-use models_domain::{JunctionId, Meters, MetersPerSecond, UtcMillis, VehicleId};
+use models_domain::{JunctionId, Meters, MetersPerSecond, VehicleId};
 use models_wire::convert::signal::refusal_to_wire;
 use models_wire::v1;
 use models_wire::v1::EmergencyStopState as Told;
 use tonic::Status;
 
-use super::{internal, purpose};
+use super::{audit, internal, purpose};
 use crate::auth::rights::{self, Right};
 use crate::auth::sessions::Session;
 use crate::hall::Hall;
@@ -146,10 +145,6 @@ async fn may(hall: &Hall, session: &Session, run: &Run, purpose: &str) -> Result
         }
     }
     Ok(())
-}
-
-fn audit(at: UtcMillis, session: &Session, action: &str, purpose: &str, what: String) -> AuditLine {
-    AuditLine { at, user: session.user.clone(), action: action.into(), purpose: purpose.into(), what }
 }
 
 #[allow(clippy::result_large_err, reason = "tonic's own error")]

@@ -10,6 +10,8 @@ mod counts;
 mod detectors;
 mod emergencies;
 mod events;
+mod health;
+mod maintenance;
 mod measures;
 mod segments;
 mod session;
@@ -18,13 +20,16 @@ mod streams;
 mod tracker_orders;
 mod tracks;
 pub mod transit;
+mod work_orders;
 
 use std::sync::Arc;
 
 use anyhow::Context;
 use axum::Router;
-use models_domain::JunctionId;
+use control_center_store::AuditLine;
+use models_domain::{JunctionId, UtcMillis};
 use models_wire::v1::city_service_server::CityServiceServer;
+use models_wire::v1::maintenance_service_server::MaintenanceServiceServer;
 use models_wire::v1::session_service_server::SessionServiceServer;
 use models_wire::v1::signal_service_server::SignalServiceServer;
 use models_wire::v1::transit_service_server::TransitServiceServer;
@@ -37,6 +42,7 @@ pub use events::is_listed;
 pub use tracks::SEARCHES;
 
 use crate::auth::guard;
+use crate::auth::sessions::Session;
 use crate::hall::Hall;
 use crate::signals::emergency;
 use crate::{headers, page};
@@ -59,10 +65,12 @@ pub async fn router(hall: &Arc<Hall>) -> anyhow::Result<Router> {
     let city = CityServiceServer::new(city::City { hall: hall.clone() });
     let session = SessionServiceServer::new(session::SessionCalls { hall: hall.clone() });
     let signals = SignalServiceServer::new(signals::SignalCalls { hall: hall.clone() });
+    let maintenance = MaintenanceServiceServer::new(maintenance::Maintenance { hall: hall.clone() });
     let transit = TransitServiceServer::new(transit::Transit { hall: hall.clone() });
     let calls = Routes::new(city.max_decoding_message_size(REQUEST_MAX))
         .add_service(signals.max_decoding_message_size(REQUEST_MAX))
         .add_service(session.max_decoding_message_size(REQUEST_MAX))
+        .add_service(maintenance.max_decoding_message_size(REQUEST_MAX))
         .add_service(transit.max_decoding_message_size(REQUEST_MAX))
         .add_service(reflection().build_v1().context("reading the API's descriptors")?)
         .add_service(reflection().build_v1alpha().context("reading the API's descriptors")?)
@@ -149,6 +157,11 @@ fn purpose(text: &str) -> Result<&str, Status> {
     Err(Status::invalid_argument(format!(
         "purpose: say in {least} to {most} characters on one line what it is for; it is written down"
     )))
+}
+
+/// What a user did or was refused, for the record.
+fn audit(at: UtcMillis, session: &Session, action: &str, purpose: &str, what: String) -> AuditLine {
+    AuditLine { at, user: session.user.clone(), action: action.into(), purpose: purpose.into(), what }
 }
 
 /// A failure of the hall itself: the log gets the whole chain, the caller what helps.

@@ -158,9 +158,11 @@ impl SignalService for SignalCalls {
             }
         };
         let id = if asked.junction.is_empty() { None } else { Some(junction(&asked.junction)?) };
-        let only = id.as_ref().map(JunctionId::as_str);
-        let rows = self.hall.store.orders(only, asked.waiting, limit).await.map_err(internal)?;
-        let orders: Vec<_> = rows.iter().map(|row| self.told(&session, row)).collect();
+        let rows = match id.as_ref().filter(|_| !asked.waiting && !asked.adaptive) {
+            Some(id) => self.hall.store.orders_but_adaptive(id, limit).await,
+            None => self.hall.store.orders(id.as_ref().map(JunctionId::as_str), asked.waiting, limit).await,
+        };
+        let orders: Vec<_> = rows.map_err(internal)?.iter().map(|row| self.told(&session, row)).collect();
         let may_order = match &id {
             Some(id) => rights::may(&session, Right::CommandSignal(&self.hall.place(id))),
             None => orders.iter().any(|row| row.may_decide),

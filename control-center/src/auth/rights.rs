@@ -11,9 +11,10 @@ use crate::areas::{Area, Place};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Gets the right to command signals everywhere unless its areas are said, and then also the one to give trackers orders.
+    /// Gets the rights to command and to maintain signals everywhere unless its areas are said, and then also the one to give
+    /// trackers orders.
     Administrator,
-    /// Looks and searches; commands signals, and gives trackers orders, only where somebody gave the right.
+    /// Looks and searches; commands and maintains signals, and gives trackers orders, only where somebody gave the right.
     Viewer,
 }
 
@@ -31,9 +32,9 @@ impl Role {
     /// The rights of a new user of this role, with the areas said for signals or without.
     pub fn grants(self, areas: Option<&Scope>) -> Vec<Grant> {
         match (areas, self) {
-            (Some(areas), _) => areas.grants(),
+            (Some(areas), _) => areas.signals(),
             (None, Role::Administrator) => {
-                Scope::Everywhere.grants().into_iter().chain([trackers()]).collect()
+                Scope::Everywhere.signals().into_iter().chain([trackers()]).collect()
             }
             (None, Role::Viewer) => Vec::new(),
         }
@@ -52,6 +53,8 @@ impl FromStr for Role {
 
 /// The permission to command signals, as it is stored.
 pub const COMMAND_SIGNALS: &str = "command_signals";
+/// The permission to open work orders for signals and to move them, as it is stored.
+pub const MAINTAIN_SIGNALS: &str = "maintain_signals";
 /// The permission to give trackers of buses orders. Buses go everywhere, so it holds everywhere.
 pub const COMMAND_TRACKERS: &str = "command_trackers";
 
@@ -93,13 +96,21 @@ impl Scope {
         }
     }
 
-    /// As rights to command signals.
-    pub fn grants(&self) -> Vec<Grant> {
+    /// As rights to do something here.
+    pub fn grants(&self, permission: &str) -> Vec<Grant> {
         let areas = match self {
             Scope::Everywhere => vec![EVERYWHERE.to_owned()],
             Scope::Areas(areas) => areas.iter().cloned().collect(),
         };
-        areas.into_iter().map(|area| Grant { permission: COMMAND_SIGNALS.to_owned(), area }).collect()
+        areas.into_iter().map(|area| Grant { permission: permission.to_owned(), area }).collect()
+    }
+
+    /// As rights to command signals here, and to maintain them.
+    fn signals(&self) -> Vec<Grant> {
+        [COMMAND_SIGNALS, MAINTAIN_SIGNALS]
+            .into_iter()
+            .flat_map(|permission| self.grants(permission))
+            .collect()
     }
 
     /// `all`, or the ids of areas with commas between.
@@ -125,6 +136,7 @@ impl Scope {
 #[derive(Debug, Clone, Copy)]
 pub enum Right<'a> {
     CommandSignal(&'a Place<'a>),
+    MaintainSignal(&'a Place<'a>),
     CommandTracker,
 }
 
@@ -132,6 +144,7 @@ pub enum Right<'a> {
 pub fn may(session: &Session, right: Right<'_>) -> bool {
     match right {
         Right::CommandSignal(place) => session.signals.holds(place),
+        Right::MaintainSignal(place) => session.maintenance.holds(place),
         Right::CommandTracker => session.trackers,
     }
 }
@@ -146,6 +159,7 @@ pub fn check(session: &Session, right: Right<'_>) -> Result<(), Status> {
     let user = &session.user;
     Err(Status::permission_denied(match right {
         Right::CommandSignal(place) => refusal(user, &session.signals, place),
+        Right::MaintainSignal(place) => not_maintained_by(user, place),
         Right::CommandTracker => format!(
             "{user} may not give trackers orders; the hall's `control-center users give --trackers` gives the right"
         ),
@@ -164,4 +178,12 @@ pub fn refusal(user: &str, scope: &Scope, place: &Place<'_>) -> String {
     let areas: Vec<_> = place.areas.iter().map(|area| area.name.as_str()).collect();
     let areas = if areas.is_empty() { "no area".to_owned() } else { areas.join(", ") };
     format!("{user} may not command the signals of {junction}: it is in {areas}, where {user} has no right")
+}
+
+/// Why `user` may not have the signals of a place mended.
+pub fn not_maintained_by(user: &str, place: &Place<'_>) -> String {
+    let junction = place.junction;
+    format!(
+        "{user} may not maintain the signals of {junction}; the hall's `control-center users give --maintenance` gives the right"
+    )
 }

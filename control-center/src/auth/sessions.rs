@@ -30,6 +30,8 @@ pub struct Session {
     pub user: String,
     /// Where this user may command signals.
     pub signals: Scope,
+    /// Where this user may have signals mended.
+    pub maintenance: Scope,
     /// May give trackers of buses orders.
     pub trackers: bool,
     pub expires: UtcMillis,
@@ -65,8 +67,10 @@ impl Sessions {
         // Read anew for every call: a right that was taken is gone at once.
         let grants = self.store.grants(&row.user).await?;
         let signals = Scope::of(&grants, rights::COMMAND_SIGNALS);
+        let maintenance = Scope::of(&grants, rights::MAINTAIN_SIGNALS);
         let trackers = grants.contains(&rights::trackers());
-        Ok(Some(Session { user: row.user, signals, trackers, expires: row.expires, token_hash }))
+        let (user, expires) = (row.user, row.expires);
+        Ok(Some(Session { user, signals, maintenance, trackers, expires, token_hash }))
     }
 
     /// # Errors

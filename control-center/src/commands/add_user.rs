@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
-use control_center_store::{BUS_PRIORITY, CALENDAR, Store};
+use control_center_store::{ADAPTIVE, BUS_PRIORITY, CALENDAR, Store};
 use hardware_ports::{Clock, SystemClock};
 
 use crate::auth::passwords::{self, NAME_MAX};
@@ -15,8 +15,8 @@ use crate::tracker_orders::COMMAND_LINE;
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  control-center add-user --config control-center.toml --user lan --role administrator\n\
-    The hall may run meanwhile. An administrator may command signals everywhere unless --areas says where; a viewer nowhere\n\
-    unless --areas does. A second person is needed for flash, dark and all red."
+    The hall may run meanwhile. An administrator may command and maintain signals everywhere unless --areas says where; a\n\
+    viewer nowhere unless --areas does. A second person is needed for flash, dark and all red."
 )]
 pub struct Args {
     /// The hall's configuration file.
@@ -27,7 +27,7 @@ pub struct Args {
     /// administrator or viewer.
     #[arg(long, value_name = "ROLE", default_value = "viewer")]
     role: Role,
-    /// Where the user may command signals: all, or areas of the configuration with commas between.
+    /// Where the user may command and maintain signals: all, or areas of the configuration with commas between.
     #[arg(long, value_name = "AREAS")]
     areas: Option<String>,
 }
@@ -36,9 +36,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let config = Config::load(&args.config)?;
     let printable = !args.user.trim().is_empty() && !args.user.chars().any(char::is_control);
     ensure!(printable && args.user.len() <= NAME_MAX, "--user must have 1 to {NAME_MAX} printable bytes");
-    for (ours, what) in
-        [(CALENDAR, "calendars sign their orders"), (BUS_PRIORITY, "orders for late buses are signed")]
-    {
+    for (ours, what) in [
+        (CALENDAR, "calendars sign their orders"),
+        (BUS_PRIORITY, "orders for late buses are signed"),
+        (ADAPTIVE, "adaptive control signs its orders"),
+    ] {
         ensure!(!args.user.starts_with(ours), "--user must not begin with {ours:?}: so {what}");
     }
     ensure!(

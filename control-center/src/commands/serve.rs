@@ -28,10 +28,12 @@ use crate::gateways::{self, Gateways};
 use crate::hall::Hall;
 use crate::metrics::Noted;
 use crate::pictures::Pictures;
+use crate::signals::adaptive::Adaptives;
 use crate::signals::advice::Advices;
 use crate::signals::bus_priority::Priorities;
 use crate::signals::calendar::Calendars;
 use crate::signals::emergency::Emergencies;
+use crate::signals::health::Healths;
 use crate::tls::{Authority, Files};
 use crate::transit::Transit;
 use crate::{api, tasks};
@@ -92,7 +94,9 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
         emergencies: Emergencies::restore(&store, clock.now()).await?,
         priorities: Priorities::new(config.priorities.clone()),
         advices: Advices::new(config.advised.clone()),
+        adaptives: Adaptives::new(&config.advised),
         calendars: Calendars::new(config.calendars.clone()),
+        healths: Healths::default(),
         pcu: config.pcu,
         areas: config.areas.clone(),
         tls: !insecure_http,

@@ -9,16 +9,16 @@ use hardware_ports::{Clock, SystemClock};
 use models_domain::UtcMillis;
 use serde::Serialize;
 
-use crate::auth::rights::{self, COMMAND_SIGNALS, Role, Scope};
+use crate::auth::rights::{self, COMMAND_SIGNALS, MAINTAIN_SIGNALS, Role, Scope};
 use crate::config::Config;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
     /// Prints every user with role and rights, as lines of JSON.
     List(ListArgs),
-    /// Gives the right to command signals in areas, or everywhere; or the one to give trackers of buses orders.
+    /// Gives the right to command signals in areas, or everywhere; the one to have them mended; or the one to give trackers of buses orders.
     Give(RightArgs),
-    /// Takes the right to command signals in areas, or all of it; or the one to give trackers of buses orders.
+    /// Takes the right to command signals in areas, or all of it; the one to have them mended; or the one to give trackers of buses orders.
     Take(RightArgs),
     /// Gives another role, and the rights that go with it instead of those of before.
     SetRole(RoleArgs),
@@ -37,8 +37,10 @@ pub struct ListArgs {
 #[command(
     after_help = "Examples:\n  control-center users give --config control-center.toml --user lan --areas ba-dinh,hoan-kiem\n  \
     control-center users take --config control-center.toml --user lan --areas all\n  \
-    control-center users give --config control-center.toml --user minh --trackers\n\
+    control-center users give --config control-center.toml --user minh --trackers\n  \
+    control-center users give --config control-center.toml --user hoa --maintenance hoan-kiem\n\
     Areas are the [[area]] of the configuration; `give … all` means everywhere, `take … all` takes every area and everywhere.\n\
+    --areas is about commanding alone: who is to have nothing to do with signals any more needs `take … --maintenance all` too.\n\
     The hall may run meanwhile: the next call of the user has it."
 )]
 pub struct RightArgs {
@@ -48,8 +50,11 @@ pub struct RightArgs {
     #[arg(long, value_name = "NAME")]
     user: String,
     /// To command signals: all, or areas with commas between.
-    #[arg(long, value_name = "AREAS", required_unless_present = "trackers")]
+    #[arg(long, value_name = "AREAS", required_unless_present_any = ["trackers", "maintenance"])]
     areas: Option<String>,
+    /// To open work orders for signals and to move them: all, or areas with commas between.
+    #[arg(long, value_name = "AREAS")]
+    maintenance: Option<String>,
     /// To give trackers of buses orders, everywhere.
     #[arg(long)]
     trackers: bool,
@@ -58,8 +63,8 @@ pub struct RightArgs {
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  control-center users set-role --config control-center.toml --user lan --role viewer\n\
-    An administrator may command signals everywhere, and give trackers orders, unless --areas says where; a viewer neither unless\n\
-    --areas says where. `users give --trackers` adds the right to give trackers orders."
+    An administrator may command and maintain signals everywhere, and give trackers orders, unless --areas says where; a viewer\n\
+    nothing of that unless --areas says where. `users give --maintenance` adds the right to have signals mended, `--trackers` the right to give trackers orders."
 )]
 pub struct RoleArgs {
     /// The hall's configuration file.
@@ -70,7 +75,7 @@ pub struct RoleArgs {
     /// administrator or viewer.
     #[arg(long, value_name = "ROLE")]
     role: Role,
-    /// Where the user may command signals: all, or areas with commas between.
+    /// Where the user may command and maintain signals: all, or areas with commas between.
     #[arg(long, value_name = "AREAS")]
     areas: Option<String>,
 }
@@ -93,6 +98,7 @@ struct Line<'a> {
     created_ms: i64,
     /// Ids of areas, or ["all"].
     command_signals: Vec<&'a str>,
+    maintain_signals: Vec<&'a str>,
     command_trackers: bool,
 }
 
@@ -139,12 +145,20 @@ async fn known(store: &Store, user: &str) -> anyhow::Result<()> {
 pub fn line(action: &str, user: &str, role: Option<Role>, grants: &[Grant], at: UtcMillis) -> AuditLine {
     let role = role.map_or_else(String::new, |role| format!(" role={}", role.name()));
     let trackers = if grants.contains(&rights::trackers()) { " command_trackers=all" } else { "" };
-    let signals = in_words(grants).join(",");
-    super::audit_line(action, format!("user={user}{role} command_signals={signals}{trackers}"), at)
+    let signals = in_words(grants, COMMAND_SIGNALS).join(",");
+    let maintenance = in_words(grants, MAINTAIN_SIGNALS).join(",");
+    let maintenance =
+        if maintenance.is_empty() { maintenance } else { format!(" maintain_signals={maintenance}") };
+    super::audit_line(
+        action,
+        format!("user={user}{role} command_signals={signals}{maintenance}{trackers}"),
+        at,
+    )
 }
 
-fn in_words(grants: &[Grant]) -> Vec<&str> {
-    let signals = grants.iter().filter(|grant| grant.permission == COMMAND_SIGNALS);
+/// Where a permission holds.
+fn in_words<'a>(grants: &'a [Grant], permission: &str) -> Vec<&'a str> {
+    let signals = grants.iter().filter(|grant| grant.permission == permission);
     signals.map(|grant| if grant.area == EVERYWHERE { "all" } else { grant.area.as_str() }).collect()
 }
 
@@ -152,13 +166,15 @@ async fn list(store: &Store) -> anyhow::Result<()> {
     let users = store.users().await?;
     let mut out = std::io::stdout().lock();
     for user in &users {
-        let command_signals = in_words(&user.grants);
+        let command_signals = in_words(&user.grants, COMMAND_SIGNALS);
+        let maintain_signals = in_words(&user.grants, MAINTAIN_SIGNALS);
         let command_trackers = user.grants.contains(&rights::trackers());
         let line = Line {
             user: &user.name,
             role: &user.role,
             created_ms: user.created.0,
             command_signals,
+            maintain_signals,
             command_trackers,
         };
         serde_json::to_writer(&mut out, &line).context("printing a line")?;
@@ -167,11 +183,20 @@ async fn list(store: &Store) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Permissions by area that an option names: the option, its areas, the permission.
+fn asked(args: &RightArgs) -> impl Iterator<Item = (&'static str, &str, &'static str)> {
+    let areas = args.areas.as_deref().map(|areas| ("--areas", areas, COMMAND_SIGNALS));
+    let maintenance = args.maintenance.as_deref().map(|areas| ("--maintenance", areas, MAINTAIN_SIGNALS));
+    areas.into_iter().chain(maintenance)
+}
+
 async fn give(store: &Store, config: &Config, args: &RightArgs, now: UtcMillis) -> anyhow::Result<()> {
-    let scope = args.areas.as_ref().map(|text| Scope::parse(text, &config.areas));
-    let scope = scope.transpose().map_err(anyhow::Error::msg).context("--areas")?;
+    let mut grants = Vec::new();
+    for (option, text, permission) in asked(args) {
+        let scope = Scope::parse(text, &config.areas).map_err(anyhow::Error::msg).context(option)?;
+        grants.extend(scope.grants(permission));
+    }
     known(store, &args.user).await?;
-    let mut grants = scope.map_or_else(Vec::new, |scope| scope.grants());
     grants.extend(args.trackers.then(rights::trackers));
     // What cannot be written down is not done.
     store.keep_audit(&line("right_given", &args.user, None, &grants, now)).await?;
@@ -185,9 +210,9 @@ async fn take(store: &Store, config: &Config, args: &RightArgs, now: UtcMillis) 
     known(store, &args.user).await?;
     let has = store.grants(&args.user).await?;
     let mut grants = Vec::new();
-    if let Some(areas) = &args.areas {
-        let signals = has.iter().filter(|grant| grant.permission == COMMAND_SIGNALS);
-        grants = signals_in(areas, signals.cloned().collect(), config, &args.user)?;
+    for (option, areas, permission) in asked(args) {
+        let own = has.iter().filter(|grant| grant.permission == permission).cloned().collect();
+        grants.extend(rights_in(areas, own, config, &args.user).context(option)?);
     }
     if args.trackers {
         let right = rights::trackers();
@@ -201,13 +226,8 @@ async fn take(store: &Store, config: &Config, args: &RightArgs, now: UtcMillis) 
     tell(store, &args.user).await
 }
 
-/// Of somebody's rights to command signals those in `areas`.
-fn signals_in(
-    areas: &str,
-    mut grants: Vec<Grant>,
-    config: &Config,
-    user: &str,
-) -> anyhow::Result<Vec<Grant>> {
+/// Of somebody's rights to do one thing those in `areas`.
+fn rights_in(areas: &str, mut grants: Vec<Grant>, config: &Config, user: &str) -> anyhow::Result<Vec<Grant>> {
     if areas == "all" {
         return Ok(grants);
     }
@@ -245,9 +265,12 @@ async fn remove(store: &Store, user: &str, now: UtcMillis) -> anyhow::Result<()>
 
 async fn tell(store: &Store, user: &str) -> anyhow::Result<()> {
     let grants = store.grants(user).await?;
-    let areas = in_words(&grants);
-    let areas = if areas.is_empty() { "nowhere".to_owned() } else { areas.join(", ") };
+    let areas = |permission| match in_words(&grants, permission).join(", ") {
+        none if none.is_empty() => "nowhere".to_owned(),
+        areas => areas,
+    };
     let trackers = if grants.contains(&rights::trackers()) { "; may give trackers orders" } else { "" };
-    eprintln!("{user} may command signals: {areas}{trackers}");
+    let (commands, maintains) = (areas(COMMAND_SIGNALS), areas(MAINTAIN_SIGNALS));
+    eprintln!("{user} may command signals: {commands}; maintain them: {maintains}{trackers}");
     Ok(())
 }

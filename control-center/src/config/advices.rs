@@ -1,25 +1,29 @@
-//! What has to be known of a junction for advice: its stages, and who counts on its approaches.
+//! What has to be known of a junction for advice: its stages, and who counts on its approaches; and whether orders are made of it.
 
 use std::collections::BTreeSet;
 
 use models_domain::count::Direction;
 use models_domain::signal::GroupSet;
 use models_domain::signal::adaptive::Lane;
-use models_domain::signal::advice::{Approach, Setup};
+use models_domain::signal::advice::{Approach, Setup, WARM_UP};
 use models_domain::signal::plan::{Plan, Stage};
-use models_domain::{DurationMs, MetersPerSecond};
+use models_domain::{DurationMs, JunctionId, MetersPerSecond};
 use serde::Deserialize;
 
+use super::steer::RawSteer;
 use crate::signals::advice::{Advised, Counter};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawAdvice {
     junction: String,
+    warm_up_s: Option<i64>,
     #[serde(default)]
     stage: Vec<RawStage>,
     #[serde(default)]
     approach: Vec<RawApproach>,
+    /// Without it nothing is ordered.
+    steer: Option<RawSteer>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -68,16 +72,22 @@ fn in_town() -> f64 {
     40.0
 }
 
-pub(super) fn check(raw: Vec<RawAdvice>, problems: &mut Vec<String>) -> Vec<Advised> {
+/// `ahead`: the city's clocks less UTC.
+pub(super) fn check(raw: Vec<RawAdvice>, ahead: DurationMs, problems: &mut Vec<String>) -> Vec<Advised> {
     let mut junctions = BTreeSet::new();
-    raw.into_iter().filter_map(|advice| advice.check(&mut junctions, problems)).collect()
+    raw.into_iter().filter_map(|advice| advice.check(&mut junctions, ahead, problems)).collect()
 }
 
 impl RawAdvice {
-    fn check(self, junctions: &mut BTreeSet<String>, problems: &mut Vec<String>) -> Option<Advised> {
+    fn check(
+        self,
+        junctions: &mut BTreeSet<String>,
+        ahead: DurationMs,
+        problems: &mut Vec<String>,
+    ) -> Option<Advised> {
         let before = problems.len();
         let mut wrong = |what: String| problems.push(format!("advice {:?}: {what}", self.junction));
-        let junction = match self.junction.parse() {
+        let junction = match self.junction.parse::<JunctionId>() {
             Ok(junction) => Some(junction),
             Err(bad) => {
                 wrong(format!("junction: {bad}"));
@@ -104,27 +114,41 @@ impl RawAdvice {
             counters.push(counted);
         }
         let plan = Plan { stages, offset: DurationMs(0) };
-        for (index, stage) in plan.stages.iter().enumerate() {
-            let counted = |group: u8| approaches.iter().any(|one: &Approach| one.lane.groups.contains(group));
-            if let Some(group) = stage.greens.iter().find(|group| !counted(*group)) {
-                wrong(format!(
-                    "stage {}: nobody is counted before group {}; give an [[advice.approach]] with it and its detectors or lines",
-                    index + 1,
-                    u16::from(group) + 1
-                ));
-            }
+        covered(&plan, &approaches, &mut wrong);
+        let warm_up = self.warm_up_s.map_or(WARM_UP, |seconds| DurationMs(seconds.saturating_mul(1_000)));
+        let least = if self.steer.is_some() { WARM_UP } else { DurationMs(20_000) };
+        if !(least.0..=900_000).contains(&warm_up.0) {
+            wrong(format!("warm_up_s {} is outside {}..=900", warm_up.seconds(), least.seconds()));
         }
-        for Approach { name, lane } in &approaches {
-            if let Some(group) = lane.groups.minus(&plan.served()).iter().next() {
-                wrong(format!(
-                    "approach {name:?}: group {} is green in no [[advice.stage]]",
-                    u16::from(group) + 1
-                ));
-            }
-        }
+        let steer = junction.clone().zip(self.steer);
+        let steer = steer.map(|(junction, raw)| {
+            raw.check(junction, &plan, ahead, |what| wrong(format!("[advice.steer]: {what}")))
+        });
         let setup = Setup { plan, approaches };
-        let advised = junction.map(|junction| Advised { junction, setup, counters });
+        let advised = junction.map(|junction| Advised { junction, setup, counters, warm_up, steer });
         advised.filter(|_| problems.len() == before)
+    }
+}
+
+/// Whether somebody is counted before every group of every stage, and no group is without a stage.
+fn covered(plan: &Plan, approaches: &[Approach], wrong: &mut impl FnMut(String)) {
+    for (index, stage) in plan.stages.iter().enumerate() {
+        let counted = |group: u8| approaches.iter().any(|one: &Approach| one.lane.groups.contains(group));
+        if let Some(group) = stage.greens.iter().find(|group| !counted(*group)) {
+            wrong(format!(
+                "stage {}: nobody is counted before group {}; give an [[advice.approach]] with it and its detectors or lines",
+                index + 1,
+                u16::from(group) + 1
+            ));
+        }
+    }
+    for Approach { name, lane } in approaches {
+        if let Some(group) = lane.groups.minus(&plan.served()).iter().next() {
+            wrong(format!(
+                "approach {name:?}: group {} is green in no [[advice.stage]]",
+                u16::from(group) + 1
+            ));
+        }
     }
 }
 
@@ -205,6 +229,8 @@ pub(super) fn groups(numbers: &[u16]) -> Option<GroupSet> {
 
 #[cfg(test)]
 mod tests {
+    use models_domain::signal::advice::steer::Bounds;
+
     use super::*;
 
     #[derive(Debug, Deserialize)]
@@ -215,7 +241,7 @@ mod tests {
     fn read(text: &str) -> Result<Vec<Advised>, String> {
         let file: File = toml::from_str(text).map_err(|e| e.to_string())?;
         let mut problems = Vec::new();
-        let advised = check(file.advice, &mut problems);
+        let advised = check(file.advice, DurationMs(0), &mut problems);
         if problems.is_empty() { Ok(advised) } else { Err(problems.join("; ")) }
     }
 
@@ -240,6 +266,47 @@ mod tests {
         assert!(matches!(&advised.counters[1][..], [Counter::Line { direction: Direction::ToLeft, .. }]));
         assert_eq!(advised.setup.approaches[0].lane.width, 2.0);
         assert_eq!(advised.setup.plan.stages[1].green_max, DurationMs(50_000));
+        assert_eq!((advised.warm_up, &advised.steer), (WARM_UP, &None));
+    }
+
+    fn junction(more: &str) -> String {
+        let approaches = approach("[1]", "detectors = [1]") + &approach("[2]", "detectors = [2]");
+        format!("[[advice]]\njunction = \"j\"\n{more}") + &stage("[1]") + &stage("[2]") + &approaches
+    }
+
+    #[test]
+    fn nothing_is_ordered_unless_it_says_so_and_within_bounds() {
+        let steered = |more: &str| read(&junction(more)).map(|all| all.into_iter().next().unwrap());
+        let usual = steered("[advice.steer]\n").unwrap().steer.unwrap();
+        assert_eq!((usual.bounds, usual.exits.len()), (Bounds::default(), 0));
+        let more = "warm_up_s = 150\n[advice.steer]\nstretch_max_s = 20\nlongest_wait_s = 90\nahead_s = 6\n\
+                    [[advice.steer.exit]]\ngroups = [2]\ndetectors = [7, 8]\n";
+        let advised = steered(more).unwrap();
+        let own = advised.steer.unwrap();
+        assert_eq!((advised.warm_up.0, own.bounds.stretch_max.0), (150_000, 20_000));
+        assert_eq!(
+            (own.bounds.longest_wait, own.bounds.ahead),
+            (Some(DurationMs(90_000)), DurationMs(6_000))
+        );
+        assert_eq!((own.exits[0].counters.len(), own.exits[0].full_from), (2, 0.6));
+        let bad = "warm_up_s = 1\n[advice.steer]\nstretch_max_s = 6\nshorten_max_s = 99\nrounds = 0\n\
+                   [[advice.steer.exit]]\ngroups = [9]\ndetectors = []\nfull_from = 2\n";
+        let said = steered(bad).unwrap_err();
+        for want in [
+            "advice \"j\": warm_up_s 1 is outside 120..=900; advice \"j\": [advice.steer]: shorten_max_s 99 is outside 0..=60; ",
+            "rounds 0 is outside 1..=20; advice \"j\": [advice.steer]: stretch_max_s 6 must be 2 more than ahead_s 8: ",
+            "[advice.steer]: exit: groups are those of an [[advice.stage]]",
+            "exit: detectors is empty; ",
+            "exit: full_from 2 is outside 0.05..=1",
+        ] {
+            assert!(said.contains(want), "{want:?} is not in {said:?}");
+        }
+        let short = |shorten_s: i64| steered(&format!("[advice.steer]\nshorten_max_s = {shorten_s}\n"));
+        assert!(short(10).unwrap_err().contains("shorten_max_s 10 must be 3 more than ahead_s 8, or 0"));
+        assert_eq!(short(0).unwrap().steer.unwrap().bounds.shorten_max, DurationMs(0));
+        let twice = steered(&("[advice.steer]\n".to_owned() + &stage("[2]"))).unwrap_err();
+        assert!(twice.contains("stages 1 and 3 have the same groups"), "{twice}");
+        assert!(steered("[advice.steer]\nstretch = 1\n").unwrap_err().contains("unknown field `stretch`"));
     }
 
     #[test]

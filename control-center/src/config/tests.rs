@@ -138,3 +138,29 @@ fn one_port_cannot_serve_both() {
         "hall.toml: hall.listen and bus.listen are both 0.0.0.0:1; give each its own port",
     );
 }
+
+#[test]
+fn a_junction_that_is_steered_is_in_no_corridor_and_no_calendar() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config/control-center.toml");
+    let text = std::fs::read_to_string(file).unwrap();
+    // The shipped file advises at a junction of its corridor and its calendar.
+    let steered = text.replacen("\n# [advice.steer]\n", "\n[advice.steer]\n", 1);
+    let err = Config::parse(Path::new("hall.toml"), &steered).unwrap_err();
+    let said = format!("{:#}", anyhow::Error::from(err));
+    for want in [
+        "[advice.steer]: the junction is in [[corridor]] \"trang-thi\"",
+        "[advice.steer]: [[calendar]] \"gio-cao-diem\" orders the junction's plans",
+    ] {
+        assert!(said.contains(want), "{want:?} is not in {said:?}");
+    }
+    let elsewhere = steered
+        .replace("junctions = [\"dien-bien-phu-tran-phu\", ", "junctions = [")
+        .replace("[[advice]]\njunction = \"dien-bien-phu-tran-phu\"", "[[advice]]\njunction = \"ngo-quyen\"");
+    Config::parse(Path::new("hall.toml"), &elsewhere).unwrap();
+    // A calendar may cover it by its area.
+    let covered = elsewhere
+        .replace("# areas = [\"ba-dinh\"]", "areas = [\"ba-dinh\"]")
+        .replace("junctions = [\"dien-bien-phu-tran-phu\"]\ncorners", "junctions = [\"ngo-quyen\"]\ncorners");
+    let err = Config::parse(Path::new("hall.toml"), &covered).unwrap_err();
+    assert!(format!("{:#}", anyhow::Error::from(err)).contains("[[calendar]] \"gio-cao-diem\""));
+}

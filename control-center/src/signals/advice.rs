@@ -1,5 +1,6 @@
 //! What adaptive control would do at junctions that the configuration describes, from what detectors and cameras count and what lamps
-//! show. It is said to whoever looks, kept for a day in memory, and orders nothing: nothing here can send an order.
+//! show. It is said to whoever looks, kept for a day in memory, and orders nothing: nothing here can send an order. `adaptive` does, where
+//! the file lets it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,11 +12,14 @@ use models_domain::signal::advice::{self, Advisor, Flows, Forecast, Now, Setup};
 use models_domain::signal::order::Mode;
 use models_domain::{CameraId, DurationMs, JunctionId, LineId, UtcMillis};
 
+use super::adaptive::Steered;
 use super::counted;
 use crate::hall::Hall;
 
 /// Counts are read anew after this.
 const COUNTS_EVERY: DurationMs = DurationMs(20_000);
+/// Where nobody has counted yet, after this.
+const FIRST_COUNTS_EVERY: DurationMs = DurationMs(5_000);
 /// Both controls are reckoned anew after this, and what came of it is kept for so many times: a day.
 const FORECAST_EVERY: DurationMs = DurationMs(300_000);
 const KEPT: usize = 288;
@@ -41,6 +45,10 @@ pub struct Advised {
     pub setup: Setup,
     /// By approach.
     pub counters: Vec<Vec<Counter>>,
+    /// Queues are reckoned for so long before anything is said.
+    pub warm_up: DurationMs,
+    /// Orders may be made of it; `None`: it is said and no more.
+    pub steer: Option<Steered>,
 }
 
 pub struct Advices {
@@ -52,6 +60,8 @@ pub struct Advices {
 struct Known {
     /// With what it was made for: made anew when the junction's groups change.
     advisor: Option<Advisor>,
+    /// The controller's plan at the last look.
+    plan: Option<u8>,
     counts: Counts,
     told: Option<Result<Now, Why>>,
     forecast: Option<Arc<Forecast>>,
@@ -165,8 +175,26 @@ impl Advices {
         })
     }
 
+    /// For whoever orders by it: what it said at the last look. `None` while the junction's groups are not known.
+    pub(super) fn steers<T>(
+        &self,
+        junction: &JunctionId,
+        with: impl FnOnce(&mut Advisor, Result<&Now, &Why>) -> T,
+    ) -> Option<T> {
+        let mut all = self.lock();
+        let Known { advisor, told, .. } = all.get_mut(junction)?;
+        Some(with(advisor.as_mut()?, told.as_ref()?.as_ref()))
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<JunctionId, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counts {
+    fn are_due(&self, now: UtcMillis) -> bool {
+        let every = if self.flows.is_some() { COUNTS_EVERY } else { FIRST_COUNTS_EVERY };
+        self.at.is_none_or(|at| now.since(at) >= every)
     }
 }
 
@@ -206,12 +234,8 @@ fn is_good(why: &str) -> bool {
 pub async fn step(hall: &Hall) -> anyhow::Result<()> {
     for advised in &hall.advices.all {
         let now = hall.clock.now();
-        let read = hall.advices.lock().get(&advised.junction).and_then(|known| known.counts.at);
-        let counts = if read.is_none_or(|at| now.since(at) >= COUNTS_EVERY) {
-            Some(counted::read(hall, advised, now).await?)
-        } else {
-            None
-        };
+        let due = hall.advices.lock().get(&advised.junction).is_none_or(|known| known.counts.are_due(now));
+        let counts = if due { Some(counted::read(hall, advised, now).await?) } else { None };
         let junction = hall.view.junction(&advised.junction);
         let alive = junction.as_ref().is_some_and(|junction| hall.view.is_alive(&junction.gateway));
         let mut all = hall.advices.lock();
@@ -266,7 +290,11 @@ fn reach<'a>(known: &mut Known, advised: &Advised, junction: &'a Junction) -> Re
     }
     if known.advisor.as_ref().is_none_or(|advisor| advisor.layout() != layout) {
         let advisor = Advisor::new(advised.setup.clone(), layout.clone());
-        known.advisor = Some(advisor.map_err(Why::Misfit)?);
+        known.advisor = Some(advisor.map_err(Why::Misfit)?.with_warm_up(advised.warm_up));
+    }
+    let plan = junction.info.now.plan;
+    if advised.steer.is_some() && std::mem::replace(&mut known.plan, plan) != plan {
+        known.advisor.iter_mut().for_each(Advisor::forget_greens);
     }
     Ok(junction)
 }

@@ -16,6 +16,8 @@ use crate::hall::Hall;
 pub const OLD: DurationMs = DurationMs(10 * 60_000);
 /// The mean of so many minutes, the last ones that were counted.
 const MEAN_OF: DurationMs = DurationMs(5 * 60_000);
+/// How long a detector was covered says something for so long.
+const FRESH: DurationMs = DurationMs(3 * 60_000);
 /// A camera that saw less of a minute has not counted it.
 const WATCHED_MIN_MS: i64 = 30_000;
 const ROWS_MAX: u32 = 20_000;
@@ -78,6 +80,33 @@ pub async fn rows(
         by_camera.insert(camera.clone(), (counts, watched));
     }
     Ok(Rows { detectors, by_camera, pcu: hall.pcu })
+}
+
+/// The share of the time, 0 to 1, for which the one of these detectors was covered that was covered most, by its newest minute.
+/// `None`: one of them has not told it lately.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn covered(
+    hall: &Hall,
+    junction: &JunctionId,
+    counters: &[Counter],
+    now: UtcMillis,
+) -> Result<Option<f64>, StoreError> {
+    let span = Span { from: minute_of(now - FRESH), to: minute_of(now) + MINUTE };
+    let rows = hall.store.detector_counts(junction.as_str(), span, MINUTE.0, ROWS_MAX).await?;
+    Ok(most_covered(&rows, counters))
+}
+
+fn most_covered(rows: &[DetectorRow], counters: &[Counter]) -> Option<f64> {
+    let mut most = None;
+    for counter in counters {
+        let Counter::Detector(number) = counter else { return None };
+        let told = rows.iter().filter(|row| row.detector == *number && row.occupancy.is_some());
+        let share = told.max_by_key(|row| row.from)?.occupancy?;
+        most = Some(most.map_or(share, |most: f64| most.max(share)));
+    }
+    most
 }
 
 impl Rows {
@@ -185,6 +214,30 @@ mod tests {
         assert!((one.units - 20.0).abs() < 1e-9, "{one:?}");
         assert_eq!((one.time, one.newest), (DurationMs(2 * MIN), Some(UtcMillis(9 * MIN))));
         assert_eq!(detector(&hanoi, &rows, 3), Counted::default());
+    }
+
+    #[test]
+    fn the_newest_minute_of_the_detector_that_is_covered_most() {
+        let row = |detector, minute: i64, occupancy| DetectorRow {
+            detector,
+            from: UtcMillis(minute * MIN),
+            counted: DurationMs(MIN),
+            occupancy,
+            ..DetectorRow::default()
+        };
+        let rows = [
+            row(1, 1, Some(0.9)),
+            row(1, 2, Some(0.2)),
+            row(2, 1, Some(0.5)),
+            row(2, 2, None),
+            row(3, 2, None),
+        ];
+        let of = |numbers: &[u16]| {
+            let counters: Vec<Counter> = numbers.iter().copied().map(Counter::Detector).collect();
+            most_covered(&rows, &counters)
+        };
+        assert_eq!((of(&[1]), of(&[1, 2]), of(&[2, 1])), (Some(0.2), Some(0.5), Some(0.5)));
+        assert_eq!((of(&[1, 3]), of(&[4]), of(&[])), (None, None, None));
     }
 
     #[test]

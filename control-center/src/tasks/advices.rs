@@ -1,10 +1,12 @@
-//! Follows the junctions of which is said what adaptive control would do.
+//! Follows the junctions of which is said what adaptive control would do, and orders it where it may.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::MissedTickBehavior;
+
 use crate::hall::Hall;
-use crate::signals::advice;
+use crate::signals::{adaptive, advice};
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -13,10 +15,14 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
     tokio::try_join!(looks(&hall), reckonings(&hall)).map(drop)
 }
 
-async fn looks(hall: &Hall) -> anyhow::Result<()> {
+async fn looks(hall: &Arc<Hall>) -> anyhow::Result<()> {
+    let mut every = tokio::time::interval(EVERY);
+    // What a look takes is not added to the second, and looks that were missed are not made up for.
+    every.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
+        every.tick().await;
         advice::step(hall).await?;
-        tokio::time::sleep(EVERY).await;
+        adaptive::step(hall).await?;
     }
 }
 

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use control_center_store::{BusNews, Due, Span};
+use control_center_store::{BusNews, Due, Span, StoreError};
 use models_domain::{DurationMs, VehicleId};
 use tokio::runtime::Handle;
 
 use super::transit::{make_disturbed_due, work};
 use crate::hall::Hall;
-use crate::transit::{Anew, Passed, live};
+use crate::transit::{Anew, Passed, Reported, live};
 
 /// A bus that still sends what it stored is waited for, but not for longer than this.
 const CALM: DurationMs = DurationMs(5_000);
@@ -68,8 +68,14 @@ pub async fn reckon(hall: &Arc<Hall>, anew: Anew) -> anyhow::Result<()> {
     }
     let runtime = Handle::current();
     work(hall, move |hall| {
-        let believed = |vehicle: &VehicleId, span| runtime.block_on(hall.store.believed(vehicle, span));
-        hall.transit.reckon(anew, || hall.clock.now(), believed)
+        let reports = |vehicle: &VehicleId, span| -> Result<Reported, StoreError> {
+            let believed = runtime.block_on(hall.store.believed(vehicle, span))?;
+            Ok(Reported {
+                believed,
+                rejected: runtime.block_on(hall.store.rejected_calls(vehicle, span.from))?,
+            })
+        };
+        hall.transit.reckon(anew, || hall.clock.now(), reports)
     })
     .await??;
     // Before those that were reckoned are due no more.

@@ -14,6 +14,10 @@ const DAY_MS: i64 = 86_400_000;
 /// What was thought of each bus at each moment is kept no longer than so many days: it takes more room than all else of a bus's day, and
 /// serves only days of which reports come late, which trackers that were out of reach send as soon as they are back.
 const CLAIMS_DAYS: u32 = 14;
+/// Work orders say how often a part was mended: for longer than events, and they are few.
+const WORK_ORDERS_DAYS: u32 = 2 * 366;
+/// Orders of adaptive control are many, and the audit has them too.
+const ADAPTIVE_DAYS: u32 = 14;
 /// Between two parts of the work, so that events that arrive find their turn.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -30,8 +34,8 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
     }
 }
 
-/// Passings and findings of buses, how good predictions were, how buses went on the roads and which had priority, what detectors counted, and emergency runs: kept as
-/// long as events.
+/// Passings and findings of buses, how good predictions were, how buses went on the roads and which had priority, what detectors counted, emergency runs, what the hall ordered of junctions
+/// by itself, and faults of controllers: kept as long as events.
 async fn forget_sums(hall: &Hall) -> anyhow::Result<()> {
     let now = hall.clock.now();
     let days_ago = |days: u32| now - DurationMs(i64::from(days) * DAY_MS);
@@ -49,6 +53,17 @@ async fn forget_sums(hall: &Hall) -> anyhow::Result<()> {
     while hall.store.forget_bus_priorities(before).await? > 0 {
         tokio::time::sleep(PAUSE).await;
     }
+    while hall.store.forget_orders(before).await? > 0 {
+        tokio::time::sleep(PAUSE).await;
+    }
+    let adaptive_before = days_ago(hall.keep_events_days.min(ADAPTIVE_DAYS));
+    while hall.store.forget_adaptive_orders(adaptive_before).await? > 0 {
+        tokio::time::sleep(PAUSE).await;
+    }
+    while hall.store.forget_faults(before).await? > 0 {
+        tokio::time::sleep(PAUSE).await;
+    }
+    hall.store.forget_work_orders(days_ago(hall.keep_events_days.max(WORK_ORDERS_DAYS))).await?;
     hall.store.forget_emergencies(before).await?;
     hall.store.forget_prediction_scores(days_ago_date(now, hall.keep_events_days)).await?;
     Ok(())

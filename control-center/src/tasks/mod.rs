@@ -8,6 +8,7 @@ mod calendars;
 mod emergencies;
 mod enrolment;
 mod evidence;
+mod health;
 mod housekeeping;
 mod ingest;
 pub mod prediction_scores;
@@ -47,6 +48,7 @@ static ALL: &[Task] = &[
     Task { name: "advices", run: |hall| Box::pin(advices::run(hall)) },
     Task { name: "bus priority", run: |hall| Box::pin(bus_priority::run(hall)) },
     Task { name: "emergencies", run: |hall| Box::pin(emergencies::run(hall)) },
+    Task { name: "health of controllers", run: |hall| Box::pin(health::run(hall)) },
     Task { name: "transit", run: |hall| Box::pin(transit::run(hall)) },
     Task { name: "prediction scores", run: |hall| Box::pin(prediction_scores::run(hall)) },
     Task { name: "traffic", run: |hall| Box::pin(traffic::run(hall)) },

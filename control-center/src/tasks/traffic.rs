@@ -29,15 +29,27 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
     let mut round = 0_u32;
     let mut unkept: BTreeMap<(UtcMillis, String), ProbeRow> = BTreeMap::new();
     loop {
-        keep(&hall, &mut unkept).await?;
-        // The first rounds see little of a day that is still being read.
-        if round == 1 || round.is_multiple_of(LEARN_EVERY) {
-            learn(&hall).await?;
+        // What waits for the store goes on waiting, whatever fails.
+        let learns = round == 1 || round.is_multiple_of(LEARN_EVERY);
+        if let Err(err) = look(&hall, &mut unkept, learns).await {
+            tracing::error!("traffic by buses: {err:#}");
         }
-        count(&hall).await?;
         round = round.wrapping_add(1);
         tokio::time::sleep(EVERY).await;
     }
+}
+
+async fn look(
+    hall: &Arc<Hall>,
+    unkept: &mut BTreeMap<(UtcMillis, String), ProbeRow>,
+    learns: bool,
+) -> anyhow::Result<()> {
+    keep(hall, unkept).await?;
+    // The first rounds see little of a day that is still being read.
+    if learns {
+        learn(hall).await?;
+    }
+    count(hall).await
 }
 
 async fn keep(hall: &Arc<Hall>, unkept: &mut BTreeMap<(UtcMillis, String), ProbeRow>) -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use control_center_store::BusEventFilter;
+use control_center_store::{BusEventFilter, BusEventRow};
 use models_domain::transit::finding::Finding;
 use models_domain::transit::pace::Learner;
 use models_domain::{DurationMs, UtcMillis};
@@ -97,7 +97,13 @@ async fn reload(hall: &Arc<Hall>) -> anyhow::Result<()> {
     })
     .await?;
     let now = hall.clock.now();
-    let Some((date, span)) = hall.transit.day_of(now) else { return Ok(()) };
+    let Some((date, span)) = hall.transit.day_of(now) else {
+        // Nobody is followed; whoever calls for help is heard.
+        let finding = Some(Finding::Sos);
+        let open = BusEventFilter { open: true, finding, ..BusEventFilter::default() };
+        let open = found(hall, &open).await?;
+        return work(hall, move |hall| hall.transit.resume(open)).await;
+    };
     let first = now - DurationMs(LEARNED_DAYS * DAY.0);
     let mut place = (hall.store.passings_back(span.from, LEARNED_MAX).await?.max(first), 0);
     let mut learner = Learner::default();
@@ -109,13 +115,33 @@ async fn reload(hall: &Arc<Hall>) -> anyhow::Result<()> {
         .await?;
         place = next;
     }
-    let open = BusEventFilter { open: true, span: Some((span.from, now)), ..BusEventFilter::default() };
-    let open = hall.store.bus_events(&open, PAGE).await?;
-    work(hall, move |hall| hall.transit.resume(open)).await?;
+    let today = BusEventFilter { span: Some((span.from, now)), ..BusEventFilter::default() };
+    let mut told = found(hall, &BusEventFilter { open: true, ..today.clone() }).await?;
+    // What is over of these may be disproved by reports that come yet.
+    for finding in [Finding::HeadwayGap, Finding::Bunching] {
+        let all = BusEventFilter { finding: Some(finding), ..today.clone() };
+        told.extend(found(hall, &all).await?.into_iter().filter(|row| row.ended.is_some()));
+    }
+    work(hall, move |hall| hall.transit.resume(told)).await?;
     let seen = hall.store.vehicles_seen(span).await?;
     let due = seen.into_iter().map(|vehicle| (vehicle, Vec::new())).collect();
     bus_days::reckon(hall, Anew { date, span, due, again: true }).await?;
     keep(hall).await
+}
+
+/// The newest findings that are gone on with; where there are more, nobody ends or withdraws those.
+async fn found(hall: &Hall, filter: &BusEventFilter) -> anyhow::Result<Vec<BusEventRow>> {
+    let rows = hall.store.bus_events(filter, PAGE).await?;
+    if rows.len() >= PAGE as usize {
+        let finding = filter.finding.map_or("any", Finding::name);
+        tracing::warn!(
+            finding,
+            open = filter.open,
+            most = PAGE,
+            "more was found than is gone on with: not with the oldest"
+        );
+    }
+    Ok(rows)
 }
 
 /// What was found among buses before today and holds still, as far as is kept: the hall that would have ended it was away, or has
@@ -124,7 +150,7 @@ async fn leave_none_open(hall: &Arc<Hall>, today: UtcMillis) -> anyhow::Result<(
     for finding in [Finding::RunUnseen, Finding::HeadwayGap, Finding::Bunching] {
         let (span, finding) = (Some((UtcMillis(0), today)), Some(finding));
         let open = BusEventFilter { open: true, span, finding, ..BusEventFilter::default() };
-        let open = hall.store.bus_events(&open, PAGE).await?;
+        let open = found(hall, &open).await?;
         work(hall, move |hall| hall.transit.end_former(open, today, hall.clock.now())).await?;
     }
     keep(hall).await

@@ -20,7 +20,7 @@ use time::macros::format_description;
 
 use super::planned::Planned;
 use super::window::Window;
-use super::{Live, Transit, lock, news, observed, window};
+use super::{Live, Transit, call_of, lock, news, observed, window};
 
 /// Buses' days that are to be reckoned anew.
 #[derive(Debug, Clone)]
@@ -31,6 +31,15 @@ pub struct Anew {
     pub due: BTreeMap<VehicleId, Vec<Due>>,
     /// All buses begin anew: what is found was told before.
     pub again: bool,
+}
+
+/// What a bus reported.
+#[derive(Debug, Clone, Default)]
+pub struct Reported {
+    /// In the order of time.
+    pub believed: Vec<Fix>,
+    /// What is not believed, and calls for help all the same; of any time.
+    pub rejected: Vec<Fix>,
 }
 
 /// So far ahead of ours a tracker's clock may be.
@@ -61,7 +70,7 @@ type Kept = (Vec<Tick>, Vec<(String, String, String, Option<i32>, OfBus)>);
 impl Transit {
     /// Makes buses' days anew out of everything that is believed of them, in the order of time, and the days of all whom that
     /// disturbs. Live buses are held up only for as long as putting them in takes; one that cannot be put in, for it has gone far on
-    /// meanwhile, is due once more. `reports` gives what is believed of a bus in a span, in the order of time; `now` reads a clock.
+    /// meanwhile, is due once more. `reports` gives what a bus reported in a span; `now` reads a clock.
     ///
     /// # Errors
     /// Those of `reports`.
@@ -69,7 +78,7 @@ impl Transit {
         &self,
         anew: Anew,
         now: impl Fn() -> UtcMillis,
-        mut reports: impl FnMut(&VehicleId, Span) -> Result<Vec<Fix>, E>,
+        mut reports: impl FnMut(&VehicleId, Span) -> Result<Reported, E>,
     ) -> Result<(), E> {
         let planned = self.planned();
         let is_today = planned.day == Some(anew.date);
@@ -82,8 +91,10 @@ impl Transit {
         let day = Day { plans: &plans, limits: &self.limits, from, until: to };
         let mut last_by_vehicle: BTreeMap<VehicleId, Vec<Fix>> = BTreeMap::new();
         let mut reports = |vehicle: &VehicleId, from, to| {
-            let fixes = reports(vehicle, Span { from, to })?;
-            let observed: Vec<Observed> = fixes.iter().map(observed).collect();
+            let Reported { believed: fixes, rejected } = reports(vehicle, Span { from, to })?;
+            let mut calls: Vec<Observed> = rejected.iter().filter_map(call_of).collect();
+            calls.retain(|call| (from..to).contains(&call.seen.at));
+            let observed: Vec<Observed> = fixes.iter().map(observed).chain(calls).collect();
             if is_today {
                 let last = last_by_vehicle.entry(vehicle.clone()).or_default();
                 last.extend(fixes);
@@ -113,7 +124,7 @@ impl Transit {
         }
         let mut made = settling.made(&claims);
         // Of a restart: buses that did not report today.
-        made.retain(|made| !anew.again || made.day.newest().is_some());
+        made.retain(|made| !anew.again || made.day.is_heard());
         // Those that are due are kept last: when not all is kept they are due still, and all is made once more.
         made.sort_by_key(|made| anew.due.contains_key(&made.day.bus.id));
         // Shared with those that others are put into: these would be copied.
@@ -145,18 +156,24 @@ impl Transit {
             let vehicle = day.bus.id.clone();
             let mut window = Window::of(&last_by_vehicle.remove(&vehicle).unwrap_or_default());
             let from = day.newest().unwrap_or(anew.span.from);
+            let old = window_by_vehicle.get(&vehicle);
+            let calls: Vec<Observed> =
+                old.map(|old| old.calls_since(from).cloned().collect()).unwrap_or_default();
             let gone_on = fleet.day(&vehicle).and_then(BusDay::newest).filter(|at| from < *at);
             if let Some(gone_on) = gone_on {
-                let old = window_by_vehicle.get(&vehicle).and_then(|window| window.since(from));
+                let old = old.and_then(|window| window.since(from));
                 let Some(later) = old.filter(|later| later.last().is_some_and(|last| last.at >= gone_on))
                 else {
                     lock(&self.disturbed).insert((vehicle.clone(), from));
                     anew.due.remove(&vehicle);
                     continue;
                 };
-                let reports: Vec<Observed> = later.iter().map(observed).collect();
+                let reports: Vec<Observed> =
+                    later.iter().map(observed).chain(calls.iter().cloned()).collect();
                 news.append(day.append_among(&planned.plans, &reports, (&self.limits, Some(claims))));
                 window.believed(later);
+            } else if !calls.is_empty() {
+                news.append(day.append_among(&planned.plans, &calls, (&self.limits, Some(claims))));
             }
             window_by_vehicle.insert(vehicle, window);
             fit.push(Made { day, news, record });

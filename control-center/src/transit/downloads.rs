@@ -101,6 +101,12 @@ async fn download(
         Ok(asked) => asked,
         Err(why) => return refuse(StatusCode::BAD_REQUEST, &why),
     };
+    if matches!(file, File::History(Of::Positions, _)) && asked.feed.is_some() {
+        return refuse(
+            StatusCode::BAD_REQUEST,
+            "feed: positions are of buses, and of no feed; name a vehicle, or none",
+        );
+    }
     let vehicle = match VehicleId::new(wanted.vehicle.clone()) {
         Ok(vehicle) => Some(vehicle),
         Err(_) if wanted.vehicle.is_empty() => None,

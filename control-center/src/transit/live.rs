@@ -7,7 +7,7 @@ use control_center_store::{BusEvent, BusEventRow, BusKey, BusNews};
 use models_domain::UtcMillis;
 use models_domain::event::Phase;
 use models_domain::transit::finding::Finding;
-use models_domain::transit::timetable::{FeedId, RouteId, StopId};
+use models_domain::transit::timetable::{FeedId, RouteId, RunKey, StopId};
 use models_wire::v1;
 use time::Date;
 
@@ -20,6 +20,8 @@ const TOLD_MAX: usize = 200_000;
 pub struct Names<'a> {
     hall: &'a Hall,
     by_feed: BTreeMap<FeedId, OfFeed>,
+    /// Of those that were asked for.
+    block_by_run: BTreeMap<(FeedId, RunKey), String>,
 }
 
 #[derive(Default)]
@@ -30,7 +32,7 @@ struct OfFeed {
 
 impl<'a> Names<'a> {
     pub fn new(hall: &'a Hall) -> Self {
-        Self { hall, by_feed: BTreeMap::new() }
+        Self { hall, by_feed: BTreeMap::new(), block_by_run: BTreeMap::new() }
     }
 
     pub fn stop(&mut self, feed: &FeedId, date: Option<Date>, stop: &StopId) -> String {
@@ -41,6 +43,23 @@ impl<'a> Names<'a> {
     pub fn route(&mut self, feed: &FeedId, date: Option<Date>, route: &RouteId) -> String {
         let name = self.of(feed, date).routes.get(route);
         name.filter(|n| !n.is_empty()).cloned().unwrap_or_else(|| route.0.clone())
+    }
+
+    /// The block of a run; empty where there is none.
+    pub fn block(&mut self, run: &(FeedId, RunKey)) -> String {
+        let find = || {
+            let (feed, key) = run;
+            let table = self.hall.transit.planned().timetable(feed, key.date)?;
+            let trip = table.trips.iter().find(|trip| trip.id == key.trip)?;
+            // All starts of a repeated trip stand in one block.
+            trip.block.as_ref().filter(|_| key.start_s.is_none()).map(ToString::to_string)
+        };
+        if let Some(block) = self.block_by_run.get(run) {
+            return block.clone();
+        }
+        let block = find().unwrap_or_default();
+        self.block_by_run.insert(run.clone(), block.clone());
+        block
     }
 
     fn of(&mut self, feed: &FeedId, date: Option<Date>) -> &OfFeed {
@@ -74,6 +93,8 @@ pub fn bus_event(row: BusEventRow, names: &mut Names<'_>) -> v1::BusEvent {
         (Some(stop), None) => stop.0.clone(),
         (None, _) => String::new(),
     };
+    let block = run.filter(|_| matches!(e.finding, Finding::RunMissing | Finding::RunUnseen));
+    let block = block.map(|run| names.block(run)).unwrap_or_default();
     let route_name = line.as_ref().map(|l| names.route(&l.feed, date, &l.route));
     v1::BusEvent {
         finding: e.finding.name().to_owned(),
@@ -89,6 +110,7 @@ pub fn bus_event(row: BusEventRow, names: &mut Names<'_>) -> v1::BusEvent {
         value: e.value,
         name,
         route_name: route_name.unwrap_or_default(),
+        block,
     }
 }
 
@@ -114,7 +136,11 @@ pub struct ToTell {
 impl Told {
     /// Takes what was kept just now; what of it is new. When a bus's whole day is kept anew, most of it was told.
     pub fn take(&mut self, news: &BusNews) -> ToTell {
-        let mut tell = ToTell::default();
+        let mut tell = ToTell { withdrawn: news.withdrawn.clone(), ..ToTell::default() };
+        for kept in &news.withdrawn {
+            let gone = BusKey::of(kept);
+            drop(self.withdraw(&vehicle(kept), |key, _| *key == gone));
+        }
         let mut again: BTreeSet<BusKey> = BTreeSet::new();
         for kept in latest(&news.events) {
             let key = BusKey::of(kept);
@@ -133,9 +159,9 @@ impl Told {
         if let Some(whole) = &news.whole {
             let within = |key: &BusKey| whole.span.from <= key.at && key.at < whole.span.to;
             // Bunching is found among buses, not in one bus's day.
-            tell.withdrawn = self.withdraw(whole.vehicle.as_str(), |key, kept| {
+            tell.withdrawn.extend(self.withdraw(whole.vehicle.as_str(), |key, kept| {
                 within(key) && kept.event.finding != Finding::Bunching && !again.contains(key)
-            });
+            }));
         }
         if news.whole.as_ref().is_some_and(|whole| whole.over) {
             // As the store does it: a bus came for these runs after all.
@@ -209,7 +235,6 @@ mod tests {
     use models_domain::DurationMs;
     use models_domain::transit::finding::TransitEvent;
     use models_domain::transit::passing::Passing;
-    use models_domain::transit::timetable::RunKey;
     use time::macros::date;
 
     use super::*;
@@ -278,6 +303,20 @@ mod tests {
         // Another late position shows that nobody called for help; what is of other days or among buses stays.
         check(&mut told, true, &[ended], (&[], &["sos begun 300"]));
         check(&mut told, false, &[sos], (&["sos begun 300"], &[]));
+    }
+
+    #[test]
+    fn what_never_was_so_is_withdrawn_whoever_told_it() {
+        let (mut told, mut gap) = (Told::default(), found(Finding::HeadwayGap, Phase::Begun, 200, 1_500.0));
+        gap.event.vehicle = None;
+        let news = BusNews { withdrawn: vec![gap.clone()], ..BusNews::default() };
+        let want = ToTell { withdrawn: vec![gap.clone()], ..ToTell::default() };
+        // Told before a restart.
+        assert_eq!(told.take(&news), want);
+        let begun = BusNews { events: vec![gap.clone()], ..BusNews::default() };
+        assert_eq!(told.take(&begun).now.len(), 1);
+        assert_eq!(told.take(&news), want);
+        assert_eq!(told.take(&begun).now.len(), 1, "it may begin once more");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! `tasks/bus_days.rs` has it reckoned anew from everything that is kept (`anew`), and so is every other bus that was judged by it.
 
 mod anew;
+mod calls;
 pub mod downloads;
 mod history;
 pub mod live;
@@ -31,6 +32,7 @@ use std::time::Duration;
 use control_center_gtfs::Zone;
 use control_center_store::{BusEvent, BusEventRow, BusNews, Span, TimetableRow};
 use models_domain::event::Phase;
+use models_domain::fix::call;
 use models_domain::signal::bus_priority::Setup;
 use models_domain::signal::bus_priority::coming::{Coming, coming};
 use models_domain::transit::accuracy::Accuracy;
@@ -46,7 +48,8 @@ use models_domain::transit::{Fix, finding};
 use models_domain::{UtcMillis, VehicleId};
 use time::Date;
 
-pub use anew::{Anew, Passed};
+pub use anew::{Anew, Passed, Reported};
+use calls::{Calls, call_of};
 use planned::{DAY_BEGINS, Planned};
 use ready::Ready;
 use shown::Shown;
@@ -99,6 +102,8 @@ struct Live {
     fleet: Fleet,
     window_by_vehicle: BTreeMap<VehicleId, Window>,
     traffic: Traffic,
+    /// Calls for help of buses that are not followed.
+    calls: Calls,
     /// Roads of former timetables.
     known: Known,
 }
@@ -106,7 +111,8 @@ struct Live {
 impl Transit {
     /// `salt` makes buses' public names: they tell nothing of trackers, and change at each start.
     pub fn new(salt: [u8; 16]) -> Self {
-        let every = Duration::from_millis(500);
+        // Hundreds of phones may have one address at their carrier's; what they read is made already.
+        let every = Duration::from_millis(50);
         Self {
             waiting: Mutex::default(),
             planned: Mutex::default(),
@@ -119,7 +125,7 @@ impl Transit {
             shown: Mutex::default(),
             supervised: Mutex::default(),
             told: Mutex::default(),
-            callers: Mutex::new(control_center_core::limits::Limits::new(40, every, 10_000)),
+            callers: Mutex::new(control_center_core::limits::Limits::new(200, every, 10_000)),
             heavy: turns::Turns::new(HEAVY),
             limits: finding::Limits::default(),
             salt,
@@ -200,9 +206,15 @@ impl Transit {
         }
     }
 
-    /// Goes on with findings that were told before the hall started.
-    pub fn resume(&self, open: Vec<BusEventRow>) {
-        lock(&self.live).fleet.resume(open.into_iter().map(|row| row.event));
+    /// Goes on with findings that were told before the hall started; what is found among buses may be over.
+    pub fn resume(&self, kept: Vec<BusEventRow>) {
+        let mut live = lock(&self.live);
+        let (calls, among): (Vec<_>, Vec<_>) =
+            kept.into_iter().map(news::told).partition(|event| event.finding == Finding::Sos);
+        live.fleet.resume(among);
+        if self.planned().day.is_none() {
+            calls.into_iter().for_each(|event| live.calls.resume(event));
+        }
     }
 
     /// Ends what was found among buses on days before `today`, when its run should have been over; of runs that are still under way,
@@ -232,8 +244,8 @@ impl Transit {
         }
     }
 
-    /// Looks at everything that waits. Without a timetable nothing is followed, and nothing kept: the fixes come again out of the
-    /// store when there is one.
+    /// Looks at everything that waits. Without a timetable nobody is followed, the fixes come again out of the store when there is
+    /// one; calls for help are heard all the same.
     pub fn look(&self, now: UtcMillis) {
         let fixes: Vec<Fix> = lock(&self.waiting).fixes.drain(..).collect();
         let mut live = lock(&self.live);
@@ -246,17 +258,26 @@ impl Transit {
             }
         }
         let planned = self.planned();
-        let Some(today) = planned.day.and_then(|day| planned.span(day)) else { return };
+        let Some(today) = planned.day.and_then(|day| planned.span(day)) else {
+            let events = live.calls.look(&fixes, now);
+            if !events.is_empty() {
+                let events = events.into_iter().map(|event| BusEvent { event, line: None }).collect();
+                self.unkept.push(BusNews { events, ..BusNews::default() });
+            }
+            return;
+        };
         let mut batch_by_vehicle: BTreeMap<VehicleId, Vec<Fix>> = BTreeMap::new();
-        for fix in fixes.into_iter().filter(|fix| fix.at >= today.from) {
+        let of_today = |fix: &Fix| fix.at >= today.from || call(fix).is_some_and(|at| at >= today.from);
+        for fix in fixes.into_iter().filter(of_today) {
             batch_by_vehicle.entry(fix.vehicle.clone()).or_default().push(fix);
         }
         let Live { fleet, window_by_vehicle, .. } = &mut *live;
         // Each bus by itself is believed or not; what they do they do among each other.
         let mut believed: Vec<(VehicleId, Observed)> = Vec::new();
         for (vehicle, batch) in batch_by_vehicle {
-            let good = window_by_vehicle.entry(vehicle.clone()).or_default().believed(batch);
-            believed.extend(good.iter().map(|fix| (vehicle.clone(), observed(fix))));
+            let (good, calls) = window_by_vehicle.entry(vehicle.clone()).or_default().look(batch);
+            let observed = good.iter().map(observed).chain(calls);
+            believed.extend(observed.map(|observed| (vehicle.clone(), observed)));
         }
         let told = fleet.absorb_all(&planned.plans, believed, |feed, at| planned.habit(feed, at));
         for told in told.into_values().filter(|told| !told.is_empty()) {
@@ -280,16 +301,16 @@ impl Transit {
         let fleet = &mut live.fleet;
         let ladder = fleet.ladder(now);
         let mut events = fleet.look_for_missing(plans, now);
-        events.extend(fleet.look_for_bunching(&ladder, now));
+        events.extend(fleet.look_for_bunching(plans, &ladder, now));
         let until = UtcMillis(now.0 + 90 * 60_000);
         let outlooks = fleet.outlook(plans, now, until, |feed, at| planned.habit(feed, at));
-        for outlook in outlooks.iter().filter(|o| o.vehicle.is_some()) {
-            fleet.accuracy.told(&outlook.plan.feed, &outlook.arrivals, now);
+        for (source, outlook) in outlooks.iter().filter_map(|o| Some((o.source()?, o))) {
+            fleet.accuracy.told(&outlook.plan.feed, source, &outlook.arrivals, now);
         }
         fleet.accuracy.forget(now);
-        if !events.is_empty() {
-            let events = events.into_iter().map(|event| news::with_line(event, plans)).collect();
-            self.unkept.push(BusNews { events, ..BusNews::default() });
+        let news = news::among(events, fleet.take_withdrawn(), plans, now);
+        if news.rows() > 0 {
+            self.unkept.push(news);
         }
         let name = |vehicle: &VehicleId| self.public_name(vehicle);
         let shown = Arc::new(Shown::new(fleet, plans, &outlooks, zones, now, name));
@@ -352,10 +373,11 @@ impl Transit {
 fn observed(fix: &Fix) -> Observed {
     Observed {
         seen: Seen { at: fix.at, position: fix.position, speed: fix.speed, course: fix.course },
+        placed: true,
         doors_open: fix.told.doors_open,
         engine_on: fix.told.engine_on,
         sos: fix.told.sos,
-        signed: None,
+        signed: fix.told.signed.clone(),
     }
 }
 

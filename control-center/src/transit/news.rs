@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use control_center_store::{BusEvent, BusNews};
+use control_center_store::{BusEvent, BusEventRow, BusNews};
+use models_domain::UtcMillis;
+use models_domain::event::Phase;
 use models_domain::transit::day::News;
 use models_domain::transit::finding::TransitEvent;
 use models_domain::transit::headway::Line;
@@ -14,6 +16,36 @@ pub fn of_bus(news: News, plans: &[Arc<DayPlan>]) -> BusNews {
         events: news.events.into_iter().map(|event| with_line(event, plans)).collect(),
         ..BusNews::default()
     }
+}
+
+/// What was found among buses, and what never was so, as is known `now`.
+pub fn among(
+    found: Vec<TransitEvent>,
+    withdrawn: Vec<TransitEvent>,
+    plans: &[Arc<DayPlan>],
+    now: UtcMillis,
+) -> BusNews {
+    let with_lines = |events: Vec<TransitEvent>| -> Vec<BusEvent> {
+        events.into_iter().map(|event| with_line(event, plans)).collect()
+    };
+    let (events, withdrawn) = (with_lines(found), with_lines(withdrawn));
+    for BusEvent { event, line } in &withdrawn {
+        tracing::info!(
+            finding = event.finding.name(),
+            bus = event.vehicle.as_ref().map_or("", |vehicle| vehicle.as_str()),
+            route = line.as_ref().map_or("", |line| line.route.as_str()),
+            trip = event.run.as_ref().map_or("", |(_, run)| run.trip.as_str()),
+            began_ms = event.began.0,
+            ended_ms = ?(event.phase == Phase::Ended).then_some(event.at.0),
+            "withdrawn: reports that came late show that it never was so"
+        );
+    }
+    BusNews { events, withdrawn, withdrawn_at: now, ..BusNews::default() }
+}
+
+/// A kept finding as it was told last.
+pub fn told(row: BusEventRow) -> TransitEvent {
+    TransitEvent { at: row.ended.unwrap_or(row.event.at), ..row.event }
 }
 
 pub fn with_line(event: TransitEvent, plans: &[Arc<DayPlan>]) -> BusEvent {

@@ -104,7 +104,7 @@ fn report_at(from_s: i64, s: i64) -> Observed {
         speed: MetersPerSecond(if moves { METERS_A_STEP / f64::from(STEP_S) } else { 0.0 }),
         course: moves.then_some(Degrees(90.0)),
     };
-    Observed { seen, doors_open: None, engine_on: None, sos: false, signed: None }
+    Observed { placed: true, seen, doors_open: None, engine_on: None, sos: false, signed: None }
 }
 
 impl City {
@@ -123,7 +123,7 @@ impl City {
             }
             self.events.extend(self.fleet.look_for_missing(&self.plans, at(s)));
             let ladder = self.fleet.ladder(at(s));
-            self.events.extend(self.fleet.look_for_bunching(&ladder, at(s)));
+            self.events.extend(self.fleet.look_for_bunching(&self.plans, &ladder, at(s)));
         }
     }
 

@@ -147,6 +147,7 @@ fn rows(plan: &DayPlan, report: &Report, rejected: &BTreeMap<String, u32>) -> Ro
 fn in_words(f: &Figures) -> v1::RouteDay {
     v1::RouteDay {
         runs_scheduled: f.runs_scheduled,
+        runs_by_headway: f.runs_by_headway,
         runs_whole: f.runs_whole,
         runs_partial: f.runs_partial,
         km_scheduled: f.scheduled.0 / 1000.0,

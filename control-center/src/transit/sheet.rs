@@ -18,6 +18,7 @@ pub struct Line<'a> {
     route: Cow<'a, str>,
     route_short_name: Cow<'a, str>,
     runs_scheduled: u32,
+    runs_by_headway: u32,
     runs_whole: u32,
     runs_partial: u32,
     km_scheduled: f64,
@@ -49,6 +50,7 @@ impl<'a> Line<'a> {
             route: harmless(&r.route),
             route_short_name: harmless(&r.short_name),
             runs_scheduled: r.runs_scheduled,
+            runs_by_headway: r.runs_by_headway,
             runs_whole: r.runs_whole,
             runs_partial: r.runs_partial,
             km_scheduled: rounded(r.km_scheduled, 3),
@@ -82,13 +84,15 @@ enum Cell<'a> {
 type Column = (&'static str, &'static str, f64, fn(&RouteDay) -> Cell<'_>);
 
 /// Vietnamese, English, width in characters, value.
-const COLUMNS: [Column; 20] = [
+const COLUMNS: [Column; 22] = [
     ("Ngày", "Service day", 12.0, |r| Cell::Text(&r.day)),
     ("Đơn vị", "Operator", 28.0, |r| Cell::Text(&r.operator)),
     ("Tuyến", "Route", 10.0, |r| {
         Cell::Text(if r.short_name.is_empty() { &r.route } else { &r.short_name })
     }),
     ("Lượt theo biểu đồ", "Runs scheduled", 12.0, |r| Cell::Count(r.runs_scheduled)),
+    // Where buses run closer than is promised, more are driven than are scheduled.
+    ("Trong đó chỉ hẹn giãn cách", "Of these by headway", 14.0, |r| Cell::Count(r.runs_by_headway)),
     ("Lượt chạy đủ", "Runs whole", 12.0, |r| Cell::Count(r.runs_whole)),
     ("Lượt thấy một phần", "Runs seen in part", 12.0, |r| Cell::Count(r.runs_partial)),
     ("Km theo biểu đồ", "Km scheduled", 12.0, |r| Cell::Number(r.km_scheduled, "#,##0.0")),
@@ -109,6 +113,10 @@ const COLUMNS: [Column; 20] = [
     }),
     ("Số xe", "Buses", 8.0, |r| Cell::Count(r.vehicles)),
     ("Vị trí bị loại", "Positions rejected", 12.0, |r| Cell::Count(r.positions_rejected)),
+    // How well the times of passing are known.
+    ("Nhịp định vị (giây)", "Between fixes (s)", 12.0, |r| {
+        if r.passings > 0 { Cell::Number(r.gap_median_s, "0.0") } else { Cell::Text("") }
+    }),
 ];
 
 /// Passings for which a time was promised.
@@ -160,4 +168,34 @@ fn fill(sheet: &mut Worksheet, rows: &[RouteDay], vietnamese: bool) -> anyhow::R
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    /// What is written in a part of a workbook.
+    fn part(book: &[u8], name: &str) -> String {
+        let mut zip = zip::ZipArchive::new(std::io::Cursor::new(book)).unwrap();
+        let mut text = String::new();
+        zip.by_name(name).unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn a_workbook_tells_how_well_passings_are_known() {
+        let row = |passings, gap_median_s| RouteDay { passings, gap_median_s, ..RouteDay::default() };
+        let told =
+            GetTransitReportResponse { routes: vec![row(9, 12.5), row(0, 0.0)], operators: Vec::new() };
+        for (vietnamese, head) in [(true, "Nhịp định vị (giây)"), (false, "Between fixes (s)")] {
+            let book = workbook(&told, vietnamese).unwrap();
+            assert!(part(&book, "xl/sharedStrings.xml").contains(head));
+            let rows = part(&book, "xl/worksheets/sheet1.xml");
+            assert_eq!(rows.matches("<v>12.5</v>").count(), 1, "{rows}");
+            // Where no stop was passed nothing is known of it.
+            assert!(rows.contains("r=\"V2\"") && !rows.contains("r=\"V3\""), "{rows}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use control_center_gtfs::Zone;
-use models_domain::transit::accuracy::{ByLead, LEADS_MIN};
+use models_domain::transit::accuracy::{ByLead, LEADS_MIN, Source};
 use models_domain::transit::finding::Finding;
 use models_domain::transit::fleet::Fleet;
 use models_domain::transit::headway::Rung;
@@ -62,9 +62,14 @@ impl Supervised {
                 *if unseen { &mut route.unseen } else { &mut route.missing } += 1;
             }
         }
-        for ((feed, route), errors) in fleet.accuracy.routes() {
-            if let Some(route) = routes.get_mut(&(feed.0.clone(), route.0.clone())) {
-                route.predictions = predictions(&errors);
+        for source in [Source::Bus, Source::Timetable] {
+            for ((feed, route), errors) in fleet.accuracy.routes(source) {
+                let Some(route) = routes.get_mut(&(feed.0.clone(), route.0.clone())) else { continue };
+                let told = match source {
+                    Source::Bus => &mut route.predictions,
+                    Source::Timetable => &mut route.timetable_predictions,
+                };
+                *told = predictions(&errors);
             }
         }
         let running = fleet.buses().filter(|bus| matches!(bus.work, Work::Running(_)));

@@ -44,6 +44,72 @@ fn without_a_timetable_nothing_is_followed() {
     assert_eq!((newest(&transit), lock(&transit.waiting).fixes.len()), (None, 0));
 }
 
+/// Findings that wait for the store.
+fn found(transit: &Transit) -> Vec<(Finding, Phase, Option<LatLon>)> {
+    let events = transit.unkept.all().into_iter().flat_map(|news| news.events.clone());
+    events.map(|e| (e.event.finding, e.event.phase, e.event.place)).collect()
+}
+
+fn calls(fix: Fix) -> Fix {
+    let told = models_domain::transit::Told { sos: true, ..fix.told };
+    Fix { told, ..fix }
+}
+
+#[test]
+fn a_call_for_help_is_heard_without_a_timetable() {
+    let transit = Transit::new([0; 16]);
+    let place = LatLon::new(21.03, 105.85);
+    transit.offer([fix(3, place), calls(fix(2, place)), calls(fix(1, place)), fix(0, place)].into_iter());
+    transit.look(NOW);
+    let want = [(Finding::Sos, Phase::Begun, Some(place)), (Finding::Sos, Phase::Ended, Some(place))];
+    assert_eq!(found(&transit), want);
+    // Out of a basement: it is shown where the bus was last believed to be, and nowhere where it never was.
+    let nowhere = calls(Fix { valid: false, ..fix(0, LatLon::new(0.0, 0.0)) });
+    let other = Fix { vehicle: "bus-2".parse().unwrap(), ..nowhere.clone() };
+    transit.offer([nowhere, other].into_iter());
+    transit.look(NOW);
+    let want = [(Finding::Sos, Phase::Begun, Some(place)), (Finding::Sos, Phase::Begun, None)];
+    assert_eq!(found(&transit)[2..], want);
+}
+
+#[test]
+fn a_call_for_help_is_heard_though_its_place_is_not_believed() {
+    let transit = with_a_zone();
+    let place = LatLon::new(21.03, 105.85);
+    let nowhere = |n| calls(Fix { valid: false, ..fix(n, LatLon::new(0.0, 0.0)) });
+    transit.offer([fix(3, place), nowhere(2)].into_iter());
+    transit.look(NOW);
+    assert_eq!(found(&transit), [(Finding::Sos, Phase::Begun, Some(place))]);
+    // What came meanwhile is not lost when the day is made anew.
+    let (date, span) = transit.day_of(NOW).unwrap();
+    let bus = fix(0, place).vehicle;
+    let anew = Anew { date, span, due: [(bus, Vec::new())].into(), again: false };
+    let reports = |_: &VehicleId, _| {
+        Ok::<_, std::convert::Infallible>(Reported { believed: vec![fix(3, place)], rejected: Vec::new() })
+    };
+    transit.reckon(anew, || NOW, reports).unwrap();
+    assert_eq!(found(&transit)[1..], [(Finding::Sos, Phase::Begun, Some(place))]);
+    let rejected = vec![nowhere(2)];
+    let reports = |_: &VehicleId, span: Span| {
+        let mut believed = vec![fix(3, place), fix(1, place)];
+        believed.retain(|fix| (span.from..span.to).contains(&fix.at));
+        Ok::<_, std::convert::Infallible>(Reported { believed, rejected: rejected.clone() })
+    };
+    let anew = Anew { date, span, due: [(fix(0, place).vehicle, Vec::new())].into(), again: false };
+    transit.reckon(anew, || NOW, reports).unwrap();
+    let want = [(Finding::Sos, Phase::Begun, Some(place)), (Finding::Sos, Phase::Ended, Some(place))];
+    assert_eq!(found(&transit)[2..], want, "out of the store");
+}
+
+fn with_a_zone() -> Transit {
+    let transit = Transit::new([0; 16]);
+    let mut planned = Planned::default();
+    planned.zone_by_feed.insert(FeedId("xe".into()), Zone::UTC);
+    let planned = planned.turned(NOW).unwrap();
+    *lock(&transit.planned) = Arc::new(planned);
+    transit
+}
+
 #[tokio::test]
 async fn only_so_many_reports_are_made_at_once() {
     let transit = Transit::new([0; 16]);
@@ -216,6 +282,34 @@ fn what_was_found_among_buses_of_former_days_ends_with_its_run() {
 }
 
 #[test]
+fn what_was_over_before_a_restart_is_not_told_again() {
+    let transit = Transit::new([0; 16]);
+    *lock(&transit.planned) = Arc::new(planned());
+    let (began, ended) = (NOW - DurationMs(1_800_000), NOW - DurationMs(600_000));
+    let over = |finding, vehicle: Option<&str>| {
+        let run = RunKey { date: date!(2025 - 11 - 25), trip: "night".into(), start_s: None };
+        let event = TransitEvent {
+            finding,
+            phase: Phase::Ended,
+            began,
+            // As the store has it: when its begin was told.
+            at: began + DurationMs(60_000),
+            vehicle: vehicle.map(|bus| bus.parse().unwrap()),
+            place: None,
+            run: Some(("xe".into(), run)),
+            stop: None,
+            value: Some(1_500.0),
+        };
+        BusEventRow { event, line: None, ended: Some(ended) }
+    };
+    assert_eq!(news::told(over(Finding::HeadwayGap, None)).at, ended);
+    transit.resume(vec![over(Finding::HeadwayGap, None), over(Finding::Bunching, Some("bus-1"))]);
+    assert_eq!(lock(&transit.live).fleet.gaps().count(), 0);
+    transit.tell(NOW);
+    assert_eq!(transit.unkept.all(), []);
+}
+
+#[test]
 fn a_former_day_of_which_only_passings_are_kept_is_judged_by_them() {
     let transit = Transit::new([0; 16]);
     let (first, second) = (VehicleId::new("bus-1").unwrap(), VehicleId::new("bus-2").unwrap());
@@ -259,7 +353,7 @@ fn buses_are_put_in_however_long_it_takes_to_make_them_anew() {
             report(50, 0);
             clock.set(NOW);
         }
-        Ok::<_, std::convert::Infallible>(found)
+        Ok::<_, std::convert::Infallible>(Reported { believed: found, rejected: Vec::new() })
     };
     transit.reckon(anew, || clock.get(), reports).unwrap();
     assert_eq!(transit.disturbed(), [], "it was put in");

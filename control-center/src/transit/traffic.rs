@@ -81,6 +81,9 @@ impl Live {
         self.traffic.note(&mut self.fleet);
         let claims = self.fleet.new_day();
         self.window_by_vehicle.clear();
+        if planned.day.is_some() {
+            self.calls.clear();
+        }
         planned.plans = self.traffic.plan(planned.plans, &self.known, now);
         (planned, claims)
     }

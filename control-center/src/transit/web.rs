@@ -76,7 +76,7 @@ async fn gtfs_realtime(
 }
 
 fn send(file: &Tagged, headers: &HeaderMap) -> Response<Body> {
-    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|v| v.as_bytes() == file.tag.as_bytes());
+    let known = is_known(headers, &file.tag);
     let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
@@ -88,6 +88,15 @@ fn send(file: &Tagged, headers: &HeaderMap) -> Response<Body> {
         headers.insert(header::ETAG, tag);
     }
     response
+}
+
+/// Whether the caller has it already: tags in a list, weak where somebody packed it on the way, or any (RFC 9110 §13.1.2).
+fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|list| list.to_str().ok());
+    lists
+        .flat_map(|list| list.split(','))
+        .map(str::trim)
+        .any(|one| one == "*" || one.trim_start_matches("W/") == tag)
 }
 
 async fn stop_monitoring(
@@ -135,4 +144,21 @@ async fn stop(
 
 fn nothing() -> Response<Body> {
     (StatusCode::NOT_FOUND, "there is no such feed or stop").into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_it_already_is_told_so() {
+        let known = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static(value));
+            is_known(&headers, "\"7\"")
+        };
+        assert!(["\"7\"", "W/\"7\"", "\"6\", W/\"7\"", "*"].into_iter().all(known));
+        assert!(!["\"6\"", "7", "", "\"77\""].into_iter().any(known));
+        assert!(!is_known(&HeaderMap::new(), "\"7\""));
+    }
 }

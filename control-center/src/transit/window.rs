@@ -7,6 +7,9 @@ use std::collections::VecDeque;
 use models_domain::UtcMillis;
 use models_domain::fix::{Limits, Report, alone, judge};
 use models_domain::transit::Fix;
+use models_domain::transit::vehicle::Observed;
+
+use super::call_of;
 
 /// Enough neighbours for a verdict, though some are not believed; and enough to go on from a day that was just made anew.
 pub const KEPT: usize = 32;
@@ -15,9 +18,28 @@ pub const KEPT: usize = 32;
 pub struct Window {
     /// By their time.
     reports: VecDeque<Report>,
+    /// In the order in which they came.
+    calls: VecDeque<Observed>,
 }
 
 impl Window {
+    /// Those of `fixes` that are believed, and calls for help of those that are not.
+    pub fn look(&mut self, fixes: Vec<Fix>) -> (Vec<Fix>, Vec<Observed>) {
+        let mut calls: Vec<Fix> = fixes.iter().filter(|fix| fix.told.sos).cloned().collect();
+        let good = self.believed(fixes);
+        calls.retain(|fix| !good.contains(fix));
+        let calls: Vec<Observed> = calls.iter().filter_map(call_of).collect();
+        self.calls.extend(calls.iter().cloned());
+        let too_many = self.calls.len().saturating_sub(KEPT);
+        self.calls.drain(..too_many);
+        (good, calls)
+    }
+
+    /// Calls for help from places that are not believed after a moment, as far as they are kept.
+    pub fn calls_since(&self, at: UtcMillis) -> impl Iterator<Item = &Observed> {
+        self.calls.iter().filter(move |call| call.seen.at > at)
+    }
+
     /// Those of `fixes` that are believed.
     pub fn believed(&mut self, fixes: Vec<Fix>) -> Vec<Fix> {
         let limits = Limits::default();
@@ -56,7 +78,7 @@ impl Window {
     pub fn of(fixes: &[Fix]) -> Self {
         let last = &fixes[fixes.len().saturating_sub(KEPT)..];
         let reports = last.iter().map(|fix| Report { fix: fix.clone(), taken_back: false });
-        Self { reports: reports.collect() }
+        Self { reports: reports.collect(), calls: VecDeque::new() }
     }
 }
 

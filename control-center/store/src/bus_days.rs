@@ -11,6 +11,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, QueryBuilder, Row, Sqlite, SqliteConnection};
 use time::Date;
 
+use crate::bus_events;
 use crate::due_days::{Due, settle};
 use crate::errs::StoreError;
 use crate::minutes::Span;
@@ -25,6 +26,10 @@ pub struct BusNews {
     pub settled: Vec<Due>,
     pub passings: Vec<Passing>,
     pub events: Vec<BusEvent>,
+    /// Findings that were told and never were so: they are in no list any more.
+    pub withdrawn: Vec<BusEvent>,
+    /// When that became known.
+    pub withdrawn_at: UtcMillis,
     /// With `whole`: what was thought of the bus at each time, by which others are judged.
     pub claims: Option<String>,
 }
@@ -32,7 +37,8 @@ pub struct BusNews {
 impl BusNews {
     /// Rows that it brings: how long others wait while it is kept.
     pub fn rows(&self) -> usize {
-        self.passings.len() + self.events.len() + self.settled.len() + usize::from(self.whole.is_some())
+        let found = self.events.len() + self.withdrawn.len();
+        self.passings.len() + found + self.settled.len() + usize::from(self.whole.is_some())
     }
 }
 
@@ -235,11 +241,14 @@ impl Store {
             "DELETE FROM passing WHERE rowid IN (SELECT rowid FROM passing WHERE at_ms < ? LIMIT ?)";
         let events =
             "DELETE FROM bus_event WHERE rowid IN (SELECT rowid FROM bus_event WHERE began_ms < ? LIMIT ?)";
+        let withdrawn = "DELETE FROM bus_event_withdrawn WHERE rowid IN \
+                         (SELECT rowid FROM bus_event_withdrawn WHERE began_ms < ? LIMIT ?)";
         let claims =
             "DELETE FROM bus_claim WHERE rowid IN (SELECT rowid FROM bus_claim WHERE begin_ms < ? LIMIT ?)";
         for (sql, before, most) in [
             (passings, before, FORGET_AT_ONCE),
             (events, before, FORGET_AT_ONCE),
+            (withdrawn, before, FORGET_AT_ONCE),
             (claims, claims_before, FORGET_CLAIMS_AT_ONCE),
         ] {
             let done = sqlx::query(sql).bind(before.0).bind(most);
@@ -266,8 +275,11 @@ async fn write(connection: &mut SqliteConnection, news: &[BusNews]) -> sqlx::Res
         for some in news.passings.chunks(ROWS) {
             passings(&mut tx, some).await?;
         }
+        for event in &news.withdrawn {
+            bus_events::withdraw(&mut tx, event, news.withdrawn_at).await?;
+        }
         for event in &news.events {
-            put_event(&mut tx, event).await?;
+            bus_events::put(&mut tx, event).await?;
         }
         if let Some(whole) = news.whole.as_ref().filter(|whole| whole.over) {
             of_whole(&mut tx, NOT_MISSING, whole).await?;
@@ -309,43 +321,6 @@ async fn passings(tx: &mut SqliteConnection, passings: &[Passing]) -> sqlx::Resu
             .push_bind(p.gap.0);
     });
     sql.build().execute(tx).await.map(drop)
-}
-
-async fn put_event(tx: &mut SqliteConnection, kept: &BusEvent) -> sqlx::Result<()> {
-    let e = &kept.event;
-    let ended = match e.phase {
-        Phase::Begun => None,
-        Phase::Moment | Phase::Ended | Phase::Figure => Some(e.at.0),
-    };
-    let (run, feed) = (e.run.as_ref(), feed_of(kept));
-    sqlx::query(
-        "INSERT INTO bus_event (finding, vehicle, began_ms, at_ms, ended_ms, feed, day, trip, start_s, route, direction, stop, \
-         lat, lon, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
-         ON CONFLICT (finding, vehicle, began_ms, feed, day, trip, start_s, stop) DO UPDATE SET ended_ms = excluded.ended_ms, \
-         value = excluded.value",
-    )
-    .bind(e.finding.name())
-    .bind(e.vehicle.as_ref().map_or("", |v| v.as_str()))
-    .bind(e.began.0)
-    .bind(e.at.0)
-    .bind(ended)
-    .bind(feed.map_or("", FeedId::as_str))
-    .bind(run.map_or(String::new(), |(_, key)| text(key.date)))
-    .bind(run.map_or("", |(_, key)| key.trip.as_str()))
-    .bind(run.and_then(|(_, key)| key.start_s).unwrap_or(-1))
-    .bind(kept.line.as_ref().map_or("", |l| l.route.as_str()))
-    .bind(kept.line.as_ref().and_then(|l| l.direction))
-    .bind(e.stop.as_ref().map_or("", StopId::as_str))
-    .bind(e.place.map(|p| p.lat.0))
-    .bind(e.place.map(|p| p.lon.0))
-    .bind(e.value)
-    .execute(tx)
-    .await
-    .map(drop)
-}
-
-pub(crate) fn feed_of(kept: &BusEvent) -> Option<&FeedId> {
-    kept.line.as_ref().map(|l| &l.feed).or(kept.event.run.as_ref().map(|(feed, _)| feed))
 }
 
 fn run(row: &SqliteRow) -> sqlx::Result<Option<RunKey>> {

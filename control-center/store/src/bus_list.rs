@@ -4,7 +4,8 @@ use models_domain::UtcMillis;
 use models_domain::transit::finding::Finding;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
-use crate::bus_days::{BusEvent, BusEventRow, event, feed_of};
+use crate::bus_days::{BusEvent, BusEventRow, event};
+use crate::bus_events::feed_of;
 use crate::errs::StoreError;
 use crate::open::Store;
 use crate::timetables::text;
@@ -18,7 +19,7 @@ pub struct BusKey {
 }
 
 /// The parts of a finding's name, with a tab between.
-const NAME: &str = "finding || char(9) || vehicle || char(9) || feed || char(9) || day || char(9) || trip || char(9) || start_s \
+pub(crate) const NAME: &str = "finding || char(9) || vehicle || char(9) || feed || char(9) || day || char(9) || trip || char(9) || start_s \
                     || char(9) || stop";
 
 impl BusKey {

@@ -97,11 +97,11 @@ async fn follow(connection: &mut SqliteConnection, begin: UtcMillis, now: UtcMil
         let mut sql = QueryBuilder::<Sqlite>::new(DUE);
         sql.push(VEHICLES).push("SELECT id, ").push_bind(before.div_euclid(QUARTER_MS));
         sql.push(", ").push_bind(now.0).push(", ").push_bind(now.0);
-        sql.push(", 1 FROM known WHERE EXISTS (SELECT 1 FROM fix WHERE vehicle = id AND rejected IS NULL AND at_ms >= ");
+        sql.push(", 1 FROM known WHERE EXISTS (SELECT 1 FROM fix WHERE vehicle = id AND rejected IS NULL AND (rejected IS NULL OR rejected = 'jump') AND at_ms >= ");
         sql.push_bind(before)
             .push(" AND at_ms < ")
             .push_bind(before + 24 * 4 * QUARTER_MS)
-            .push(")")
+            .push(") OR EXISTS (SELECT 1 FROM fix INDEXED BY fix_call WHERE vehicle = id AND sos AND rejected IS NOT NULL)")
             .push(AGAIN);
         sql.build().execute(&mut *tx).await?;
     }

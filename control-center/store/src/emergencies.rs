@@ -3,7 +3,7 @@
 use models_domain::UtcMillis;
 use sqlx::{Connection, SqliteConnection};
 
-use crate::audit::AuditLine;
+use crate::audit::{self, AuditLine};
 use crate::errs::StoreError;
 use crate::open::{BEGIN, Store};
 
@@ -95,14 +95,7 @@ async fn keep(
     .await?;
     let news = before.is_none_or(|before| before.is_none() && ended.is_some());
     if let Some(line) = line.filter(|_| news) {
-        sqlx::query("INSERT INTO audit (at_ms, user, action, purpose, what) VALUES (?, ?, ?, ?, ?)")
-            .bind(line.at.0)
-            .bind(&line.user)
-            .bind(&line.action)
-            .bind(&line.purpose)
-            .bind(&line.what)
-            .execute(&mut *tx)
-            .await?;
+        audit::insert(&mut tx, line).await?;
     }
     tx.commit().await
 }

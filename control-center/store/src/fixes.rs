@@ -1,6 +1,8 @@
 //! Fixes read back, so that a hall that starts knows what its buses did today.
 
+use models_domain::fix::Limits;
 use models_domain::geo::LatLon;
+use models_domain::transit::assign::SignOn;
 use models_domain::transit::{Fix, Told};
 use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis, VehicleId};
 
@@ -10,6 +12,7 @@ use sqlx::sqlite::SqliteRow;
 use crate::errs::StoreError;
 use crate::minutes::Span;
 use crate::open::Store;
+use crate::verdicts::SOUND;
 
 /// A report as it lies in the store, believed or not.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +23,9 @@ pub struct StoredFix {
     /// A name of [`models_domain::fix::Reason`]; `None` when it is believed.
     pub rejected: Option<String>,
 }
+
+const FIX: &str = "at_ms, vehicle, received_ms, lat, lon, speed_mps, course_deg, altitude_m, valid, protocol, doors_open, engine_on, \
+    sos, driver, signed_trip, signed_block, signed_route";
 
 impl Store {
     /// Reports in the order in which they were stored, from the one after `event` on (0 at first), at most `count`.
@@ -44,17 +50,37 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn believed(&self, vehicle: &VehicleId, span: Span) -> Result<Vec<Fix>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT at_ms, vehicle, received_ms, lat, lon, speed_mps, course_deg, altitude_m, valid, protocol, doors_open, \
-             engine_on, sos, driver FROM fix WHERE vehicle = ? AND at_ms >= ? AND at_ms < ? AND rejected IS NULL ORDER BY at_ms",
-        )
-        .bind(vehicle.as_str())
-        .bind(span.from.0)
-        .bind(span.to.0)
-        .fetch_all(self.readers())
-        .await;
+        let sql = format!(
+            "SELECT {FIX} FROM fix WHERE vehicle = ? AND at_ms >= ? AND at_ms < ? AND rejected IS NULL AND {SOUND} ORDER BY at_ms"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(vehicle.as_str())
+            .bind(span.from.0)
+            .bind(span.to.0)
+            .fetch_all(self.readers())
+            .await;
         let fixes = rows.and_then(|rows| rows.iter().filter_map(|row| fix(row).transpose()).collect());
         fixes.map_err(self.failed("reading a day's fixes"))
+    }
+
+    /// Reports of one vehicle that called for help, are not believed, and may tell of a moment after `since`: they came later.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn rejected_calls(
+        &self,
+        vehicle: &VehicleId,
+        since: UtcMillis,
+    ) -> Result<Vec<Fix>, StoreError> {
+        // A tracker's clock may be ahead by so much.
+        let received = since - Limits::default().future;
+        let sql = format!(
+            "SELECT {FIX} FROM fix INDEXED BY fix_call WHERE vehicle = ? AND received_ms >= ? AND sos AND rejected IS NOT NULL"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(vehicle.as_str()).bind(received.0);
+        let rows = query.fetch_all(self.readers()).await;
+        let calls = rows.and_then(|rows| rows.iter().filter_map(|row| fix(row).transpose()).collect());
+        calls.map_err(self.failed("reading calls for help"))
     }
 }
 
@@ -76,6 +102,11 @@ fn fix(row: &SqliteRow) -> sqlx::Result<Option<Fix>> {
             engine_on: row.try_get("engine_on")?,
             sos: row.try_get("sos")?,
             driver: row.try_get("driver")?,
+            signed: SignOn::of(
+                row.try_get("signed_trip")?,
+                row.try_get("signed_block")?,
+                row.try_get("signed_route")?,
+            ),
         },
     }))
 }

@@ -40,7 +40,7 @@ pub struct Commit {
     pub followed_from: Option<UtcMillis>,
 }
 
-/// SQLite takes 32,766 values a statement; the widest row has 15.
+/// SQLite takes 32,766 values a statement; the widest row has 18.
 const ROWS: usize = 1_000;
 
 impl Store {
@@ -192,9 +192,10 @@ async fn fixes(tx: &mut SqliteConnection, rows: &[(i64, &NewEvent)]) -> sqlx::Re
     }
     let mut sql = QueryBuilder::<Sqlite>::new(
         "INSERT INTO fix (event, at_ms, vehicle, received_ms, lat, lon, speed_mps, course_deg, altitude_m, valid, protocol, doors_open, \
-         engine_on, sos, driver) ",
+         engine_on, sos, driver, signed_trip, signed_block, signed_route) ",
     );
     sql.push_values(rows, |mut row, (id, _, fix): (i64, _, &Fix)| {
+        let signed = fix.told.signed.as_ref();
         row.push_bind(id)
             .push_bind(fix.at.0)
             .push_bind(fix.vehicle.as_str())
@@ -210,7 +211,10 @@ async fn fixes(tx: &mut SqliteConnection, rows: &[(i64, &NewEvent)]) -> sqlx::Re
             .push_bind(fix.told.doors_open)
             .push_bind(fix.told.engine_on)
             .push_bind(fix.told.sos)
-            .push_bind(&fix.told.driver);
+            .push_bind(&fix.told.driver)
+            .push_bind(signed.and_then(|s| Some(s.trip.as_ref()?.as_str())))
+            .push_bind(signed.and_then(|s| Some(s.block.as_ref()?.as_str())))
+            .push_bind(signed.and_then(|s| Some(s.route.as_ref()?.as_str())));
     });
     sql.build().execute(tx).await.map(drop)
 }

@@ -2,12 +2,14 @@
 //!
 //! Suggested reading order: `open`, `ingest` (the one writer of events), `minutes` (sums),
 //! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `rights`, `audit`, `stills`, `evidence`,
-//! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `due_days` (which are to
-//! be reckoned anew), `bus_list`, `prediction_scores`, `probes` (the roads), `trackers`, `signal_orders`, `emergencies`, `bus_priority`, `signals` (what they showed),
-//! `detectors` (what they counted).
+//! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `bus_events`, `due_days` (which are to
+//! be reckoned anew), `bus_list`, `prediction_scores`, `probes` (the roads), `trackers`, `signal_orders`, `adaptive_orders`, `emergencies`, `bus_priority`, `signals` (what they showed),
+//! `detectors` (what they counted), `signal_faults`, `work_orders`.
 
+mod adaptive_orders;
 mod audit;
 mod bus_days;
+mod bus_events;
 mod bus_list;
 mod bus_priority;
 mod detectors;
@@ -29,6 +31,7 @@ mod read;
 mod retention;
 mod rights;
 mod rows;
+mod signal_faults;
 mod signal_orders;
 mod signals;
 mod stills;
@@ -36,6 +39,7 @@ mod timetables;
 mod tracker_orders;
 mod trackers;
 mod verdicts;
+mod work_orders;
 
 pub use audit::AuditLine;
 pub use bus_days::{BusEvent, BusEventFilter, BusEventRow, BusNews, PassingFilter, Whole};
@@ -58,12 +62,18 @@ pub use probes::{ProbeLine, ProbeRow, SegmentRow};
 pub use read::{EventRow, ListFilter, PageKey};
 pub use retention::Forgotten;
 pub use rights::{EVERYWHERE, Grant, UserRow};
-pub use signal_orders::{APPROVE_WITHIN, BUS_PRIORITY, CALENDAR, NewOrder, OrderRow, SENT, TAKEN, WAITING};
+pub use signal_faults::FaultRow;
+pub use signal_orders::{
+    ADAPTIVE, APPROVE_WITHIN, BUS_PRIORITY, CALENDAR, NewOrder, OrderRow, SENT, TAKEN, WAITING,
+};
 pub use signals::SignalRow;
 pub use timetables::TimetableRow;
 pub use tracker_orders::TrackerOrderRow;
 pub use trackers::{PositionRow, TrackerRow};
 pub use verdicts::RejectedFix;
+pub use work_orders::{
+    Moved, NewWorkOrder, Opened, WorkOrderFilter, WorkOrderMove, WorkOrderMoveRow, WorkOrderRow,
+};
 
 #[cfg(test)]
 mod tests;

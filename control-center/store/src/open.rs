@@ -12,6 +12,7 @@ use crate::errs::StoreError;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 const READERS: u32 = 4;
+const ROWS_BUFFERED: usize = 4_096;
 /// Takes the write lock first: a transaction that begins by reading is refused at once, and not after [`LOCK_WAIT`], while a
 /// connection that was dropped still undoes what it began.
 pub(crate) const BEGIN: &str = "BEGIN IMMEDIATE";
@@ -86,8 +87,13 @@ impl Writer<'_> {
 /// KiB of the database that the writer keeps in memory: the indexes' pages for ten thousand vehicles.
 const WRITER_CACHE: &str = "-65536";
 
+/// Pages (32 MiB) of the write-ahead log after which it is folded into the file. At SQLite's own 1,000 the pages that every commit
+/// changes, those of the indexes, are written back at every commit; so they are once in many, and a storm of stored positions is
+/// taken in about twice as fast.
+const LOG_PAGES: &str = "8000";
+
 async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
-    let options = options(path).pragma("cache_size", WRITER_CACHE);
+    let options = options(path).pragma("cache_size", WRITER_CACHE).pragma("wal_autocheckpoint", LOG_PAGES);
     options.connect().await.map_err(|e| StoreError::of("opening", path, e))
 }
 
@@ -100,5 +106,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(LOCK_WAIT)
         .foreign_keys(true)
+        // Each time that it is full, two threads change places.
+        .row_buffer_size(ROWS_BUFFERED)
         .disable_statement_logging()
 }

@@ -1,6 +1,6 @@
-//! How good predictions of arrivals were, by service day, route and lead: kept as sums, read back at a start.
+//! How good predictions of arrivals were, by service day, route, what they were made of, and lead: kept as sums, read back at a start.
 
-use models_domain::transit::accuracy::{Errors, Scored};
+use models_domain::transit::accuracy::{Errors, Scored, Source};
 use models_domain::transit::timetable::{FeedId, RouteId};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, QueryBuilder, Row, Sqlite, SqliteConnection};
@@ -11,11 +11,12 @@ use crate::open::{BEGIN, Store};
 use crate::rows::clamp;
 use crate::timetables::{day, text};
 
-const COLUMNS: &str = "feed, day, route, lead_min, scored, absolute_s, signed_s, within_60, within_180";
+const COLUMNS: &str =
+    "feed, day, route, source, lead_min, scored, absolute_s, signed_s, within_60, within_180";
 const ROWS: usize = 1_000;
 
 impl Store {
-    /// Keeps sums in place of what was kept of their day, route and lead; all of them or none.
+    /// Keeps sums in place of what was kept of their day, route, source and lead; all of them or none.
     ///
     /// # Errors
     /// [`StoreError`]; offer them again.
@@ -34,11 +35,12 @@ impl Store {
     pub async fn prediction_scores(&self, since: Date) -> Result<Vec<Scored>, StoreError> {
         let failed = self.failed("reading how good predictions were");
         let sql = format!(
-            "SELECT {COLUMNS} FROM prediction_score WHERE day >= ? ORDER BY day, feed, route, lead_min"
+            "SELECT {COLUMNS} FROM prediction_score WHERE day >= ? ORDER BY day, feed, route, source, lead_min"
         );
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(text(since));
         let rows = query.fetch_all(self.readers()).await.map_err(&failed)?;
-        rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(failed)
+        let read: sqlx::Result<Vec<Option<Scored>>> = rows.iter().map(read).collect();
+        Ok(read.map_err(failed)?.into_iter().flatten().collect())
     }
 
     /// Forgets service days before one; how many sums.
@@ -64,6 +66,7 @@ async fn write(connection: &mut SqliteConnection, scored: &[Scored]) -> sqlx::Re
             row.push_bind(s.feed.as_str())
                 .push_bind(text(s.day))
                 .push_bind(s.route.as_str())
+                .push_bind(s.source.name())
                 .push_bind(s.lead_min)
                 .push_bind(clamp(s.errors.scored))
                 .push_bind(s.errors.absolute_s)
@@ -76,13 +79,16 @@ async fn write(connection: &mut SqliteConnection, scored: &[Scored]) -> sqlx::Re
     tx.commit().await
 }
 
-fn read(row: &SqliteRow) -> sqlx::Result<Scored> {
+/// `None`: of a newer build's source, which is left to it.
+fn read(row: &SqliteRow) -> sqlx::Result<Option<Scored>> {
     let count = |column: &str| row.try_get::<i64, _>(column).map(i64::cast_unsigned);
     let day = day(row.try_get("day")?);
-    Ok(Scored {
+    let Some(source) = Source::named(row.try_get("source")?) else { return Ok(None) };
+    Ok(Some(Scored {
         feed: FeedId(row.try_get("feed")?),
         day: day.ok_or_else(|| sqlx::Error::Decode("the day of a prediction's score is damaged".into()))?,
         route: RouteId(row.try_get("route")?),
+        source,
         lead_min: row.try_get("lead_min")?,
         errors: Errors {
             scored: count("scored")?,
@@ -91,5 +97,5 @@ fn read(row: &SqliteRow) -> sqlx::Result<Scored> {
             within_60: count("within_60")?,
             within_180: count("within_180")?,
         },
-    })
+    }))
 }

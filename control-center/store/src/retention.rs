@@ -1,4 +1,5 @@
-//! How long events are kept. Sums by the minute, the audit and how far each gateway is stored stay for ever.
+//! How long events are kept, and what the hall ordered by itself. Sums by the minute, people's orders, the audit and how far each
+//! gateway is stored stay for ever.
 
 use models_domain::UtcMillis;
 use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
@@ -38,6 +39,26 @@ impl Store {
             forget(&mut writer.connection, before, from).await.map_err(self.failed("forgetting events"))?;
         writer.good();
         Ok(done)
+    }
+
+    /// Forgets what calendars and late buses ordered of junctions before a moment, some thousand a call; the audit has every step of
+    /// it. What people ordered stays.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget_orders(&self, before: UtcMillis) -> Result<u64, StoreError> {
+        let mut writer = self.writer().await?;
+        let done = sqlx::query(
+            "DELETE FROM signal_order WHERE id IN (SELECT id FROM signal_order INDEXED BY signal_order_asked \
+             WHERE asked_ms < ?1 AND coalesce(ends_ms, 0) < ?1 \
+             AND (asked_by GLOB 'calendar:*' OR asked_by GLOB 'bus_priority:*') LIMIT 5000)",
+        )
+        .bind(before.0)
+        .execute(&mut writer.connection)
+        .await
+        .map_err(self.failed("forgetting signal orders"))?;
+        writer.good();
+        Ok(done.rows_affected())
     }
 }
 

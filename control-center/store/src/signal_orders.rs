@@ -6,7 +6,7 @@ use models_domain::{DurationMs, EventBody, GatewayId, JunctionId, UtcMillis};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, Row, SqliteConnection};
 
-use crate::audit::AuditLine;
+use crate::audit::{self, AuditLine};
 use crate::errs::StoreError;
 use crate::ingest::NewEvent;
 use crate::open::{BEGIN, Store};
@@ -48,11 +48,13 @@ pub const TAKEN: &str = "taken";
 pub const CALENDAR: &str = "calendar:";
 /// Orders for late buses, by what the hall's file says of the junction. They give way to all but a calendar's.
 pub const BUS_PRIORITY: &str = "bus_priority:";
+/// Orders of adaptive control, by the junction. They give way to everybody else's, and keep nobody from anything.
+pub const ADAPTIVE: &str = "adaptive:";
 
 /// How long an order may wait for the second person.
 pub const APPROVE_WITHIN: DurationMs = DurationMs(300_000);
 
-const COLUMNS: &str = "id, gateway, junction, wish, plan, groups, hold_ms, patience_ms, purpose, asked_by, asked_ms, \
+pub(crate) const COLUMNS: &str = "id, gateway, junction, wish, plan, groups, hold_ms, patience_ms, purpose, asked_by, asked_ms, \
                        approved_by, number, sent_ms, ends_ms, state, detail, state_ms";
 
 impl Store {
@@ -85,18 +87,20 @@ impl Store {
         .await
         .map_err(&failed)?;
         let id = id.cast_unsigned();
-        let what = format!("order {id}: {}", in_words(order));
-        write_line(&mut tx, &line(at, &order.asked_by, "signal_order_asked", &order.purpose, what))
-            .await
-            .map_err(&failed)?;
+        if !is_adaptive(&order.asked_by) {
+            let what = format!("order {id}: {}", in_words(order));
+            audit::insert(&mut tx, &line(at, &order.asked_by, "signal_order_asked", &order.purpose, what))
+                .await
+                .map_err(&failed)?;
+        }
         tx.commit().await.map_err(&failed)?;
         writer.good();
         Ok(id)
     }
 
     /// An order that waits is about to be sent: its number, or `None` when it waits no more, has waited for too long,
-    /// would stop normal service on one person's word, or is a calendar's or for a bus and another's order stands that it gives
-    /// way to. `newest`: the highest number in force that whoever made it has looked at; when a person's order, or one for another
+    /// would stop normal service on one person's word, or is a calendar's, for a bus or adaptive control's and another's order stands
+    /// that it gives way to, or a green of adaptive control that was asked for more than 1.5 s ago. `newest`: the highest number in force that whoever made it has looked at; when a person's order, or one for another
     /// purpose, was sent after it and stands, this one is not sent.
     ///
     /// # Errors
@@ -114,16 +118,17 @@ impl Store {
         let number: Option<i64> = sqlx::query_scalar(
             "UPDATE signal_order SET state = 'sent', state_ms = ?1, sent_ms = ?1, ends_ms = ?1 + hold_ms, approved_by = ?2, \
              number = (SELECT max(?1, coalesce(max(number), 0) + 1) FROM signal_order) \
-             WHERE id = ?3 AND state = 'waiting' AND asked_ms > ?1 - ?4 \
+             WHERE id = ?3 AND state = 'waiting' AND asked_ms > ?1 - iif(asked_by GLOB 'adaptive:*' AND wish = 'groups', 1500, ?4) \
              AND (wish NOT IN ('flash', 'dark', 'all_red') OR (?2 IS NOT NULL AND ?2 <> asked_by)) \
              AND NOT EXISTS (SELECT 1 FROM signal_order AS other INDEXED BY signal_order_stands \
              WHERE other.junction = signal_order.junction AND other.ends_ms > ?1 \
-             AND other.state IN ('sent', 'taken', 'done') AND other.asked_by NOT GLOB 'calendar:*' \
+             AND other.state IN ('sent', 'taken', 'done') AND other.asked_by NOT GLOB 'adaptive:*' \
+             AND (signal_order.asked_by GLOB 'adaptive:*' OR (other.asked_by NOT GLOB 'calendar:*' \
              AND ((signal_order.asked_by GLOB 'calendar:*' AND NOT (other.wish = 'own_plan' AND other.state = 'done')) \
              OR (signal_order.asked_by GLOB 'bus_priority:*' AND other.asked_by NOT GLOB 'bus_priority:*' \
              AND NOT (other.wish = 'own_plan' AND other.state = 'done')) \
              OR (other.number > ?5 AND other.purpose <> signal_order.purpose \
-             AND other.asked_by NOT GLOB 'bus_priority:*'))) RETURNING number",
+             AND other.asked_by NOT GLOB 'bus_priority:*'))))) RETURNING number",
         )
         .bind(at.0)
         .bind(approved_by)
@@ -134,10 +139,14 @@ impl Store {
         .await
         .map_err(&failed)?;
         let Some(number) = number else { return Ok(None) };
-        let what = format!("order {} as number {number}: {}", row.id, in_words(&row.order));
-        let user = approved_by.unwrap_or(&row.order.asked_by);
-        let action = if approved_by.is_some() { "signal_order_approved" } else { "signal_order_sent" };
-        write_line(&mut tx, &line(at, user, action, &row.order.purpose, what)).await.map_err(&failed)?;
+        if !is_adaptive(&row.order.asked_by) {
+            let what = format!("order {} as number {number}: {}", row.id, in_words(&row.order));
+            let user = approved_by.unwrap_or(&row.order.asked_by);
+            let action = if approved_by.is_some() { "signal_order_approved" } else { "signal_order_sent" };
+            audit::insert(&mut tx, &line(at, user, action, &row.order.purpose, what))
+                .await
+                .map_err(&failed)?;
+        }
         tx.commit().await.map_err(&failed)?;
         writer.good();
         Ok(Some(number.cast_unsigned()))
@@ -170,10 +179,12 @@ impl Store {
         .await
         .map_err(&failed)?;
         let moved = done.rows_affected() > 0;
-        if moved {
-            let what = format!("order {}: {to} {detail}", row.id);
+        let adaptive = is_adaptive(&row.order.asked_by);
+        if moved && !(adaptive && to == TAKEN) {
+            let ordered = if adaptive { format!("{}: ", in_words(&row.order)) } else { String::new() };
+            let what = format!("order {}: {ordered}{to} {detail}", row.id);
             let purpose = &row.order.purpose;
-            write_line(&mut tx, &line(at, user, "signal_order_outcome", purpose, what))
+            audit::insert(&mut tx, &line(at, user, "signal_order_outcome", purpose, what))
                 .await
                 .map_err(&failed)?;
         }
@@ -232,7 +243,8 @@ impl Store {
         since: UtcMillis,
     ) -> Result<Vec<UtcMillis>, StoreError> {
         let rows: Vec<i64> = sqlx::query_scalar(
-            "SELECT sent_ms FROM signal_order WHERE junction = ? AND sent_ms >= ? ORDER BY sent_ms",
+            // None ends before it is sent: found by when they end, which has an index.
+            "SELECT sent_ms FROM signal_order WHERE junction = ?1 AND ends_ms >= ?2 AND sent_ms >= ?2 ORDER BY sent_ms",
         )
         .bind(junction.as_str())
         .bind(since.0)
@@ -242,7 +254,7 @@ impl Store {
         Ok(rows.into_iter().map(UtcMillis).collect())
     }
 
-    async fn order_rows<'q>(
+    pub(crate) async fn order_rows<'q>(
         &self,
         query: sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
     ) -> Result<Vec<OrderRow>, StoreError> {
@@ -269,15 +281,15 @@ async fn one_told(
     at: UtcMillis,
     told: &OrderTold,
 ) -> sqlx::Result<()> {
-    let row: Option<(i64, String, String, String)> = sqlx::query_as(
-        "SELECT id, state, asked_by, purpose FROM signal_order WHERE number = ? AND gateway = ? AND junction = ?",
+    let row: Option<(i64, String, String, String, String)> = sqlx::query_as(
+        "SELECT id, state, asked_by, purpose, wish FROM signal_order WHERE number = ? AND gateway = ? AND junction = ?",
     )
     .bind(clamp(told.number))
     .bind(gateway.as_str())
     .bind(junction.as_str())
     .fetch_optional(&mut *tx)
     .await?;
-    let Some((id, state, asked_by, purpose)) = row else { return Ok(()) };
+    let Some((id, state, asked_by, purpose, wish)) = row else { return Ok(()) };
     // Events come in order; the hall's own word may be newer than the first of them. What the hall has given up does not
     // come to life again: it does not stand by it, and the pole ends it.
     let (was, is) = (rank(&state), rank(told.step.name()));
@@ -290,8 +302,31 @@ async fn one_told(
             .execute(&mut *tx)
             .await?;
     }
-    let what = format!("order {id}: {} {}", told.step.name(), told.detail);
-    write_line(tx, &line(at, &asked_by, "signal_order_outcome", &purpose, what)).await
+    let mut ordered = String::new();
+    if is_adaptive(&asked_by) {
+        if is <= was || !is_last(told.step, wish == Wanted::OwnPlan.name()) {
+            return Ok(());
+        }
+        let sql = format!("SELECT {COLUMNS} FROM signal_order WHERE id = ?");
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_one(&mut *tx).await?;
+        ordered = format!("{}: ", in_words(&read(&row)?.order));
+    }
+    let what = format!("order {id}: {ordered}{} {}", told.step.name(), told.detail);
+    audit::insert(tx, &line(at, &asked_by, "signal_order_outcome", &purpose, what)).await
+}
+
+/// Orders of adaptive control have one line in the audit, when they are over: they are many, and the row has the rest.
+fn is_adaptive(asked_by: &str) -> bool {
+    asked_by.starts_with(ADAPTIVE)
+}
+
+/// Whether a pole says no more of an order after this; the own plan stands nowhere, and so is not ended.
+fn is_last(step: Step, own_plan: bool) -> bool {
+    match step {
+        Step::Refused | Step::Ended => true,
+        Step::Done | Step::Otherwise | Step::Silent => own_plan,
+        Step::Ending => false,
+    }
 }
 
 fn rank(state: &str) -> u8 {
@@ -306,18 +341,6 @@ fn rank(state: &str) -> u8 {
 
 fn line(at: UtcMillis, user: &str, action: &str, purpose: &str, what: String) -> AuditLine {
     AuditLine { at, user: user.to_owned(), action: action.to_owned(), purpose: purpose.to_owned(), what }
-}
-
-async fn write_line(tx: &mut SqliteConnection, line: &AuditLine) -> sqlx::Result<()> {
-    sqlx::query("INSERT INTO audit (at_ms, user, action, purpose, what) VALUES (?, ?, ?, ?, ?)")
-        .bind(line.at.0)
-        .bind(&line.user)
-        .bind(&line.action)
-        .bind(&line.purpose)
-        .bind(&line.what)
-        .execute(tx)
-        .await
-        .map(drop)
 }
 
 fn in_words(order: &NewOrder) -> String {

@@ -4,9 +4,9 @@ use models_domain::order::{Given, Order, Progress};
 use models_domain::{GatewayId, UtcMillis, VehicleId};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Connection, Row, Sqlite, SqliteConnection};
+use sqlx::{Connection, Row, Sqlite};
 
-use crate::audit::AuditLine;
+use crate::audit::{self, AuditLine};
 use crate::errs::StoreError;
 use crate::open::{BEGIN, Store};
 
@@ -57,7 +57,7 @@ impl Store {
                 .bind(&row.user)
                 .execute(&mut *tx)
                 .await?;
-            audit(&mut tx, line).await?;
+            audit::insert(&mut tx, line).await?;
             tx.commit().await
         };
         kept.await.map_err(self.failed("keeping an order for a tracker"))?;
@@ -82,7 +82,7 @@ impl Store {
                 AND progress IN ('waiting', 'sent')";
             let done = sqlx::query(sql).bind(why).bind(id.cast_signed()).execute(&mut *tx).await?;
             if done.rows_affected() > 0 {
-                audit(&mut tx, line).await?;
+                audit::insert(&mut tx, line).await?;
             }
             tx.commit().await
         };
@@ -171,12 +171,6 @@ impl Store {
         .map_err(self.failed("looking for a vehicle"))?;
         Ok(found.and_then(|gateway| gateway.parse().ok()))
     }
-}
-
-async fn audit(tx: &mut SqliteConnection, line: &AuditLine) -> sqlx::Result<()> {
-    let sql = "INSERT INTO audit (at_ms, user, action, purpose, what) VALUES (?, ?, ?, ?, ?)";
-    let put = sqlx::query(sql).bind(line.at.0).bind(&line.user).bind(&line.action);
-    put.bind(&line.purpose).bind(&line.what).execute(tx).await.map(drop)
 }
 
 fn words(order: &Order) -> (&'static str, String) {

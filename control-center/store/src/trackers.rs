@@ -35,16 +35,17 @@ pub struct PositionRow {
     pub rejected: Option<String>,
 }
 
-/// Vehicle, and of its last believed report: time, receipt, protocol; least delay of the last reports.
+/// Vehicle, and of its last believed report: time, receipt, protocol; the fourth least delay of the last reports: a few that were measured in
+/// years to come stay the last for ever.
 type Last = (String, Option<i64>, Option<i64>, Option<String>, Option<i64>);
 type Position = (String, i64, i64, f64, f64, f64, Option<f64>, String, Option<String>, i64);
 
 /// From name to name by the index: the table itself may have a hundred million rows.
 pub(crate) const LAST_REPORTS: &str = "WITH RECURSIVE known (id) AS (SELECT min(vehicle) FROM fix UNION ALL \
     SELECT (SELECT min(vehicle) FROM fix WHERE vehicle > known.id) FROM known WHERE known.id IS NOT NULL) \
-    SELECT k.id, f.at_ms, f.received_ms, f.protocol, (SELECT min(off) FROM (SELECT received_ms - at_ms AS off \
-    FROM fix WHERE vehicle = k.id ORDER BY at_ms DESC LIMIT 20)) FROM known k LEFT JOIN fix f ON f.event = \
-    (SELECT event FROM fix WHERE vehicle = k.id AND rejected IS NULL ORDER BY at_ms DESC LIMIT 1) \
+    SELECT k.id, f.at_ms, f.received_ms, f.protocol, (SELECT max(off) FROM (SELECT off FROM (SELECT received_ms - at_ms AS off \
+    FROM fix WHERE vehicle = k.id ORDER BY at_ms DESC LIMIT 20) ORDER BY off LIMIT 4)) FROM known k LEFT JOIN fix f ON f.event = \
+    (SELECT event FROM fix WHERE vehicle = k.id AND rejected IS NULL AND (rejected IS NULL OR rejected = 'jump') ORDER BY at_ms DESC LIMIT 1) \
     WHERE k.id IS NOT NULL";
 pub(crate) const REPORTS: &str = "SELECT vehicle, rejected, count(*) FROM fix INDEXED BY fix_reporting \
     WHERE received_ms >= ? GROUP BY vehicle, rejected";
@@ -97,7 +98,7 @@ impl Store {
         Ok(rows.into_iter().filter_map(|id| VehicleId::new(id).ok()).collect())
     }
 
-    /// Vehicles of which something is believed in a span.
+    /// Vehicles of which something is believed in a span, and those that ever called for help from places that are not.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -105,8 +106,8 @@ impl Store {
         let rows: Vec<String> = sqlx::query_scalar(
             "WITH RECURSIVE known (id) AS (SELECT min(vehicle) FROM fix UNION ALL \
              SELECT (SELECT min(vehicle) FROM fix WHERE vehicle > known.id) FROM known WHERE known.id IS NOT NULL) \
-             SELECT id FROM known WHERE EXISTS (SELECT 1 FROM fix WHERE vehicle = id AND rejected IS NULL AND at_ms >= ? \
-             AND at_ms < ?)",
+             SELECT id FROM known WHERE EXISTS (SELECT 1 FROM fix WHERE vehicle = id AND rejected IS NULL AND (rejected IS NULL OR rejected = 'jump') AND at_ms >= ? \
+             AND at_ms < ?) OR EXISTS (SELECT 1 FROM fix INDEXED BY fix_call WHERE vehicle = id AND sos AND rejected IS NOT NULL)",
         )
         .bind(span.from.0)
         .bind(span.to.0)
@@ -170,13 +171,14 @@ impl Store {
         Ok(Some((rows.into_iter().map(row).collect(), next)))
     }
 
-    /// How many reports are not believed, by vehicle, of those received within a span.
+    /// How many reports are not believed, by vehicle, of those received within a span. Doubles are none: trackers repeat what they were
+    /// not answered.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn rejected_by_vehicle(&self, span: Span) -> Result<BTreeMap<String, u32>, StoreError> {
         let rows: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT vehicle, count(*) FROM fix WHERE rejected IS NOT NULL AND received_ms >= ? AND received_ms < ? \
+            "SELECT vehicle, count(*) FROM fix WHERE rejected IS NOT NULL AND rejected <> 'double' AND received_ms >= ? AND received_ms < ? \
              GROUP BY vehicle",
         )
         .bind(span.from.0)

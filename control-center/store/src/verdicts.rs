@@ -1,11 +1,12 @@
 //! Verdicts on positions: made again for the neighbours of each report that comes, kept with the reason, taken back by people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use models_domain::fix::{Limits, NEIGHBOURS, Report, judge};
+use models_domain::fix::{Limits, NEIGHBOURS, Reason, Report, call, judge};
 use models_domain::geo::LatLon;
-use models_domain::transit::Fix;
+use models_domain::transit::{Fix, Told};
 use models_domain::{MetersPerSecond, UtcMillis, VehicleId};
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use crate::due_days::Quarters;
@@ -27,7 +28,7 @@ pub struct RejectedFix {
     pub reason: String,
 }
 
-/// Reports read on each side of new ones: enough neighbours that are believed, though some are not.
+/// Times of reports that are read on each side of new ones: enough neighbours that are believed, though some jump.
 const AROUND: i64 = 4 * NEIGHBOURS as i64;
 
 impl Store {
@@ -81,8 +82,8 @@ async fn overrule(connection: &mut SqliteConnection, event: i64, believed: bool)
             .fetch_optional(&mut *tx)
             .await?;
     let Some((vehicle, at)) = found else { return Ok(false) };
-    let mut due = Quarters::default();
-    around(&mut tx, &vehicle, (at, at), &New { first: i64::MAX, followed_from: None }, &mut due).await?;
+    let new = New { first: i64::MAX, followed_from: None };
+    let due = around(&mut tx, &[ReportSpan { vehicle: &vehicle, from: at, to: at }], &new).await?;
     // Nobody else is waited for.
     due.write(&mut tx, UtcMillis(0)).await?;
     tx.commit().await?;
@@ -102,60 +103,49 @@ pub(crate) async fn judge_new(
     events: &[(i64, &NewEvent)],
     commit: &Commit,
 ) -> sqlx::Result<()> {
-    let mut span_by_vehicle: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
+    let mut times_by_vehicle: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
     for (_, event) in events {
-        let Some(models_domain::EventBody::Fix(fix)) = event.event.as_ref().map(|e| &e.body) else {
-            continue;
-        };
-        let at = fix.at.0;
-        let span = span_by_vehicle.entry(fix.vehicle.as_str()).or_insert((at, at));
-        *span = (span.0.min(at), span.1.max(at));
+        if let Some(models_domain::EventBody::Fix(fix)) = event.event.as_ref().map(|e| &e.body) {
+            times_by_vehicle.entry(fix.vehicle.as_str()).or_default().insert(fix.at.0);
+        }
+    }
+    let mut spans: Vec<ReportSpan<'_>> = Vec::new();
+    for (vehicle, times) in times_by_vehicle {
+        for at in times {
+            match spans.last_mut() {
+                Some(span) if span.vehicle == vehicle && at - span.to <= APART_MS => span.to = at,
+                Some(_) | None => spans.push(ReportSpan { vehicle, from: at, to: at }),
+            }
+        }
     }
     let Some((first, _)) = events.first() else { return Ok(()) };
-    let (new, mut due) = (New { first: *first, followed_from: commit.followed_from }, Quarters::default());
-    for (vehicle, span) in span_by_vehicle {
-        around(tx, vehicle, span, &new, &mut due).await?;
-    }
+    let new = New { first: *first, followed_from: commit.followed_from };
+    let due = around(tx, &spans, &new).await?;
     due.write(tx, commit.at).await
 }
 
 struct Known {
     event: i64,
     report: Report,
-    rejected: Option<String>,
+    rejected: Option<Reason>,
 }
 
-async fn around(
-    tx: &mut SqliteConnection,
-    vehicle: &str,
-    (from, to): (i64, i64),
-    new: &New,
-    due: &mut Quarters,
-) -> sqlx::Result<()> {
-    let Ok(id) = VehicleId::new(vehicle) else { return Ok(()) };
-    let known = read(tx, &id, (from, to)).await?;
-    let reports: Vec<Report> = known.iter().map(|known| known.report.clone()).collect();
-    // The outermost lack neighbours of their own: their verdict stands, unless nothing is beyond them.
-    let (inner_from, inner_to) = inner(&reports, (from, to));
-    let was_believed = |known: &&Known| known.event < new.first && known.rejected.is_none();
-    let latest = known.iter().filter(was_believed).map(|known| known.report.fix.at).max();
-    let mut by_reason: BTreeMap<Option<&'static str>, Vec<i64>> = BTreeMap::new();
-    for (known, verdict) in known.iter().zip(judge(&reports, &Limits::default())) {
-        let at = known.report.fix.at.0;
-        let reason = verdict.map(|reason| reason.name());
-        let is_late = latest.is_some_and(|latest| known.report.fix.at <= latest)
-            || new.followed_from.is_some_and(|followed| known.report.fix.at < followed);
-        let changed = if known.event >= new.first {
-            reason.is_none() && is_late
-        } else {
-            (inner_from..=inner_to).contains(&at) && known.rejected.is_none() != reason.is_none()
-        };
-        if changed {
-            due.add(vehicle, at);
-        }
-        if (inner_from..=inner_to).contains(&at) && known.rejected.as_deref() != reason {
-            by_reason.entry(reason).or_default().push(known.event);
-        }
+/// Times of new reports of one bus, both inclusive.
+#[derive(Debug, Clone, Copy)]
+struct ReportSpan<'a> {
+    vehicle: &'a str,
+    from: i64,
+    to: i64,
+}
+
+/// What is farther apart is read apart: a bus that comes back tells of now and of hours ago at once.
+const APART_MS: i64 = 120_000;
+
+/// Judges reports and their neighbours; gives the days that are due.
+async fn around(tx: &mut SqliteConnection, spans: &[ReportSpan<'_>], new: &New) -> sqlx::Result<Quarters> {
+    let (mut due, mut by_reason) = (Quarters::default(), BTreeMap::new());
+    for (span, known) in spans.iter().zip(read(tx, spans).await?) {
+        judge_one(span, &known, new, (&mut due, &mut by_reason));
     }
     for (reason, events) in by_reason {
         for some in events.chunks(1_000) {
@@ -168,7 +158,53 @@ async fn around(
             sql.push(")").build().execute(&mut *tx).await?;
         }
     }
-    Ok(())
+    Ok(due)
+}
+
+/// What of one bus has another verdict than before, by verdict, and what is due for it.
+fn judge_one(
+    span: &ReportSpan<'_>,
+    known: &[Known],
+    new: &New,
+    (due, by_reason): (&mut Quarters, &mut BTreeMap<Option<&'static str>, Vec<i64>>),
+) {
+    let reports: Vec<Report> = known.iter().map(|known| known.report.clone()).collect();
+    // The outermost lack neighbours of their own: their verdict stands, unless nothing is beyond them.
+    let (inner_from, inner_to) = inner(&reports, (span.from, span.to));
+    let before = known.iter().filter(|known| known.event < new.first);
+    let latest = before.filter_map(|known| looked_at(&known.report.fix, known.rejected)).max();
+    let verdicts = judge(&reports, &Limits::default());
+    let heard: BTreeSet<UtcMillis> = reports
+        .iter()
+        .zip(&verdicts)
+        .filter(|(r, v)| v.is_none() && r.fix.told.sos)
+        .map(|(r, _)| r.fix.at)
+        .collect();
+    for (known, verdict) in known.iter().zip(verdicts) {
+        let fix = &known.report.fix;
+        let at = fix.at.0;
+        // A call that is told again is known.
+        let is_again = verdict == Some(Reason::Double) && heard.contains(&fix.at);
+        if known.event < new.first {
+            if (inner_from..=inner_to).contains(&at) && known.rejected.is_none() != verdict.is_none() {
+                due.add(span.vehicle, at);
+            }
+        } else if let Some(when) = looked_at(fix, verdict).filter(|_| !is_again) {
+            let is_late = latest.is_some_and(|latest| when <= latest)
+                || new.followed_from.is_some_and(|followed| when < followed);
+            if is_late {
+                due.add(span.vehicle, when.0);
+            }
+        }
+        if (inner_from..=inner_to).contains(&at) && known.rejected != verdict {
+            by_reason.entry(verdict.map(Reason::name)).or_default().push(known.event);
+        }
+    }
+}
+
+/// Of which moment a report tells that is looked at: believed, or a call for help whatever its place.
+fn looked_at(fix: &Fix, verdict: Option<Reason>) -> Option<UtcMillis> {
+    if verdict.is_none() { Some(fix.at) } else { call(fix) }
 }
 
 /// Times whose reports have all their neighbours among `reports`: the new ones, and half of those around them.
@@ -185,42 +221,63 @@ fn inner(reports: &[Report], (from, to): (i64, i64)) -> (i64, i64) {
     (*first.unwrap_or(&from), *last.unwrap_or(&to))
 }
 
-/// Reports of that time, and [`AROUND`] on each side of it. In one question: with ten thousand buses, asking is what costs.
-async fn read(
-    tx: &mut SqliteConnection,
-    vehicle: &VehicleId,
-    (from, to): (i64, i64),
-) -> sqlx::Result<Vec<Known>> {
-    let rows = sqlx::query(
-        "SELECT event, at_ms, received_ms, lat, lon, speed_mps, course_deg, valid, rejected, taken_back FROM fix \
-         WHERE vehicle = ?1 \
-         AND at_ms >= coalesce((SELECT min(at_ms) FROM (SELECT at_ms FROM fix WHERE vehicle = ?1 AND at_ms < ?2 \
-         ORDER BY at_ms DESC LIMIT ?4)), ?2) \
-         AND at_ms <= coalesce((SELECT max(at_ms) FROM (SELECT at_ms FROM fix WHERE vehicle = ?1 AND at_ms > ?3 \
-         ORDER BY at_ms LIMIT ?4)), ?3) ORDER BY at_ms, event",
-    )
-    .bind(vehicle.as_str())
-    .bind(from)
-    .bind(to)
-    .bind(AROUND)
-    .fetch_all(&mut *tx)
-    .await?;
-    rows.iter()
-        .map(|row| {
-            let fix = Fix {
-                vehicle: vehicle.clone(),
-                at: UtcMillis(row.try_get("at_ms")?),
-                received: UtcMillis(row.try_get("received_ms")?),
-                position: LatLon::new(row.try_get("lat")?, row.try_get("lon")?),
-                speed: MetersPerSecond(row.try_get("speed_mps")?),
-                course: row.try_get::<Option<f64>, _>("course_deg")?.map(models_domain::Degrees),
-                altitude: None,
-                valid: row.try_get("valid")?,
-                protocol: String::new(),
-                told: models_domain::transit::Told::default(),
-            };
-            let report = Report { fix, taken_back: row.try_get("taken_back")? };
-            Ok(Known { event: row.try_get("event")?, report, rejected: row.try_get("rejected")? })
-        })
-        .collect()
+/// What has a say in verdicts on others, and what might have but for such a verdict. Also the condition of an index.
+pub(crate) const SOUND: &str = "(rejected IS NULL OR rejected = 'jump')";
+
+/// All reports of those times, sound ones of [`AROUND`] times on each side, and the last call for help of the others; in the order of time. In one question: with ten thousand
+/// buses, asking is what costs.
+async fn read(tx: &mut SqliteConnection, spans: &[ReportSpan<'_>]) -> sqlx::Result<Vec<Vec<Known>>> {
+    let wanted: Vec<_> = spans.iter().map(|span| (span.vehicle, span.from, span.to)).collect();
+    let columns = "span.n, fix.event, fix.vehicle, fix.at_ms, fix.received_ms, fix.lat, fix.lon, fix.speed_mps, fix.course_deg, fix.valid, \
+        fix.rejected, fix.taken_back, fix.doors_open, fix.engine_on, fix.sos";
+    let sql = format!(
+        "WITH span AS (SELECT key AS n, value ->> 0 AS vehicle, value ->> 1 AS first, value ->> 2 AS last FROM json_each(?1)) \
+         SELECT {columns} FROM span CROSS JOIN fix ON fix.vehicle = span.vehicle AND fix.at_ms BETWEEN span.first AND span.last \
+         UNION ALL SELECT {columns} FROM span CROSS JOIN fix ON fix.vehicle = span.vehicle AND fix.at_ms < span.first AND {SOUND} \
+         AND fix.at_ms >= (SELECT min(at_ms) FROM (SELECT DISTINCT at_ms FROM fix WHERE vehicle = span.vehicle \
+         AND at_ms < span.first AND {SOUND} ORDER BY at_ms DESC LIMIT ?2)) \
+         UNION ALL SELECT {columns} FROM span CROSS JOIN fix ON fix.vehicle = span.vehicle AND fix.at_ms > span.last AND {SOUND} \
+         AND fix.at_ms <= (SELECT max(at_ms) FROM (SELECT DISTINCT at_ms FROM fix WHERE vehicle = span.vehicle \
+         AND at_ms > span.last AND {SOUND} ORDER BY at_ms LIMIT ?2)) \
+         UNION ALL SELECT {columns} FROM span CROSS JOIN fix ON fix.at_ms > span.last AND NOT {SOUND} AND fix.event = (SELECT event \
+         FROM fix INDEXED BY fix_call WHERE vehicle = span.vehicle AND sos AND rejected IS NOT NULL ORDER BY received_ms DESC LIMIT 1)"
+    );
+    let wanted = serde_json::to_string(&wanted).map_err(|err| sqlx::Error::Encode(err.into()))?;
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(wanted).bind(AROUND).fetch_all(&mut *tx).await?;
+    let mut known_by_span: Vec<Vec<Known>> = spans.iter().map(|_| Vec::new()).collect();
+    for row in &rows {
+        let span = usize::try_from(row.try_get::<i64, _>("n")?).ok().and_then(|n| known_by_span.get_mut(n));
+        if let Some(all) = span {
+            all.push(known(row)?);
+        }
+    }
+    known_by_span.iter_mut().for_each(|all| all.sort_by_key(|known| (known.report.fix.at, known.event)));
+    Ok(known_by_span)
+}
+
+fn known(row: &SqliteRow) -> sqlx::Result<Known> {
+    let vehicle = VehicleId::new(row.try_get::<String, _>("vehicle")?);
+    let told = Told {
+        doors_open: row.try_get("doors_open")?,
+        engine_on: row.try_get("engine_on")?,
+        sos: row.try_get("sos")?,
+        ..Told::default()
+    };
+    let fix = Fix {
+        vehicle: vehicle.map_err(|err| sqlx::Error::Decode(err.into()))?,
+        at: UtcMillis(row.try_get("at_ms")?),
+        received: UtcMillis(row.try_get("received_ms")?),
+        position: LatLon::new(row.try_get("lat")?, row.try_get("lon")?),
+        speed: MetersPerSecond(row.try_get("speed_mps")?),
+        course: row.try_get::<Option<f64>, _>("course_deg")?.map(models_domain::Degrees),
+        altitude: None,
+        valid: row.try_get("valid")?,
+        protocol: String::new(),
+        told,
+    };
+    let report = Report { fix, taken_back: row.try_get("taken_back")? };
+    let rejected: Option<String> = row.try_get("rejected")?;
+    // A reason of another build counts as none that is known, and is judged anew.
+    let rejected = rejected.map(|name| Reason::named(&name).unwrap_or(Reason::Invalid));
+    Ok(Known { event: row.try_get("event")?, report, rejected })
 }

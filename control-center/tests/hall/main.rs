@@ -4,6 +4,7 @@
 mod access;
 mod buses;
 mod closed;
+mod findings;
 mod harness;
 mod late;
 mod metrics;

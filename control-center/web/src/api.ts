@@ -3,6 +3,7 @@ import { Code, ConnectError, createClient, type Client } from "@connectrpc/conne
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
 
 import { CityService, SessionService } from "./gen/ngatu/v1/api_pb";
+import { MaintenanceService } from "./gen/ngatu/v1/maintenance_pb";
 import { SignalService } from "./gen/ngatu/v1/signal_pb";
 import { TransitService } from "./gen/ngatu/v1/transit_pb";
 import { t } from "./i18n";
@@ -14,6 +15,8 @@ export const hall: Client<typeof CityService> = createClient(CityService, transp
 export type Hall = typeof hall;
 export const signals: Client<typeof SignalService> = createClient(SignalService, transport);
 export type Signals = typeof signals;
+export const maintenance: Client<typeof MaintenanceService> = createClient(MaintenanceService, transport);
+export type Maintenance = typeof maintenance;
 export const transit: Client<typeof TransitService> = createClient(TransitService, transport);
 
 export function codeOf(error: unknown): Code {

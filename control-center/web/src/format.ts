@@ -9,7 +9,8 @@ const clock = new Intl.DateTimeFormat(locale, { timeZone: ZONE, hour: "2-digit",
 const clockMs = new Intl.DateTimeFormat(locale, { timeZone: ZONE, hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23" });
 const hm = new Intl.DateTimeFormat(locale, { timeZone: ZONE, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const day = new Intl.DateTimeFormat(locale, { timeZone: ZONE, weekday: "short", day: "2-digit", month: "2-digit", year: "numeric" });
-const dayMonth = new Intl.DateTimeFormat(locale, { timeZone: ZONE, day: "2-digit", month: "2-digit" });
+// 28/11 as on signs and tickets: CLDR has 28-11 for Vietnamese.
+const dayMonth = new Intl.DateTimeFormat("en-GB", { timeZone: ZONE, day: "2-digit", month: "2-digit" });
 const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
 const hundredth = new Intl.NumberFormat(locale, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const tenth = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });

@@ -1,7 +1,7 @@
 // The operator's page: builds the frame, mounts every panel of the list, and keeps them in step with the hall.
 import "./fonts.css";
 import "./page.css";
-import { explain, goToSignIn, hall, session, signals, signedOut } from "./api";
+import { explain, goToSignIn, hall, maintenance, session, signals, signedOut } from "./api";
 import { City } from "./city";
 import { el } from "./dom";
 import { dayStart } from "./format";
@@ -35,6 +35,7 @@ const page: Page = {
   city,
   hall,
   signals,
+  maintenance,
   link: () => link.state,
   now: () => city.now(Date.now()),
   select(what, options = {}) {

@@ -21,7 +21,7 @@ use models_domain::signal::order::{Mode, Orderable, Seen, Wanted};
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 
 use super::advice::{Counter, faulty};
-use super::{calendar, counted};
+use super::{adaptive, calendar, counted};
 use crate::hall::Hall;
 
 /// Counts are read anew after this.
@@ -259,7 +259,7 @@ fn blocked(hall: &Hall, priority: &Priority, in_force: &[OrderRow]) -> Option<Wh
     }
     let stands = |row: &&OrderRow| {
         let over = row.order.wanted == Wanted::OwnPlan && row.state == "done";
-        row.order.junction == setup.junction && !ordered(row) && !over
+        row.order.junction == setup.junction && !ordered(row) && !adaptive::ordered(row) && !over
     };
     in_force.iter().filter(stands).find_map(|row| match calendar::ordered(row) {
         true if setup.bounds.over_calendar => None,

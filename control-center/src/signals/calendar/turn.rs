@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use control_center_store::{BUS_PRIORITY, CALENDAR, NewOrder, OrderRow, SENT, TAKEN, WAITING};
+use control_center_store::{ADAPTIVE, BUS_PRIORITY, CALENDAR, NewOrder, OrderRow, SENT, TAKEN, WAITING};
 use futures_util::StreamExt;
 use models_domain::event::Link;
 use models_domain::signal::calendar::follow::{Act, By, Mine, Outcome, Past, Pause, due, pause};
@@ -14,7 +14,7 @@ use models_domain::{DurationMs, JunctionId, UtcMillis};
 
 use super::{Calendar, Known, Told, Why, both, ordered};
 use crate::hall::Hall;
-use crate::signals::{emergency, judge, send};
+use crate::signals::{adaptive, emergency, judge, send};
 
 /// So many junctions are ordered at once.
 const AT_ONCE: usize = 16;
@@ -67,6 +67,8 @@ fn turns<'a>(hall: &'a Hall, in_force: &'a [OrderRow], now: UtcMillis) -> Vec<Tu
         // Once a junction is back on its own plan, that order keeps nobody from anything.
         let over = |row: &&OrderRow| row.order.wanted == Wanted::OwnPlan && row.state == "done";
         let rows = in_force.iter().filter(|row| row.order.junction == *junction && !over(row));
+        // Adaptive control gives way to a calendar.
+        let rows = rows.filter(|row| !adaptive::ordered(row));
         rows.filter(|row| ordered(row) == of_calendar).max_by_key(|row| row.id)
     };
     let mut steps: BTreeMap<&str, (Step, Option<u8>)> = BTreeMap::new();
@@ -186,7 +188,7 @@ async fn keeps(hall: &Hall, turn: &Turn<'_>, now: UtcMillis) -> anyhow::Result<O
     {
         return Ok(Some(before));
     }
-    let rows = hall.store.orders(Some(turn.junction.as_str()), false, BACK).await?;
+    let rows = hall.store.orders_but_adaptive(&turn.junction, BACK).await?;
     let past: Vec<Past> = rows.iter().filter_map(past).collect();
     let latest = turn.step.until.unwrap_or(now + LOOK_AGAIN).min(now + LOOK_AGAIN);
     Ok(pause(timetable, &past, now).map(|pause| match pause {
@@ -200,8 +202,10 @@ async fn keeps(hall: &Hall, turn: &Turn<'_>, now: UtcMillis) -> anyhow::Result<O
 fn past(row: &OrderRow) -> Option<Past> {
     let by = match &row.order {
         order if order.asked_by.starts_with(CALENDAR) => By::Calendar,
-        // A moment's green for a bus says nothing of who wants what here.
-        order if order.asked_by.starts_with(BUS_PRIORITY) => return None,
+        // A moment's green for a bus, or of adaptive control, says nothing of who wants what here.
+        order if order.asked_by.starts_with(BUS_PRIORITY) || order.asked_by.starts_with(ADAPTIVE) => {
+            return None;
+        }
         order if emergency::is_run(&order.purpose) => By::Run,
         _ => By::Person,
     };
@@ -318,5 +322,6 @@ mod tests {
         check(row("lan", "x", ("declined", ""), None), None);
         check(row("lan", "emergency 7: x", ("done", ""), Some(5)), Some((By::Run, 5, None)));
         check(row("bus_priority:b", "bus 1", ("done", ""), Some(5)), None);
+        check(row("adaptive:j", "hold stage 1", ("done", ""), Some(5)), None);
     }
 }

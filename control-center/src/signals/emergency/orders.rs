@@ -7,7 +7,7 @@ use models_domain::signal::order::Wanted;
 use models_domain::signal::safety::Refusal;
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 
-use super::super::{Judged, bus_priority, calendar, failed, judge, newest_of, order, stands};
+use super::super::{Judged, adaptive, bus_priority, calendar, failed, judge, newest_of, order, stands};
 use super::Emergency;
 use crate::auth::rights::{self, Scope};
 use crate::hall::Hall;
@@ -71,8 +71,8 @@ fn against(
         let plan = matches!(wanted, Wanted::Plan(_) | Wanted::OwnPlan);
         let plan_of_before = plan && (row.asked < emergency.run.began || calendar::ordered(row));
         let given_back = *wanted == Wanted::OwnPlan && runs.contains(of);
-        let for_bus = bus_priority::ordered(row);
-        junction == id && *of != purpose && !plan_of_before && !given_back && !for_bus
+        let gives_way = bus_priority::ordered(row) || adaptive::ordered(row);
+        junction == id && *of != purpose && !plan_of_before && !given_back && !gives_way
     };
     let other = in_force.iter().find(stays);
     if let Some(row) = other {

@@ -209,3 +209,41 @@ async fn a_day_made_anew_takes_back_that_its_run_was_missing() {
     }
     store.close().await;
 }
+
+#[tokio::test]
+async fn what_never_was_so_is_in_no_list_and_leaves_a_trace() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let gap = |start_s| {
+        let mut told = late(Phase::Begun, 90, 400);
+        (told.event.finding, told.event.vehicle) = (Finding::HeadwayGap, None);
+        let run = RunKey { date: date!(2026 - 03 - 02), trip: "t".into(), start_s: Some(start_s) };
+        (told.event.run, told.event.stop) = (Some(("xe".into(), run)), Some("s0".into()));
+        told
+    };
+    let events = vec![gap(600), gap(1_200), late(Phase::Begun, 90, 400)];
+    store.keep_bus_news(&[BusNews { events, ..BusNews::default() }]).await.unwrap();
+    // It is withdrawn as it was told, and another one may begin with that.
+    let withdrawn_at = UtcMillis(200_000);
+    let (withdrawn, events) = (vec![gap(600)], vec![gap(1_800)]);
+    let news = BusNews { withdrawn, withdrawn_at, events, ..BusNews::default() };
+    assert_eq!(news.rows(), 2);
+    store.keep_bus_news(&[news]).await.unwrap();
+    let rows = store.bus_events(&BusEventFilter::default(), 9).await.unwrap();
+    let mut left: Vec<_> =
+        rows.iter().map(|r| (r.event.finding, r.event.run.as_ref().unwrap().1.start_s)).collect();
+    left.sort_unstable();
+    let gap = |start_s| (Finding::HeadwayGap, Some(start_s));
+    assert_eq!(left, [(Finding::Late, Some(600)), gap(1_200), gap(1_800)]);
+    // What it was can be looked up, as long as findings are kept.
+    let traces = async || -> Vec<(String, i32, i64, Option<i64>, i64)> {
+        let sql = "SELECT finding, start_s, began_ms, ended_ms, withdrawn_ms FROM bus_event_withdrawn";
+        sqlx::query_as(sql).fetch_all(store.readers()).await.unwrap()
+    };
+    assert_eq!(traces().await, [("headway_gap".to_owned(), 600, 90_000, None, 200_000)]);
+    assert_eq!(store.forget_bus_days(UtcMillis(90_000), UtcMillis(0)).await.unwrap(), 0);
+    assert_eq!(traces().await.len(), 1);
+    assert_eq!(store.forget_bus_days(UtcMillis(90_001), UtcMillis(0)).await.unwrap(), 4);
+    assert_eq!(traces().await, []);
+    store.close().await;
+}

@@ -8,6 +8,7 @@ mod emergencies;
 mod evidence;
 mod failures;
 mod kill;
+mod maintenance;
 mod minutes;
 mod prediction_scores;
 mod probes;

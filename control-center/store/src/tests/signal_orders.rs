@@ -74,6 +74,70 @@ async fn an_order_for_a_bus_gives_way_to_all_but_a_calendar() {
 }
 
 #[tokio::test]
+async fn adaptive_control_gives_way_to_everybody_and_keeps_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let groups = || Wanted::Groups([0].into_iter().collect());
+    let of = |asked_by: &str, wanted: Wanted| NewOrder {
+        asked_by: asked_by.into(),
+        purpose: format!("of {asked_by}"),
+        ..order(wanted)
+    };
+    let send = async |order: &NewOrder, newest: Option<u64>, at: i64| {
+        let id = store.ask_order(order, UtcMillis(at)).await.unwrap();
+        let row = store.order(id).await.unwrap().unwrap();
+        store.send_order(&row, None, newest, UtcMillis(at)).await.unwrap()
+    };
+    let adaptive = of("adaptive:kim-ma", groups());
+    for (nth, other) in ["calendar:c", "bus_priority:p", "lan"].into_iter().enumerate() {
+        let at = 1_000_000 * (i64::try_from(nth).unwrap() + 1);
+        // Its own does not keep it, nor anybody who has not looked at it.
+        assert!(send(&adaptive, Some(0), at).await.is_some());
+        assert!(send(&adaptive, Some(0), at + 1_000).await.is_some());
+        assert!(send(&of(other, groups()), Some(0), at + 2_000).await.is_some(), "{other}");
+        for wanted in [groups(), Wanted::OwnPlan] {
+            let late = of("adaptive:kim-ma", wanted);
+            assert_eq!(send(&late, Some(u64::MAX >> 1), at + 3_000).await, None, "{other}");
+        }
+    }
+    // What had to wait for its turn to write is of lamps that may have changed since; a way back is not.
+    for (wanted, goes) in [(groups(), false), (Wanted::OwnPlan, true)] {
+        let id = store.ask_order(&of("adaptive:kim-ma", wanted), UtcMillis(4_000_000)).await.unwrap();
+        let row = store.order(id).await.unwrap().unwrap();
+        let sent = store.send_order(&row, None, Some(0), UtcMillis(4_001_600)).await.unwrap();
+        assert_eq!(sent.is_some(), goes);
+    }
+    // It waits until the time of a way back is over, too.
+    let own = send(&of("lan", Wanted::OwnPlan), None, 5_000_000).await.unwrap();
+    told(&store, 1, own, Step::Done).await;
+    assert_eq!(send(&adaptive, Some(own), 5_001_000).await, None);
+    assert!(send(&adaptive, Some(own), 5_060_000).await.is_some());
+}
+
+#[tokio::test]
+async fn many_orders_of_adaptive_control_hide_nobody_else_s_and_are_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let junction: models_domain::JunctionId = "kim-ma".parse().unwrap();
+    let ask = async |asked_by: &str, at: i64| {
+        let order = NewOrder { asked_by: asked_by.into(), ..order(Wanted::OwnPlan) };
+        store.ask_order(&order, UtcMillis(at)).await.unwrap()
+    };
+    let person = ask("lan", 1_000).await;
+    for at in 0..20 {
+        ask("adaptive:kim-ma", 2_000 + at).await;
+    }
+    let bus = ask("bus_priority:p", 3_000).await;
+    let ids = |rows: Vec<crate::OrderRow>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
+    assert_eq!(ids(store.orders_but_adaptive(&junction, 9).await.unwrap()), [bus, person]);
+    assert_eq!(ids(store.orders_but_adaptive(&junction, 1).await.unwrap()), [bus]);
+    assert_eq!(store.orders(Some("kim-ma"), false, 99).await.unwrap().len(), 22);
+    assert_eq!(store.forget_adaptive_orders(UtcMillis(2_015)).await.unwrap(), 15);
+    assert_eq!(store.forget_adaptive_orders(UtcMillis(2_015)).await.unwrap(), 0);
+    assert_eq!(store.orders(Some("kim-ma"), false, 99).await.unwrap().len(), 7);
+}
+
+#[tokio::test]
 async fn what_a_person_sent_meanwhile_keeps_a_run_from_passing_it() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).await;
@@ -179,4 +243,68 @@ async fn the_store_sends_nothing_that_stops_service_on_one_word_and_nothing_old(
         }
         assert!(store.send_order(&row, Some("mai"), None, UtcMillis(2_000)).await.unwrap().is_some());
     }
+}
+
+#[tokio::test]
+async fn what_the_hall_ordered_by_itself_is_forgotten_by_age() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let ask = async |by: &str, at: i64| {
+        let new = NewOrder { asked_by: by.into(), ..order(Wanted::Plan(2)) };
+        store.ask_order(&new, UtcMillis(at)).await.unwrap()
+    };
+    for (by, at) in [("calendar:c", 1_000), ("bus_priority:p", 1_000), ("lan", 1_000), ("calendar:c", 5_000)]
+    {
+        ask(by, at).await;
+    }
+    // One that was asked long ago may stand until now.
+    let row = store.order(ask("calendar:d", 1_000).await).await.unwrap().unwrap();
+    assert!(store.send_order(&row, None, None, UtcMillis(1_500)).await.unwrap().is_some());
+    assert_eq!(store.forget_orders(UtcMillis(5_000)).await.unwrap(), 2);
+    let left: Vec<String> =
+        store.orders(None, false, 9).await.unwrap().into_iter().map(|row| row.order.asked_by).collect();
+    assert_eq!(left, ["calendar:d", "calendar:c", "lan"]);
+    assert_eq!(store.audit(UtcMillis(0), 99).await.unwrap().len(), 6, "the audit has all");
+    assert_eq!(store.forget_orders(UtcMillis(100_000)).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn an_order_of_adaptive_control_has_one_line_in_the_audit() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let send = async |wanted: Wanted, at: i64| {
+        let new = NewOrder { asked_by: "adaptive:kim-ma".into(), ..order(wanted) };
+        let id = store.ask_order(&new, UtcMillis(at)).await.unwrap();
+        let row = store.order(id).await.unwrap().unwrap();
+        (store.send_order(&row, None, None, UtcMillis(at)).await.unwrap().unwrap(), row)
+    };
+    let (green, row) = send(Wanted::Groups([0].into_iter().collect()), 1_000).await;
+    assert!(store.move_order(&row, (SENT, TAKEN), "adaptive:kim-ma", "", UtcMillis(1_001)).await.unwrap());
+    for (seq, step) in [(1, Step::Done), (2, Step::Ending), (3, Step::Ended)] {
+        told(&store, seq, green, step).await;
+    }
+    let (own, _) = send(Wanted::OwnPlan, 2_000).await;
+    told(&store, 4, own, Step::Done).await;
+    let (number, row) = send(Wanted::Groups([1].into_iter().collect()), 3_000).await;
+    assert!(
+        store.move_order(&row, (SENT, "silent"), "adaptive:kim-ma", "no answer", UtcMillis(4)).await.unwrap()
+    );
+    // The pole says the same of it.
+    told(&store, 5, number, Step::Refused).await;
+    let id = store.ask_order(&order(Wanted::Plan(2)), UtcMillis(5_000)).await.unwrap();
+    let lines = store.audit(UtcMillis(0), 99).await.unwrap();
+    let lines: Vec<String> = lines.into_iter().map(|l| format!("{} {}", l.action, l.what)).collect();
+    assert_eq!(
+        lines,
+        [
+            "signal_order_outcome order 1: junction=kim-ma wish=groups 1 hold_s=60: ended ended",
+            "signal_order_outcome order 2: junction=kim-ma wish=own_plan hold_s=60: done done",
+            "signal_order_outcome order 3: junction=kim-ma wish=groups 2 hold_s=60: silent no answer",
+            &format!("signal_order_asked order {id}: junction=kim-ma wish=plan 2 hold_s=60"),
+        ]
+    );
+    let mut people = store.audit_but_adaptive(UtcMillis(0), 99).await.unwrap();
+    assert_eq!((people.len(), people.pop().unwrap().user.as_str()), (1, "lan"));
+    let newest = store.audit(UtcMillis(0), 2).await.unwrap();
+    assert!(newest[0].what.starts_with("order 3: ") && newest[1].user == "lan", "{newest:?}");
 }

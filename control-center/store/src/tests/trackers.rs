@@ -82,7 +82,7 @@ async fn plan(store: &crate::Store, sql: &str) -> Vec<String> {
 async fn no_question_about_trackers_reads_the_whole_table() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).await;
-    for (sql, index) in [(LAST_REPORTS, "fix_believed"), (REPORTS, "fix_reporting")] {
+    for (sql, index) in [(LAST_REPORTS, "fix_sound"), (REPORTS, "fix_reporting")] {
         let plan = plan(&store, sql).await;
         assert!(
             !plan.iter().any(|step| step.starts_with("SCAN fix") || step.starts_with("SCAN f ")),

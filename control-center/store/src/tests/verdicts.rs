@@ -2,7 +2,8 @@
 
 use models_domain::EventBody;
 use models_domain::geo::LatLon;
-use models_domain::transit::Fix;
+use models_domain::transit::assign::SignOn;
+use models_domain::transit::{Fix, Told};
 use models_domain::{MetersPerSecond, UtcMillis};
 
 use super::{commit, new, open};
@@ -37,9 +38,9 @@ fn day() -> Vec<Fix> {
 }
 
 async fn store(store: &Store, fixes: &[Fix], together: usize) {
-    let event =
-        |(n, fix): (usize, &Fix)| -> NewEvent { new(1, n as u64 + 1, fix.at.0, EventBody::Fix(fix.clone())) };
-    let events: Vec<NewEvent> = fixes.iter().enumerate().map(event).collect();
+    let before = store.progress().await.unwrap().iter().map(|(_, _, seq)| *seq).max().unwrap_or(0);
+    let event = |(seq, fix): (u64, &Fix)| -> NewEvent { new(1, seq, fix.at.0, EventBody::Fix(fix.clone())) };
+    let events: Vec<NewEvent> = (before + 1..).zip(fixes).map(event).collect();
     for some in events.chunks(together) {
         store.store(&commit(some.to_vec())).await.unwrap();
     }
@@ -101,4 +102,87 @@ async fn the_last_place_is_the_newest_believed() {
     let last = city.last_fixes(UtcMillis(0)).await.unwrap();
     // The one of 39 times 5 seconds came third.
     assert_eq!(last, [("pole-1".to_owned(), 3_u64.to_be_bytes().to_vec())]);
+}
+
+/// Ten reports without satellites between what is believed.
+fn much_is_invalid() -> Vec<Fix> {
+    let mut fixes: Vec<Fix> = (0..10).map(|n| fix(5 * n, 50.0 * n as f64)).collect();
+    fixes.extend((10..20).map(|n| Fix { valid: false, ..fix(5 * n, 0.0) }));
+    // Away and back: a jump by what is on the other side of them.
+    fixes.push(fix(100, 50_000.0));
+    fixes.extend((21..31).map(|n| Fix { valid: false, ..fix(5 * n, 0.0) }));
+    fixes.extend((31..35).map(|n| fix(5 * n, 50.0 * n as f64)));
+    fixes
+}
+
+#[tokio::test]
+async fn what_is_invalid_stands_between_no_neighbours() {
+    let mut told = Vec::new();
+    for together in [1, 5, 1_000] {
+        let dir = tempfile::tempdir().unwrap();
+        let city = open(dir.path()).await;
+        store(&city, &much_is_invalid(), together).await;
+        told.push(rejected(&city).await);
+    }
+    assert_eq!((told[0] == told[1], told[0] == told[2], told[0].len()), (true, true, 21));
+    assert!(told[0].contains(&(100, "jump".to_owned())), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_late_report_is_due_though_only_what_is_invalid_came_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let city = open(dir.path()).await;
+    let mut fixes = much_is_invalid();
+    fixes.truncate(20);
+    let late = fixes.remove(8);
+    store(&city, &fixes, 1).await;
+    assert_eq!(city.due(UtcMillis(i64::MAX), UtcMillis(0), 9).await.unwrap(), []);
+    store(&city, &[late], 1).await;
+    assert_eq!(city.due(UtcMillis(i64::MAX), UtcMillis(0), 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_call_for_help_is_found_whatever_its_place_and_is_due_where_it_comes_late() {
+    let dir = tempfile::tempdir().unwrap();
+    let city = open(dir.path()).await;
+    let mut fixes: Vec<Fix> = (0..6).map(|n| fix(5 * n, 50.0 * n as f64)).collect();
+    store(&city, &fixes, 1).await;
+    fixes[3].told.sos = true;
+    let calls = Fix { valid: false, ..fixes[3].clone() };
+    store(&city, &[calls.clone(), Fix { told: Told::default(), ..calls }], 1).await;
+    let since = async |ms| {
+        let found = city.rejected_calls(&"bus".parse().unwrap(), UtcMillis(NOON + ms)).await.unwrap();
+        found.into_iter().map(|fix| fix.at).collect::<Vec<_>>()
+    };
+    assert_eq!((since(0).await, since(120_000).await), (vec![fixes[3].at], vec![]));
+    assert_eq!(city.due(UtcMillis(i64::MAX), UtcMillis(0), 9).await.unwrap().len(), 1);
+    let seen =
+        city.vehicles_seen(crate::Span { from: UtcMillis(i64::MAX - 1), to: UtcMillis(i64::MAX) }).await;
+    assert_eq!(seen.unwrap().len(), 1, "its call may be open");
+}
+
+#[tokio::test]
+async fn what_is_believed_of_before_the_last_call_is_due_and_a_call_told_twice_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let city = open(dir.path()).await;
+    let calls = |fix: Fix| Fix { told: Told { sos: true, ..Told::default() }, ..fix };
+    let due = async || city.due(UtcMillis(i64::MAX), UtcMillis(0), 9).await.unwrap().len();
+    store(&city, &[fix(0, 0.0), calls(fix(5, 50.0)), calls(fix(5, 50.0))], 1).await;
+    assert_eq!(due().await, 0, "told twice");
+    store(&city, &[calls(Fix { valid: false, ..fix(20, 0.0) })], 1).await;
+    assert_eq!(due().await, 0, "the newest");
+    store(&city, &[fix(15, 150.0)], 1).await;
+    assert_eq!(due().await, 1);
+}
+
+#[tokio::test]
+async fn what_a_vehicle_is_said_to_do_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let city = open(dir.path()).await;
+    let mut said = fix(0, 0.0);
+    said.told.signed = SignOn::of(Some("t-7".into()), None, Some("32".into()));
+    store(&city, &[said.clone(), fix(5, 50.0)], 1).await;
+    let span = crate::Span { from: UtcMillis(0), to: UtcMillis(i64::MAX) };
+    let kept = city.believed(&said.vehicle, span).await.unwrap();
+    assert_eq!(kept.iter().map(|fix| fix.told.signed.clone()).collect::<Vec<_>>(), [said.told.signed, None]);
 }

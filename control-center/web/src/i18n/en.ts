@@ -4,9 +4,11 @@ import { advice } from "./en.advice";
 import { alarms } from "./en.alarms";
 import { buses } from "./en.buses";
 import { calendar } from "./en.calendar";
+import { maintenance } from "./en.maintenance";
 import { priority } from "./en.priority";
 import { rules } from "./en.rules";
 import { signals } from "./en.signals";
+import { steering } from "./en.steering";
 
 export const en: Dictionary = {
   ...rules,
@@ -14,7 +16,9 @@ export const en: Dictionary = {
   ...buses,
   ...calendar,
   ...advice,
+  ...steering,
   ...alarms,
+  ...maintenance,
   ...priority,
   "app.tagline": "Traffic operations centre",
   "app.map-credit": "Base map: Ngã Tư, drawn by hand, positions approximate",

@@ -3,9 +3,11 @@ import { advice } from "./vi.advice";
 import { alarms } from "./vi.alarms";
 import { buses } from "./vi.buses";
 import { calendar } from "./vi.calendar";
+import { maintenance } from "./vi.maintenance";
 import { priority } from "./vi.priority";
 import { rules } from "./vi.rules";
 import { signals } from "./vi.signals";
+import { steering } from "./vi.steering";
 
 export const vi = {
   ...rules,
@@ -13,7 +15,9 @@ export const vi = {
   ...buses,
   ...calendar,
   ...advice,
+  ...steering,
   ...alarms,
+  ...maintenance,
   ...priority,
   "app.tagline": "Trung tâm điều hành giao thông",
   "app.map-credit": "Bản đồ nền: Ngã Tư, vẽ tay, vị trí gần đúng",

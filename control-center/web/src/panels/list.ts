@@ -5,6 +5,7 @@ export const PANELS: readonly (() => Promise<{ panel: Panel }>)[] = [
   () => import("./map/map"),
   () => import("./buses/buses"),
   () => import("./corridor/corridor"),
+  () => import("./maintenance/maintenance"),
   () => import("./details/details"),
   () => import("./wall/wall"),
   () => import("./junction/junction"),

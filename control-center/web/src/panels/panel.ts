@@ -1,5 +1,5 @@
 // What a panel is, and what the page gives it.
-import type { Hall, Signals } from "../api";
+import type { Hall, Maintenance, Signals } from "../api";
 import type { Changed, City, LonLat } from "../city";
 import type { Key } from "../i18n";
 import type { LinkState } from "../link";
@@ -37,6 +37,7 @@ export interface Page {
   city: City;
   hall: Hall;
   signals: Signals;
+  maintenance: Maintenance;
   /** How the page stands to the hall. Data older than a lost link is never shown as live. */
   link(): LinkState;
   /** The hall's time in UTC milliseconds. */

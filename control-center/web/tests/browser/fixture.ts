@@ -14,6 +14,7 @@ import { TrackerOrderProgress, type PictureSchema } from "../../src/gen/ngatu/v1
 import { TransitService, type GivenTrackerOrderSchema } from "../../src/gen/ngatu/v1/transit_pb";
 import { alerts, busDay, buses, report, routes, segmentDay, segments, spaceTime, trackers } from "./bus_city";
 
+import { FixtureMaintenance } from "./maintenance";
 import { FixtureSignals } from "./signals";
 
 export const PASSWORD = "đúng-mật-khẩu";
@@ -32,6 +33,7 @@ export class FixtureHall {
   orders: MessageInitShape<typeof GivenTrackerOrderSchema>[] = [];
   url = "";
   signals = new FixtureSignals();
+  maintenance = new FixtureMaintenance();
   snapshot: () => Snapshot = () => ({});
   /** Newest first. */
   events: StoredEvent[] = [];
@@ -111,6 +113,7 @@ export class FixtureHall {
       whoAmI: (_, context) => (guard(context), { name: "admin" }),
     });
     this.signals.routes(router, guard);
+    this.maintenance.routes(router, guard);
     router.service(CityService, {
       watchCity: (_, context) => this.#watch(context),
       watchPictures: ({ camera, fps }, context) => this.#pictures(camera, fps || 5, context),

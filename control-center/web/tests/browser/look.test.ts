@@ -10,6 +10,7 @@ import { BusPriorityMeasuredSchema, SignalCalendarState, SignalWantedSchema } fr
 import { launch, LAPTOP, PHONE, WIDE } from "./browser";
 import { counts, history, measured, redLight, rule, snapshot, tracks, watched } from "./city";
 import { FixtureHall, PASSWORD } from "./fixture";
+import { health, orders } from "./maintenance";
 import { advice, bus, calendar, quangTrung, trangThi, underWay } from "./signals";
 import { drawJpeg, openPage, settled } from "./steps";
 
@@ -51,6 +52,7 @@ beforeAll(async () => {
     bus({ id: 1n, state: "unhelped", why: "load_unknown", detail: "detector 1: chatter", endedMs: asked }),
   ];
   signals.calendar = calendar({ state: SignalCalendarState.NOT_FOLLOWED, why: "other_order", detail: "admin", whyMs: BigInt(Date.now() + 1_500_000) });
+  Object.assign(hall.maintenance, { junctions: health(), orders: orders() });
   await hall.start();
 });
 
@@ -66,7 +68,7 @@ test.skipIf(!folder)("pictures to look at", async () => {
     await settled(page);
     await page.screenshot({ path: shot(name) });
     if (name === "phone-vi") {
-      for (const tab of ["wall", "junction", "corridor", "events", "counts", "tracks"]) {
+      for (const tab of ["wall", "junction", "corridor", "maintenance", "events", "counts", "tracks"]) {
         await page.click(`.bar [aria-controls=panel-${tab}]`);
         await page.waitForTimeout(1500);
         await page.screenshot({ path: shot(`phone-${tab}`) });
@@ -118,6 +120,14 @@ test.skipIf(!folder)("pictures to look at", async () => {
       await page.waitForTimeout(3500);
       await page.screenshot({ path: shot(`${name}-emergency-map`) });
       hall.signals.emergencies = [];
+      await page.click(".tabs [aria-controls=panel-maintenance]");
+      await page.waitForSelector(".junctions li");
+      await page.screenshot({ path: shot(`${name}-maintenance`) });
+      await page.click(".panel-maintenance [data-view=orders]");
+      await page.click("[data-order='17'] button");
+      await page.waitForSelector(".order-box .inside:not([hidden])");
+      await page.screenshot({ path: shot(`${name}-work-orders`) });
+      await page.click(".tabs [aria-controls=panel-map]");
       await page.click(".tabs [aria-controls=panel-wall]");
       await page.click(".tabs [aria-controls=panel-counts]");
       await page.waitForTimeout(800);

@@ -3,13 +3,15 @@ import { create } from "@bufbuild/protobuf";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
-import { BusPriorityMeasuredSchema, SignalAlarmOutcome, SignalAlarmStep, SignalCalendarState, SignalWantedSchema, SignalWish } from "../../src/gen/ngatu/v1/signal_pb";
+import { BusPriorityMeasuredSchema, SignalAlarmOutcome, SignalAlarmStep, SignalCalendarState, SignalSteeringSchema, SignalWantedSchema, SignalWish } from "../../src/gen/ngatu/v1/signal_pb";
 import { axe, launch, LAPTOP } from "./browser";
 import { snapshot } from "./city";
 import { FixtureHall, PASSWORD } from "./fixture";
+import { health } from "./maintenance";
 import { advice, bus, calendar } from "./signals";
 import { openPage } from "./steps";
 
+const folder = process.env["LOOK"];
 const hall = new FixtureHall();
 let browser: Browser;
 let page: Page;
@@ -17,6 +19,7 @@ let page: Page;
 beforeAll(async () => {
   browser = await launch();
   hall.snapshot = snapshot;
+  hall.maintenance.junctions = health();
   await hall.start();
 });
 
@@ -46,6 +49,13 @@ test("groups live with their times, mode, plan, clock and alarms", async () => {
   expect(await text(".junction-alarms .verdict")).toBe("Tủ tự đánh giá: △ lỗi nhẹ, cần sửa; có kết nối, đang điều khiển");
   expect(await text(".junction-alarms li:first-child")).toContain("▲ A0008 Bóng đèn đỏ hỏng (G3)");
   expect(await axe(page)).toEqual([]);
+});
+
+test("whether somebody is sent for what is wrong here, and the way to the work orders", async () => {
+  await page.waitForSelector(".mending .outcome");
+  expect((await text(".mending"))!.replace(/\s+/g, " ")).toBe("Bảo trì: ▲ 4 lỗi, 3 chưa có phiếu · 24 giờ qua nghe được 99,9 % · mất liên lạc 2 lần · đồng hồ nhanh 3,2 giây Mở Bảo trì");
+  await page.click(".mending button");
+  await page.waitForSelector(".panel-maintenance [data-junction=kim-lien]");
 });
 
 test("an alarm is acknowledged, suspended and resumed with a reason, and the controller's word is told", async () => {
@@ -138,6 +148,21 @@ test("what adaptive control would do, what that is worth, and why it says nothin
   await page.waitForSelector(".advice .said.warn");
   expect(await text(".advice .said")).toBe("▲ Theo chương trình cố định: cảm biến 3 ở Đại Cồ Việt hỏng (đếm nhiều hơn mức có thể)");
   expect(await text(".advice")).not.toContain("mỗi xe chậm");
+
+  // Where it may order: what it does, what it did today, and why nothing.
+  expect(await text(".advice h3")).toBe("Điều khiển thích ứng (chỉ tư vấn)");
+  const done = { orders: 41, refusals: 1, backs: [{ why: "enough", times: 9 }], stages: [{ planMs: 40_000n, heldMs: 212_000n, heldTimes: 25 }, { planMs: 35_000n, shortenedMs: 64_000n, shortenedTimes: 11 }] };
+  const steering = create(SignalSteeringSchema, { state: "ordered", kind: "hold", stage: 1, untilMs: BigInt(Date.now() + 600_000), stretchMaxMs: 15_000n, shortenMaxMs: 10_000n, ...done });
+  hall.signals.advice = advice({ steering });
+  await page.waitForSelector(".steering .said.good");
+  expect(await text(".steering .said")).toContain("● Giữ xanh giai đoạn 1, nhiều nhất ");
+  expect(await text(".advice h3")).toBe("Điều khiển thích ứng (có gửi lệnh)");
+  if (folder) await page.locator(".steering").screenshot({ path: `${folder}/signals-steering.png` });
+  expect(await text(".steering")).toContain("212 s trong 25 lần");
+  expect(await text(".steering")).toContain("Hôm nay 41 lệnh, 1 bị từ chối. Trả lại trước hạn: đã đủ 9.");
+  hall.signals.advice = advice({ steering: Object.assign(steering, { state: "follows", why: "other_order", detail: "bus_priority:kim-ma" }) });
+  await page.waitForSelector(".steering .said.soft");
+  expect(await text(".steering .said")).toBe("○ Theo chương trình: lệnh khác đang có hiệu lực (Ưu tiên xe buýt kim-ma)");
 });
 
 test("detectors with their last five minutes and an hour of bars", async () => {

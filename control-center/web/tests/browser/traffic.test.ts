@@ -66,12 +66,14 @@ test("findings of buses stand among all events, live and filtered, and a call fo
   await expect.poll(rows).toContain("Bunching");
   await look(p, "events-en");
   expect(await axe(p)).toEqual([]);
-  // It is over: the same row says so, and the bar goes.
+  // The tracker says no more of it: the same row says so, and the bar stays until somebody has seen it.
   const sos = hall.events.find((e) => e.bus?.finding === "sos")!;
   const before = (await rows()).length;
   hall.send({ case: "event", value: { ...sos, bus: { ...sos.bus!, endedMs: BigInt(Date.now()) } } as never });
-  await p.waitForSelector(".banner.sos", { state: "hidden" });
   await expect.poll(() => p.locator(".rows .sos").count()).toBe(0);
+  expect(await p.locator(".banner.sos").isVisible()).toBe(true);
+  await p.click(".banner.sos button:text-is('Seen')");
+  await p.waitForSelector(".banner.sos", { state: "hidden" });
   expect((await rows()).length).toBe(before);
   hall.send({ case: "event", value: { ...sos, withdrawn: true } as never });
   await expect.poll(async () => (await rows()).length).toBe(before - 1);

@@ -161,7 +161,13 @@ test("a road is drawn by its level, and as old when it is or when the link is lo
   expect(lineOf([2_100_000, 10_580_000, 10, -20])).toEqual([[105.8, 21], [105.7998, 21.0001]]);
 });
 
-test("a finding that ends changes its row, one that was not so goes, and only open calls for help are called out", () => {
+test("a run that nobody is seen on says whose work it is part of", () => {
+  const bus = { finding: "run_unseen", value: 80, beganMs: 5_000n, endedMs: 65_000n, routeName: "32", block: "32-04", stopName: "Giáp Bát" };
+  expect(describe(create(StoredEventSchema, { bus })).more).toMatch(/^80% lượt khác.* · đã hết, .* · tuyến 32 · nốt 32-04 · Giáp Bát$/);
+  expect(describe(create(StoredEventSchema, { bus: { ...bus, block: "" } })).more).not.toContain("nốt");
+});
+
+test("a finding that ends changes its row, one that was not so goes, and calls for help are called out also when the tracker says no more of them", () => {
   const sos = (over: object = {}) => create(StoredEventSchema, { bus: { finding: "sos", vehicle: "b", beganMs: 5_000n, name: "n", ...over } });
   const list = new EventList();
   list.reset([event(1, 9_000), event(2, 1_000)], "");
@@ -170,7 +176,8 @@ test("a finding that ends changes its row, one that was not so goes, and only op
   expect(callsOf(list.events, new Set(["bus/5000/n"]), 6_000).length).toBe(0);
   expect(callsOf(list.events, new Set(), 5_000 + 21 * 3_600_000).length).toBe(0);
   expect(list.again(sos({ endedMs: 7_000n }))).toBe(1);
-  expect([list.events.length, callsOf(list.events, new Set(), 8_000).length]).toEqual([3, 0]);
+  expect([list.events.length, callsOf(list.events, new Set(), 8_000).length]).toEqual([3, 1]);
+  expect(callsOf(list.events, new Set(), 7_000 + 3 * 3_600_000).length).toBe(0);
   expect(describe(list.events[1]!).more).toContain("đã hết");
   expect(list.again({ ...sos(), withdrawn: true })).toBe(1);
   expect([list.events.length, list.again(sos())]).toEqual([2, -1]);

@@ -3,7 +3,7 @@ import { create } from "@bufbuild/protobuf";
 
 import { SignalAggregatedSchema, SignalAlarmOutcome } from "../../src/gen/ngatu/v1/signal_pb";
 import { alarmInWords, outcomeInWords as alarmOutcome } from "../../src/panels/junction/alarms";
-import { aggregatedInWords, cycleInWords, outcomeInWords } from "../../src/panels/junction/words";
+import { aggregatedInWords, alarmTextInWords, cycleInWords, outcomeInWords } from "../../src/panels/junction/words";
 import { expect, test } from "vitest";
 
 import { DICTIONARIES, fill } from "../../src/i18n";
@@ -76,4 +76,13 @@ test.each([
 test("an alarm's name has what it is of", () => {
   expect(alarmInWords({ code: "A1", component: "SG1", description: "" })).toBe("A1 SG1");
   expect(alarmInWords({ code: "A1", component: "SG1", description: "x" })).toBe("A1 x (SG1)");
+});
+
+test.each([
+  ["timesShorter", "yellow 2.5 s (configured 3 s); walk 4 s (configured 5 s)", "thời gian cài trong tủ ngắn hơn khai báo ở trạm: vàng 2,5 s (khai báo 3 s); xanh người đi bộ 4 s (khai báo 5 s)"],
+  ["timesShorter", "something else", "thời gian cài trong tủ ngắn hơn khai báo ở trạm: something else"],
+  ["preempt", "a preempt, as for a train", "tín hiệu ưu tiên (tàu hỏa, xe ưu tiên) đang chiếm nút, tủ có thể không làm theo lệnh"],
+  ["A0202", "Lamp broken; in part", "Lamp broken; in part"],
+])("what a gateway finds itself is told in the page's language: %s %s", (code, description, want) => {
+  expect(alarmTextInWords(code, description)).toBe(want);
 });

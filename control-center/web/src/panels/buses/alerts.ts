@@ -69,7 +69,7 @@ export class Alerts extends TableView {
       { class: `${GRAVE.has(e.finding) ? "grave" : ""}${open ? " open" : ""}`, "data-key": `${e.finding} ${e.vehicle} ${e.trip} ${began}` },
       el("td", { class: "n" }, momentOf(began, now)),
       el("th", { scope: "row" }, what),
-      el("td", {}, e.vehicle || "–"),
+      el("td", {}, e.vehicle || (e.block ? t("buses.block", { block: e.block }) : "–")),
       el("td", {}, e.route ? this.names(e.feed, e.route) : "–"),
       el("td", {}, valueOf(e)),
       el("td", { class: "stop" }, e.stopName),

@@ -113,7 +113,9 @@ export class Lines implements View {
         this.#diagram.show(line, fresh);
         if (!this.#date.value) this.#date.value = line.day;
         this.#drawLadder(now.buses.filter((b) => (b.direction ?? null) === direction));
-        this.#drawAccuracy(routes.find((r) => r.feed === feed && r.route === route)?.predictions ?? []);
+        const told = routes.find((r) => r.feed === feed && r.route === route);
+        this.#drawAccuracy(t("buses.accuracy"), told?.predictions ?? []);
+        this.#drawAccuracy(t("buses.accuracy-timetable"), told?.timetablePredictions ?? []);
       }
       setText(this.#asOf, t("buses.as-of", { time: timeOf(Number(atMs)) }));
     } catch (error) {
@@ -190,13 +192,13 @@ export class Lines implements View {
     if (focused) this.#ladder.querySelector<HTMLElement>(`[data-vehicle="${CSS.escape(focused)}"] button`)?.focus({ preventScroll: true });
   }
 
-  #drawAccuracy(leads: readonly PredictionErrors[]): void {
+  #drawAccuracy(caption: string, leads: readonly PredictionErrors[]): void {
     if (leads.length === 0) return;
     const cell = (text: string) => el("td", { class: "n" }, text);
     const rows = leads.map((p) => el("tr", {}, el("th", { scope: "row" }, t("buses.lead", { n: p.leadMin })), cell(integer(Number(p.scored))), cell(span(p.meanAbsoluteS)), cell(`${p.meanS < 0 ? "−" : "+"}${span(p.meanS)}`),
       cell(percent(Number(p.within60S), Number(p.scored))), cell(percent(Number(p.within180S), Number(p.scored)))));
     const head = (["lead-told", "lead-scored", "lead-error", "lead-bias", "lead-60", "lead-180"] as const).map((key, i) => el("th", { scope: "col", class: i > 0 ? "n" : "" }, t(`buses.${key}`)));
-    this.#ladder.append(el("table", { class: "accuracy" }, el("caption", {}, t("buses.accuracy")), el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows)));
+    this.#ladder.append(el("table", { class: "accuracy" }, el("caption", {}, caption), el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows)));
   }
 
   /** A line of the diagram was pressed: its bus's row comes into view. */

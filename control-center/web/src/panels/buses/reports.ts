@@ -68,8 +68,10 @@ function rowOf(r: RouteDay): HTMLElement {
   const some = (n: number, text: string) => (n > 0 ? text : "–");
   // Where times are no promise nobody keeps them.
   const timed = r.onTime + r.early + r.late;
+  // Where only the distance is promised more may be driven than are scheduled, and that is no error.
+  const byHeadway = r.runsByHeadway > 0 ? t("reports.by-headway", { n: integer(r.runsByHeadway) }) : "";
   const cells = [
-    `${integer(r.runsWhole)}${r.runsPartial ? ` (+${integer(r.runsPartial)})` : ""} / ${integer(r.runsScheduled)}`,
+    `${integer(r.runsWhole)}${r.runsPartial ? ` (+${integer(r.runsPartial)})` : ""} / ${r.runsByHeadway > 0 ? "~" : ""}${integer(r.runsScheduled)}`,
     `${oneDecimal(r.kmDriven)} / ${oneDecimal(r.kmScheduled)}`,
     some(timed, percent(r.onTime, timed)),
     some(timed, `${r.lateMeanS < 0 ? "−" : ""}${span(r.lateMeanS)}`),
@@ -80,5 +82,5 @@ function rowOf(r: RouteDay): HTMLElement {
     integer(r.positionsRejected),
     some(r.passings, span(r.gapMedianS)),
   ];
-  return el("tr", { "data-key": `${r.day} ${r.feed} ${r.route || r.operator}` }, el("td", { class: "day" }, dateOf(Date.parse(`${r.day}T05:00:00Z`))), el("th", { scope: "row" }, r.route ? r.shortName || r.route : r.operator), ...cells.map((text) => el("td", { class: "n" }, text)));
+  return el("tr", { "data-key": `${r.day} ${r.feed} ${r.route || r.operator}` }, el("td", { class: "day" }, dateOf(Date.parse(`${r.day}T05:00:00Z`))), el("th", { scope: "row" }, r.route ? r.shortName || r.route : r.operator), ...cells.map((text, i) => el("td", i === 0 && byHeadway ? { class: "n", title: byHeadway } : { class: "n" }, text)));
 }

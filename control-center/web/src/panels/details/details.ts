@@ -6,6 +6,7 @@ import { missedOf, priorityOf, rungOf, shedOf } from "../../effort";
 import { ageOf, integer, kmh, momentOf, oneDecimal } from "../../format";
 import { t, type Key } from "../../i18n";
 import { aspectsOf, GLYPHS } from "../../signals";
+import { alarmTextInWords } from "../junction/words";
 import type { Mounted, Page, Panel, Selection } from "../panel";
 
 const CLOSE = "M6.4 5 12 10.6 17.6 5 19 6.4 13.4 12l5.6 5.6-1.4 1.4-5.6-5.6L6.4 19 5 17.6 10.6 12 5 6.4 6.4 5Z";
@@ -129,7 +130,7 @@ class Details implements Mounted {
     if (junction.sinceMs > 0) facts.push(["field.since", momentOf(junction.sinceMs, now)]);
     const alarms = el("ul", { class: "alarms" });
     const there = junction.alarms.filter((alarm) => alarm.active);
-    for (const alarm of there) alarms.append(el("li", {}, `▲ ${alarm.code} ${alarm.description || alarm.component}${alarm.suspended ? ` (${t("alarm.suspended")})` : ""}`));
+    for (const alarm of there) alarms.append(el("li", {}, `▲ ${alarm.code} ${alarmTextInWords(alarm.code, alarm.description) || alarm.component}${alarm.suspended ? ` (${t("alarm.suspended")})` : ""}`));
     facts.push(["field.alarms", there.length > 0 ? alarms : t("field.no-alarms")]);
     return [...facts, ...this.#gateway(junction.gateway, junction.id)];
   }

@@ -20,6 +20,9 @@ const MOMENTS: ReadonlySet<string> = new Set(["stop_skipped", "short_turn", "run
 /** What began so long ago and never ended is of a bus that went silent. */
 const OPEN_MS = 20 * 3_600_000;
 
+/** A call that ended so long ago and was put aside by nobody here was seen to by another shift. */
+const ENDED_MS = 2 * 3_600_000;
+
 export const kindsOf = (group: keyof typeof BUS_GROUPS): string[] => BUS_GROUPS[group].map((finding) => `bus_${finding}`);
 
 export const isOpen = (bus: BusEvent, nowMs: number): boolean => bus.endedMs === undefined && nowMs - Number(bus.beganMs) < OPEN_MS;
@@ -31,7 +34,8 @@ export function describeBus(bus: BusEvent): Described {
   const lasted = over ? `${t("event.bus.ended")}, ${ageOf(Number(bus.endedMs) - Number(bus.beganMs))}` : bus.endedMs === undefined && !MOMENTS.has(bus.finding) ? t("event.bus.open") : "";
   const route = bus.routeName && t("event.bus.route", { route: bus.routeName });
   const weight: Weight = GRAVE.has(bus.finding) ? "high" : "middle";
-  const more = [valueOf(bus), lasted, route, bus.stopName].filter(Boolean).join(" · ");
+  const block = bus.block && t("buses.block", { block: bus.block });
+  const more = [valueOf(bus), lasted, route, block, bus.stopName].filter(Boolean).join(" · ");
   return { group: groupOf(bus.finding), weight, what: tOr("finding", bus.finding), more, camera: undefined, junction: undefined, still: false };
 }
 
@@ -48,8 +52,11 @@ function valueOf({ finding, value }: BusEvent): string {
   return finding === "bunching" ? t("buses.behind-ahead", { time: span(value) }) : "";
 }
 
-/** Calls for help that hold and that nobody has put aside, newest first. */
+/** A call that the tracker does not repeat is a call still: its next position, seconds later, often says nothing of it. */
+const callHolds = (bus: BusEvent, nowMs: number): boolean => (bus.endedMs === undefined ? isOpen(bus, nowMs) : nowMs - Number(bus.endedMs) < ENDED_MS);
+
+/** Calls for help that nobody has put aside, newest first: also where the tracker says no more of it. */
 export function callsOf(events: readonly StoredEvent[], seen: ReadonlySet<string>, nowMs: number): BusEvent[] {
-  const calls = events.flatMap(({ bus }) => (bus?.finding === "sos" && isOpen(bus, nowMs) && !seen.has(keyOfBus(bus)) ? [bus] : []));
+  const calls = events.flatMap(({ bus }) => (bus?.finding === "sos" && callHolds(bus, nowMs) && !seen.has(keyOfBus(bus)) ? [bus] : []));
   return calls.sort((a, b) => Number(b.beganMs - a.beganMs));
 }

@@ -1,10 +1,12 @@
-// What adaptive control would do at a junction: the stage it would hold or end, greens, queues, and the last day. It orders nothing.
+// What adaptive control would do at a junction: the stage it would hold or end, greens, queues, and the last day; and what it orders, where it may.
 import { el, svg } from "../../dom";
 import { ageOf, integer, oneDecimal, timeOf } from "../../format";
 import type { GetAdviceResponse, SignalAdvice, SignalAdvicePast, SignalAdviceStage } from "../../gen/ngatu/v1/signal_pb";
-import { fill, t, tOr, type Key } from "../../i18n";
+import { fill, t, tOr } from "../../i18n";
 import type { Page } from "../panel";
 import { Asked, PATIENCE } from "./asked";
+import { steering } from "./steering";
+import { seconds, table } from "./tables";
 
 const DAY_MS = 86_400_000;
 const WIDTH = 320;
@@ -12,12 +14,14 @@ const HEIGHT = 56;
 
 export class Advice extends Asked<GetAdviceResponse> {
   readonly root = el("section", { class: "advice", hidden: true });
+  #title = el("h3", {}, t("advice.title"));
   #said = el("p", { class: "said", role: "status" });
   #body = el("div", {});
+  #soft = el("p", { class: "soft" }, t("advice.soft"));
 
   constructor(page: Page) {
     super(page);
-    this.root.append(el("h3", {}, t("advice.title")), this.#said, this.#body, el("p", { class: "soft" }, t("advice.soft")));
+    this.root.append(this.#title, this.#said, this.#body, this.#soft);
   }
 
   protected ask(junction: string): Promise<GetAdviceResponse> {
@@ -38,9 +42,12 @@ export class Advice extends Asked<GetAdviceResponse> {
     const { text, kind } = adviceInWords(advice);
     this.#said.className = `said outcome ${kind}`;
     this.#said.replaceChildren(text);
+    this.#title.replaceChildren(t(advice.steering ? "steering.title" : "advice.title"));
+    this.#soft.replaceChildren(t(advice.steering ? "steering.soft" : "advice.soft"));
     const reckoned = advice.forecastMs > 0n;
     const values = { shown: oneDecimal(advice.shownS), then: oneDecimal(advice.adaptiveS) };
     this.#body.replaceChildren(
+      ...(advice.steering ? [steering(advice.steering, this.page.now())] : []),
       table(["advice.stage", "advice.groups", "advice.shown", "advice.then"], advice.stages.map((stage, i) => [String(i + 1), stage.groups.join(", "), seconds(stage.shownMs), thenOf(stage, reckoned)])),
       ...(reckoned ? [el("p", {}, t(advice.clear ? "advice.gain" : "advice.no-gain", values))] : []),
       table(["advice.approach", "advice.groups", "advice.flow", "advice.queue"], advice.approaches.map((one) => [one.name, one.groups.join(", "), one.perHour === undefined ? "–" : integer(one.perHour), one.queue === undefined ? "–" : integer(one.queue)])),
@@ -65,18 +72,8 @@ function whyInWords(advice: SignalAdvice): string {
   return fill(tOr("advice", `why-${advice.why}`), { n: advice.detector, where: advice.where, detail, time: timeOf(Number(advice.whyMs)) });
 }
 
-function seconds(ms: bigint): string {
-  return ms > 0n ? `${integer(Number(ms) / 1_000)} s` : "–";
-}
-
 function thenOf(stage: SignalAdviceStage, reckoned: boolean): string {
   return reckoned && stage.adaptiveMs === 0n ? t("advice.left-out") : seconds(stage.adaptiveMs);
-}
-
-function table(heads: readonly Key[], rows: readonly (readonly string[])[]): HTMLElement {
-  const head = el("tr", {}, ...heads.map((key) => el("th", { scope: "col" }, t(key))));
-  const body = rows.map(([first = "", ...rest]) => el("tr", {}, el("th", { scope: "row" }, first), ...rest.map((text) => el("td", {}, text))));
-  return el("table", { class: "counted" }, el("thead", {}, head), el("tbody", {}, ...body));
 }
 
 /** Two lines over a day; where nothing could be reckoned they are broken. */

@@ -5,11 +5,11 @@ import { el } from "../../dom";
 import { SignalAlarmOutcome, SignalAlarmStep, type GetJunctionResponse, type HandleAlarmResponse } from "../../gen/ngatu/v1/signal_pb";
 import { t } from "../../i18n";
 import type { Page } from "../panel";
-import { aggregatedInWords, reasonsInWords } from "./words";
+import { aggregatedInWords, alarmTextInWords, reasonsInWords } from "./words";
 
 /** The hall waits 15 s for the controller's word. */
 const PATIENCE = { timeoutMs: 25_000 };
-/** RSMP's names of alarms. What the gateway itself finds of detectors has others, and ends by itself. */
+/** RSMP's names of alarms. What the gateway itself finds has others, and ends by itself. */
 const CONTROLLERS = /^A\d{4}$/;
 
 const STEPS = { acknowledge: SignalAlarmStep.ACKNOWLEDGE, suspend: SignalAlarmStep.SUSPEND, resume: SignalAlarmStep.RESUME } as const;
@@ -158,8 +158,9 @@ const nameOf = (alarm: Pick<Alarm, "code" | "component">) => `${alarm.code} ${al
 
 /** `A0202 Bóng đèn hỏng (HN+A=001SG001)`: which, and of what. */
 export function alarmInWords(alarm: Pick<Alarm, "code" | "component" | "description">): string {
-  if (!alarm.description) return `${alarm.code} ${alarm.component}`;
-  return alarm.component ? `${alarm.code} ${alarm.description} (${alarm.component})` : `${alarm.code} ${alarm.description}`;
+  const text = alarmTextInWords(alarm.code, alarm.description);
+  if (!text) return `${alarm.code} ${alarm.component}`;
+  return alarm.component ? `${alarm.code} ${text} (${alarm.component})` : `${alarm.code} ${text}`;
 }
 
 export function outcomeInWords(step: Step, code: string, answer: Pick<HandleAlarmResponse, "outcome" | "detail">): { kind: Kind; text: string } {

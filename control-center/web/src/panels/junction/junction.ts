@@ -12,6 +12,7 @@ import { Alarms } from "./alarms";
 import { Calendar } from "./calendar";
 import { Detectors } from "./detectors";
 import { Live } from "./live";
+import { Mending } from "./mending";
 import { OrderForm } from "./order";
 import { Orders } from "./orders";
 import { Priority } from "./priority";
@@ -31,6 +32,7 @@ class JunctionPanel implements Mounted {
   #pick = el("select", { "aria-label": t("signal.pick") });
   #live = new Live();
   #alarms: Alarms;
+  #mending: Mending;
   #calendar: Calendar;
   #advice: Advice;
   #split: Split;
@@ -57,10 +59,11 @@ class JunctionPanel implements Mounted {
     this.#calendar = new Calendar(page);
     this.#advice = new Advice(page);
     this.#alarms = new Alarms(page, () => this.#render());
+    this.#mending = new Mending(page);
     this.#split = new Split(page);
     this.#detectors = new Detectors(page);
     this.#priority = new Priority(page);
-    this.#live.root.append(this.#alarms.root, this.#split.root, this.#detectors.root, this.#advice.root, this.#priority.root);
+    this.#live.root.append(this.#alarms.root, this.#mending.root, this.#split.root, this.#detectors.root, this.#advice.root, this.#priority.root);
     this.#live.note.append(this.#calendar.root);
     this.#orders = new Orders(page, () => void this.#look());
     this.#pick.addEventListener("change", () => page.select({ kind: "junction", id: this.#pick.value }, { fly: true }));
@@ -92,7 +95,7 @@ class JunctionPanel implements Mounted {
   tick(): void {
     this.#ticks++;
     if (this.#visible) this.#render();
-    if (this.#visible && this.#ticks % LOOK_BACK_S === 0) void Promise.all([this.#split.look(), this.#calendar.look(), this.#advice.look(), this.#priority.look()]);
+    if (this.#visible && this.#ticks % LOOK_BACK_S === 0) void Promise.all([this.#mending.look(), this.#split.look(), this.#calendar.look(), this.#advice.look(), this.#priority.look()]);
     if (this.#visible && this.#ticks % COUNTS_S === 0) void this.#detectors.look();
     if (this.#ticks % (this.#visible ? LOOK_S : LOOK_BEHIND_S) === 0) void this.#look();
   }
@@ -140,6 +143,7 @@ class JunctionPanel implements Mounted {
       if (id !== this.#id) return;
       this.#can = can;
       this.#commands(can);
+      this.#mending.about(id);
       this.#calendar.about(id);
       this.#advice.about(id);
       this.#split.about(id);

@@ -1,5 +1,5 @@
 // What is ordered and what became of it, in words. Pure.
-import { timeOf } from "../../format";
+import { integer, oneDecimal, timeOf } from "../../format";
 import { SignalMode, SignalWish, type SignalAggregated, type SignalNow, type SignalOrderRow, type SignalRefusal, type SignalWanted } from "../../gen/ngatu/v1/signal_pb";
 import { t, tOr, type Key } from "../../i18n";
 
@@ -80,6 +80,32 @@ export function aggregatedInWords(state: SignalAggregated): string {
   return words.length ? words.join("; ") : t("aggregated.nothing");
 }
 
+/** What a gateway calls the times that a controller has otherwise than configured (hardware/signal/src/controllers/ntcip/timing.rs). */
+const TIMES: Readonly<Record<string, Key>> = {
+  "minimum green": "alarm.time-green",
+  yellow: "alarm.time-yellow",
+  "yellow with red clear": "alarm.time-change",
+  walk: "alarm.time-walk",
+  "pedestrian clear": "alarm.time-clear",
+  "clearing before others": "alarm.time-clearing",
+};
+
+function timeInWords(text: string): string {
+  const found = /^(?<what>[a-z ]+) (?<unit>[\d.]+) s \(configured (?<configured>[\d.]+) s\)$/.exec(text)?.groups;
+  const what = found && TIMES[found.what ?? ""];
+  if (!found || !what) return text;
+  const number = (text: string | undefined) => (Number.isInteger(Number(text)) ? integer(Number(text)) : oneDecimal(Number(text)));
+  return t("alarm.time", { what: t(what), unit: number(found.unit), configured: number(found.configured) });
+}
+
+/** What an alarm says: of those that gateways find themselves in the page's language, of others in the controller's words. */
+export function alarmTextInWords(code: string, description: string): string {
+  const known = tOr("alarm", `is-${code}`);
+  if (known === `is-${code}`) return description;
+  const more = code.startsWith("times") ? description.split("; ").filter(Boolean).map(timeInWords).join("; ") : "";
+  return more ? `${known}: ${more}` : known;
+}
+
 export function refusalInWords(refusal: SignalRefusal): string {
   const key = `refusal.${refusal.code}`;
   const until = refusal.untilMs === undefined ? "" : timeOf(Number(refusal.untilMs));
@@ -129,11 +155,12 @@ export function reasonsInWords(detail: string): string {
   return ended === detail ? detail.split("; ").map(reasonInWords).join("; ") : ended;
 }
 
-/** Who ordered it: a person by name, a calendar, or the hall for a late bus. */
+/** Who ordered it: a person by name, a calendar, or the hall for a late bus or by adaptive control. */
 export function ordererInWords(user: string): string {
-  const [, by, id = ""] = /^(calendar|bus_priority):(.*)$/.exec(user) ?? [];
-  if (by === undefined) return user;
-  return t(by === "calendar" ? "calendar.orderer" : "priority.orderer", { id });
+  const [, by, id = ""] = /^(calendar|bus_priority|adaptive):(.*)$/.exec(user) ?? [];
+  const names: Record<string, Key> = { calendar: "calendar.orderer", bus_priority: "priority.orderer", adaptive: "steering.orderer" };
+  const name = names[by ?? ""];
+  return name ? t(name, { id }) : user;
 }
 
 /** What was read back: `mode flash, plan 1 (ordered), green 1 2`. */

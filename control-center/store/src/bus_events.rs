@@ -1,0 +1,69 @@
+//! Findings of buses, written one by one: as they begin, as they end, and as they turn out never to have been so.
+
+use models_domain::UtcMillis;
+use models_domain::event::Phase;
+use models_domain::transit::timetable::{FeedId, StopId};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+
+use crate::bus_days::BusEvent;
+use crate::bus_list::{BusKey, NAME};
+use crate::timetables::text;
+
+const COLUMNS: &str = "finding, vehicle, began_ms, at_ms, ended_ms, feed, day, trip, start_s, route, direction, stop, lat, lon, \
+                       value";
+
+pub(crate) async fn put(tx: &mut SqliteConnection, kept: &BusEvent) -> sqlx::Result<()> {
+    let e = &kept.event;
+    let ended = match e.phase {
+        Phase::Begun => None,
+        Phase::Moment | Phase::Ended | Phase::Figure => Some(e.at.0),
+    };
+    let (run, feed) = (e.run.as_ref(), feed_of(kept));
+    sqlx::query(
+        "INSERT INTO bus_event (finding, vehicle, began_ms, at_ms, ended_ms, feed, day, trip, start_s, route, direction, stop, \
+         lat, lon, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+         ON CONFLICT (finding, vehicle, began_ms, feed, day, trip, start_s, stop) DO UPDATE SET ended_ms = excluded.ended_ms, \
+         value = excluded.value",
+    )
+    .bind(e.finding.name())
+    .bind(e.vehicle.as_ref().map_or("", |v| v.as_str()))
+    .bind(e.began.0)
+    .bind(e.at.0)
+    .bind(ended)
+    .bind(feed.map_or("", FeedId::as_str))
+    .bind(run.map_or(String::new(), |(_, key)| text(key.date)))
+    .bind(run.map_or("", |(_, key)| key.trip.as_str()))
+    .bind(run.and_then(|(_, key)| key.start_s).unwrap_or(-1))
+    .bind(kept.line.as_ref().map_or("", |l| l.route.as_str()))
+    .bind(kept.line.as_ref().and_then(|l| l.direction))
+    .bind(e.stop.as_ref().map_or("", StopId::as_str))
+    .bind(e.place.map(|p| p.lat.0))
+    .bind(e.place.map(|p| p.lon.0))
+    .bind(e.value)
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+/// Takes whatever is kept by its name out of all lists; what it was, and when it was withdrawn, is kept apart.
+pub(crate) async fn withdraw(
+    tx: &mut SqliteConnection,
+    kept: &BusEvent,
+    withdrawn: UtcMillis,
+) -> sqlx::Result<()> {
+    let BusKey { at, name } = BusKey::of(kept);
+    let mut copy = QueryBuilder::<Sqlite>::new("INSERT INTO bus_event_withdrawn (");
+    copy.push(COLUMNS).push(", withdrawn_ms) SELECT ").push(COLUMNS).push(", ").push_bind(withdrawn.0);
+    let remove = QueryBuilder::<Sqlite>::new("DELETE");
+    for mut sql in [copy, remove] {
+        sql.push(" FROM bus_event WHERE finding = ").push_bind(kept.event.finding.name());
+        sql.push(" AND began_ms = ").push_bind(at.0);
+        sql.push(" AND ").push(NAME).push(" = ").push_bind(name.as_str());
+        sql.build().execute(&mut *tx).await?;
+    }
+    Ok(())
+}
+
+pub(crate) fn feed_of(kept: &BusEvent) -> Option<&FeedId> {
+    kept.line.as_ref().map(|l| &l.feed).or(kept.event.run.as_ref().map(|(feed, _)| feed))
+}
