@@ -8,8 +8,14 @@ use tokio::sync::Notify;
 /// Outcome of each part's first try; `None` while it is trying.
 #[derive(Default)]
 pub struct Roll {
-    works_by_part: Mutex<BTreeMap<String, Option<bool>>>,
+    outcome_by_part: Mutex<BTreeMap<String, Option<Outcome>>>,
     changed: Notify,
+}
+
+struct Outcome {
+    works: bool,
+    /// What it is called now that it has begun: a listener by the port that it found free.
+    shown: String,
 }
 
 impl Roll {
@@ -20,7 +26,7 @@ impl Roll {
 
     /// For one try of a part. Dropped without [`Begun::well`], the try has failed.
     pub fn begin(self: &Arc<Self>, part: &str) -> Begun {
-        Begun { part: part.to_owned(), roll: self.clone(), well: false }
+        Begun { part: part.to_owned(), shown: part.to_owned(), roll: self.clone(), well: false }
     }
 
     /// Waits until every part has tried once: names of those that work, and of those that do not.
@@ -35,18 +41,16 @@ impl Roll {
     }
 
     fn outcome(&self) -> Option<(Vec<String>, Vec<String>)> {
-        let parts = self.works_by_part.lock().unwrap_or_else(PoisonError::into_inner);
-        if parts.values().any(Option::is_none) {
-            return None;
-        }
+        let parts = self.outcome_by_part.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcomes: Vec<&Outcome> = parts.values().map(Option::as_ref).collect::<Option<_>>()?;
         let named =
-            |wanted| parts.iter().filter(|(_, w)| **w == Some(wanted)).map(|(p, _)| p.clone()).collect();
+            |works: bool| outcomes.iter().filter(|o| o.works == works).map(|o| o.shown.clone()).collect();
         Some((named(true), named(false)))
     }
 
-    fn set(&self, part: &str, works: Option<bool>) {
-        let mut parts = self.works_by_part.lock().unwrap_or_else(PoisonError::into_inner);
-        parts.insert(part.to_owned(), works);
+    fn set(&self, part: &str, outcome: Option<Outcome>) {
+        let mut parts = self.outcome_by_part.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.insert(part.to_owned(), outcome);
         self.changed.notify_one();
     }
 }
@@ -54,6 +58,7 @@ impl Roll {
 /// One try of one part.
 pub struct Begun {
     part: String,
+    shown: String,
     roll: Arc<Roll>,
     well: bool,
 }
@@ -63,11 +68,18 @@ impl Begun {
     pub fn well(mut self) {
         self.well = true;
     }
+
+    /// The same, under a name that only now is known.
+    pub fn well_as(mut self, shown: String) {
+        self.shown = shown;
+        self.well = true;
+    }
 }
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        self.roll.set(&self.part, Some(self.well));
+        let shown = std::mem::take(&mut self.shown);
+        self.roll.set(&self.part, Some(Outcome { works: self.well, shown }));
     }
 }
 
@@ -78,11 +90,14 @@ mod tests {
     #[tokio::test]
     async fn told_when_all_have_tried() {
         let roll = Arc::new(Roll::default());
-        roll.enter("buses");
+        roll.enter("buses 0");
+        roll.enter("feed");
         roll.enter("signals");
-        roll.begin("buses").well();
+        roll.begin("buses 0").well_as("buses 5023".into());
+        roll.begin("feed").well();
         assert_eq!(roll.outcome(), None);
         drop(roll.begin("signals"));
-        assert_eq!(roll.all_begun().await, (vec!["buses".into()], vec!["signals".into()]));
+        let want = (vec!["buses 5023".into(), "feed".into()], vec!["signals".into()]);
+        assert_eq!(roll.all_begun().await, want);
     }
 }

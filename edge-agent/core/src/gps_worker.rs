@@ -17,6 +17,8 @@ const LATE: DurationMs = DurationMs(60_000);
 /// Late fixes a second: ten thousand devices that come back at once, with thirty fixes a message, are each answered within
 /// ten seconds, and live ones find the machine free meanwhile.
 const LATE_PER_S: u32 = 30_000;
+/// While the hall falls behind with live ones: it may share this machine, and has all of these to come.
+const LATE_PER_S_BEHIND: u32 = 5_000;
 /// Without room on the disk for so long, a late fix is refused, and its device keeps it.
 const ROOM_WAIT: Duration = Duration::from_secs(20);
 const ROOM_LOOK: Duration = Duration::from_millis(100);
@@ -57,7 +59,8 @@ impl GpsWorker {
         let now = self.clock.elapsed();
         let mut next = self.next_late.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let begins = (*next).max(now);
-        *next = begins + Duration::from_secs(1) * u32::try_from(count).unwrap_or(u32::MAX) / LATE_PER_S;
+        let per_s = if self.keep.is_behind() { LATE_PER_S_BEHIND } else { LATE_PER_S };
+        *next = begins + Duration::from_secs(1) * u32::try_from(count).unwrap_or(u32::MAX) / per_s;
         begins - now
     }
 }
@@ -100,6 +103,7 @@ mod tests {
     struct Keeper {
         kept: Mutex<Vec<(Lane, UtcMillis, EventBody)>>,
         room: usize,
+        behind: std::sync::atomic::AtomicBool,
     }
 
     impl KeepEvents for Keeper {
@@ -115,6 +119,10 @@ mod tests {
             }
             kept.extend(facts.into_iter().map(|(at, body)| (lane, at, body)));
             Ok(())
+        }
+
+        fn is_behind(&self) -> bool {
+            self.behind.load(std::sync::atomic::Ordering::Relaxed)
         }
     }
 
@@ -134,7 +142,7 @@ mod tests {
     }
 
     fn worker(room: usize) -> (Arc<Keeper>, GpsWorker) {
-        let keeper = Arc::new(Keeper { kept: Mutex::default(), room });
+        let keeper = Arc::new(Keeper { kept: Mutex::default(), room, behind: false.into() });
         let clock = Arc::new(hardware_ports::FakeClock::at(UtcMillis(0)));
         (keeper.clone(), GpsWorker::new(keeper, clock))
     }
@@ -156,6 +164,23 @@ mod tests {
         assert_eq!(worker.accept_all(message.map(GpsReport::Fix).into()).await, Ok(()));
         let lanes: Vec<_> = keeper.kept.lock().unwrap().iter().map(|(lane, at, _)| (*lane, at.0)).collect();
         assert_eq!(lanes, [(Lane::Live, 200_000), (Lane::Late, 100_000), (Lane::Late, 130_000)]);
+    }
+
+    #[tokio::test]
+    async fn while_the_hall_is_behind_devices_wait_longer_with_what_they_stored() {
+        let (keeper, worker) = worker(9);
+        // The clock stands still: each waits for all before it.
+        let mut waited = Duration::ZERO;
+        let mut more = || {
+            let wait = worker.turn(15_000);
+            std::mem::replace(&mut waited, wait).abs_diff(wait)
+        };
+        more();
+        more();
+        let at_ease = more();
+        keeper.behind.store(true, std::sync::atomic::Ordering::Relaxed);
+        more();
+        assert_eq!((at_ease, more()), (Duration::from_millis(500), Duration::from_secs(3)));
     }
 
     #[tokio::test]

@@ -22,6 +22,11 @@ pub trait KeepEvents: Send + Sync {
         facts.into_iter().try_for_each(|(at, body)| self.keep(at, body).map(drop))
     }
 
+    /// Whether the hall takes live facts more slowly than they come.
+    fn is_behind(&self) -> bool {
+        false
+    }
+
     /// Whether that lane has no room for about so many facts until the hall has taken some.
     fn is_full(&self, lane: Lane, facts: usize) -> bool {
         let _ = (lane, facts);

@@ -17,6 +17,8 @@ use crate::spool::{self, Read, Spool, SpoolError, SpoolSettings};
 
 /// Most bytes of events in one message: well below a second on a pole's uplink of 2 Mbit/s.
 const MESSAGE_BYTES: usize = 128 << 10;
+/// With so many live events to confirm, a few seconds of ten thousand buses, the hall falls behind.
+const BEHIND: u64 = 6_000;
 /// About what an event takes on disk.
 const EVENT_BYTES: u64 = 256;
 
@@ -241,6 +243,10 @@ impl KeepEvents for EventKeeper {
         self.held().of(lane).keep(facts)?;
         self.kept.notify_one();
         Ok(())
+    }
+
+    fn is_behind(&self) -> bool {
+        self.held().live.outbox.waiting() > BEHIND
     }
 
     fn is_full(&self, lane: Lane, facts: usize) -> bool {

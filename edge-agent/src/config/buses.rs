@@ -40,6 +40,8 @@ pub struct GpsFeed {
     pub every: Duration,
     pub headers: Vec<(String, String)>,
     pub zone: Option<String>,
+    /// Put before the name of each vehicle.
+    pub prefix: String,
 }
 
 #[derive(Debug, Clone)]
@@ -105,13 +107,26 @@ fn feeds(section: &mut Section<'_, '_>, known: &Known, otherwise: Option<&str>) 
         let url = one.required_with("url", |text| scheme(text, &["http", "https"]));
         let every = Duration::from_secs_f64(one.number("every_s", 1.0..=3600.0, 15.0));
         let own_zone = one.optional_with("zone", zone).map(Spanned::into_inner);
+        let prefix = one.optional_with("prefix", prefix).map(Spanned::into_inner).unwrap_or_default();
         let text = |text: &str| Ok(text.to_owned());
         let headers = one.section("headers").map(|mut s| s.pairs(text)).unwrap_or_default();
         let (Some(protocol), Some(url)) = (protocol, url) else { continue };
         let zone = own_zone.or_else(|| otherwise.map(ToOwned::to_owned));
-        feeds.push(GpsFeed { protocol: protocol.into_inner(), url: url.into_inner(), every, headers, zone });
+        let (protocol, url) = (protocol.into_inner(), url.into_inner());
+        feeds.push(GpsFeed { protocol, url, every, headers, zone, prefix });
     }
     feeds
+}
+
+/// With it a vehicle's name must still be an id of 64 letters.
+const PREFIX_MAX: usize = 16;
+
+fn prefix(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
+    if (1..=PREFIX_MAX).contains(&text.len()) && text.chars().all(plain) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("{text:?} is not 1 to {PREFIX_MAX} of a-z, 0-9, '_' and '-'"))
 }
 
 fn ufms_from(mut section: Section<'_, '_>) -> Option<UfmsFrom> {

@@ -1,5 +1,6 @@
 //! Shipped configurations are good; bad ones are refused with every problem, its line and its key.
 
+use hardware_signal::{SecurityCode, SecurityCodes};
 use models_domain::Class;
 use models_domain::count::Direction;
 use models_domain::rules::{self, make_all};
@@ -124,6 +125,84 @@ fn stop_lines_name_a_line_of_the_scene_and_a_lamp_of_this_gateway() {
     assert_eq!(problems, want);
 }
 
+/// Whoever may dial as a site is given its codes.
+#[test]
+fn codes_are_sent_to_a_site_that_nobody_else_can_speak_for() {
+    let problems = |listen: &str, tls: &str, keys: &str| {
+        let text = format!(
+            "{HEAD}[signals]\nlisten = \"{listen}:1\"\n{tls}[[signals.site]]\nsite_id = \"A\"\ncomponent = \"A\"\njunction = \"a\"\n\
+             name = \"A\"\ngroup = [{{ component = \"A1\" }}]\nsecurity_code = \"3333\"\nsecurity_code_before = \"2222\"\n\
+             security_code_1 = \"1111\"\nset_clock_beyond_s = 2\n{keys}"
+        );
+        Config::parse(&text, Path::new("/etc/ngatu"), &known()).err().unwrap_or_default()
+    };
+    let tls = "[signals.tls]\ncertificate = \"a\"\nkey = \"b\"\n";
+    let with_ca = format!("{tls}sites_ca = \"c\"\n");
+    let why = "is not for a site that anybody may speak for, who would be given its security codes: name the site's \
+               address in allow_from, or ask for certificates (sites_ca in [signals.tls])";
+    let told = |problems: Vec<String>| -> Vec<String> {
+        problems.iter().map(|line| line.split_once(": ").unwrap().1.to_owned()).collect()
+    };
+    let want = ["set_clock_beyond_s", "security_code_before"].map(|key| format!("signals.site.{key}: {why}"));
+    for (listen, tls, keys) in
+        [("0.0.0.0", "", ""), ("192.0.2.1", tls, ""), ("[::]", "", "allow_from = []\n")]
+    {
+        assert_eq!(told(problems(listen, tls, keys)), want, "{listen} {tls} {keys}");
+    }
+    for (listen, tls, keys) in [
+        ("127.0.0.1", "", ""),
+        ("[::1]", "", ""),
+        ("0.0.0.0", with_ca.as_str(), ""),
+        ("0.0.0.0", "", "allow_from = [\"192.0.2.101\"]\n"),
+    ] {
+        assert_eq!(problems(listen, tls, keys), Vec::<String>::new(), "{listen} {tls} {keys}");
+    }
+}
+
+#[test]
+fn security_codes_of_both_levels_and_those_they_take_the_place_of() {
+    let config = |keys: &str| {
+        let text = format!(
+            "{HEAD}[signals]\nlisten = \"127.0.0.1:1\"\n[[signals.site]]\nsite_id = \"A\"\ncomponent = \"A\"\njunction = \"a\"\nname = \"A\"\n\
+             group = [{{ component = \"A1\" }}]\n{keys}\n"
+        );
+        Config::parse(&text, Path::new("/etc/ngatu"), &known())
+    };
+    let codes = |keys: &str| config(keys).unwrap().signals.unwrap().sites.remove(0).codes;
+    let two = "security_code = \"3333\"\n";
+    let SecurityCodes { one, two: level_2 } = codes(two);
+    assert_eq!((one, level_2), (None, Some(SecurityCode::new("3333"))));
+    let all = codes(&format!("{two}security_code_before = \"2222\"\nsecurity_code_1 = \"1111\""));
+    let before = Some("2222".to_owned());
+    assert_eq!(all.two, Some(SecurityCode { before, ..SecurityCode::new("3333") }));
+    assert_eq!(all.one, Some(SecurityCode::new("1111")));
+    let clock = "security_code_1 = \"1111\"\nset_clock_beyond_s = 2.5";
+    let site = config(&format!("{two}{clock}")).unwrap().signals.unwrap().sites.remove(0);
+    assert_eq!(site.clock_off_max, Some(std::time::Duration::from_millis(2_500)));
+    assert_eq!(
+        config(&format!("{two}set_clock_beyond_s = 0.5")).unwrap_err(),
+        [
+            "line 11: signals.site.security_code_1: is missing: a controller's clock is set with it",
+            "line 18: signals.site.set_clock_beyond_s: 0.5 is not within 1 to 3600",
+        ]
+    );
+    let wrong = format!("{two}security_code_before = \"3333\"\nsecurity_code_1_before = \"4444\"");
+    assert_eq!(
+        config(&wrong).unwrap_err(),
+        [
+            "line 18: signals.site.security_code_before: is the same as security_code: nothing is to be changed",
+            "line 19: signals.site.security_code_1_before: is for a new security_code_1, which is missing",
+        ]
+    );
+    assert_eq!(
+        config("security_code = \"\"").unwrap_err(),
+        [
+            "line 11: signals.site.security_code: is missing: the controller takes no command without it",
+            "line 17: signals.site.security_code: is empty",
+        ]
+    );
+}
+
 #[test]
 fn every_problem_at_once_with_its_line() {
     check(
@@ -194,8 +273,19 @@ fn buses_come_in_many_ways() {
     let buses = parse(buses).unwrap().buses.unwrap();
     assert_eq!((buses.connections_max, buses.feeds[0].every.as_secs()), (12_000, 15));
     assert_eq!(buses.feeds[0].headers, [("K".to_owned(), "v".to_owned())]);
+    assert_eq!(buses.feeds[0].prefix, "");
     assert_eq!(buses.ufms_from.unwrap().prefetch, 200);
     assert_eq!(buses.ufms_to.unwrap().plate_by_device["864"], "29B12345");
+    let feed = |prefix: &str| {
+        let feed = "[buses]\n[[buses.feed]]\nprotocol = \"siri_vm\"\nurl = \"https://a/b\"\nprefix = ";
+        parse(&format!("{feed}{prefix:?}\n"))
+    };
+    assert_eq!(feed("north-").unwrap().buses.unwrap().feeds[0].prefix, "north-");
+    for prefix in ["", "North", "a.b", "seventeen-letters"] {
+        let problems = feed(prefix).unwrap_err();
+        let want = "is not 1 to 16 of a-z, 0-9, '_' and '-'";
+        assert_eq!(problems, [format!("line 13: buses.feed.prefix: {prefix:?} {want}")]);
+    }
     let round = "[buses]\n[buses.ufms_from]\nurl = \"amqp://h/%2f\"\nqueue = \"q\"\n[buses.ufms_to]\nurl = \"amqp://h/%2f\"\n\
                  routing_key = \"q\"\nstatements = true\n[buses.ufms_to.plates]\n\"864\" = \"29B12345\"\n";
     let problems = parse(round).unwrap_err().join("\n");

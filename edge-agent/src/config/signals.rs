@@ -1,5 +1,6 @@
 //! The section `[signals]`: controllers, and what safety holds their junctions to.
 
+mod codes;
 mod dial;
 mod hear;
 mod send;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use edge_agent_core::site::JunctionSite;
 use hardware_signal::announce::Announced;
 use hardware_signal::controllers::Controller;
-use hardware_signal::{Dialled, Steering, TlsFiles};
+use hardware_signal::{Dialled, SecurityCodes, Steering, TlsFiles};
 use models_domain::signal::order::Orderable;
 use models_domain::signal::plan::{Group, GroupKind, Layout, Limits};
 use models_domain::{DurationMs, JunctionId};
@@ -73,6 +74,10 @@ pub struct SignalSite {
     /// Components of its detectors, where each is asked by itself.
     pub detectors: Vec<String>,
     pub allow_from: Vec<IpAddr>,
+    /// What it wants to hear with commands.
+    pub codes: SecurityCodes,
+    /// `None`: its clock is never set.
+    pub clock_off_max: Option<Duration>,
     /// `None`: it is listened to and never commanded.
     pub steering: Option<Steering>,
 }
@@ -102,32 +107,12 @@ pub(super) fn read(
     }
     let kind = controller.as_ref().map_or("rsmp", |name| name.get_ref().as_str());
     let handles_alarms = handles_alarms(kind);
+    // From elsewhere nobody reaches a loopback address; with certificates each site shows that it is itself.
+    let is_local = listen.as_ref().is_some_and(|listen| listen.get_ref().ip().is_loopback());
+    let certified = tls.as_ref().is_some_and(|tls| tls.as_ref().is_some_and(|tls| tls.sites_ca.is_some()));
+    let kind = Kind { handles_alarms, names_sites: is_local || certified };
     for mut one in found {
-        let site_id = one.required::<String>("site_id");
-        let component = one.required::<String>("component");
-        let junction = one.required("junction");
-        let name = one.required::<String>("name");
-        let position = position(&mut one);
-        let detectors = one.list("detectors");
-        let allow_from = one.list("allow_from");
-        let steered = steered(&mut one);
-        let (Some(site_id), Some(component), Some(junction), Some(name)) =
-            (site_id, component, junction, name)
-        else {
-            continue;
-        };
-        if !site_ids.insert(site_id.get_ref().clone()) {
-            one.problem(&site_id.span(), "site_id", "is used twice");
-        }
-        let junction: Spanned<JunctionId> = junction;
-        if !junctions.insert(junction.get_ref().clone()) {
-            one.problem(&junction.span(), "junction", "has a site already");
-        }
-        let (can, steering) = steered.unzip();
-        let (id, name) = (junction.into_inner(), name.into_inner());
-        let site = JunctionSite { id, name, position, can, handles_alarms };
-        let (site_id, component) = (site_id.into_inner(), component.into_inner());
-        sites.push(SignalSite { site, site_id, component, detectors, allow_from, steering });
+        sites.extend(site(&mut one, kind, &mut site_ids, &mut junctions));
     }
     let no_listen = listen.is_none() && !sites.is_empty();
     let mut dialled: Vec<DialledSite> =
@@ -151,6 +136,52 @@ pub(super) fn read(
     })
 }
 
+/// What all that dial have in common.
+#[derive(Clone, Copy)]
+struct Kind {
+    handles_alarms: bool,
+    /// Nobody else can dial as one of them.
+    names_sites: bool,
+}
+
+/// One that dials; `None` only where a problem was told.
+fn site(
+    one: &mut Section<'_, '_>,
+    kind: Kind,
+    site_ids: &mut BTreeSet<String>,
+    junctions: &mut BTreeSet<JunctionId>,
+) -> Option<SignalSite> {
+    let site_id = one.required::<String>("site_id");
+    let component = one.required::<String>("component");
+    let junction = one.required::<JunctionId>("junction");
+    let name = one.required::<String>("name");
+    let position = position(one);
+    let detectors = one.list("detectors");
+    let allow_from: Vec<IpAddr> = one.list("allow_from");
+    let is_known = kind.names_sites || !allow_from.is_empty();
+    let codes = codes::read(one, is_known);
+    let clock_off_max = codes::clock(one, &codes, is_known);
+    let (can, steering) = steered(one, &codes).unzip();
+    let (site_id, component, junction, name) = (site_id?, component?, junction?, name?);
+    if !site_ids.insert(site_id.get_ref().clone()) {
+        one.problem(&site_id.span(), "site_id", "is used twice");
+    }
+    if !junctions.insert(junction.get_ref().clone()) {
+        one.problem(&junction.span(), "junction", "has a site already");
+    }
+    let (id, name) = (junction.into_inner(), name.into_inner());
+    Some(SignalSite {
+        site: JunctionSite { id, name, position, can, handles_alarms: kind.handles_alarms },
+        site_id: site_id.into_inner(),
+        component: component.into_inner(),
+        detectors,
+        allow_from,
+        codes,
+        clock_off_max,
+        steering,
+    })
+}
+
 fn tls(mut section: Section<'_, '_>, folder: &Path) -> Option<TlsFiles> {
     let certificate = section.required::<PathBuf>("certificate");
     let key = section.required::<PathBuf>("key");
@@ -160,15 +191,14 @@ fn tls(mut section: Section<'_, '_>, folder: &Path) -> Option<TlsFiles> {
 }
 
 /// What is needed to command a site; without groups it is listened to only.
-fn steered(site: &mut Section<'_, '_>) -> Option<(Orderable, Steering)> {
+fn steered(site: &mut Section<'_, '_>, codes: &SecurityCodes) -> Option<(Orderable, Steering)> {
     let here = site.span();
     let plans: Vec<u8> = site.list("plans");
-    let security_code = site.optional::<String>("security_code").map(Spanned::into_inner);
     let all_red_input = site.optional::<u8>("all_red_input").map(Spanned::into_inner);
     let found = site.sections("group");
     let conflicts = site.sections("conflict");
     if found.is_empty() {
-        if !plans.is_empty() || !conflicts.is_empty() || security_code.is_some() || all_red_input.is_some() {
+        if !plans.is_empty() || !conflicts.is_empty() || codes.two.is_some() || all_red_input.is_some() {
             site.problem(
                 &here,
                 "group",
@@ -178,11 +208,11 @@ fn steered(site: &mut Section<'_, '_>) -> Option<(Orderable, Steering)> {
         return None;
     }
     let (layout, components) = layout(site, found, conflicts);
-    if security_code.is_none() {
+    if codes.two.is_none() {
         site.problem(&here, "security_code", "is missing: the controller takes no command without it");
     }
     let can = Orderable { layout, plans, all_red: all_red_input.is_some() };
-    Some((can, Steering { groups: components, security_code: security_code?, all_red_input }))
+    Some((can, Steering { groups: components, all_red_input }))
 }
 
 /// What safety holds the junction to, and what the controller calls its groups.

@@ -59,12 +59,16 @@ fn listener(one: &GpsListener, buses: &Buses, sink: Fixes, pole: &Pole, stop: &C
     };
     let (clock, stop) = (pole.clock.clone(), stop.clone());
     let orders = pole.orders.clone().unwrap_or_default();
-    Part::new(format!("[buses] {} {}", one.protocol, one.address), move |begun| {
+    let protocol = one.protocol.clone();
+    Part::new(format!("[buses] {protocol} {}", one.address), move |begun| {
+        let protocol = protocol.clone();
         let (settings, sink, clock, stop) = (settings.clone(), sink.clone(), clock.clone(), stop.clone());
         let orders = orders.clone();
         async move {
             let server = GpsServer::bind(settings).await?.with_orders(orders);
-            begun.well();
+            // Where port 0 was asked for, the one that was free.
+            let bound: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
+            begun.well_as(format!("[buses] {protocol} {}", bound.join(" ")));
             server.run(sink, clock, stop).await;
             Ok(())
         }
@@ -78,6 +82,7 @@ fn feed(one: &GpsFeed, sink: Fixes, pole: &Pole, stop: &CancellationToken) -> Pa
         headers: one.headers.clone(),
         every: one.every,
         zone: one.zone.as_deref().and_then(|z| z.parse().ok()),
+        prefix: one.prefix.clone(),
     };
     let (clock, stop) = (pole.clock.clone(), stop.clone());
     // The query may hold a key.

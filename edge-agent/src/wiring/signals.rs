@@ -215,6 +215,8 @@ fn settings(signals: &Section, address: SocketAddr) -> SignalServerSettings {
         main_component: s.component.clone(),
         detectors: s.detectors.clone(),
         allow_from: s.allow_from.clone(),
+        codes: s.codes.clone(),
+        clock_off_max: s.clock_off_max,
         steering: s.steering.clone(),
     };
     SignalServerSettings {

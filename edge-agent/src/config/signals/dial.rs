@@ -55,11 +55,7 @@ pub(super) fn read(
     }
     let (layout, groups) = layout(one, found, conflicts);
     let can = is_steered.then(|| Orderable { layout, plans, all_red: all_red.is_some() });
-    let steering = is_steered.then(|| Steering {
-        groups: groups.clone(),
-        security_code: String::new(),
-        all_red_input: all_red,
-    });
+    let steering = is_steered.then(|| Steering { groups: groups.clone(), all_red_input: all_red });
     let id = junction.into_inner();
     let dialled = Dialled {
         controller: controller.map_or_else(|| "ntcip".to_owned(), Spanned::into_inner),
@@ -71,6 +67,7 @@ pub(super) fn read(
         backup: backup.map(|seconds| Duration::from_secs(seconds as u64)),
         clock_off_max: clock.map(Duration::from_secs_f64),
         steering,
+        layout: can.as_ref().map(|can| can.layout.clone()),
     };
     for problem in dialled.problems() {
         one.problem(&here, "dial", problem);

@@ -54,6 +54,7 @@ pub(super) fn read(
         backup: None,
         clock_off_max: None,
         steering: None,
+        layout: None,
     };
     for problem in dialled.problems() {
         one.problem(&here, "hear", problem);
