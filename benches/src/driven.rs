@@ -124,7 +124,14 @@ impl Driven {
         let turned = chance.between(-15.0, 15.0);
         let course = line.map(|p| Degrees((p.course.0 + turned).rem_euclid(360.0)));
         let seen = Seen { at, position, speed, course };
-        Observed { seen, doors_open: None, engine_on: None, sos: false, signed: self.signed.clone() }
+        Observed {
+            placed: true,
+            seen,
+            doors_open: None,
+            engine_on: None,
+            sos: false,
+            signed: self.signed.clone(),
+        }
     }
 }
 

@@ -153,6 +153,7 @@ impl Bus {
         let noise = |n: i64| ((at.0 / 1000 * n + self.run as i64 * 31) % 201 - 100) as f64 * 1e-6;
         let course = shape.nearest(place, Meters(here.0 - 1.0), Meters(here.0 + 1.0)).map(|p| p.course);
         Some(Observed {
+            placed: true,
             seen: Seen {
                 at,
                 position: LatLon::new(place.lat.0 + noise(7), place.lon.0 + noise(13)),

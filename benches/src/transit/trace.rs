@@ -93,7 +93,14 @@ pub fn avl(path: &Path, zone: &Zone) -> anyhow::Result<BTreeMap<VehicleId, Vec<O
             "ROUTE_ID" => signed.route = Some(RouteId(row.assignment_id)),
             _ => {}
         }
-        let observed = Observed { seen, doors_open: None, engine_on: None, sos: false, signed: Some(signed) };
+        let observed = Observed {
+            placed: true,
+            seen,
+            doors_open: None,
+            engine_on: None,
+            sos: false,
+            signed: Some(signed),
+        };
         by_vehicle.entry(VehicleId::from_device(&row.vehicle_id)?).or_default().push(observed);
     }
     for fixes in by_vehicle.values_mut() {

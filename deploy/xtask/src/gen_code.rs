@@ -9,12 +9,13 @@ use prost::Message;
 
 use crate::root::root;
 
-const PROTOS: [&str; 5] = [
+const PROTOS: [&str; 6] = [
     "ngatu/v1/event.proto",
     "ngatu/v1/gateway.proto",
     "ngatu/v1/api.proto",
     "ngatu/v1/signal.proto",
     "ngatu/v1/transit.proto",
+    "ngatu/v1/maintenance.proto",
 ];
 
 pub fn run(check: bool) -> anyhow::Result<()> {
