@@ -18,7 +18,8 @@ use ngatu_tests::programs::{Running, program};
 use prost::Message as _;
 use serde_json::Value;
 
-use crate::signal_orders::{Hall, Person, WAIT, free_address};
+use crate::signal_orders::{Hall, Person, WAIT};
+use crate::tracker_orders::listens;
 
 /// A street that runs east, with stops so far apart that both ways halt at.
 const STOPS: usize = 5;
@@ -106,23 +107,21 @@ fn import(dir: &Path) {
 /// A gateway that trackers dial; where each protocol listens.
 fn gateway(dir: &Path, hall: &Hall) -> (Running, [String; 2]) {
     hall.run(&["gateway-certificate", "--gateway", "buses", "--out", "c"]);
-    let trackers = [free_address(), free_address()];
-    let listen = |(protocol, address): (&str, &String)| {
-        format!("[[buses.listen]]\nprotocol = \"{protocol}\"\naddress = \"{address}\"\n")
-    };
+    let listen =
+        |protocol| format!("[[buses.listen]]\nprotocol = \"{protocol}\"\naddress = \"127.0.0.1:0\"\n");
     let text = format!(
         "[gateway]\nid = \"buses\"\ndata_dir = \"pole\"\n\
          [hall]\nconnect = \"{}\"\nca = \"c/ca.pem\"\ncertificate = \"c/cert.pem\"\nkey = \"c/key.pem\"\n\
          [buses]\n{}{}zone = \"+07:00\"\n",
         hall.bus,
-        listen(("gt06", &trackers[0])),
-        listen(("jt808", &trackers[1])),
+        listen("gt06"),
+        listen("jt808"),
     );
     fs::write(dir.join("pole.toml"), text).unwrap();
     let mut agent = Command::new(program("edge-agent"));
     let mut agent = Running::start(agent.args(["run", "--config", "pole.toml"]).current_dir(dir));
-    agent.line_with(WAIT, |line| line.contains("is ready"));
-    (agent, trackers)
+    let ready = agent.line_with(WAIT, |line| line.contains("is ready"));
+    (agent, ["gt06", "jt808"].map(|protocol| listens(&ready, protocol)))
 }
 
 /// One bus each way, of two makes, that begin at the second stop of their way.

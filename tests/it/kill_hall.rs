@@ -7,11 +7,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use ngatu_tests::ports::free_address;
 use ngatu_tests::programs::{Running, program};
 use serde_json::Value;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -158,7 +158,7 @@ async fn nothing_is_lost_or_doubled_when_the_hall_is_killed() {
     let dir = dir.path();
     let (mut hall, http, bus) = start_hall(dir, "127.0.0.1:0", "127.0.0.1:0");
     enrol(dir);
-    let [rsmp, gt06, jt808] = free_addresses();
+    let [rsmp, gt06, jt808] = [(); 3].map(|()| free_address());
     fs::write(dir.join("pole.toml"), pole(&bus, &[rsmp.clone(), gt06.clone(), jt808.clone()])).unwrap();
     fs::write(dir.join("street.toml"), STREET).unwrap();
     let log = fs::File::create(dir.join("pole.log")).unwrap();
@@ -255,10 +255,4 @@ async fn assert_fixes_are_stored(dir: &Path, database: &mut SqliteConnection, ro
     assert_eq!(rows, i64::try_from(stored.len()).unwrap(), "a position is stored twice under another number");
     assert!(taken.len() > 50, "the buses drove: {} positions", taken.len());
     assert_eq!(taken.difference(&stored).collect::<Vec<_>>(), Vec::<&(String, i64)>::new());
-}
-
-/// Three addresses that nobody listens on.
-fn free_addresses() -> [String; 3] {
-    let held = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    held.map(|listener| listener.local_addr().unwrap().to_string())
 }

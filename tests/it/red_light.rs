@@ -14,6 +14,7 @@ use hardware_infer::rgb::Rgb;
 use hardware_ports::camera::{Picture, Transport};
 use models_domain::DurationMs;
 use models_wire::v1;
+use ngatu_tests::ports::free_address;
 use ngatu_tests::programs::{Running, program};
 use sha2::{Digest, Sha256};
 use sqlx::ConnectOptions;
@@ -22,7 +23,7 @@ use v1::city_service_client::CityServiceClient;
 use v1::event::Body;
 
 use crate::cameras::{bikes, camera_of};
-use crate::signal_orders::{Hall, Person, WAIT, free_address, run_pole};
+use crate::signal_orders::{Hall, Person, WAIT, run_pole};
 use crate::streams::{decoded, open, unit, wait};
 
 fn site(name: &str, more: &str) -> String {

@@ -105,13 +105,10 @@ async fn serve(
     address: SocketAddr,
     worker: &Arc<SignalWorker>,
 ) -> (SocketAddr, CancellationToken, JoinHandle<()>) {
-    let site = |name: &str| Site {
-        site_id: format!("HN+{}", name.to_uppercase()),
-        junction: JunctionId::new(name).unwrap(),
-        main_component: format!("HN+{}=001TC000", name.to_uppercase()),
-        detectors: vec![],
-        allow_from: vec![],
-        steering: None,
+    let site = |name: &str| {
+        let site_id = format!("HN+{}", name.to_uppercase());
+        let component = format!("{site_id}=001TC000");
+        Site::new(site_id, JunctionId::new(name).unwrap(), component)
     };
     let settings = SignalServerSettings {
         address,

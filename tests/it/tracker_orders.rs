@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -20,10 +20,6 @@ use crate::signal_orders::Hall;
 const WAIT_MAX: Duration = Duration::from_secs(60);
 const PHONE: [u8; 6] = [0x01, 0x38, 0x00, 0x13, 0x80, 0x00];
 const VEHICLE: &str = "13800138000";
-
-pub fn free_port() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
-}
 
 /// JT/T 808 §4.4: kind, length, phone, serial, body, XOR, between 7e and escaped.
 pub fn frame(kind: u16, serial: u16, body: &[u8]) -> Vec<u8> {
@@ -76,22 +72,43 @@ pub fn device(address: &str) -> TcpStream {
     stream
 }
 
-fn hall(dir: &Path) -> Running {
+/// A hall whose gateways dial it at `bus`, and where that is.
+fn hall(dir: &Path, bus: &str) -> (Running, String) {
+    let text = format!("[hall]\ndata_dir = \"hall\"\nlisten = \"127.0.0.1:0\"\n[bus]\nlisten = \"{bus}\"\n");
+    fs::write(dir.join("hall.toml"), text).unwrap();
     let mut hall = Running::start(
         Command::new(program("control-center"))
             .args(["serve", "--insecure-http", "--config", "hall.toml"])
             .current_dir(dir),
     );
-    hall.line_with(WAIT_MAX, |line| line.starts_with('{'));
-    hall
+    let ready = hall.line_with(WAIT_MAX, |line| line.starts_with('{'));
+    let ready: Value = serde_json::from_str(&ready).unwrap();
+    (hall, ready["bus"].as_str().unwrap().strip_prefix("tls/").unwrap().to_owned())
 }
 
-pub fn agent(dir: &Path) -> Running {
+/// A running agent, and what it says when it is ready.
+fn ready(dir: &Path) -> (Running, String) {
     let mut agent = Running::start(
         Command::new(program("edge-agent")).args(["run", "--config", "pole.toml"]).current_dir(dir),
     );
-    agent.line_with(WAIT_MAX, |line| line.contains("is ready"));
-    agent
+    let ready = agent.line_with(WAIT_MAX, |line| line.contains("is ready"));
+    (agent, ready)
+}
+
+pub fn agent(dir: &Path) -> Running {
+    ready(dir).0
+}
+
+/// A running agent, and where trackers of JT/T 808 reach it.
+pub fn listening(dir: &Path) -> (Running, String) {
+    let (agent, ready) = ready(dir);
+    (agent, listens(&ready, "jt808"))
+}
+
+/// Where an agent that is ready says that it listens for a protocol.
+pub fn listens(ready: &str, protocol: &str) -> String {
+    let rest = ready.split_once(&format!("[buses] {protocol} ")).map(|(_, rest)| rest);
+    rest.and_then(|rest| rest.split([',', ';']).next()).unwrap_or_else(|| panic!("{ready}")).to_owned()
 }
 
 fn run(dir: &Path, args: &[&str]) -> String {
@@ -111,16 +128,13 @@ fn order(dir: &Path, number: u64) -> Value {
 fn an_order_reaches_its_tracker_over_killed_programs_and_the_answer_comes_back() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    let (bus, trackers) = (free_port(), free_port());
-    let text = format!("[hall]\ndata_dir = \"hall\"\nlisten = \"127.0.0.1:0\"\n[bus]\nlisten = \"{bus}\"\n");
-    fs::write(dir.join("hall.toml"), text).unwrap();
+    let (mut serving, bus) = hall(dir, "127.0.0.1:0");
     let text = format!(
         "[gateway]\nid = \"buses\"\ndata_dir = \"pole\"\n\
          [hall]\nconnect = \"{bus}\"\nca = \"c/ca.pem\"\ncertificate = \"c/cert.pem\"\nkey = \"c/key.pem\"\n\
-         [buses]\n[[buses.listen]]\nprotocol = \"jt808\"\naddress = \"{trackers}\"\n"
+         [buses]\n[[buses.listen]]\nprotocol = \"jt808\"\naddress = \"127.0.0.1:0\"\n"
     );
     fs::write(dir.join("pole.toml"), text).unwrap();
-    let mut serving = hall(dir);
     run(dir, &["gateway-certificate", "--config", "hall.toml", "--gateway", "buses", "--out", "c"]);
     let mut pole = agent(dir);
 
@@ -129,11 +143,11 @@ fn an_order_reaches_its_tracker_over_killed_programs_and_the_answer_comes_back()
     let asked = ["--text", "QUAY VE BEN", "--why", "detour is over"];
     let number = run(dir, &[&give[..], &asked].concat()).trim().parse::<u64>().unwrap();
     serving.kill();
-    let serving = hall(dir);
+    let (serving, _) = hall(dir, &bus);
     let shelf = dir.join("pole/tracker-orders").join(format!("{number}.json"));
     until(WAIT_MAX, "the gateway has the order", || shelf.exists());
     pole.kill();
-    let mut pole = agent(dir);
+    let (mut pole, trackers) = listening(dir);
 
     let (mut stream, mut received) = (device(&trackers), Vec::new());
     let (_, body) = next(&mut stream, &mut received, 0x8300);
@@ -141,7 +155,7 @@ fn an_order_reaches_its_tracker_over_killed_programs_and_the_answer_comes_back()
     until(WAIT_MAX, "the hall knows that it was sent", || order(dir, number)["progress"] == "sent");
     // Killed before the device answers: the device comes again, hears it again, and answers.
     pole.kill();
-    let _pole = agent(dir);
+    let (_pole, trackers) = listening(dir);
     let (mut stream, mut received) = (device(&trackers), Vec::new());
     let (serial, _) = next(&mut stream, &mut received, 0x8300);
     let answer = [&serial.to_be_bytes()[..], &0x8300_u16.to_be_bytes(), &[0]].concat();
@@ -173,15 +187,14 @@ async fn an_order_of_whom_has_the_right_no_more_is_not_sent_though_its_gateway_h
     let (hall, _) = Hall::start_in(dir, "", "").await;
     let password = hall.add_user("lan", "administrator");
     hall.run(&["gateway-certificate", "--gateway", "buses", "--out", "c"]);
-    let trackers = free_port();
     let text = format!(
         "[gateway]\nid = \"buses\"\ndata_dir = \"pole\"\n\
          [hall]\nconnect = \"{}\"\nca = \"c/ca.pem\"\ncertificate = \"c/cert.pem\"\nkey = \"c/key.pem\"\n\
-         [buses]\n[[buses.listen]]\nprotocol = \"jt808\"\naddress = \"{trackers}\"\nzone = \"+07:00\"\n",
+         [buses]\n[[buses.listen]]\nprotocol = \"jt808\"\naddress = \"127.0.0.1:0\"\nzone = \"+07:00\"\n",
         hall.bus
     );
     fs::write(dir.join("pole.toml"), text).unwrap();
-    let _pole = agent(dir);
+    let (_pole, trackers) = listening(dir);
     // It is heard once, and goes away.
     let (mut stream, mut received) = (device(&trackers), Vec::new());
     stream.write_all(&frame(0x0200, 2, &position(SystemClock::new().now().0 / 1_000))).unwrap();

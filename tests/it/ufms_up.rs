@@ -18,7 +18,7 @@ use hardware_gps::protocols::ufms::{BaseMessage, RegDriver};
 use hardware_ports::{Clock, SystemClock};
 use ngatu_tests::programs;
 
-use crate::tracker_orders::{agent, device, frame, free_port, next, position};
+use crate::tracker_orders::{agent, device, frame, listening, next, position};
 use rabbit::Rabbit;
 
 const IN_TIME: Duration = Duration::from_secs(120);
@@ -93,13 +93,13 @@ async fn nothing_that_was_acknowledged_is_lost_though_agent_and_broker_are_kille
         return;
     };
     rabbit.declare("directorate", None).await;
-    let (dir, trackers) = (tempfile::tempdir().unwrap(), free_port());
+    let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     // The hall is nowhere: what goes to the directorate does not hang on it.
     let text = format!(
         "[gateway]\nid = \"buses\"\ndata_dir = \"pole\"\n\
          [hall]\nconnect = \"127.0.0.1:9\"\nca = \"c/ca.pem\"\ncertificate = \"c/cert.pem\"\nkey = \"c/key.pem\"\n\
-         [buses]\n[[buses.listen]]\nprotocol = \"jt808\"\naddress = \"{trackers}\"\nzone = \"+07:00\"\n\
+         [buses]\n[[buses.listen]]\nprotocol = \"jt808\"\naddress = \"127.0.0.1:0\"\nzone = \"+07:00\"\n\
          [buses.ufms_to]\nurl = \"{}\"\nrouting_key = \"directorate\"\n\
          [buses.ufms_to.plates]\n\"13800138000\" = \"29B12345\"\n",
         rabbit.url()
@@ -109,7 +109,7 @@ async fn nothing_that_was_acknowledged_is_lost_though_agent_and_broker_are_kille
     let times = |n: std::ops::Range<i64>| n.map(move |n| begin_s + n * EVERY_S);
     let mut told = BTreeMap::new();
 
-    let mut running = agent(dir);
+    let (mut running, trackers) = listening(dir);
     Tracker::dial(&trackers).send(times(0..5));
     until(&rabbit, &mut told, 5).await;
     all_noted(dir, 5);
@@ -119,7 +119,7 @@ async fn nothing_that_was_acknowledged_is_lost_though_agent_and_broker_are_kille
     let mut tracker = Tracker::dial(&trackers);
     tracker.send(times(5..15));
     running.kill();
-    let mut running = agent(dir);
+    let (mut running, trackers) = listening(dir);
     let mut tracker = Tracker::dial(&trackers);
     // What it does not know to be acknowledged it sends again.
     tracker.send(times(13..20));
@@ -131,7 +131,7 @@ async fn nothing_that_was_acknowledged_is_lost_though_agent_and_broker_are_kille
     // Killed with everything told: nothing of it comes again, and what comes now does.
     all_noted(dir, 15);
     running.kill();
-    let _running = agent(dir);
+    let (_running, trackers) = listening(dir);
     let mut tracker = Tracker::dial(&trackers);
     tracker.send(times(20..25));
     until(&rabbit, &mut told, 25).await;

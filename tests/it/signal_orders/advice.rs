@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use hardware_ports::{Clock, SystemClock};
 use models_wire::v1;
+use ngatu_tests::ports::free_address;
 use ngatu_tests::programs::{Running, program};
 
 use super::hall::{Hall, Person};
-use super::street::{WAIT, free_address, run_pole};
+use super::street::{WAIT, run_pole};
 
 /// Group 1 against 2, a detector before each. A fault lasts 40 s, every other one of the first detector.
 const STREET: &str = r#"
@@ -131,7 +132,8 @@ async fn what_adaptive_control_would_do_is_said_and_not_ordered() {
     assert_eq!((now.detector, now.r#where.as_str(), now.detail.as_str()), (1, "Phố hẹp", "A0302"));
     admin.until_advice("advice again", |now| now.why.is_empty()).await;
 
-    let asked = admin.with(v1::ListOrdersRequest { junction: "a".into(), ..Default::default() });
+    let asked =
+        admin.with(v1::ListOrdersRequest { junction: "a".into(), adaptive: true, ..Default::default() });
     let orders = admin.calls().list_orders(asked).await.unwrap().into_inner().orders;
     assert!(orders.is_empty(), "{orders:?}");
     assert!(!hall.run(&["audit"]).contains("signal_order"));

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use models_wire::v1;
+use ngatu_tests::ports::free_address;
 use ngatu_tests::programs::{Running, program};
 use serde_json::Value;
 use tonic::Code;
@@ -15,13 +16,13 @@ use v1::city_update::Update;
 use v1::{SignalAlarmOutcome as Outcome, SignalAlarmStep as Step};
 
 use super::hall::{Hall, Person};
-use super::street::{WAIT, free_address, start_pole};
+use super::street::{WAIT, start_pole};
 
-const AREAS: &str = "[[area]]\nid = \"ba-dinh\"\nname = \"Ba Đình\"\njunctions = [\"a\"]\n\
+pub const AREAS: &str = "[[area]]\nid = \"ba-dinh\"\nname = \"Ba Đình\"\njunctions = [\"a\"]\n\
                      [[area]]\nid = \"hoan-kiem\"\nname = \"Hoàn Kiếm\"\njunctions = [\"b\"]\n";
 
 /// One fault is there all day. `more`: of the site.
-fn start_street(dir: &Path, rsmp: &str, more: &str) -> Running {
+pub fn start_street(dir: &Path, rsmp: &str, more: &str) -> Running {
     let text = format!(
         "reconnect_s = 0.3\nwatchdog_s = 60.0\nacknowledgement_s = 20.0\nspeed = 1.0\nalarm_every_s = 86400.0\n\
          alarm_lasts_s = 86400.0\n[[site]]\njunction = \"a\"\nsite_id = \"HN+A\"\ncomponent = \"HN+A=001TC000\"\n\

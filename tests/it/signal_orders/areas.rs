@@ -2,12 +2,13 @@
 //! and second person, and written down.
 
 use models_wire::v1;
+use ngatu_tests::ports::free_address;
 use serde_json::Value;
 use tonic::Code;
 use v1::SignalWish as W;
 
 use super::hall::{Hall, Person, refused};
-use super::street::{free_address, start_pole, start_street};
+use super::street::{start_pole, start_street};
 
 const AREAS: &str = "[[area]]\nid = \"ba-dinh\"\nname = \"Ba Đình\"\njunctions = [\"a\"]\n\
                      [[area]]\nid = \"hoan-kiem\"\nname = \"Hoàn Kiếm\"\njunctions = [\"b\"]\n";

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use hardware_ports::{Clock, SystemClock};
 use models_wire::v1;
+use ngatu_tests::ports::free_address;
 use ngatu_tests::programs::{Running, program};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -18,7 +19,7 @@ use v1::SignalWish as W;
 use v1::transit_service_client::TransitServiceClient;
 
 use super::hall::{Hall, Person};
-use super::street::{WAIT, free_address, run_pole};
+use super::street::{WAIT, run_pole};
 
 /// The stop line is so far east; so far before it a bus of the test has come when its drive begins.
 const LINE_M: f64 = 1_000.0;

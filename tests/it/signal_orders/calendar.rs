@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use hardware_ports::{Clock, SystemClock};
 use models_wire::v1;
+use ngatu_tests::ports::free_address;
 use v1::SignalCalendarState as S;
 use v1::SignalWish as W;
 
 use super::hall::{Hall, Person};
-use super::street::{WAIT, free_address, start_pole, start_street};
+use super::street::{WAIT, start_pole, start_street};
 
 const MINUTE: i64 = 60_000;
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hardware_ports::{Clock, SystemClock};
 use models_wire::v1;
+use ngatu_tests::ports::free_address;
 use ngatu_tests::programs::{Running, program};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -15,7 +16,7 @@ use tonic::{Code, Status};
 use v1::EmergencyStopState as S;
 
 use super::hall::{Hall, Person};
-use super::street::{WAIT, free_address, run_pole};
+use super::street::{WAIT, run_pole};
 
 const CORRIDOR: &str = "[[corridor]]\nid = \"ab\"\nname = \"A – B\"\nspeed_kmh = 36\n\
     [[corridor.junction]]\nid = \"a\"\nat_m = 0\nout = 2\nback = 2\n\

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hardware_ports::{Clock, SystemClock};
 use models_wire::v1;
+use ngatu_tests::ports::free_address;
 use ngatu_tests::programs::{Running, program};
 use serde_json::Value;
 use tonic::Code;
@@ -16,7 +17,7 @@ use v1::SignalWish as W;
 use v1::session_service_client::SessionServiceClient;
 use v1::signal_service_client::SignalServiceClient;
 
-use super::street::{WAIT, Wire, free_address, start_pole, start_street};
+use super::street::{WAIT, Wire, start_pole, start_street};
 
 pub struct Hall {
     dir: PathBuf,
@@ -173,7 +174,8 @@ impl Person<'_> {
     }
 
     pub async fn row(&self, id: u64) -> v1::SignalOrderRow {
-        let asked = self.with(v1::ListOrdersRequest { junction: "a".into(), ..Default::default() });
+        let asked =
+            self.with(v1::ListOrdersRequest { junction: "a".into(), adaptive: true, ..Default::default() });
         let rows = self.calls().list_orders(asked).await.unwrap().into_inner().orders;
         rows.into_iter().find(|row| row.id == id).unwrap()
     }

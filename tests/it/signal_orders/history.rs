@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use hardware_ports::{Clock, SystemClock};
 use models_wire::v1;
+use ngatu_tests::ports::free_address;
 use ngatu_tests::programs::{Running, program};
 use tonic::{Code, Status};
 
 use super::hall::{Hall, Person};
-use super::street::{WAIT, free_address, run_pole};
+use super::street::{WAIT, run_pole};
 
 /// Two sites that run alike: a cycle of 34 s, ten times as fast as a street.
 fn street() -> String {

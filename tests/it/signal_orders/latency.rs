@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hardware_ports::{Clock, SystemClock};
 use models_wire::v1;
+use ngatu_tests::ports::free_address;
 use prost::Message as _;
 use v1::city_service_client::CityServiceClient;
 use v1::city_update::Update;
@@ -12,7 +13,7 @@ use v1::event::Body;
 
 use super::hall::Hall as Whole;
 use super::pole::{Hall, certificates};
-use super::street::{WAIT, free_address, start_pole, start_street_at};
+use super::street::{WAIT, start_pole, start_street_at};
 
 /// A cycle of 34 s in 0.7 s: a dozen changes a second, each told within 2 ms.
 const SPEED: f64 = 50.0;

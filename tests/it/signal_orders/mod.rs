@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod adaptive;
 mod advice;
 mod alarms;
 mod areas;
@@ -12,6 +13,7 @@ mod emergency;
 mod hall;
 mod history;
 mod latency;
+mod maintenance;
 mod ntcip;
 mod pole;
 mod street;
@@ -19,4 +21,4 @@ mod tls;
 mod vehicles;
 
 pub use hall::{Hall, Person};
-pub use street::{WAIT, free_address, run_pole};
+pub use street::{WAIT, run_pole};

@@ -11,13 +11,14 @@ use hardware_ports::{Clock, SystemClock};
 use models_domain::GatewayId;
 use models_wire::keys::{ALL_EVENTS, ALL_STATES, Key, What};
 use models_wire::v1;
+use ngatu_tests::ports::free_address;
 use ngatu_tests::programs::Running;
 use prost::Message as _;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::sync::mpsc::Receiver;
 use v1::event::Body;
 
-use super::street::{WAIT, free_address, start_pole, start_street};
+use super::street::{WAIT, start_pole, start_street};
 
 fn gateway() -> GatewayId {
     "edge-street".parse().unwrap()

@@ -1,7 +1,6 @@
 //! One junction of the street, a pole for it, and a wire that can be cut.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -35,10 +34,6 @@ stages = [{ green_s = 12, groups = [1, 3] }, { green_s = 12, groups = [2] }]
 plans = { 2 = [14, 10] }
 all_red_input = 3
 "#;
-
-pub fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
-}
 
 /// `certificates`: the folder of the gateway's own.
 pub fn start_pole(dir: &Path, hall: &str, rsmp: &str, certificates: &str) -> Running {

@@ -63,14 +63,7 @@ async fn a_sites_own_certificate_and_no_other_opens_its_junction() {
             sites_ca: Some(file("ca.pem")),
         }),
         supervisor_id: "hanoi".into(),
-        sites: vec![Site {
-            site_id: "HN+A".into(),
-            junction: "a".parse().unwrap(),
-            main_component: "HN+A=001TC000".into(),
-            detectors: vec![],
-            allow_from: vec![],
-            steering: None,
-        }],
+        sites: vec![Site::new("HN+A", "a".parse().unwrap(), "HN+A=001TC000")],
         timing: Timing::default(),
     };
     let missing = TlsFiles { certificate: file("nowhere.pem"), key: file("server.key"), sites_ca: None };

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use ngatu_tests::ports::free_address;
+
 use super::hall::Hall;
-use super::street::{WAIT, free_address, run_pole, start_street_at};
+use super::street::{WAIT, run_pole, start_street_at};
 
 fn pole(hall: &str, rsmp: &str, air: &str) -> String {
     format!(
