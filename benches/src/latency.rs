@@ -14,21 +14,22 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use hardware_bus::ZenohBus;
-use hardware_ports::bus::{Bus, Delivery};
+use hardware_ports::bus::Bus;
 use hardware_ports::{Clock, SystemClock};
 use models_domain::GatewayId;
-use models_wire::keys::{ALL_EVENTS, ALL_STATES, Key, What};
+use models_wire::keys::{ALL_EVENTS, ALL_STATES};
 use models_wire::v1;
 use prost::Message as _;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use self::street::Street;
-use crate::{Bench, programs};
+use crate::{Bench, bus_hall, programs};
 
 pub const BENCH: Bench =
     Bench { name: "latency", about: "time from a camera's picture to its event on the bus", run };
+
+const GATEWAY: &str = "latency";
 
 /// The first event may wait for a clip to be encoded.
 const FIRST: Duration = Duration::from_secs(180);
@@ -92,10 +93,12 @@ struct Heard {
 
 async fn measure(args: &Args, clip: &std::path::Path, streams: usize) -> anyhow::Result<Value> {
     let folder = tempfile::tempdir().context("making a folder")?;
-    let (hall, address) = street::hall(folder.path()).await?;
+    let gateway: GatewayId = GATEWAY.parse()?;
+    let (hall, address) = bus_hall::open(folder.path(), std::slice::from_ref(&gateway)).await?;
     let mut events = hall.subscribe(ALL_EVENTS, 4096).await?;
     let mut states = hall.subscribe(ALL_STATES, 64).await?;
-    let street = Street::start(folder.path(), clip, streams, &detector(args), args.fps, &address)?;
+    let dials = (&gateway, address.as_str());
+    let street = Street::start(folder.path(), clip, streams, &detector(args), args.fps, dials)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let mut heard = Heard::default();
     let mut stored_by_boot = BTreeMap::new();
@@ -120,7 +123,7 @@ async fn measure(args: &Args, clip: &std::path::Path, streams: usize) -> anyhow:
         let told = |event: &&v1::Event| matches!(event.body, Some(v1::event::Body::Rule(_)));
         let new: Vec<i64> =
             fresh(&mut stored_by_boot, &batch).filter(told).map(|event| event.at_ms).collect();
-        confirm(&hall, &batch).await?;
+        bus_hall::confirm(&hall, &gateway, &batch).await?;
         if new.is_empty() {
             continue;
         }
@@ -156,14 +159,6 @@ fn fresh<'a>(
     let before = *stored;
     *stored = batch.events.iter().map(|event| event.seq).fold(before, u64::max);
     batch.events.iter().filter(move |event| event.seq > before)
-}
-
-async fn confirm(hall: &ZenohBus, batch: &v1::EventBatch) -> anyhow::Result<()> {
-    let Some(last) = batch.events.last() else { return Ok(()) };
-    let gateway: GatewayId = street::GATEWAY.parse()?;
-    let stored = v1::StoredUpTo { boot: batch.boot, seq: last.seq }.encode_to_vec();
-    hall.publish(&Key::new(&gateway, What::Stored).to_string(), stored, Delivery::Wait).await?;
-    Ok(())
 }
 
 fn shed(state: Option<&v1::GatewayState>) -> u64 {

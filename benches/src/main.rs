@@ -3,6 +3,7 @@
 //! One file per measurement and one list. Ratios are taken within one run. The last line is one JSON object.
 
 mod accuracy;
+mod bus_hall;
 mod camera_density;
 mod decoding;
 mod driven;

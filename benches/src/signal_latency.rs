@@ -1,22 +1,26 @@
 //! `signal-latency`: from a change at a signal controller to everybody who watches the page: RSMP sites -> agents -> zenoh over
-//! TLS -> hall -> database -> gRPC stream.
+//! TLS -> hall -> database -> gRPC stream; or, with `--to bus`, to whoever hears the bus where a hall would.
 //!
 //! Every junction is an RSMP site with a connection of its own, and shows something new once a second. Agents and hall are real
-//! programs; sites and the page's stream are in this process and read one clock, so nothing is lost between clocks. All share
+//! programs; sites and what hears them are in this process and read one clock, so nothing is lost between clocks. All share
 //! the machine's cores.
 
+mod bus;
 mod page;
 mod place;
 mod site;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use hardware_ports::{Clock, SystemClock};
+use models_domain::GatewayId;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::place::Place;
@@ -25,7 +29,7 @@ use crate::Bench;
 
 pub const BENCH: Bench = Bench {
     name: "signal-latency",
-    about: "time from a change at a signal controller to the page of everybody who watches",
+    about: "time from a change at a signal controller to the page of everybody who watches, or to the bus",
     run,
 };
 
@@ -35,6 +39,9 @@ pub const BENCH: Bench = Bench {
 struct Args {
     #[arg(long, default_value_t = 2_000)]
     junctions: usize,
+    /// What the time runs to.
+    #[arg(long, value_enum, default_value_t = To::Page)]
+    to: To,
     /// Agents that share them.
     #[arg(long, default_value_t = 8)]
     agents: usize,
@@ -49,6 +56,12 @@ struct Args {
     ramp: u32,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum To {
+    Page,
+    Bus,
+}
+
 /// After the last change, for what is on its way.
 const SETTLE: Duration = Duration::from_secs(5);
 
@@ -58,18 +71,17 @@ fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
         args.junctions > 0 && (1..=args.junctions).contains(&args.agents),
         "1 agent or more, and junctions"
     );
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting")?;
+    // zenoh, where it is heard here, wants a runtime of several threads.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(measure(&args))
 }
 
 async fn measure(args: &Args) -> anyhow::Result<Value> {
     let folder = tempfile::tempdir().context("making a folder")?;
-    let mut place = Place::start(folder.path(), args.junctions, args.agents)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let street = Arc::new(Street::new(args.junctions, clock.clone()));
     let stop = CancellationToken::new();
-    let page = page::watch(&place.page, &place.password, street.clone()).await?;
-    let pages = tokio::spawn(page.run(stop.clone()));
+    let (mut place, seeing) = start(args, folder.path(), &street, &stop).await?;
     for index in 0..args.junctions {
         let address = place.address_of(index);
         tokio::spawn(street.clone().run(index, address, stop.clone()));
@@ -92,12 +104,13 @@ async fn measure(args: &Args) -> anyhow::Result<Value> {
     tokio::time::sleep(SETTLE).await;
     place.alive()?;
     stop.cancel();
-    pages.await.context("the page's task")??;
+    seeing.await.context("what hears or watches")??;
     let figures = street.figures();
     let part = |now: f64, then: f64| ((now - then) / args.seconds as f64 * 1_000.0).round() / 1_000.0;
     place.stop().await?;
     Ok(json!({
         "junctions": args.junctions,
+        "to": if args.to == To::Page { "page" } else { "bus" },
         "p50_ms": figures.at(0.5),
         "p99_ms": figures.at(0.99),
         "max_ms": figures.at(1.0),
@@ -109,4 +122,28 @@ async fn measure(args: &Args) -> anyhow::Result<Value> {
         "this_cores": part(used.this_s, before.this_s),
         "cores": std::thread::available_parallelism().map_or(0, usize::from),
     }))
+}
+
+/// The programs, and what sees the street's changes come out of them.
+async fn start(
+    args: &Args,
+    folder: &Path,
+    street: &Arc<Street>,
+    stop: &CancellationToken,
+) -> anyhow::Result<(Place, JoinHandle<anyhow::Result<()>>)> {
+    let gateways = (0..args.agents)
+        .map(|number| format!("pole-{number}").parse())
+        .collect::<Result<Vec<GatewayId>, _>>()?;
+    match args.to {
+        To::Page => {
+            let (place, hall) = Place::with_hall(folder, args.junctions, &gateways)?;
+            let page = page::watch(&hall.page, &hall.password, street.clone()).await?;
+            Ok((place, tokio::spawn(page.run(stop.clone()))))
+        }
+        To::Bus => {
+            let ear = bus::open(folder, &gateways).await?;
+            let place = Place::without_hall(folder, args.junctions, &gateways, &ear.address)?;
+            Ok((place, tokio::spawn(ear.run(street.clone(), stop.clone()))))
+        }
+    }
 }

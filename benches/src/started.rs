@@ -13,6 +13,9 @@ use serde_json::Value;
 use crate::programs;
 use crate::usage::{self, Used};
 
+/// How a program begins to say so: a panic, a stack that is too small, memory that it does not get.
+const DIES: [&str; 4] =
+    ["panicked at", "has overflowed its stack", "memory allocation of", "fatal runtime error"];
 const STOPS: Duration = Duration::from_secs(30);
 
 pub struct Started {
@@ -146,13 +149,13 @@ impl Started {
         Ok(())
     }
 
-    /// The ends of the logs, from a panic on where there was one.
+    /// The ends of the logs, from where a program says why it dies on.
     pub fn said(&self) -> String {
         let end = |(name, _): &(String, Child)| {
             let text = std::fs::read_to_string(self.log(name)).unwrap_or_default();
             let lines: Vec<&str> = text.lines().collect();
-            let panic = lines.iter().position(|line| line.contains("panicked at"));
-            let from = panic.unwrap_or(lines.len().saturating_sub(3));
+            let dies = lines.iter().position(|line| DIES.iter().any(|words| line.contains(words)));
+            let from = dies.unwrap_or(lines.len().saturating_sub(3));
             format!("{name}: {}", lines[from..].join(" / "))
         };
         self.running.iter().map(end).collect::<Vec<_>>().join("; ")

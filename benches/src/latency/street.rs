@@ -1,4 +1,4 @@
-//! A street of simulated cameras, the agent that watches it, and a hall's place on the bus.
+//! A street of simulated cameras, and the agent that watches it.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -7,48 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, bail};
-use hardware_bus::{Access, BusSettings, Role, TlsFiles, ZenohBus};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair};
+use models_domain::GatewayId;
 
-use crate::programs;
-
-pub const GATEWAY: &str = "latency";
-
-/// The bus as the hall opens it, and the address to dial.
-///
-/// # Errors
-/// When certificates cannot be made or no port can be listened on.
-pub async fn hall(folder: &Path) -> anyhow::Result<(ZenohBus, String)> {
-    // The first one wins; that another part of the process has chosen the same is no error.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    certificates(folder)?;
-    let at = |file: &str| folder.join(file);
-    let tls = TlsFiles { ca: at("ca.pem"), certificate: at("hall.pem"), key: at("hall.key") };
-    let role = Role::Hall { listen: "127.0.0.1:0".to_owned(), access: Access::Everybody };
-    let hall = ZenohBus::open(BusSettings { role, tls }).await?;
-    let address = hall.listening().await.context("the bus listens nowhere")?.to_string();
-    Ok((hall, address))
-}
-
-fn certificates(folder: &Path) -> anyhow::Result<()> {
-    let mut params = CertificateParams::new(Vec::new())?;
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-    let write = |name: String, text: String| {
-        std::fs::write(folder.join(&name), text).with_context(|| format!("writing {name}"))
-    };
-    write("ca.pem".to_owned(), ca.pem())?;
-    for (name, common_name) in [("hall", "hall"), ("pole", GATEWAY)] {
-        let key = KeyPair::generate()?;
-        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()])?;
-        params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, common_name);
-        let certificate = params.signed_by(&key, &ca)?;
-        write(format!("{name}.pem"), certificate.pem())?;
-        write(format!("{name}.key"), key.serialize_pem())?;
-    }
-    Ok(())
-}
+use crate::{bus_hall, programs};
 
 /// Both programs; they end when this is dropped.
 pub struct Street {
@@ -58,6 +19,8 @@ pub struct Street {
 }
 
 impl Street {
+    /// `gateway`: its name, and the hall's address.
+    ///
     /// # Errors
     /// When a program is missing or does not start.
     pub fn start(
@@ -66,7 +29,7 @@ impl Street {
         streams: usize,
         detector: &str,
         fps: f64,
-        hall: &str,
+        gateway: (&GatewayId, &str),
     ) -> anyhow::Result<Self> {
         let mut text = "port = 0\n".to_owned();
         for n in 0..streams {
@@ -80,7 +43,7 @@ impl Street {
         let mut street = Self { simulator, agent: None, log };
         let urls = street.urls(streams)?;
         let config = folder.join("agent.toml");
-        std::fs::write(&config, agent(&urls, detector, fps, hall)?).context("writing the agent's file")?;
+        std::fs::write(&config, agent(&urls, detector, fps, gateway)?).context("writing the agent's file")?;
         let said = File::create(&street.log).context("making the agent's log")?;
         let mut agent = Command::new(programs::beside("edge-agent")?);
         agent.arg("run").arg("--config").arg(&config).stdout(Stdio::null()).stderr(said);
@@ -130,11 +93,8 @@ impl Drop for Street {
 }
 
 /// Everything is decoded, and whoever comes into a picture is told of.
-fn agent(urls: &[String], detector: &str, fps: f64, hall: &str) -> anyhow::Result<String> {
-    let mut text = format!(
-        "[gateway]\nid = \"{GATEWAY}\"\ndata_dir = \"data\"\n\
-         [hall]\nconnect = \"{hall}\"\nca = \"ca.pem\"\ncertificate = \"pole.pem\"\nkey = \"pole.key\"\n"
-    );
+fn agent(urls: &[String], detector: &str, fps: f64, gateway: (&GatewayId, &str)) -> anyhow::Result<String> {
+    let mut text = bus_hall::gateway(gateway.0, gateway.1);
     writeln!(text, "{detector}[cameras]\nanalyze_fps = {fps:?}")?;
     for (n, url) in urls.iter().enumerate() {
         writeln!(

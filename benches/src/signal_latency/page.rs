@@ -10,7 +10,7 @@ use v1::city_service_client::CityServiceClient;
 use v1::city_update::Update;
 use v1::session_service_client::SessionServiceClient;
 
-use super::site::Street;
+use super::site::{Street, index_of};
 
 pub struct Page {
     updates: tonic::Streaming<v1::CityUpdate>,
@@ -52,7 +52,7 @@ impl Page {
 
     fn seen(&self, junction: &v1::JunctionNow) {
         let Some(info) = &junction.info else { return };
-        if let Some(index) = info.junction.strip_prefix('j').and_then(|index| index.parse().ok()) {
+        if let Some(index) = index_of(&info.junction) {
             self.street.seen(index, &info.groups);
         }
     }

@@ -1,22 +1,21 @@
-//! A hall and some agents, each with its share of the junctions.
+//! Some agents, each with its share of the junctions, and a hall where the page is what counts.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
+use models_domain::GatewayId;
+
 use super::site::component;
-use crate::programs;
 use crate::started::{Hall, Started, free_port};
 use crate::usage::used;
+use crate::{bus_hall, programs};
 
 /// All programs; they end when this is dropped.
 pub struct Place {
     started: Started,
     addresses: Vec<SocketAddr>,
-    /// Where the page is, and who may see it.
-    pub page: String,
-    pub password: String,
 }
 
 /// CPU seconds used so far.
@@ -27,17 +26,51 @@ pub struct UsedSoFar {
 }
 
 impl Place {
+    /// With a hall of its own.
+    ///
     /// # Errors
     /// When a program is missing or does not start.
-    pub fn start(folder: &Path, junctions: usize, agents: usize) -> anyhow::Result<Self> {
+    pub fn with_hall(
+        folder: &Path,
+        junctions: usize,
+        gateways: &[GatewayId],
+    ) -> anyhow::Result<(Self, Hall)> {
         let mut started = Started::new(folder);
         let hall = started.hall(Command::new(programs::beside("control-center")?))?;
-        let addresses = (0..agents).map(|number| {
-            let own = (0..junctions).filter(|index| index % agents == number);
-            agent(&mut started, &hall, &format!("pole-{number}"), own)
-        });
-        let addresses = addresses.collect::<anyhow::Result<_>>()?;
-        Ok(Self { started, addresses, page: hall.page, password: hall.password })
+        let sections = gateways
+            .iter()
+            .map(|gateway| started.gateway(gateway.as_str(), &hall))
+            .collect::<Result<_, _>>()?;
+        Ok((Self::with_agents(started, junctions, gateways, sections)?, hall))
+    }
+
+    /// Without a hall: the agents dial `address`, with what [`bus_hall::open`] wrote to `folder`.
+    ///
+    /// # Errors
+    /// When a program is missing or does not start.
+    pub fn without_hall(
+        folder: &Path,
+        junctions: usize,
+        gateways: &[GatewayId],
+        address: &str,
+    ) -> anyhow::Result<Self> {
+        let sections = gateways.iter().map(|gateway| bus_hall::gateway(gateway, address)).collect();
+        Self::with_agents(Started::new(folder), junctions, gateways, sections)
+    }
+
+    /// `sections`: how each gateway dials the hall.
+    fn with_agents(
+        mut started: Started,
+        junctions: usize,
+        gateways: &[GatewayId],
+        sections: Vec<String>,
+    ) -> anyhow::Result<Self> {
+        let mut addresses = Vec::new();
+        for (number, (gateway, dials)) in gateways.iter().zip(sections).enumerate() {
+            let own = (0..junctions).filter(|index| index % gateways.len() == number);
+            addresses.push(agent(&mut started, gateway, dials, own)?);
+        }
+        Ok(Self { started, addresses })
     }
 
     /// Where a junction dials.
@@ -72,15 +105,14 @@ impl Place {
     }
 }
 
-/// Starts an agent for these junctions; where they dial.
+/// Starts an agent for these junctions; where they dial. `text`: how it dials the hall.
 fn agent(
     started: &mut Started,
-    hall: &Hall,
-    name: &str,
+    gateway: &GatewayId,
+    mut text: String,
     own: impl Iterator<Item = usize>,
 ) -> anyhow::Result<SocketAddr> {
     let address = free_port()?;
-    let mut text = started.gateway(name, hall)?;
     writeln!(text, "[signals]\nlisten = \"{address}\"")?;
     for index in own {
         let component = component(index);
@@ -90,6 +122,6 @@ fn agent(
              name = \"Nút {index}\"\nposition = [21.02, 105.85]"
         )?;
     }
-    started.agent(name, Command::new(programs::beside("edge-agent")?), &text)?;
+    started.agent(gateway.as_str(), Command::new(programs::beside("edge-agent")?), &text)?;
     Ok(address)
 }

@@ -30,7 +30,12 @@ pub fn component(index: usize) -> String {
     format!("HN+{index}=001TC000")
 }
 
-/// What every junction made and the page saw.
+/// Of the name of a junction.
+pub fn index_of(junction: &str) -> Option<usize> {
+    junction.strip_prefix('j')?.parse().ok()
+}
+
+/// What every junction made, and what was seen of it.
 pub struct Street {
     clock: Arc<dyn Clock>,
     junctions: Vec<Mutex<Junction>>,
@@ -47,7 +52,7 @@ struct Junction {
     measured: usize,
 }
 
-/// Milliseconds from a change to the page, in order.
+/// Milliseconds from a change until it was seen, in order.
 pub struct Figures {
     delays_ms: Vec<f64>,
     pub changes: usize,
@@ -80,7 +85,7 @@ impl Street {
         *held(&self.measures) = on;
     }
 
-    /// How many junctions the page shows.
+    /// How many junctions were seen.
     pub fn shown(&self) -> usize {
         self.junctions.iter().filter(|junction| held(junction).seen.is_some()).count()
     }
@@ -96,7 +101,7 @@ impl Street {
         figures
     }
 
-    /// The page shows these groups: the first time is the one that counts.
+    /// These groups are seen: the first time is the one that counts.
     pub fn seen(&self, index: usize, groups: &str) {
         let now = self.clock.elapsed();
         let Some((junction, number)) = self.junctions.get(index).zip(number_of(groups)) else { return };
