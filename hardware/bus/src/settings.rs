@@ -32,6 +32,8 @@ pub struct TlsFiles {
 
 /// zenoh closes the oldest sessions beyond this: one per gateway (700 in the city) with room for growth.
 const MAX_SESSIONS: usize = 4_000;
+/// Whoever sends a larger one is hung up on. The largest is a still, of at most 16 MiB; zenoh itself would take 1 GiB.
+const MAX_MESSAGE_BYTES: usize = 64 << 20;
 /// A pole dials again soon after it lost the hall, which may only have changed its rules, and never less than every 4 s.
 const RETRY: &str = "{ period_init_ms: 250, period_max_ms: 4000, period_increase_factor: 2 }";
 
@@ -51,6 +53,7 @@ impl BusSettings {
         set("timestamping/enabled", "false".into())?;
         set("transport/shared_memory/enabled", "false".into())?;
         set("transport/unicast/max_sessions", MAX_SESSIONS.to_string())?;
+        set("transport/link/rx/max_message_size", MAX_MESSAGE_BYTES.to_string())?;
         match &self.role {
             Role::Hall { listen, access } => {
                 set("mode", text("router"))?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
-use crate::line::Line;
+use crate::line::{Line, Open};
 use crate::probe;
 
 /// How often a side looks that has told of a trouble.
@@ -26,9 +26,16 @@ pub(crate) struct Pole {
     pub last_key: Arc<Mutex<Option<String>>>,
 }
 
+/// What is asked whether anybody wishes what this pole sends. It is kept: zenoh tells the hall of each that is declared.
+struct Asked {
+    /// The number of its session.
+    session: u64,
+    publisher: zenoh::pubsub::Publisher<'static>,
+}
+
 /// Logs why a pole has no session, or one that takes nothing: once for each new reason, and once when it is well again.
 pub(crate) async fn why_not(pole: Pole, closing: CancellationToken) {
-    let (mut told, mut deaf) = (None, 0);
+    let (mut told, mut deaf, mut asked) = (None, 0, None);
     loop {
         let patience = if told.is_some() { LOOK_EVERY } else { FIRST_LOOK };
         tokio::select! {
@@ -37,7 +44,7 @@ pub(crate) async fn why_not(pole: Pole, closing: CancellationToken) {
         }
         let Some(open) = pole.line.peek() else { continue };
         let why = if connected(&open.session).await {
-            deaf = if pole.hears_nothing(&open.session).await { deaf + 1 } else { 0 };
+            deaf = if pole.hears_nothing(&open, &mut asked).await { deaf + 1 } else { 0 };
             (deaf >= DEAF_LOOKS).then(|| {
                 "the hall is connected and takes nothing from here: the certificate is not enrolled there, was revoked or \
                  replaced, or is another gateway's; make a new one with control-center gateway-certificate"
@@ -71,11 +78,16 @@ impl Pole {
     }
 
     /// Whether nobody wishes what this pole sends. A hall that lets it speak always does.
-    async fn hears_nothing(&self, session: &zenoh::Session) -> bool {
+    async fn hears_nothing(&self, open: &Open, asked: &mut Option<Asked>) -> bool {
         let key = self.last_key.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(key) = key else { return false };
-        let Ok(publisher) = session.declare_publisher(key).await else { return false };
-        publisher.matching_status().await.is_ok_and(|status| !status.matching())
+        let same = |asked: &Asked| asked.session == open.number && asked.publisher.key_expr().as_str() == key;
+        if !asked.as_ref().is_some_and(same) {
+            let Ok(publisher) = open.session.declare_publisher(key).await else { return false };
+            *asked = Some(Asked { session: open.number, publisher });
+        }
+        let Some(asked) = asked else { return false };
+        asked.publisher.matching_status().await.is_ok_and(|status| !status.matching())
     }
 }
 

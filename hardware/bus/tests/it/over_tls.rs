@@ -137,3 +137,23 @@ async fn errors_name_the_file_or_the_address() {
     let mixed = TlsFiles { key: city.files("pole").key, ..city.files("hall") };
     check_open_error(open("127.0.0.1:0", mixed).await, &["pole.key", "does not belong to", "hall.pem"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_does_not_come_and_the_link_is_there_again() {
+    let city = City::new(&["hall", "pole"]);
+    let hall = city.hall("127.0.0.1:0").await;
+    let address = hall.listening().await.unwrap().to_string();
+    let mut events = hall.subscribe("city/v1/*/events", 64).await.unwrap();
+    let pole = city.pole(&address).await;
+    publish_until_heard(&pole, &mut events, "city/v1/p/events", b"up").await;
+
+    // A still may have so much.
+    let still = vec![7; 16 << 20];
+    let others = publish_until_heard(&pole, &mut events, "city/v1/p/events", &still).await;
+    assert!(others.iter().all(|message| message.payload == b"up"));
+    pole.publish("city/v1/p/events", vec![8; (64 << 20) + 1], Delivery::Wait).await.unwrap();
+    let others = publish_until_heard(&pole, &mut events, "city/v1/p/events", b"again").await;
+    assert!(others.iter().all(|message| message.payload == still), "what is too large came");
+    pole.close().await.unwrap();
+    hall.close().await.unwrap();
+}
