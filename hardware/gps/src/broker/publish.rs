@@ -10,16 +10,17 @@ use hardware_ports::Clock;
 use hardware_ports::shelf::FixShelf;
 use hardware_ports::sink::{GpsReport, NotKept, Sink};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use lapin::{BasicProperties, Channel, Confirmation, Connection, PublisherConfirm};
 use models_domain::VehicleId;
 use models_domain::transit::Fix;
 use tokio::sync::Notify;
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::link::Link;
 use super::pace::{Pace, WITHIN, Waiting};
-use super::words::{BaseMessage, BusWayPoint, BusWayPoints};
+use super::words::{BaseMessage, BusWayPoint, BusWayPoints, Registrations};
 use super::{BrokerError, PATIENCE, Shown, close, connect};
 
 #[derive(Debug, Clone)]
@@ -71,17 +72,46 @@ impl Publisher {
     /// # Errors
     /// [`BrokerError`] when it was not taken over: then it must be sent again.
     pub async fn publish_bytes(&self, message: &[u8]) -> Result<(), BrokerError> {
+        let sending = async { self.send(message).await?.await };
+        let ended = timeout(PATIENCE, sending).await;
+        self.taken_over(self.in_time(ended)?)
+    }
+
+    /// Several, in their order: none waits for the confirmation of the one before it. Returns once all are confirmed.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when one of them was not taken over: then all must be sent again.
+    pub async fn publish_all(&self, messages: &[Vec<u8>]) -> Result<(), BrokerError> {
         let sending = async {
-            let properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
-            let (exchange, key) = (self.settings.exchange.as_str(), self.settings.routing_key.as_str());
-            let options = BasicPublishOptions { mandatory: true, immediate: false };
-            let sent = self.channel.basic_publish(exchange.into(), key.into(), options, message, properties);
-            sent.await?.await
+            let mut sent = Vec::with_capacity(messages.len());
+            for message in messages {
+                sent.push(self.send(message).await?);
+            }
+            let mut confirmed = Vec::with_capacity(sent.len());
+            for one in sent {
+                confirmed.push(one.await?);
+            }
+            Ok::<_, lapin::Error>(confirmed)
         };
-        let confirmed = timeout(PATIENCE, sending)
-            .await
+        let ended = timeout(PATIENCE, sending).await;
+        self.in_time(ended)?.into_iter().try_for_each(|confirmation| self.taken_over(confirmation))
+    }
+
+    /// Hands a message to the connection; its confirmation comes later.
+    async fn send(&self, message: &[u8]) -> lapin::Result<PublisherConfirm> {
+        let properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
+        let (exchange, key) = (self.settings.exchange.as_str(), self.settings.routing_key.as_str());
+        let options = BasicPublishOptions { mandatory: true, immediate: false };
+        self.channel.basic_publish(exchange.into(), key.into(), options, message, properties).await
+    }
+
+    fn in_time<T>(&self, ended: Result<lapin::Result<T>, Elapsed>) -> Result<T, BrokerError> {
+        ended
             .map_err(|_| BrokerError::Silent { broker: self.shown.0.clone(), patience: PATIENCE })?
-            .map_err(self.shown.error("sending a message"))?;
+            .map_err(self.shown.error("sending a message"))
+    }
+
+    fn taken_over(&self, confirmed: Confirmation) -> Result<(), BrokerError> {
         let refused = |why: String| Err(BrokerError::Refused { broker: self.shown.0.clone(), why });
         match confirmed {
             Confirmation::Ack(None) => Ok(()),
@@ -96,7 +126,7 @@ impl Publisher {
     }
 }
 
-/// Positions of one `BusWayPoints`.
+/// Positions of one `BusWayPoints`, and registrations that wait for their confirmations together.
 const TOGETHER: usize = 100;
 /// Positions that wait while the broker is away: 1,000 buses for three hours.
 const ROOM: usize = 400_000;
@@ -113,6 +143,8 @@ pub struct Relay {
     kept: Arc<dyn Sink<GpsReport>>,
     shelf: Arc<dyn FixShelf>,
     plates: BTreeMap<VehicleId, String>,
+    /// As they are sent, in their order.
+    registrations: Vec<Vec<u8>>,
     pace: Mutex<Pace>,
     come: Notify,
     sent: AtomicU64,
@@ -157,9 +189,17 @@ impl Relay {
         }
         shelf.forget(&not_sent.iter().map(|w| w.number).collect::<Vec<_>>());
         let (sent, late) = (AtomicU64::new(0), AtomicU64::new(0));
-        let relay = Self { kept, shelf, plates, pace: Mutex::new(pace), come: Notify::new(), sent, late };
+        let (registrations, pace, come) = (Vec::new(), Mutex::new(pace), Notify::new());
+        let relay = Self { kept, shelf, plates, registrations, pace, come, sent, late };
         relay.with(|pace| relay.give_up(pace));
         relay
+    }
+
+    /// Tells them at the beginning of each connection, before any position: who has heard of one already learns nothing new.
+    #[must_use]
+    pub fn with_registrations(mut self, registrations: &Registrations) -> Self {
+        self.registrations = registrations.messages().iter().map(BaseMessage::write).collect();
+        self
     }
 
     pub fn counts(&self) -> RelayCounts {
@@ -168,16 +208,21 @@ impl Relay {
         RelayCounts { sent: read(&self.sent), late: read(&self.late), lost, waiting }
     }
 
-    /// Sends until `stop`. What is not confirmed is sent again by the next run, or after a restart.
+    /// Sends registrations once, then positions until `stop`. What is not confirmed is sent again by the next run, or after a restart.
     ///
     /// # Errors
-    /// [`BrokerError`] when the connection breaks.
+    /// [`BrokerError`] when the connection breaks, or the broker does not take over what is sent.
     pub async fn run(
         &self,
         publisher: Publisher,
         clock: &dyn Clock,
         stop: &CancellationToken,
     ) -> Result<(), BrokerError> {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            registered = self.register(&publisher) => registered?,
+        }
         loop {
             let batch = self.with(|pace| pace.next(TOGETHER, clock.now()));
             if batch.is_empty() {
@@ -206,6 +251,18 @@ impl Relay {
             self.late.fetch_add(late as u64, Ordering::Relaxed);
         }
         publisher.close().await;
+        Ok(())
+    }
+
+    /// Many at once: thousands of them hold up positions for some seconds only, though each must be confirmed before.
+    async fn register(&self, publisher: &Publisher) -> Result<(), BrokerError> {
+        for some in self.registrations.chunks(TOGETHER) {
+            publisher.publish_all(some).await?;
+        }
+        if !self.registrations.is_empty() {
+            let registrations = self.registrations.len();
+            tracing::info!(registrations, "the directorate's broker has the companies, drivers and vehicles");
+        }
         Ok(())
     }
 

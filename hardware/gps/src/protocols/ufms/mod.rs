@@ -4,6 +4,7 @@
 //! datetime Unix seconds, speed km/h.
 
 mod messages;
+mod registrations;
 
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis};
 use prost::Message as _;
 
 pub use self::messages::*;
+pub use self::registrations::{Registrations, VehicleType};
 use super::kept::Kept;
 use super::when::Zone;
 use super::{Decoded, Fix, Framing, Message, Protocol, Session, Told};

@@ -97,6 +97,62 @@ fn recorded_vectors_are_written_back_byte_for_byte() {
     }
 }
 
+/// What another program's encoder made of the same fields.
+#[test]
+fn registrations_are_written_as_others_write_them() {
+    let text = |text: &str| text.to_owned();
+    let some = |text: &str| Some(text.to_owned());
+    let (driver, company) = (text("010099045659"), text("0100112437"));
+    let registrations = Registrations {
+        companies: vec![RegCompany {
+            company: company.clone(),
+            name: some("Transerco"),
+            address: some("Ha Noi"),
+            tel: some("0240000000"),
+        }],
+        drivers: vec![RegDriver {
+            driver: driver.clone(),
+            name: some("Nguyen Van A"),
+            datetime_issue: Some(1_095_379_200),
+            datetime_expire: Some(1_981_979_234),
+            reg_place: some("Ha Noi"),
+            license: some("D"),
+        }],
+        vehicles: vec![RegVehicle {
+            vehicle: text("29B12345"),
+            vehicle_type: VehicleType::Bus.number(),
+            driver,
+            company,
+            device_model_no: Some(1),
+            device_model: some("M1"),
+            device_id: some("D1"),
+            sim: some("0900000000"),
+            datetime: Some(1_481_979_234),
+            vin: some("VIN01"),
+        }],
+    };
+    let hex = |message: &BaseMessage| -> String {
+        message.write().iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    let want = [
+        "08a403a21a2b0a0a3031303031313234333712095472616e736572636f1a064861204e6f69220a30323430303030303030",
+        "089a03d219330a0c303130303939303435363539120c4e677579656e2056616e20411880d2a88a0420e2b48ab107\
+         2a064861204e6f69320144",
+        "08900382194a0a08323942313233343510c8011a0c303130303939303435363539220a30313030313132343337\
+         280132024d313a024431420a3039303030303030303048e2ead4c205520556494e3031",
+    ];
+    assert_eq!(registrations.messages().iter().map(hex).collect::<Vec<_>>(), want);
+}
+
+#[test]
+fn kinds_of_vehicles_have_names_and_numbers() {
+    let number = |name: &str| name.parse::<VehicleType>().map(VehicleType::number);
+    let names = ["passenger", "bus", "contract", "tourism", "container"];
+    assert_eq!(names.map(number), [100, 200, 300, 400, 500].map(Ok::<i32, String>));
+    let why = "\"tram\" is not known; known are passenger, bus, contract, tourism, container";
+    assert_eq!(number("tram"), Err(why.to_owned()));
+}
+
 #[test]
 fn doors_ignition_sos_and_the_driver() {
     let open = BusWayPoint {
