@@ -40,11 +40,11 @@ enum Command {
 fn main() -> std::process::ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-                "info,retina=warn,zenoh=warn,zenoh::net::routing::hat::peer=error".into()
-            }),
-        )
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
+            // What a broker sends back the library prints whole, names of drivers too; that it was refused we say ourselves.
+            "info,retina=warn,zenoh=warn,zenoh::net::routing::hat::peer=error,lapin::returned_messages=error"
+                .into()
+        }))
         .init();
     memory::share_arenas();
     let done = match Args::parse().command {

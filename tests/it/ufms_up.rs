@@ -142,6 +142,67 @@ async fn nothing_that_was_acknowledged_is_lost_though_agent_and_broker_are_kille
     rabbit.stop();
 }
 
+/// All that arrives up to the position of that time, a word each.
+async fn kinds_until(rabbit: &Rabbit, last_s: i64) -> Vec<&'static str> {
+    let (mut told, mut kinds) = (BTreeMap::<i64, usize>::new(), Vec::new());
+    let all = async {
+        while !told.contains_key(&last_s) {
+            let arrived = rabbit.all("directorate").await;
+            add(&mut told, &arrived);
+            let kind = |bytes: &Vec<u8>| BaseMessage::read(bytes).unwrap().kind().unwrap().name();
+            kinds.extend(arrived.iter().map(kind));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(IN_TIME, all).await.is_ok();
+    assert!(in_time, "{last_s} was not told: {kinds:?}");
+    kinds
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whose_bus_it_is_and_who_drives_it_is_told_before_where_it_is_by_each_start() {
+    let Some(mut rabbit) = Rabbit::start().await else {
+        eprintln!("skipped: rabbitmq-server is not installed (deploy/setup test installs it)");
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let text = format!(
+        "[gateway]\nid = \"buses\"\ndata_dir = \"pole\"\n\
+         [hall]\nconnect = \"127.0.0.1:9\"\nca = \"c/ca.pem\"\ncertificate = \"c/cert.pem\"\nkey = \"c/key.pem\"\n\
+         [buses]\n[[buses.listen]]\nprotocol = \"jt808\"\naddress = \"127.0.0.1:0\"\nzone = \"+07:00\"\n\
+         [buses.ufms_to]\nurl = \"{}\"\nrouting_key = \"directorate\"\n\
+         [buses.ufms_to.plates]\n\"13800138000\" = \"29B12345\"\n\
+         [[buses.ufms_to.vehicle]]\nvehicle = \"29B12345\"\ndriver = \"0100\"\ncompany = \"X\"\n\
+         [[buses.ufms_to.driver]]\ndriver = \"0100\"\nname = \"Nguyễn Văn A\"\n\
+         [[buses.ufms_to.company]]\ncompany = \"X\"\n",
+        rabbit.url()
+    );
+    fs::write(dir.join("pole.toml"), text).unwrap();
+    let begin_s = SystemClock::new().now().0 / 1_000 - 40 * EVERY_S;
+    let time = |n: i64| begin_s + n * EVERY_S;
+    let registered = ["RegCompany", "RegDriver", "RegVehicle"];
+
+    // Without a queue the broker refuses them, and no position goes before them.
+    let (mut running, trackers) = listening(dir);
+    Tracker::dial(&trackers).send((0..3).map(time));
+    rabbit.declare("directorate", None).await;
+    let kinds = kinds_until(&rabbit, time(2)).await;
+    // The queue may have come between two of them: then all are told again.
+    let positions = kinds.iter().position(|kind| kind.starts_with("BusWay")).unwrap();
+    assert!(kinds[..positions].ends_with(&registered), "{kinds:?}");
+    assert!(kinds[positions..].iter().all(|kind| kind.starts_with("BusWay")), "{kinds:?}");
+
+    running.kill();
+    let (mut running, trackers) = listening(dir);
+    Tracker::dial(&trackers).send([time(3)]);
+    let kinds = kinds_until(&rabbit, time(3)).await;
+    assert_eq!(kinds[..3], registered);
+    assert!(kinds[3..].iter().all(|kind| kind.starts_with("BusWay")), "{kinds:?}");
+    running.kill();
+    rabbit.stop();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_operators_tell_is_sent_on_as_it_came_though_the_agent_is_killed() {
     let Some(mut rabbit) = Rabbit::start().await else {

@@ -1,9 +1,12 @@
 //! `[buses]`: trackers that dial in, operators' servers that are asked, the directorate's message broker.
 
+mod registrations;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use hardware_gps::protocols::ufms::Registrations;
 use toml::Spanned;
 
 use super::reader::Section;
@@ -58,6 +61,8 @@ pub struct UfmsTo {
     pub routing_key: String,
     /// What the directorate calls a vehicle, by what its tracker calls itself.
     pub plate_by_device: BTreeMap<String, String>,
+    /// What it is told before any position.
+    pub registrations: Registrations,
     /// Whether vehicles, drivers, companies and tickets that come by [`Buses::ufms_from`] are sent on too.
     pub statements: bool,
 }
@@ -147,6 +152,7 @@ fn ufms_to(mut section: Section<'_, '_>, from: Option<&UfmsFrom>) -> Option<Ufms
     }
     let statements = section.optional::<bool>("statements").map(Spanned::into_inner).unwrap_or_default();
     let plate_by_device = plates.into_iter().collect();
+    let registrations = registrations::read(&mut section, &plate_by_device);
     let (url, routing_key) = (url?.into_inner(), routing_key?.into_inner());
     let why = match from {
         None => Some("is true, and there is no [buses.ufms_from] that they could come by"),
@@ -158,7 +164,7 @@ fn ufms_to(mut section: Section<'_, '_>, from: Option<&UfmsFrom>) -> Option<Ufms
     if let Some(why) = why.filter(|_| statements) {
         section.problem(&section.span(), "statements", why);
     }
-    Some(UfmsTo { url, exchange, routing_key, plate_by_device, statements })
+    Some(UfmsTo { url, exchange, routing_key, plate_by_device, registrations, statements })
 }
 
 /// An address may hold a password: a wrong one is not repeated.

@@ -269,13 +269,19 @@ fn buses_come_in_many_ways() {
     let parse = |text: &str| Config::parse(&format!("{gateway}{text}"), Path::new("/etc"), &known());
     let buses = "[buses]\nconnections_max = 12000\n[[buses.feed]]\nprotocol = \"siri_vm\"\nurl = \"https://a/b?key=c\"\n\
          headers = { K = \"v\" }\n[buses.ufms_from]\nurl = \"amqp://n:p@h/%2f\"\nqueue = \"q\"\n\
-         [buses.ufms_to]\nurl = \"amqps://n:p@h/%2f\"\nrouting_key = \"r\"\n[buses.ufms_to.plates]\n\"864\" = \"29B12345\"\n";
+         [buses.ufms_to]\nurl = \"amqps://n:p@h/%2f\"\nrouting_key = \"r\"\n[buses.ufms_to.plates]\n\"864\" = \"29B12345\"\n\
+         [[buses.ufms_to.vehicle]]\nvehicle = \"29B12345\"\ndriver = \"0100\"\ncompany = \"X\"\n";
     let buses = parse(buses).unwrap().buses.unwrap();
     assert_eq!((buses.connections_max, buses.feeds[0].every.as_secs()), (12_000, 15));
     assert_eq!(buses.feeds[0].headers, [("K".to_owned(), "v".to_owned())]);
     assert_eq!(buses.feeds[0].prefix, "");
     assert_eq!(buses.ufms_from.unwrap().prefetch, 200);
-    assert_eq!(buses.ufms_to.unwrap().plate_by_device["864"], "29B12345");
+    let to = buses.ufms_to.unwrap();
+    assert_eq!(to.plate_by_device["864"], "29B12345");
+    assert_eq!(
+        (to.registrations.vehicles[0].vehicle.as_str(), to.registrations.messages().len()),
+        ("29B12345", 1)
+    );
     let feed = |prefix: &str| {
         let feed = "[buses]\n[[buses.feed]]\nprotocol = \"siri_vm\"\nurl = \"https://a/b\"\nprefix = ";
         parse(&format!("{feed}{prefix:?}\n"))

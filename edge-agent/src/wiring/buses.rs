@@ -25,7 +25,8 @@ pub(super) fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> V
     let mut sink: Fixes = Arc::new(GpsWorker::new(pole.keeper.clone(), pole.clock.clone()));
     let mut parts = Vec::new();
     if let (Some(to), Some(shelf)) = (&buses.ufms_to, &pole.relayed) {
-        let relay = Arc::new(Relay::new(sink, plates(to), shelf.clone(), shelf.left()));
+        let relay = Relay::new(sink, plates(to), shelf.clone(), shelf.left());
+        let relay = Arc::new(relay.with_registrations(&to.registrations));
         parts.push(giver(to, relay.clone(), pole, stop));
         sink = relay;
     }
