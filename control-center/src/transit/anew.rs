@@ -132,7 +132,7 @@ impl Transit {
         if is_today {
             self.put(&planned, anew, made, last_by_vehicle);
         } else {
-            self.put_former(&planned, anew, &plans, made);
+            self.put_former(&planned, anew, (&plans, made), now());
         }
         Ok(())
     }
@@ -188,7 +188,14 @@ impl Transit {
         }
     }
 
-    fn put_former(&self, planned: &Arc<Planned>, mut anew: Anew, plans: &[Arc<DayPlan>], made: Vec<Made>) {
+    /// `now`: what was told of that day and never was so is withdrawn then.
+    fn put_former(
+        &self,
+        planned: &Arc<Planned>,
+        mut anew: Anew,
+        (plans, made): (&[Arc<DayPlan>], Vec<Made>),
+        now: UtcMillis,
+    ) {
         let over = planned.day.is_none_or(|today| anew.date < today);
         let mut former = lock(&self.former);
         let Some(all) = former.iter_mut().find(|f| f.date == anew.date).map(|f| &mut f.claims) else {
@@ -206,7 +213,8 @@ impl Transit {
             let (claims, settled) =
                 (text(all.record(&vehicle)), anew.due.remove(&vehicle).unwrap_or_default());
             let whole = Some(Whole { vehicle, span: anew.span, over, again: anew.again });
-            self.unkept.push(BusNews { whole, settled, claims, ..news::of_bus(told, plans) });
+            let news = news::of_bus(told, plans);
+            self.unkept.push(BusNews { whole, settled, claims, withdrawn_at: now, ..news });
         }
     }
 

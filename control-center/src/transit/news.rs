@@ -29,18 +29,28 @@ pub fn among(
         events.into_iter().map(|event| with_line(event, plans)).collect()
     };
     let (events, withdrawn) = (with_lines(found), with_lines(withdrawn));
-    for BusEvent { event, line } in &withdrawn {
-        tracing::info!(
-            finding = event.finding.name(),
-            bus = event.vehicle.as_ref().map_or("", |vehicle| vehicle.as_str()),
-            route = line.as_ref().map_or("", |line| line.route.as_str()),
-            trip = event.run.as_ref().map_or("", |(_, run)| run.trip.as_str()),
-            began_ms = event.began.0,
-            ended_ms = ?(event.phase == Phase::Ended).then_some(event.at.0),
-            "withdrawn: reports that came late show that it never was so"
-        );
-    }
+    withdrawn.iter().for_each(|kept| log(kept, "reports that came late show that it never was so"));
     BusNews { events, withdrawn, withdrawn_at: now, ..BusNews::default() }
+}
+
+/// Runs that were told missing or unseen, and that the store has withdrawn: buses drove them on a day that is over.
+pub fn driven_after_all(runs: Vec<BusEventRow>) {
+    for row in runs {
+        let line = row.line.clone();
+        log(&BusEvent { event: told(row), line }, "the day as a whole shows that a bus drove it");
+    }
+}
+
+fn log(BusEvent { event, line }: &BusEvent, why: &str) {
+    tracing::info!(
+        finding = event.finding.name(),
+        bus = event.vehicle.as_ref().map_or("", |vehicle| vehicle.as_str()),
+        route = line.as_ref().map_or("", |line| line.route.as_str()),
+        trip = event.run.as_ref().map_or("", |(_, run)| run.trip.as_str()),
+        began_ms = event.began.0,
+        ended_ms = ?(event.phase == Phase::Ended).then_some(event.at.0),
+        "withdrawn: {why}"
+    );
 }
 
 /// A kept finding as it was told last.

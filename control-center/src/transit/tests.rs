@@ -325,6 +325,17 @@ fn a_former_day_of_which_only_passings_are_kept_is_judged_by_them() {
 }
 
 #[test]
+fn what_a_day_that_is_over_disproves_is_withdrawn_when_it_was_reckoned() {
+    let transit = with_a_zone();
+    let (date, span) = transit.day_of(NOW - DurationMs(86_400_000)).unwrap();
+    let due = [(VehicleId::new("bus-1").unwrap(), Vec::new())].into();
+    let reports = |_: &VehicleId, _| Ok::<_, std::convert::Infallible>(Reported::default());
+    transit.reckon(Anew { date, span, due, again: false }, || NOW, reports).unwrap();
+    let kept = transit.unkept.all().into_iter().map(|news| (news.whole.unwrap().over, news.withdrawn_at));
+    assert_eq!(kept.collect::<Vec<_>>(), [(true, NOW)]);
+}
+
+#[test]
 fn buses_are_put_in_however_long_it_takes_to_make_them_anew() {
     use std::cell::{Cell, RefCell};
     let transit = Transit::new([0; 16]);

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use control_center_store::{BusNews, Store, StoreError};
 
-use super::lock;
+use super::{lock, news};
 
 /// Rows that are kept in one transaction, so that what arrives need not wait for more. One bus's whole day may be more.
 const ROWS: usize = 2_000;
@@ -41,10 +41,13 @@ impl Unkept {
             if part.is_empty() {
                 return Ok(());
             }
-            if let Err(err) = store.keep_bus_news(&part).await {
-                let mut news = lock(&self.news);
-                part.into_iter().rev().for_each(|one| news.push_front(one));
-                return Err(err);
+            match store.keep_bus_news(&part).await {
+                Ok(driven) => news::driven_after_all(driven),
+                Err(err) => {
+                    let mut news = lock(&self.news);
+                    part.into_iter().rev().for_each(|one| news.push_front(one));
+                    return Err(err);
+                }
             }
             kept(&part);
         }

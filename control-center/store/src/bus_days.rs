@@ -28,7 +28,7 @@ pub struct BusNews {
     pub events: Vec<BusEvent>,
     /// Findings that were told and never were so: they are in no list any more.
     pub withdrawn: Vec<BusEvent>,
-    /// When that became known.
+    /// When that became known, or what `whole` shows never to have been so.
     pub withdrawn_at: UtcMillis,
     /// With `whole`: what was thought of the bus at each time, by which others are judged.
     pub claims: Option<String>,
@@ -99,15 +99,17 @@ const FORGET_AT_ONCE: i64 = 5_000;
 const FORGET_CLAIMS_AT_ONCE: i64 = 100;
 
 impl Store {
-    /// Keeps all of `news` or nothing of it.
+    /// Keeps all of `news` or nothing of it; gives the runs that were told missing or unseen and that days which are over show to
+    /// have been driven: they are withdrawn.
     ///
     /// # Errors
     /// [`StoreError`]; offer it again.
-    pub async fn keep_bus_news(&self, news: &[BusNews]) -> Result<(), StoreError> {
+    pub async fn keep_bus_news(&self, news: &[BusNews]) -> Result<Vec<BusEventRow>, StoreError> {
         let mut writer = self.writer().await?;
-        write(&mut writer.connection, news).await.map_err(self.failed("keeping what buses did"))?;
+        let done = write(&mut writer.connection, news).await;
+        let driven = done.map_err(self.failed("keeping what buses did"))?;
         writer.good();
-        Ok(())
+        Ok(driven)
     }
 
     /// Passings in the order of their time, at most `limit`.
@@ -260,8 +262,9 @@ impl Store {
     }
 }
 
-async fn write(connection: &mut SqliteConnection, news: &[BusNews]) -> sqlx::Result<()> {
+async fn write(connection: &mut SqliteConnection, news: &[BusNews]) -> sqlx::Result<Vec<BusEventRow>> {
     let mut tx = connection.begin_with(BEGIN).await?;
+    let mut driven = Vec::new();
     for news in news {
         if let Some(whole) = &news.whole {
             for sql in [
@@ -282,7 +285,7 @@ async fn write(connection: &mut SqliteConnection, news: &[BusNews]) -> sqlx::Res
             bus_events::put(&mut tx, event).await?;
         }
         if let Some(whole) = news.whole.as_ref().filter(|whole| whole.over) {
-            of_whole(&mut tx, NOT_MISSING, whole).await?;
+            driven.extend(bus_events::withdraw_missing(&mut tx, whole, news.withdrawn_at).await?);
         }
         if let (Some(whole), Some(record)) = (&news.whole, &news.claims) {
             let sql = "INSERT OR REPLACE INTO bus_claim (begin_ms, vehicle, record) VALUES (?, ?, ?)";
@@ -291,11 +294,9 @@ async fn write(connection: &mut SqliteConnection, news: &[BusNews]) -> sqlx::Res
         }
         settle(&mut tx, &news.settled).await?;
     }
-    tx.commit().await
+    tx.commit().await?;
+    Ok(driven)
 }
-
-const NOT_MISSING: &str = "DELETE FROM bus_event WHERE finding IN ('run_missing', 'run_unseen') AND vehicle = '' \
-    AND (feed, day, trip, start_s) IN (SELECT feed, day, trip, start_s FROM passing WHERE vehicle = ? AND at_ms >= ? AND at_ms < ?)";
 
 async fn of_whole(tx: &mut SqliteConnection, sql: &'static str, whole: &Whole) -> sqlx::Result<()> {
     let (from, to) = (whole.span.from.0, whole.span.to.0);

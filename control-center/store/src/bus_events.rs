@@ -5,7 +5,7 @@ use models_domain::event::Phase;
 use models_domain::transit::timetable::{FeedId, StopId};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use crate::bus_days::BusEvent;
+use crate::bus_days::{BusEvent, BusEventRow, Whole, event};
 use crate::bus_list::{BusKey, NAME};
 use crate::timetables::text;
 
@@ -52,16 +52,43 @@ pub(crate) async fn withdraw(
     withdrawn: UtcMillis,
 ) -> sqlx::Result<()> {
     let BusKey { at, name } = BusKey::of(kept);
-    let mut copy = QueryBuilder::<Sqlite>::new("INSERT INTO bus_event_withdrawn (");
-    copy.push(COLUMNS).push(", withdrawn_ms) SELECT ").push(COLUMNS).push(", ").push_bind(withdrawn.0);
     let remove = QueryBuilder::<Sqlite>::new("DELETE");
-    for mut sql in [copy, remove] {
+    for mut sql in [copy(withdrawn), remove] {
         sql.push(" FROM bus_event WHERE finding = ").push_bind(kept.event.finding.name());
         sql.push(" AND began_ms = ").push_bind(at.0);
         sql.push(" AND ").push(NAME).push(" = ").push_bind(name.as_str());
         sql.build().execute(&mut *tx).await?;
     }
     Ok(())
+}
+
+/// The same of runs that were told missing or unseen and that a bus drove on a day that is over; gives them.
+pub(crate) async fn withdraw_missing(
+    tx: &mut SqliteConnection,
+    whole: &Whole,
+    withdrawn: UtcMillis,
+) -> sqlx::Result<Vec<BusEventRow>> {
+    let driven = |sql: &mut QueryBuilder<Sqlite>| {
+        sql.push(" FROM bus_event WHERE finding IN ('run_missing', 'run_unseen') AND vehicle = ''");
+        sql.push(" AND (feed, day, trip, start_s) IN (SELECT feed, day, trip, start_s FROM passing WHERE vehicle = ");
+        sql.push_bind(whole.vehicle.as_str());
+        sql.push(" AND at_ms >= ").push_bind(whole.span.from.0);
+        sql.push(" AND at_ms < ").push_bind(whole.span.to.0).push(")");
+    };
+    let mut copy = copy(withdrawn);
+    driven(&mut copy);
+    copy.build().execute(&mut *tx).await?;
+    let mut remove = QueryBuilder::<Sqlite>::new("DELETE");
+    driven(&mut remove);
+    let rows = remove.push(" RETURNING *").build().fetch_all(&mut *tx).await?;
+    rows.iter().filter_map(|row| event(row).transpose()).collect()
+}
+
+/// What is withdrawn is copied apart, from where it lies.
+fn copy(withdrawn: UtcMillis) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::<Sqlite>::new("INSERT INTO bus_event_withdrawn (");
+    sql.push(COLUMNS).push(", withdrawn_ms) SELECT ").push(COLUMNS).push(", ").push_bind(withdrawn.0);
+    sql
 }
 
 pub(crate) fn feed_of(kept: &BusEvent) -> Option<&FeedId> {

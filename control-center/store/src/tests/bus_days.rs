@@ -195,18 +195,30 @@ async fn a_day_made_anew_takes_back_that_its_run_was_missing() {
     };
     let events = vec![missing("t"), missing("other"), late(Phase::Begun, 95, 400)];
     store.keep_bus_news(&[BusNews { events, ..BusNews::default() }]).await.unwrap();
-    for (over, left) in [(false, vec!["other", "t"]), (true, vec!["other"])] {
+    // It is withdrawn once, and leaves a trace.
+    let rounds = [
+        (false, vec!["other", "t"], vec![]),
+        (true, vec!["other"], vec![missing("t").event]),
+        (true, vec!["other"], vec![]),
+    ];
+    for (over, left, withdrawn) in rounds {
         let news = BusNews {
             whole: whole(0, 170_000, over),
             passings: vec![passing("bus-1", 0, 100)],
+            withdrawn_at: UtcMillis(200_000),
             ..BusNews::default()
         };
-        store.keep_bus_news(&[news]).await.unwrap();
+        let driven = store.keep_bus_news(&[news]).await.unwrap();
+        assert_eq!(driven.into_iter().map(|row| row.event).collect::<Vec<_>>(), withdrawn);
         let rows = store.bus_events(&BusEventFilter::default(), 9).await.unwrap();
         let mut trips: Vec<_> = rows.iter().map(|r| r.event.run.as_ref().unwrap().1.trip.as_str()).collect();
         trips.sort_unstable();
         assert_eq!(trips, left, "what was found of the bus itself is replaced");
     }
+    let sql = "SELECT finding, trip, route, began_ms, withdrawn_ms FROM bus_event_withdrawn";
+    let traces: Vec<(String, String, String, i64, i64)> =
+        sqlx::query_as(sql).fetch_all(store.readers()).await.unwrap();
+    assert_eq!(traces, [("run_missing".to_owned(), "t".to_owned(), "32".to_owned(), 90_000, 200_000)]);
     store.close().await;
 }
 
