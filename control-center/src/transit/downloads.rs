@@ -21,7 +21,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::history::{Column, Encoder, Kind, Value};
 use super::reports::{self, Asked};
-use super::sheet;
+use super::{by_vehicle, sheet};
 use crate::auth::sessions::Session;
 use crate::hall::Hall;
 
@@ -53,6 +53,7 @@ struct Wanted {
 enum File {
     ReportCsv,
     ReportXlsx,
+    Vehicles,
     History(Of, Format),
 }
 
@@ -74,6 +75,7 @@ impl File {
         match name {
             "report.csv" => Some(Self::ReportCsv),
             "report.xlsx" => Some(Self::ReportXlsx),
+            "vehicles.csv" => Some(Self::Vehicles),
             "passings.csv" => Some(Self::History(Of::Passings, Format::Csv)),
             "passings.parquet" => Some(Self::History(Of::Passings, Format::Parquet)),
             "positions.csv" => Some(Self::History(Of::Positions, Format::Csv)),
@@ -94,17 +96,17 @@ async fn download(
     let Some(file) = File::named(&name) else {
         return refuse(
             StatusCode::NOT_FOUND,
-            "there are report.csv, report.xlsx, and passings, positions and traffic as .csv and .parquet",
+            "there are report.csv, report.xlsx, vehicles.csv, and passings, positions and traffic as .csv and .parquet",
         );
     };
     let asked = match Asked::read(&wanted.from, &wanted.to, &wanted.feed) {
         Ok(asked) => asked,
         Err(why) => return refuse(StatusCode::BAD_REQUEST, &why),
     };
-    if matches!(file, File::History(Of::Positions, _)) && asked.feed.is_some() {
+    if matches!(file, File::History(Of::Positions, _) | File::Vehicles) && asked.feed.is_some() {
         return refuse(
             StatusCode::BAD_REQUEST,
-            "feed: positions are of buses, and of no feed; name a vehicle, or none",
+            "feed: positions and vehicles are of no feed; for positions name a vehicle, or none",
         );
     }
     let vehicle = match VehicleId::new(wanted.vehicle.clone()) {
@@ -155,11 +157,9 @@ async fn answer(
     hall.store.keep_audit(&line).await?;
     let (kind, body) = match file {
         File::ReportCsv => (CSV, Body::from(report_csv(&reports::report(hall, asked).await?)?)),
-        File::ReportXlsx => {
-            let told = reports::report(hall, asked).await?;
-            let vietnamese = language != "en";
-            let made = tokio::task::spawn_blocking(move || sheet::workbook(&told, vietnamese));
-            (XLSX, Body::from(made.await.context("making a workbook")??))
+        File::ReportXlsx => (XLSX, Body::from(report_xlsx(hall, asked, language != "en").await?)),
+        File::Vehicles => {
+            (CSV, Body::from(by_vehicle::csv(&by_vehicle::days(hall, asked, u32::MAX).await?)?))
         }
         File::History(of, format) => {
             let (to, parts) = tokio::sync::mpsc::channel(PARTS);
@@ -198,6 +198,17 @@ fn report_csv(told: &models_wire::v1::GetTransitReportResponse) -> anyhow::Resul
         writer.serialize(sheet::Line::of(row)).context("writing a row")?;
     }
     Ok(writer.into_inner().context("writing rows")?.into())
+}
+
+async fn report_xlsx(hall: &Arc<Hall>, asked: &Asked, vietnamese: bool) -> anyhow::Result<Vec<u8>> {
+    let told = reports::report(hall, asked).await?;
+    // Vehicles are of no operator.
+    let vehicles = match &asked.feed {
+        Some(_) => Vec::new(),
+        None => by_vehicle::days(hall, asked, 1).await?,
+    };
+    let made = tokio::task::spawn_blocking(move || sheet::workbook(&told, &vehicles, vietnamese));
+    made.await.context("making a workbook")?
 }
 
 /// From the first service day's begin to the last one's end.

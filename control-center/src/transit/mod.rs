@@ -4,6 +4,7 @@
 //! `tasks/bus_days.rs` has it reckoned anew from everything that is kept (`anew`), and so is every other bus that was judged by it.
 
 mod anew;
+mod by_vehicle;
 mod calls;
 pub mod downloads;
 mod history;

@@ -15,12 +15,13 @@ use models_wire::v1;
 use time::Date;
 use time::macros::format_description;
 
+use super::by_vehicle;
 use crate::hall::Hall;
 
 const DAYS_MAX: i64 = 31;
 /// Of one operator on one day.
 const PASSINGS_MAX: u32 = 3_000_000;
-const EVENTS_MAX: u32 = 200_000;
+pub const EVENTS_MAX: u32 = 200_000;
 const DAY: DurationMs = DurationMs(24 * 3_600_000);
 
 /// Which days of which operator; `None` is today, and all.
@@ -59,6 +60,8 @@ impl Asked {
     }
 }
 
+/// What is of no known run, and so of no operator, comes last among the operators, where no one of them is asked for.
+///
 /// # Errors
 /// When the store cannot be read.
 pub async fn report(hall: &Arc<Hall>, asked: &Asked) -> anyhow::Result<v1::GetTransitReportResponse> {
@@ -77,6 +80,10 @@ pub async fn report(hall: &Arc<Hall>, asked: &Asked) -> anyhow::Result<v1::GetTr
             }
             date = day.next_day();
         }
+    }
+    if asked.feed.is_none() {
+        // Whether a vehicle passed any stop is enough for that.
+        told.operators.extend(by_vehicle::off_runs(&by_vehicle::days(hall, asked, 1).await?));
     }
     Ok(told)
 }

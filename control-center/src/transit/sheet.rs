@@ -7,9 +7,10 @@ use models_wire::v1::{GetTransitReportResponse, RouteDay};
 use rust_xlsxwriter::{Format, Workbook, Worksheet};
 use serde::Serialize;
 
+use super::by_vehicle::VehicleDay;
 use super::history::harmless;
 
-/// A row of the CSV file; `route` is empty in an operator's.
+/// A row of the CSV file; `route` is empty in an operator's, `feed` as well in that of what is of no known run.
 #[derive(Debug, Serialize)]
 pub struct Line<'a> {
     service_day: Cow<'a, str>,
@@ -81,10 +82,10 @@ enum Cell<'a> {
     Share(u32, u32),
 }
 
-type Column = (&'static str, &'static str, f64, fn(&RouteDay) -> Cell<'_>);
+type Column<T> = (&'static str, &'static str, f64, fn(&T) -> Cell<'_>);
 
 /// Vietnamese, English, width in characters, value.
-const COLUMNS: [Column; 22] = [
+const COLUMNS: [Column<RouteDay>; 22] = [
     ("Ngày", "Service day", 12.0, |r| Cell::Text(&r.day)),
     ("Đơn vị", "Operator", 28.0, |r| Cell::Text(&r.operator)),
     ("Tuyến", "Route", 10.0, |r| {
@@ -119,35 +120,78 @@ const COLUMNS: [Column; 22] = [
     }),
 ];
 
+/// The same by vehicle.
+const VEHICLES: [Column<VehicleDay>; 8] = [
+    ("Ngày", "Day", 12.0, |v| Cell::Text(&v.day)),
+    ("Xe", "Vehicle", 18.0, |v| Cell::Text(&v.vehicle)),
+    ("Vị trí bị loại", "Positions rejected", 12.0, |v| Cell::Count(v.positions_rejected)),
+    ("Lượt qua trạm", "Stops passed", 12.0, |v| Cell::Count(v.passings)),
+    ("Lần quá tốc độ", "Overspeeds", 10.0, |v| Cell::Count(v.overspeeds)),
+    ("Tốc độ cao nhất (km/h)", "Highest speed (km/h)", 12.0, |v| {
+        Cell::Number(v.overspeed_kmh_max, "0")
+    }),
+    ("Quá tốc độ ngoài lượt", "Overspeeds off runs", 12.0, |v| Cell::Count(v.overspeeds_off_runs)),
+    ("Cao nhất ngoài lượt (km/h)", "Highest off runs (km/h)", 12.0, |v| {
+        Cell::Number(v.overspeed_off_runs_kmh_max, "0")
+    }),
+];
+
 /// Passings for which a time was promised.
 fn timed(r: &RouteDay) -> u32 {
     r.on_time + r.early + r.late
 }
 
-/// A sheet by route and one by operator, in one language.
+/// A sheet by route, one by operator, and one by vehicle where there are any, in one language.
 ///
 /// # Errors
 /// When the library refuses a cell.
-pub fn workbook(told: &GetTransitReportResponse, vietnamese: bool) -> anyhow::Result<Vec<u8>> {
+pub fn workbook(
+    told: &GetTransitReportResponse,
+    vehicles: &[VehicleDay],
+    vietnamese: bool,
+) -> anyhow::Result<Vec<u8>> {
     let mut book = Workbook::new();
-    let names = if vietnamese { ["Tuyến", "Đơn vị"] } else { ["Routes", "Operators"] };
-    for (name, rows) in names.into_iter().zip([&told.routes, &told.operators]) {
-        let sheet = book.add_worksheet();
-        sheet.set_name(name).context("naming a sheet")?;
-        fill(sheet, rows, vietnamese).with_context(|| format!("filling the sheet {name}"))?;
+    let names =
+        if vietnamese { ["Tuyến", "Đơn vị", "Xe"] } else { ["Routes", "Operators", "Vehicles"] };
+    let [routes, operators, by_vehicle] = names;
+    fill(&mut book, routes, (&COLUMNS[..], &told.routes[..]), vietnamese)?;
+    let off_runs = if vietnamese { "Ngoài lượt đã biết" } else { "Off known runs" };
+    let named = told.operators.iter().map(|row| match row.feed.as_str() {
+        "" => RouteDay { operator: off_runs.to_owned(), ..row.clone() },
+        _ => row.clone(),
+    });
+    fill(&mut book, operators, (&COLUMNS[..], &named.collect::<Vec<_>>()[..]), vietnamese)?;
+    if !vehicles.is_empty() {
+        fill(&mut book, by_vehicle, (&VEHICLES[..], vehicles), vietnamese)?;
     }
     book.save_to_buffer().context("writing a workbook")
 }
 
-fn fill(sheet: &mut Worksheet, rows: &[RouteDay], vietnamese: bool) -> anyhow::Result<()> {
+fn fill<T>(
+    book: &mut Workbook,
+    name: &str,
+    (columns, rows): (&[Column<T>], &[T]),
+    vietnamese: bool,
+) -> anyhow::Result<()> {
+    let sheet = book.add_worksheet();
+    sheet.set_name(name).context("naming a sheet")?;
+    write(sheet, columns, rows, vietnamese).with_context(|| format!("filling the sheet {name}"))
+}
+
+fn write<T>(
+    sheet: &mut Worksheet,
+    columns: &[Column<T>],
+    rows: &[T],
+    vietnamese: bool,
+) -> anyhow::Result<()> {
     let head = Format::new().set_bold().set_text_wrap();
-    for (column, (vi, en, width, _)) in (0_u16..).zip(&COLUMNS) {
+    for (column, (vi, en, width, _)) in (0_u16..).zip(columns) {
         sheet.write_string_with_format(0, column, if vietnamese { *vi } else { *en }, &head)?;
         sheet.set_column_width(column, *width)?;
     }
     sheet.set_freeze_panes(1, 0)?;
     for (row, told) in (1_u32..).zip(rows) {
-        for (column, (_, _, _, value)) in (0_u16..).zip(&COLUMNS) {
+        for (column, (_, _, _, value)) in (0_u16..).zip(columns) {
             match value(told) {
                 Cell::Text(text) => sheet.write_string(row, column, text)?,
                 Cell::Count(n) => sheet.write_number(row, column, n)?,
@@ -190,12 +234,34 @@ mod tests {
         let told =
             GetTransitReportResponse { routes: vec![row(9, 12.5), row(0, 0.0)], operators: Vec::new() };
         for (vietnamese, head) in [(true, "Nhịp định vị (giây)"), (false, "Between fixes (s)")] {
-            let book = workbook(&told, vietnamese).unwrap();
+            let book = workbook(&told, &[], vietnamese).unwrap();
             assert!(part(&book, "xl/sharedStrings.xml").contains(head));
             let rows = part(&book, "xl/worksheets/sheet1.xml");
             assert_eq!(rows.matches("<v>12.5</v>").count(), 1, "{rows}");
             // Where no stop was passed nothing is known of it.
             assert!(rows.contains("r=\"V2\"") && !rows.contains("r=\"V3\""), "{rows}");
+        }
+    }
+
+    #[test]
+    fn a_workbook_has_what_is_off_runs_and_each_vehicle() {
+        let row = |feed: &str, operator: &str, overspeeds| RouteDay {
+            feed: feed.to_owned(),
+            operator: operator.to_owned(),
+            overspeeds,
+            ..RouteDay::default()
+        };
+        let operators = vec![row("xe", "Transerco", 3), row("", "", 5)];
+        let told = GetTransitReportResponse { routes: Vec::new(), operators };
+        let spare =
+            VehicleDay { vehicle: "spare-7".to_owned(), overspeeds_off_runs: 5, ..VehicleDay::default() };
+        for (vietnamese, name) in [(true, "Ngoài lượt đã biết"), (false, "Off known runs")] {
+            let book = workbook(&told, std::slice::from_ref(&spare), vietnamese).unwrap();
+            let texts = part(&book, "xl/sharedStrings.xml");
+            assert!([name, "Transerco", "spare-7"].iter().all(|text| texts.contains(*text)), "{texts}");
+            let [operators, vehicles] = [2, 3].map(|n| part(&book, &format!("xl/worksheets/sheet{n}.xml")));
+            assert!(operators.contains("r=\"R3\"><v>5</v>"), "{operators}");
+            assert!(vehicles.contains("r=\"G2\"><v>5</v>"), "{vehicles}");
         }
     }
 }

@@ -69,7 +69,7 @@ pub use signal_orders::{
 pub use signals::SignalRow;
 pub use timetables::TimetableRow;
 pub use tracker_orders::TrackerOrderRow;
-pub use trackers::{PositionRow, TrackerRow};
+pub use trackers::{HeardRow, PositionRow, TrackerRow};
 pub use verdicts::RejectedFix;
 pub use work_orders::{
     Moved, NewWorkOrder, Opened, WorkOrderFilter, WorkOrderMove, WorkOrderMoveRow, WorkOrderRow,

@@ -21,6 +21,15 @@ pub struct TrackerRow {
     pub reporting: Reporting,
 }
 
+/// A vehicle of which something is believed in a span, or that passed a stop in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeardRow {
+    pub vehicle: String,
+    /// Believed reports, by the device's time.
+    pub positions: u32,
+    pub passings: u32,
+}
+
 /// One position of a bus's day.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PositionRow {
@@ -50,7 +59,35 @@ pub(crate) const LAST_REPORTS: &str = "WITH RECURSIVE known (id) AS (SELECT min(
 pub(crate) const REPORTS: &str = "SELECT vehicle, rejected, count(*) FROM fix INDEXED BY fix_reporting \
     WHERE received_ms >= ? GROUP BY vehicle, rejected";
 
+pub(crate) const HEARD: &str = "WITH RECURSIVE known (id) AS (SELECT min(vehicle) FROM fix UNION ALL \
+    SELECT (SELECT min(vehicle) FROM fix WHERE vehicle > known.id) FROM known WHERE known.id IS NOT NULL) SELECT id, \
+    (SELECT count(*) FROM (SELECT 1 FROM fix INDEXED BY fix_sound WHERE vehicle = known.id AND rejected IS NULL \
+    AND (rejected IS NULL OR rejected = 'jump') AND at_ms >= ?1 AND at_ms < ?2 LIMIT ?3)), \
+    (SELECT count(*) FROM passing WHERE vehicle = known.id AND at_ms >= ?1 AND at_ms < ?2) \
+    FROM known WHERE id IS NOT NULL";
+
 impl Store {
+    /// Vehicles that were heard in a span, with how much; positions are counted up to `most` of each: that takes longest.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn heard(&self, span: Span, most: u32) -> Result<Vec<HeardRow>, StoreError> {
+        let rows: Vec<(String, i64, i64)> = sqlx::query_as(HEARD)
+            .bind(span.from.0)
+            .bind(span.to.0)
+            .bind(most)
+            .fetch_all(self.readers())
+            .await
+            .map_err(self.failed("counting what was heard of vehicles"))?;
+        let count = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
+        let heard = |(vehicle, positions, passings)| HeardRow {
+            vehicle,
+            positions: count(positions),
+            passings: count(passings),
+        };
+        Ok(rows.into_iter().map(heard).filter(|row| row.positions > 0 || row.passings > 0).collect())
+    }
+
     /// Every tracker that ever reported, with its reports since a moment.
     ///
     /// # Errors

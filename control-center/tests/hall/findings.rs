@@ -302,7 +302,11 @@ async fn operators_stand_side_by_side(hall: &Hall, transit: &TransitServiceClien
     };
     let both =
         |told: &v1::GetTransitReportResponse| told.operators.iter().filter(|o| o.passings > 0).count() == 2;
-    let told = until("a report of both", report, both).await;
+    let mut told = until("a report of both", report, both).await;
+    // Those in the yard are on no run: they are the day's all the same.
+    let yard = told.operators.pop().unwrap();
+    assert_eq!((yard.feed.as_str(), yard.operator.as_str()), ("", ""));
+    assert!(yard.vehicles >= 3 && yard.positions_rejected >= 3, "{yard:?}");
     let runs: BTreeSet<_> =
         told.operators.iter().map(|o| (&*o.feed, &*o.operator, o.runs_scheduled)).collect();
     assert_eq!(runs, BTreeSet::from([("xe", "Xe", 6), ("yz", "Yến", 1)]));

@@ -206,6 +206,10 @@ async fn reports_are_on_the_page_and_in_files() {
     let book = get("/transit/report.xlsx?lang=en").await;
     let mut zip = zip::ZipArchive::new(std::io::Cursor::new(unchunked(&book.body))).unwrap();
     assert!(zip.by_name("xl/worksheets/sheet2.xml").is_ok(), "a sheet by route and one by operator");
+    let vehicles = self::text(&get("/transit/vehicles.csv").await.body);
+    let counted = |vehicle: &str, counts: &str| vehicles.contains(&format!(",{vehicle},{counts},"));
+    assert!(counted("imei-1", "57,0") && counted("imei-2", "31,1"), "{vehicles}");
+    assert_eq!(get("/transit/vehicles.csv?feed=xe").await.status(), "400");
     let passings = self::text(&get("/transit/passings.csv?vehicle=imei-2").await.body);
     assert!(
         passings.contains("feed,service_day,route")
@@ -223,7 +227,7 @@ async fn reports_are_on_the_page_and_in_files() {
     let refused = hall.get("/transit/report.csv", &[]).await;
     assert_eq!((refused.status(), refused.header("location")), ("303", Some("/sign-in")));
     let audit = hall.run(&["audit"]);
-    assert_eq!(audit.matches("download_buses").count(), 5, "{audit}");
+    assert_eq!(audit.matches("download_buses").count(), 6, "{audit}");
     assert!(audit.contains("file=passings.csv") && audit.contains("vehicle=imei-2"), "{audit}");
 }
 

@@ -8,8 +8,8 @@ use models_domain::{EventBody, MetersPerSecond, UtcMillis};
 use sqlx::Row;
 
 use super::{commit, new, open};
-use crate::trackers::{LAST_REPORTS, REPORTS};
-use crate::{NewEvent, Span};
+use crate::trackers::{HEARD, LAST_REPORTS, REPORTS};
+use crate::{HeardRow, NewEvent, Span};
 
 fn fix(seq: u64, vehicle: &str, at: i64, lat: f64) -> NewEvent {
     let fix = Fix {
@@ -68,6 +68,11 @@ async fn trackers_are_counted_and_positions_read() {
     let by_vehicle =
         store.rejected_by_vehicle(Span { from: UtcMillis(0), to: UtcMillis(day * 2) }).await.unwrap();
     assert_eq!(by_vehicle.into_iter().collect::<Vec<_>>(), [("bus-1".to_owned(), 1)]);
+    // The other one was not heard on that day.
+    for (most, positions) in [(9, 2), (1, 1)] {
+        let heard = HeardRow { vehicle: "bus-1".to_owned(), positions, passings: 0 };
+        assert_eq!(store.heard(until(day), most).await.unwrap(), [heard]);
+    }
     store.close().await;
 }
 
@@ -82,7 +87,7 @@ async fn plan(store: &crate::Store, sql: &str) -> Vec<String> {
 async fn no_question_about_trackers_reads_the_whole_table() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).await;
-    for (sql, index) in [(LAST_REPORTS, "fix_sound"), (REPORTS, "fix_reporting")] {
+    for (sql, index) in [(LAST_REPORTS, "fix_sound"), (REPORTS, "fix_reporting"), (HEARD, "fix_sound")] {
         let plan = plan(&store, sql).await;
         assert!(
             !plan.iter().any(|step| step.starts_with("SCAN fix") || step.starts_with("SCAN f ")),

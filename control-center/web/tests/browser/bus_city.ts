@@ -94,7 +94,7 @@ export function trackers(nowMs: number): Tracker[] {
 export function report(day: string): GetTransitReportResponse {
   const of = (shortName: string, n: number) => ({ day, feed: "hn", operator: "Transerco", route: shortName && `r${shortName}`, shortName, runsScheduled: 96 * n, runsWhole: 91 * n, runsPartial: 3 * n, kmScheduled: 1656 * n, kmDriven: 1598.4 * n, passings: 1_490 * n, onTime: 1_240 * n, early: 60 * n, late: 190 * n,
     lateMeanS: 74, headways: 1_400 * n, headwayVariation: 0.42, excessWaitS: 55, bunchings: 4 * n, overspeeds: 2 * n, overspeedKmhMax: 63, vehicles: 14 * n, positionsRejected: 35 * n, gapMedianS: 10 });
-  return create(GetTransitReportResponseSchema, { routes: [of("32", 1), of("01", 1), of("09A", 1)], operators: [of("", 3)] });
+  return create(GetTransitReportResponseSchema, { routes: [of("32", 1), of("01", 1), of("09A", 1)], operators: [of("", 3), { day, overspeeds: 2, overspeedKmhMax: 81, vehicles: 4, positionsRejected: 122 }] });
 }
 
 export function busDay(nowMs: number): GetBusDayResponse {

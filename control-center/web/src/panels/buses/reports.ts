@@ -8,7 +8,7 @@ import type { Page } from "../panel";
 import { TableView } from "./table";
 import { percent, span } from "./words";
 
-const FILES = [["csv", "report.csv"], ["xlsx", "report.xlsx"], ["passings", "passings.csv"], ["positions", "positions.csv"], ["traffic", "traffic.csv"], ["passings-parquet", "passings.parquet"], ["positions-parquet", "positions.parquet"]] as const;
+const FILES = [["csv", "report.csv"], ["xlsx", "report.xlsx"], ["vehicles", "vehicles.csv"], ["passings", "passings.csv"], ["positions", "positions.csv"], ["traffic", "traffic.csv"], ["passings-parquet", "passings.parquet"], ["positions-parquet", "positions.parquet"]] as const;
 
 export class Reports extends TableView {
   #routes: RouteDay[] = [];
@@ -60,11 +60,16 @@ export class Reports extends TableView {
     const names = [t("buses.day"), byRoute ? t("buses.route") : t("reports.operator"), t("reports.runs"), t("reports.km"), t("reports.on-time"), t("reports.late-mean"), t("reports.variation"),
       t("reports.excess"), t("reports.bunchings"), t("reports.overspeeds"), t("reports.rejected"), t("reports.gap")];
     const rows = (byRoute ? this.#routes : this.#operators).filter((r) => r.runsScheduled + r.passings > 0);
+    // What is of no known run is of no route and no operator, and of the day all the same.
+    rows.push(...this.#operators.filter(isOffRuns));
     this.rows(names.map((name, i) => ({ name, number: i > 1 })), rows.map(rowOf), t("reports.none"));
   }
 }
 
+export const isOffRuns = (r: RouteDay): boolean => r.feed === "";
+
 function rowOf(r: RouteDay): HTMLElement {
+  if (isOffRuns(r)) return offRuns(r);
   const some = (n: number, text: string) => (n > 0 ? text : "–");
   // Where times are no promise nobody keeps them.
   const timed = r.onTime + r.early + r.late;
@@ -78,9 +83,19 @@ function rowOf(r: RouteDay): HTMLElement {
     some(r.headways, twoDecimals(r.headwayVariation)),
     some(r.headways, `${r.excessWaitS < 0 ? "−" : ""}${span(r.excessWaitS)}`),
     integer(r.bunchings),
-    r.overspeeds > 0 ? `${integer(r.overspeeds)} (${t("unit.kmh", { n: integer(r.overspeedKmhMax) })})` : "0",
+    speeding(r),
     integer(r.positionsRejected),
     some(r.passings, span(r.gapMedianS)),
   ];
-  return el("tr", { "data-key": `${r.day} ${r.feed} ${r.route || r.operator}` }, el("td", { class: "day" }, dateOf(Date.parse(`${r.day}T05:00:00Z`))), el("th", { scope: "row" }, r.route ? r.shortName || r.route : r.operator), ...cells.map((text, i) => el("td", i === 0 && byHeadway ? { class: "n", title: byHeadway } : { class: "n" }, text)));
+  return el("tr", { "data-key": `${r.day} ${r.feed} ${r.route || r.operator}` }, dayOf(r), el("th", { scope: "row" }, r.route ? r.shortName || r.route : r.operator), ...cells.map((text, i) => el("td", i === 0 && byHeadway ? { class: "n", title: byHeadway } : { class: "n" }, text)));
 }
+
+function offRuns(r: RouteDay): HTMLElement {
+  const cells = ["–", "–", "–", "–", "–", "–", "–", speeding(r), integer(r.positionsRejected), "–"];
+  const name = el("th", { scope: "row", title: t("reports.off-runs-title", { n: integer(r.vehicles) }) }, t("reports.off-runs"));
+  return el("tr", { "data-key": `${r.day} off-runs` }, dayOf(r), name, ...cells.map((text) => el("td", { class: "n" }, text)));
+}
+
+const speeding = (r: RouteDay): string => (r.overspeeds > 0 ? `${integer(r.overspeeds)} (${t("unit.kmh", { n: integer(r.overspeedKmhMax) })})` : "0");
+
+const dayOf = (r: RouteDay): HTMLElement => el("td", { class: "day" }, dateOf(Date.parse(`${r.day}T05:00:00Z`)));
