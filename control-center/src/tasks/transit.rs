@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use control_center_store::{BusEventFilter, BusEventRow};
+use control_center_store::{BusEventFilter, BusEventRow, Span};
 use models_domain::transit::finding::Finding;
 use models_domain::transit::pace::Learner;
 use models_domain::{DurationMs, UtcMillis};
@@ -122,7 +122,13 @@ async fn reload(hall: &Arc<Hall>) -> anyhow::Result<()> {
         let all = BusEventFilter { finding: Some(finding), ..today.clone() };
         told.extend(found(hall, &all).await?.into_iter().filter(|row| row.ended.is_some()));
     }
-    work(hall, move |hall| hall.transit.resume(told)).await?;
+    let begun = Span { from: span.from, to: now };
+    let withdrawn = hall.store.withdrawn_open(Finding::Bunching, begun, PAGE).await?;
+    work(hall, move |hall| {
+        hall.transit.resume(told);
+        hall.transit.refuse(withdrawn);
+    })
+    .await?;
     let seen = hall.store.vehicles_seen(span).await?;
     let due = seen.into_iter().map(|vehicle| (vehicle, Vec::new())).collect();
     bus_days::reckon(hall, Anew { date, span, due, again: true }).await?;

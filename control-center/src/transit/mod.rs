@@ -13,6 +13,7 @@ mod news;
 pub mod planned;
 pub mod ready;
 pub mod reports;
+mod resumed;
 mod sheet;
 pub mod shown;
 pub mod siri;
@@ -31,13 +32,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use control_center_gtfs::Zone;
-use control_center_store::{BusEvent, BusEventRow, BusNews, Span, TimetableRow};
-use models_domain::event::Phase;
+use control_center_store::{BusEvent, BusNews, Span, TimetableRow};
 use models_domain::fix::call;
 use models_domain::signal::bus_priority::Setup;
 use models_domain::signal::bus_priority::coming::{Coming, coming};
 use models_domain::transit::accuracy::Accuracy;
-use models_domain::transit::finding::{Finding, TransitEvent};
 use models_domain::transit::fleet::Fleet;
 use models_domain::transit::matching::Seen;
 use models_domain::transit::pace::{Learner, Pace};
@@ -204,44 +203,6 @@ impl Transit {
         for passing in passings {
             let habit = planned.habit(&passing.feed, passing.at);
             learner.learn(&mut live.fleet.pace, passing, habit);
-        }
-    }
-
-    /// Goes on with findings that were told before the hall started; what is found among buses may be over.
-    pub fn resume(&self, kept: Vec<BusEventRow>) {
-        let mut live = lock(&self.live);
-        let (calls, among): (Vec<_>, Vec<_>) =
-            kept.into_iter().map(news::told).partition(|event| event.finding == Finding::Sos);
-        live.fleet.resume(among);
-        if self.planned().day.is_none() {
-            calls.into_iter().for_each(|event| live.calls.resume(event));
-        }
-    }
-
-    /// Ends what was found among buses on days before `today`, when its run should have been over; of runs that are still under way,
-    /// goes on with it.
-    pub fn end_former(&self, open: Vec<BusEventRow>, today: UtcMillis, now: UtcMillis) {
-        let planned = self.planned();
-        let mut plans: BTreeMap<(FeedId, Date), Option<Arc<DayPlan>>> = BTreeMap::new();
-        let (mut events, mut holds) = (Vec::new(), Vec::new());
-        for BusEventRow { event, line, .. } in open {
-            let ends = event.run.as_ref().and_then(|(feed, run)| {
-                let plan = plans
-                    .entry((feed.clone(), run.date))
-                    .or_insert_with(|| planned.plan(feed, Some(run.date), now))
-                    .as_ref()?;
-                Some(plan.timetable.ends(&plan.runs[plan.find(run)?]))
-            });
-            if event.finding == Finding::RunUnseen && ends.is_some_and(|ends| now < ends) {
-                holds.push(event);
-                continue;
-            }
-            let at = ends.unwrap_or(today).clamp(event.began, now.max(event.began));
-            events.push(BusEvent { event: TransitEvent { phase: Phase::Ended, at, ..event }, line });
-        }
-        lock(&self.live).fleet.resume(holds);
-        if !events.is_empty() {
-            self.unkept.push(BusNews { events, ..BusNews::default() });
         }
     }
 

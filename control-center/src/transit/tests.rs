@@ -2,9 +2,12 @@
 
 use control_center_gtfs::Feed;
 use control_center_gtfs::feeds::{Feeds, Version};
+use control_center_store::BusEventRow;
+use models_domain::event::Phase;
 use models_domain::geo::LatLon;
 use models_domain::transit::claims::Tick;
 use models_domain::transit::day::BusDay;
+use models_domain::transit::finding::{Finding, TransitEvent};
 use models_domain::transit::shape::Shape;
 use models_domain::transit::timetable::*;
 use models_domain::{DurationMs, Meters, MetersPerSecond};

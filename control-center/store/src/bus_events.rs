@@ -2,15 +2,48 @@
 
 use models_domain::UtcMillis;
 use models_domain::event::Phase;
+use models_domain::transit::finding::Finding;
 use models_domain::transit::timetable::{FeedId, StopId};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use crate::bus_days::{BusEvent, BusEventRow, Whole, event};
 use crate::bus_list::{BusKey, NAME};
+use crate::errs::StoreError;
+use crate::minutes::Span;
+use crate::open::Store;
 use crate::timetables::text;
 
 const COLUMNS: &str = "finding, vehicle, began_ms, at_ms, ended_ms, feed, day, trip, start_s, route, direction, stop, lat, lon, \
                        value";
+
+impl Store {
+    /// Findings of a kind that began in a span and were withdrawn while they were told to hold; the last to begin first, at most
+    /// `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn withdrawn_open(
+        &self,
+        finding: Finding,
+        span: Span,
+        limit: u32,
+    ) -> Result<Vec<BusEventRow>, StoreError> {
+        let failed = self.failed("reading which findings of buses were withdrawn");
+        let rows = sqlx::query(
+            "SELECT * FROM bus_event_withdrawn WHERE began_ms >= ? AND began_ms < ? AND finding = ? AND ended_ms IS NULL \
+             ORDER BY began_ms DESC LIMIT ?",
+        )
+        .bind(span.from.0)
+        .bind(span.to.0)
+        .bind(finding.name())
+        .bind(limit)
+        .fetch_all(self.readers())
+        .await
+        .map_err(&failed)?;
+        let rows = rows.iter().filter_map(|row| event(row).transpose());
+        rows.collect::<sqlx::Result<_>>().map_err(failed)
+    }
+}
 
 pub(crate) async fn put(tx: &mut SqliteConnection, kept: &BusEvent) -> sqlx::Result<()> {
     let e = &kept.event;

@@ -245,6 +245,7 @@ async fn what_never_was_so_is_in_no_list_and_leaves_a_trace() {
     let mut left: Vec<_> =
         rows.iter().map(|r| (r.event.finding, r.event.run.as_ref().unwrap().1.start_s)).collect();
     left.sort_unstable();
+    let asked = gap(600).event;
     let gap = |start_s| (Finding::HeadwayGap, Some(start_s));
     assert_eq!(left, [(Finding::Late, Some(600)), gap(1_200), gap(1_800)]);
     // What it was can be looked up, as long as findings are kept.
@@ -253,6 +254,16 @@ async fn what_never_was_so_is_in_no_list_and_leaves_a_trace() {
         sqlx::query_as(sql).fetch_all(store.readers()).await.unwrap()
     };
     assert_eq!(traces().await, [("headway_gap".to_owned(), 600, 90_000, None, 200_000)]);
+    for (finding, from, to, found) in [
+        (Finding::HeadwayGap, 90_000, 90_001, 1),
+        (Finding::HeadwayGap, 90_001, 90_002, 0),
+        (Finding::Bunching, 0, 90_001, 0),
+    ] {
+        let span = Span { from: UtcMillis(from), to: UtcMillis(to) };
+        let rows = store.withdrawn_open(finding, span, 9).await.unwrap();
+        assert_eq!(rows.len(), found, "{finding:?} from {from}");
+        assert!(rows.iter().all(|row| row.event == asked && row.ended.is_none()), "{rows:?}");
+    }
     assert_eq!(store.forget_bus_days(UtcMillis(90_000), UtcMillis(0)).await.unwrap(), 0);
     assert_eq!(traces().await.len(), 1);
     assert_eq!(store.forget_bus_days(UtcMillis(90_001), UtcMillis(0)).await.unwrap(), 4);

@@ -111,7 +111,7 @@ test("alerts, trackers and reports say what an operator needs", async () => {
   expect(await p.locator(".table-view:not([hidden]) tbody tr").first().innerText()).toContain("91 (+3) / 96");
   for (const by of ["By operator", "By route"]) {
     await p.click(`.table-view:not([hidden]) .chip:text-is('${by}')`);
-    expect(await p.locator(".table-view:not([hidden]) tbody tr").last().innerText()).toMatch(/Off known runs[^]*2 \(81 km\/h\)[^]*122/);
+    expect(await p.locator(".table-view:not([hidden]) tbody tr").last().innerText()).toMatch(/Off known runs[^]*2 \(81\s*km\/h\)[^]*122/);
   }
   expect(await p.locator(".downloads a").nth(1).getAttribute("href")).toMatch(/^\/transit\/report\.xlsx\?from=\d{4}-\d\d-\d\d&to=\d{4}-\d\d-\d\d&lang=en$/);
   await look(p, "reports-en");

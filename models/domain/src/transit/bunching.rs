@@ -44,6 +44,19 @@ impl Bunching {
         }
     }
 
+    /// Does not begin again what was withdrawn before a restart while it was told to hold; unless the bus ran as one since, as far as
+    /// that was resumed.
+    pub fn refuse(&mut self, bus: VehicleId, withdrawn: TransitEvent) {
+        let is_later =
+            |told: &TransitEvent| told.vehicle.as_ref() == Some(&bus) && told.began > withdrawn.began;
+        let holds = self.held.get(&bus).is_some_and(|held| held.begun().any(is_later));
+        let was = self.over.iter().any(is_later);
+        let refused = self.refused.get(&bus).is_some_and(is_later);
+        if !(holds || was || refused) {
+            self.refused.insert(bus, withdrawn);
+        }
+    }
+
     /// The day of a bus was made anew, which drove these ways before or by now: the next look asks of what was told of it, or on
     /// them, whether it was so.
     pub fn doubt(&mut self, vehicle: &VehicleId, ways: impl IntoIterator<Item = Way>) {

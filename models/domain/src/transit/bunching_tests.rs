@@ -220,6 +220,43 @@ fn what_was_withdrawn_begins_again_only_from_other_evidence() {
 }
 
 #[test]
+fn what_was_withdrawn_is_not_told_again_after_a_restart() {
+    let (plan, none) = (plan(), BTreeMap::new());
+    let plans = std::slice::from_ref(&plan);
+    let never = days(&plan, &[("a", "a", AHEAD), ("b", "b", BEHIND)]);
+    let (mut before, mut gone) = (Bunching::default(), Vec::new());
+    for s in [700, 760] {
+        before.look(&pair(90), (&none, plans), UtcMillis(s * 1_000), &mut gone);
+    }
+    doubt(&mut before, &never);
+    before.look(&pair(90), (&never, plans), UtcMillis(800_000), &mut gone);
+    let [withdrawn] = &gone[..] else { panic!("{gone:?}") };
+    // It begins again where it is not known to be refused, or is over by the ladder itself.
+    let bus = || "b".parse::<VehicleId>().unwrap();
+    for (refused, over, begins) in [(true, false, 0), (true, true, 1), (false, false, 1)] {
+        let mut after = Bunching::default();
+        if refused {
+            after.refuse(bus(), withdrawn.clone());
+        }
+        let ladder = |s: i64| if over && s == 820 { pair(400) } else { pair(90) };
+        let looks = [810, 820, 830, 890];
+        let told: usize = looks.iter().map(|s| look(&mut after, &ladder(*s), *s).len()).sum();
+        assert_eq!(told, begins, "refused: {refused}, over: {over}");
+    }
+    // What was told of the bus later, and of a run, is not refused by what was withdrawn before.
+    let later = TransitEvent { began: withdrawn.began + DurationMs(1_000), ..withdrawn.clone() };
+    for phase in [Phase::Begun, Phase::Ended] {
+        let mut after = Bunching::default();
+        after.resume(bus(), TransitEvent { phase, ..later.clone() });
+        after.refuse(bus(), withdrawn.clone());
+        assert!(after.refused.is_empty(), "{phase:?}");
+    }
+    let mut after = Bunching::default();
+    [later.clone(), withdrawn.clone()].into_iter().for_each(|event| after.refuse(bus(), event));
+    assert_eq!(after.refused[&bus()], later, "the last counts");
+}
+
+#[test]
 fn where_nothing_is_known_of_the_bus_it_stays_as_it_was_told() {
     check(&[("a", "a", AHEAD)], true);
     check(&[("a", "a", AHEAD), ("b", "b", &[(100, 0.0), (200, 100.0)])], true);

@@ -287,6 +287,15 @@ impl Fleet {
         }
     }
 
+    /// Does not tell again at once what was withdrawn before a restart, though it seemed to hold.
+    pub fn refuse(&mut self, withdrawn: impl IntoIterator<Item = TransitEvent>) {
+        for event in withdrawn {
+            if let (Finding::Bunching, Some(bus)) = (event.finding, event.vehicle.clone()) {
+                self.bunching.refuse(bus, event);
+            }
+        }
+    }
+
     /// Buses that run as one with the bus ahead, begun or ended since last asked.
     pub fn look_for_bunching(
         &mut self,

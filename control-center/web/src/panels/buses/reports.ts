@@ -66,7 +66,7 @@ export class Reports extends TableView {
   }
 }
 
-export const isOffRuns = (r: RouteDay): boolean => r.feed === "";
+const isOffRuns = (r: RouteDay): boolean => r.feed === "";
 
 function rowOf(r: RouteDay): HTMLElement {
   if (isOffRuns(r)) return offRuns(r);
