@@ -6,7 +6,7 @@ use models_domain::event::Phase;
 use models_domain::fix::{Limits, alone, call};
 use models_domain::geo::LatLon;
 use models_domain::transit::Fix;
-use models_domain::transit::finding::{Finding, Held, PLACE_HOLDS, TransitEvent, place_at};
+use models_domain::transit::finding::{Finding, Held, PLACE_HOLDS, TransitEvent, place_age_s, place_at};
 use models_domain::transit::matching::Seen;
 use models_domain::transit::vehicle::Observed;
 use models_domain::{DurationMs, UtcMillis, VehicleId};
@@ -53,8 +53,10 @@ impl Calls {
                 continue;
             }
             *last = at;
-            let believed = self.seen_by_vehicle.get(&fix.vehicle).and_then(|seen| place_at(*seen, at));
+            let seen = self.seen_by_vehicle.get(&fix.vehicle).filter(|_| !is_placed).copied();
+            let believed = seen.and_then(|seen| place_at(seen, at));
             let place = is_placed.then_some(fix.position).or(believed);
+            let age_s = seen.filter(|_| believed.is_some()).and_then(|(seen, _)| place_age_s(seen, at));
             let event = TransitEvent {
                 finding: Finding::Sos,
                 phase: Phase::Moment,
@@ -64,7 +66,7 @@ impl Calls {
                 place,
                 run: None,
                 stop: None,
-                value: None,
+                value: age_s,
             };
             held.judge(Some(fix.told.sos), DurationMs(0), event, &mut events);
         }
@@ -116,11 +118,14 @@ mod tests {
 
     #[test]
     fn a_call_is_shown_where_the_bus_was_seen_within_half_an_hour() {
-        for (called_min, place) in [(1, Some(BUS_STOP)), (30, Some(BUS_STOP)), (31, None), (24 * 60, None)] {
+        let (minute, half_hour) = ((Some(BUS_STOP), None), (Some(BUS_STOP), Some(1_800.0)));
+        for (called_min, (place, age_s)) in
+            [(1, minute), (30, half_hour), (31, (None, None)), (24 * 60, (None, None))]
+        {
             let fixes = [report("bus", 0, true, false), report("bus", called_min, false, true)];
             let events = Calls::default().look(&fixes, UtcMillis(called_min * 60_000));
-            let told: Vec<_> = events.iter().map(|e| (e.finding, e.phase, e.place)).collect();
-            assert_eq!(told, [(Finding::Sos, Phase::Begun, place)], "after {called_min} minutes");
+            let told: Vec<_> = events.iter().map(|e| (e.finding, e.phase, e.place, e.value)).collect();
+            assert_eq!(told, [(Finding::Sos, Phase::Begun, place, age_s)], "after {called_min} minutes");
         }
     }
 

@@ -104,6 +104,16 @@ fn a_call_for_help_is_heard_though_its_place_is_not_believed() {
     assert_eq!(found(&transit)[2..], want, "out of the store");
 }
 
+#[test]
+fn a_call_from_nowhere_says_how_long_before_the_bus_was_seen() {
+    let transit = with_a_zone();
+    let nowhere = calls(Fix { valid: false, ..fix(2, LatLon::new(0.0, 0.0)) });
+    transit.offer([fix(30, LatLon::new(21.03, 105.85)), nowhere].into_iter());
+    transit.look(NOW);
+    let told = transit.unkept.all().into_iter().flat_map(|news| news.events).map(|kept| kept.event.value);
+    assert_eq!(told.collect::<Vec<_>>(), [Some(280.0)]);
+}
+
 fn with_a_zone() -> Transit {
     let transit = Transit::new([0; 16]);
     let mut planned = Planned::default();

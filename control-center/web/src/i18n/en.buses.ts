@@ -82,6 +82,7 @@ export const buses: Record<keyof typeof vi, string> = {
   "buses.open": "still holds",
   "buses.behind-ahead": "{time} behind the bus ahead",
   "buses.since-last": "{time} since a bus set out",
+  "buses.last-known": "last known at {time}",
   "buses.others-report": "{n}% of the route's other runs report",
   "buses.block": "block {block}",
   "finding.off_route": "Off route",

@@ -80,6 +80,7 @@ export const buses = {
   "buses.open": "đang diễn ra",
   "buses.behind-ahead": "cách xe trước {time}",
   "buses.since-last": "{time} từ lượt xuất bến trước",
+  "buses.last-known": "vị trí cuối lúc {time}",
   "buses.others-report": "{n}% lượt khác của tuyến đang báo về",
   "buses.block": "nốt {block}",
   "finding.off_route": "Lệch tuyến",

@@ -167,6 +167,13 @@ test("a run that nobody is seen on says whose work it is part of", () => {
   expect(describe(create(StoredEventSchema, { bus: { ...bus, block: "" } })).more).not.toContain("nốt");
 });
 
+test("a call for help from where the bus was before says when it was there", () => {
+  const beganMs = BigInt(Date.UTC(2026, 2, 2, 3, 0));
+  const more = (value?: number) => describe(create(StoredEventSchema, { bus: { finding: "sos", vehicle: "b", beganMs, ...(value === undefined ? {} : { value }) } })).more;
+  expect(more(1_080)).toMatch(/^vị trí cuối lúc 09:42 · /);
+  expect(more()).not.toContain("vị trí cuối");
+});
+
 test("a finding that ends changes its row, one that was not so goes, and calls for help are called out also when the tracker says no more of them", () => {
   const sos = (over: object = {}) => create(StoredEventSchema, { bus: { finding: "sos", vehicle: "b", beganMs: 5_000n, name: "n", ...over } });
   const list = new EventList();

@@ -44,6 +44,15 @@ pub fn place_at((seen, place): (UtcMillis, LatLon), at: UtcMillis) -> Option<Lat
     (at.since(seen).0.abs() <= PLACE_HOLDS.0).then_some(place)
 }
 
+/// A place that is older is not where a bus is, but where it was.
+const OLD: DurationMs = DurationMs(60_000);
+
+/// Seconds between when a bus was seen at a place and a moment for which it is taken to be there; `None`: hardly any.
+pub fn place_age_s(seen: UtcMillis, at: UtcMillis) -> Option<f64> {
+    let age = at.since(seen);
+    (age.0 > OLD.0).then(|| age.seconds())
+}
+
 /// A finding of one bus, or of one run; the place is where the bus was then.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TransitEvent {
@@ -57,7 +66,8 @@ pub struct TransitEvent {
     pub stop: Option<StopId>,
     /// Overspeed: km/h. Early and late: seconds behind the timetable. Bunching: seconds behind the bus ahead. Unseen: of a hundred
     /// others of the route under way, how many report. Of a gap: seconds since a bus was last seen to set out.
-    /// At the end, the worst that was seen from the begin on.
+    /// At the end, the worst that was seen from the begin on. Of a call for help: how many seconds before its begin the bus was
+    /// known to be at the place, where that is more than a minute; also at the end.
     pub value: Option<f64>,
 }
 
@@ -137,8 +147,12 @@ impl Finding {
         Self::ALL.into_iter().find(|finding| finding.name() == name)
     }
 
-    /// The worse of two values: of bunching the smaller, of all others what is farther from nothing.
+    /// The worse of two values: of bunching the smaller, of all others what is farther from nothing. That of a call for help belongs
+    /// to its place: both are of its begin.
     fn worse(self, one: Option<f64>, other: Option<f64>) -> Option<f64> {
+        if self == Self::Sos {
+            return one;
+        }
         let (Some(a), Some(b)) = (one, other) else { return one.or(other) };
         let second = if self == Self::Bunching { b < a } else { b.abs() > a.abs() };
         Some(if second { b } else { a })
@@ -212,8 +226,7 @@ impl Held {
         } else if self.by_finding.get(&event.finding).is_some_and(|open| event.at >= open.last.0) {
             // It was not so before it was seen to hold last: that is no end.
             let begun = self.by_finding.remove(&event.finding).and_then(|open| open.begun);
-            let (at, place) = (event.at, event.place);
-            out.extend(begun.map(|begun| TransitEvent { phase: Phase::Ended, at, place, ..begun }));
+            out.extend(begun.map(|begun| ended(begun, event.at, event.place)));
         }
     }
 
@@ -227,7 +240,7 @@ impl Held {
     /// Ends everything; what had not begun is forgotten.
     pub fn close(&mut self, at: UtcMillis, place: Option<LatLon>) -> Vec<TransitEvent> {
         let begun = std::mem::take(&mut self.by_finding).into_values().filter_map(|open| open.begun);
-        begun.map(|begun| TransitEvent { phase: Phase::Ended, at, place, ..begun }).collect()
+        begun.map(|begun| ended(begun, at, place)).collect()
     }
 
     pub fn begun(&self) -> impl Iterator<Item = &TransitEvent> {
@@ -239,8 +252,15 @@ impl Open {
     /// Ended where it was last seen to hold.
     fn ended(self) -> Option<TransitEvent> {
         let (at, place) = self.last;
-        self.begun.map(|begun| TransitEvent { phase: Phase::Ended, at, place, ..begun })
+        self.begun.map(|begun| ended(begun, at, place))
     }
+}
+
+/// With the place of the end; a call for help that was shown where the bus had been before stays there.
+fn ended(begun: TransitEvent, at: UtcMillis, place: Option<LatLon>) -> TransitEvent {
+    let stays = begun.finding == Finding::Sos && begun.value.is_some();
+    let place = if stays { begun.place } else { place };
+    TransitEvent { phase: Phase::Ended, at, place, ..begun }
 }
 
 #[cfg(test)]
@@ -252,6 +272,34 @@ mod tests {
         let (place, at) = (LatLon::new(21.0, 105.8), |min: i64| UtcMillis(min * 60_000));
         let found = [0, 40, 90, 101, 131].map(|min| place_at((at(70), place), at(min)).is_some());
         assert_eq!(found, [false, true, true, false, false]);
+    }
+
+    #[test]
+    fn a_call_from_where_the_bus_was_keeps_its_place_and_how_old_that_is() {
+        let places = [21.0, 21.1, 21.2].map(|lat| LatLon::new(lat, 105.8));
+        for (age_s, ends_at) in [(Some(300.0), places[0]), (None, places[2])] {
+            let (mut held, mut told) = (Held::default(), Vec::new());
+            // It calls on from where it was; then it is seen.
+            for (s, holds, value) in [(0, true, age_s), (60, true, Some(360.0)), (120, false, None)] {
+                let event = TransitEvent {
+                    finding: Finding::Sos,
+                    phase: Phase::Moment,
+                    began: UtcMillis(s * 1000),
+                    at: UtcMillis(s * 1000),
+                    vehicle: None,
+                    place: Some(places[s as usize / 60]),
+                    run: None,
+                    stop: None,
+                    value,
+                };
+                held.judge(Some(holds), DurationMs(0), event, &mut told);
+            }
+            let told: Vec<_> = told.iter().map(|e| (e.phase, e.place, e.value)).collect();
+            let want = [(Phase::Begun, Some(places[0]), age_s), (Phase::Ended, Some(ends_at), age_s)];
+            assert_eq!(told, want);
+        }
+        let ages = [-90, 60, 61].map(|s| place_age_s(UtcMillis(0), UtcMillis(s * 1000)));
+        assert_eq!(ages, [None, None, Some(61.0)]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Findings about one bus, from its report and from what it does.
 
 use super::assign::{Candidate, SignOn};
-use super::finding::{Finding, Limits, TransitEvent, place_at};
+use super::finding::{Finding, Limits, TransitEvent, place_age_s, place_at};
 use super::timetable::{RouteId, TripId};
 use super::vehicle::{Doing, Found, Observed, Vehicle, Work};
 use crate::event::Phase;
@@ -56,8 +56,10 @@ pub fn judge(bus: &mut Vehicle, observed: &Observed, on_line: bool, limits: &Lim
 /// A call for help from who knows where.
 pub fn call(bus: &mut Vehicle, observed: &Observed, found: &mut Found) {
     let last = bus.last.as_ref().map(|last| (last.seen.at, last.seen.position));
-    let place = last.and_then(|last| place_at(last, observed.seen.at));
-    let event = event(bus, observed, Finding::Sos, bus.doing().map(Doing::key), None);
+    let at = observed.seen.at;
+    let place = last.and_then(|last| place_at(last, at));
+    let age_s = last.filter(|_| place.is_some()).and_then(|(seen, _)| place_age_s(seen, at));
+    let event = event(bus, observed, Finding::Sos, bus.doing().map(Doing::key), age_s);
     let event = TransitEvent { place, ..event };
     bus.held.judge(Some(observed.sos), DurationMs(0), event, &mut found.events);
 }

@@ -6,7 +6,7 @@ import type { BusEvent } from "../../gen/ngatu/v1/transit_pb";
 import { t, tOr, type Key } from "../../i18n";
 import type { Page } from "../panel";
 import { TableView, tickBox } from "./table";
-import { lateness, span } from "./words";
+import { lastKnown, lateness, span } from "./words";
 
 const GROUPS = {
   timing: ["early", "late", "bunching", "run_missing", "run_unseen", "headway_gap"],
@@ -61,7 +61,7 @@ export class Alerts extends TableView {
     const what = tOr("finding", e.finding);
     const show = e.place && el("button", { type: "button", class: "plain", title: t("buses.show-title") }, t("buses.show"));
     const { place } = e;
-    if (place) show?.addEventListener("click", () => this.page.mark({ at: [place.lon, place.lat], text: `${what} · ${e.vehicle}` }));
+    if (place) show?.addEventListener("click", () => this.page.mark({ at: [place.lon, place.lat], text: [what, e.vehicle, lastKnown(e)].filter(Boolean).join(" · ") }));
     const open = e.endedMs === undefined && now - began < OPEN_MS && e.finding !== "run_missing";
     const lasted = e.endedMs === undefined ? (open ? t("buses.open") : "") : Number(e.endedMs) - began > 1_000 ? ageOf(Number(e.endedMs) - began) : "";
     return el(
@@ -79,8 +79,10 @@ export class Alerts extends TableView {
   }
 }
 
-function valueOf({ finding, value }: BusEvent): string {
+function valueOf(e: BusEvent): string {
+  const { finding, value } = e;
   if (value === undefined) return "";
+  if (finding === "sos") return lastKnown(e);
   if (finding === "overspeed" || finding === "doors_open_moving") return t("unit.kmh" as Key, { n: integer(value) });
   if (finding === "early" || finding === "late") return lateness(value);
   if (finding === "bunching") return t("buses.behind-ahead", { time: span(value) });

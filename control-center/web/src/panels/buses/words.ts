@@ -1,5 +1,6 @@
 // Bus figures in words.
-import { integer } from "../../format";
+import { integer, minuteOf } from "../../format";
+import type { BusEvent } from "../../gen/ngatu/v1/transit_pb";
 import { t } from "../../i18n";
 import { isPunctual } from "./model";
 
@@ -19,3 +20,7 @@ export function lateness(seconds: number): string {
 export const latenessClass = (seconds: number): string => `is-${isPunctual(seconds)}`;
 
 export const percent = (part: number, whole: number): string => (whole === 0 ? "–" : `${integer((100 * part) / whole)} %`);
+
+/** Of a call for help that stands where the bus was before: when it was known to be there; empty for all else. */
+export const lastKnown = ({ finding, value, beganMs }: BusEvent): string =>
+  finding === "sos" && value !== undefined && value > 0 ? t("buses.last-known", { time: minuteOf(Number(beganMs) - value * 1000) }) : "";

@@ -3,7 +3,7 @@ import { ageOf, integer } from "../../format";
 import type { StoredEvent } from "../../gen/ngatu/v1/api_pb";
 import type { BusEvent } from "../../gen/ngatu/v1/transit_pb";
 import { t, tOr, type Key } from "../../i18n";
-import { lateness, span } from "../buses/words";
+import { lastKnown, lateness, span } from "../buses/words";
 import type { Described, Group, Weight } from "./describe";
 
 /** Findings by group, as in the panel of buses; a call for help stands alone and is always in the list. */
@@ -43,8 +43,10 @@ export const placeOfBus = (bus: BusEvent): string => (bus.vehicle ? t("event.bus
 
 export const keyOfBus = (bus: BusEvent): string => `bus/${bus.beganMs}/${bus.name}`;
 
-function valueOf({ finding, value }: BusEvent): string {
+function valueOf(bus: BusEvent): string {
+  const { finding, value } = bus;
   if (value === undefined) return "";
+  if (finding === "sos") return lastKnown(bus);
   if (finding === "overspeed" || finding === "doors_open_moving") return t("unit.kmh" as Key, { n: integer(value) });
   if (finding === "early" || finding === "late") return lateness(value);
   if (finding === "headway_gap") return t("buses.since-last", { time: span(value) });

@@ -8,6 +8,7 @@ import type { BusEvent } from "../../gen/ngatu/v1/transit_pb";
 import { t, tOr } from "../../i18n";
 import type { LinkState } from "../../link";
 import type { Mounted, Page, Panel } from "../panel";
+import { lastKnown } from "../buses/words";
 import { atOf, describe, GROUPS, keyOf, wanted, type Group, type Weight } from "./describe";
 import { EventList } from "./list";
 import { placeOfBus } from "./buses";
@@ -219,7 +220,7 @@ class Events implements Mounted {
     if (bus.vehicle && this.page.city.buses.has(bus.vehicle)) this.page.select({ kind: "bus", id: bus.vehicle });
     const { place } = bus;
     const what = tOr("finding", bus.finding);
-    const text = [what, placeOfBus(bus), momentOf(Number(bus.beganMs), this.page.now())].join(" · ");
+    const text = [what, placeOfBus(bus), momentOf(Number(bus.beganMs), this.page.now()), lastKnown(bus)].filter(Boolean).join(" · ");
     if (place) this.page.mark({ at: [place.lon, place.lat], text });
   }
 

@@ -5,6 +5,7 @@ import type { StoredEvent } from "../../gen/ngatu/v1/api_pb";
 import type { BusEvent } from "../../gen/ngatu/v1/transit_pb";
 import { t } from "../../i18n";
 import type { Page } from "../panel";
+import { lastKnown } from "../buses/words";
 import { callsOf, keyOfBus } from "./buses";
 
 export class SosBar {
@@ -53,7 +54,7 @@ export class SosBar {
     const calls = callsOf([...this.#calls.values()], this.#seen, this.page.now());
     this.#first = calls[0];
     this.root.hidden = calls.length === 0;
-    const told = calls.slice(0, 3).map((bus) => t("sos.banner", { vehicle: bus.vehicle, time: momentOf(Number(bus.beganMs), this.page.now()) }));
+    const told = calls.slice(0, 3).map((bus) => [t("sos.banner", { vehicle: bus.vehicle, time: momentOf(Number(bus.beganMs), this.page.now()) }), lastKnown(bus)].filter(Boolean).join(", "));
     setText(this.#text, `${told.join(" · ")}${calls.length > 3 ? ` (+${calls.length - 3})` : ""}`);
   }
 
