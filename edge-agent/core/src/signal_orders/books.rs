@@ -116,6 +116,10 @@ mod tests {
             .unwrap_err();
         assert_eq!(books.of(&junction).last_number, 9);
         assert_eq!(Books::open(&path).unwrap().of(&junction).last_number, 9);
+        // As it was written before orders were left.
+        fs::write(&path, r#"{"kim-ma":{"last_number":7,"taken":[5],"in_force":null}}"#).unwrap();
+        let old = Books::open(&path).unwrap().of(&junction);
+        assert_eq!((old.last_number, old.left), (7, vec![]));
         fs::write(&path, "{").unwrap();
         let err = Books::open(&path).err().unwrap().to_string();
         assert!(err.starts_with("reading the record of signal orders"), "{err}");

@@ -20,27 +20,35 @@ const READ_AGAIN: Duration = Duration::from_millis(250);
 /// Between two tries to bring a junction back to its own plan.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
+const NOT_ENDED: &str = "what was ordered before could not be ended";
+
 impl SignalOrders {
     pub(super) async fn carry_out(&self, junction: &JunctionId, order: &Order) {
         let (Some(turn), Some(can)) = (self.turns.get(junction), self.can.get(junction)) else { return };
         let _turn = turn.lock().await;
-        if let Err(why) = self.wait_for_moment(junction, can, order).await {
+        let mut stuck = false;
+        if let Err(why) = self.wait_for_moment(junction, can, order, &mut stuck).await {
             return self.tell(junction, order.number, Step::Refused, &why);
         }
         let had_another = self.books.of(junction).in_force.is_some();
-        if !self.make_room(junction, order).await {
-            let why = "what was ordered before could not be ended";
-            return self.tell(junction, order.number, Step::Refused, why);
+        if !stuck && !self.make_room(junction, order).await {
+            if order.wanted.commands_green() {
+                return self.tell(junction, order.number, Step::Refused, NOT_ENDED);
+            }
+            stuck = true;
         }
         // Taking the other back took its time and has changed the lamps.
-        if had_another && let Err(why) = self.wait_for_moment(junction, can, order).await {
+        if had_another && let Err(why) = self.wait_for_moment(junction, can, order, &mut stuck).await {
             self.tell(junction, order.number, Step::Refused, &why);
-            self.end(junction, EndedBy::Order).await;
+            // What is stuck is on its way back already.
+            if !stuck {
+                self.end(junction, EndedBy::Order).await;
+            }
             return;
         }
         // What takes another's place: the controller still does what was ordered before.
         let replaces = self.books.of(junction).in_force.is_some();
-        if order.wanted != Wanted::OwnPlan && !self.hold(junction, order) {
+        if order.wanted != Wanted::OwnPlan && !self.hold(junction, order, stuck) {
             return self.tell(junction, order.number, Step::Refused, "the order could not be written down");
         }
         let left = order.expires_at.since(self.clock.now());
@@ -57,7 +65,7 @@ impl SignalOrders {
                 self.tell(junction, order.number, Step::Silent, "the controller did not answer");
                 self.end(junction, EndedBy::NotShown).await;
             }
-            Put::Taken => match self.read_back(junction, &order.wanted, Some(order.number)).await {
+            Put::Taken => match self.read_back(junction, &order.wanted, order.number).await {
                 Ok(shown) => self.tell(junction, order.number, Step::Done, &shown),
                 Err(shown) => {
                     self.tell(junction, order.number, Step::Otherwise, &shown);
@@ -71,11 +79,14 @@ impl SignalOrders {
         self.show(junction);
     }
 
+    /// `stuck`: what was ordered before was tried once to be ended, in vain; set where that is found out here, for an order that
+    /// commands no green. That one goes on: a controller that does not let go must keep nobody from flash or from its own plan.
     async fn wait_for_moment(
         &self,
         junction: &JunctionId,
         can: &models_domain::signal::order::Orderable,
         order: &Order,
+        stuck: &mut bool,
     ) -> Result<(), String> {
         loop {
             let newest = self.books.of(junction).last_number;
@@ -84,10 +95,15 @@ impl SignalOrders {
             }
             let at = self.clock.now();
             // Who waits has the turn: what is in force is ended in time all the same.
-            if let Some(why) = self.books.of(junction).due(at)
+            if !*stuck
+                && let Some(why) = self.books.of(junction).due(at)
                 && !self.end(junction, why).await
             {
-                return Err("what was ordered before could not be ended".to_owned());
+                if order.wanted.commands_green() {
+                    return Err(NOT_ENDED.to_owned());
+                }
+                *stuck = true;
+                continue;
             }
             let seen = self.board.junction(junction).map(|now| now.seen).unwrap_or_default();
             let refusals = safety::check_moment(&can.layout, &seen, at, order);
@@ -115,14 +131,20 @@ impl SignalOrders {
         self.end(junction, EndedBy::Order).await
     }
 
-    /// Written down before the controller hears of it: whatever happens then, it will be ended.
-    fn hold(&self, junction: &JunctionId, order: &Order) -> bool {
+    /// Written down before the controller hears of it: whatever happens then, it will be ended. What is `stuck` is ended with it.
+    fn hold(&self, junction: &JunctionId, order: &Order, stuck: bool) -> bool {
         let held = InForce { order: order.clone(), heard_at: self.clock.now(), ending: None };
+        let mut same = None;
         let put = |book: &mut Book| {
-            book.in_force = Some(held);
+            if let Some(before) = book.in_force.replace(held).filter(|_| stuck) {
+                same = book.leave(before);
+            }
             Ok::<_, ()>(())
         };
         let kept = matches!(self.books.change(junction, put), Ok(Ok(())));
+        if let Some(same) = same.filter(|_| kept) {
+            self.tell(junction, same.order.number, Step::Ended, EndedBy::Order.name());
+        }
         self.show(junction);
         kept
     }
@@ -130,12 +152,15 @@ impl SignalOrders {
     fn forget(&self, junction: &JunctionId) {
         let take = |book: &mut Book| {
             book.in_force = None;
+            book.left.clear();
             Ok::<_, ()>(())
         };
         if let Err(err) = self.books.change(junction, take) {
             // It would be ended once more after a restart, which does no harm.
             tracing::error!(%junction, "{err}");
-            self.books.note(junction, |book| book.in_force = None);
+            self.books.note(junction, |book| {
+                let _ = take(book);
+            });
         }
         self.show(junction);
     }
@@ -151,10 +176,13 @@ impl SignalOrders {
         }
     }
 
-    /// Takes back what is in force; whether the controller shows its own plan. It stays in the book until it does.
+    /// Takes back what is in force, and what was left before it; whether the controller shows its own plan. It stays in the book
+    /// until it does. An order that comes meanwhile does not wait for that: whoever carries it out tries for himself.
     async fn end(&self, junction: &JunctionId, why: EndedBy) -> bool {
-        let Some(held) = self.books.of(junction).in_force else { return true };
-        let (number, wanted) = (held.order.number, &held.order.wanted);
+        let Book { in_force: Some(held), left, last_number, .. } = self.books.of(junction) else {
+            return true;
+        };
+        let number = held.order.number;
         if held.ending.is_none() {
             let mark = |book: &mut Book| {
                 if let Some(held) = &mut book.in_force {
@@ -171,31 +199,41 @@ impl SignalOrders {
             self.tell(junction, number, Step::Ending, why.name());
         }
         let why = held.ending.unwrap_or(why);
-        let back = match self.desk.release(junction, wanted).await {
-            Put::Taken => self.read_back(junction, &Wanted::OwnPlan, None).await.is_ok(),
-            Put::Refused(reason) => {
-                tracing::warn!(%junction, number, "an order cannot be taken back yet: {reason}");
-                false
-            }
-            Put::Silent => false,
-        };
+        let all: Vec<&Order> = left.iter().chain([&held]).map(|held| &held.order).collect();
+        let back = self.let_go(junction, &all).await
+            && self.read_back(junction, &Wanted::OwnPlan, last_number).await.is_ok();
         if back {
+            for left in &left {
+                let why = left.ending.unwrap_or(EndedBy::Order);
+                self.tell(junction, left.order.number, Step::Ended, why.name());
+            }
             self.tell(junction, number, Step::Ended, why.name());
             self.forget(junction);
         }
         back
     }
 
+    /// Whether the controller takes it that each of them is over. One that it holds on to does not keep the others.
+    async fn let_go(&self, junction: &JunctionId, orders: &[&Order]) -> bool {
+        let mut taken = true;
+        for order in orders {
+            match self.desk.release(junction, &order.wanted).await {
+                Put::Taken => {}
+                Put::Refused(reason) => {
+                    tracing::warn!(%junction, number = order.number, "an order cannot be taken back yet: {reason}");
+                    taken = false;
+                }
+                Put::Silent => taken = false,
+            }
+        }
+        taken
+    }
+
     /// Asks the controller until it shows `wanted`. What it shows, as text.
     ///
     /// # Errors
-    /// What it shows instead, when the time is over, or that of the order with this `number`, or a newer one came.
-    async fn read_back(
-        &self,
-        junction: &JunctionId,
-        wanted: &Wanted,
-        number: Option<u64>,
-    ) -> Result<String, String> {
+    /// What it shows instead, when the time is over, or that of the order in force, or one came that is newer than `number`.
+    async fn read_back(&self, junction: &JunctionId, wanted: &Wanted, number: u64) -> Result<String, String> {
         let until = if matches!(wanted, Wanted::Groups(_)) { READ_BACK_GROUPS } else { READ_BACK };
         let until = self.clock.now() + until;
         loop {
@@ -207,9 +245,7 @@ impl SignalOrders {
             }
             let held = self.books.of(junction);
             let now = self.clock.now();
-            let over = number.is_some_and(|number| {
-                held.last_number > number || (*wanted != Wanted::OwnPlan && held.due(now).is_some())
-            });
+            let over = held.last_number > number || (*wanted != Wanted::OwnPlan && held.due(now).is_some());
             if now >= until || over {
                 return Err(shown);
             }

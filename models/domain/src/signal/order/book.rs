@@ -1,0 +1,133 @@
+//! What a pole remembers of one junction's orders, over its own restarts. Pure.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::{BACKUP, EndedBy, ORDERS_WINDOW, Order};
+use crate::units::UtcMillis;
+
+/// An order that holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InForce {
+    pub order: Order,
+    /// When the hall last said that it stands by it.
+    pub heard_at: UtcMillis,
+    /// It is over, and the controller has not confirmed yet that it is back on its own plan.
+    pub ending: Option<EndedBy>,
+}
+
+/// What a pole remembers of one junction's orders, over its own restarts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Book {
+    pub last_number: u64,
+    /// When orders were taken, within [`ORDERS_WINDOW`].
+    pub taken: VecDeque<UtcMillis>,
+    pub in_force: Option<InForce>,
+    /// Orders that the controller did not let go of before what is in force took their place, the oldest first, at most one of each
+    /// wish: they are taken back with it.
+    #[serde(default)]
+    pub left: Vec<InForce>,
+}
+
+impl Book {
+    /// Notes that an order was taken: none with its number or a lower one is taken again.
+    pub fn take(&mut self, at: UtcMillis, number: u64) {
+        self.last_number = self.last_number.max(number);
+        self.taken.retain(|then| at.since(*then) < ORDERS_WINDOW);
+        self.taken.push_back(at);
+    }
+
+    /// `before` could not be taken back and another order takes its place. One that was left earlier with the same wish is returned: it
+    /// goes on in `before`.
+    pub fn leave(&mut self, before: InForce) -> Option<InForce> {
+        let same = self.left.iter().position(|left| left.order.wanted == before.order.wanted);
+        let same = same.map(|index| self.left.remove(index));
+        self.left.push(before);
+        same
+    }
+
+    /// The hall stands by these orders.
+    pub fn heard(&mut self, at: UtcMillis, numbers: &[u64]) {
+        if let Some(held) = &mut self.in_force
+            && numbers.contains(&held.order.number)
+        {
+            held.heard_at = at;
+        }
+    }
+
+    /// Whether what is in force has to end now, and why.
+    pub fn due(&self, at: UtcMillis) -> Option<EndedBy> {
+        let held = self.in_force.as_ref()?;
+        if held.ending.is_some() {
+            return held.ending;
+        }
+        if at >= held.order.expires_at {
+            return Some(EndedBy::Expiry);
+        }
+        // A clock that was set back must not prolong an order either.
+        let silent = at.since(held.heard_at);
+        (silent >= BACKUP || silent.0 < -BACKUP.0).then_some(EndedBy::LinkLoss)
+    }
+
+    /// After a restart, whatever was ordered ends.
+    pub fn restarted(&mut self) {
+        if let Some(held) = &mut self.in_force {
+            held.ending.get_or_insert(EndedBy::Restart);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Wanted;
+    use super::*;
+    use crate::units::DurationMs;
+
+    fn book(heard: i64, expires: i64) -> Book {
+        let order = Order {
+            number: 7,
+            wanted: Wanted::Flash,
+            made_at: UtcMillis(0),
+            expires_at: UtcMillis(expires),
+            patience: DurationMs(0),
+        };
+        let held = InForce { order, heard_at: UtcMillis(heard), ending: None };
+        Book { last_number: 7, in_force: Some(held), ..Book::default() }
+    }
+
+    #[track_caller]
+    fn check(mut book: Book, heard: &[(i64, u64)], at: i64, want: Option<EndedBy>) {
+        for (at, number) in heard {
+            book.heard(UtcMillis(*at), &[*number]);
+        }
+        assert_eq!(book.due(UtcMillis(at)), want);
+    }
+
+    #[test]
+    fn an_order_ends_by_its_time_or_when_the_hall_is_silent() {
+        check(book(0, 60_000), &[], 9_999, None);
+        check(book(0, 60_000), &[], 10_000, Some(EndedBy::LinkLoss));
+        check(book(0, 60_000), &[(9_000, 7)], 18_999, None);
+        check(book(0, 60_000), &[(9_000, 8)], 10_000, Some(EndedBy::LinkLoss));
+        check(book(59_000, 60_000), &[], 60_000, Some(EndedBy::Expiry));
+        check(book(50_000, 90_000), &[], 39_000, Some(EndedBy::LinkLoss));
+        let mut restarted = book(0, 60_000);
+        restarted.restarted();
+        check(restarted, &[(1, 7)], 2, Some(EndedBy::Restart));
+        check(Book::default(), &[], 1, None);
+    }
+
+    #[test]
+    fn what_could_not_be_taken_back_is_left_once_for_each_wish() {
+        let held = |number: u64, wanted: Wanted| {
+            let held = book(0, 60_000).in_force.unwrap();
+            InForce { order: Order { number, wanted, ..held.order }, ..held }
+        };
+        let mut book = book(0, 60_000);
+        assert_eq!(book.leave(held(1, Wanted::Flash)), None);
+        assert_eq!(book.leave(held(2, Wanted::AllRed)), None);
+        assert_eq!(book.leave(held(3, Wanted::Flash)).map(|same| same.order.number), Some(1));
+        assert_eq!(book.left.iter().map(|left| left.order.number).collect::<Vec<_>>(), [2, 3]);
+    }
+}
