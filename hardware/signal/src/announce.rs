@@ -16,6 +16,7 @@ use crate::j2735::states::{
 use crate::j2735::{self, BadMessage, Message, Reference};
 
 /// Bits of `IntersectionStatusObject`.
+const MANUAL: usize = 0;
 const FAILURE_FLASH: usize = 2;
 const OFF: usize = 9;
 const NO_VALID_SPAT: usize = 13;
@@ -138,6 +139,7 @@ impl Announcer {
     pub fn spat(&mut self, at: UtcMillis, shows: Shows<'_>) -> Result<Vec<u8>, BadMessage> {
         let mut status = FixedBitString::<16>::default();
         let valid = shows.groups.chars().count() == self.announced.groups.len();
+        status.set(MANUAL, shows.mode == Some(Mode::Manual));
         status.set(FAILURE_FLASH, shows.mode == Some(Mode::Flash));
         status.set(OFF, shows.mode == Some(Mode::Dark));
         status.set(NO_VALID_SPAT, !valid);
@@ -289,6 +291,9 @@ mod tests {
         assert_eq!(told(&mut announcer, NOW, shows), format!("1 525599:30250 [2] {caution}"));
         let shows = Shows { groups: "bb", changes: &[], mode: Some(Mode::Dark) };
         assert_eq!(told(&mut announcer, NOW, shows), "2 525599:30250 [9] 2=Dark 4=Dark");
+        let shows = Shows { groups: "BB", changes: &[], mode: Some(Mode::Manual) };
+        let red = "2=StopAndRemain 4=StopAndRemain";
+        assert_eq!(told(&mut announcer, NOW, shows), format!("3 525599:30250 [0] {red}"));
     }
 
     #[test]

@@ -37,9 +37,9 @@ fn sent_by(folder: &Path, who: &str) -> Vec<Value> {
 }
 
 /// What is asked for.
-const STATUSES: [&str; 15] = [
-    "S0001", "S0007", "S0011", "S0012", "S0014", "S0025", "S0028", "S0201", "S0202", "S0203", "S0204",
-    "S0205", "S0206", "S0207", "S0208",
+const STATUSES: [&str; 16] = [
+    "S0001", "S0007", "S0008", "S0011", "S0012", "S0014", "S0025", "S0028", "S0201", "S0202", "S0203",
+    "S0204", "S0205", "S0206", "S0207", "S0208",
 ];
 
 /// Core versions without a published schema here: what they send and want is 3.1.5 without what came with it.

@@ -248,7 +248,8 @@ fn blocked(hall: &Hall, priority: &Priority, in_force: &[OrderRow]) -> Option<Wh
     if known.info.state.link != Link::Up {
         return Some(Why::LinkDown);
     }
-    if known.info.now.mode.is_some_and(|mode| mode != Mode::Normal) {
+    // A mode that is not told may be somebody's hand at the cabinet.
+    if known.info.now.mode != Some(Mode::Normal) {
         return Some(Why::NotNormal);
     }
     let runs = hall.emergencies.all().into_iter().filter(|run| run.ended.is_none());

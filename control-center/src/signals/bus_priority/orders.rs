@@ -5,7 +5,7 @@ use models_domain::signal::GroupSet;
 use models_domain::signal::bus_priority::Why;
 use models_domain::signal::bus_priority::request::Key;
 use models_domain::signal::bus_priority::turns::WORTH;
-use models_domain::signal::order::Wanted;
+use models_domain::signal::order::{Mode, Wanted};
 use models_domain::signal::safety::Refusal;
 use models_domain::{DurationMs, UtcMillis};
 
@@ -96,8 +96,10 @@ pub(super) async fn release(hall: &Hall, priority: &Priority, order_id: u64) -> 
         return Ok(true);
     }
     let Some(judged) = judge(hall, junction, &Wanted::OwnPlan, BACK_WITHIN).await? else { return Ok(false) };
-    // A pole that cannot be reached ends it by itself in time.
-    if !hall.view.is_alive(&judged.junction.gateway) {
+    // A pole that cannot be reached ends it by itself in time. The way back tells the controller its mode as well: whoever took it at
+    // the cabinet is not overruled, and the green ends in its time too.
+    let on_plan = judged.junction.info.now.mode == Some(Mode::Normal);
+    if !on_plan || !hall.view.is_alive(&judged.junction.gateway) {
         return Ok(false);
     }
     let back = (BACK_WITHIN, DurationMs(0));

@@ -103,6 +103,8 @@ pub enum Mode {
     Flash,
     Dark,
     AllRed,
+    /// Somebody works it by hand at its panel: what it shows follows no plan.
+    Manual,
 }
 
 impl Mode {
@@ -112,6 +114,7 @@ impl Mode {
             Mode::Flash => "flash",
             Mode::Dark => "dark",
             Mode::AllRed => "all_red",
+            Mode::Manual => "manual",
         }
     }
 }
@@ -312,6 +315,8 @@ mod tests {
         assert!(!now.shows(&Wanted::OwnPlan, &none) && !now.shows(&Wanted::Flash, &none));
         now.learn(&ControllerNow { mode: Some(Mode::Dark), ..ControllerNow::default() });
         assert!(now.shows(&Wanted::Dark, &none) && !now.shows(&Wanted::Plan(1), &none));
+        now.learn(&ControllerNow { mode: Some(Mode::Manual), ..ControllerNow::default() });
+        assert!(!now.shows(&Wanted::Plan(1), &none) && !now.shows(&Wanted::OwnPlan, &none));
         let one: GroupSet = [1].into_iter().collect();
         assert!(now.shows(&Wanted::Groups(one), &one) && !now.shows(&Wanted::Groups(one), &none));
     }

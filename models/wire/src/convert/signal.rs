@@ -159,7 +159,9 @@ pub fn now_from_wire(m: &v1::SignalNow) -> Result<ControllerNow, BadMessage> {
 /// `order` and `ending` are the gateway's to fill in.
 pub fn now_to_wire(now: &ControllerNow) -> v1::SignalNow {
     let mode = match now.mode {
-        None => v1::SignalMode::Unspecified,
+        // The contract has no word for a controller that is worked by hand: to the hall its mode is not known, and what needs the
+        // plan's mode leaves it alone.
+        None | Some(Mode::Manual) => v1::SignalMode::Unspecified,
         Some(Mode::Normal) => v1::SignalMode::Normal,
         Some(Mode::Flash) => v1::SignalMode::Flash,
         Some(Mode::Dark) => v1::SignalMode::Dark,
@@ -307,6 +309,22 @@ mod tests {
         assert_eq!(layout_from_wire(Some(&v1::SignalLayout::default())).unwrap(), None);
         wire.groups[0].green_min_ms = 0;
         assert!(layout_from_wire(Some(&wire)).is_err());
+    }
+
+    #[test]
+    fn a_mode_round_trips_and_one_by_hand_is_not_taken_for_the_plan_s() {
+        for (mode, want) in [
+            (None, None),
+            (Some(Mode::Normal), Some(Mode::Normal)),
+            (Some(Mode::Flash), Some(Mode::Flash)),
+            (Some(Mode::Dark), Some(Mode::Dark)),
+            (Some(Mode::AllRed), Some(Mode::AllRed)),
+            (Some(Mode::Manual), None),
+        ] {
+            let now = ControllerNow { mode, plan: Some(2), ..ControllerNow::default() };
+            let back = now_from_wire(&now_to_wire(&now)).unwrap();
+            assert_eq!((back.mode, back.plan), (want, Some(2)));
+        }
     }
 
     #[test]

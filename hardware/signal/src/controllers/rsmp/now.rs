@@ -1,4 +1,4 @@
-//! Mode, plan and its cycle's length of a controller out of S0007, S0011, S0012, S0014 and S0028, which may come one by one. Pure.
+//! Mode, plan and its cycle's length of a controller out of S0007, S0008, S0011, S0012, S0014 and S0028, which may come one by one. Pure.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +13,9 @@ use crate::order::Value;
 const CYCLE_MAX_S: u32 = 999;
 
 /// What is asked for and subscribed to.
-const NAMES: [(&str, &str); 6] = [
+const NAMES: [(&str, &str); 7] = [
     ("S0007", "status"),
+    ("S0008", "status"),
     ("S0011", "status"),
     ("S0012", "status"),
     ("S0014", "status"),
@@ -40,6 +41,7 @@ pub fn answers(status: &Status) -> bool {
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
     on: Option<bool>,
+    manual: Option<bool>,
     flash: Option<bool>,
     all_red: Option<bool>,
     plan: Option<u8>,
@@ -57,6 +59,7 @@ impl Flags {
             let Some(read) = known.and_then(|known| known.read(&value.value).ok()) else { continue };
             match (value.code.as_str(), value.name.as_str()) {
                 ("S0007", "status") => self.on = first(&read),
+                ("S0008", "status") => self.manual = first(&read),
                 ("S0011", "status") => self.flash = first(&read),
                 ("S0012", "status") => self.all_red = first(&read),
                 ("S0014", "status") => self.plan = integer(&read),
@@ -70,12 +73,14 @@ impl Flags {
     }
 
     pub fn now(&self) -> ControllerNow {
-        let mode = match (self.on, self.flash, self.all_red) {
-            (Some(false), _, _) => Some(Mode::Dark),
-            (_, Some(true), _) => Some(Mode::Flash),
-            (_, _, Some(true)) => Some(Mode::AllRed),
-            (Some(true), _, _) => Some(Mode::Normal),
-            (None, _, _) => None,
+        // Whoever works it by hand may have it flash: that is what it shows.
+        let mode = match (self.on, self.flash, self.all_red, self.manual) {
+            (Some(false), _, _, _) => Some(Mode::Dark),
+            (_, Some(true), _, _) => Some(Mode::Flash),
+            (_, _, Some(true), _) => Some(Mode::AllRed),
+            (_, _, _, Some(true)) => Some(Mode::Manual),
+            (Some(true), _, _, _) => Some(Mode::Normal),
+            (None, _, _, _) => None,
         };
         ControllerNow {
             mode,
@@ -150,10 +155,30 @@ mod tests {
             "Some(AllRed) None None",
         );
         check(&["S0007.status=False,True S0011.status=True"], "Some(Dark) None None");
+        let by_hand = "S0007.status=True S0008.status=True S0014.status=2 S0014.source=calendar_clock";
+        check(&[by_hand], "Some(Manual) Some(2) Some(false)");
+        check(&[by_hand, "S0011.status=True"], "Some(Flash) Some(2) Some(false)");
+        check(&[by_hand, "S0008.status=False"], "Some(Normal) Some(2) Some(false)");
+        // Of another intersection, and of a site that does not know.
+        check(&["S0007.status=True S0008.status=False,True"], "Some(Normal) None None");
+        check(&["S0007.status=True S0008.status=True/undefined"], "Some(Normal) None None");
         check(&["S0014.status=7 S0014.source=calendar_clock"], "None Some(7) Some(false)");
         // Buffered values, and such as are no values, say nothing of now.
         check(&["S0014.status=7", "S0014.status=9/old S0014.status=900"], "None Some(7) None");
     }
+
+    #[test]
+    fn every_list_has_them() {
+        for version in ["1.0.15", "1.2.1", "1.3.0"] {
+            let codes: Vec<&str> = names(SxlVersion::parse(version)).iter().map(|name| name.code).collect();
+            let sources = if version == "1.0.15" { 1 } else { 2 };
+            let mut want = vec!["S0007", "S0008", "S0011", "S0012"];
+            want.extend(std::iter::repeat_n("S0014", sources));
+            want.push("S0028");
+            assert_eq!(codes, want, "{version}");
+        }
+    }
+
     #[test]
     fn length_of_the_cycle_of_the_plan_that_runs() {
         let text = |text: &str| cycles(&Value::Text(text.into()));

@@ -281,11 +281,13 @@ fn mode_and_plan_are_kept_and_merged() {
         r#"{"type":"StatusUpdate","mId":"s","cId":"TC","sTs":"2026-01-01T00:00:00.000Z","sS":[VALUES]}"#;
     let told = |values: &str| update.replace("VALUES", values);
     let both = r#"{"sCI":"S0007","n":"status","s":"True","q":"recent"},{"sCI":"S0014","n":"status","s":"2","q":"recent"}"#;
+    let manual = r#"{"sCI":"S0008","n":"status","s":"True","q":"recent"}"#;
     let flash = r#"{"sCI":"S0011","n":"status","s":"True","q":"recent"}"#;
     check(
-        &[VERSION, "ack", WATCHDOG, &told(both), &told(flash)],
+        &[VERSION, "ack", WATCHDOG, &told(both), &told(manual), &told(flash)],
         &[&format!(
-            "{} | keep Some(Normal) plan Some(2) | ack s | keep Some(Flash) plan Some(2) | ack s",
+            "{} | keep Some(Normal) plan Some(2) | ack s | keep Some(Manual) plan Some(2) | ack s | keep Some(Flash) plan \
+             Some(2) | ack s",
             INTRODUCED.split(" | watchdog").next().unwrap()
         )],
     );

@@ -242,6 +242,7 @@ mod tests {
                 "down" => lamp.lost(at),
                 "back" => _ = lamp.arrive(at),
                 "flash" => lamp.mode(at, Mode::Flash),
+                "manual" => lamp.mode(at, Mode::Manual),
                 "normal" => lamp.mode(at, Mode::Normal),
                 groups => {
                     let (groups, late) = groups.split_once('~').unwrap_or((groups, "0"));
@@ -355,6 +356,7 @@ mod tests {
         check(&words, 1, "1 5030..5030, - 5030..5030", 15_030);
         check(&format!("{words} normal@76000/30"), 1, "1 5030..5030, - 5030..5030, B 16030..16030", 15_030);
         check(&format!("{words} flash@76000/30 w@77000/30"), 1, "1 5030..5030, - 5030..5030", 17_030);
+        check(&format!("{words} manual@76000/30 w@77000/30"), 1, "1 5030..5030, - 5030..5030", 17_030);
     }
 
     #[test]
