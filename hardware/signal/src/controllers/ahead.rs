@@ -53,9 +53,14 @@ impl Ahead {
     }
 
     pub(super) fn may_be_local(self) -> bool {
-        let off = self.middle_ms().saturating_abs();
-        off > LOCAL_BEYOND_MS && off <= LOCAL_MAX_MS
+        may_be_zone(self.middle_ms())
     }
+}
+
+/// Whether a clock that is off by so many ms may keep the time of a zone.
+pub(super) fn may_be_zone(off_ms: i64) -> bool {
+    let off_ms = off_ms.saturating_abs();
+    off_ms > LOCAL_BEYOND_MS && off_ms <= LOCAL_MAX_MS
 }
 
 impl fmt::Display for Ahead {

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use models_domain::DurationMs;
+
 use super::reading::{Reading, What};
 use super::{ANSWER_MAX, Asker, Job, Outstanding, Phase, UNIT_EVERY};
+use crate::controllers::ahead::may_be_zone;
 use crate::controllers::ntcip::objects::{
     ACTIVE_DETECTORS, CONTROLLER_STANDARD_TIME_ZONE, COORD_CYCLE_STATUS, COORD_PATTERN_STATUS,
     DETECTOR_ALARMS, GLOBAL_LOCAL_TIME_DIFFERENTIAL, GLOBAL_TIME, MAX_PHASES, MAX_PREEMPTS,
@@ -21,6 +24,9 @@ const DETECTORS_EVERY: u32 = 5;
 
 /// A clock is not set more often than this.
 const SET_CLOCK_EVERY: Duration = Duration::from_secs(60);
+
+/// That it may keep local time is told again after so long.
+const TELL_LOCAL_EVERY: Duration = Duration::from_secs(24 * 3_600);
 
 impl Asker {
     /// Asks what is due, unless an answer is waited for.
@@ -190,15 +196,19 @@ impl Asker {
 
     fn clock_to_set(&mut self, at: At) -> Option<Request> {
         let most = self.settings.clock_off_max?;
-        if self.unit.clock_set_at.is_some_and(|set| at.stepped_since(set)) {
+        if at.stepped_since(*self.unit.clock_ours.get_or_insert(at)) {
             // Ours was set since: what was read and done by it says nothing any more.
-            self.unit.clock_set_at = None;
+            self.unit.clock_ours = Some(at);
+            (self.unit.clock_set_at, self.unit.clock_may_be_local) = (None, false);
             self.unit.clock.forget();
         }
         let off = self.clock_ahead()?;
-        let off_ms = u128::from(off.0.unsigned_abs());
-        let fresh = self.unit.clock_set_at.is_some_and(|set| at.elapsed < set.elapsed + SET_CLOCK_EVERY);
-        if off_ms <= most.as_millis() || fresh {
+        if u128::from(off.0.unsigned_abs()) <= most.as_millis() {
+            self.unit.clock_may_be_local = false;
+            return None;
+        }
+        let fresh = self.unit.clock_set_at.is_some_and(|set| at.elapsed < set + SET_CLOCK_EVERY);
+        if fresh {
             return None;
         }
         if let Err(why) = at.may_set_clocks() {
@@ -208,12 +218,33 @@ impl Asker {
             }
             return None;
         }
+        if self.may_keep_local_time(at, off) {
+            return None;
+        }
         self.look_at_clock();
-        self.unit.clock_set_at = Some(at);
+        self.unit.clock_set_at = Some(at.elapsed);
         let local = if self.told.clock_local { self.unit.offset_s } else { 0 };
         // It counts whole seconds from now on.
         let seconds = (at.utc.0 + 500).div_euclid(1_000) + local;
         Some(Request::Set(vec![(GLOBAL_TIME.var(), Value::Number(seconds))]))
+    }
+
+    /// `off`: by how much its clock is ahead, by the unit's own zone where that explains it. Whether it may keep the time of a zone that
+    /// the unit does not tell: its plans run by what that means, so it is not set until it is right by other means.
+    fn may_keep_local_time(&mut self, at: At, off: DurationMs) -> bool {
+        self.unit.clock_may_be_local |= may_be_zone(off.0);
+        if !self.unit.clock_may_be_local {
+            return false;
+        }
+        if self.unit.clock_local_told.is_none_or(|told| at.elapsed >= told + TELL_LOCAL_EVERY) {
+            self.unit.clock_local_told = Some(at.elapsed);
+            let ahead = off.seconds();
+            self.warn(format!(
+                "the controller's clock is off by {ahead:.1} s, and is not set: is that local time? The unit tells no such zone \
+                 (globalLocalTimeDifferential, controllerStandardTimeZone)"
+            ));
+        }
+        true
     }
 
     pub(super) fn ask(&mut self, at: At, request: Request, job: Job) {

@@ -9,6 +9,8 @@ mod own;
 mod reading;
 
 #[cfg(test)]
+mod clock_tests;
+#[cfg(test)]
 mod own_tests;
 #[cfg(test)]
 mod table;
@@ -124,9 +126,16 @@ struct Unit {
     offset_s: i64,
     up_time: Option<i64>,
     clock: Clock,
-    clock_set_at: Option<At>,
+    /// Our clock, as it was when all this was learned.
+    clock_ours: Option<At>,
+    /// `At::elapsed`.
+    clock_set_at: Option<Duration>,
     /// Why its clock is not set by ours, as it was told last.
     clock_kept: Option<&'static str>,
+    /// It was found to be off as far as a zone may be, of which the unit does not tell; until it is right.
+    clock_may_be_local: bool,
+    /// When that was told last (`At::elapsed`).
+    clock_local_told: Option<Duration>,
     flashing: Option<bool>,
     plan: Option<u8>,
     /// Seconds of a cycle of `plan`, and how much of it was left at a moment.
@@ -151,8 +160,11 @@ impl Default for Unit {
             offset_s: 0,
             up_time: None,
             clock: Clock::default(),
+            clock_ours: None,
             clock_set_at: None,
             clock_kept: None,
+            clock_may_be_local: false,
+            clock_local_told: None,
             flashing: None,
             plan: None,
             cycle_s: None,

@@ -8,21 +8,21 @@ use models_domain::{JunctionId, UtcMillis};
 use super::table::{Table, scalars};
 use super::*;
 use crate::controllers::ntcip::objects::{
-    ACTIVE_DETECTORS, COORD_PATTERN_STATUS, DETECTOR_OCCUPANCY, DETECTOR_VOLUME, GLOBAL_TIME, MAX_PHASES,
+    ACTIVE_DETECTORS, COORD_PATTERN_STATUS, DETECTOR_OCCUPANCY, DETECTOR_VOLUME, MAX_PHASES,
     MAX_VEHICLE_DETECTORS, SYS_UP_TIME, UNIT_BACKUP_TIME, UNIT_FLASH_STATUS, VOLUME_OCCUPANCY_PERIOD,
     VOLUME_OCCUPANCY_SEQUENCE, Value,
 };
 use crate::controllers::{Access, DialSettings, Synchrony, Value as Typed};
 
 /// 2027-01-15T08:00:00Z, in seconds.
-const START_S: i64 = 1_800_000_000;
+pub(super) const START_S: i64 = 1_800_000_000;
 
 pub(super) struct House {
     pub(super) asker: Asker,
     pub(super) table: Table,
     /// By how much the gateway's own clock is ahead, and what the system says of it.
-    ours_ahead_ms: i64,
-    synchrony: Synchrony,
+    pub(super) ours_ahead_ms: i64,
+    pub(super) synchrony: Synchrony,
     elapsed_ms: u64,
     told: Vec<String>,
     datagrams: usize,
@@ -258,50 +258,6 @@ fn a_restart_ends_what_was_ordered() {
     house.table.asked.clear();
     house.run(10_000);
     assert!(!house.table.asked.iter().any(|asked| asked.starts_with("set")));
-}
-
-#[test]
-fn a_clock_that_is_off_is_told_and_set_where_that_is_wanted() {
-    let mut house = House::new(|settings, table| {
-        settings.clock_off_max = Some(Duration::from_secs(2));
-        table.set(&GLOBAL_TIME.var(), START_S + 40);
-    });
-    let told = house.run(2_000);
-    assert!(
-        told.contains(&"warn the controller's clock is off by 40.5 s; check its time source".to_owned()),
-        "{told:?}"
-    );
-    assert!(told.contains(&"warn the controller's clock was set".to_owned()), "{told:?}");
-    let Some(Value::Number(set)) = house.table.values.get(GLOBAL_TIME.var().oid()) else { panic!() };
-    assert!((START_S..=START_S + 3).contains(set), "{set}");
-}
-
-#[test]
-fn no_clock_is_set_by_one_that_is_wrong_and_once_that_is_set_all_begins_anew() {
-    let year_ms = 365 * 86_400_000;
-    for (synchrony, ours_ahead_ms, why) in [
-        (Synchrony::Unsynchronised, -56 * year_ms, "nothing keeps the gateway's own clock"),
-        (Synchrony::Unknown, 0, "the system does not say"),
-        (Synchrony::Synchronised, -56 * year_ms, "the gateway's own clock is before 2025"),
-    ] {
-        let mut house = House::new(|settings, table| {
-            settings.clock_off_max = Some(Duration::from_secs(2));
-            table.set(&GLOBAL_TIME.var(), START_S + 400);
-        });
-        (house.synchrony, house.ours_ahead_ms) = (synchrony, ours_ahead_ms);
-        let told = house.run(20_000);
-        let kept: Vec<&String> = told.iter().filter(|line| line.contains("and is not set: ")).collect();
-        assert!(kept.len() == 1 && kept[0].contains(why), "{told:?}");
-        assert!(!told.iter().any(|line| line.contains("clock was set")), "{told:?}");
-        (house.synchrony, house.ours_ahead_ms) = (Synchrony::Synchronised, 0);
-        let sets = |told: &[String]| told.iter().filter(|line| line.contains("clock was set")).count();
-        assert_eq!(sets(&house.run(5_000)), 1);
-        // Off again at once, but not set within the minute; unless ours was found to be wrong.
-        house.table.set(&GLOBAL_TIME.var(), START_S + 400);
-        assert_eq!(sets(&house.run(5_000)), 0);
-        house.ours_ahead_ms = 200_000;
-        assert_eq!(sets(&house.run(5_000)), 1);
-    }
 }
 
 #[test]
