@@ -159,6 +159,36 @@ fn codes_are_sent_to_a_site_that_nobody_else_can_speak_for() {
     }
 }
 
+/// Orders carry the code to whoever dials: a warning, and no reason to refuse.
+#[test]
+fn a_code_that_anybody_may_be_sent_is_warned_of() {
+    let warnings = |listen: &str, tls: &str, keys: &str| {
+        let text = format!(
+            "{HEAD}[signals]\nlisten = \"{listen}:1\"\n{tls}[[signals.site]]\nsite_id = \"A\"\ncomponent = \"A\"\njunction = \"a\"\n\
+             name = \"A\"\n{keys}"
+        );
+        Config::parse(&text, Path::new("/etc/ngatu"), &known()).unwrap().signals.unwrap().warnings()
+    };
+    let tls = "[signals.tls]\ncertificate = \"a\"\nkey = \"b\"\n";
+    let with_ca = format!("{tls}sites_ca = \"c\"\n");
+    let commanded = "group = [{ component = \"A1\" }]\nsecurity_code = \"3333\"\n";
+    for (listen, tls) in [("0.0.0.0", ""), ("192.0.2.1", tls)] {
+        let warned = warnings(listen, tls, commanded);
+        let begin = "[[signals.site]] A: security_code is sent with every order to whoever dials as this site, and anybody may";
+        assert!(warned.len() == 1 && warned[0].starts_with(begin), "{warned:?}");
+        assert!(!warned[0].contains("3333"), "{warned:?}");
+    }
+    let named = format!("{commanded}allow_from = [\"192.0.2.101\"]\n");
+    for (listen, tls, keys) in [
+        ("0.0.0.0", "", ""),
+        ("0.0.0.0", "", named.as_str()),
+        ("0.0.0.0", with_ca.as_str(), commanded),
+        ("127.0.0.1", "", commanded),
+    ] {
+        assert_eq!(warnings(listen, tls, keys), Vec::<String>::new(), "{listen} {tls} {keys}");
+    }
+}
+
 #[test]
 fn security_codes_of_both_levels_and_those_they_take_the_place_of() {
     let config = |keys: &str| {

@@ -52,6 +52,19 @@ impl Signals {
         let told = self.junctions().find(|site| site.id == *junction)?.can.as_ref();
         dialled.map(|one| one.dialled.groups.len()).or_else(|| told.map(|can| can.layout.groups.len()))
     }
+
+    /// What somebody should see, though nothing is refused for it.
+    pub fn warnings(&self) -> Vec<String> {
+        let named = names_sites(self.listen, self.tls.as_ref());
+        let warning = |site: &SignalSite| codes::warning(site, named || !site.allow_from.is_empty());
+        self.sites.iter().filter_map(warning).collect()
+    }
+}
+
+/// Whether nobody can dial as one of the sites but itself: from elsewhere nobody reaches a loopback address, and with certificates
+/// each site shows that it is itself.
+fn names_sites(listen: Option<SocketAddr>, tls: Option<&TlsFiles>) -> bool {
+    listen.is_some_and(|listen| listen.ip().is_loopback()) || tls.is_some_and(|tls| tls.sites_ca.is_some())
 }
 
 /// Whether controllers of a kind can be told that an alarm is acknowledged, suspended or resumed.
@@ -107,10 +120,9 @@ pub(super) fn read(
     }
     let kind = controller.as_ref().map_or("rsmp", |name| name.get_ref().as_str());
     let handles_alarms = handles_alarms(kind);
-    // From elsewhere nobody reaches a loopback address; with certificates each site shows that it is itself.
-    let is_local = listen.as_ref().is_some_and(|listen| listen.get_ref().ip().is_loopback());
-    let certified = tls.as_ref().is_some_and(|tls| tls.as_ref().is_some_and(|tls| tls.sites_ca.is_some()));
-    let kind = Kind { handles_alarms, names_sites: is_local || certified };
+    let address = listen.as_ref().map(|listen| *listen.get_ref());
+    let names_sites = names_sites(address, tls.as_ref().and_then(Option::as_ref));
+    let kind = Kind { handles_alarms, names_sites };
     for mut one in found {
         sites.extend(site(&mut one, kind, &mut site_ids, &mut junctions));
     }

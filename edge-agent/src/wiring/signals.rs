@@ -103,6 +103,9 @@ impl SignalDesk for Desk {
 /// When the section is there: the listener, and whoever ends orders.
 pub(super) fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> Vec<Part> {
     let (Some(section), Some(signals)) = (&config.signals, &pole.signals) else { return Vec::new() };
+    for warning in section.warnings() {
+        tracing::warn!("{warning}");
+    }
     let settings = section.listen.map(|listen| settings(section, listen));
     let dialled: Vec<_> = section.dialled.iter().map(|one| one.dialled.clone()).collect();
     let sink = SignalWorker::new(pole.keeper.clone(), pole.board.clone());

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hardware_signal::{SecurityCode, SecurityCodes, SecurityLevel};
 use toml::Spanned;
 
+use super::SignalSite;
 use crate::config::reader::Section;
 
 /// What to do where anybody may dial as the site.
@@ -17,6 +18,17 @@ pub(super) fn read(site: &mut Section<'_, '_>, is_known: bool) -> SecurityCodes 
         one: code(site, SecurityLevel::One, is_known),
         two: code(site, SecurityLevel::Two, is_known),
     }
+}
+
+/// Orders carry the code of level 2. A city whose controllers cannot be told apart is not refused for it.
+pub(super) fn warning(site: &SignalSite, is_known: bool) -> Option<String> {
+    site.codes.two.as_ref().filter(|_| !is_known)?;
+    Some(format!(
+        "[[signals.site]] {}: {} is sent with every order to whoever dials as this site, and anybody may: whoever does learns it. \
+         Name the site's address in allow_from, or ask for certificates (sites_ca in [signals.tls])",
+        site.site_id,
+        SecurityLevel::Two.key()
+    ))
 }
 
 /// How far its clock may be off before it is set.
