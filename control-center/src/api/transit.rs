@@ -24,7 +24,8 @@ use crate::transit::{BUSY, reports, space_time};
 const PASSINGS_MAX: u32 = 200_000;
 const EVENTS_MAX: u32 = 1_000;
 const EVENTS: u32 = 200;
-const FIXES_MAX: u32 = 50_000;
+/// Of one bus and day: one a second is 86,400.
+const FIXES_MAX: u32 = 100_000;
 const HOUR: DurationMs = DurationMs(3_600_000);
 
 pub struct Transit {

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use control_center_store::{NewOrder, OrderRow};
 use models_domain::signal::emergency::{State, Why};
-use models_domain::signal::order::Wanted;
+use models_domain::signal::order::{Mode, Wanted};
 use models_domain::signal::safety::Refusal;
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 
@@ -117,8 +117,10 @@ pub(super) async fn release(
         return Ok(true);
     }
     let Some(judged) = judge(hall, id, &Wanted::OwnPlan, BACK_WITHIN).await? else { return Ok(false) };
-    // A pole that cannot be reached ends it by itself in time.
-    if !hall.view.is_alive(&judged.junction.gateway) {
+    // A pole that cannot be reached ends it by itself in time. The way back tells the controller its mode as well: whoever took it at
+    // the cabinet meanwhile is not overruled, and the green ends in its time too.
+    let taken = judged.junction.info.now.mode.is_some_and(|mode| mode != Mode::Normal);
+    if taken || !hall.view.is_alive(&judged.junction.gateway) {
         return Ok(false);
     }
     let back = (BACK_WITHIN, DurationMs(0));

@@ -24,6 +24,7 @@ export const signals: Record<keyof typeof vi, string> = {
   "mode.flash": "Flashing yellow",
   "mode.dark": "Dark",
   "mode.all_red": "All red",
+  "mode.manual": "Worked by hand at the cabinet",
   "signal.in-force": "Under order",
   "signal.in-force-what": "{what}, until {time} ({user})",
   "signal.in-force-other": "yes, of the hall",

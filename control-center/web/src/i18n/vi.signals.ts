@@ -22,6 +22,7 @@ export const signals = {
   "mode.flash": "Nháy vàng",
   "mode.dark": "Tắt đèn",
   "mode.all_red": "Đỏ toàn bộ",
+  "mode.manual": "Điều khiển tay tại tủ",
   "signal.in-force": "Đang theo lệnh",
   "signal.in-force-what": "{what}, đến {time} ({user})",
   "signal.in-force-other": "có, của trung tâm",

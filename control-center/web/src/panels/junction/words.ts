@@ -32,6 +32,7 @@ export function modeInWords(now: SignalNow | undefined): string {
     [SignalMode.FLASH]: "mode.flash",
     [SignalMode.DARK]: "mode.dark",
     [SignalMode.ALL_RED]: "mode.all_red",
+    [SignalMode.MANUAL]: "mode.manual",
   };
   const name = names[now?.mode ?? SignalMode.UNSPECIFIED];
   return name ? t(name) : t("signal.not-told");
