@@ -5,6 +5,7 @@ use sqlx::SqliteConnection;
 
 use crate::errs::StoreError;
 use crate::open::Store;
+use crate::rows::clamp;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditLine {
@@ -16,6 +17,14 @@ pub struct AuditLine {
     pub purpose: String,
     /// What was asked, as text for people.
     pub what: String,
+}
+
+/// Which lines are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuditLines {
+    All,
+    /// Without those of adaptive control's orders, which are many.
+    ButAdaptive,
 }
 
 impl Store {
@@ -30,44 +39,37 @@ impl Store {
         Ok(())
     }
 
-    /// Lines since a moment, oldest first; the newest of them where there are more than `limit`.
+    /// Lines since a moment, oldest first, at most `limit` of those after the line of number `after`, each with its number: 0 begins,
+    /// and the last number goes on. No line ever comes before one that is there.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn audit(&self, since: UtcMillis, limit: u32) -> Result<Vec<AuditLine>, StoreError> {
-        self.audit_lines(since, limit, true).await
-    }
-
-    /// The same without those of adaptive control's orders, which are many.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn audit_but_adaptive(
+    pub async fn audit(
         &self,
         since: UtcMillis,
+        lines: AuditLines,
+        after: u64,
         limit: u32,
-    ) -> Result<Vec<AuditLine>, StoreError> {
-        self.audit_lines(since, limit, false).await
-    }
-
-    async fn audit_lines(
-        &self,
-        since: UtcMillis,
-        limit: u32,
-        adaptive: bool,
-    ) -> Result<Vec<AuditLine>, StoreError> {
-        let rows: Vec<(i64, String, String, String, String)> = sqlx::query_as(
-            "SELECT at_ms, user, action, purpose, what FROM (SELECT id, at_ms, user, action, purpose, what FROM audit \
-             WHERE at_ms >= ?1 AND (?3 OR user NOT GLOB 'adaptive:*') ORDER BY id DESC LIMIT ?2) ORDER BY id",
+    ) -> Result<Vec<(u64, AuditLine)>, StoreError> {
+        let adaptive = match lines {
+            AuditLines::All => true,
+            AuditLines::ButAdaptive => false,
+        };
+        let rows: Vec<(i64, i64, String, String, String, String)> = sqlx::query_as(
+            // By number alone: with the index of moments each page would be sorted anew.
+            "SELECT id, at_ms, user, action, purpose, what FROM audit NOT INDEXED \
+             WHERE id > ?1 AND at_ms >= ?2 AND (?3 OR user NOT GLOB 'adaptive:*') ORDER BY id LIMIT ?4",
         )
+        .bind(clamp(after))
         .bind(since.0)
-        .bind(limit)
         .bind(adaptive)
+        .bind(limit)
         .fetch_all(self.readers())
         .await
         .map_err(self.failed("reading who looked at what"))?;
-        let line =
-            |(at, user, action, purpose, what)| AuditLine { at: UtcMillis(at), user, action, purpose, what };
+        let line = |(id, at, user, action, purpose, what): (i64, i64, _, _, _, _)| {
+            (id.cast_unsigned(), AuditLine { at: UtcMillis(at), user, action, purpose, what })
+        };
         Ok(rows.into_iter().map(line).collect())
     }
 }

@@ -41,7 +41,7 @@ mod trackers;
 mod verdicts;
 mod work_orders;
 
-pub use audit::AuditLine;
+pub use audit::{AuditLine, AuditLines};
 pub use bus_days::{BusEvent, BusEventFilter, BusEventRow, BusNews, PassingFilter, Whole};
 pub use bus_list::BusKey;
 pub use bus_priority::{BusPriorityRow, MeasuredPriority};

@@ -2,7 +2,7 @@
 
 use models_domain::UtcMillis;
 
-use super::open;
+use super::{audit, open};
 use crate::{AuditLine, EmergencyRow};
 
 fn line(action: &str) -> AuditLine {
@@ -29,7 +29,7 @@ async fn the_last_word_is_kept_and_begin_and_end_are_in_the_audit_once() {
     }
     // An older word that comes late does not bring it back.
     store.keep_emergency(&row(None, "late"), None).await.unwrap();
-    let audit = store.audit(UtcMillis(0), 10).await.unwrap();
+    let audit = audit(&store).await;
     let actions: Vec<&str> = audit.iter().map(|line| line.action.as_str()).collect();
     assert_eq!(actions, ["emergency_started", "emergency_ended"]);
     assert_eq!(store.emergencies(UtcMillis(90)).await.unwrap(), [row(Some(90), "d")]);

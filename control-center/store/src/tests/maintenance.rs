@@ -3,7 +3,7 @@
 use models_domain::signal::maintenance::{BACK_WITHIN, Fault, FaultKind, News, Part, State, Step};
 use models_domain::{JunctionId, UtcMillis};
 
-use super::open;
+use super::{audit, open};
 use crate::{AuditLine, Moved, NewWorkOrder, Opened, Store, WorkOrderFilter, WorkOrderMove};
 
 fn a() -> JunctionId {
@@ -129,7 +129,7 @@ async fn one_open_work_order_for_a_part_and_one_step_at_a_time() {
     assert_eq!(store.move_work_order(&cancel, &line(32, "lan", "cancel")).await.unwrap(), Moved::Yes);
     assert_eq!(store.move_work_order(&reopen, &line(33, "lan", "reopen")).await.unwrap(), Moved::Yes);
 
-    let audit = store.audit(UtcMillis(0), 100).await.unwrap();
+    let audit = audit(&store).await;
     let audit: Vec<String> =
         audit.iter().map(|line| format!("{} {} {}", line.user, line.action, line.what)).collect();
     let of = |id: u64, who: &str| format!("{who} work_order={id} junction=a");

@@ -28,10 +28,16 @@ use models_domain::geo::LatLon;
 use models_domain::transit::Fix;
 use models_domain::{Class, DurationMs, Event, EventBody, EventId, MetersPerSecond, Seq, TrackId, UtcMillis};
 
-use crate::{Commit, NewEvent, Store};
+use crate::{AuditLine, AuditLines, Commit, NewEvent, Store};
 
 pub async fn open(folder: &Path) -> Store {
     Store::open(&folder.join("city.db")).await.unwrap()
+}
+
+/// Every line of the audit.
+pub async fn audit(store: &Store) -> Vec<AuditLine> {
+    let lines = store.audit(UtcMillis(0), AuditLines::All, 0, 999).await.unwrap();
+    lines.into_iter().map(|(_, line)| line).collect()
 }
 
 pub fn new(boot: u64, seq: u64, at: i64, body: EventBody) -> NewEvent {

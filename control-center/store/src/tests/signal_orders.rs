@@ -3,8 +3,8 @@
 use models_domain::signal::order::{OrderTold, Step, Wanted};
 use models_domain::{DurationMs, EventBody, UtcMillis};
 
-use super::{commit, new, open};
-use crate::{APPROVE_WITHIN, NewOrder, SENT, Store, TAKEN, WAITING};
+use super::{audit, commit, new, open};
+use crate::{APPROVE_WITHIN, AuditLines, NewOrder, SENT, Store, TAKEN, WAITING};
 
 fn order(wanted: Wanted) -> NewOrder {
     NewOrder {
@@ -198,7 +198,7 @@ async fn from_asking_to_its_end() {
     // An order of a hall that was set back: no row, no harm.
     told(&store, 4, 77, Step::Done).await;
 
-    let lines = store.audit(UtcMillis(0), 99).await.unwrap();
+    let lines = audit(&store).await;
     let lines: Vec<String> =
         lines.into_iter().map(|l| format!("{} {} {}", l.user, l.action, l.what)).collect();
     assert_eq!(
@@ -264,7 +264,7 @@ async fn what_the_hall_ordered_by_itself_is_forgotten_by_age() {
     let left: Vec<String> =
         store.orders(None, false, 9).await.unwrap().into_iter().map(|row| row.order.asked_by).collect();
     assert_eq!(left, ["calendar:d", "calendar:c", "lan"]);
-    assert_eq!(store.audit(UtcMillis(0), 99).await.unwrap().len(), 6, "the audit has all");
+    assert_eq!(audit(&store).await.len(), 6, "the audit has all");
     assert_eq!(store.forget_orders(UtcMillis(100_000)).await.unwrap(), 2);
 }
 
@@ -292,7 +292,7 @@ async fn an_order_of_adaptive_control_has_one_line_in_the_audit() {
     // The pole says the same of it.
     told(&store, 5, number, Step::Refused).await;
     let id = store.ask_order(&order(Wanted::Plan(2)), UtcMillis(5_000)).await.unwrap();
-    let lines = store.audit(UtcMillis(0), 99).await.unwrap();
+    let lines = audit(&store).await;
     let lines: Vec<String> = lines.into_iter().map(|l| format!("{} {}", l.action, l.what)).collect();
     assert_eq!(
         lines,
@@ -303,8 +303,8 @@ async fn an_order_of_adaptive_control_has_one_line_in_the_audit() {
             &format!("signal_order_asked order {id}: junction=kim-ma wish=plan 2 hold_s=60"),
         ]
     );
-    let mut people = store.audit_but_adaptive(UtcMillis(0), 99).await.unwrap();
-    assert_eq!((people.len(), people.pop().unwrap().user.as_str()), (1, "lan"));
-    let newest = store.audit(UtcMillis(0), 2).await.unwrap();
-    assert!(newest[0].what.starts_with("order 3: ") && newest[1].user == "lan", "{newest:?}");
+    let people = store.audit(UtcMillis(0), AuditLines::ButAdaptive, 0, 2).await.unwrap();
+    assert_eq!(people.iter().map(|(_, line)| line.user.as_str()).collect::<Vec<_>>(), ["lan"]);
+    let (last, _) = people[0];
+    assert_eq!(store.audit(UtcMillis(0), AuditLines::ButAdaptive, last, 2).await.unwrap(), []);
 }

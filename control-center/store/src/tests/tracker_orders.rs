@@ -3,7 +3,7 @@
 use models_domain::UtcMillis;
 use models_domain::order::{Given, Order, Progress};
 
-use super::open;
+use super::{audit, open};
 use crate::{AuditLine, TrackerOrderRow};
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn many_orders_of_one_gateway_do_not_hide_anothers() {
     store.withdraw_tracker_order(4, "once more", &line).await.unwrap();
     let rows = store.tracker_orders(UtcMillis(0), Some("bus-4"), 1).await.unwrap();
     assert!(!rows[0].withdrawn && rows[0].given == told.given);
-    let refused = store.audit(UtcMillis(0), 99).await.unwrap();
+    let refused = audit(&store).await;
     assert_eq!(refused.iter().filter(|line| line.action == "tracker_order_refused").count(), 1);
     store.close().await;
 }
