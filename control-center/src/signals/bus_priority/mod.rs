@@ -248,9 +248,8 @@ fn blocked(hall: &Hall, priority: &Priority, in_force: &[OrderRow]) -> Option<Wh
     if known.info.state.link != Link::Up {
         return Some(Why::LinkDown);
     }
-    // A mode that is not told may be somebody's hand at the cabinet.
-    if known.info.now.mode != Some(Mode::Normal) {
-        return Some(Why::NotNormal);
+    if let Some(why) = another_mode(known.info.now.mode) {
+        return Some(why);
     }
     let runs = hall.emergencies.all().into_iter().filter(|run| run.ended.is_none());
     let passes =
@@ -267,6 +266,15 @@ fn blocked(hall: &Hall, priority: &Priority, in_force: &[OrderRow]) -> Option<Wh
         true => Some(Why::Calendar),
         false => Some(Why::OtherOrder { by: row.order.asked_by.clone() }),
     })
+}
+
+/// Green is only for a controller that says that it follows its plan.
+fn another_mode(mode: Option<Mode>) -> Option<Why> {
+    match mode {
+        Some(Mode::Normal) => None,
+        Some(Mode::Flash | Mode::Dark | Mode::AllRed) => Some(Why::NotNormal),
+        None => Some(Why::ModeUnknown),
+    }
 }
 
 /// How much the others are, by the last minutes.
@@ -301,4 +309,21 @@ fn standing(known: &Known) -> Vec<(Key, u64, UtcMillis)> {
         State::Waits(_) | State::Calling | State::Over { .. } => None,
     };
     known.turns.requests().iter().filter_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_green_is_asked_of_a_controller_whose_mode_is_another_or_not_known() {
+        let check = |mode: Option<Mode>, want: Option<&str>| {
+            assert_eq!(another_mode(mode).as_ref().map(Why::name), want, "{mode:?}");
+        };
+        check(Some(Mode::Normal), None);
+        check(Some(Mode::Flash), Some("not_normal"));
+        check(Some(Mode::Dark), Some("not_normal"));
+        check(Some(Mode::AllRed), Some("not_normal"));
+        check(None, Some("mode_unknown"));
+    }
 }

@@ -38,6 +38,7 @@ export const priority: Record<keyof typeof vi, string> = {
   "priority.why-gateway_away": "the gateway is out of reach",
   "priority.why-link_down": "the controller is not connected",
   "priority.why-not_normal": "the junction is not in normal control",
+  "priority.why-mode_unknown": "the controller has not said its mode yet",
   "priority.why-safety": "not safe now ({detail})",
   "priority.why-failed": "the order failed ({detail})",
   "priority.why-backs_off": "an order failed just now; tried again later",

@@ -36,6 +36,7 @@ export const priority = {
   "priority.why-gateway_away": "mất liên lạc với trạm",
   "priority.why-link_down": "tủ đèn không có kết nối",
   "priority.why-not_normal": "nút không chạy chế độ bình thường",
+  "priority.why-mode_unknown": "tủ chưa báo chế độ",
   "priority.why-safety": "không an toàn lúc này ({detail})",
   "priority.why-failed": "lệnh không thành ({detail})",
   "priority.why-backs_off": "lệnh vừa không thành, thử lại sau",

@@ -125,6 +125,8 @@ pub enum Why {
     LinkDown,
     /// Another mode than the plan's.
     NotNormal,
+    /// The controller has not said how it runs.
+    ModeUnknown,
     /// What safety says against it.
     Safety(String),
     /// The pole did not take it, or could not carry it out.
@@ -151,6 +153,7 @@ impl Why {
             Why::GatewayAway => "gateway_away",
             Why::LinkDown => "link_down",
             Why::NotNormal => "not_normal",
+            Why::ModeUnknown => "mode_unknown",
             Why::Safety(_) => "safety",
             Why::Failed(_) => "failed",
             Why::BacksOff => "backs_off",
@@ -174,6 +177,7 @@ impl Why {
             | Why::GatewayAway
             | Why::LinkDown
             | Why::NotNormal
+            | Why::ModeUnknown
             | Why::BacksOff => String::new(),
         }
     }

@@ -159,6 +159,8 @@ fn what_speaks_against_it_is_said() {
     world.bus("b", 0, 100.0, 300);
     world.blocked = Some(Why::OtherOrder { by: "lan".into() });
     world.waits("b", Why::OtherOrder { by: "lan".into() });
+    world.blocked = Some(Why::ModeUnknown);
+    world.waits("b", Why::ModeUnknown);
     world.blocked = None;
     world.load = Load::Busy { per_h: 900.0, max: 800.0 };
     world.waits("b", Why::Busy { per_h: 900.0, max: 800.0 });
