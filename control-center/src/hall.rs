@@ -19,6 +19,7 @@ use crate::city_view::CityView;
 use crate::gateways::Gateways;
 use crate::metrics::{Noted, ScraperToken};
 use crate::pictures::Pictures;
+use crate::signals::Rates;
 use crate::signals::adaptive::Adaptives;
 use crate::signals::advice::Advices;
 use crate::signals::bus_priority::Priorities;
@@ -62,6 +63,8 @@ pub struct Hall {
     pub advices: Advices,
     /// Where it does it.
     pub adaptives: Adaptives,
+    /// How often something was ordered of junctions of late.
+    pub rates: Rates,
     /// What is wrong with controllers.
     pub healths: Healths,
     /// What classes weigh in what is counted before a junction.

@@ -28,6 +28,7 @@ use crate::gateways::{self, Gateways};
 use crate::hall::Hall;
 use crate::metrics::Noted;
 use crate::pictures::Pictures;
+use crate::signals::Rates;
 use crate::signals::adaptive::Adaptives;
 use crate::signals::advice::Advices;
 use crate::signals::bus_priority::Priorities;
@@ -96,6 +97,7 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
         advices: Advices::new(config.advised.clone()),
         adaptives: Adaptives::new(&config.advised),
         calendars: Calendars::new(config.calendars.clone()),
+        rates: Rates::default(),
         healths: Healths::default(),
         pcu: config.pcu,
         areas: config.areas.clone(),

@@ -15,13 +15,16 @@ pub mod emergency;
 pub mod health;
 pub mod history;
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
 use control_center_core::city::Junction;
-use control_center_store::{NewOrder, OrderRow, SENT, StoreError, TAKEN, WAITING};
+use control_center_store::{NOT_SENT, NewOrder, OrderRow, SENT, StoreError, TAKEN, WAITING};
 use models_domain::signal::GroupSet;
 use models_domain::signal::order::{Book, ORDERS_WINDOW, Order, Orderable, Wanted};
+use models_domain::signal::rate::Rate;
 use models_domain::signal::safety::{self, Known, Refusal};
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 use models_wire::convert::signal::order_to_wire;
@@ -56,6 +59,17 @@ impl Judged {
     }
 }
 
+/// How many orders of each junction count, also after the hall's clock was set back.
+#[derive(Default)]
+pub struct Rates(Mutex<BTreeMap<JunctionId, Rate>>);
+
+/// When orders of a junction were sent that count by now, oldest first.
+async fn sent_lately(hall: &Hall, id: &JunctionId, at: UtcMillis) -> Result<Vec<UtcMillis>, StoreError> {
+    let sent = hall.store.orders_sent(id, at - ORDERS_WINDOW).await?;
+    let mut rates = hall.rates.0.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(rates.entry(id.clone()).or_default().count(at, &sent))
+}
+
 /// Whether an order was sent, and is neither over nor refused.
 fn stands(row: &OrderRow) -> bool {
     matches!(row.state.as_str(), SENT | TAKEN | "done")
@@ -86,7 +100,7 @@ pub async fn judge(
     let Some(junction) = hall.view.junction(id) else { return Ok(None) };
     let Some(can) = junction.info.can.clone() else { return Ok(None) };
     let at = hall.clock.now();
-    let taken = hall.store.orders_sent(id, at - ORDERS_WINDOW).await?.into();
+    let taken = sent_lately(hall, id, at).await?.into();
     let book = Book { taken, ..Book::default() };
     let expires_at = at + hold;
     let order = Order { number: 1, wanted: wanted.clone(), made_at: at, expires_at, patience: DurationMs(0) };
@@ -147,17 +161,17 @@ pub async fn send(
     tracing::info!(user, %junction, number, wish = wanted.name(), "signal order");
     let key = Key::new(gateway, What::Orders).to_string();
     let payload = order_to_wire(junction, &order).encode_to_vec();
-    let answer = match hall.bus.ask(&key, payload, PATIENCE).await {
-        Ok(answers) => answers.into_iter().find(|answer| answer.key == key),
+    let (answer, silent) = match hall.bus.ask(&key, payload, PATIENCE).await {
+        Ok(answers) => (answers.into_iter().find(|answer| answer.key == key), "the gateway did not answer"),
         Err(err) => {
             tracing::warn!(%gateway, "{err}");
-            None
+            (None, NOT_SENT)
         }
     };
     let answer = answer.and_then(|answer| v1::SignalOrderAnswer::decode(&answer.payload[..]).ok());
     let (state, detail) = match answer {
         // Should it have come through all the same, the pole ends it: the hall does not stand by it.
-        None => ("silent", "the gateway did not answer".to_owned()),
+        None => ("silent", silent.to_owned()),
         Some(answer) if answer.refusals.is_empty() => (TAKEN, String::new()),
         Some(answer) => {
             let texts: Vec<String> = answer.refusals.into_iter().map(|refusal| refusal.text).collect();

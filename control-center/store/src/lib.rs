@@ -3,7 +3,7 @@
 //! Suggested reading order: `open`, `ingest` (the one writer of events), `minutes` (sums),
 //! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `rights`, `audit`, `stills`, `evidence`,
 //! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `bus_events`, `due_days` (which are to
-//! be reckoned anew), `bus_list`, `prediction_scores`, `probes` (the roads), `trackers`, `signal_orders`, `adaptive_orders`, `emergencies`, `bus_priority`, `signals` (what they showed),
+//! be reckoned anew), `bus_list`, `prediction_scores`, `probes` (the roads), `trackers`, `signal_orders`, `order_rates`, `adaptive_orders`, `emergencies`, `bus_priority`, `signals` (what they showed),
 //! `detectors` (what they counted), `signal_faults`, `work_orders`.
 
 mod adaptive_orders;
@@ -24,6 +24,7 @@ mod ingest;
 mod measures;
 mod minutes;
 mod open;
+mod order_rates;
 mod people;
 mod prediction_scores;
 mod probes;
@@ -64,7 +65,7 @@ pub use retention::Forgotten;
 pub use rights::{EVERYWHERE, Grant, UserRow};
 pub use signal_faults::FaultRow;
 pub use signal_orders::{
-    ADAPTIVE, APPROVE_WITHIN, BUS_PRIORITY, CALENDAR, NewOrder, OrderRow, SENT, TAKEN, WAITING,
+    ADAPTIVE, APPROVE_WITHIN, BUS_PRIORITY, CALENDAR, NOT_SENT, NewOrder, OrderRow, SENT, TAKEN, WAITING,
 };
 pub use signals::SignalRow;
 pub use timetables::TimetableRow;

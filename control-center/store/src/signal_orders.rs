@@ -43,6 +43,8 @@ pub struct OrderRow {
 pub const WAITING: &str = "waiting";
 pub const SENT: &str = "sent";
 pub const TAKEN: &str = "taken";
+/// Detail of an order that never left the hall, which is told as silent.
+pub const NOT_SENT: &str = "the bus did not take it";
 
 /// Orders of a calendar are asked by this and its id. They give way to whatever else stands.
 pub const CALENDAR: &str = "calendar:";
@@ -231,27 +233,6 @@ impl Store {
             "SELECT {COLUMNS} FROM signal_order WHERE state IN ('sent', 'taken', 'done') AND ends_ms > ? ORDER BY id"
         );
         self.order_rows(sqlx::query(sqlx::AssertSqlSafe(sql)).bind(at.0)).await
-    }
-
-    /// When orders of `junction` were sent, since a moment.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn orders_sent(
-        &self,
-        junction: &JunctionId,
-        since: UtcMillis,
-    ) -> Result<Vec<UtcMillis>, StoreError> {
-        let rows: Vec<i64> = sqlx::query_scalar(
-            // None ends before it is sent: found by when they end, which has an index.
-            "SELECT sent_ms FROM signal_order WHERE junction = ?1 AND ends_ms >= ?2 AND sent_ms >= ?2 ORDER BY sent_ms",
-        )
-        .bind(junction.as_str())
-        .bind(since.0)
-        .fetch_all(self.readers())
-        .await
-        .map_err(self.failed("reading signal orders"))?;
-        Ok(rows.into_iter().map(UtcMillis).collect())
     }
 
     pub(crate) async fn order_rows<'q>(

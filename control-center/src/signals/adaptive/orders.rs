@@ -7,7 +7,7 @@ use models_domain::signal::order::{Mode, ORDERS_WINDOW, Wanted};
 use models_domain::signal::safety::Refusal;
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 
-use super::super::{Judged, failed, judge, newest_of, order, stands};
+use super::super::{Judged, failed, judge, newest_of, order, sent_lately, stands};
 use super::{Steered, ordered, taken};
 use crate::hall::Hall;
 
@@ -32,7 +32,7 @@ pub(super) async fn green(
     if let Some(why) = super::blocked(hall, steered, &in_force) {
         return Ok(Err(Refused::Here(why)));
     }
-    if let Some(until) = crowded(&hall.store.orders_sent(junction, now - ORDERS_WINDOW).await?) {
+    if let Some(until) = crowded(&sent_lately(hall, junction, now).await?) {
         return Ok(Err(Refused::Here(Why::Rate { until })));
     }
     let not_orderable = || Ok(Err(Refused::Here(Why::NotOrderable)));

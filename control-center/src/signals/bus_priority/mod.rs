@@ -272,7 +272,7 @@ fn blocked(hall: &Hall, priority: &Priority, in_force: &[OrderRow]) -> Option<Wh
 fn another_mode(mode: Option<Mode>) -> Option<Why> {
     match mode {
         Some(Mode::Normal) => None,
-        Some(Mode::Flash | Mode::Dark | Mode::AllRed) => Some(Why::NotNormal),
+        Some(Mode::Flash | Mode::Dark | Mode::AllRed | Mode::Manual) => Some(Why::NotNormal),
         None => Some(Why::ModeUnknown),
     }
 }

@@ -4,7 +4,7 @@ use models_domain::signal::order::{OrderTold, Step, Wanted};
 use models_domain::{DurationMs, EventBody, UtcMillis};
 
 use super::{audit, commit, new, open};
-use crate::{APPROVE_WITHIN, AuditLines, NewOrder, SENT, Store, TAKEN, WAITING};
+use crate::{APPROVE_WITHIN, AuditLines, NOT_SENT, NewOrder, SENT, Store, TAKEN, WAITING};
 
 fn order(wanted: Wanted) -> NewOrder {
     NewOrder {
@@ -224,7 +224,18 @@ async fn numbers_grow_also_when_the_clock_does_not() {
         numbers.push(store.send_order(&row, Some("mai"), None, UtcMillis(at)).await.unwrap().unwrap());
     }
     assert_eq!(numbers, [9_000, 9_001, 9_002]);
-    assert_eq!(store.orders_sent(&"kim-ma".parse().unwrap(), UtcMillis(5_000)).await.unwrap().len(), 2);
+    let sent = async |since| store.orders_sent(&"kim-ma".parse().unwrap(), UtcMillis(since)).await.unwrap();
+    // Those that lie ahead of the clock too.
+    let ahead = [(9_000_u64, UtcMillis(9_000)), (9_001, UtcMillis(9_000))];
+    assert_eq!(sent(5_000).await, ahead);
+    assert_eq!(sent(4_000).await, [&ahead[..], &[(9_002, UtcMillis(4_000))]].concat());
+    // One that never left the hall is none.
+    let id = store.ask_order(&order(Wanted::Plan(2)), UtcMillis(9_500)).await.unwrap();
+    let row = store.order(id).await.unwrap().unwrap();
+    store.send_order(&row, Some("mai"), None, UtcMillis(9_500)).await.unwrap().unwrap();
+    assert_eq!(sent(5_000).await.len(), 3);
+    assert!(store.move_order(&row, (SENT, "silent"), "mai", NOT_SENT, UtcMillis(9_501)).await.unwrap());
+    assert_eq!(sent(5_000).await, ahead);
 }
 
 #[tokio::test]

@@ -104,6 +104,7 @@ export const signals: Record<keyof typeof vi, string> = {
   "shown.green": "green: {groups}",
   "reason.newer": "a newer order came",
   "reason.no-answer-gateway": "the gateway did not answer",
+  "reason.not-sent": "it could not be sent",
   "reason.no-answer": "the controller did not answer",
   "reason.link": "the controller is not connected",
   "reason.not-approved": "nobody approved it in time",

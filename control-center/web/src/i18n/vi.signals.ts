@@ -102,6 +102,7 @@ export const signals = {
   "shown.green": "xanh: nhóm {groups}",
   "reason.newer": "đã có lệnh mới hơn",
   "reason.no-answer-gateway": "trạm không trả lời",
+  "reason.not-sent": "không gửi đi được",
   "reason.no-answer": "tủ không trả lời",
   "reason.link": "tủ đèn không có kết nối",
   "reason.not-approved": "không ai duyệt kịp",

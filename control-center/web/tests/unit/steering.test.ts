@@ -18,6 +18,7 @@ test.each([
   [{ state: "follows", why: "other_order", detail: "calendar:ngay" }, "○ Theo chương trình: lệnh khác đang có hiệu lực (Lịch ngay)"],
   [{ state: "follows", why: "backs_off", whyMs: BigInt(NOW) }, "▲ Theo chương trình: lệnh vừa bị từ chối hoặc không được thực hiện, thử lại lúc 12:05:36"],
   [{ state: "follows", why: "failed", detail: "silent: the gateway did not answer" }, "▲ Theo chương trình: lệnh không thành: Không trả lời · trạm không trả lời"],
+  [{ state: "follows", why: "failed", detail: "silent: the bus did not take it" }, "▲ Theo chương trình: lệnh không thành: Không trả lời · không gửi đi được"],
   [{ state: "follows", why: "failed", detail: "otherwise: mode normal, plan 1, green 2" }, "▲ Theo chương trình: lệnh không thành: Tủ không thực hiện · chương trình 1, xanh: nhóm 2"],
   [{ state: "follows", why: "failed", detail: "ended: not_shown" }, "▲ Theo chương trình: lệnh không thành: Đã hết, nút chạy chương trình riêng · tủ không thực hiện lệnh"],
   [{ state: "follows", why: "failed", detail: "no answer" }, "▲ Theo chương trình: lệnh không thành: lỗi ở trung tâm, xem nhật ký"],

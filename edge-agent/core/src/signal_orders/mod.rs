@@ -131,9 +131,11 @@ impl SignalOrders {
         loop {
             for junction in self.books.junctions() {
                 let Some(turn) = self.turns.get(&junction) else { continue };
+                let at = self.clock.now();
+                self.books.note(&junction, |book| book.look(at));
                 self.show(&junction);
                 // Whoever acts on the junction looks at it himself.
-                if self.books.of(&junction).due(self.clock.now()).is_none() || turn.try_lock().is_err() {
+                if self.books.of(&junction).due(at).is_none() || turn.try_lock().is_err() {
                     continue;
                 }
                 let this = self.clone();

@@ -376,3 +376,27 @@ async fn an_order_that_comes_too_early_waits_for_its_moment() {
     pole.clock.advance(DurationMs(4_000));
     pole.told(&[refused, "8 done mode flash, plan 1, green 1"]).await;
 }
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_keeps_nobody_from_ordering_for_longer_than_a_minute() {
+    let pole = pole();
+    let stop = pole.run();
+    for number in 7..13 {
+        assert_eq!(pole.taken(pole.order(number, Wanted::OwnPlan)), "");
+    }
+    assert_eq!(pole.taken(pole.order(13, Wanted::Plan(2))), "too_many_changes");
+    pole.clock.advance(DurationMs(-500_000));
+    assert_eq!(pole.taken(pole.order(14, Wanted::Plan(2))), "too_many_changes");
+    let now = pole.clock.now();
+    for _ in 0..400 {
+        if pole.orders.books.of(&junction()).taken.iter().all(|then| *then <= now) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    pole.clock.advance(DurationMs(59_999));
+    assert_eq!(pole.taken(pole.order(15, Wanted::Plan(2))), "too_many_changes");
+    pole.clock.advance(DurationMs(1));
+    assert_eq!(pole.taken(pole.order(16, Wanted::Plan(2))), "");
+    stop.cancel();
+}

@@ -1,7 +1,7 @@
 //! Traffic signals: what a controller shows, and what it may be asked to show.
 //!
 //! Suggested reading order: `plan` (what a junction may show), `safety` (what stands before every change), `lights`
-//! (how a change goes), `order` (what people ask for), `alarm` and
+//! (how a change goes), `order` (what people ask for), `rate` (how often), `alarm` and
 //! `aggregated` (what controllers complain of), `calendar` (what is ordered by the clock), `keeper` (one junction at the
 //! pole), `adaptive` (whose wishes the keeper takes), `advice` (what those would be with counts alone, and orders around the plan), `corridor`
 //! (several junctions as one street), `emergency` (a way through them for who must not wait), `bus_priority` (green for late
@@ -22,6 +22,7 @@ pub mod lights;
 pub mod maintenance;
 pub mod order;
 pub mod plan;
+pub mod rate;
 pub mod red_light;
 pub mod safety;
 

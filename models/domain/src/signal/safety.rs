@@ -136,8 +136,9 @@ pub struct Known<'a> {
     pub book: &'a Book,
 }
 
-/// Everything that speaks against `order` at `at`; empty when nothing does. Going back to the own plan needs no more than
-/// an order that is fresh: the controller does it within its own times.
+/// Everything that speaks against `order` at `at`; empty when nothing does. What lies ahead of `at` in the book counts: after a clock was set
+/// back, [`Book::look`] is to come first. Going back to the own plan needs no more than an order that is fresh: the controller does it within
+/// its own times.
 pub fn check_order(known: Known<'_>, at: UtcMillis, order: &Order) -> Vec<Refusal> {
     let Known { layout, plans, seen, book } = known;
     let wish = Wish { greens: GroupSet::EMPTY, made_at: order.made_at, expires_at: order.expires_at };

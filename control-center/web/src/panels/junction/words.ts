@@ -130,6 +130,7 @@ const REASONS: readonly (readonly [RegExp, Key])[] = [
   [/^order \d+ came after it$/, "reason.newer"],
   [/^somebody ordered something else meanwhile$/, "reason.newer"],
   [/^the gateway.* (did not answer|answer was not heard)$/, "reason.no-answer-gateway"],
+  [/^the bus did not take it$/, "reason.not-sent"],
   [/^the controller did not answer$/, "reason.no-answer"],
   [/^the controller did not say in time whether it is so$/, "reason.alarm-late"],
   [/^the controller says that the alarm is not /, "reason.alarm-otherwise"],

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BACKUP, EndedBy, ORDERS_WINDOW, Order};
+use super::{BACKUP, EndedBy, Order};
 use crate::units::UtcMillis;
 
 /// An order that holds.
@@ -21,7 +21,7 @@ pub struct InForce {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Book {
     pub last_number: u64,
-    /// When orders were taken, within [`ORDERS_WINDOW`].
+    /// When orders were taken, within [`super::ORDERS_WINDOW`].
     pub taken: VecDeque<UtcMillis>,
     pub in_force: Option<InForce>,
     /// Orders that the controller did not let go of before what is in force took their place, the oldest first, at most one of each
@@ -34,7 +34,7 @@ impl Book {
     /// Notes that an order was taken: none with its number or a lower one is taken again.
     pub fn take(&mut self, at: UtcMillis, number: u64) {
         self.last_number = self.last_number.max(number);
-        self.taken.retain(|then| at.since(*then) < ORDERS_WINDOW);
+        self.look(at);
         self.taken.push_back(at);
     }
 

@@ -1,0 +1,33 @@
+//! How often something was ordered of a junction of late.
+
+use models_domain::{JunctionId, UtcMillis};
+
+use crate::errs::StoreError;
+use crate::open::Store;
+use crate::signal_orders::NOT_SENT;
+
+impl Store {
+    /// Numbers of orders of `junction` that were sent since a moment, and when, by the hall's clock as it was then: what lies ahead of a clock
+    /// that was set back is among them, and what never left the hall is not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn orders_sent(
+        &self,
+        junction: &JunctionId,
+        since: UtcMillis,
+    ) -> Result<Vec<(u64, UtcMillis)>, StoreError> {
+        let rows: Vec<(i64, i64)> = sqlx::query_as(
+            // None ends before it is sent: found by when they end, which has an index.
+            "SELECT number, sent_ms FROM signal_order WHERE junction = ?1 AND ends_ms >= ?2 AND sent_ms >= ?2 \
+             AND NOT (state = 'silent' AND detail = ?3) ORDER BY number",
+        )
+        .bind(junction.as_str())
+        .bind(since.0)
+        .bind(NOT_SENT)
+        .fetch_all(self.readers())
+        .await
+        .map_err(self.failed("reading signal orders"))?;
+        Ok(rows.into_iter().map(|(number, sent)| (number.cast_unsigned(), UtcMillis(sent))).collect())
+    }
+}
