@@ -16,6 +16,9 @@ use super::adaptive::Steered;
 use super::counted;
 use crate::hall::Hall;
 
+#[cfg(test)]
+mod tests;
+
 /// Counts are read anew after this.
 const COUNTS_EVERY: DurationMs = DurationMs(20_000);
 /// Where nobody has counted yet, after this.
@@ -23,6 +26,8 @@ const FIRST_COUNTS_EVERY: DurationMs = DurationMs(5_000);
 /// Both controls are reckoned anew after this, and what came of it is kept for so many times: a day.
 const FORECAST_EVERY: DurationMs = DurationMs(300_000);
 const KEPT: usize = 288;
+/// What was said at a look longer ago is not ordered by.
+const SAID_FOR: DurationMs = DurationMs(3_000);
 /// Where it could not be done it is tried again after this.
 const AGAIN: DurationMs = DurationMs(10_000);
 
@@ -64,6 +69,7 @@ struct Known {
     plan: Option<u8>,
     counts: Counts,
     told: Option<Result<Now, Why>>,
+    looked_at: Option<UtcMillis>,
     forecast: Option<Arc<Forecast>>,
     forecast_at: Option<UtcMillis>,
     past: VecDeque<Past>,
@@ -175,15 +181,23 @@ impl Advices {
         })
     }
 
-    /// For whoever orders by it: what it said at the last look. `None` while the junction's groups are not known.
+    /// For whoever orders by it: what it said at the last look, as long as that was just now; no advisor while the junction's groups were
+    /// never known.
     pub(super) fn steers<T>(
         &self,
         junction: &JunctionId,
-        with: impl FnOnce(&mut Advisor, Result<&Now, &Why>) -> T,
-    ) -> Option<T> {
+        at: UtcMillis,
+        with: impl FnOnce(Option<&mut Advisor>, Result<&Now, &Why>) -> T,
+    ) -> T {
         let mut all = self.lock();
-        let Known { advisor, told, .. } = all.get_mut(junction)?;
-        Some(with(advisor.as_mut()?, told.as_ref()?.as_ref()))
+        let Some(Known { advisor, told, looked_at, .. }) = all.get_mut(junction) else {
+            return with(None, Err(&Why::NotYet));
+        };
+        let new = looked_at.is_some_and(|then| (DurationMs(0)..=SAID_FOR).contains(&at.since(then)));
+        match told {
+            Some(told) if new => with(advisor.as_mut(), told.as_ref()),
+            Some(_) | None => with(advisor.as_mut(), Err(&Why::NotYet)),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<JunctionId, Known>> {
@@ -247,6 +261,7 @@ pub async fn step(hall: &Hall) -> anyhow::Result<()> {
                 Err(why) => known.counts.trouble = Some(why),
             }
         }
+        known.looked_at = Some(now);
         known.told = Some(one(known, advised, junction.as_ref().filter(|_| alive), now).map_err(|why| {
             if why == Why::NotHeardOf && junction.is_some() { Why::GatewayAway } else { why }
         }));
@@ -366,21 +381,4 @@ pub async fn reckon(hall: &Hall) -> anyhow::Result<()> {
 /// Cameras that count somewhere.
 pub fn cameras<'a>(counters: impl Iterator<Item = &'a Counter>) -> BTreeSet<&'a CameraId> {
     counters.filter_map(Counter::camera).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn which_detector_an_alarm_takes_out() {
-        let check = |code: &str, component: &str, want: Option<u16>| {
-            assert_eq!(detector_of(code, component), want, "{code} {component}");
-        };
-        check("chatter", "detector 3", Some(3));
-        check("A0302", "HN+AG0101=001DL012", Some(12));
-        check("A0008", "HN+AG0101=001SG001", None);
-        check("A0302", "HN+AG0101=001TC000", None);
-        check("noHits", "HN+AG0101=001DL012", None);
-    }
 }

@@ -75,6 +75,11 @@ fn stands(row: &OrderRow) -> bool {
     matches!(row.state.as_str(), SENT | TAKEN | "done")
 }
 
+/// Whether one that was to be sent may have left the hall.
+fn was_sent(row: &OrderRow) -> bool {
+    row.sent.is_some() && row.detail != NOT_SENT
+}
+
 /// What became of one that does not stand, in words.
 fn failed(row: &OrderRow) -> String {
     let OrderRow { state, detail, .. } = row;

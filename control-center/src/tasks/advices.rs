@@ -21,8 +21,10 @@ async fn looks(hall: &Arc<Hall>) -> anyhow::Result<()> {
     every.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         every.tick().await;
-        advice::step(hall).await?;
+        // What stands is looked after whether there is advice or not.
+        let advised = advice::step(hall).await;
         adaptive::step(hall).await?;
+        advised?;
     }
 }
 

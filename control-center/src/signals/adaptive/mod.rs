@@ -4,18 +4,22 @@
 //! altogether. Nothing is kept over a start of the hall but the orders themselves: one that stands then is given back.
 
 mod orders;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use control_center_store::{ADAPTIVE, OrderRow};
-use models_domain::signal::advice::steer::{Bounds, Call, Look, Lost, Refused, Silence, Steer, Why};
+use models_domain::signal::advice::steer::{
+    Bounds, Call, Look, Lost, Refused, Released, Silence, Steer, Why,
+};
 use models_domain::signal::emergency::{State, Stop};
 use models_domain::signal::order::{ControllerNow, Wanted};
 use models_domain::signal::{Aggregated, GroupSet};
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 
-use super::advice::{Advised, Counter, faulty};
+use super::advice::{self, Advised, Counter, faulty};
 use super::{calendar, counted};
 use crate::hall::Hall;
 
@@ -79,6 +83,16 @@ impl Steered {
 }
 
 impl Known {
+    /// What became of its own orders since the last look, and the one that stands.
+    fn learn(&mut self, lost: Option<Lost>, stands: Option<(u64, UtcMillis)>, now: UtcMillis) {
+        if let Some(lost) = lost {
+            self.steer.lost(now, lost);
+        }
+        if let Some((order, until)) = stands {
+            self.steer.found(order, until, now);
+        }
+    }
+
     /// Whether the order that the pole has in force, 0 for none, is one of these or of those before.
     fn owns(&mut self, numbers: &[u64], order: u64) -> bool {
         for number in numbers {
@@ -161,30 +175,32 @@ async fn one(
     let told = known.as_ref().is_some_and(|known| known.info.order != 0 || !known.info.ending.is_empty());
     let touched = told || in_force.iter().any(|row| row.order.junction == *id);
     let seen = known.map(|known| known.seen).unwrap_or_default();
-    let call = hall.advices.steers(id, |advisor, told| {
+    let (blocked, day, stands) = (blocked.as_ref(), steered.day(now), stands(steered, in_force));
+    let call = hall.advices.steers(id, now, |advisor, told| {
+        let silence = told.err().map_or("", advice::Why::name);
+        let Some(advisor) = advisor else {
+            return hall.adaptives.change(steered, |known| {
+                known.learn(lost, stands, now);
+                known.steer.unadvised(now, day, blocked, silence)
+            });
+        };
         if touched {
             advisor.touch();
         }
         let greens = advisor.own_greens();
-        let told = told.map_err(|why| match why.name() {
+        let told = told.map_err(|_| match silence {
             "changing" => Silence::Changing,
             name => Silence::Reason(name),
         });
         let (layout, plan) = (advisor.layout(), &advisor.setup().plan);
-        let (blocked, day) = (blocked.as_ref(), steered.day(now));
         let look = Look { layout, plan, seen: &seen, told, greens: &greens, full, blocked, day };
         hall.adaptives.change(steered, |known| {
-            if let Some(lost) = lost {
-                known.steer.lost(now, lost);
-            }
-            if let Some((order, until)) = stands(steered, in_force) {
-                known.steer.found(order, until, now);
-            }
+            known.learn(lost, stands, now);
             known.greens.clone_from(&greens);
             known.steer.step(now, look)
         })
     });
-    if let Some(call) = call.flatten() {
+    if let Some(call) = call {
         drop(tokio::spawn(carry(hall.clone(), steered.clone(), call)));
     }
     Ok(())
@@ -212,12 +228,12 @@ async fn carry(hall: Arc<Hall>, steered: Arc<Steered>, call: Call) {
             hall.adaptives.change(&steered, |known| known.steer.answered(now, answer));
         }
         Call::Release { order } => {
-            let done = orders::release(&hall, &steered, order).await.unwrap_or_else(|err| {
+            let released = orders::release(&hall, &steered, order).await.unwrap_or_else(|err| {
                 tracing::error!(%junction, "{err:#}");
-                false
+                Released::NotSent
             });
             let now = hall.clock.now();
-            hall.adaptives.change(&steered, |known| known.steer.given_back(now, done));
+            hall.adaptives.change(&steered, |known| known.steer.given_back(now, order, released));
         }
     }
 }
@@ -287,102 +303,4 @@ async fn full(hall: &Hall, steered: &Steered, now: UtcMillis) -> anyhow::Result<
     }
     hall.adaptives.change(steered, |known| known.full = Some((now, full)));
     Ok(full)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use control_center_store::NewOrder;
-    use models_domain::signal::order::Mode;
-
-    fn steered() -> Steered {
-        Steered {
-            junction: "j".parse().unwrap(),
-            bounds: Bounds::default(),
-            exits: Vec::new(),
-            ahead: DurationMs(7 * 3_600_000),
-        }
-    }
-
-    fn row(number: u64, asked_by: &str, wanted: Wanted) -> OrderRow {
-        let order = NewOrder {
-            gateway: "g".parse().unwrap(),
-            junction: "j".parse().unwrap(),
-            wanted,
-            hold: DurationMs(15_000),
-            patience: DurationMs(0),
-            purpose: String::new(),
-            asked_by: asked_by.into(),
-        };
-        OrderRow {
-            id: number,
-            order,
-            asked: UtcMillis(1),
-            approved_by: None,
-            number: Some(number),
-            sent: Some(UtcMillis(1)),
-            ends: Some(UtcMillis(15_001)),
-            state: "done".into(),
-            detail: String::new(),
-            state_at: UtcMillis(2),
-        }
-    }
-
-    #[test]
-    fn what_stands_is_its_own_and_not_given_back_yet() {
-        let groups = || Wanted::Groups([0].into_iter().collect());
-        let check = |rows: &[OrderRow], want: Option<u64>| {
-            assert_eq!(stands(&steered(), rows).map(|(id, _)| id), want);
-        };
-        check(&[], None);
-        check(&[row(1, "lan", groups())], None);
-        check(&[row(1, "adaptive:j", groups()), row(2, "lan", groups())], None);
-        let mut elsewhere = row(2, "lan", groups());
-        elsewhere.order.junction = "k".parse().unwrap();
-        check(&[row(1, "adaptive:j", groups()), elsewhere], Some(1));
-        check(&[row(3, "adaptive:j", groups()), row(1, "adaptive:j", groups())], Some(3));
-        check(&[row(3, "adaptive:j", groups()), row(4, "adaptive:j", Wanted::OwnPlan)], None);
-    }
-
-    #[test]
-    fn nothing_is_ordered_of_a_controller_that_somebody_else_has_or_may_have() {
-        let check = |local_mode: bool, mode: Option<Mode>, plan: Option<u8>, want: Option<Why>| {
-            let aggregated = Aggregated { local_mode, ..Aggregated::default() };
-            let now = ControllerNow { mode, plan, ..ControllerNow::default() };
-            assert_eq!(taken(Some(&aggregated), &now), want);
-        };
-        check(false, Some(Mode::Normal), Some(1), None);
-        check(true, Some(Mode::Normal), Some(1), Some(Why::Local));
-        check(false, None, Some(1), Some(Why::ModeUnknown));
-        check(false, Some(Mode::Normal), None, Some(Why::PlanUnknown));
-    }
-
-    #[test]
-    fn what_the_pole_has_in_force_is_its_own_or_somebody_else_s() {
-        let all = Adaptives { all: Vec::new(), known: Mutex::default() };
-        let owns = |numbers: &[u64], order: u64| all.change(&steered(), |known| known.owns(numbers, order));
-        assert!(owns(&[], 0) && !owns(&[], 7) && owns(&[7], 7));
-        assert!(owns(&[8], 7), "it was its own a moment ago");
-        let more: Vec<u64> = (9..9 + NUMBERS_KEPT as u64).collect();
-        assert!(!owns(&more, 7) && owns(&[], 9));
-    }
-
-    #[test]
-    fn days_begin_at_the_city_s_midnight() {
-        let evening = 20 * DAY_MS + 17 * 3_600_000;
-        assert_eq!(steered().day(UtcMillis(evening - 1)), 20);
-        assert_eq!(steered().day(UtcMillis(evening)), 21);
-    }
-
-    #[test]
-    fn only_what_the_file_lets_order_does() {
-        let steered = steered();
-        let all = Adaptives::new(&[]);
-        assert!(all.told(&steered.junction).is_none());
-        let all = Adaptives { all: vec![Arc::new(steered.clone())], known: Mutex::default() };
-        let told = all.told(&steered.junction).unwrap();
-        assert_eq!(told.steer.bounds(), &Bounds::default());
-        assert!(ordered(&row(1, &steered.orderer(), Wanted::OwnPlan)));
-        assert!(!ordered(&row(1, "bus_priority:j", Wanted::OwnPlan)));
-    }
 }

@@ -1,13 +1,13 @@
 //! What is ordered of the poles by adaptive control: a stage's green, and the own plan again; every order is judged and written down
 //! as any other.
 
-use control_center_store::NewOrder;
-use models_domain::signal::advice::steer::{Call, Kind, Lost, Refused, State, Why};
+use control_center_store::{NewOrder, OrderRow};
+use models_domain::signal::advice::steer::{Call, Kind, Lost, Refused, Released, State, Why};
 use models_domain::signal::order::{Mode, ORDERS_WINDOW, Wanted};
 use models_domain::signal::safety::Refusal;
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 
-use super::super::{Judged, failed, judge, newest_of, order, sent_lately, stands};
+use super::super::{Judged, failed, judge, newest_of, order, sent_lately, stands, was_sent};
 use super::{Steered, ordered, taken};
 use crate::hall::Hall;
 
@@ -112,15 +112,19 @@ fn purpose(call: &Call) -> String {
     }
 }
 
-/// Ends what was ordered; `true`: nothing of it stands any more, since it was ended, somebody ordered something else since, or its
-/// time is over.
-pub(super) async fn release(hall: &Hall, steered: &Steered, order_id: u64) -> anyhow::Result<bool> {
+/// Ends what was ordered. Nothing of it stands any more when it was ended, somebody ordered something else since, or its time is over.
+///
+/// # Errors
+/// When the store fails before anything is sent.
+pub(super) async fn release(hall: &Hall, steered: &Steered, order_id: u64) -> anyhow::Result<Released> {
     let junction = &steered.junction;
     let in_force = hall.store.orders_in_force(hall.clock.now()).await?;
     let newest = in_force.iter().filter(|row| row.order.junction == *junction).max_by_key(|row| row.number);
-    let Some(own) = newest.filter(|row| row.id >= order_id && ordered(row)) else { return Ok(true) };
+    let Some(own) = newest.filter(|row| row.id >= order_id && ordered(row)) else {
+        return Ok(Released::Over);
+    };
     if own.order.wanted == Wanted::OwnPlan {
-        return Ok(true);
+        return Ok(Released::Over);
     }
     // The way back tells the controller its mode and its plan as well: whoever took it at the cabinet is not overruled, and the green ends
     // by its own time.
@@ -129,12 +133,14 @@ pub(super) async fn release(hall: &Hall, steered: &Steered, order_id: u64) -> an
         now.mode == Some(Mode::Normal) && taken(known.info.aggregated.as_ref(), &now).is_none()
     });
     if !own_mode {
-        return Ok(false);
+        return Ok(Released::NotSent);
     }
-    let Some(judged) = judge(hall, junction, &Wanted::OwnPlan, BACK_WITHIN).await? else { return Ok(false) };
+    let Some(judged) = judge(hall, junction, &Wanted::OwnPlan, BACK_WITHIN).await? else {
+        return Ok(Released::NotSent);
+    };
     // A pole that cannot be reached ends it by itself in time.
     if !hall.view.is_alive(&judged.junction.gateway) {
-        return Ok(false);
+        return Ok(Released::NotSent);
     }
     let new = NewOrder {
         gateway: judged.junction.gateway.clone(),
@@ -145,8 +151,23 @@ pub(super) async fn release(hall: &Hall, steered: &Steered, order_id: u64) -> an
         purpose: own.order.purpose.clone(),
         asked_by: steered.orderer(),
     };
-    let row = order(hall, &new, newest_of(&in_force, junction)).await?;
-    Ok(stands(&row))
+    Ok(match order(hall, &new, newest_of(&in_force, junction)).await {
+        Ok(row) => released(&row),
+        // It may have been on its way already.
+        Err(err) => {
+            tracing::error!(%junction, "{err:#}");
+            Released::Sent
+        }
+    })
+}
+
+/// What came of the order for the own plan.
+pub(super) fn released(row: &OrderRow) -> Released {
+    match (stands(row), was_sent(row)) {
+        (true, _) => Released::Over,
+        (false, true) => Released::Sent,
+        (false, false) => Released::NotSent,
+    }
 }
 
 /// Whether its order stands no more though its time is not over.

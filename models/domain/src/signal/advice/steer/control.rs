@@ -1,8 +1,9 @@
 //! What was ordered of one junction, and what became of it.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 
-use super::{Back, Bounds, Call, Kind, Look, Lost, Refused, State, Tally, Why};
+use super::{Back, Bounds, Call, Kind, Look, Lost, Refused, Released, State, Tally, Why};
 use crate::signal::order::ORDERS_WINDOW;
 use crate::units::{DurationMs, UtcMillis};
 
@@ -61,8 +62,9 @@ pub struct Steer {
     pub(super) taken_at: Option<UtcMillis>,
     /// When the pole was asked for the green that is called.
     called_at: Option<UtcMillis>,
-    /// How often the pole was asked to let go of what is given back, and which order that is or was.
+    /// How often the pole was asked to let go of what is given back, how many of those it has not answered, and which order that is or was.
     backs: u32,
+    backs_open: u32,
     last_back: Option<u64>,
     /// Nothing stood at the last look, and when that was.
     idle: bool,
@@ -94,6 +96,7 @@ impl Steer {
             taken_at: None,
             called_at: None,
             backs: 0,
+            backs_open: 0,
             last_back: None,
             idle: true,
             looked_at: None,
@@ -130,36 +133,14 @@ impl Steer {
 
     /// One look. What is called for is called for once, until it is answered.
     pub fn step(&mut self, at: UtcMillis, look: Look<'_>) -> Option<Call> {
-        self.tally.on(look.day);
-        self.clock(at);
+        self.begin(at, look.day);
         self.see(at, &look);
-        self.sent.retain(|then| at.since(*then) < ORDERS_WINDOW);
-        self.refused.retain(|then| at.since(*then) < HOUR);
-        self.idle = self.state == State::Follows;
-        match self.state.clone() {
-            State::Calling { .. } if self.called_at.is_some_and(|then| at.since(then) < ANSWERED_BY) => {
-                return None;
-            }
-            // Whatever became of it is found on the order's row.
-            State::Calling { .. } => self.unanswered(at),
-            State::Ordered { until, .. } | State::Back { until, .. } if at >= until => self.over(),
-            State::Ordered { kind, stage, order, until } => {
-                let why = self.ends(at, &look, (kind, stage), until)?;
-                self.give_back(order, until, why, at);
-            }
-            State::Back { .. } | State::Follows => {}
-        }
-        if let State::Back { order, again, .. } = &mut self.state {
-            let enough = self.backs >= BACK_MAX || self.sent.len() >= ORDERS_ALL_MAX;
-            if at < *again || enough {
-                return None;
-            }
-            // Unless it is answered sooner.
-            *again = at + ANSWERED_BY;
-            let order = *order;
-            self.backs += 1;
-            self.sent.push_back(at);
-            return Some(Call::Release { order });
+        let ends = match self.state {
+            State::Ordered { kind, stage, until, .. } => self.ends(at, &look, (kind, stage), until),
+            State::Follows | State::Calling { .. } | State::Back { .. } => None,
+        };
+        if let ControlFlow::Break(call) = self.look_after(at, ends) {
+            return call;
         }
         match self.wish(at, &look) {
             Ok(call) => {
@@ -171,6 +152,65 @@ impl Steer {
                 None
             }
         }
+    }
+
+    /// One look where there is no advice at all, `silence` by its name: nothing is ordered, and what stands is given back.
+    pub fn unadvised(
+        &mut self,
+        at: UtcMillis,
+        day: i64,
+        blocked: Option<&Why>,
+        silence: &str,
+    ) -> Option<Call> {
+        self.begin(at, day);
+        // Nobody follows the lamps.
+        (self.green, self.last, self.own) = (None, None, false);
+        (self.wanted, self.steady) = (None, 0);
+        let ends = match blocked {
+            // The pole ends it by itself, and tells why on the order's row.
+            Some(Why::Ending) => None,
+            Some(why) if why.is_of_others() => Some(Back::GivesWay),
+            Some(_) | None => Some(Back::Silent),
+        };
+        if let ControlFlow::Break(call) = self.look_after(at, ends) {
+            return call;
+        }
+        self.why = blocked.cloned().unwrap_or_else(|| Why::Silent(silence.to_owned()));
+        None
+    }
+
+    fn begin(&mut self, at: UtcMillis, day: i64) {
+        self.tally.on(day);
+        self.clock(at);
+        self.sent.retain(|then| at.since(*then) < ORDERS_WINDOW);
+        self.refused.retain(|then| at.since(*then) < HOUR);
+        self.idle = self.state == State::Follows;
+    }
+
+    /// What was called for and what stands; `ends`: why that has to end now. Goes on where there is neither.
+    fn look_after(&mut self, at: UtcMillis, ends: Option<Back>) -> ControlFlow<Option<Call>> {
+        match (self.state.clone(), ends) {
+            (State::Calling { .. }, _) if self.called_at.is_some_and(|then| at.since(then) < ANSWERED_BY) => {
+                return ControlFlow::Break(None);
+            }
+            // Whatever became of it is found on the order's row.
+            (State::Calling { .. }, _) => self.unanswered(at),
+            (State::Ordered { until, .. } | State::Back { until, .. }, _) if at >= until => self.over(),
+            (State::Ordered { .. }, None) => return ControlFlow::Break(None),
+            (State::Ordered { order, until, .. }, Some(why)) => self.give_back(order, until, why, at),
+            (State::Back { .. } | State::Follows, _) => {}
+        }
+        let State::Back { order, again, .. } = &mut self.state else { return ControlFlow::Continue(()) };
+        let enough = self.backs >= BACK_MAX || self.sent.len() >= ORDERS_ALL_MAX;
+        if at < *again || enough {
+            return ControlFlow::Break(None);
+        }
+        // Unless it is answered sooner.
+        *again = at + ANSWERED_BY;
+        let order = *order;
+        (self.backs, self.backs_open) = (self.backs + 1, self.backs_open + 1);
+        self.sent.push_back(at);
+        ControlFlow::Break(Some(Call::Release { order }))
     }
 
     /// A call for green was answered: the order's row and when it ends, or why it was not taken.
@@ -224,13 +264,25 @@ impl Steer {
         }
     }
 
-    /// The pole was asked to let go; `done`: nothing of the order stands any more.
-    pub fn given_back(&mut self, at: UtcMillis, done: bool) {
-        if let State::Back { again, .. } = &mut self.state {
-            *again = at + BACK_AGAIN;
-            if done {
-                self.over();
+    /// A call to let go of `order` was answered.
+    pub fn given_back(&mut self, at: UtcMillis, order: u64, released: Released) {
+        let State::Back { order: back, again, .. } = &mut self.state else { return };
+        if *back != order {
+            return;
+        }
+        *again = at + BACK_AGAIN;
+        // Of two that are open nobody knows which one this is of: both were sent then.
+        let only = self.backs_open == 1;
+        if only {
+            self.backs_open = 0;
+        }
+        match released {
+            Released::Over => self.over(),
+            Released::NotSent if only => {
+                self.backs -= 1;
+                self.sent.pop_back();
             }
+            Released::NotSent | Released::Sent => {}
         }
     }
 
@@ -242,7 +294,7 @@ impl Steer {
     fn give_back(&mut self, order: u64, until: UtcMillis, why: Back, at: UtcMillis) {
         self.tally.back(why);
         self.taken_at = None;
-        (self.backs, self.last_back) = (0, Some(order));
+        (self.backs, self.backs_open, self.last_back) = (0, 0, Some(order));
         self.state = State::Back { order, until, why, again: at };
     }
 

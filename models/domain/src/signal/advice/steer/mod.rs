@@ -2,7 +2,7 @@
 //! stage of the plan is called a little sooner, and the plan goes on from there. Pure: what the advice wants, the lamps and other
 //! orders come in, what to order goes out. Safety judges each order as any other.
 //!
-//! Every order ends by itself within its bounds; whatever makes the advice silent gives back what stands at once. `control` keeps what was
+//! Every order ends by itself within its bounds; whatever makes the advice silent gives back what stands at once, and so does having none. `control` keeps what was
 //! ordered, `decide` says what is to be, `heed` whether the controller did it, `see` follows lamps, `room` reckons the longest waits, `tally` counts what was done, `why` has the reasons for doing
 //! nothing.
 
@@ -155,6 +155,17 @@ pub enum Refused {
     Here(Why),
     /// The pole refused it, or did not answer.
     Pole(String),
+}
+
+/// What came of asking the pole to let go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Released {
+    /// Nothing of the order stands any more.
+    Over,
+    /// It was sent, and the pole did not do it or did not answer.
+    Sent,
+    /// It could not be sent, or must not be now.
+    NotSent,
 }
 
 /// Why an order stands no more though its time is not over.

@@ -169,19 +169,24 @@ fn whatever_a_pole_answers_it_is_asked_seldom() {
     for seed in 0..60 {
         let mut dice = seed;
         let mut world = World::new(&[20, 30], Bounds::default());
-        let mut asked = VecDeque::new();
+        let mut asked = VecDeque::<UtcMillis>::new();
         let mut by_order = BTreeMap::<u64, u32>::new();
-        let mut answers: Vec<(UtcMillis, Call)> = Vec::new();
+        let mut answers: Vec<(UtcMillis, UtcMillis, Call)> = Vec::new();
         for _ in 0..3_600 {
             change(&mut world, &mut dice);
             world.tick();
             let now = world.now;
-            let (due, later): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(at, _)| *at <= now);
+            let (due, later): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(at, _, _)| *at <= now);
             answers = later;
-            for (_, call) in due {
+            for (_, called, call) in due {
                 too_late +=
                     u32::from(!matches!(world.steer.state(), State::Calling { .. } | State::Back { .. }));
-                answer(&mut world, &call, &mut dice);
+                if !answer(&mut world, &call, &mut dice) {
+                    asked.retain(|then| *then != called);
+                    if let Call::Release { order } = call {
+                        *by_order.entry(order).or_default() -= 1;
+                    }
+                }
             }
             let Some(call) = world.look() else { continue };
             asked.retain(|then| now.since(*then) < s(60));
@@ -195,19 +200,29 @@ fn whatever_a_pole_answers_it_is_asked_seldom() {
                 again += u32::from(*times == 2);
             }
             if random(&mut dice, 5) > 0 {
-                answers.push((now + s(random(&mut dice, 14) as i64), call));
+                answers.push((now + s(random(&mut dice, 14) as i64), now, call));
             }
         }
     }
     assert!(releases > 100 && again > 5 && too_late > 5, "{releases} {again} {too_late}");
 }
 
-fn answer(world: &mut World, call: &Call, dice: &mut u64) {
-    match call {
-        Call::Green { .. } if random(dice, 12) == 0 => {
+/// Whether the pole was asked at all.
+fn answer(world: &mut World, call: &Call, dice: &mut u64) -> bool {
+    let released = match (call, random(dice, 12)) {
+        (Call::Green { .. }, 0) => {
             world.steer.answered(world.now, Err(Refused::Pole(String::new())));
+            return true;
         }
-        Call::Release { .. } if random(dice, 3) == 0 => world.steer.given_back(world.now, false),
-        Call::Green { .. } | Call::Release { .. } => world.obey(call),
+        (Call::Release { .. }, 0..4) => Released::Sent,
+        (Call::Release { .. }, 4..6) => Released::NotSent,
+        (Call::Green { .. } | Call::Release { .. }, _) => {
+            world.obey(call);
+            return true;
+        }
+    };
+    if let Call::Release { order } = call {
+        world.steer.given_back(world.now, *order, released);
     }
+    released != Released::NotSent
 }

@@ -41,7 +41,7 @@ fn one_that_does_some_goes_on() {
         world.deaf = order % 3 != 2;
         let call = loop {
             match world.until_call(700) {
-                Call::Release { .. } => world.obey(&Call::Release { order: 0 }),
+                back @ Call::Release { .. } => world.obey(&back),
                 call @ Call::Green { .. } => break call,
             }
         };

@@ -165,6 +165,12 @@ impl World {
         self.steer.step(self.now, look)
     }
 
+    /// A second without any advice.
+    fn unadvised(&mut self, silence: &str) -> Option<Call> {
+        self.tick();
+        self.steer.unadvised(self.now, 1, self.against.blocked.as_ref(), silence)
+    }
+
     fn second(&mut self) -> Option<Call> {
         self.tick();
         self.look()
@@ -179,9 +185,9 @@ impl World {
                 self.ordered = (!self.deaf).then_some((*stage, until));
                 self.steer.answered(self.now, Ok((self.number, until)));
             }
-            Call::Release { .. } => {
+            Call::Release { order } => {
                 self.ordered = None;
-                self.steer.given_back(self.now, true);
+                self.steer.given_back(self.now, *order, Released::Over);
             }
         }
     }

@@ -75,10 +75,10 @@ fn whatever_makes_the_advice_silent_gives_back_at_once() {
         assert!(matches!(world.steer.state(), State::Back { why, .. } if *why == want));
         // Not asked twice, until it is answered; and then it is tried again.
         world.nothing_for(2);
-        world.steer.given_back(world.now, false);
+        world.steer.given_back(world.now, 1, Released::Sent);
         world.nothing_for(2);
         assert_eq!(world.second(), Some(Call::Release { order: 1 }));
-        world.steer.given_back(world.now, true);
+        world.steer.given_back(world.now, 1, Released::Over);
         world.nothing_for(120);
         assert_eq!(world.steer.tally().orders, 1, "and nothing is ordered");
     }
@@ -211,7 +211,7 @@ fn an_order_that_nobody_owns_is_found_once() {
     world.nothing_for(1);
     world.steer.found(7, world.now + s(15), world.now);
     assert_eq!(world.second(), Some(Call::Release { order: 7 }));
-    world.steer.given_back(world.now, true);
+    world.steer.given_back(world.now, 7, Released::Over);
     world.nothing_for(1);
     world.steer.found(7, world.now + s(5), world.now);
     world.nothing_for(1);
@@ -231,7 +231,86 @@ fn a_clock_that_is_set_back_ends_what_stands() {
     world.now = world.now - s(3_000);
     assert_eq!(world.second(), Some(Call::Release { order: 1 }));
     world.ordered = None;
-    world.steer.given_back(world.now, true);
+    world.steer.given_back(world.now, 1, Released::Over);
     world.nothing_for(30);
     world.until_call(200);
+}
+
+/// An order that lasts for 40 s stands, and is to be given back: that was called for.
+fn gives_back() -> World {
+    let mut world = World::new(&[20, 30], Bounds { stretch_max: s(40), ..bounds() });
+    let call = world.until_call(40);
+    assert!(matches!(call, Call::Green { hold, .. } if hold == s(40)), "{call:?}");
+    world.obey(&call);
+    world.against.silent = Some("link_down");
+    assert_eq!(world.second(), Some(Call::Release { order: 1 }));
+    world
+}
+
+#[test]
+fn only_what_was_sent_uses_up_a_try_to_give_back() {
+    let mut world = gives_back();
+    let again = |world: &mut World, released: Released| {
+        world.steer.given_back(world.now, 1, released);
+        world.nothing_for(2);
+        world.second()
+    };
+    for _ in 0..4 {
+        assert_eq!(again(&mut world, Released::NotSent), Some(Call::Release { order: 1 }));
+    }
+    assert_eq!(again(&mut world, Released::Sent), Some(Call::Release { order: 1 }));
+    assert_eq!(again(&mut world, Released::Sent), None);
+    world.nothing_for(10);
+    assert!(matches!(world.steer.state(), State::Back { .. }), "it is left to its own end");
+    world.nothing_for(20);
+    assert_eq!(world.steer.state(), &State::Follows);
+    // Of two that are open nobody knows which one was not sent; another order's answer says nothing of this one.
+    let mut world = gives_back();
+    world.nothing_for(9);
+    assert_eq!(world.second(), Some(Call::Release { order: 1 }));
+    world.steer.given_back(world.now, 2, Released::Over);
+    world.steer.given_back(world.now, 1, Released::NotSent);
+    world.steer.given_back(world.now, 1, Released::NotSent);
+    world.nothing_for(20);
+    assert!(matches!(world.steer.state(), State::Back { .. }));
+}
+
+#[test]
+fn what_stands_is_looked_after_while_there_is_no_advice() {
+    // It never began: an order of before the hall was started anew.
+    let mut world = World::new(&[20, 30], bounds());
+    world.steer = Steer::new(bounds());
+    assert_eq!(world.unadvised("not_heard_of"), None);
+    assert_eq!(world.steer.why(), &Why::Silent("not_heard_of".into()));
+    world.steer.found(7, world.now + s(20), world.now);
+    assert_eq!(world.unadvised("not_heard_of"), Some(Call::Release { order: 7 }));
+    assert!(matches!(world.steer.state(), State::Back { why: Back::Restart, .. }));
+    world.steer.given_back(world.now, 7, Released::Over);
+    // Or it is there no more.
+    for (blocked, want) in [
+        (None, Some(Back::Silent)),
+        (Some(Why::NotOrderable), Some(Back::Silent)),
+        (Some(Why::Emergency), Some(Back::GivesWay)),
+        (Some(Why::Ending), None),
+    ] {
+        let mut world = World::new(&[20, 30], bounds());
+        let call = world.until_call(40);
+        world.obey(&call);
+        world.against.blocked.clone_from(&blocked);
+        let call = world.unadvised("misfit");
+        assert_eq!(call, want.map(|_| Call::Release { order: 1 }), "{blocked:?}");
+        let back = |why| matches!(world.steer.state(), State::Back { why: told, .. } if *told == why);
+        assert!(want.is_none_or(back), "{blocked:?}: {:?}", world.steer.state());
+        world.steer.given_back(world.now, 1, Released::Over);
+        for _ in 0..120 {
+            assert_eq!(world.unadvised("misfit"), None, "nothing is ordered");
+        }
+        assert_eq!(world.steer.why(), &blocked.unwrap_or(Why::Silent("misfit".into())));
+    }
+    // What was asked of the pole before is answered, and taken back.
+    let mut world = World::new(&[20, 30], bounds());
+    let call = world.until_call(40);
+    assert_eq!(world.unadvised("misfit"), None);
+    world.obey(&call);
+    assert_eq!(world.unadvised("misfit"), Some(Call::Release { order: 1 }));
 }
