@@ -35,6 +35,7 @@ const ALARMS: [(usize, &str, &str); 4] = [
     (2, "failureFlash", "it flashes because of a failure"),
     (8, "failureMode", "a failure"),
 ];
+const MANUAL: usize = 0;
 const FAILURE_FLASH: usize = 2;
 const OFF: usize = 9;
 const NO_VALID_SPAT: usize = 13;
@@ -158,6 +159,7 @@ impl Hearer {
         let mode = match () {
             () if bit(OFF) => Mode::Dark,
             () if bit(FAILURE_FLASH) => Mode::Flash,
+            () if bit(MANUAL) => Mode::Manual,
             () => Mode::Normal,
         };
         self.now(at, ControllerNow { mode: Some(mode), clock_ahead: clock, ..ControllerNow::default() });

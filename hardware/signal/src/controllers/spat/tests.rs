@@ -193,7 +193,13 @@ fn a_clock_that_is_off_moves_nothing() {
 #[test]
 fn status_bits_are_mode_and_alarms() {
     check(
-        &[(0, "!2 2=9 10=9"), (100, "!8 2=3 10=3"), (200, "!9 2=1 10=1"), (300, "!13 2=3 10=3")],
+        &[
+            (0, "!2 2=9 10=9"),
+            (100, "!8 2=3 10=3"),
+            (200, "!9 2=1 10=1"),
+            (300, "!13 2=3 10=3"),
+            (400, "!0 2=3 10=3"),
+        ],
         &[
             "0 up ",
             "0 failureFlash true",
@@ -210,6 +216,10 @@ fn status_bits_are_mode_and_alarms() {
             "300 up the cabinet says that it has no valid SPaT now",
             "300 -- at 300",
             "300 Normal ahead Some(0)",
+            "400 up ",
+            "400 manualControl true",
+            "400 BB at 400",
+            "400 Manual ahead Some(0)",
         ],
     );
 }
