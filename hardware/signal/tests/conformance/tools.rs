@@ -44,8 +44,13 @@ async fn run(tool: &str, snmp: Snmp, rest: &[&str]) -> Option<Output> {
     }
 }
 
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+/// What was asked for. What the tools say beside it is of themselves: at their first run on a machine, that they made a folder.
+fn answer(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn whole(output: &Output) -> String {
+    format!("{}{}", answer(output), String::from_utf8_lossy(&output.stderr))
 }
 
 /// Whether the unit at `address` says within `wait` that no system commands it: asked by our own adapter's kind of question
@@ -54,11 +59,11 @@ pub async fn falls_back(snmp: Snmp, address: &str, wait: Duration) -> bool {
     let until = tokio::time::Instant::now() + wait;
     while tokio::time::Instant::now() < until {
         let output = match run("snmpget", snmp, &[address, CONTROL_STATUS]).await {
-            Some(output) => text(&output),
+            Some(output) => answer(&output),
             None => return super::load::falls_back(snmp, address, wait).await,
         };
         // 4 is backup mode (§2.4.5).
-        if output.trim().ends_with(" 4") {
+        if output.ends_with(" 4") {
             return true;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -75,14 +80,14 @@ async fn debians_tools_read_the_simulated_unit() {
             println!("left out: Debian's package snmp is not installed");
             return;
         };
-        assert_eq!(text(&got).trim(), format!(".{MAX_PHASES} 16"), "{snmp:?}");
+        assert_eq!(answer(&got), format!(".{MAX_PHASES} 16"), "{snmp:?}: {}", whole(&got));
         let walked = run("snmpwalk", snmp, &[&address, "1.3.6.1.4.1.1206"]).await.unwrap();
-        let lines = text(&walked).lines().filter(|line| line.starts_with(".1.3.6.1.4.1.1206.4.2.")).count();
-        assert!(lines > 80 && walked.status.success(), "{snmp:?}: {lines} lines\n{}", text(&walked));
+        let lines = answer(&walked).lines().filter(|line| line.starts_with(".1.3.6.1.4.1.1206.4.2.")).count();
+        assert!(lines > 80 && walked.status.success(), "{snmp:?}: {lines} lines\n{}", whole(&walked));
         let set = run("snmpset", snmp, &[&address, PATTERN_CONTROL, "i", "2"]).await.unwrap();
-        assert_eq!(text(&set).trim(), format!(".{PATTERN_CONTROL} 2"), "{snmp:?}");
+        assert_eq!(answer(&set), format!(".{PATTERN_CONTROL} 2"), "{snmp:?}: {}", whole(&set));
         let wrong = run("snmpset", snmp, &[&address, PATTERN_CONTROL, "i", "77"]).await.unwrap();
-        assert!(text(&wrong).contains("badValue"), "{snmp:?}: {}", text(&wrong));
+        assert!(whole(&wrong).contains("badValue"), "{snmp:?}: {}", whole(&wrong));
         house.close().await;
     }
 }
