@@ -709,7 +709,8 @@ pub struct SignalSteering {
     #[prost(int64, tag = "5")]
     pub until_ms: i64,
     /// Of follows: why nothing is ordered: content (there is nothing to better now), changing, silent, spent, plan_unknown, other_stage,
-    /// full, longest_wait, rest, rate, backs_off, stopped, other_order, ending, emergency, calendar, not_orderable, safety, failed.
+    /// full, longest_wait, rest, rate, backs_off, stopped, other_order, ending, emergency, calendar, not_orderable, safety, failed, local,
+    /// mode_unknown, late.
     #[prost(string, tag = "6")]
     pub why: ::prost::alloc::string::String,
     /// Of silent: why the advice is, as in SignalAdvice. Of other_order: who. Of safety and failed: what was said.
@@ -843,7 +844,7 @@ pub struct BusPriorityRequest {
     #[prost(string, tag = "12")]
     pub state: ::prost::alloc::string::String,
     /// Of waits and unhelped: turn, rest, others_wait, halts, not_late, busy, load_unknown, other_order, emergency, calendar, not_orderable,
-    /// gateway_away, link_down, not_normal, safety, failed, backs_off.
+    /// gateway_away, link_down, not_normal, mode_unknown, safety, failed, backs_off.
     #[prost(string, tag = "13")]
     pub why: ::prost::alloc::string::String,
     #[prost(string, tag = "14")]
@@ -1048,6 +1049,8 @@ pub enum SignalMode {
     Flash = 2,
     Dark = 3,
     AllRed = 4,
+    /// Somebody works it by hand at its cabinet.
+    Manual = 5,
 }
 impl SignalMode {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1061,6 +1064,7 @@ impl SignalMode {
             Self::Flash => "SIGNAL_MODE_FLASH",
             Self::Dark => "SIGNAL_MODE_DARK",
             Self::AllRed => "SIGNAL_MODE_ALL_RED",
+            Self::Manual => "SIGNAL_MODE_MANUAL",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1071,6 +1075,7 @@ impl SignalMode {
             "SIGNAL_MODE_FLASH" => Some(Self::Flash),
             "SIGNAL_MODE_DARK" => Some(Self::Dark),
             "SIGNAL_MODE_ALL_RED" => Some(Self::AllRed),
+            "SIGNAL_MODE_MANUAL" => Some(Self::Manual),
             _ => None,
         }
     }
@@ -4329,6 +4334,7 @@ pub struct BusEvent {
     pub stop_name: ::prost::alloc::string::String,
     /// Overspeed: km/h. Early and late: seconds behind the timetable. Bunching: seconds behind the bus ahead. run_unseen: of a
     /// hundred others of the route under way, how many report. headway_gap: seconds since a bus was last seen to set out.
+    /// SOS: how old its place was when it was told, in seconds, where that is more than a minute.
     #[prost(double, optional, tag = "11")]
     pub value: ::core::option::Option<f64>,
     /// Names it for ever among those that began at the same moment.
@@ -4398,7 +4404,8 @@ pub struct GetTransitReportRequest {
 pub struct GetTransitReportResponse {
     #[prost(message, repeated, tag = "1")]
     pub routes: ::prost::alloc::vec::Vec<RouteDay>,
-    /// The same by operator; route is empty.
+    /// The same by operator; route is empty. The last of a day, without feed and operator, is of what was on no known run: its speeding,
+    /// and the buses that passed no stop.
     #[prost(message, repeated, tag = "2")]
     pub operators: ::prost::alloc::vec::Vec<RouteDay>,
 }
