@@ -18,7 +18,7 @@ use ngatu_tests::programs::{Running, program};
 use prost::Message as _;
 use serde_json::Value;
 
-use crate::signal_orders::{Hall, Person, WAIT};
+use crate::junction_orders::{Hall, Person, WAIT};
 use crate::tracker_orders::listens;
 
 /// A street that runs east, with stops so far apart that both ways halt at.

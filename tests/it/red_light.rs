@@ -23,7 +23,7 @@ use v1::city_service_client::CityServiceClient;
 use v1::event::Body;
 
 use crate::cameras::{bikes, camera_of};
-use crate::signal_orders::{Hall, Person, WAIT, run_pole};
+use crate::junction_orders::{Hall, Person, WAIT, run_pole};
 use crate::streams::{decoded, open, unit, wait};
 
 fn site(name: &str, more: &str) -> String {

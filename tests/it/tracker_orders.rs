@@ -15,7 +15,7 @@ use models_wire::v1::transit_service_client::TransitServiceClient;
 use ngatu_tests::programs::{Running, program, until};
 use serde_json::Value;
 
-use crate::signal_orders::Hall;
+use crate::junction_orders::Hall;
 
 const WAIT_MAX: Duration = Duration::from_secs(60);
 const PHONE: [u8; 6] = [0x01, 0x38, 0x00, 0x13, 0x80, 0x00];
