@@ -25,7 +25,14 @@ pub fn get(hall: &Hall, junction: &JunctionId) -> v1::GetCalendarResponse {
         Some(Why::TakenBack { at }) => (String::new(), at.0, 0),
         Some(Why::Emergency { id }) => (String::new(), 0, *id),
         Some(Why::Shows { plan }) => (String::new(), 0, u64::from(*plan)),
-        Some(Why::NotHeardOf | Why::NotOrderable | Why::GatewayAway | Why::LinkDown | Why::Shortly)
+        Some(
+            Why::NotHeardOf
+            | Why::NotOrderable
+            | Why::GatewayAway
+            | Why::LinkDown
+            | Why::AtCabinet
+            | Why::Shortly,
+        )
         | None => (String::new(), 0, 0),
     };
     v1::GetCalendarResponse {

@@ -266,6 +266,9 @@ pub async fn step(hall: &Hall) -> anyhow::Result<()> {
             if why == Why::NotHeardOf && junction.is_some() { Why::GatewayAway } else { why }
         }));
     }
+    // Counts of many junctions may take seconds to read: what was said first is as good as what was said last.
+    let ended = hall.clock.now();
+    hall.advices.lock().values_mut().for_each(|known| known.looked_at = Some(ended));
     Ok(())
 }
 

@@ -55,12 +55,13 @@ impl Store {
             AuditLines::All => true,
             AuditLines::ButAdaptive => false,
         };
+        let after = if after == 0 { self.audit_before(since).await? } else { clamp(after) };
         let rows: Vec<(i64, i64, String, String, String, String)> = sqlx::query_as(
             // By number alone: with the index of moments each page would be sorted anew.
             "SELECT id, at_ms, user, action, purpose, what FROM audit NOT INDEXED \
              WHERE id > ?1 AND at_ms >= ?2 AND (?3 OR user NOT GLOB 'adaptive:*') ORDER BY id LIMIT ?4",
         )
-        .bind(clamp(after))
+        .bind(after)
         .bind(since.0)
         .bind(adaptive)
         .bind(limit)
@@ -71,6 +72,16 @@ impl Store {
             (id.cast_unsigned(), AuditLine { at: UtcMillis(at), user, action, purpose, what })
         };
         Ok(rows.into_iter().map(line).collect())
+    }
+
+    /// The number before the first line since a moment: of years of lines only those after it are looked at.
+    async fn audit_before(&self, since: UtcMillis) -> Result<i64, StoreError> {
+        let first: Option<i64> = sqlx::query_scalar("SELECT min(id) FROM audit WHERE at_ms >= ?")
+            .bind(since.0)
+            .fetch_one(self.readers())
+            .await
+            .map_err(self.failed("looking for the first line"))?;
+        Ok(first.unwrap_or(i64::MAX).saturating_sub(1))
     }
 }
 

@@ -17,10 +17,11 @@ use models_domain::signal::bus_priority::request::{Call, Key, Look, Request, Sta
 use models_domain::signal::bus_priority::turns::Turns;
 use models_domain::signal::bus_priority::{Load, Setup, Why};
 use models_domain::signal::emergency::{self, Stop};
-use models_domain::signal::order::{Mode, Orderable, Seen, Wanted};
+use models_domain::signal::order::{Orderable, Seen, Wanted};
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 
 use super::advice::{Counter, faulty};
+use super::hands::{Hands, hands};
 use super::{adaptive, calendar, counted};
 use crate::hall::Hall;
 
@@ -248,7 +249,7 @@ fn blocked(hall: &Hall, priority: &Priority, in_force: &[OrderRow]) -> Option<Wh
     if known.info.state.link != Link::Up {
         return Some(Why::LinkDown);
     }
-    if let Some(why) = another_mode(known.info.now.mode) {
+    if let Some(why) = in_other_hands(hands(known.info.aggregated.as_ref(), &known.info.now)) {
         return Some(why);
     }
     let runs = hall.emergencies.all().into_iter().filter(|run| run.ended.is_none());
@@ -269,11 +270,11 @@ fn blocked(hall: &Hall, priority: &Priority, in_force: &[OrderRow]) -> Option<Wh
 }
 
 /// Green is only for a controller that says that it follows its plan.
-fn another_mode(mode: Option<Mode>) -> Option<Why> {
-    match mode {
-        Some(Mode::Normal) => None,
-        Some(Mode::Flash | Mode::Dark | Mode::AllRed | Mode::Manual) => Some(Why::NotNormal),
-        None => Some(Why::ModeUnknown),
+fn in_other_hands(hands: Hands) -> Option<Why> {
+    match hands {
+        Hands::Plan => None,
+        Hands::Cabinet => Some(Why::NotNormal),
+        Hands::Unknown => Some(Why::ModeUnknown),
     }
 }
 
@@ -316,14 +317,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_green_is_asked_of_a_controller_whose_mode_is_another_or_not_known() {
-        let check = |mode: Option<Mode>, want: Option<&str>| {
-            assert_eq!(another_mode(mode).as_ref().map(Why::name), want, "{mode:?}");
+    fn no_green_is_asked_of_a_controller_that_others_have_or_that_does_not_say() {
+        let check = |hands: Hands, want: Option<&str>| {
+            assert_eq!(in_other_hands(hands).as_ref().map(Why::name), want, "{hands:?}");
         };
-        check(Some(Mode::Normal), None);
-        check(Some(Mode::Flash), Some("not_normal"));
-        check(Some(Mode::Dark), Some("not_normal"));
-        check(Some(Mode::AllRed), Some("not_normal"));
-        check(None, Some("mode_unknown"));
+        check(Hands::Plan, None);
+        check(Hands::Cabinet, Some("not_normal"));
+        check(Hands::Unknown, Some("mode_unknown"));
     }
 }

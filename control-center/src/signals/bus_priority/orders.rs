@@ -5,10 +5,11 @@ use models_domain::signal::GroupSet;
 use models_domain::signal::bus_priority::Why;
 use models_domain::signal::bus_priority::request::Key;
 use models_domain::signal::bus_priority::turns::WORTH;
-use models_domain::signal::order::{Mode, Wanted};
+use models_domain::signal::order::Wanted;
 use models_domain::signal::safety::Refusal;
 use models_domain::{DurationMs, UtcMillis};
 
+use super::super::hands::{Hands, hands};
 use super::super::{Judged, failed, judge, newest_of, order, stands};
 use super::{Priority, ordered, standing};
 use crate::hall::Hall;
@@ -98,7 +99,8 @@ pub(super) async fn release(hall: &Hall, priority: &Priority, order_id: u64) -> 
     let Some(judged) = judge(hall, junction, &Wanted::OwnPlan, BACK_WITHIN).await? else { return Ok(false) };
     // A pole that cannot be reached ends it by itself in time. The way back tells the controller its mode as well: whoever took it at
     // the cabinet is not overruled, and the green ends in its time too.
-    let on_plan = judged.junction.info.now.mode == Some(Mode::Normal);
+    let info = &judged.junction.info;
+    let on_plan = hands(info.aggregated.as_ref(), &info.now) == Hands::Plan;
     if !on_plan || !hall.view.is_alive(&judged.junction.gateway) {
         return Ok(false);
     }

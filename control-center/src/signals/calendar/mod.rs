@@ -55,6 +55,8 @@ pub enum Why {
     NotOrderable,
     GatewayAway,
     LinkDown,
+    /// Somebody took it at its cabinet, or it shows another mode than the plan's.
+    AtCabinet,
     /// The controller shows another plan than was ordered and read back.
     Shows {
         plan: u8,
@@ -88,6 +90,7 @@ impl Why {
             Why::NotOrderable => "not_orderable",
             Why::GatewayAway => "gateway_away",
             Why::LinkDown => "link_down",
+            Why::AtCabinet => "at_cabinet",
             Why::Shows { .. } => "shows",
             Why::OtherOrder { .. } => "other_order",
             Why::Emergency { .. } => "emergency",

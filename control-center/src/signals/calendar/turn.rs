@@ -14,6 +14,7 @@ use models_domain::{DurationMs, JunctionId, UtcMillis};
 
 use super::{Calendar, Known, Told, Why, both, ordered};
 use crate::hall::Hall;
+use crate::signals::hands::{Hands, hands};
 use crate::signals::{adaptive, emergency, judge, send};
 
 /// So many junctions are ordered at once.
@@ -173,7 +174,11 @@ fn out_of_reach(hall: &Hall, turn: &Turn<'_>) -> Option<Why> {
     if known.info.state.link != Link::Up {
         return Some(Why::LinkDown);
     }
-    (!known.info.ending.is_empty()).then_some(Why::Shortly)
+    if !known.info.ending.is_empty() {
+        return Some(Why::Shortly);
+    }
+    // An order of a machine, for the own plan too, tells the controller its mode.
+    (hands(known.info.aggregated.as_ref(), &known.info.now) == Hands::Cabinet).then_some(Why::AtCabinet)
 }
 
 /// What keeps an order that is due from being made now.

@@ -3,10 +3,11 @@
 use anyhow::Context;
 use control_center_store::{NewOrder, OrderRow};
 use models_domain::signal::emergency::{State, Why};
-use models_domain::signal::order::{Mode, Wanted};
+use models_domain::signal::order::Wanted;
 use models_domain::signal::safety::Refusal;
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 
+use super::super::hands::{Hands, hands};
 use super::super::{Judged, adaptive, bus_priority, calendar, failed, judge, newest_of, order, stands};
 use super::Emergency;
 use crate::auth::rights::{self, Scope};
@@ -119,7 +120,8 @@ pub(super) async fn release(
     let Some(judged) = judge(hall, id, &Wanted::OwnPlan, BACK_WITHIN).await? else { return Ok(false) };
     // A pole that cannot be reached ends it by itself in time. The way back tells the controller its mode as well: whoever took it at
     // the cabinet meanwhile is not overruled, and the green ends in its time too.
-    let taken = judged.junction.info.now.mode.is_some_and(|mode| mode != Mode::Normal);
+    let info = &judged.junction.info;
+    let taken = hands(info.aggregated.as_ref(), &info.now) == Hands::Cabinet;
     if taken || !hall.view.is_alive(&judged.junction.gateway) {
         return Ok(false);
     }

@@ -20,6 +20,7 @@ export const calendar: Record<keyof typeof vi, string> = {
   "calendar.why-shows": "the controller runs plan {n}",
   "calendar.why-not_orderable": "this junction is not set up to be commanded",
   "calendar.why-gateway_away": "the gateway is out of reach",
+  "calendar.why-at_cabinet": "the junction is not in normal control: somebody has it at its cabinet, or it fails",
   "calendar.why-link_down": "the controller is not connected",
   "calendar.why-not_heard_of": "nothing was heard of this junction yet",
 };

@@ -18,6 +18,7 @@ export const calendar = {
   "calendar.why-shows": "tủ đang chạy chương trình {n}",
   "calendar.why-not_orderable": "nút này chưa được cài đặt để điều khiển",
   "calendar.why-gateway_away": "mất liên lạc với trạm",
+  "calendar.why-at_cabinet": "nút không chạy chế độ bình thường: đang có người điều khiển tại tủ, hoặc tủ lỗi",
   "calendar.why-link_down": "tủ đèn không có kết nối",
   "calendar.why-not_heard_of": "chưa có tin của nút này",
 };

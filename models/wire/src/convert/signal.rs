@@ -160,8 +160,6 @@ pub fn now_from_wire(m: &v1::SignalNow) -> Result<ControllerNow, BadMessage> {
 /// `order` and `ending` are the gateway's to fill in.
 pub fn now_to_wire(now: &ControllerNow) -> v1::SignalNow {
     let mode = match now.mode {
-        // The contract has no word for a controller that is worked by hand: to the hall its mode is not known, and what needs the
-        // plan's mode leaves it alone.
         None => v1::SignalMode::Unspecified,
         Some(Mode::Normal) => v1::SignalMode::Normal,
         Some(Mode::Flash) => v1::SignalMode::Flash,

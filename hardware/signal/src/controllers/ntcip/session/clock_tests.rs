@@ -72,6 +72,16 @@ fn a_clock_that_may_keep_local_time_is_not_set() {
     assert_eq!(then(&mut house, 5, 2), (0, 0));
     (house.synchrony, house.ours_ahead_ms) = (Synchrony::Synchronised, 0);
     assert_eq!(then(&mut house, 5, 4), (1, 0));
+    // Its zone is named in the unit at last, and read with the next link.
+    let (mut house, told) = run(ZONE_S + 40, None);
+    assert_eq!((count(&told, set), count(&told, local)), (0, 1));
+    house.table.set(&GLOBAL_LOCAL_TIME_DIFFERENTIAL.var(), ZONE_S);
+    house.table.silent = true;
+    house.run(10_000);
+    house.table.silent = false;
+    house.table.set(&GLOBAL_TIME.var(), START_S + 12 + ZONE_S + 40);
+    let told = house.run(12_000);
+    assert_eq!((count(&told, set), count(&told, local)), (1, 0), "{told:?}");
 }
 
 #[test]

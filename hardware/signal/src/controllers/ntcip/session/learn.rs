@@ -81,7 +81,12 @@ impl Asker {
         self.unit.preempts = preempts.unwrap_or(0).min(PREEMPTS_MAX);
         // The differential follows summer time by itself, the zone does not (NTCIP 1201 §2.4.5, §2.4.6).
         let told = [GLOBAL_LOCAL_TIME_DIFFERENTIAL, CONTROLLER_STANDARD_TIME_ZONE].map(|o| values.number(o));
-        self.unit.offset_s = told.into_iter().flatten().find(|offset| *offset != 0).unwrap_or(0);
+        let offset_s = told.into_iter().flatten().find(|offset| *offset != 0).unwrap_or(0);
+        if offset_s != self.unit.offset_s {
+            // Somebody has named its zone: what its clock means is to be found out anew.
+            (self.unit.clock_may_be_local, self.unit.clock_local_told) = (false, None);
+        }
+        self.unit.offset_s = offset_s;
         self.learn_restart(values);
         self.begin_probe(Numbering::Bits8);
     }
