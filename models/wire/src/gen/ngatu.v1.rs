@@ -618,7 +618,7 @@ pub struct SignalCalendar {
     #[prost(enumeration = "SignalCalendarState", tag = "6")]
     pub state: i32,
     /// Why it is not followed: other_order, emergency, taken_back, failed, shortly, shows, not_orderable, gateway_away, link_down,
-    /// not_heard_of.
+    /// at_cabinet, not_heard_of.
     #[prost(string, tag = "7")]
     pub why: ::prost::alloc::string::String,
     /// Who ordered the other thing, or how the last order failed.
@@ -4334,7 +4334,7 @@ pub struct BusEvent {
     pub stop_name: ::prost::alloc::string::String,
     /// Overspeed: km/h. Early and late: seconds behind the timetable. Bunching: seconds behind the bus ahead. run_unseen: of a
     /// hundred others of the route under way, how many report. headway_gap: seconds since a bus was last seen to set out.
-    /// SOS: how old its place was when it was told, in seconds, where that is more than a minute.
+    /// SOS: how old its place was when it began, in seconds, where that is more than a minute.
     #[prost(double, optional, tag = "11")]
     pub value: ::core::option::Option<f64>,
     /// Names it for ever among those that began at the same moment.
