@@ -1,4 +1,4 @@
-//! Days by vehicle: how much each one reported and how fast it was, also where nobody knows its run. What of that is in no route's
+//! Days by vehicle: what of each was rejected, passed and too fast, also where nobody knows its run. What of that is in no operator's
 //! figures is a row of its own among the operators'.
 
 use std::collections::BTreeMap;
@@ -19,8 +19,6 @@ use crate::hall::Hall;
 pub struct VehicleDay {
     pub day: String,
     pub vehicle: String,
-    /// Believed, by the time of the tracker.
-    pub positions: u32,
     /// Received on that day and not believed.
     pub positions_rejected: u32,
     /// Stops of runs.
@@ -32,8 +30,8 @@ pub struct VehicleDay {
     pub overspeed_off_runs_kmh_max: f64,
 }
 
-/// The days that are asked for, whatever the operator, in the order of days and vehicles. Positions are counted up to `most` of each
-/// vehicle and day: of a month there are hundreds of millions.
+/// The days that are asked for, whatever the operator, in the order of days and vehicles. Stops are counted up to `most` of each
+/// vehicle and day.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -68,9 +66,8 @@ fn gather(
     speeding: &[BusEventRow],
 ) -> Vec<VehicleDay> {
     let mut all: BTreeMap<String, VehicleDay> = BTreeMap::new();
-    for HeardRow { vehicle, positions, passings } in heard {
-        let one = all.entry(vehicle).or_default();
-        (one.positions, one.passings) = (positions, passings);
+    for HeardRow { vehicle, passings } in heard {
+        all.entry(vehicle).or_default().passings = passings;
     }
     for (vehicle, reports) in rejected {
         all.entry(vehicle).or_default().positions_rejected = reports;
@@ -145,33 +142,24 @@ mod tests {
         BusEventRow { event, line, ended: Some(UtcMillis(20_000)) }
     }
 
-    fn heard(vehicle: &str, positions: u32, passings: u32) -> HeardRow {
-        HeardRow { vehicle: vehicle.to_owned(), positions, passings }
+    fn heard(vehicle: &str, passings: u32) -> HeardRow {
+        HeardRow { vehicle: vehicle.to_owned(), passings }
     }
 
     #[test]
     fn what_is_of_no_run_is_counted_by_vehicle_and_for_the_day() {
-        let seen = vec![heard("bus-1", 900, 40), heard("spare", 30, 0)];
+        let seen = vec![heard("bus-1", 40), heard("spare", 0)];
         let rejected = [("bus-1".to_owned(), 2), ("lost".to_owned(), 7)].into();
         let speeding = [fast("bus-1", 71.0, true), fast("bus-1", 66.0, false), fast("spare", 80.5, false)];
         let mut days = gather("2026-03-02", seen, rejected, &speeding);
         let told: Vec<_> = days
             .iter()
-            .map(|v| {
-                (
-                    &*v.vehicle,
-                    v.positions,
-                    v.positions_rejected,
-                    v.passings,
-                    v.overspeeds,
-                    v.overspeeds_off_runs,
-                )
-            })
+            .map(|v| (&*v.vehicle, v.positions_rejected, v.passings, v.overspeeds, v.overspeeds_off_runs))
             .collect();
-        assert_eq!(told, [("bus-1", 900, 2, 40, 2, 1), ("lost", 0, 7, 0, 0, 0), ("spare", 30, 0, 0, 1, 1)]);
+        assert_eq!(told, [("bus-1", 2, 40, 2, 1), ("lost", 7, 0, 0, 0), ("spare", 0, 0, 1, 1)]);
         assert_eq!((days[0].overspeed_kmh_max, days[0].overspeed_off_runs_kmh_max), (71.0, 66.0));
         // A day on which all were on runs has no such row.
-        days.extend(gather("2026-03-03", vec![heard("bus-1", 900, 40)], BTreeMap::new(), &speeding[..1]));
+        days.extend(gather("2026-03-03", vec![heard("bus-1", 40)], BTreeMap::new(), &speeding[..1]));
         let want = v1::RouteDay {
             day: "2026-03-02".to_owned(),
             overspeeds: 2,
@@ -187,7 +175,7 @@ mod tests {
     fn a_vehicle_in_a_file_is_no_formula() {
         let day = VehicleDay { day: "2026-03-02".into(), vehicle: "=1+1".into(), ..VehicleDay::default() };
         let text = String::from_utf8(csv(&[day]).unwrap().to_vec()).unwrap();
-        let head = "day,vehicle,positions,positions_rejected,passings,overspeeds,overspeed_kmh_max,";
-        assert!(text.starts_with(head) && text.contains("\n2026-03-02,'=1+1,0,0,0,0,0.0,0,0.0\n"), "{text}");
+        let head = "day,vehicle,positions_rejected,passings,overspeeds,overspeed_kmh_max,";
+        assert!(text.starts_with(head) && text.contains("\n2026-03-02,'=1+1,0,0,0,0.0,0,0.0\n"), "{text}");
     }
 }

@@ -21,12 +21,11 @@ pub struct TrackerRow {
     pub reporting: Reporting,
 }
 
-/// A vehicle of which something is believed in a span, or that passed a stop in it.
+/// A vehicle of which something is believed in a span, by the device's time, or that passed a stop in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeardRow {
     pub vehicle: String,
-    /// Believed reports, by the device's time.
-    pub positions: u32,
+    /// Stops that it passed.
     pub passings: u32,
 }
 
@@ -59,33 +58,34 @@ pub(crate) const LAST_REPORTS: &str = "WITH RECURSIVE known (id) AS (SELECT min(
 pub(crate) const REPORTS: &str = "SELECT vehicle, rejected, count(*) FROM fix INDEXED BY fix_reporting \
     WHERE received_ms >= ? GROUP BY vehicle, rejected";
 
+/// That something is believed is enough: to count it the table would have to be read row by row, for no index holds what is believed
+/// alone.
 pub(crate) const HEARD: &str = "WITH RECURSIVE known (id) AS (SELECT min(vehicle) FROM fix UNION ALL \
     SELECT (SELECT min(vehicle) FROM fix WHERE vehicle > known.id) FROM known WHERE known.id IS NOT NULL) SELECT id, \
-    (SELECT count(*) FROM (SELECT 1 FROM fix INDEXED BY fix_sound WHERE vehicle = known.id AND rejected IS NULL \
-    AND (rejected IS NULL OR rejected = 'jump') AND at_ms >= ?1 AND at_ms < ?2 LIMIT ?3)), \
-    (SELECT count(*) FROM passing WHERE vehicle = known.id AND at_ms >= ?1 AND at_ms < ?2) \
-    FROM known WHERE id IS NOT NULL";
+    (SELECT count(*) FROM (SELECT 1 FROM passing INDEXED BY passing_vehicle WHERE vehicle = known.id \
+    AND at_ms >= ?1 AND at_ms < ?2 LIMIT ?3)) FROM known WHERE id IS NOT NULL AND (\
+    EXISTS (SELECT 1 FROM fix INDEXED BY fix_sound WHERE vehicle = known.id AND rejected IS NULL \
+    AND (rejected IS NULL OR rejected = 'jump') AND at_ms >= ?1 AND at_ms < ?2) OR \
+    EXISTS (SELECT 1 FROM passing INDEXED BY passing_vehicle WHERE vehicle = known.id AND at_ms >= ?1 AND at_ms < ?2))";
 
 impl Store {
-    /// Vehicles that were heard in a span, with how much; positions are counted up to `most` of each: that takes longest.
+    /// Vehicles that were heard in a span, with the stops that each passed, counted up to `most`.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn heard(&self, span: Span, most: u32) -> Result<Vec<HeardRow>, StoreError> {
-        let rows: Vec<(String, i64, i64)> = sqlx::query_as(HEARD)
+        let rows: Vec<(String, i64)> = sqlx::query_as(HEARD)
             .bind(span.from.0)
             .bind(span.to.0)
             .bind(most)
             .fetch_all(self.readers())
             .await
-            .map_err(self.failed("counting what was heard of vehicles"))?;
+            .map_err(self.failed("reading which vehicles were heard"))?;
         let count = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
-        let heard = |(vehicle, positions, passings)| HeardRow {
-            vehicle,
-            positions: count(positions),
-            passings: count(passings),
-        };
-        Ok(rows.into_iter().map(heard).filter(|row| row.positions > 0 || row.passings > 0).collect())
+        Ok(rows
+            .into_iter()
+            .map(|(vehicle, passings)| HeardRow { vehicle, passings: count(passings) })
+            .collect())
     }
 
     /// Every tracker that ever reported, with its reports since a moment.

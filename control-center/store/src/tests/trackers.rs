@@ -3,13 +3,15 @@
 use models_domain::fix::Reason;
 use models_domain::geo::LatLon;
 use models_domain::transit::Fix;
-use models_domain::{EventBody, MetersPerSecond, UtcMillis};
-
+use models_domain::transit::passing::Passing;
+use models_domain::transit::timetable::RunKey;
+use models_domain::{DurationMs, EventBody, MetersPerSecond, UtcMillis};
 use sqlx::Row;
+use time::macros::date;
 
 use super::{commit, new, open};
 use crate::trackers::{HEARD, LAST_REPORTS, REPORTS};
-use crate::{HeardRow, NewEvent, Span};
+use crate::{BusNews, HeardRow, NewEvent, Span};
 
 fn fix(seq: u64, vehicle: &str, at: i64, lat: f64) -> NewEvent {
     let fix = Fix {
@@ -25,6 +27,22 @@ fn fix(seq: u64, vehicle: &str, at: i64, lat: f64) -> NewEvent {
         told: models_domain::transit::Told::default(),
     };
     new(1, seq, at, EventBody::Fix(fix))
+}
+
+fn passing(vehicle: &str, call: usize, at: i64) -> Passing {
+    Passing {
+        vehicle: vehicle.parse().unwrap(),
+        feed: "xe".into(),
+        route: "32".into(),
+        direction: None,
+        run: RunKey { date: date!(2026 - 03 - 02), trip: vehicle.into(), start_s: None },
+        call,
+        stop: "s".into(),
+        at: UtcMillis(at),
+        due: UtcMillis(at),
+        headway: None,
+        gap: DurationMs(10_000),
+    }
 }
 
 #[tokio::test]
@@ -69,10 +87,16 @@ async fn trackers_are_counted_and_positions_read() {
         store.rejected_by_vehicle(Span { from: UtcMillis(0), to: UtcMillis(day * 2) }).await.unwrap();
     assert_eq!(by_vehicle.into_iter().collect::<Vec<_>>(), [("bus-1".to_owned(), 1)]);
     // The other one was not heard on that day.
-    for (most, positions) in [(9, 2), (1, 1)] {
-        let heard = HeardRow { vehicle: "bus-1".to_owned(), positions, passings: 0 };
-        assert_eq!(store.heard(until(day), most).await.unwrap(), [heard]);
+    let heard = |vehicle: &str, passings| HeardRow { vehicle: vehicle.to_owned(), passings };
+    assert_eq!(store.heard(until(day), 9).await.unwrap(), [heard("bus-1", 0)]);
+    let passings =
+        vec![passing("bus-1", 0, day), passing("bus-1", 1, day + 20_000), passing("bus-2", 0, day + 9_000)];
+    store.keep_bus_news(&[BusNews { passings, ..BusNews::default() }]).await.unwrap();
+    for (most, of_first) in [(9, 2), (1, 1)] {
+        let all = [heard("bus-1", of_first), heard("bus-2", 1)];
+        assert_eq!(store.heard(until(day), most).await.unwrap(), all, "whoever passed a stop was there");
     }
+    assert_eq!(store.heard(until(day + 20_000), 9).await.unwrap(), [heard("bus-1", 1)]);
     store.close().await;
 }
 
@@ -89,10 +113,9 @@ async fn no_question_about_trackers_reads_the_whole_table() {
     let store = open(dir.path()).await;
     for (sql, index) in [(LAST_REPORTS, "fix_sound"), (REPORTS, "fix_reporting"), (HEARD, "fix_sound")] {
         let plan = plan(&store, sql).await;
-        assert!(
-            !plan.iter().any(|step| step.starts_with("SCAN fix") || step.starts_with("SCAN f ")),
-            "{plan:#?}"
-        );
+        let whole =
+            |step: &String| ["SCAN fix", "SCAN f ", "SCAN passing"].iter().any(|s| step.starts_with(s));
+        assert!(!plan.iter().any(whole), "{plan:#?}");
         assert!(plan.iter().any(|step| step.starts_with("SEARCH fix") && step.contains(index)), "{plan:#?}");
     }
     store.close().await;
