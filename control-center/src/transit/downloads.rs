@@ -85,6 +85,14 @@ impl File {
             _ => None,
         }
     }
+
+    /// Whether one vehicle's part of it may be asked for: the audit must not say that only that was taken where all was.
+    fn is_by_vehicle(self) -> bool {
+        match self {
+            Self::Vehicles | Self::History(Of::Passings | Of::Positions, _) => true,
+            Self::ReportCsv | Self::ReportXlsx | Self::History(Of::Traffic, _) => false,
+        }
+    }
 }
 
 async fn download(
@@ -107,6 +115,12 @@ async fn download(
         return refuse(
             StatusCode::BAD_REQUEST,
             "feed: positions and vehicles are of no feed; for positions name a vehicle, or none",
+        );
+    }
+    if !wanted.vehicle.is_empty() && !file.is_by_vehicle() {
+        return refuse(
+            StatusCode::BAD_REQUEST,
+            "vehicle: only passings, positions and vehicles.csv are by vehicle; for others name none",
         );
     }
     let vehicle = match VehicleId::new(wanted.vehicle.clone()) {
@@ -159,7 +173,9 @@ async fn answer(
         File::ReportCsv => (CSV, Body::from(report_csv(&reports::report(hall, asked).await?)?)),
         File::ReportXlsx => (XLSX, Body::from(report_xlsx(hall, asked, language != "en").await?)),
         File::Vehicles => {
-            (CSV, Body::from(by_vehicle::csv(&by_vehicle::days(hall, asked, u32::MAX).await?)?))
+            let mut days = by_vehicle::days(hall, asked, u32::MAX).await?;
+            days.retain(|day| vehicle.as_ref().is_none_or(|vehicle| day.vehicle == vehicle.as_str()));
+            (CSV, Body::from(by_vehicle::csv(&days)?))
         }
         File::History(of, format) => {
             let (to, parts) = tokio::sync::mpsc::channel(PARTS);

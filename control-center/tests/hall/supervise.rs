@@ -209,7 +209,11 @@ async fn reports_are_on_the_page_and_in_files() {
     let vehicles = self::text(&get("/transit/vehicles.csv").await.body);
     let counted = |vehicle: &str, counts: &str| vehicles.contains(&format!(",{vehicle},{counts},"));
     assert!(counted("imei-1", "0") && counted("imei-2", "1"), "{vehicles}");
-    assert_eq!(get("/transit/vehicles.csv?feed=xe").await.status(), "400");
+    let one = self::text(&get("/transit/vehicles.csv?vehicle=imei-2").await.body);
+    assert!(one.contains(",imei-2,") && !one.contains("imei-1"), "{one}");
+    for path in ["vehicles.csv?feed=xe", "report.csv?vehicle=imei-2", "traffic.csv?vehicle=imei-2"] {
+        assert_eq!(get(&format!("/transit/{path}")).await.status(), "400", "{path}");
+    }
     let passings = self::text(&get("/transit/passings.csv?vehicle=imei-2").await.body);
     assert!(
         passings.contains("feed,service_day,route")
@@ -227,8 +231,11 @@ async fn reports_are_on_the_page_and_in_files() {
     let refused = hall.get("/transit/report.csv", &[]).await;
     assert_eq!((refused.status(), refused.header("location")), ("303", Some("/sign-in")));
     let audit = hall.run(&["audit"]);
-    assert_eq!(audit.matches("download_buses").count(), 6, "{audit}");
-    assert!(audit.contains("file=passings.csv") && audit.contains("vehicle=imei-2"), "{audit}");
+    assert_eq!(audit.matches("download_buses").count(), 7, "{audit}");
+    for file in ["passings.csv", "vehicles.csv"] {
+        let of_one = |line: &str| line.contains(&format!("file={file}")) && line.contains("vehicle=imei-2");
+        assert!(audit.lines().any(of_one), "{audit}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
