@@ -16,6 +16,9 @@ use crate::timetables::text;
 const COLUMNS: &str = "finding, vehicle, began_ms, at_ms, ended_ms, feed, day, trip, start_s, route, direction, stop, lat, lon, \
                        value";
 
+/// A run that is driven on a day was to set out within so long of it: others that were ever told missing are not looked at.
+const DAY_MS: i64 = 24 * 3_600_000;
+
 impl Store {
     /// Findings of a kind that began in a span and were withdrawn while they were told to hold; the last to begin first, at most
     /// `limit`.
@@ -102,7 +105,10 @@ pub(crate) async fn withdraw_missing(
     withdrawn: UtcMillis,
 ) -> sqlx::Result<Vec<BusEventRow>> {
     let driven = |sql: &mut QueryBuilder<Sqlite>| {
-        sql.push(" FROM bus_event WHERE finding IN ('run_missing', 'run_unseen') AND vehicle = ''");
+        sql.push(" FROM bus_event WHERE finding IN ('run_missing', 'run_unseen') AND vehicle = '' AND began_ms >= ");
+        sql.push_bind(whole.span.from.0 - DAY_MS)
+            .push(" AND began_ms < ")
+            .push_bind(whole.span.to.0 + DAY_MS);
         sql.push(" AND (feed, day, trip, start_s) IN (SELECT feed, day, trip, start_s FROM passing WHERE vehicle = ");
         sql.push_bind(whole.vehicle.as_str());
         sql.push(" AND at_ms >= ").push_bind(whole.span.from.0);

@@ -193,13 +193,16 @@ async fn a_day_made_anew_takes_back_that_its_run_was_missing() {
             Some(("xe".into(), RunKey { date: date!(2026 - 03 - 02), trip: trip.into(), start_s: None }));
         told
     };
-    let events = vec![missing("t"), missing("other"), late(Phase::Begun, 95, 400)];
+    // What was to set out days before is nothing of this day, whatever it is called.
+    let mut former = missing("t");
+    former.event.began = UtcMillis(-2 * 86_400_000);
+    let events = vec![missing("t"), missing("other"), former, late(Phase::Begun, 95, 400)];
     store.keep_bus_news(&[BusNews { events, ..BusNews::default() }]).await.unwrap();
     // It is withdrawn once, and leaves a trace.
     let rounds = [
-        (false, vec!["other", "t"], vec![]),
-        (true, vec!["other"], vec![missing("t").event]),
-        (true, vec!["other"], vec![]),
+        (false, vec!["other", "t", "t"], vec![]),
+        (true, vec!["other", "t"], vec![missing("t").event]),
+        (true, vec!["other", "t"], vec![]),
     ];
     for (over, left, withdrawn) in rounds {
         let news = BusNews {
