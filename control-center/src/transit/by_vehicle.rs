@@ -1,12 +1,13 @@
 //! Days by vehicle: what of each was rejected, passed and too fast, also where nobody knows its run. What of that is in no operator's
 //! figures is a row of its own among the operators'.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use axum::body::Bytes;
 use control_center_store::{BusEventFilter, BusEventRow, HeardRow, Span};
-use models_domain::transit::finding::Finding;
+use models_domain::transit::finding::{Finding, TransitEvent};
+use models_domain::{UtcMillis, VehicleId};
 use models_wire::v1;
 use serde::Serialize;
 
@@ -25,30 +26,47 @@ pub struct VehicleDay {
     pub passings: u32,
     pub overspeeds: u32,
     pub overspeed_kmh_max: f64,
-    /// Of the overspeeds those in which no run is known of it: they are in no route's figures.
+    /// Of the overspeeds those in which no run is known of it.
     pub overspeeds_off_runs: u32,
     pub overspeed_off_runs_kmh_max: f64,
 }
 
-/// The days that are asked for, whatever the operator, in the order of days and vehicles. Stops are counted up to `most` of each
-/// vehicle and day.
+/// What is in operators' figures, and so not counted again among what is in none.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Taken {
+    pub vehicles_by_day: BTreeMap<String, BTreeSet<String>>,
+    /// Whose, and when each began.
+    pub overspeeds: BTreeSet<(VehicleId, UtcMillis)>,
+}
+
+/// The days that are asked for, whatever the operator, in the order of days and vehicles, with a row for each day on which something is
+/// in no operator's figures. Stops are counted up to `most` of each vehicle and day.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn days(hall: &Hall, asked: &Asked, most: u32) -> anyhow::Result<Vec<VehicleDay>> {
+pub async fn days(
+    hall: &Hall,
+    asked: &Asked,
+    most: u32,
+    taken: &Taken,
+) -> anyhow::Result<(Vec<VehicleDay>, Vec<v1::RouteDay>)> {
     let planned = hall.transit.planned();
-    let Some(today) = planned.date(hall.clock.now()) else { return Ok(Vec::new()) };
+    let (mut all, mut rows) = (Vec::new(), Vec::new());
+    let Some(today) = planned.date(hall.clock.now()) else { return Ok((all, rows)) };
     let (from, to) = asked.days.unwrap_or((today, today));
-    let (mut all, mut date) = (Vec::new(), Some(from));
+    let mut date = Some(from);
     while let Some(day) = date.filter(|day| *day <= to) {
         date = day.next_day();
         let Some(span) = planned.span(day) else { continue };
         let heard = hall.store.heard(span, most).await?;
         let rejected = hall.store.rejected_by_vehicle(span).await?;
         let speeding = hall.store.bus_events(&speeding_in(span), EVENTS_MAX).await?;
-        all.extend(gather(&day.to_string(), heard, rejected, &speeding));
+        let day = day.to_string();
+        let vehicles = gather(&day, heard, rejected, &speeding);
+        rows.extend(off_runs(&day, &vehicles, &speeding, taken));
+        all.extend(vehicles);
     }
-    Ok(all)
+    Ok((all, rows))
 }
 
 fn speeding_in(span: Span) -> BusEventFilter {
@@ -86,24 +104,33 @@ fn gather(
     all.into_iter().map(named).collect()
 }
 
-/// A row for each day on which something is in no operator's figures: speeding off runs, the vehicles that passed no stop, and what of
-/// theirs was rejected. It has no feed, no operator and no route.
-pub fn off_runs(days: &[VehicleDay]) -> Vec<v1::RouteDay> {
-    let by_day = days.chunk_by(|one, next| one.day == next.day);
-    let rows = by_day.filter_map(|vehicles| {
-        let idle = vehicles.iter().filter(|one| one.passings == 0);
-        let fastest = vehicles.iter().map(|one| one.overspeed_off_runs_kmh_max).fold(0.0, f64::max);
-        let row = v1::RouteDay {
-            overspeeds: vehicles.iter().map(|one| one.overspeeds_off_runs).sum(),
-            overspeed_kmh_max: fastest,
-            vehicles: u32::try_from(idle.clone().count()).unwrap_or(u32::MAX),
-            positions_rejected: idle.map(|one| one.positions_rejected).sum(),
-            ..v1::RouteDay::default()
-        };
-        let day = vehicles.first()?.day.clone();
-        (row != v1::RouteDay::default()).then_some(v1::RouteDay { day, ..row })
-    });
-    rows.collect()
+/// What of a day is in no operator's figures: speeding, the vehicles that passed no stop, and what of theirs was rejected; `None` where
+/// there is nothing. It has no feed, no operator and no route. A bus on a run of the day before passes stops after the day has turned.
+fn off_runs(
+    day: &str,
+    vehicles: &[VehicleDay],
+    speeding: &[BusEventRow],
+    taken: &Taken,
+) -> Option<v1::RouteDay> {
+    let on_runs = taken.vehicles_by_day.get(day);
+    let is_on_runs = |one: &VehicleDay| on_runs.is_some_and(|vehicles| vehicles.contains(&one.vehicle));
+    let idle: Vec<&VehicleDay> =
+        vehicles.iter().filter(|one| one.passings == 0 && !is_on_runs(one)).collect();
+    let is_taken = |event: &TransitEvent| {
+        let of = event.vehicle.clone().map(|vehicle| (vehicle, event.began));
+        of.is_none_or(|of| taken.overspeeds.contains(&of))
+    };
+    let fast: Vec<&TransitEvent> =
+        speeding.iter().map(|row| &row.event).filter(|event| !is_taken(event)).collect();
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let row = v1::RouteDay {
+        overspeeds: count(fast.len()),
+        overspeed_kmh_max: fast.iter().filter_map(|event| event.value).fold(0.0, f64::max),
+        vehicles: count(idle.len()),
+        positions_rejected: idle.iter().map(|one| one.positions_rejected).sum(),
+        ..v1::RouteDay::default()
+    };
+    (row != v1::RouteDay::default()).then(|| v1::RouteDay { day: day.to_owned(), ..row })
 }
 
 /// # Errors
@@ -119,19 +146,17 @@ pub fn csv(days: &[VehicleDay]) -> anyhow::Result<Bytes> {
 
 #[cfg(test)]
 mod tests {
-    use models_domain::UtcMillis;
     use models_domain::event::Phase;
-    use models_domain::transit::finding::TransitEvent;
     use models_domain::transit::headway::Line;
 
     use super::*;
 
-    fn fast(vehicle: &str, kmh: f64, on_run: bool) -> BusEventRow {
+    fn fast(vehicle: &str, began_s: i64, kmh: f64, on_run: bool) -> BusEventRow {
         let event = TransitEvent {
             finding: Finding::Overspeed,
             phase: Phase::Ended,
-            began: UtcMillis(0),
-            at: UtcMillis(20_000),
+            began: UtcMillis(began_s * 1_000),
+            at: UtcMillis(began_s * 1_000 + 20_000),
             vehicle: Some(vehicle.parse().unwrap()),
             place: None,
             run: None,
@@ -139,36 +164,56 @@ mod tests {
             value: Some(kmh),
         };
         let line = on_run.then(|| Line { feed: "xe".into(), route: "32".into(), direction: None });
-        BusEventRow { event, line, ended: Some(UtcMillis(20_000)) }
+        BusEventRow { ended: Some(event.at), event, line }
     }
 
     fn heard(vehicle: &str, passings: u32) -> HeardRow {
         HeardRow { vehicle: vehicle.to_owned(), passings }
     }
 
+    const DAY: &str = "2026-03-02";
+
     #[test]
-    fn what_is_of_no_run_is_counted_by_vehicle_and_for_the_day() {
+    fn what_is_of_no_run_is_counted_by_vehicle() {
         let seen = vec![heard("bus-1", 40), heard("spare", 0)];
         let rejected = [("bus-1".to_owned(), 2), ("lost".to_owned(), 7)].into();
-        let speeding = [fast("bus-1", 71.0, true), fast("bus-1", 66.0, false), fast("spare", 80.5, false)];
-        let mut days = gather("2026-03-02", seen, rejected, &speeding);
+        let speeding =
+            [fast("bus-1", 0, 71.0, true), fast("bus-1", 60, 66.0, false), fast("spare", 0, 80.5, false)];
+        let days = gather(DAY, seen, rejected, &speeding);
         let told: Vec<_> = days
             .iter()
             .map(|v| (&*v.vehicle, v.positions_rejected, v.passings, v.overspeeds, v.overspeeds_off_runs))
             .collect();
         assert_eq!(told, [("bus-1", 2, 40, 2, 1), ("lost", 7, 0, 0, 0), ("spare", 0, 0, 1, 1)]);
         assert_eq!((days[0].overspeed_kmh_max, days[0].overspeed_off_runs_kmh_max), (71.0, 66.0));
-        // A day on which all were on runs has no such row.
-        days.extend(gather("2026-03-03", vec![heard("bus-1", 40)], BTreeMap::new(), &speeding[..1]));
+    }
+
+    #[test]
+    fn what_is_in_no_operators_figures_is_a_row_and_nothing_is_in_both() {
+        // One was on runs, one finished a run of the day before, one set out on a run of this day before the day had turned.
+        let seen = vec![heard("bus-1", 40), heard("late", 3), heard("early", 0), heard("spare", 0)];
+        let rejected = [("bus-1", 2), ("late", 1), ("early", 4), ("lost", 7)];
+        let rejected = rejected.map(|(vehicle, n)| (vehicle.to_owned(), n)).into();
+        // The second is of a route that does not run on that day.
+        let speeding =
+            [fast("bus-1", 0, 91.0, true), fast("bus-1", 60, 66.0, true), fast("spare", 0, 80.5, false)];
+        let days = gather(DAY, seen, rejected, &speeding);
+        let mut taken = Taken::default();
+        let on_runs = ["bus-1", "early"].map(str::to_owned).into();
+        taken.vehicles_by_day.insert(DAY.to_owned(), on_runs);
+        taken.overspeeds.insert(("bus-1".parse().unwrap(), UtcMillis(0)));
         let want = v1::RouteDay {
-            day: "2026-03-02".to_owned(),
+            day: DAY.to_owned(),
             overspeeds: 2,
             overspeed_kmh_max: 80.5,
             vehicles: 2,
             positions_rejected: 7,
             ..v1::RouteDay::default()
         };
-        assert_eq!(off_runs(&days), [want]);
+        assert_eq!(off_runs(DAY, &days, &speeding, &taken), Some(want));
+        // A day on which all were on runs has no such row.
+        let days = gather(DAY, vec![heard("bus-1", 40)], BTreeMap::new(), &speeding[..1]);
+        assert_eq!(off_runs(DAY, &days, &speeding[..1], &taken), None);
     }
 
     #[test]

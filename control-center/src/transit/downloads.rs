@@ -19,6 +19,7 @@ use serde_json::json;
 use tokio::sync::mpsc::Sender;
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::by_vehicle::Taken;
 use super::history::{Column, Encoder, Kind, Value};
 use super::reports::{self, Asked};
 use super::{by_vehicle, sheet};
@@ -173,7 +174,7 @@ async fn answer(
         File::ReportCsv => (CSV, Body::from(report_csv(&reports::report(hall, asked).await?)?)),
         File::ReportXlsx => (XLSX, Body::from(report_xlsx(hall, asked, language != "en").await?)),
         File::Vehicles => {
-            let mut days = by_vehicle::days(hall, asked, u32::MAX).await?;
+            let (mut days, _) = by_vehicle::days(hall, asked, u32::MAX, &Taken::default()).await?;
             days.retain(|day| vehicle.as_ref().is_none_or(|vehicle| day.vehicle == vehicle.as_str()));
             (CSV, Body::from(by_vehicle::csv(&days)?))
         }
@@ -217,12 +218,7 @@ fn report_csv(told: &models_wire::v1::GetTransitReportResponse) -> anyhow::Resul
 }
 
 async fn report_xlsx(hall: &Arc<Hall>, asked: &Asked, vietnamese: bool) -> anyhow::Result<Vec<u8>> {
-    let told = reports::report(hall, asked).await?;
-    // Vehicles are of no operator.
-    let vehicles = match &asked.feed {
-        Some(_) => Vec::new(),
-        None => by_vehicle::days(hall, asked, 1).await?,
-    };
+    let (told, vehicles) = reports::with_vehicles(hall, asked, u32::MAX).await?;
     let made = tokio::task::spawn_blocking(move || sheet::workbook(&told, &vehicles, vietnamese));
     made.await.context("making a workbook")?
 }

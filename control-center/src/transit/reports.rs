@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Context;
-use control_center_store::{BusEventFilter, PassingFilter, Span};
-use models_domain::transit::finding::Limits;
+use control_center_store::{BusEventFilter, BusEventRow, PassingFilter, Span};
+use models_domain::transit::finding::{Finding, Limits};
 use models_domain::transit::passing::Passing;
 use models_domain::transit::plan::DayPlan;
 use models_domain::transit::report::{Figures, Found, Report, report as sum_up};
@@ -15,7 +15,7 @@ use models_wire::v1;
 use time::Date;
 use time::macros::format_description;
 
-use super::by_vehicle;
+use super::by_vehicle::{self, Taken, VehicleDay};
 use crate::hall::Hall;
 
 const DAYS_MAX: i64 = 31;
@@ -65,7 +65,20 @@ impl Asked {
 /// # Errors
 /// When the store cannot be read.
 pub async fn report(hall: &Arc<Hall>, asked: &Asked) -> anyhow::Result<v1::GetTransitReportResponse> {
-    let mut told = v1::GetTransitReportResponse::default();
+    // Whether a vehicle passed any stop is enough for that.
+    Ok(with_vehicles(hall, asked, 1).await?.0)
+}
+
+/// The same, and days by vehicle, with stops counted up to `most` of each; none where one operator is asked for: vehicles are of none.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn with_vehicles(
+    hall: &Arc<Hall>,
+    asked: &Asked,
+    most: u32,
+) -> anyhow::Result<(v1::GetTransitReportResponse, Vec<VehicleDay>)> {
+    let (mut told, mut taken) = (v1::GetTransitReportResponse::default(), Taken::default());
     let zones = hall.transit.zones();
     for (feed, zone) in zones.iter().filter(|(feed, _)| asked.feed.as_ref().is_none_or(|f| f == *feed)) {
         let now = hall.clock.now();
@@ -76,23 +89,24 @@ pub async fn report(hall: &Arc<Hall>, asked: &Asked) -> anyhow::Result<v1::GetTr
             let (of, plans) = (feed.clone(), hall.clone());
             let plan = tokio::task::spawn_blocking(move || plans.transit.plan(&of, Some(day), now)).await;
             if let Some(plan) = plan.context("making a day's plan")? {
-                add_day(hall, plan, now, &mut told).await?;
+                add_day(hall, plan, now, (&mut told, &mut taken)).await?;
             }
             date = day.next_day();
         }
     }
-    if asked.feed.is_none() {
-        // Whether a vehicle passed any stop is enough for that.
-        told.operators.extend(by_vehicle::off_runs(&by_vehicle::days(hall, asked, 1).await?));
+    if asked.feed.is_some() {
+        return Ok((told, Vec::new()));
     }
-    Ok(told)
+    let (vehicles, off_runs) = by_vehicle::days(hall, asked, most, &taken).await?;
+    told.operators.extend(off_runs);
+    Ok((told, vehicles))
 }
 
 async fn add_day(
     hall: &Arc<Hall>,
     plan: Arc<DayPlan>,
     now: UtcMillis,
-    told: &mut v1::GetTransitReportResponse,
+    (told, taken): (&mut v1::GetTransitReportResponse, &mut Taken),
 ) -> anyhow::Result<()> {
     let (feed, date) = (plan.feed.clone(), plan.day.date);
     let filter =
@@ -104,19 +118,31 @@ async fn add_day(
     let filter = BusEventFilter { feed: Some(feed), span, ..BusEventFilter::default() };
     let events = hall.store.bus_events(&filter, EVENTS_MAX).await?;
     let rejected = hall.store.rejected_by_vehicle(Span { from: begin, to: begin + DAY }).await?;
-    let found: Vec<Found> = events
-        .into_iter()
-        .map(|row| Found { finding: row.event.finding, line: row.line, value: row.event.value })
-        .collect();
-    let rows = tokio::task::spawn_blocking(move || {
+    let summed = tokio::task::spawn_blocking(move || {
         // Of today only what should have begun by now is asked of the buses.
         let plan = if begin + DAY > now { until(&plan, &passings, now) } else { plan };
-        rows(&plan, &sum_up(&plan, &passings, &found, &Limits::default()), &rejected)
+        let found: Vec<Found> = events
+            .iter()
+            .map(|row| Found { finding: row.event.finding, line: row.line.clone(), value: row.event.value })
+            .collect();
+        let report = sum_up(&plan, &passings, &found, &Limits::default());
+        (rows(&plan, &report, &rejected), report, events)
     });
-    let (mut routes, mut operators) = rows.await.context("summing up a day")?;
+    let ((mut routes, mut operators), report, events) = summed.await.context("summing up a day")?;
     told.routes.append(&mut routes);
     told.operators.append(&mut operators);
+    take(&report, &events, date, taken);
     Ok(())
+}
+
+/// What a day's rows count is left out of what is in none.
+fn take(report: &Report, events: &[BusEventRow], date: Date, taken: &mut Taken) {
+    let vehicles = report.by_agency.values().flat_map(|figures| &figures.vehicles);
+    let on_runs = taken.vehicles_by_day.entry(date.to_string()).or_default();
+    on_runs.extend(vehicles.map(ToString::to_string));
+    let found = report.taken.iter().filter_map(|place| events.get(*place)).map(|row| &row.event);
+    let speeding = found.filter(|event| event.finding == Finding::Overspeed);
+    taken.overspeeds.extend(speeding.filter_map(|event| Some((event.vehicle.clone()?, event.began))));
 }
 
 /// The plan of what should be over by now or under way, or was seen to be: where starts are no promise a bus may be told by a later one.

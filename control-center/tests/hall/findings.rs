@@ -310,4 +310,8 @@ async fn operators_stand_side_by_side(hall: &Hall, transit: &TransitServiceClien
     let runs: BTreeSet<_> =
         told.operators.iter().map(|o| (&*o.feed, &*o.operator, o.runs_scheduled)).collect();
     assert_eq!(runs, BTreeSet::from([("xe", "Xe", 6), ("yz", "Yến", 1)]));
+    let asked = v1::GetTransitReportRequest { feed: "yz".into(), ..Default::default() };
+    let one = transit.clone().get_transit_report(with(token, asked)).await.unwrap().into_inner();
+    let feeds: Vec<_> = one.operators.iter().map(|o| o.feed.as_str()).collect();
+    assert_eq!(feeds, ["yz"], "vehicles on no run are of no operator");
 }

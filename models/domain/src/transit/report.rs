@@ -54,6 +54,8 @@ pub struct Figures {
 pub struct Report {
     pub by_route: BTreeMap<RouteId, Figures>,
     pub by_agency: BTreeMap<usize, Figures>,
+    /// Which of the findings, by their places, are in these figures; others are of no route that runs on that day.
+    pub taken: Vec<usize>,
 }
 
 /// `passings` and `found` are of the plan's feed and day; others are left out.
@@ -77,14 +79,15 @@ pub fn report(plan: &DayPlan, passings: &[Passing], found: &[Found], limits: &Li
             gathered.passings.push(p);
         }
     }
-    for f in found {
+    let mut report = Report::default();
+    for (place, f) in found.iter().enumerate() {
         let line = f.line.as_ref().filter(|line| line.feed == plan.feed);
         let route = line.and_then(|line| index_by_id.get(&line.route));
         if let Some(gathered) = route.and_then(|i| gathered_by_route.get_mut(i)) {
             gathered.found.push(f);
+            report.taken.push(place);
         }
     }
-    let mut report = Report::default();
     let mut gathered_by_agency: BTreeMap<usize, Gathered> = BTreeMap::new();
     for (route, gathered) in &gathered_by_route {
         let route = &table.routes[*route];
@@ -262,9 +265,14 @@ mod tests {
         // The first on time and whole, the second six minutes late and seen on half its way, the third never seen.
         let passings = [drive(&plan, 0, 0..5, 30), drive(&plan, 1, 1..4, 360)].concat();
         let line = Line { feed: "f".into(), route: "r".into(), direction: Some(0) };
-        let fast = |kmh| Found { finding: Finding::Overspeed, line: Some(line.clone()), value: Some(kmh) };
         let elsewhere = Line { feed: "other".into(), ..line.clone() };
-        let found = [fast(61.0), fast(72.0), Found { line: Some(elsewhere), ..fast(99.0) }];
+        let unknown = Line { route: "of yesterday".into(), ..line.clone() };
+        let found = [Some(elsewhere), Some(line.clone()), Some(unknown), None, Some(line)];
+        let found: Vec<_> = found
+            .into_iter()
+            .zip([99.0, 61.0, 98.0, 97.0, 72.0])
+            .map(|(line, kmh)| Found { finding: Finding::Overspeed, line, value: Some(kmh) })
+            .collect();
         let told = report(&plan, &passings, &found, &Limits::default());
         let f = &told.by_route[&RouteId::from("r")];
         assert_eq!((f.runs_scheduled, f.runs_whole, f.runs_partial), (3, 1, 1));
@@ -278,6 +286,7 @@ mod tests {
         assert_eq!(f.regularity.headways, 3);
         assert!((f.regularity.mean_s - 930.0).abs() < 1e-9);
         assert_eq!(told.by_agency[&0], *f);
+        assert_eq!(told.taken, [1, 4], "what is of no route is left to others");
     }
 
     #[test]
