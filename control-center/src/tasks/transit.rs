@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use control_center_store::{BusEventFilter, BusEventRow, Span};
+use control_center_store::{BusEventFilter, Span};
 use models_domain::transit::finding::Finding;
 use models_domain::transit::pace::Learner;
 use models_domain::{DurationMs, UtcMillis};
 
 use super::bus_days;
 use crate::hall::Hall;
+use crate::transit::resumed::{found, told_before};
 use crate::transit::{Anew, live};
 
 const LOOK: Duration = Duration::from_secs(1);
@@ -101,7 +102,7 @@ async fn reload(hall: &Arc<Hall>) -> anyhow::Result<()> {
         // Nobody is followed; whoever calls for help is heard.
         let finding = Some(Finding::Sos);
         let open = BusEventFilter { open: true, finding, ..BusEventFilter::default() };
-        let open = found(hall, &open).await?;
+        let open = found(&hall.store, &open).await?;
         return work(hall, move |hall| hall.transit.resume(open)).await;
     };
     let first = now - DurationMs(LEARNED_DAYS * DAY.0);
@@ -115,39 +116,12 @@ async fn reload(hall: &Arc<Hall>) -> anyhow::Result<()> {
         .await?;
         place = next;
     }
-    let today = BusEventFilter { span: Some((span.from, now)), ..BusEventFilter::default() };
-    let mut told = found(hall, &BusEventFilter { open: true, ..today.clone() }).await?;
-    // What is over of these may be disproved by reports that come yet.
-    for finding in [Finding::HeadwayGap, Finding::Bunching] {
-        let all = BusEventFilter { finding: Some(finding), ..today.clone() };
-        told.extend(found(hall, &all).await?.into_iter().filter(|row| row.ended.is_some()));
-    }
-    let begun = Span { from: span.from, to: now };
-    let withdrawn = hall.store.withdrawn_open(Finding::Bunching, begun, PAGE).await?;
-    work(hall, move |hall| {
-        hall.transit.resume(told);
-        hall.transit.refuse(withdrawn);
-    })
-    .await?;
+    let before = told_before(&hall.store, Span { from: span.from, to: now }).await?;
+    work(hall, move |hall| hall.transit.go_on(before)).await?;
     let seen = hall.store.vehicles_seen(span).await?;
     let due = seen.into_iter().map(|vehicle| (vehicle, Vec::new())).collect();
     bus_days::reckon(hall, Anew { date, span, due, again: true }).await?;
     keep(hall).await
-}
-
-/// The newest findings that are gone on with; where there are more, nobody ends or withdraws those.
-async fn found(hall: &Hall, filter: &BusEventFilter) -> anyhow::Result<Vec<BusEventRow>> {
-    let rows = hall.store.bus_events(filter, PAGE).await?;
-    if rows.len() >= PAGE as usize {
-        let finding = filter.finding.map_or("any", Finding::name);
-        tracing::warn!(
-            finding,
-            open = filter.open,
-            most = PAGE,
-            "more was found than is gone on with: not with the oldest"
-        );
-    }
-    Ok(rows)
 }
 
 /// What was found among buses before today and holds still, as far as is kept: the hall that would have ended it was away, or has
@@ -156,7 +130,7 @@ async fn leave_none_open(hall: &Arc<Hall>, today: UtcMillis) -> anyhow::Result<(
     for finding in [Finding::RunUnseen, Finding::HeadwayGap, Finding::Bunching] {
         let (span, finding) = (Some((UtcMillis(0), today)), Some(finding));
         let open = BusEventFilter { open: true, span, finding, ..BusEventFilter::default() };
-        let open = found(hall, &open).await?;
+        let open = found(&hall.store, &open).await?;
         work(hall, move |hall| hall.transit.end_former(open, today, hall.clock.now())).await?;
     }
     keep(hall).await

@@ -13,7 +13,7 @@ mod news;
 pub mod planned;
 pub mod ready;
 pub mod reports;
-mod resumed;
+pub mod resumed;
 mod sheet;
 pub mod shown;
 pub mod siri;

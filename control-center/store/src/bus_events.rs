@@ -20,8 +20,8 @@ const COLUMNS: &str = "finding, vehicle, began_ms, at_ms, ended_ms, feed, day, t
 const DAY_MS: i64 = 24 * 3_600_000;
 
 impl Store {
-    /// Findings of a kind that began in a span and were withdrawn while they were told to hold; the last to begin first, at most
-    /// `limit`.
+    /// Findings of a kind that began in a span and were withdrawn, since a moment, while they were told to hold; the last to begin
+    /// first, at most `limit`.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -29,16 +29,18 @@ impl Store {
         &self,
         finding: Finding,
         span: Span,
+        since: UtcMillis,
         limit: u32,
     ) -> Result<Vec<BusEventRow>, StoreError> {
         let failed = self.failed("reading which findings of buses were withdrawn");
         let rows = sqlx::query(
             "SELECT * FROM bus_event_withdrawn WHERE began_ms >= ? AND began_ms < ? AND finding = ? AND ended_ms IS NULL \
-             ORDER BY began_ms DESC LIMIT ?",
+             AND withdrawn_ms >= ? ORDER BY began_ms DESC LIMIT ?",
         )
         .bind(span.from.0)
         .bind(span.to.0)
         .bind(finding.name())
+        .bind(since.0)
         .bind(limit)
         .fetch_all(self.readers())
         .await

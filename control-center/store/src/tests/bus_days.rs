@@ -257,14 +257,15 @@ async fn what_never_was_so_is_in_no_list_and_leaves_a_trace() {
         sqlx::query_as(sql).fetch_all(store.readers()).await.unwrap()
     };
     assert_eq!(traces().await, [("headway_gap".to_owned(), 600, 90_000, None, 200_000)]);
-    for (finding, from, to, found) in [
-        (Finding::HeadwayGap, 90_000, 90_001, 1),
-        (Finding::HeadwayGap, 90_001, 90_002, 0),
-        (Finding::Bunching, 0, 90_001, 0),
+    for (finding, from, to, since, found) in [
+        (Finding::HeadwayGap, 90_000, 90_001, 200_000, 1),
+        (Finding::HeadwayGap, 90_000, 90_001, 200_001, 0),
+        (Finding::HeadwayGap, 90_001, 90_002, 0, 0),
+        (Finding::Bunching, 0, 90_001, 0, 0),
     ] {
         let span = Span { from: UtcMillis(from), to: UtcMillis(to) };
-        let rows = store.withdrawn_open(finding, span, 9).await.unwrap();
-        assert_eq!(rows.len(), found, "{finding:?} from {from}");
+        let rows = store.withdrawn_open(finding, span, UtcMillis(since), 9).await.unwrap();
+        assert_eq!(rows.len(), found, "{finding:?} from {from}, since {since}");
         assert!(rows.iter().all(|row| row.event == asked && row.ended.is_none()), "{rows:?}");
     }
     assert_eq!(store.forget_bus_days(UtcMillis(90_000), UtcMillis(0)).await.unwrap(), 0);
