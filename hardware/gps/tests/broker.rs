@@ -1,6 +1,7 @@
 //! UFMS over a real RabbitMQ: a node of its own, on free ports, in a folder of its own.
 
 mod rabbit;
+mod registrations;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +12,7 @@ use async_trait::async_trait;
 use hardware_gps::broker::{BrokerError, Consumer, ConsumerSettings, Publisher, PublisherSettings, Relay};
 use hardware_gps::protocols::ufms::{
     BaseMessage, BusTicketPoint, BusTicketStartEndPoint, BusTicketTotal, BusWayPoint, BusWayPoints,
-    RegCompany, RegDriver, RegVehicle, Registrations, WayPoint,
+    RegCompany, RegDriver, RegVehicle, WayPoint,
 };
 use hardware_ports::shelf::FixShelf;
 use hardware_ports::sink::{GpsReport, NotKept, Sink, Statement};
@@ -163,7 +164,8 @@ async fn a_day_at_the_broker() {
     what_is_not_kept_goes_back(&rabbit).await;
     what_nobody_takes_is_refused(&rabbit).await;
     one_that_says_no_more_is_given_up(&rabbit).await;
-    registrations_stand_before_positions(&rabbit).await;
+    registrations::each_process_tells_them_once_before_positions(&rabbit).await;
+    registrations::those_that_are_refused_hold_up_no_position(&rabbit).await;
     the_directorate_gets_all_of_it_though_the_broker_was_away(&mut rabbit).await;
     rabbit.stop();
 }
@@ -281,7 +283,7 @@ async fn one_that_says_no_more_is_given_up(rabbit: &Rabbit) {
     passing.abort();
 }
 
-fn fix(vehicle: &str, clock: &SystemClock) -> Fix {
+fn fix(vehicle: &str, clock: &dyn Clock) -> Fix {
     let now = clock.now();
     Fix {
         vehicle: VehicleId::new(vehicle).expect("an id"),
@@ -300,34 +302,6 @@ fn fix(vehicle: &str, clock: &SystemClock) -> Fix {
             driver: Some("0100".to_owned()),
             signed: None,
         },
-    }
-}
-
-/// At each connection anew, in their order, though more than are sent together.
-async fn registrations_stand_before_positions(rabbit: &Rabbit) {
-    rabbit.declare("registered", None).await;
-    let vehicle = |n: usize| RegVehicle { vehicle: format!("29B{n:05}"), ..RegVehicle::default() };
-    let company = vec![RegCompany { company: "X".to_owned(), ..RegCompany::default() }];
-    let registrations =
-        Registrations { companies: company, vehicles: (0..250).map(vehicle).collect(), drivers: Vec::new() };
-    let want: Vec<_> = registrations.messages().iter().map(BaseMessage::write).collect();
-    let plate = |bus: &str| (VehicleId::new(bus).expect("an id"), bus.to_owned());
-    let plates = BTreeMap::from(["bus0", "bus1"].map(plate));
-    let relay = Relay::new(Arc::new(Recorder::default()), plates, Arc::new(Shelf::default()), Vec::new())
-        .with_registrations(&registrations);
-    for (sent, bus) in (1..).zip(["bus0", "bus1"]) {
-        let (clock, stop) = (SystemClock::new(), CancellationToken::new());
-        relay.accept(GpsReport::Fix(fix(bus, &clock))).await.expect("kept");
-        let publisher = Publisher::connect(to(rabbit, "registered")).await.expect("a connection");
-        let stopping = async {
-            until("it is sent", || relay.counts().sent == sent).await;
-            stop.cancel();
-        };
-        let (ran, ()) = tokio::join!(relay.run(publisher, &clock, &stop), stopping);
-        ran.expect("stopped");
-        let arrived = rabbit.all("registered").await;
-        let (last, before) = arrived.split_last().expect("something");
-        assert!(before == want && BaseMessage::read(last).expect("a message").bus_way_point.is_some());
     }
 }
 

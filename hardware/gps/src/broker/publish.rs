@@ -1,7 +1,7 @@
 //! Gives UFMS messages to a broker; each counts as sent only after the broker has confirmed it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -136,6 +136,8 @@ const GIVE_UP: usize = 1_000;
 const TELL_EVERY: u64 = 10_000;
 /// Between looks at what has come, so that positions travel together.
 const GATHER: Duration = Duration::from_millis(500);
+/// Between tries to register what was refused, while the connection lasts.
+const REGISTER_AGAIN: Duration = Duration::from_secs(60);
 
 /// Sends on what is kept: positions go to `kept` first, then on the shelf, and from there to the directorate's broker at its pace.
 /// Whoever reported one is answered when it is on both.
@@ -145,6 +147,8 @@ pub struct Relay {
     plates: BTreeMap<VehicleId, String>,
     /// As they are sent, in their order.
     registrations: Vec<Vec<u8>>,
+    /// So many of them, from the first on, the broker has confirmed.
+    registered: AtomicUsize,
     pace: Mutex<Pace>,
     come: Notify,
     sent: AtomicU64,
@@ -190,12 +194,14 @@ impl Relay {
         shelf.forget(&not_sent.iter().map(|w| w.number).collect::<Vec<_>>());
         let (sent, late) = (AtomicU64::new(0), AtomicU64::new(0));
         let (registrations, pace, come) = (Vec::new(), Mutex::new(pace), Notify::new());
-        let relay = Self { kept, shelf, plates, registrations, pace, come, sent, late };
+        let registered = AtomicUsize::new(0);
+        let relay = Self { kept, shelf, plates, registrations, registered, pace, come, sent, late };
         relay.with(|pace| relay.give_up(pace));
         relay
     }
 
-    /// Tells them at the beginning of each connection, before any position: who has heard of one already learns nothing new.
+    /// Tells them before any position, each until it is confirmed once. A restart tells all anew: who has heard of one already learns
+    /// nothing new.
     #[must_use]
     pub fn with_registrations(mut self, registrations: &Registrations) -> Self {
         self.registrations = registrations.messages().iter().map(BaseMessage::write).collect();
@@ -208,28 +214,36 @@ impl Relay {
         RelayCounts { sent: read(&self.sent), late: read(&self.late), lost, waiting }
     }
 
-    /// Sends registrations once, then positions until `stop`. What is not confirmed is sent again by the next run, or after a restart.
+    /// Sends the registrations that are not confirmed yet, then positions until `stop`. What is not confirmed is sent again by the next
+    /// run, or after a restart.
     ///
     /// # Errors
-    /// [`BrokerError`] when the connection breaks, or the broker does not take over what is sent.
+    /// [`BrokerError`] when the connection breaks, or the broker refuses a position. Registrations that it refuses hold up nothing: they
+    /// are tried again by the next run, and in this one each minute.
     pub async fn run(
         &self,
         publisher: Publisher,
         clock: &dyn Clock,
         stop: &CancellationToken,
     ) -> Result<(), BrokerError> {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => {}
-            registered = self.register(&publisher) => registered?,
-        }
+        let mut register_at = clock.elapsed();
         loop {
+            if !self.unregistered().is_empty() && clock.elapsed() >= register_at {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => break,
+                    tried = self.register(&publisher) => tried?,
+                }
+                register_at = clock.elapsed() + REGISTER_AGAIN;
+            }
             let batch = self.with(|pace| pace.next(TOGETHER, clock.now()));
             if batch.is_empty() {
+                let refused = !self.unregistered().is_empty();
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => break,
                     () = self.come.notified() => {}
+                    () = tokio::time::sleep(REGISTER_AGAIN), if refused => {}
                 }
                 tokio::select! {
                     biased;
@@ -254,16 +268,33 @@ impl Relay {
         Ok(())
     }
 
-    /// Many at once: thousands of them hold up positions for some seconds only, though each must be confirmed before.
+    /// Many at once: thousands of them hold up positions for some seconds only, though each must be confirmed before. What was confirmed
+    /// counts though the connection breaks among them, so that however often it does, positions have their turn.
     async fn register(&self, publisher: &Publisher) -> Result<(), BrokerError> {
-        for some in self.registrations.chunks(TOGETHER) {
-            publisher.publish_all(some).await?;
+        for some in self.unregistered().chunks(TOGETHER) {
+            match publisher.publish_all(some).await {
+                Ok(()) => {
+                    self.registered.fetch_add(some.len(), Ordering::Relaxed);
+                }
+                // A queue that has no room for a hundred may have room for the next position.
+                Err(err @ BrokerError::Refused { .. }) => {
+                    let unregistered = self.unregistered().len();
+                    tracing::warn!(
+                        unregistered,
+                        "registering companies, drivers and vehicles, tried again: {err}"
+                    );
+                    return Ok(());
+                }
+                Err(err) => return Err(err),
+            }
         }
-        if !self.registrations.is_empty() {
-            let registrations = self.registrations.len();
-            tracing::info!(registrations, "the directorate's broker has the companies, drivers and vehicles");
-        }
+        let registrations = self.registrations.len();
+        tracing::info!(registrations, "the directorate's broker has the companies, drivers and vehicles");
         Ok(())
+    }
+
+    fn unregistered(&self) -> &[Vec<u8>] {
+        self.registrations.get(self.registered.load(Ordering::Relaxed)..).unwrap_or_default()
     }
 
     /// One position as `BusWayPoint`, several as `BusWayPoints`.

@@ -105,6 +105,18 @@ impl Rabbit {
             arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
             arguments.insert("x-dead-letter-routing-key".into(), AMQPValue::LongString(rejected.into()));
         }
+        self.declare_with(queue, arguments).await;
+    }
+
+    /// A queue on disk that refuses what would make it longer than so many bytes.
+    pub async fn declare_narrow(&self, queue: &str, bytes_max: i32) {
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-max-length-bytes".into(), AMQPValue::LongInt(bytes_max));
+        arguments.insert("x-overflow".into(), AMQPValue::LongString("reject-publish".into()));
+        self.declare_with(queue, arguments).await;
+    }
+
+    async fn declare_with(&self, queue: &str, arguments: FieldTable) {
         let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
         self.channel().await.queue_declare(queue.into(), options, arguments).await.expect("a queue");
     }
