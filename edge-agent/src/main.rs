@@ -10,6 +10,7 @@ mod usage;
 mod wiring;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::filter::{Directive, EnvFilter, LevelFilter};
 
 /// Camera gateway, bus adapter and signal adapter of Ngã Tư.
 #[derive(Parser)]
@@ -38,14 +39,7 @@ enum Command {
 }
 
 fn main() -> std::process::ExitCode {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-            // What a broker sends back the library prints whole, names of drivers too; that it was refused we say ourselves.
-            "info,retina=warn,zenoh=warn,zenoh::net::routing::hat::peer=error,lapin::returned_messages=error"
-                .into()
-        }))
-        .init();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(log_filter()).init();
     memory::share_arenas();
     let done = match Args::parse().command {
         Command::Run(args) => commands::run::run(args),
@@ -64,4 +58,15 @@ fn main() -> std::process::ExitCode {
             std::process::ExitCode::FAILURE
         }
     }
+}
+
+/// What a broker sends back its library prints whole at `warn`, names of drivers too; that it was refused we say ourselves.
+const UNTOLD: &str = "lapin::returned_messages=error";
+
+/// `RUST_LOG`, or what is of use every day; neither tells what must not be in a log.
+fn log_filter() -> EnvFilter {
+    let asked = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| "info,retina=warn,zenoh=warn,zenoh::net::routing::hat::peer=error".into());
+    // If it could not be read, too little would be told and not too much.
+    asked.add_directive(UNTOLD.parse::<Directive>().unwrap_or_else(|_| LevelFilter::ERROR.into()))
 }

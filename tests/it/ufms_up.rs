@@ -12,17 +12,19 @@ use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use hardware_gps::protocols::ufms::{BaseMessage, RegDriver};
 use hardware_ports::{Clock, SystemClock};
-use ngatu_tests::programs;
+use ngatu_tests::programs::{self, Running, program};
 
-use crate::tracker_orders::{agent, device, frame, listening, next, position};
+use crate::tracker_orders::{agent, device, frame, listening, listens, next, position};
 use rabbit::Rabbit;
 
 const IN_TIME: Duration = Duration::from_secs(120);
 const EVERY_S: i64 = 30;
+const DRIVER: &str = "Nguyễn Văn A";
 
 /// A tracker that sends positions one after the other, each after the one before was acknowledged.
 struct Tracker {
@@ -142,11 +144,13 @@ async fn nothing_that_was_acknowledged_is_lost_though_agent_and_broker_are_kille
     rabbit.stop();
 }
 
-/// All that arrives up to the position of that time, a word each.
+const REGISTERED: [&str; 3] = ["RegCompany", "RegDriver", "RegVehicle"];
+
+/// All that arrives until the position of that time is there and all are registered, a word each.
 async fn kinds_until(rabbit: &Rabbit, last_s: i64) -> Vec<&'static str> {
     let (mut told, mut kinds) = (BTreeMap::<i64, usize>::new(), Vec::new());
     let all = async {
-        while !told.contains_key(&last_s) {
+        while !told.contains_key(&last_s) || !registrations(&kinds).ends_with(&REGISTERED) {
             let arrived = rabbit.all("directorate").await;
             add(&mut told, &arrived);
             let kind = |bytes: &Vec<u8>| BaseMessage::read(bytes).unwrap().kind().unwrap().name();
@@ -155,8 +159,22 @@ async fn kinds_until(rabbit: &Rabbit, last_s: i64) -> Vec<&'static str> {
         }
     };
     let in_time = tokio::time::timeout(IN_TIME, all).await.is_ok();
-    assert!(in_time, "{last_s} was not told: {kinds:?}");
+    assert!(in_time, "{last_s} or who drives was not told: {kinds:?}");
     kinds
+}
+
+fn registrations(kinds: &[&'static str]) -> Vec<&'static str> {
+    kinds.iter().copied().filter(|kind| !kind.starts_with("BusWay")).collect()
+}
+
+/// An agent with the log that a technician would ask for in `pole.log`, and where trackers of JT/T 808 reach it.
+fn telling(dir: &Path) -> (Running, String) {
+    let log = fs::File::create(dir.join("pole.log")).unwrap();
+    let mut command = Command::new(program("edge-agent"));
+    command.args(["run", "--config", "pole.toml"]).current_dir(dir).env("RUST_LOG", "info").stderr(log);
+    let mut agent = Running::start(&mut command);
+    let ready = agent.line_with(IN_TIME, |line| line.contains("is ready"));
+    (agent, listens(&ready, "jt808"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -174,30 +192,32 @@ async fn whose_bus_it_is_and_who_drives_it_is_told_before_where_it_is_by_each_st
          [buses.ufms_to]\nurl = \"{}\"\nrouting_key = \"directorate\"\n\
          [buses.ufms_to.plates]\n\"13800138000\" = \"29B12345\"\n\
          [[buses.ufms_to.vehicle]]\nvehicle = \"29B12345\"\ndriver = \"0100\"\ncompany = \"X\"\n\
-         [[buses.ufms_to.driver]]\ndriver = \"0100\"\nname = \"Nguyễn Văn A\"\n\
+         [[buses.ufms_to.driver]]\ndriver = \"0100\"\nname = \"{DRIVER}\"\n\
          [[buses.ufms_to.company]]\ncompany = \"X\"\n",
         rabbit.url()
     );
     fs::write(dir.join("pole.toml"), text).unwrap();
     let begin_s = SystemClock::new().now().0 / 1_000 - 40 * EVERY_S;
     let time = |n: i64| begin_s + n * EVERY_S;
-    let registered = ["RegCompany", "RegDriver", "RegVehicle"];
 
-    // Without a queue the broker refuses them, and no position goes before them.
-    let (mut running, trackers) = listening(dir);
+    // Without a queue the broker refuses them, and sends them back.
+    let (mut running, trackers) = telling(dir);
     Tracker::dial(&trackers).send((0..3).map(time));
+    let log = || fs::read_to_string(dir.join("pole.log")).unwrap();
+    programs::until(IN_TIME, "they are refused", || log().contains("registering companies"));
     rabbit.declare("directorate", None).await;
-    let kinds = kinds_until(&rabbit, time(2)).await;
-    // The queue may have come between two of them: then all are told again.
-    let positions = kinds.iter().position(|kind| kind.starts_with("BusWay")).unwrap();
-    assert!(kinds[..positions].ends_with(&registered), "{kinds:?}");
-    assert!(kinds[positions..].iter().all(|kind| kind.starts_with("BusWay")), "{kinds:?}");
-
+    // The queue may come between two of them, or behind them: then all are told again, and positions may go before.
+    kinds_until(&rabbit, time(2)).await;
     running.kill();
+    let name = format!("{:?}", DRIVER.as_bytes());
+    for private in ["returned us a message", DRIVER, name.trim_matches(['[', ']'])] {
+        assert!(!log().contains(private), "{}", log());
+    }
+
     let (mut running, trackers) = listening(dir);
     Tracker::dial(&trackers).send([time(3)]);
     let kinds = kinds_until(&rabbit, time(3)).await;
-    assert_eq!(kinds[..3], registered);
+    assert_eq!(kinds[..3], REGISTERED);
     assert!(kinds[3..].iter().all(|kind| kind.starts_with("BusWay")), "{kinds:?}");
     running.kill();
     rabbit.stop();
