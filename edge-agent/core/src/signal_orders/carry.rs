@@ -42,7 +42,7 @@ impl SignalOrders {
             self.tell(junction, order.number, Step::Refused, &why);
             // What is stuck is on its way back already.
             if !stuck {
-                self.end(junction, EndedBy::Order).await;
+                self.end(junction, EndedBy::Order, order.number).await;
             }
             return;
         }
@@ -56,14 +56,14 @@ impl SignalOrders {
             Put::Refused(why) => {
                 self.tell(junction, order.number, Step::Refused, &why);
                 if replaces {
-                    self.end(junction, EndedBy::NotShown).await;
+                    self.end(junction, EndedBy::NotShown, order.number).await;
                 } else {
                     self.forget(junction);
                 }
             }
             Put::Silent => {
                 self.tell(junction, order.number, Step::Silent, "the controller did not answer");
-                self.end(junction, EndedBy::NotShown).await;
+                self.end(junction, EndedBy::NotShown, order.number).await;
             }
             Put::Taken => match self.read_back(junction, &order.wanted, order.number).await {
                 Ok(shown) => self.tell(junction, order.number, Step::Done, &shown),
@@ -72,7 +72,7 @@ impl SignalOrders {
                     let book = self.books.of(junction);
                     let newer = (book.last_number > order.number).then_some(EndedBy::Order);
                     let why = book.due(self.clock.now()).or(newer).unwrap_or(EndedBy::NotShown);
-                    self.end(junction, why).await;
+                    self.end(junction, why, order.number).await;
                 }
             },
         }
@@ -97,7 +97,7 @@ impl SignalOrders {
             // Who waits has the turn: what is in force is ended in time all the same.
             if !*stuck
                 && let Some(why) = self.books.of(junction).due(at)
-                && !self.end(junction, why).await
+                && !self.end(junction, why, order.number).await
             {
                 if order.wanted.commands_green() {
                     return Err(NOT_ENDED.to_owned());
@@ -128,7 +128,7 @@ impl SignalOrders {
             self.tell(junction, held.order.number, Step::Ended, EndedBy::Order.name());
             return true;
         }
-        self.end(junction, EndedBy::Order).await
+        self.end(junction, EndedBy::Order, order.number).await
     }
 
     /// Written down before the controller hears of it: whatever happens then, it will be ended. What is `stuck` is ended with it.
@@ -168,18 +168,19 @@ impl SignalOrders {
     pub(super) async fn end_due(&self, junction: &JunctionId) {
         let Some(turn) = self.turns.get(junction) else { return };
         let _turn = turn.lock().await;
-        let due = self.books.of(junction).due(self.clock.now());
-        if let Some(why) = due
-            && !self.end(junction, why).await
+        let book = self.books.of(junction);
+        if let Some(why) = book.due(self.clock.now())
+            && !self.end(junction, why, book.last_number).await
         {
             tokio::time::sleep(TRY_AGAIN).await;
         }
     }
 
     /// Takes back what is in force, and what was left before it; whether the controller shows its own plan. It stays in the book
-    /// until it does. An order that comes meanwhile does not wait for that: whoever carries it out tries for himself.
-    async fn end(&self, junction: &JunctionId, why: EndedBy) -> bool {
-        let Book { in_force: Some(held), left, last_number, .. } = self.books.of(junction) else {
+    /// until it does. An order newer than `newest`, whether it came before or meanwhile, does not wait for that: whoever carries it out
+    /// tries for himself.
+    async fn end(&self, junction: &JunctionId, why: EndedBy, newest: u64) -> bool {
+        let Book { in_force: Some(held), left, .. } = self.books.of(junction) else {
             return true;
         };
         let number = held.order.number;
@@ -201,7 +202,7 @@ impl SignalOrders {
         let why = held.ending.unwrap_or(why);
         let all: Vec<&Order> = left.iter().chain([&held]).map(|held| &held.order).collect();
         let back = self.let_go(junction, &all).await
-            && self.read_back(junction, &Wanted::OwnPlan, last_number).await.is_ok();
+            && self.read_back(junction, &Wanted::OwnPlan, newest).await.is_ok();
         if back {
             for left in &left {
                 let why = left.ending.unwrap_or(EndedBy::Order);

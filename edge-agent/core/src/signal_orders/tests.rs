@@ -170,6 +170,21 @@ impl Pole {
         assert_eq!(*self.lines.0.lock().unwrap(), want);
     }
 
+    /// Waits for real tasks, as `told` does. They run on the thread of the test: none is seen between two of its waits.
+    async fn until(&self, is: impl Fn(&Pole) -> bool) {
+        for _ in 0..400 {
+            if is(self) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("it did not become so; told: {:?}", self.lines.0.lock().unwrap());
+    }
+
+    fn released(&self) -> Vec<Wanted> {
+        self.street.released.lock().unwrap().clone()
+    }
+
     fn run(&self) -> CancellationToken {
         let stop = CancellationToken::new();
         let (orders, stopped) = (self.orders.clone(), stop.clone());

@@ -42,6 +42,25 @@ async fn the_own_plan_is_ordered_though_a_green_cannot_be_ended() {
     stop.cancel();
 }
 
+/// The cabinet was switched to flash while a green was waited for.
+#[tokio::test]
+async fn the_own_plan_waits_for_one_try_though_the_order_before_is_still_read_back() {
+    let pole = pole();
+    let group_2 = Wanted::Groups([1].into_iter().collect());
+    assert_eq!(pole.taken(pole.order(7, group_2.clone())), "");
+    pole.until(|pole| pole.board.junction(&junction()).unwrap().order == Some(7)).await;
+    pole.street.now.lock().unwrap().mode = Some(Mode::Flash);
+    *pole.street.keeps.lock().unwrap() = Some(Put::Taken);
+    assert_eq!(pole.taken(pole.order(8, Wanted::OwnPlan)), "");
+    // The first gives way at once, the second waits for as long as a controller may take.
+    pole.until(|pole| pole.released().len() == 2).await;
+    let given_up = ["7 otherwise mode flash, plan 1, green 1", "7 ending order"];
+    pole.told(&given_up).await;
+    pole.clock.advance(DurationMs(15_000));
+    pole.told(&[&given_up[..], &["8 done mode normal, plan 1, green 1"]].concat()).await;
+    assert_eq!(pole.released(), [group_2.clone(), group_2]);
+}
+
 #[tokio::test]
 async fn a_green_that_is_held_on_to_is_taken_back_with_the_flash_that_took_its_place() {
     let mut pole = green().await;
