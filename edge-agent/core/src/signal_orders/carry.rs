@@ -133,7 +133,7 @@ impl SignalOrders {
 
     /// Written down before the controller hears of it: whatever happens then, it will be ended. What is `stuck` is ended with it.
     fn hold(&self, junction: &JunctionId, order: &Order, stuck: bool) -> bool {
-        let held = InForce { order: order.clone(), heard_at: self.clock.now(), ending: None };
+        let held = InForce { order: order.clone(), heard_at: self.clock.now(), ending: None, let_go: false };
         let mut same = None;
         let put = |book: &mut Book| {
             if let Some(before) = book.in_force.replace(held).filter(|_| stuck) {
@@ -200,34 +200,50 @@ impl SignalOrders {
             self.tell(junction, number, Step::Ending, why.name());
         }
         let why = held.ending.unwrap_or(why);
-        let all: Vec<&Order> = left.iter().chain([&held]).map(|held| &held.order).collect();
-        let back = self.let_go(junction, &all).await
-            && self.read_back(junction, &Wanted::OwnPlan, newest).await.is_ok();
-        if back {
-            for left in &left {
-                let why = left.ending.unwrap_or(EndedBy::Order);
-                self.tell(junction, left.order.number, Step::Ended, why.name());
-            }
-            self.tell(junction, number, Step::Ended, why.name());
-            self.forget(junction);
+        let all: Vec<&InForce> = left.iter().chain([&held]).collect();
+        if !self.let_go(junction, &all).await {
+            return false;
         }
-        back
+        if self.read_back(junction, &Wanted::OwnPlan, newest).await.is_err() {
+            self.books.note(junction, Book::not_back);
+            return false;
+        }
+        for left in &left {
+            let why = left.ending.unwrap_or(EndedBy::Order);
+            self.tell(junction, left.order.number, Step::Ended, why.name());
+        }
+        self.tell(junction, number, Step::Ended, why.name());
+        self.forget(junction);
+        true
     }
 
-    /// Whether the controller takes it that each of them is over. One that it holds on to does not keep the others.
-    async fn let_go(&self, junction: &JunctionId, orders: &[&Order]) -> bool {
+    /// Whether the controller takes it that each of them is over. One that it holds on to does not keep the others; and what it took before
+    /// is not told again for that one: somebody may have set the same mode at the cabinet since.
+    async fn let_go(&self, junction: &JunctionId, all: &[&InForce]) -> bool {
         let mut taken = true;
-        for order in orders {
-            match self.desk.release(junction, &order.wanted).await {
-                Put::Taken => {}
-                Put::Refused(reason) => {
-                    tracing::warn!(%junction, number = order.number, "an order cannot be taken back yet: {reason}");
-                    taken = false;
-                }
-                Put::Silent => taken = false,
+        for held in all {
+            if held.let_go {
+                continue;
+            }
+            if self.release(junction, &held.order).await {
+                self.books.note(junction, |book| book.let_go(held.order.number));
+            } else {
+                taken = false;
             }
         }
         taken
+    }
+
+    /// Whether the controller takes it that `order` is over.
+    async fn release(&self, junction: &JunctionId, order: &Order) -> bool {
+        match self.desk.release(junction, &order.wanted).await {
+            Put::Taken => true,
+            Put::Refused(reason) => {
+                tracing::warn!(%junction, number = order.number, "an order cannot be taken back yet: {reason}");
+                false
+            }
+            Put::Silent => false,
+        }
     }
 
     /// Asks the controller until it shows `wanted`. What it shows, as text.

@@ -27,6 +27,8 @@ struct Street {
     refuses: Mutex<bool>,
     /// It lets go of nothing, and says this.
     keeps: Mutex<Option<Put>>,
+    /// It lets go of no group, and refuses to.
+    keeps_groups: Mutex<bool>,
     released: Mutex<Vec<Wanted>>,
 }
 
@@ -70,7 +72,13 @@ impl SignalDesk for Street {
         if let Some(says) = self.keeps.lock().unwrap().clone() {
             return says;
         }
-        self.do_it(|now| *now = OWN)
+        if matches!(wanted, Wanted::Groups(_)) && *self.keeps_groups.lock().unwrap() {
+            return Put::Refused("no such group".into());
+        }
+        self.do_it(|now| match wanted {
+            Wanted::Plan(_) | Wanted::Flash | Wanted::Dark | Wanted::AllRed => *now = OWN,
+            Wanted::Groups(_) | Wanted::OwnPlan => {}
+        })
     }
 
     async fn alarm(&self, _: &JunctionId, _: &AlarmWish) -> Put {

@@ -85,6 +85,34 @@ async fn a_green_that_is_held_on_to_is_taken_back_with_the_flash_that_took_its_p
     stop.cancel();
 }
 
+/// The controller knows no such group, and the flash that took its place is over.
+#[tokio::test]
+async fn a_flash_that_was_taken_back_is_not_taken_back_again_for_a_green_that_is_held_on_to() {
+    let pole = green().await;
+    *pole.street.keeps_groups.lock().unwrap() = true;
+    assert_eq!(pole.taken(pole.order(8, Wanted::Flash)), "");
+    let flash = "8 done mode flash, plan 1, green 1";
+    pole.told(&[GREEN, "7 ending order", flash]).await;
+    pole.street.released.lock().unwrap().clear();
+    pole.clock.advance(DurationMs(10_000));
+    let stop = pole.run();
+    let flashes = |pole: &Pole| pole.released().iter().filter(|wanted| **wanted == Wanted::Flash).count();
+    pole.until(|pole| flashes(pole) == 1).await;
+    // Somebody sets it to flash at the cabinet: nobody takes that from him while the green is tried.
+    pole.street.now.lock().unwrap().mode = Some(Mode::Flash);
+    pole.until(|pole| pole.released().len() > 3).await;
+    assert_eq!(pole.released(), [group_1(), Wanted::Flash, group_1(), group_1()]);
+    // All is let go of, and the own plan does not show: then nothing is known, and all is tried again.
+    *pole.street.keeps_groups.lock().unwrap() = false;
+    pole.until(|pole| pole.released().len() > 4).await;
+    assert_eq!(flashes(&pole), 1);
+    pole.clock.advance(DurationMs(15_000));
+    let over = ["8 ending link_loss", "7 ended order", "8 ended link_loss"];
+    pole.told(&[&[GREEN, "7 ending order", flash][..], &over].concat()).await;
+    assert_eq!(flashes(&pole), 2);
+    stop.cancel();
+}
+
 #[tokio::test]
 async fn a_minimum_green_holds_though_what_was_ordered_before_cannot_be_ended() {
     let pole = green().await;

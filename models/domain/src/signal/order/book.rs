@@ -15,6 +15,9 @@ pub struct InForce {
     pub heard_at: UtcMillis,
     /// It is over, and the controller has not confirmed yet that it is back on its own plan.
     pub ending: Option<EndedBy>,
+    /// The controller took it that it is over. Not written down: after a restart it is told once more.
+    #[serde(skip)]
+    pub let_go: bool,
 }
 
 /// What a pole remembers of one junction's orders, over its own restarts.
@@ -47,6 +50,16 @@ impl Book {
         same
     }
 
+    /// The controller took it that order `number` is over.
+    pub fn let_go(&mut self, number: u64) {
+        self.all_mut().filter(|held| held.order.number == number).for_each(|held| held.let_go = true);
+    }
+
+    /// The controller took it of all, and is not back on its own plan: it is to be told again of each.
+    pub fn not_back(&mut self) {
+        self.all_mut().for_each(|held| held.let_go = false);
+    }
+
     /// The hall stands by these orders.
     pub fn heard(&mut self, at: UtcMillis, numbers: &[u64]) {
         if let Some(held) = &mut self.in_force
@@ -76,6 +89,10 @@ impl Book {
             held.ending.get_or_insert(EndedBy::Restart);
         }
     }
+
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut InForce> {
+        self.left.iter_mut().chain(self.in_force.as_mut())
+    }
 }
 
 #[cfg(test)]
@@ -92,7 +109,7 @@ mod tests {
             expires_at: UtcMillis(expires),
             patience: DurationMs(0),
         };
-        let held = InForce { order, heard_at: UtcMillis(heard), ending: None };
+        let held = InForce { order, heard_at: UtcMillis(heard), ending: None, let_go: false };
         Book { last_number: 7, in_force: Some(held), ..Book::default() }
     }
 
@@ -129,5 +146,19 @@ mod tests {
         assert_eq!(book.leave(held(2, Wanted::AllRed)), None);
         assert_eq!(book.leave(held(3, Wanted::Flash)).map(|same| same.order.number), Some(1));
         assert_eq!(book.left.iter().map(|left| left.order.number).collect::<Vec<_>>(), [2, 3]);
+    }
+
+    #[test]
+    fn what_the_controller_let_go_of_is_known_until_it_turns_out_not_to_be_back() {
+        let mut book = book(0, 60_000);
+        let order = Order { number: 3, ..book.in_force.clone().unwrap().order };
+        book.leave(InForce { order, heard_at: UtcMillis(0), ending: None, let_go: false });
+        let let_go = |book: &Book| (book.left[0].let_go, book.in_force.as_ref().unwrap().let_go);
+        book.let_go(7);
+        assert_eq!(let_go(&book), (false, true));
+        book.let_go(3);
+        assert_eq!(let_go(&book), (true, true));
+        book.not_back();
+        assert_eq!(let_go(&book), (false, false));
     }
 }
