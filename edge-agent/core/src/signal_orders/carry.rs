@@ -17,7 +17,7 @@ const READ_BACK: DurationMs = DurationMs(15_000);
 const READ_BACK_GROUPS: DurationMs = DurationMs(60_000);
 const READ_AGAIN: Duration = Duration::from_millis(250);
 
-/// Between two tries to bring a junction back to its own plan.
+/// Between two tries to bring a junction back to its own plan, or to have a green let go of.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 const NOT_ENDED: &str = "what was ordered before could not be ended";
@@ -150,30 +150,52 @@ impl SignalOrders {
     }
 
     fn forget(&self, junction: &JunctionId) {
-        let take = |book: &mut Book| {
+        self.write_down(junction, |book| {
             book.in_force = None;
             book.left.clear();
-            Ok::<_, ()>(())
-        };
-        if let Err(err) = self.books.change(junction, take) {
-            // It would be ended once more after a restart, which does no harm.
-            tracing::error!(%junction, "{err}");
-            self.books.note(junction, |book| {
-                let _ = take(book);
-            });
-        }
+        });
         self.show(junction);
     }
 
+    /// Where it cannot be written it is known until a restart: what is over would be ended once more then, which does no harm.
+    fn write_down(&self, junction: &JunctionId, change: impl Fn(&mut Book)) {
+        let written = self.books.change(junction, |book| {
+            change(book);
+            Ok::<_, ()>(())
+        });
+        if let Err(err) = written {
+            tracing::error!(%junction, "{err}");
+            self.books.note(junction, change);
+        }
+    }
+
+    /// Ends what has to end, and greens that were left behind what has not.
     pub(super) async fn end_due(&self, junction: &JunctionId) {
         let Some(turn) = self.turns.get(junction) else { return };
         let _turn = turn.lock().await;
-        let book = self.books.of(junction);
-        if let Some(why) = book.due(self.clock.now())
-            && !self.end(junction, why, book.last_number).await
-        {
+        let (book, at) = (self.books.of(junction), self.clock.now());
+        let over = match book.due(at) {
+            Some(why) => self.end(junction, why, book.last_number).await,
+            None => self.end_left(junction, &book.greens_left(at)).await,
+        };
+        if !over {
             tokio::time::sleep(TRY_AGAIN).await;
         }
+    }
+
+    /// Takes back what was left behind what is in force, which stands meanwhile; whether the controller took it of all.
+    async fn end_left(&self, junction: &JunctionId, all: &[InForce]) -> bool {
+        let mut over = true;
+        for left in all {
+            if !left.let_go && !self.release(junction, &left.order).await {
+                over = false;
+                continue;
+            }
+            let number = left.order.number;
+            self.write_down(junction, |book| book.left.retain(|left| left.order.number != number));
+            self.tell(junction, number, Step::Ended, left.ending.unwrap_or(EndedBy::Order).name());
+        }
+        over
     }
 
     /// Takes back what is in force, and what was left before it; whether the controller shows its own plan. It stays in the book
@@ -185,17 +207,11 @@ impl SignalOrders {
         };
         let number = held.order.number;
         if held.ending.is_none() {
-            let mark = |book: &mut Book| {
+            self.write_down(junction, |book| {
                 if let Some(held) = &mut book.in_force {
                     held.ending = Some(why);
                 }
-                Ok::<_, ()>(())
-            };
-            if self.books.change(junction, mark).is_err() {
-                self.books.note(junction, |book| {
-                    let _ = mark(book);
-                });
-            }
+            });
             self.show(junction);
             self.tell(junction, number, Step::Ending, why.name());
         }

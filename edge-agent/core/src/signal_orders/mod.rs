@@ -134,8 +134,10 @@ impl SignalOrders {
                 let at = self.clock.now();
                 self.books.note(&junction, |book| book.look(at));
                 self.show(&junction);
+                let book = self.books.of(&junction);
+                let nothing = book.due(at).is_none() && book.greens_left(at).is_empty();
                 // Whoever acts on the junction looks at it himself.
-                if self.books.of(&junction).due(at).is_none() || turn.try_lock().is_err() {
+                if nothing || turn.try_lock().is_err() {
                     continue;
                 }
                 let this = self.clone();

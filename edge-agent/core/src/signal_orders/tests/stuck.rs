@@ -85,6 +85,30 @@ async fn a_green_that_is_held_on_to_is_taken_back_with_the_flash_that_took_its_p
     stop.cancel();
 }
 
+/// One answer was lost, and the flash that took its place stands for long.
+#[tokio::test]
+async fn a_green_that_was_held_on_to_is_taken_back_while_the_flash_stands() {
+    let pole = green().await;
+    *pole.street.keeps.lock().unwrap() = Some(Put::Silent);
+    assert_eq!(pole.taken(pole.order(8, Wanted::Flash)), "");
+    let flash = "8 done mode flash, plan 1, green 1";
+    pole.told(&[GREEN, "7 ending order", flash]).await;
+    let stop = pole.run();
+    pole.until(|pole| pole.released().len() > 1).await;
+    pole.told(&[GREEN, "7 ending order", flash]).await;
+    *pole.street.keeps.lock().unwrap() = None;
+    pole.told(&[GREEN, "7 ending order", flash, "7 ended order"]).await;
+    assert_eq!(pole.orders.books.of(&junction()).left, []);
+    assert!(pole.released().iter().all(|wanted| *wanted == group_1()));
+    assert_eq!(pole.street.now.lock().unwrap().mode, Some(Mode::Flash));
+    assert_eq!(pole.board.junction(&junction()).unwrap().order, Some(8));
+    // The flash ends as any other, and alone.
+    pole.clock.advance(DurationMs(10_000));
+    let over = ["7 ended order", "8 ending link_loss", "8 ended link_loss"];
+    pole.told(&[&[GREEN, "7 ending order", flash][..], &over].concat()).await;
+    stop.cancel();
+}
+
 /// The controller knows no such group, and the flash that took its place is over.
 #[tokio::test]
 async fn a_flash_that_was_taken_back_is_not_taken_back_again_for_a_green_that_is_held_on_to() {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BACKUP, EndedBy, Order};
+use super::{BACKUP, EndedBy, Order, Wanted};
 use crate::units::UtcMillis;
 
 /// An order that holds.
@@ -28,7 +28,7 @@ pub struct Book {
     pub taken: VecDeque<UtcMillis>,
     pub in_force: Option<InForce>,
     /// Orders that the controller did not let go of before what is in force took their place, the oldest first, at most one of each
-    /// wish: they are taken back with it.
+    /// wish: they are taken back with it, greens before.
     #[serde(default)]
     pub left: Vec<InForce>,
 }
@@ -83,6 +83,17 @@ impl Book {
         (silent >= BACKUP || silent.0 < -BACKUP.0).then_some(EndedBy::LinkLoss)
     }
 
+    /// Greens that were left behind what is in force, while that stands and commands none itself: they can be taken back under it. Not so
+    /// what else was left: taking back a plan or a mode may end what took its place.
+    pub fn greens_left(&self, at: UtcMillis) -> Vec<InForce> {
+        let stands = self.in_force.as_ref().is_some_and(|held| !held.order.wanted.commands_green());
+        if !stands || self.due(at).is_some() {
+            return Vec::new();
+        }
+        let green = |left: &&InForce| matches!(left.order.wanted, Wanted::Groups(_));
+        self.left.iter().filter(green).cloned().collect()
+    }
+
     /// After a restart, whatever was ordered ends.
     pub fn restarted(&mut self) {
         if let Some(held) = &mut self.in_force {
@@ -97,7 +108,6 @@ impl Book {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Wanted;
     use super::*;
     use crate::units::DurationMs;
 
@@ -146,6 +156,24 @@ mod tests {
         assert_eq!(book.leave(held(2, Wanted::AllRed)), None);
         assert_eq!(book.leave(held(3, Wanted::Flash)).map(|same| same.order.number), Some(1));
         assert_eq!(book.left.iter().map(|left| left.order.number).collect::<Vec<_>>(), [2, 3]);
+    }
+
+    #[test]
+    fn only_greens_are_taken_back_under_what_took_their_place_and_while_it_stands() {
+        let mut book = book(0, 60_000);
+        let held = book.in_force.clone().unwrap();
+        let green = Wanted::Groups([0].into_iter().collect());
+        for (number, wanted) in [(1, Wanted::Plan(2)), (2, green.clone()), (3, Wanted::AllRed)] {
+            let order = Order { number, wanted, ..held.order.clone() };
+            book.leave(InForce { order, ..held.clone() });
+        }
+        let greens = |book: &Book, at: i64| -> Vec<u64> {
+            book.greens_left(UtcMillis(at)).iter().map(|left| left.order.number).collect()
+        };
+        assert_eq!(greens(&book, 9_999), [2]);
+        assert!(greens(&book, 10_000).is_empty(), "all is taken back then");
+        book.in_force = Some(InForce { order: Order { wanted: green, ..held.order.clone() }, ..held });
+        assert!(greens(&book, 0).is_empty(), "another green goes on");
     }
 
     #[test]
