@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use hardware_ports::signal::Put;
-use models_domain::signal::order::{Book, ControllerNow, EndedBy, InForce, Order, Step, Wanted};
+use models_domain::JunctionId;
+use models_domain::signal::order::{
+    Book, ControllerNow, EndedBy, InForce, Order, PATIENCE_MAX, Step, Wanted,
+};
 use models_domain::signal::safety;
-use models_domain::{DurationMs, JunctionId};
 
 use super::SignalOrders;
 
@@ -13,8 +15,8 @@ use super::SignalOrders;
 const MOMENT: Duration = Duration::from_millis(100);
 
 /// A controller shows a plan or a mode within so long; a group may have to wait for a whole change of stage.
-const READ_BACK: DurationMs = DurationMs(15_000);
-const READ_BACK_GROUPS: DurationMs = DurationMs(60_000);
+const READ_BACK: Duration = Duration::from_secs(15);
+const READ_BACK_GROUPS: Duration = Duration::from_secs(60);
 const READ_AGAIN: Duration = Duration::from_millis(250);
 
 /// Between two tries to bring a junction back to its own plan, or to have a green let go of.
@@ -25,9 +27,10 @@ const NOT_ENDED: &str = "what was ordered before could not be ended";
 impl SignalOrders {
     pub(super) async fn carry_out(&self, junction: &JunctionId, order: &Order) {
         let (Some(turn), Some(can)) = (self.turns.get(junction), self.can.get(junction)) else { return };
+        let until = self.patient_until(order);
         let _turn = turn.lock().await;
         let mut stuck = false;
-        if let Err(why) = self.wait_for_moment(junction, can, order, &mut stuck).await {
+        if let Err(why) = self.wait_for_moment(junction, can, order, until, &mut stuck).await {
             return self.tell(junction, order.number, Step::Refused, &why);
         }
         let had_another = self.books.of(junction).in_force.is_some();
@@ -38,7 +41,7 @@ impl SignalOrders {
             stuck = true;
         }
         // Taking the other back took its time and has changed the lamps.
-        if had_another && let Err(why) = self.wait_for_moment(junction, can, order, &mut stuck).await {
+        if had_another && let Err(why) = self.wait_for_moment(junction, can, order, until, &mut stuck).await {
             self.tell(junction, order.number, Step::Refused, &why);
             // What is stuck is on its way back already.
             if !stuck {
@@ -79,13 +82,23 @@ impl SignalOrders {
         self.show(junction);
     }
 
-    /// `stuck`: what was ordered before was tried once to be ended, in vain; set where that is found out here, for an order that
-    /// commands no green. That one goes on: a controller that does not let go must keep nobody from flash or from its own plan.
+    /// How long this program will have run when the order has waited for long enough: its age is told by the time of day, which may be set
+    /// while it waits.
+    fn patient_until(&self, order: &Order) -> Duration {
+        let (patience, age) = (order.patience.min(PATIENCE_MAX), self.clock.now().since(order.made_at));
+        let left = (patience - age).min(patience);
+        self.clock.elapsed() + Duration::from_millis(u64::try_from(left.0).unwrap_or(0))
+    }
+
+    /// `until`: see `patient_until`. `stuck`: what was ordered before was tried once to be ended, in vain; set where that is found out here,
+    /// for an order that commands no green. That one goes on: a controller that does not let go must keep nobody from flash or from its own
+    /// plan.
     async fn wait_for_moment(
         &self,
         junction: &JunctionId,
         can: &models_domain::signal::order::Orderable,
         order: &Order,
+        until: Duration,
         stuck: &mut bool,
     ) -> Result<(), String> {
         loop {
@@ -110,7 +123,7 @@ impl SignalOrders {
             if refusals.is_empty() {
                 return Ok(());
             }
-            if at.since(order.made_at) >= order.patience || !refusals.iter().all(|r| r.comes_too_early()) {
+            if self.clock.elapsed() >= until || !refusals.iter().all(|r| r.comes_too_early()) {
                 let why: Vec<String> = refusals.iter().map(ToString::to_string).collect();
                 return Err(why.join("; "));
             }
@@ -268,7 +281,7 @@ impl SignalOrders {
     /// What it shows instead, when the time is over, or that of the order in force, or one came that is newer than `number`.
     async fn read_back(&self, junction: &JunctionId, wanted: &Wanted, number: u64) -> Result<String, String> {
         let until = if matches!(wanted, Wanted::Groups(_)) { READ_BACK_GROUPS } else { READ_BACK };
-        let until = self.clock.now() + until;
+        let until = self.clock.elapsed() + until;
         loop {
             let read = self.desk.read(junction).await;
             let greens = self.board.junction(junction).map(|now| now.seen.greens()).unwrap_or_default();
@@ -277,9 +290,8 @@ impl SignalOrders {
                 return Ok(shown);
             }
             let held = self.books.of(junction);
-            let now = self.clock.now();
-            let over = held.last_number > number || (*wanted != Wanted::OwnPlan && held.due(now).is_some());
-            if now >= until || over {
+            let due = *wanted != Wanted::OwnPlan && held.due(self.clock.now()).is_some();
+            if self.clock.elapsed() >= until || held.last_number > number || due {
                 return Err(shown);
             }
             tokio::time::sleep(READ_AGAIN).await;

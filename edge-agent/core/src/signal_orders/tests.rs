@@ -1,5 +1,6 @@
 //! Orders over a scripted controller, with a clock that a test moves.
 
+mod clock;
 mod stuck;
 
 use std::sync::Mutex;
@@ -116,7 +117,7 @@ fn junction() -> JunctionId {
 }
 
 fn open(pole: &Pole) -> Arc<SignalOrders> {
-    opened(pole.dir.path(), &pole.street, &pole.lines, &pole.board, &pole.clock)
+    opened(pole.dir.path(), &pole.street, &pole.lines, &pole.board, pole.clock.clone())
 }
 
 fn opened(
@@ -124,7 +125,7 @@ fn opened(
     street: &Arc<Street>,
     lines: &Arc<Lines>,
     board: &Arc<Board>,
-    clock: &Arc<FakeClock>,
+    clock: Arc<dyn Clock>,
 ) -> Arc<SignalOrders> {
     let group = Group {
         kind: GroupKind::Vehicle,
@@ -137,7 +138,7 @@ fn opened(
     let can = Orderable { layout, plans: vec![1, 2], all_red: false };
     let file = dir.join("signal-orders.json");
     let can = [(junction(), can)].into();
-    let orders = SignalOrders::open(can, &file, street.clone(), lines.clone(), board.clone(), clock.clone());
+    let orders = SignalOrders::open(can, &file, street.clone(), lines.clone(), board.clone(), clock);
     Arc::new(orders.unwrap())
 }
 
@@ -150,7 +151,7 @@ fn pole() -> Pole {
         now.state.link = Link::Up;
         now.seen.report(UtcMillis(900_000), "4B");
     });
-    let orders = opened(dir.path(), &street, &lines, &board, &clock);
+    let orders = opened(dir.path(), &street, &lines, &board, clock.clone());
     Pole { dir, street, lines, board, clock, orders }
 }
 
@@ -320,28 +321,4 @@ async fn an_order_that_comes_too_early_waits_for_its_moment() {
     pole.told(&[refused]).await;
     pole.clock.advance(DurationMs(4_000));
     pole.told(&[refused, "8 done mode flash, plan 1, green 1"]).await;
-}
-
-#[tokio::test]
-async fn a_clock_that_is_set_back_keeps_nobody_from_ordering_for_longer_than_a_minute() {
-    let pole = pole();
-    let stop = pole.run();
-    for number in 7..13 {
-        assert_eq!(pole.taken(pole.order(number, Wanted::OwnPlan)), "");
-    }
-    assert_eq!(pole.taken(pole.order(13, Wanted::Plan(2))), "too_many_changes");
-    pole.clock.advance(DurationMs(-500_000));
-    assert_eq!(pole.taken(pole.order(14, Wanted::Plan(2))), "too_many_changes");
-    let now = pole.clock.now();
-    for _ in 0..400 {
-        if pole.orders.books.of(&junction()).taken.iter().all(|then| *then <= now) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    pole.clock.advance(DurationMs(59_999));
-    assert_eq!(pole.taken(pole.order(15, Wanted::Plan(2))), "too_many_changes");
-    pole.clock.advance(DurationMs(1));
-    assert_eq!(pole.taken(pole.order(16, Wanted::Plan(2))), "");
-    stop.cancel();
 }
