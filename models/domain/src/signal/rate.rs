@@ -1,6 +1,7 @@
-//! How many orders lie within the window, by a clock that may be set back. What lies ahead of it was ordered before it was set back, nobody
-//! knows how long: it counts as ordered at the first look that finds it there. So nothing counts for too short a time, and nothing for
-//! longer than a window after that look.
+//! How many orders lie within the window, by a clock that may be set. What lies ahead of it was ordered before it was set back, nobody
+//! knows how long: it counts as ordered at the first look that finds it there. So of a clock that is set back nothing counts for too short
+//! a time, and nothing for longer than a window after that look. While a clock runs ahead by a window, what was ordered before does not
+//! count; once it is right again, that counts as before.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +9,12 @@ use super::order::{Book, ORDERS_WINDOW};
 use crate::units::UtcMillis;
 
 impl Book {
-    /// One look at the clock: orders that lie ahead of it count as taken now, and those of before [`ORDERS_WINDOW`] no more.
+    /// One look at the clock: orders that lie ahead of it count as taken now. None is forgotten for its age: the clock may be ahead for
+    /// this one look.
     pub fn look(&mut self, at: UtcMillis) {
         for then in &mut self.taken {
             *then = at.min(*then);
         }
-        self.taken.retain(|then| at.since(*then) < ORDERS_WINDOW);
     }
 }
 
@@ -69,6 +70,22 @@ mod tests {
         check(896_000, &[(1, 890_000), (2, 895_000), (4, 896_000)], &[896_000]);
     }
 
+    #[test]
+    fn what_was_taken_counts_again_once_a_clock_that_ran_ahead_is_right() {
+        let mut book = Book::default();
+        for number in 1..=8_u64 {
+            book.take(UtcMillis(100_000 + number.cast_signed()), number);
+        }
+        book.look(UtcMillis(4_000_000));
+        book.look(UtcMillis(110_000));
+        let newest: Vec<i64> = book.taken.iter().map(|then| then.0).collect();
+        assert_eq!(newest, [100_003, 100_004, 100_005, 100_006, 100_007, 100_008]);
+        // One that was taken meanwhile takes the place of the oldest alone.
+        book.take(UtcMillis(4_000_000), 9);
+        book.look(UtcMillis(110_000));
+        assert_eq!((book.taken.len(), book.taken.back()), (ORDERS_MAX, Some(&UtcMillis(110_000))));
+    }
+
     /// A number that looks random, from a seed (Vigna's splitmix64).
     fn random(state: &mut u64, below: u64) -> i64 {
         *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -115,7 +132,7 @@ mod tests {
                 if let Some(number) = number {
                     book.take(at, number);
                 }
-                book.taken.len()
+                book.taken.iter().filter(|then| at.since(**then) < ORDERS_WINDOW).count()
             });
             let (mut rate, mut rows) = (Rate::default(), Vec::<(u64, UtcMillis)>::new());
             by_rows += street(seed, |at, number| {

@@ -94,3 +94,17 @@ async fn a_clock_that_is_set_back_keeps_nobody_from_ordering_for_longer_than_a_m
     assert_eq!(pole.taken(pole.order(16, Wanted::Plan(2))), "");
     stop.cancel();
 }
+
+#[tokio::test]
+async fn a_clock_that_is_ahead_for_a_look_forgets_no_order() {
+    let pole = pole();
+    let stop = pole.run();
+    for number in 7..13 {
+        assert_eq!(pole.taken(pole.order(number, Wanted::OwnPlan)), "");
+    }
+    pole.clock.advance(DurationMs(60_000));
+    tokio::time::sleep(LOOK * 2).await;
+    pole.clock.advance(DurationMs(-60_000));
+    assert_eq!(pole.taken(pole.order(13, Wanted::Plan(2))), "too_many_changes");
+    stop.cancel();
+}

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BACKUP, EndedBy, Order, Wanted};
+use super::{BACKUP, EndedBy, ORDERS_MAX, Order, Wanted};
 use crate::units::UtcMillis;
 
 /// An order that holds.
@@ -24,7 +24,8 @@ pub struct InForce {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Book {
     pub last_number: u64,
-    /// When orders were taken, within [`super::ORDERS_WINDOW`].
+    /// When orders were taken, the oldest first, the newest [`ORDERS_MAX`] of them: older ones cannot change whether there were too many
+    /// of late.
     pub taken: VecDeque<UtcMillis>,
     pub in_force: Option<InForce>,
     /// Orders that the controller did not let go of before what is in force took their place, the oldest first, at most one of each
@@ -39,6 +40,9 @@ impl Book {
         self.last_number = self.last_number.max(number);
         self.look(at);
         self.taken.push_back(at);
+        while self.taken.len() > ORDERS_MAX {
+            self.taken.pop_front();
+        }
     }
 
     /// `before` could not be taken back and another order takes its place. One that was left earlier with the same wish is returned: it
