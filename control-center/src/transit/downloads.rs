@@ -112,10 +112,11 @@ async fn download(
         Ok(asked) => asked,
         Err(why) => return refuse(StatusCode::BAD_REQUEST, &why),
     };
-    if matches!(file, File::History(Of::Positions, _) | File::Vehicles) && asked.feed.is_some() {
+    if matches!(file, File::History(Of::Positions | Of::Traffic, _) | File::Vehicles) && asked.feed.is_some()
+    {
         return refuse(
             StatusCode::BAD_REQUEST,
-            "feed: positions and vehicles are of no feed; for positions name a vehicle, or none",
+            "feed: positions, vehicles and traffic are of no feed; for positions name a vehicle, or none",
         );
     }
     if !wanted.vehicle.is_empty() && !file.is_by_vehicle() {
