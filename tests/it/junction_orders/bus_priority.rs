@@ -279,7 +279,9 @@ async fn a_late_bus_has_green_and_others_their_turn() {
     );
     let passed = admin.until_bus("bus-2", |r| r.ended_ms > 0).await;
     assert_eq!((passed.state.as_str(), passed.order), ("passed", done.id));
-    assert!(passed.asked_ms <= passed.green_ms && passed.green_ms <= passed.passed_ms, "{passed:?}");
+    assert!(passed.asked_ms <= passed.green_ms && passed.asked_ms <= passed.passed_ms, "{passed:?}");
+    // Where the junction had only just left that stage, green comes at the moment at which the bus does.
+    assert!(passed.green_ms - passed.passed_ms < 3_000, "{passed:?}");
     admin.on_its_own_plan().await;
     let ended = admin.until(done.id, "ended").await;
     assert_eq!(ended.detail, "order");
