@@ -66,6 +66,7 @@ const BENCHES: &[Bench] = &[
 ];
 
 fn main() -> ExitCode {
+    hardware_bus::read_and_write_on_one_thread();
     let mut words = std::env::args_os().skip(1).peekable();
     let name = words.peek().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let Some(bench) = BENCHES.iter().find(|bench| bench.name == name) else {

@@ -66,6 +66,7 @@ enum Command {
 }
 
 fn main() -> std::process::ExitCode {
+    hardware_bus::read_and_write_on_one_thread();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())

@@ -39,6 +39,7 @@ enum Command {
 }
 
 fn main() -> std::process::ExitCode {
+    hardware_bus::read_and_write_on_one_thread();
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(log_filter()).init();
     memory::share_arenas();
     let done = match Args::parse().command {

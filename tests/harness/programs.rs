@@ -30,13 +30,15 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts `command`; its standard output is read line by line, its standard error goes where the test's goes.
+    /// Starts `command`; its standard output is read line by line, its standard error goes where the test's goes. How zenoh works in
+    /// it is left to the program, as for whoever starts it by hand.
     ///
     /// # Panics
     /// When it cannot be started.
     pub fn start(command: &mut Command) -> Self {
         let name = command.get_program().to_string_lossy().into_owned();
         let mut child = command
+            .env_remove("ZENOH_RUNTIME")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -83,6 +85,20 @@ impl Running {
 
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The names of its threads at this moment, as Linux tells them.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn threads(&self) -> Vec<String> {
+        let tasks =
+            std::fs::read_dir(format!("/proc/{}/task", self.pid())).expect("a running program has threads");
+        // A thread that ends meanwhile has no name any more.
+        let name = |task: std::io::Result<std::fs::DirEntry>| {
+            std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
+        };
+        tasks.filter_map(name).map(|name| name.trim().to_owned()).collect()
     }
 
     /// Sends a signal by name, such as `INT` or `TERM`.

@@ -178,6 +178,8 @@ async fn nothing_is_lost_or_doubled_when_the_hall_is_killed() {
     );
 
     let mut seen = 0;
+    more_than(dir, seen).await;
+    assert_one_thread_for_tls(&[&hall, &edge]);
     for seconds in away {
         seen = more_than(dir, seen + BETWEEN).await;
         hall.kill();
@@ -227,6 +229,15 @@ async fn nothing_is_lost_or_doubled_when_the_hall_is_killed() {
     println!("the street said {told} {driven}");
     assert_eq!((events, lost), (produced, 0));
     assert_fixes_are_stored(dir, &mut database, fixes).await;
+}
+
+/// zenoh's TLS is not safe where one thread reads while another writes (hardware/bus/src/threads.rs).
+fn assert_one_thread_for_tls(programs: &[&Running]) {
+    for program in programs {
+        let threads = program.threads();
+        let count = |kind: &str| threads.iter().filter(|name| name.starts_with(kind)).count();
+        assert_eq!((count("tx-"), count("rx-")), (1, 0), "{threads:?}");
+    }
 }
 
 /// The number of a field in a log line, with or without colours.
