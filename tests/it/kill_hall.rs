@@ -231,12 +231,13 @@ async fn nothing_is_lost_or_doubled_when_the_hall_is_killed() {
     assert_fixes_are_stored(dir, &mut database, fixes).await;
 }
 
-/// zenoh's TLS is not safe where one thread reads while another writes (hardware/bus/src/threads.rs).
+/// zenoh's TLS is not safe where one thread reads while another writes (hardware/bus/src/threads.rs). Nothing is left to the readers'
+/// own threads; more of the senders' are there for calls that block, and touch no connection.
 fn assert_one_thread_for_tls(programs: &[&Running]) {
     for program in programs {
         let threads = program.threads();
-        let count = |kind: &str| threads.iter().filter(|name| name.starts_with(kind)).count();
-        assert_eq!((count("tx-"), count("rx-")), (1, 0), "{threads:?}");
+        let any = |kind: &str| threads.iter().any(|name| name.starts_with(kind));
+        assert!(any("tx-") && !any("rx-"), "{threads:?}");
     }
 }
 
