@@ -1,5 +1,7 @@
 //! What may be asked of a controller, and what becomes of it: values, whatever kind the controller is.
 
+use std::collections::BTreeMap;
+
 use models_domain::UtcMillis;
 use models_domain::signal;
 use models_domain::signal::order::ControllerNow;
@@ -88,5 +90,6 @@ pub enum Value {
     Integers(Vec<i64>),
     Booleans(Vec<bool>),
     Time(UtcMillis),
-    Array(Vec<serde_json::Value>),
+    /// Objects, each with its values by name.
+    Array(Vec<BTreeMap<String, Value>>),
 }

@@ -13,7 +13,7 @@ use hardware_signal::controllers::{
     Timing, Value as Typed,
 };
 use models_domain::{JunctionId, UtcMillis};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 const ID: &str = "8b2f4a7e-9d3c-4f10-a1b2-c3d4e5f60718";
 
@@ -100,8 +100,8 @@ impl Checker {
 
 /// A value that the list allows, on the wire.
 fn example(code: &str, name: &str, kind: &Value) -> Value {
-    let kind = kind.as_str().unwrap_or("array").trim_end_matches("_as_string");
-    match (code, name, kind) {
+    let word = kind.as_str().unwrap_or("array").trim_end_matches("_as_string");
+    match (code, name, word) {
         ("M0001", "status", _) => json!("YellowFlash"),
         ("M0103", "status", _) => json!("Level2"),
         ("M0022", "type", _) => json!("new"),
@@ -109,11 +109,17 @@ fn example(code: &str, name: &str, kind: &Value) -> Value {
         (_, "source", _) => json!("forced"),
         (_, "controlmode", _) => json!("control"),
         ("S0032", "status", _) => json!("local"),
+        ("S0033", "s", _) => json!("completed"),
         ("S0091" | "S0092", "status", _) => json!("login"),
         (_, "signalgroupstatus", _) => json!("1B"),
         (_, _, "boolean" | "boolean_list") => json!("True"),
         (_, _, "timestamp") => json!("2027-01-15T08:00:00.000Z"),
-        (_, _, "array") => json!([]),
+        (_, _, "array") => {
+            let names = kind["items"].as_object().unwrap().iter();
+            let item: Map<String, Value> =
+                names.map(|(name, kind)| (name.clone(), example(code, name, kind))).collect();
+            json!([item])
+        }
         (_, _, _) => json!("1"),
     }
 }
@@ -202,6 +208,17 @@ fn every_command_wants_the_security_code_that_its_list_names() {
     assert!(wanted > 70, "{wanted}");
 }
 
+/// What a link that is up warns of when it is told the value.
+#[track_caller]
+fn warned(core: &str, sxl: &str, status: &Value) -> Vec<Action> {
+    let update = json!({
+        "type": "StatusUpdate", "mId": ID, "cId": "TC", "sTs": "2027-01-15T08:00:00.000Z", "sS": [status],
+    });
+    let actions = hear(session(core, sxl).as_mut(), update);
+    assert!(actions.iter().any(|action| matches!(action, Action::Send(_))), "it is acknowledged or refused");
+    actions.into_iter().filter(|action| matches!(action, Action::Warn(_))).collect()
+}
+
 #[test]
 fn every_status_is_read_as_its_list_writes_it() {
     let Some(folder) = field() else { return };
@@ -210,16 +227,8 @@ fn every_status_is_read_as_its_list_writes_it() {
         for (code, names) in index(&folder, sxl, "statuses") {
             for (name, kind) in names {
                 let warnings = |value: Value| {
-                    let status = json!([{ "sCI": code, "n": name, "s": value, "q": "recent" }]);
-                    let update = json!({
-                        "type": "StatusUpdate", "mId": ID, "cId": "TC", "sTs": "2027-01-15T08:00:00.000Z", "sS": status,
-                    });
-                    let actions = hear(session(core, sxl).as_mut(), update);
-                    assert!(
-                        actions.iter().any(|action| matches!(action, Action::Send(_))),
-                        "it is acknowledged or refused"
-                    );
-                    actions.into_iter().filter(|action| matches!(action, Action::Warn(_))).collect::<Vec<_>>()
+                    let status = json!({ "sCI": code, "n": name, "s": value, "q": "recent" });
+                    warned(core, sxl, &status)
                 };
                 assert_eq!(warnings(example(&code, &name, &kind)), [], "{sxl} {code} {name} {kind}");
                 read += 1;
@@ -231,6 +240,50 @@ fn every_status_is_read_as_its_list_writes_it() {
     }
     println!("{read} values of statuses are read, {refused} odd ones warned of");
     assert!(read > 380, "{read}");
+}
+
+/// A list with nothing in it, with `item`, and with one that lacks a value, has an odd one or one too many, or is none.
+fn lists(item: &Value) -> Vec<Value> {
+    let mut items = vec![item.clone(), json!("odd"), json!([]), json!({})];
+    for name in item.as_object().unwrap().keys() {
+        let mut lacking = item.clone();
+        lacking.as_object_mut().unwrap().remove(name);
+        items.push(lacking);
+        let own = [json!("odd"), json!(null), json!({}), json!([])].map(|odd| (name.clone(), odd));
+        for (name, odd) in own.into_iter().chain([(format!("{name}2"), json!("1"))]) {
+            let mut changed = item.clone();
+            changed[name] = odd;
+            items.push(changed);
+        }
+    }
+    let with = items.iter().map(|odd| json!([item, odd]));
+    [json!([])].into_iter().chain(with).collect()
+}
+
+/// What is in the lists of S0005, S0033 and S0035: what the schema takes is read, and what it does not is warned of.
+#[test]
+fn each_of_a_list_is_read_as_its_schema_has_it() {
+    let Some(folder) = field() else { return };
+    let (mut read, mut refused) = (0, 0);
+    for (core, sxl) in PAIRS {
+        let mut schemas = Schemas::new();
+        let mut compiler = Compiler::new();
+        for (code, names) in index(&folder, sxl, "statuses") {
+            for (name, kind) in names.iter().filter(|(_, kind)| kind.is_object()) {
+                let path = folder.join(format!("tlc/{sxl}/statuses/{code}.json"));
+                let schema = compiler.compile(path.to_str().unwrap(), &mut schemas).unwrap();
+                for list in lists(&example(&code, name, kind)[0]) {
+                    let status = json!({ "sCI": code, "n": name, "s": list, "q": "recent" });
+                    let valid = schemas.validate(&status, schema).is_ok();
+                    let told = warned(core, sxl, &status);
+                    assert_eq!(told.is_empty(), valid, "{sxl} {status} {told:?}");
+                    *(if valid { &mut read } else { &mut refused }) += 1;
+                }
+            }
+        }
+    }
+    println!("{read} lists are read, {refused} odd ones warned of");
+    assert!(read > 20 && refused > 100, "{read} {refused}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod statuses;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::Value as Json;
@@ -71,8 +72,8 @@ pub enum Kind {
     Booleans,
     Each(&'static [&'static str]),
     Time,
-    /// A list of objects (S0005, S0033, S0035).
-    Array,
+    /// A list of objects (S0005, S0033, S0035), each with these, which every version that has the list wants alike.
+    Array(&'static [Argument]),
     /// JSON's own (M0024).
     BareBoolean,
 }
@@ -139,12 +140,15 @@ impl Argument {
     /// # Errors
     /// What it should have been, in a line.
     pub fn read(&self, value: &Json) -> Result<Value, String> {
+        if let (Kind::Array(arguments), Json::Array(items)) = (self.kind, value) {
+            let read = items.iter().map(|item| read_item(arguments, item)).collect::<Result<_, _>>();
+            return read.map(Value::Array).map_err(|odd| format!("{}: {odd}", self.name));
+        }
         let text = match value {
             Json::String(text) => text.clone(),
             Json::Number(number) => number.to_string(),
             Json::Bool(true) => "True".to_owned(),
             Json::Bool(false) => "False".to_owned(),
-            Json::Array(items) if self.kind == Kind::Array => return Ok(Value::Array(items.clone())),
             Json::Null | Json::Array(_) | Json::Object(_) => return Err(self.wrong("something else")),
         };
         let items = || text.split(',').map(str::trim).filter(|item| !item.is_empty());
@@ -162,9 +166,9 @@ impl Argument {
                 .collect::<Option<_>>()
                 .map(Value::Texts),
             Kind::Time => Timestamp::try_from(text.clone()).ok().map(|at| Value::Time(at.0)),
-            Kind::Array => None,
+            Kind::Array(_) => None,
         };
-        read.ok_or_else(|| self.wrong(&format!("{:?}", text.chars().take(40).collect::<String>())))
+        read.ok_or_else(|| self.wrong(&quoted(&text)))
     }
 
     /// The value as the list wants it written.
@@ -182,7 +186,11 @@ impl Argument {
             Value::Integers(items) => join(items.iter().map(ToString::to_string).collect()),
             Value::Booleans(items) => join(items.iter().map(|is| written_boolean(*is).to_owned()).collect()),
             Value::Time(at) => Json::String(timestamp(*at)),
-            Value::Array(items) => Json::Array(items.clone()),
+            Value::Array(items) => {
+                let Kind::Array(arguments) = self.kind else { return Err(self.wrong("a list")) };
+                let written = items.iter().map(|item| write_item(arguments, item)).collect::<Result<_, _>>();
+                Json::Array(written.map_err(|odd| format!("{}: {odd}", self.name))?)
+            }
         };
         // What would not be read back as the same value is not sent.
         let again = self.read(&written)?;
@@ -205,9 +213,37 @@ impl fmt::Display for Kind {
             Kind::Booleans => f.write_str("True or False with commas"),
             Kind::Each(words) => write!(f, "words of {} with commas", words.join(", ")),
             Kind::Time => f.write_str("a time such as 2015-06-08T11:49:03.293Z"),
-            Kind::Array => f.write_str("a list"),
+            Kind::Array(_) => f.write_str("a list"),
         }
     }
+}
+
+/// One object of a list: all that it must have, and nothing else.
+fn read_item(arguments: &[Argument], item: &Json) -> Result<BTreeMap<String, Value>, String> {
+    let Json::Object(values) = item else { return Err("each must be an object".to_owned()) };
+    let is_known = |name: &str| arguments.iter().any(|argument| argument.name == name);
+    if let Some(odd) = values.keys().find(|name| !is_known(name)) {
+        return Err(format!("there is no {}", quoted(odd)));
+    }
+    let read = |argument: &Argument| match values.get(argument.name) {
+        Some(value) => Some(argument.read(value).map(|value| (argument.name.to_owned(), value))),
+        None if argument.optional.is_some() => None,
+        None => Some(Err(format!("{} is missing", argument.name))),
+    };
+    arguments.iter().filter_map(read).collect()
+}
+
+fn write_item(arguments: &[Argument], item: &BTreeMap<String, Value>) -> Result<Json, String> {
+    let write = |argument: &Argument| {
+        let value = item.get(argument.name)?;
+        Some(argument.write(value).map(|written| (argument.name.to_owned(), written)))
+    };
+    arguments.iter().filter_map(write).collect::<Result<_, _>>().map(Json::Object)
+}
+
+/// How it begins, for an error.
+fn quoted(text: &str) -> String {
+    format!("{:?}", text.chars().take(40).collect::<String>())
 }
 
 fn integer_in(text: &str, min: i64, max: i64) -> Option<i64> {
@@ -297,6 +333,6 @@ const fn time(name: &'static str) -> Argument {
     argument(name, Kind::Time)
 }
 
-const fn array(name: &'static str) -> Argument {
-    argument(name, Kind::Array)
+const fn array(name: &'static str, arguments: &'static [Argument]) -> Argument {
+    argument(name, Kind::Array(arguments))
 }

@@ -1,11 +1,30 @@
 //! Every status of the traffic-light signal exchange list, 1.0.15 to 1.3.0: names, kinds and bounds of their values.
 
 use super::Component::{Controller, Detector};
-use super::{Code, V1_0_15, V1_1_0, V1_2_1, V1_3_0};
+use super::{Argument, Code, V1_0_15, V1_1_0, V1_2_1, V1_3_0};
 use super::{array, boolean, booleans, code, each, integer, integers, one_of, text, time};
 
 /// Who decided, in S0007 to S0015 and S0032.
 const SOURCES: &[&str] = &["operator_panel", "calendar_clock", "control_block", "forced", "startup", "other"];
+
+/// Which intersections are starting, in S0005.
+const INTERSECTION: &[Argument] = &[integer("intersection", 0, 255), boolean("startup")];
+
+/// A request for priority, in S0033: its id, since when it is in its state, that state, and what it gave, in seconds: green that was
+/// longer, red that was shorter.
+const PRIORITY: &[Argument] = &[
+    text("r"),
+    time("t"),
+    one_of(
+        "s",
+        &["received", "queued", "activated", "completed", "timeout", "rejected", "cooldown", "stale"],
+    ),
+    integer("e", 0, 255).optional_since(V1_1_0),
+    integer("d", 0, 255).optional_since(V1_1_0),
+];
+
+/// An emergency route that is on, in S0035.
+const ROUTE: &[Argument] = &[integer("id", 1, 255)];
 
 pub const STATUSES: &[Code] = &[
     code(
@@ -23,7 +42,12 @@ pub const STATUSES: &[Code] = &[
     code("S0002", "", Controller, &[text("detectorlogicstatus")]),
     code("S0003", "", Controller, &[text("inputstatus"), text("extendedinputstatus").until(V1_1_0)]),
     code("S0004", "", Controller, &[text("outputstatus"), text("extendedoutputstatus").until(V1_1_0)]),
-    code("S0005", "", Controller, &[boolean("status"), array("statusByIntersection").since(V1_2_1)]),
+    code(
+        "S0005",
+        "",
+        Controller,
+        &[boolean("status"), array("statusByIntersection", INTERSECTION).since(V1_2_1)],
+    ),
     code("S0006", "", Controller, &[boolean("status"), integer("emergencystage", 0, 255)]),
     code(
         "S0007",
@@ -112,9 +136,9 @@ pub const STATUSES: &[Code] = &[
             each("source", SOURCES).since(V1_1_0),
         ],
     ),
-    code("S0033", "", Controller, &[array("status").since(V1_1_0)]),
+    code("S0033", "", Controller, &[array("status", PRIORITY).since(V1_1_0)]),
     code("S0034", "", Controller, &[integer("status", 0, 65_535).since(V1_1_0)]),
-    code("S0035", "", Controller, &[array("emergencyroutes").since(V1_2_1)]),
+    code("S0035", "", Controller, &[array("emergencyroutes", ROUTE).since(V1_2_1)]),
     code(
         "S0091",
         "",

@@ -58,8 +58,6 @@ fn values_both_ways() {
     check("S0205", "vehicles", json!("3,0,-1"), Ok(Value::Integers(vec![3, 0, -1])));
     check("S0007", "source", json!("forced,other"), Ok(Value::Texts(vec!["forced".into(), "other".into()])));
     check("S0007", "status", json!("True,False"), Ok(Value::Booleans(vec![true, false])));
-    check("S0033", "status", json!([{ "r": "7" }]), Ok(Value::Array(vec![json!({ "r": "7" })])));
-    check("S0033", "status", json!({}), Err("status must be a list, not something else"));
     check(
         "S0201",
         "starttime",
@@ -67,6 +65,87 @@ fn values_both_ways() {
         Ok(Value::Time(UtcMillis(1_771_286_400_000))),
     );
     check("M0001", "status", json!("Dark"), Ok(Value::Text("Dark".into())));
+}
+
+#[test]
+fn each_of_a_list_is_typed() {
+    let item = |values: &[(&str, Value)]| -> BTreeMap<String, Value> {
+        values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+    };
+    let waits = json!({ "r": "7", "t": "2026-02-17T00:00:00.000Z", "s": "queued" });
+    let over = json!({ "r": "a", "t": "2026-02-17T00:00:00.000Z", "s": "completed", "e": "4", "d": "255" });
+    let since = ("t", Value::Time(UtcMillis(1_771_286_400_000)));
+    let want = [
+        item(&[("r", Value::Text("7".into())), since.clone(), ("s", Value::Text("queued".into()))]),
+        item(&[
+            ("r", Value::Text("a".into())),
+            since,
+            ("s", Value::Text("completed".into())),
+            ("e", Value::Integer(4)),
+            ("d", Value::Integer(255)),
+        ]),
+    ];
+    check("S0033", "status", json!([waits, over]), Ok(Value::Array(want.into())));
+    check("S0033", "status", json!([]), Ok(Value::Array(vec![])));
+    let starting = item(&[("intersection", Value::Integer(0)), ("startup", Value::Boolean(true))]);
+    check(
+        "S0005",
+        "statusByIntersection",
+        json!([{ "intersection": "0", "startup": "True" }]),
+        Ok(Value::Array(vec![starting])),
+    );
+    let route = item(&[("id", Value::Integer(255))]);
+    check("S0035", "emergencyroutes", json!([{ "id": "255" }]), Ok(Value::Array(vec![route])));
+}
+
+#[test]
+fn a_list_with_one_odd_item_is_none() {
+    #[track_caller]
+    fn odd(code: &str, name: &str, item: serde_json::Value, want: &str) {
+        let good = match code {
+            "S0033" => json!({ "r": "7", "t": "2026-02-17T00:00:00.000Z", "s": "queued" }),
+            "S0005" => json!({ "intersection": "1", "startup": "False" }),
+            _ => json!({ "id": "1" }),
+        };
+        check(code, name, json!([good, item]), Err(&format!("{name}: {want}")));
+    }
+    check("S0033", "status", json!({}), Err("status must be a list, not something else"));
+    check("S0033", "status", json!("[]"), Err("status must be a list, not \"[]\""));
+    odd("S0033", "status", json!("7"), "each must be an object");
+    odd("S0033", "status", json!({ "r": "8", "s": "queued" }), "t is missing");
+    odd("S0033", "status", json!({ "r": "8", "since": "now" }), "there is no \"since\"");
+    odd(
+        "S0033",
+        "status",
+        json!({ "r": "8", "t": "2026-02-17T00:00:00.000Z", "s": "stale", "e": "256" }),
+        "e must be a whole number from 0 to 255, not \"256\"",
+    );
+    odd("S0033", "status", json!({ "r": [] }), "r must be a text, not something else");
+    odd("S0005", "statusByIntersection", json!({ "intersection": "1" }), "startup is missing");
+    odd(
+        "S0005",
+        "statusByIntersection",
+        json!({ "intersection": "1", "startup": "perhaps" }),
+        "startup must be True or False, not \"perhaps\"",
+    );
+    odd(
+        "S0035",
+        "emergencyroutes",
+        json!({ "id": "0" }),
+        "id must be a whole number from 1 to 255, not \"0\"",
+    );
+}
+
+/// What would not be read back as it was is not written.
+#[test]
+fn a_list_of_another_kind_is_not_written() {
+    let routes = Code::status("S0035").and_then(|code| code.argument("emergencyroutes")).unwrap();
+    let list = |name: &str| Value::Array(vec![BTreeMap::from([(name.to_owned(), Value::Integer(2))])]);
+    assert_eq!(routes.write(&list("id")), Ok(json!([{ "id": "2" }])));
+    assert_eq!(routes.write(&list("route")), Err("emergencyroutes: id is missing".to_owned()));
+    let number = Code::status("S0034").and_then(|code| code.argument("status")).unwrap();
+    let refused = "status must be a whole number from 0 to 65535, not a list";
+    assert_eq!(number.write(&list("id")), Err(refused.to_owned()));
 }
 
 /// A site may send anything.
@@ -79,6 +158,8 @@ fn no_value_makes_it_panic() {
         json!("-"),
         json!("9".repeat(400)),
         json!([[1]]),
+        json!([{}]),
+        json!([{ "id": [{ "id": 1 }] }]),
         json!(1.5),
         json!("\u{0}đ"),
     ];
