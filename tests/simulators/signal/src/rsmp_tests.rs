@@ -9,6 +9,7 @@ use crate::alarms::{Fault, alarm, alarm_step};
 use crate::buffer::Buffer;
 use crate::list;
 use crate::orders::{Ordered, SECURITY_CODES};
+use crate::statuses::View;
 use crate::street::Controller;
 
 const STREET: &str = include_str!("../../../../deploy/config/street-signals.toml");
@@ -107,6 +108,41 @@ fn every_value_of_every_list_follows_the_schemas() {
             }
         }
         assert!(count > 90, "{sxl}: {count}");
+    }
+}
+
+/// Emergency routes and requests for priority: of a site where nobody has asked for any, the lists are empty.
+#[test]
+fn lists_with_something_in_them_follow_the_schemas() {
+    let Some(mut published) = Published::open() else { return };
+    let config = Config::parse(STREET).unwrap();
+    let (site, mut ordered) = (&config.sites[0], Ordered::default());
+    let argument = |(code, order, name, value): (&str, &str, &str, &str)| json!({ "cCI": code, "cO": order, "n": name, "v": value });
+    let group = Component::Group(0).name(site);
+    let arguments = [
+        ("M0005", "setEmergency", "status", "True"),
+        ("M0005", "setEmergency", "securityCode", SECURITY_CODES[1]),
+        ("M0005", "setEmergency", "emergencyroute", "2"),
+        ("M0022", "requestPriority", "requestId", "a"),
+        ("M0022", "requestPriority", "type", "new"),
+        ("M0022", "requestPriority", "signalGroupId", group.as_str()),
+    ];
+    let asked = json!({ "cId": site.component, "arg": arguments.map(argument) });
+    ordered.command(site, config.sxl, 1, &asked).unwrap();
+    for state in ["received", "activated", "stale"] {
+        let view = View { config: &config, site, ordered: &ordered, at_ms: 1, faulty: false };
+        for (code, name) in
+            [("S0005", "statusByIntersection"), ("S0033", "status"), ("S0035", "emergencyroutes")]
+        {
+            let value = view.value(code, name).unwrap();
+            assert_eq!(value.as_array().unwrap().len(), 1, "{code}: {value}");
+            assert!(code != "S0033" || value[0]["s"] == state, "{value}");
+            let values = vec![((code.to_owned(), name.to_owned()), Some(value))];
+            let told = status(site, Component::Controller, "StatusResponse", 1, values);
+            published.check(&format!("tlc/1.2.1/statuses/{code}.json"), &told["sS"][0]);
+            published.check("core/3.2.2/rsmp.json", &numbered(told, ID, false));
+        }
+        ordered.priorities.step(site, 1, 0);
     }
 }
 
