@@ -9,6 +9,7 @@ pub mod pace;
 mod publish;
 mod statements;
 mod told;
+mod upward;
 
 use std::str::FromStr;
 use std::time::Duration;

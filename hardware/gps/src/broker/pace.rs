@@ -8,6 +8,7 @@ use models_domain::transit::Fix;
 use models_domain::{DurationMs, UtcMillis, VehicleId};
 
 use super::told::Told;
+use super::upward::Places;
 
 /// Later than that, the rule is broken.
 pub const WITHIN: DurationMs = DurationMs(120_000);
@@ -29,6 +30,7 @@ pub struct Pace {
     /// Those of `waiting` that have waited for longer than [`LIVE`], before them in time.
     behind: VecDeque<Waiting>,
     told_by_vehicle: HashMap<VehicleId, Told>,
+    places: Places,
     /// Given up because there was no room.
     pub lost: u64,
 }
@@ -36,7 +38,7 @@ pub struct Pace {
 impl Pace {
     pub fn new(room: usize) -> Self {
         let (waiting, behind, told_by_vehicle) = (VecDeque::new(), VecDeque::new(), HashMap::new());
-        Self { room, waiting, behind, told_by_vehicle, lost: 0 }
+        Self { room, waiting, behind, told_by_vehicle, places: Places::default(), lost: 0 }
     }
 
     /// Goes on with what an earlier start left on its way, in the order in which it was taken.
@@ -44,13 +46,17 @@ impl Pace {
         for waiting in left {
             // It was due then; from here on it has been told.
             self.is_due(&waiting.fix);
+            // A call may have the place of an earlier report.
+            if !waiting.fix.told.sos {
+                self.places.seen(&waiting.fix);
+            }
             self.waiting.push_back(waiting);
         }
     }
 
     /// Takes in what is due of what buses reported, if `keep` keeps it; that is given all of it at once, and gives the number of the
     /// first. A bus that starts or stops, or whose driver calls for help or does so no more, is due at once; a position that its
-    /// tracker had stored is due where nothing was told.
+    /// tracker had stored is due where nothing was told. What cannot be right is not, but for calls for help, which have the place last known then.
     ///
     /// # Errors
     /// Those of `keep`: nothing is taken in then, and what is reported again is judged anew.
@@ -63,7 +69,13 @@ impl Pace {
         for fix in fixes {
             before.entry(&fix.vehicle).or_insert_with(|| self.told_by_vehicle.get(&fix.vehicle).cloned());
         }
-        let due: Vec<Fix> = fixes.iter().filter(|fix| self.is_due(fix)).cloned().collect();
+        let mut due: Vec<Fix> = Vec::new();
+        for fix in fixes {
+            // Where a bus is believed to be stays so, whether or not that could be kept.
+            if let Some(fix) = self.places.tell(fix).filter(|fix| self.is_due(fix)) {
+                due.push(fix.into_owned());
+            }
+        }
         if due.is_empty() {
             return Ok(());
         }
@@ -86,9 +98,6 @@ impl Pace {
 
     /// Whether a position is to be told, and takes note of it.
     fn is_due(&mut self, fix: &Fix) -> bool {
-        if !fix.valid {
-            return false;
-        }
         match self.told_by_vehicle.get_mut(&fix.vehicle) {
             Some(told) => told.is_due(fix),
             None => {
@@ -271,6 +280,24 @@ mod tests {
     }
 
     #[test]
+    fn a_call_without_satellites_is_told_once_where_the_bus_was_seen_last() {
+        let mut pace = Pace::new(100);
+        pace.offer(&fix("a", 0, 10.0));
+        for second in [5, 10, 15] {
+            let mut call = Fix { valid: false, position: LatLon::new(0.0, 0.0), ..fix("a", second, 10.0) };
+            call.told.sos = true;
+            pace.offer(&call);
+        }
+        let next = pace.next(9, UtcMillis(0));
+        let told: Vec<_> = next.iter().map(|w| (w.fix.told.sos, w.fix.position)).collect();
+        let seen = LatLon::new(21.028, 105.852);
+        assert_eq!((seconds(&next), told), (vec![0, 5], vec![(false, seen), (true, seen)]));
+        // It is out of the basement, and nobody calls any more.
+        pace.offer(&fix("a", 20, 10.0));
+        assert_eq!(times(&mut pace), [0, 5, 20]);
+    }
+
+    #[test]
     fn a_call_that_a_tracker_had_stored_is_told_once_wherever_it_lies() {
         let mut pace = Pace::new(100);
         for second in [0, 900] {
@@ -290,13 +317,14 @@ mod tests {
     }
 
     #[test]
-    fn a_position_of_the_future_silences_none_that_follow() {
+    fn what_cannot_be_right_is_not_told_and_silences_none_that_follow() {
         let mut pace = Pace::new(100);
         pace.offer(&Fix { at: UtcMillis(86_400_000), ..fix("a", 0, 10.0) });
+        pace.offer(&Fix { position: LatLon::new(0.0, 0.0), ..fix("a", 329, 10.0) });
         for second in (330..400).step_by(10) {
             pace.offer(&fix("a", second, 10.0));
         }
-        assert_eq!(times(&mut pace), [86_400, 330, 360, 390]);
+        assert_eq!(times(&mut pace), [330, 360, 390]);
     }
 
     #[test]

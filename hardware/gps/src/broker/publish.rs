@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::link::Link;
 use super::pace::{Pace, WITHIN, Waiting};
+use super::upward::is_believed;
 use super::words::{BaseMessage, BusWayPoint, BusWayPoints, Registrations};
 use super::{BrokerError, PATIENCE, Shown, close, connect};
 
@@ -178,7 +179,8 @@ impl Relay {
     ) -> Self {
         let mut pace = Pace::new(ROOM);
         let left = left.into_iter().map(|(number, fix)| Waiting { number, fix });
-        let (left, not_sent): (Vec<_>, Vec<_>) = left.partition(|w| plates.contains_key(&w.fix.vehicle));
+        let is_sent = |w: &Waiting| plates.contains_key(&w.fix.vehicle) && is_believed(&w.fix);
+        let (left, not_sent): (Vec<_>, Vec<_>) = left.partition(is_sent);
         if !left.is_empty() {
             tracing::info!(positions = left.len(), "earlier starts left positions for the directorate");
         }
@@ -188,7 +190,7 @@ impl Relay {
             tracing::warn!(
                 positions = not_sent.len(),
                 ?vehicles,
-                "given up: [buses.ufms_to.plates] does not name these vehicles any more"
+                "given up: [buses.ufms_to.plates] does not name these vehicles any more, or they cannot be there"
             );
         }
         shelf.forget(&not_sent.iter().map(|w| w.number).collect::<Vec<_>>());
@@ -371,7 +373,8 @@ fn point(plate: &str, fix: &Fix) -> BusWayPoint {
     BusWayPoint {
         vehicle: plate.to_owned(),
         speed: fix.speed.kmh() as f32,
-        datetime: i32::try_from(fix.at.0 / 1000).unwrap_or(0),
+        // The interface's time ends in January 2038.
+        datetime: i32::try_from(fix.at.0 / 1000).unwrap_or(i32::MAX),
         x: fix.position.lon.0,
         y: fix.position.lat.0,
         z: fix.altitude.map(|meters| meters.0 as f32),

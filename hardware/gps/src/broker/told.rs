@@ -15,8 +15,6 @@ const GAP_MORE: DurationMs = DurationMs(15_000);
 const REMEMBERED: usize = 16;
 /// What a tracker stored before it was first heard here is told when it is no older.
 const BEFORE: DurationMs = DurationMs(3 * 24 * 3_600_000);
-/// A tracker's clock may be so far ahead of ours; a position of later must not silence those that follow it.
-const AHEAD: DurationMs = DurationMs(5 * 60_000);
 
 #[derive(Debug, Clone)]
 pub struct Told {
@@ -29,11 +27,6 @@ pub struct Told {
     calls: VecDeque<UtcMillis>,
 }
 
-/// By our clock at the latest a little later than it came.
-fn believed(fix: &Fix) -> UtcMillis {
-    fix.at.min(fix.received + AHEAD)
-}
-
 fn moves(fix: &Fix) -> bool {
     fix.speed.0 > WALK.0
 }
@@ -41,14 +34,14 @@ fn moves(fix: &Fix) -> bool {
 impl Told {
     /// It may have driven while nobody here listened.
     pub fn first(fix: &Fix) -> Self {
-        let at = believed(fix);
+        let at = fix.at;
         let calls = fix.told.sos.then_some(at).into_iter().collect();
         Self { at, moving: moves(fix), sos: fix.told.sos, gaps: [(fix.received - BEFORE, at)].into(), calls }
     }
 
-    /// Whether a position is to be told, and takes note of it.
+    /// Whether a position that is believed is to be told, and takes note of it.
     pub fn is_due(&mut self, fix: &Fix) -> bool {
-        let (at, moving, sos) = (believed(fix), moves(fix), fix.told.sos);
+        let (at, moving, sos) = (fix.at, moves(fix), fix.told.sos);
         let due = if at > self.at { self.goes_on(at, moving, sos) } else { self.fills(at, moving) };
         // A call that its tracker had stored is told wherever it lies.
         let unheard = sos && self.calls.iter().all(|call| (at.0 - call.0).abs() >= MOVING.0);
