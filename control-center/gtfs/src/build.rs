@@ -128,7 +128,8 @@ fn calls(rows: &[CallRow], stops: &[PatternStop]) -> Vec<Call> {
                 (time, time)
             }
         };
-        calls.push(Call { sequence: row.sequence, arrive_s, depart_s, timepoint: row.timepoint });
+        let CallRow { sequence, timepoint, may_board, .. } = *row;
+        calls.push(Call { sequence, arrive_s, depart_s, timepoint, may_board });
     }
     calls
 }

@@ -52,6 +52,7 @@ pub struct CallRow {
     pub arrive_s: Option<i32>,
     pub depart_s: Option<i32>,
     pub timepoint: bool,
+    pub may_board: bool,
 }
 
 impl Rows {
@@ -254,6 +255,8 @@ impl Rows {
                 arrive_s: arrive_s.or(depart_s),
                 depart_s: depart_s.or(arrive_s),
                 timepoint: row.text("timepoint") == "1",
+                // Who has to call the operator or wave to the driver (2, 3) may get on all the same.
+                may_board: row.text("pickup_type") != "1",
             });
             trip.broken = broken;
             Ok(())
@@ -263,25 +266,40 @@ impl Rows {
 
     fn frequencies(&mut self, source: &mut Source, report: &mut Report) -> Result<(), SourceError> {
         let required = ["trip_id", "start_time", "end_time", "headway_secs"];
+        let mut bad_line_by_trip: BTreeMap<usize, u64> = BTreeMap::new();
         read(source, ("frequencies.txt", Need::Optional), &required, report, |row| {
             let id = TripId::from(row.need("trip_id")?);
-            let Some(trip) = self.trip_by_id.get(&id) else {
+            let Some(trip) = self.trip_by_id.get(&id).copied() else {
                 return Err(row.problem(Kind::UnknownReference, "trip_id", format!("no usable trip {id}")));
             };
-            let empty = |column| row.problem(Kind::BadValue, column, "is empty");
-            let start_s = row.time("start_time")?.ok_or_else(|| empty("start_time"))?;
-            let end_s = row.time("end_time")?.ok_or_else(|| empty("end_time"))?;
-            let headway_s: i32 = row.number("headway_secs")?;
-            if headway_s <= 0 || end_s <= start_s {
-                let text = "a repeated trip needs a headway above 0 and an end after its start";
-                return Err(row.problem(Kind::BadValue, "headway_secs", text));
-            }
-            let exact = row.text("exact_times") == "1";
-            self.trips[*trip].frequencies.push(Frequency { start_s, end_s, headway_s, exact });
+            let frequency =
+                frequency(row).inspect_err(|_| _ = bad_line_by_trip.entry(trip).or_insert(row.line))?;
+            self.trips[trip].frequencies.push(frequency);
             Ok(())
         })?;
+        for (trip, line) in bad_line_by_trip {
+            let trip = &mut self.trips[trip];
+            if trip.frequencies.is_empty() {
+                // Its times only say how long it takes: without a start it would be run once, as they stand, and often at midnight.
+                trip.broken = true;
+                let text = format!("none of its starts can be used; trip {} is left out", trip.id);
+                report.add(Problem::row(Kind::BadValue, "frequencies.txt", line, "trip_id", text));
+            }
+        }
         Ok(())
     }
+}
+
+fn frequency(row: &Row<'_>) -> Result<Frequency, Problem> {
+    let empty = |column| row.problem(Kind::BadValue, column, "is empty");
+    let start_s = row.time("start_time")?.ok_or_else(|| empty("start_time"))?;
+    let end_s = row.time("end_time")?.ok_or_else(|| empty("end_time"))?;
+    let headway_s: i32 = row.number("headway_secs")?;
+    if headway_s <= 0 || end_s <= start_s {
+        let text = "a repeated trip needs a headway above 0 and an end after its start";
+        return Err(row.problem(Kind::BadValue, "headway_secs", text));
+    }
+    Ok(Frequency { start_s, end_s, headway_s, exact: row.text("exact_times") == "1" })
 }
 
 fn once(seen: &mut HashMap<String, u64>, id: &str, row: &Row<'_>, column: &str) -> Result<(), Problem> {

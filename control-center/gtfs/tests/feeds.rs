@@ -185,6 +185,47 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
+fn where_nobody_may_board_is_known() {
+    let mut files = small();
+    let mut times = files["stop_times.txt"].replacen("stop_sequence\n", "stop_sequence,pickup_type\n", 1);
+    for (call, kind) in [("s1,1\n", "1"), ("s2,2\nt1", "0"), ("s3,1\n", "2"), ("s1,9\n", "1")] {
+        let (line, rest) = call.split_once('\n').unwrap();
+        assert_eq!(times.matches(call).count(), 1, "{call:?}");
+        times = times.replacen(call, &format!("{line},{kind}\n{rest}"), 1);
+    }
+    files.insert("stop_times.txt", times);
+    let (feed, report) = import(&files, None);
+    assert_eq!(report.problems, []);
+    let table = feed.unwrap().timetable;
+    let may = |trip: usize| table.trips[trip].calls.iter().map(|call| call.may_board).collect::<Vec<_>>();
+    assert_eq!((may(0), may(1)), (vec![false, true, true], vec![true, true, false]));
+}
+
+#[test]
+fn a_repeated_trip_without_a_usable_start_does_not_run_at_its_own_times() {
+    let runs = |starts: &str| {
+        let mut files = small();
+        let columns = "trip_id,start_time,end_time,headway_secs";
+        files.insert("frequencies.txt", format!("{columns}\n{starts}"));
+        let (feed, report) = import(&files, None);
+        let feed = feed.unwrap();
+        let runs = feed.timetable.runs(feed.zone.service_day(date!(2026 - 03 - 06)));
+        let runs: Vec<_> = runs.iter().map(|r| (feed.timetable.trip(r).id.0.clone(), r.start_s)).collect();
+        (runs, report.problems.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    let (bad, t2) = ("t1,00:00:00,24:00:00,0\n", ("t2".to_owned(), None));
+    let why =
+        "frequencies.txt:2: headway_secs: a repeated trip needs a headway above 0 and an end after its start";
+    let left_out = "frequencies.txt:2: trip_id: none of its starts can be used; trip t1 is left out";
+    let (without, told) = runs(bad);
+    assert_eq!((without, &told[..2]), (vec![t2.clone()], [why, left_out].map(String::from).as_slice()));
+    // One that can be used is enough.
+    let (with, told) = runs(&format!("{bad}t1,06:00:00,07:00:00,1800\n"));
+    let starts = [6 * 3600, 6 * 3600 + 1800].map(|s| ("t1".to_owned(), Some(s)));
+    assert_eq!((with, told), ([&starts[..], &[t2]].concat(), vec![why.to_owned()]));
+}
+
+#[test]
 fn a_configured_zone_wins() {
     let mut files = small();
     files.insert("agency.txt", files["agency.txt"].replace("Asia/Ho_Chi_Minh", "UTC"));

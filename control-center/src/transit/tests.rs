@@ -228,7 +228,8 @@ fn planned() -> Planned {
         vec![PatternStop { stop: 0, along: Meters(0.0) }, PatternStop { stop: 1, along: shape.length() }];
     table.patterns.push(Pattern { route: 0, direction: Some(0), stops, shape, coarse: false });
     for (trip, begins_s, ends_s) in [("day", 28_800, 32_400), ("night", 90_000, 99_000)] {
-        let call = |(s, sequence)| Call { sequence, arrive_s: s, depart_s: s, timepoint: false };
+        let call =
+            |(s, sequence)| Call { sequence, arrive_s: s, depart_s: s, timepoint: false, may_board: true };
         table.trips.push(Trip {
             id: trip.into(),
             pattern: 0,

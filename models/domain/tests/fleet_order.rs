@@ -72,7 +72,7 @@ fn city() -> Vec<Arc<DayPlan>> {
             let begins_s = EIGHT_S + n * EVERY_S;
             let call = |(stop, sequence): (&PatternStop, u32)| {
                 let arrive_s = begins_s + (stop.along.0 / PACE) as i32;
-                Call { sequence, arrive_s, depart_s: arrive_s, timepoint: false }
+                Call { sequence, arrive_s, depart_s: arrive_s, timepoint: false, may_board: true }
             };
             table.trips.push(Trip {
                 id: TripId(format!("{route}-{n}")),

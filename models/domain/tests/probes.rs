@@ -51,7 +51,7 @@ fn city() -> (Roads, Vec<Arc<DayPlan>>) {
             .zip(1..)
             .map(|(stop, sequence)| {
                 let arrive_s = (stop.along.0 / 6.0) as i32;
-                Call { sequence, arrive_s, depart_s: arrive_s, timepoint: false }
+                Call { sequence, arrive_s, depart_s: arrive_s, timepoint: false, may_board: true }
             })
             .collect();
         table.patterns.push(Pattern { route, direction: Some(0), stops, shape, coarse: false });

@@ -129,7 +129,7 @@ impl Script {
         let pattern = self.pattern_by_name[pattern];
         let calls = self.table.patterns[pattern].stops.iter().zip(1..).map(|(stop, sequence)| {
             let arrive_s = (at_s + stop.along.0 / pace) as i32;
-            Call { sequence, arrive_s, depart_s: arrive_s, timepoint: false }
+            Call { sequence, arrive_s, depart_s: arrive_s, timepoint: false, may_board: true }
         });
         let calls = calls.collect();
         let block = (block != "-").then(|| block.into());

@@ -60,7 +60,7 @@ fn city() -> Vec<Arc<DayPlan>> {
         for block in 0..BLOCKS {
             let call = |(stop, sequence): (&PatternStop, u32)| {
                 let arrive_s = begins_s(block, pattern == 1) + (stop.along.0 / PACE) as i32;
-                Call { sequence, arrive_s, depart_s: arrive_s, timepoint: false }
+                Call { sequence, arrive_s, depart_s: arrive_s, timepoint: false, may_board: true }
             };
             table.trips.push(Trip {
                 id: TripId(format!("{name}-{block}")),

@@ -60,7 +60,13 @@ fn plan() -> Arc<DayPlan> {
         name: String::new(),
         position: place(i),
     };
-    let call = |sequence: u32, s: i32| Call { sequence, arrive_s: s, depart_s: s, timepoint: false };
+    let call = |sequence: u32, s: i32| Call {
+        sequence,
+        arrive_s: s,
+        depart_s: s,
+        timepoint: false,
+        may_board: true,
+    };
     let trip = |id: &str, pattern: usize, from_s: i32| Trip {
         id: id.into(),
         pattern,

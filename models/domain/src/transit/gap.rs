@@ -280,7 +280,13 @@ mod tests {
             name: String::new(),
             position: place(i),
         };
-        let call = |sequence: u32, s: i32| Call { sequence, arrive_s: s, depart_s: s, timepoint: false };
+        let call = |sequence: u32, s: i32| Call {
+            sequence,
+            arrive_s: s,
+            depart_s: s,
+            timepoint: false,
+            may_board: true,
+        };
         let trip = Trip {
             id: "t".into(),
             pattern: 0,

@@ -209,7 +209,7 @@ mod tests {
         };
         let call = |t: i32, i: usize| {
             let s = 21_600 + 600 * t + 120 * i as i32;
-            Call { sequence: i as u32, arrive_s: s, depart_s: s, timepoint: false }
+            Call { sequence: i as u32, arrive_s: s, depart_s: s, timepoint: false, may_board: true }
         };
         let trip = |t: i32| Trip {
             id: format!("t{t}").as_str().into(),

@@ -127,6 +127,8 @@ pub struct Call {
     pub depart_s: i32,
     /// A bus that is early waits here.
     pub timepoint: bool,
+    /// Passengers may get on here (GTFS, `pickup_type`): for them it is no next bus otherwise.
+    pub may_board: bool,
 }
 
 /// A span of the service day in which a trip is repeated (`frequencies.txt`).
@@ -327,7 +329,13 @@ mod tests {
 
     /// A trip that is repeated every ten minutes from 6:00 on and every half hour from 8:00 on, the latter to the minute.
     fn repeated() -> Timetable {
-        let call = |sequence: u32, s: i32| Call { sequence, arrive_s: s, depart_s: s, timepoint: false };
+        let call = |sequence: u32, s: i32| Call {
+            sequence,
+            arrive_s: s,
+            depart_s: s,
+            timepoint: false,
+            may_board: true,
+        };
         let trip = Trip {
             id: "t".into(),
             pattern: 0,

@@ -37,7 +37,13 @@ fn plan() -> Arc<DayPlan> {
     };
     let call = |(i, at): (usize, &f64)| {
         let s = 8 * 3600 + (at / 5.0) as i32;
-        Call { sequence: u32::try_from(i).unwrap(), arrive_s: s, depart_s: s, timepoint: false }
+        Call {
+            sequence: u32::try_from(i).unwrap(),
+            arrive_s: s,
+            depart_s: s,
+            timepoint: false,
+            may_board: true,
+        }
     };
     let pattern = Pattern {
         route: 0,
