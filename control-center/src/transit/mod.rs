@@ -349,6 +349,8 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
+mod outward_tests;
+#[cfg(test)]
 mod repeated_tests;
 #[cfg(test)]
 mod tests;

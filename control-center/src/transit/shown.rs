@@ -8,7 +8,8 @@ use control_center_gtfs::Zone;
 use models_domain::geo::LatLon;
 use models_domain::transit::fleet::{Fleet, Outlook};
 use models_domain::transit::plan::DayPlan;
-use models_domain::transit::timetable::{FeedId, StopId};
+use models_domain::transit::timetable::{FeedId, Route, StopId};
+use models_domain::transit::vehicle::{Doing, Vehicle};
 use models_domain::{Degrees, DurationMs, UtcMillis, VehicleId};
 use models_wire::convert::gtfs_realtime::{alerts, trip_updates, vehicle_positions};
 use prost::Message;
@@ -42,6 +43,8 @@ pub struct ShownStop {
 pub struct NextBus {
     pub route: String,
     pub route_id: String,
+    /// Who runs it, as GTFS names them.
+    pub operator: String,
     pub direction: Option<u8>,
     pub headsign: String,
     pub trip: String,
@@ -54,6 +57,8 @@ pub struct NextBus {
     pub every: Option<DurationMs>,
     /// Of a bus that is seen: its public name. `None`: from the timetable.
     pub vehicle: Option<String>,
+    /// When that bus was last seen on its way, from which `at` is reckoned.
+    pub seen: Option<UtcMillis>,
 }
 
 #[derive(Debug, Clone)]
@@ -64,11 +69,26 @@ pub struct ShownBus {
     pub position: LatLon,
     pub course: Option<Degrees>,
     pub route_id: String,
+    pub operator: String,
     pub direction: Option<u8>,
+    pub headsign: String,
     pub trip: String,
     pub date: time::Date,
     /// `None` where no time is promised.
     pub late: Option<DurationMs>,
+    /// `None` where its run is over.
+    pub next: Option<NextCall>,
+}
+
+/// The stop that a bus comes to next.
+#[derive(Debug, Clone)]
+pub struct NextCall {
+    pub stop: StopId,
+    pub name: String,
+    /// `None` where no time is promised.
+    pub due: Option<UtcMillis>,
+    /// `None` where nobody knows when it sets out.
+    pub at: Option<UtcMillis>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -95,30 +115,63 @@ impl Shown {
             let files = FeedFiles {
                 trip_updates: tagged(&trip_updates(outlooks, feed, now, &name)),
                 vehicle_positions: tagged(&vehicle_positions(&working, feed, now, &name)),
-                alerts: tagged(&alerts(fleet.open(), plans, feed, now)),
+                alerts: tagged(&alerts(fleet.for_passengers(now), plans, feed, now)),
             };
             files_by_feed.insert(feed.clone(), files);
         }
-        let buses = working.iter().filter_map(|bus| {
-            let (doing, seen) = (bus.doing()?, &bus.last.as_ref()?.seen);
-            let (table, run) = (&doing.plan.timetable, &doing.plan.runs[doing.run]);
-            Some(ShownBus {
-                feed: doing.plan.feed.clone(),
-                name: name(&bus.id),
-                at: seen.at,
-                position: seen.position,
-                course: seen.course,
-                route_id: table.route(run).id.0.clone(),
-                direction: table.pattern(run).direction,
-                trip: table.trip(run).id.0.clone(),
-                date: run.date,
-                late: doing.late(),
-            })
-        });
-        let buses = buses.collect();
+        let buses = buses(&working, outlooks, &name);
         let stops = stops(plans, outlooks, now, name);
         Self { at: now, files_by_feed, stops, buses, zone_by_feed: zone_by_feed.clone() }
     }
+}
+
+fn buses(working: &[&Vehicle], outlooks: &[Outlook], name: impl Fn(&VehicleId) -> String) -> Vec<ShownBus> {
+    // What a bus does now stands before what it does next.
+    let mut outlook_by_vehicle: BTreeMap<&VehicleId, &Outlook> = BTreeMap::new();
+    for outlook in outlooks {
+        if let Some(vehicle) = &outlook.vehicle {
+            outlook_by_vehicle.entry(vehicle).or_insert(outlook);
+        }
+    }
+    let shown = working.iter().filter_map(|bus| {
+        let (doing, seen) = (bus.doing()?, &bus.last.as_ref()?.seen);
+        let (table, run) = (&doing.plan.timetable, &doing.plan.runs[doing.run]);
+        Some(ShownBus {
+            feed: doing.plan.feed.clone(),
+            name: name(&bus.id),
+            at: seen.at,
+            position: seen.position,
+            course: seen.course,
+            route_id: table.route(run).id.0.clone(),
+            operator: operator(&doing.plan, table.route(run)),
+            direction: table.pattern(run).direction,
+            headsign: table.trip(run).headsign.clone(),
+            trip: table.trip(run).id.0.clone(),
+            date: run.date,
+            late: doing.late(),
+            next: next_call(doing, outlook_by_vehicle.get(&bus.id).copied()),
+        })
+    });
+    shown.collect()
+}
+
+fn next_call(doing: &Doing, outlook: Option<&Outlook>) -> Option<NextCall> {
+    let (table, run) = (&doing.plan.timetable, &doing.plan.runs[doing.run]);
+    let stop = &table.stops[table.pattern(run).stops.get(doing.next_call)?.stop];
+    let own = outlook.filter(|o| o.run == doing.run && Arc::ptr_eq(&o.plan, &doing.plan));
+    let arrival = own.and_then(|o| o.arrivals.iter().find(|a| a.call == doing.next_call));
+    Some(NextCall {
+        stop: stop.id.clone(),
+        name: stop.name.clone(),
+        due: table.keeps_times(run).then(|| table.arrives(run, doing.next_call)),
+        at: arrival.map(|a| a.at),
+    })
+}
+
+/// The agency's id; where the feed gives it none, the feed has one agency only and its own name tells as much.
+fn operator(plan: &DayPlan, route: &Route) -> String {
+    let agency = plan.timetable.agencies.get(route.agency).filter(|agency| !agency.id.is_empty());
+    agency.map_or_else(|| plan.feed.0.clone(), |agency| agency.id.clone())
 }
 
 fn stops(
@@ -139,13 +192,15 @@ fn stops(
         let (table, run) = (&outlook.plan.timetable, &outlook.plan.runs[outlook.run]);
         let (trip, route, last) = (table.trip(run), table.route(run), table.trip(run).calls.len() - 1);
         let vehicle = outlook.vehicle.as_ref().map(&name);
-        // Where a run ends nobody waits for it.
-        for a in outlook.arrivals.iter().filter(|a| a.call < last && a.at >= now) {
+        // Where a run ends, and where nobody may board, nobody waits for it.
+        let waited_for = |call: usize| call < last && trip.calls[call].may_board;
+        for a in outlook.arrivals.iter().filter(|a| waited_for(a.call) && a.at >= now) {
             let Some(stop) = stops.get_mut(&(outlook.plan.feed.clone(), a.stop.clone())) else { continue };
             let title = if route.short_name.is_empty() { &route.long_name } else { &route.short_name };
             stop.buses.push(NextBus {
                 route: title.clone(),
                 route_id: route.id.0.clone(),
+                operator: operator(&outlook.plan, route),
                 direction: table.pattern(run).direction,
                 headsign: trip.headsign.clone(),
                 trip: trip.id.0.clone(),
@@ -154,6 +209,7 @@ fn stops(
                 at: a.at,
                 every: table.promised_headway(run),
                 vehicle: vehicle.clone(),
+                seen: outlook.seen.map(|at| at.min(now)),
             });
         }
     }

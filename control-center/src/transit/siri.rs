@@ -17,14 +17,15 @@ pub fn stop_monitoring(shown: &Shown, feed: &FeedId, id: &StopId) -> Option<Valu
         .filter(|bus| bus.vehicle.is_some() || bus.due.is_some())
         .map(|bus| {
             json!({
-                "RecordedAtTime": time(zone, shown.at),
+                // Of a bus when its progress was measured; of the timetable, which nobody measures, when this was made.
+                "RecordedAtTime": time(zone, bus.seen.unwrap_or(shown.at)),
                 "MonitoringRef": id.as_str(),
                 "MonitoredVehicleJourney": {
                     "LineRef": bus.route_id,
                     "PublishedLineName": bus.route,
                     "DirectionRef": bus.direction.map(|d| d.to_string()),
                     "DestinationName": bus.headsign,
-                    "OperatorRef": feed.as_str(),
+                    "OperatorRef": bus.operator,
                     "FramedVehicleJourneyRef": {
                         "DataFrameRef": bus.date.to_string(),
                         "DatedVehicleJourneyRef": bus.trip,
@@ -57,7 +58,8 @@ pub fn vehicle_monitoring(shown: &Shown, feed: &FeedId) -> Option<Value> {
                 "MonitoredVehicleJourney": {
                     "LineRef": bus.route_id,
                     "DirectionRef": bus.direction.map(|d| d.to_string()),
-                    "OperatorRef": feed.as_str(),
+                    "DestinationName": Some(&bus.headsign).filter(|headsign| !headsign.is_empty()),
+                    "OperatorRef": bus.operator,
                     "FramedVehicleJourneyRef": {
                         "DataFrameRef": bus.date.to_string(),
                         "DatedVehicleJourneyRef": bus.trip,
@@ -67,6 +69,12 @@ pub fn vehicle_monitoring(shown: &Shown, feed: &FeedId) -> Option<Value> {
                     "VehicleLocation": { "Longitude": bus.position.lon.0, "Latitude": bus.position.lat.0 },
                     "Bearing": bus.course.map(|c| c.0),
                     "Delay": bus.late.map(|late| delay(late.0 / 1000)),
+                    "MonitoredCall": bus.next.as_ref().map(|next| json!({
+                        "StopPointRef": next.stop.as_str(),
+                        "StopPointName": next.name,
+                        "AimedArrivalTime": next.due.map(|due| time(zone, due)),
+                        "ExpectedArrivalTime": next.at.map(|at| time(zone, at)),
+                    })),
                 },
             })
         })

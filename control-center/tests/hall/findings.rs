@@ -102,8 +102,8 @@ fn under_way(now_ms: i64, from_s: Option<i64>, to_s: i64) -> Vec<v1::Fix> {
     let mut all = bus("imei-2", Some("t2"), 780, 10.0).drives(now_ms, LATS[0], 750);
     all.extend(bus("imei-3", Some("t3"), 690, 5.8).drives(now_ms, LATS[0], 660));
     all.extend(bus("imei-4", Some("t4"), 330, 5.8).drives(now_ms, LATS[0], 300));
-    // As fast as the late one, on a street that allows it; and leaves its line a minute and a half ago.
-    let astray = |ago_s: i64| (LATS[1] + 0.002 * ((90 - ago_s).max(0) / EVERY_S) as f64, lon(420 - ago_s));
+    // As fast as the late one, on a street that allows it; and leaves its line three minutes ago.
+    let astray = |ago_s: i64| (LATS[1] + 0.002 * ((180 - ago_s).max(0) / EVERY_S) as f64, lon(420 - ago_s));
     all.extend(bus("imei-6", Some("t6"), 450, 10.0).reports(now_ms, astray));
     all.extend(bus("yz-1", None, 450, 5.8).drives(now_ms, LATS[2], 420));
     all

@@ -19,6 +19,8 @@ import { FixtureSignals } from "./signals";
 
 export const PASSWORD = "đúng-mật-khẩu";
 const DIST = join(import.meta.dirname, "../../dist");
+/** Pages for passengers, as the hall writes them: a test of the hall holds them to it. */
+const STOPS = join(import.meta.dirname, "stops");
 const TYPES: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2" };
 
 /** What a hall should send with every page; the page must work under it. */
@@ -65,9 +67,10 @@ export class FixtureHall {
   async start(): Promise<void> {
     const rpc = connectNodeAdapter({ routes: (router) => this.#routes(router) });
     this.#server = createServer((request, response) => {
-      const path = new URL(request.url ?? "/", "http://hall").pathname;
-      if (path.startsWith("/ngatu.v1.")) return rpc(request, response);
-      void page(path, request.headers.cookie ?? "").then(({ status, headers, body }) => response.writeHead(status, headers).end(body));
+      const asked = new URL(request.url ?? "/", "http://hall");
+      if (asked.pathname.startsWith("/ngatu.v1.")) return rpc(request, response);
+      const answer = asked.pathname.startsWith("/stops") ? stopPage(asked) : page(asked.pathname, request.headers.cookie ?? "");
+      void answer.then(({ status, headers, body }) => response.writeHead(status, headers).end(body));
     });
     await new Promise<void>((up) => this.#server?.listen(this.#port, "127.0.0.1", up));
     this.#port = (this.#server.address() as AddressInfo).port;
@@ -213,7 +216,18 @@ function guard(context: HandlerContext): void {
 
 const signedIn = (cookie: string): boolean => cookie.includes("session=fixture");
 
-async function page(path: string, cookie: string): Promise<{ status: number; headers: Record<string, string>; body?: Buffer }> {
+type Answer = { status: number; headers: Record<string, string>; body?: Buffer };
+
+/** Open to everybody: the search, and the one stop that it finds. */
+async function stopPage(asked: URL): Promise<Answer> {
+  const language = asked.searchParams.get("lang") === "en" ? "en" : "vi";
+  const files: Record<string, string> = { "/stops": "find-vi.html", "/stops/xe/s6": `stop-${language}.html` };
+  const file = files[asked.pathname];
+  if (file === undefined) return { status: 404, headers: {} };
+  return { status: 200, headers: { "content-type": "text/html", "content-security-policy": POLICY }, body: await readFile(join(STOPS, file)) };
+}
+
+async function page(path: string, cookie: string): Promise<Answer> {
   const open = path === "/sign-in" || /^\/assets\/(sign-in|shared)-/.test(path);
   if (!open && !signedIn(cookie)) {
     return path === "/" ? { status: 303, headers: { location: "/sign-in" } } : { status: 401, headers: {} };

@@ -8,7 +8,7 @@ use super::timetable::{FeedId, RunKey, StopId};
 use crate::event::Phase;
 use crate::geo::LatLon;
 use crate::ids::VehicleId;
-use crate::units::{Degrees, DurationMs, MetersPerSecond, UtcMillis};
+use crate::units::{Degrees, DurationMs, Meters, MetersPerSecond, UtcMillis};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Finding {
@@ -36,6 +36,8 @@ pub enum Finding {
 const UNHEARD: DurationMs = DurationMs(120_000);
 /// What a bus was about before such a silence is over.
 const LOST: DurationMs = DurationMs(15 * 60_000);
+/// A bus that was seen off its line for so long, and came so far meanwhile, drives a way of its own: no receiver wanders like that.
+const DETOUR: (DurationMs, Meters) = (DurationMs(120_000), Meters(150.0));
 /// A bus that calls from who knows where is looked for where it was seen so long ago; after longer that is misleading.
 pub const PLACE_HOLDS: DurationMs = DurationMs(30 * 60_000);
 
@@ -190,6 +192,9 @@ struct Open {
     since: UtcMillis,
     /// When and where it was last seen to hold.
     last: (UtcMillis, Option<LatLon>),
+    /// Where it was first seen to hold, and how far from there since.
+    from: Option<LatLon>,
+    strayed: Meters,
     begun: Option<TransitEvent>,
 }
 
@@ -211,11 +216,11 @@ impl Held {
         }
         if holds {
             let last = (event.at, event.place);
-            let begins = Open { since: event.at, last, begun: None };
-            let open = self.by_finding.entry(event.finding).or_insert(begins);
+            let open = self.by_finding.entry(event.finding).or_insert_with(|| Open::at(last, None));
             if event.at >= open.last.0 {
                 open.last = last;
             }
+            open.stray(event.place);
             if let Some(begun) = &mut open.begun {
                 begun.value = event.finding.worse(begun.value, event.value);
             } else if event.at.since(open.since).0 >= after.0 {
@@ -232,9 +237,9 @@ impl Held {
 
     /// Goes on with a finding that was told before.
     pub fn resume(&mut self, begun: TransitEvent) {
-        let last = (begun.at, begun.place);
-        let open = Open { since: begun.began, last, begun: Some(begun.clone()) };
-        self.by_finding.insert(begun.finding, open);
+        let (finding, since) = (begun.finding, begun.began);
+        let open = Open::at((begun.at, begun.place), Some(begun));
+        self.by_finding.insert(finding, Open { since, ..open });
     }
 
     /// Ends everything; what had not begun is forgotten.
@@ -246,9 +251,30 @@ impl Held {
     pub fn begun(&self) -> impl Iterator<Item = &TransitEvent> {
         self.by_finding.values().filter_map(|open| open.begun.as_ref())
     }
+
+    /// Those that have begun, but a bus off its line only if it drives a detour: passengers are not told of less.
+    pub fn for_passengers(&self) -> impl Iterator<Item = &TransitEvent> {
+        let open = self.by_finding.iter();
+        let told = open.filter(|(finding, open)| **finding != Finding::OffRoute || open.is_detour());
+        told.filter_map(|(_, open)| open.begun.as_ref())
+    }
 }
 
 impl Open {
+    fn at(last: (UtcMillis, Option<LatLon>), begun: Option<TransitEvent>) -> Self {
+        Self { since: last.0, last, from: last.1, strayed: Meters(0.0), begun }
+    }
+
+    fn stray(&mut self, place: Option<LatLon>) {
+        if let (Some(from), Some(place)) = (self.from, place) {
+            self.strayed = Meters(self.strayed.0.max(from.distance(place).0));
+        }
+    }
+
+    fn is_detour(&self) -> bool {
+        self.last.0.since(self.since).0 >= DETOUR.0.0 && self.strayed.0 >= DETOUR.1.0
+    }
+
     /// Ended where it was last seen to hold.
     fn ended(self) -> Option<TransitEvent> {
         let (at, place) = self.last;
@@ -300,6 +326,37 @@ mod tests {
         }
         let ages = [-90, 60, 61].map(|s| place_age_s(UtcMillis(0), UtcMillis(s * 1000)));
         assert_eq!(ages, [None, None, Some(61.0)]);
+    }
+
+    #[test]
+    fn passengers_are_told_of_a_detour_that_is_driven_and_of_no_receiver_that_wanders() {
+        #[track_caller]
+        fn check(way_m: impl Fn(i64) -> f64, seconds: i64, want: usize) {
+            let (mut held, mut told) = (Held::default(), Vec::new());
+            let event = |s: i64| TransitEvent {
+                finding: Finding::OffRoute,
+                phase: Phase::Moment,
+                began: UtcMillis(s * 1000),
+                at: UtcMillis(s * 1000),
+                vehicle: None,
+                place: Some(LatLon::new(21.0 + way_m(s) / 111_195.0, 105.8)),
+                run: None,
+                stop: None,
+                value: None,
+            };
+            for s in (0..=seconds).step_by(15) {
+                held.judge(Some(true), DurationMs(30_000), event(s), &mut told);
+            }
+            assert_eq!((held.begun().count(), held.for_passengers().count()), (1, want));
+            held.judge(Some(false), DurationMs(30_000), event(seconds + 15), &mut told);
+            assert_eq!(held.for_passengers().count(), 0, "it is on its line again");
+        }
+        let drives = |s: i64| 5.0 * s as f64;
+        check(drives, 105, 0);
+        check(drives, 120, 1);
+        // Beside a tall house, and round a block: what counts is how far it was, not where it is.
+        check(|s| 70.0 * ((s / 15) % 2) as f64, 600, 0);
+        check(|s| 300.0 - (300.0 - drives(s)).abs(), 120, 1);
     }
 
     #[test]

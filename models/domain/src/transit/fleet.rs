@@ -56,6 +56,8 @@ pub struct Outlook {
     pub run: usize,
     /// `None` when no bus is known to do it.
     pub vehicle: Option<VehicleId>,
+    /// Of that bus: when it was last seen on its way, from which `arrivals` are reckoned.
+    pub seen: Option<UtcMillis>,
     pub arrivals: Vec<Arrival>,
 }
 
@@ -197,6 +199,12 @@ impl Fleet {
         of_buses.chain(self.missing.iter()).chain(self.gaps.iter())
     }
 
+    /// Findings that hold and that passengers may be told: a bus is on a detour once it was seen to drive one, and while it is heard.
+    pub fn for_passengers(&self, now: UtcMillis) -> impl Iterator<Item = &TransitEvent> {
+        let heard = self.days.values().map(|day| &day.bus).filter(move |bus| is_heard(bus, now));
+        heard.flat_map(|bus| bus.held.for_passengers()).chain(self.missing.iter()).chain(self.gaps.iter())
+    }
+
     /// Runs that no bus came for, or that nobody is seen on.
     pub fn missing(&self) -> impl Iterator<Item = &TransitEvent> {
         self.missing.iter()
@@ -209,8 +217,8 @@ impl Fleet {
 
     /// Buses heard of lately whose run no other bus does better.
     pub fn working(&self, now: UtcMillis) -> Vec<&Vehicle> {
-        let heard = |bus: &&Vehicle| bus.last.as_ref().is_some_and(|o| now.since(o.seen.at).0 <= SILENT.0);
-        let doing: Vec<&Vehicle> = self.buses().filter(heard).filter(|b| b.doing().is_some()).collect();
+        let heard = self.buses().filter(|bus| is_heard(bus, now));
+        let doing: Vec<&Vehicle> = heard.filter(|b| b.doing().is_some()).collect();
         let own = |bus: &&Vehicle| {
             let key = bus.doing().map(super::vehicle::Doing::key);
             let share = bus.claims.iter().find(|(run, _)| key.as_ref() == Some(run)).map_or(0.0, |c| c.1);
@@ -233,7 +241,7 @@ impl Fleet {
         habit: impl Fn(&FeedId, UtcMillis) -> Habit,
     ) -> Vec<Outlook> {
         let mut all: Vec<Outlook> = Vec::new();
-        let mut late_by_run: BTreeMap<(FeedId, RunKey), (VehicleId, DurationMs)> = BTreeMap::new();
+        let mut late_by_run: BTreeMap<(FeedId, RunKey), (VehicleId, UtcMillis, DurationMs)> = BTreeMap::new();
         let mut taken: BTreeSet<(FeedId, RunKey)> = BTreeSet::new();
         for bus in self.working(now) {
             let Some(doing) = bus.doing() else { continue };
@@ -248,9 +256,10 @@ impl Fleet {
             if let (Some(last), Some(next)) = (arrivals.last(), plan.next_of_block(run)) {
                 let departs = plan.timetable.departs(&plan.runs[next], 0);
                 let late = carried_over(last.due, last.at.since(last.due), departs);
-                late_by_run.insert((plan.feed.clone(), plan.key(next)), (bus.id.clone(), late));
+                late_by_run.insert((plan.feed.clone(), plan.key(next)), (bus.id.clone(), doing.at, late));
             }
-            all.push(Outlook { plan: plan.clone(), run, vehicle: Some(bus.id.clone()), arrivals });
+            let (vehicle, seen) = (Some(bus.id.clone()), Some(doing.at));
+            all.push(Outlook { plan: plan.clone(), run, vehicle, seen, arrivals });
         }
         for plan in plans {
             for (run, r) in plan.runs.iter().enumerate() {
@@ -261,14 +270,14 @@ impl Fleet {
                 }
                 let key = (plan.feed.clone(), plan.key(run));
                 let carried = late_by_run.get(&key);
-                let late = carried.map_or(DurationMs(0), |(_, late)| *late);
+                let late = carried.map_or(DurationMs(0), |(.., late)| *late);
                 if taken.contains(&key) || departs.0 + late.0 + MISSED_MS < now.0 {
                     continue;
                 }
                 let known = Known::Timetable { late };
                 let arrivals = predict(plan, run, known, now, &self.pace, |t| habit(&plan.feed, t));
-                let vehicle = carried.map(|(vehicle, _)| vehicle.clone());
-                all.push(Outlook { plan: plan.clone(), run, vehicle, arrivals });
+                let (vehicle, seen) = carried.map(|(vehicle, seen, _)| (vehicle.clone(), *seen)).unzip();
+                all.push(Outlook { plan: plan.clone(), run, vehicle, seen, arrivals });
             }
         }
         all
@@ -317,6 +326,10 @@ impl Fleet {
     pub fn take_withdrawn(&mut self) -> Vec<TransitEvent> {
         std::mem::take(&mut self.withdrawn)
     }
+}
+
+fn is_heard(bus: &Vehicle, now: UtcMillis) -> bool {
+    bus.last.as_ref().is_some_and(|observed| now.since(observed.seen.at).0 <= SILENT.0)
 }
 
 /// From stop to stop, in the order of one bus's passings.

@@ -63,7 +63,8 @@ pub fn trip_updates(
                 trip,
                 stop_time_update: updates,
                 vehicle: Some(VehicleDescriptor { id: Some(name(vehicle)) }),
-                timestamp: Some(seconds(now)),
+                // When progress was measured that this is told from, not when it is told.
+                timestamp: outlook.seen.map(|at| seconds(at.min(now))),
             }),
             ..FeedEntity::default()
         })
@@ -118,7 +119,7 @@ pub fn vehicle_positions(
     message(entities.collect(), now)
 }
 
-/// What passengers should know: detours and runs that do not come, while they last.
+/// What passengers should know: detours and runs that do not come, while they last. `events` are those that they may be told.
 pub fn alerts<'a>(
     events: impl Iterator<Item = &'a TransitEvent>,
     plans: &[std::sync::Arc<DayPlan>],
