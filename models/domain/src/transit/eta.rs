@@ -101,7 +101,10 @@ impl Start {
                 let behind = table.pattern(r).stops.iter().enumerate();
                 let call = behind.map(|(c, _)| c).find(|c| table.arrives(r, *c).0 + late.0 >= at.0);
                 let call = call.unwrap_or(table.trip(r).calls.len());
-                Self { call, due: departs, late, variance: UNSEEN_SPREAD_S.powi(2) }
+                // It is on its way from the stop before, as far as anybody knows: what is behind it is not driven again.
+                let left = call.checked_sub(1).map_or(departs, |before| table.departs(r, before));
+                let due = (at - late).max(left);
+                Self { call, due, late, variance: UNSEEN_SPREAD_S.powi(2) }
             }
             Known::Bus(doing) => {
                 let due = table.due(r, doing.along);
@@ -124,4 +127,101 @@ impl Start {
 /// How late the next run of a block starts when this one ends `late`.
 pub fn carried_over(ends: UtcMillis, late: DurationMs, next_departs: UtcMillis) -> DurationMs {
     DurationMs((ends.0 + late.0 + LAYOVER_MS_MIN - next_departs.0).max(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::geo::LatLon;
+    use crate::transit::pace::{DayKind, Traversal};
+    use crate::transit::shape::Shape;
+    use crate::transit::timetable::{
+        Agency, Call, Pattern, PatternStop, Route, Service, ServiceDay, Stop, StopId, Timetable, Trip,
+    };
+    use crate::units::Meters;
+    use time::macros::date;
+
+    const EIGHT: Habit = Habit { day: DayKind::Workday, hour: 8 };
+    const DEPARTS_S: i32 = 28_800;
+
+    /// A run at eight o'clock, a minute from each of its seven stops to the next.
+    fn plan() -> DayPlan {
+        let place = |i: usize| LatLon::new(21.0 + i as f64 / 222.390_16, 105.8);
+        let id = |i: usize| StopId(format!("s{i}"));
+        let stop = |i| Stop { id: id(i), code: String::new(), name: String::new(), position: place(i) };
+        let call = |i: usize| {
+            let s = DEPARTS_S + 60 * i as i32;
+            Call { sequence: i as u32, arrive_s: s, depart_s: s, timepoint: false }
+        };
+        let trip = Trip {
+            id: "t".into(),
+            pattern: 0,
+            service: "w".into(),
+            headsign: String::new(),
+            block: None,
+            calls: (0..7).map(call).collect(),
+            frequencies: Vec::new(),
+        };
+        let pattern = Pattern {
+            route: 0,
+            direction: Some(0),
+            stops: (0..7).map(|i| PatternStop { stop: i, along: Meters(500.0 * i as f64) }).collect(),
+            shape: Shape::new((0..7).map(place).collect()),
+            coarse: false,
+        };
+        let service = Service { added: vec![date!(2026 - 03 - 02)], ..Service::default() };
+        let table = Timetable {
+            agencies: vec![Agency { id: "a".into(), name: "Xe".into() }],
+            routes: vec![Route {
+                id: "r".into(),
+                agency: 0,
+                short_name: String::new(),
+                long_name: String::new(),
+            }],
+            stops: (0..7).map(stop).collect(),
+            patterns: vec![pattern],
+            trips: vec![trip],
+            services_by_id: [("w".to_owned(), service)].into(),
+        };
+        let day = ServiceDay { date: date!(2026 - 03 - 02), start: UtcMillis(0) };
+        DayPlan::new("f".into(), Arc::new(table), day)
+    }
+
+    #[test]
+    fn of_a_run_that_nobody_sees_only_what_is_ahead_is_slow() {
+        let (plan, mut pace) = (plan(), Pace::default());
+        let departs = UtcMillis(i64::from(DEPARTS_S) * 1_000);
+        let stretch = Stretch { feed: "f".into(), from: "s4".into(), to: "s5".into() };
+        for min in (1..40).rev() {
+            pace.learn(&Traversal {
+                stretch: stretch.clone(),
+                route: "r".into(),
+                habit: EIGHT,
+                at: departs - DurationMs(min * 60_000),
+                took_s: 108.0,
+                timetabled_s: 60.0,
+            });
+        }
+        // Four minutes and ten seconds after its start fifty seconds are left to the sixth stop.
+        let now = departs + DurationMs(250_000);
+        let known = Known::Timetable { late: DurationMs(0) };
+        let told = predict(&plan, 0, known, now, &pace, |_| EIGHT);
+        let calls: Vec<usize> = told.iter().map(|a| a.call).collect();
+        assert_eq!(calls, [5, 6]);
+        let factor = pace.expect(&stretch, EIGHT, now, told[0].due);
+        let slower_s = 50.0 * (factor.log.exp() - 1.0);
+        assert!(slower_s > 20.0, "{slower_s} s: this test tells nothing");
+        for a in &told {
+            let off_s = a.at.since(a.due).seconds() - slower_s;
+            assert!(off_s.abs() < 0.1, "{off_s} s off: {a:?}");
+        }
+        let spread_s = (UNSEEN_SPREAD_S.powi(2) + 50.0 * 50.0 * factor.variance + 2.0 * 50.0 * 4.0).sqrt();
+        assert!((told[0].spread.seconds() - spread_s).abs() < 0.1, "{told:?}");
+        // Before its start nothing is behind it.
+        let before = predict(&plan, 0, known, departs - DurationMs(60_000), &pace, |_| EIGHT);
+        assert_eq!((before.len(), before[4].at), (7, before[4].due));
+        assert!(before[5].at.since(before[5].due).seconds() > 24.0, "{before:?}");
+    }
 }
