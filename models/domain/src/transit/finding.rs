@@ -34,6 +34,10 @@ pub enum Finding {
 
 /// Between two reports of a bus that is heard.
 const UNHEARD: DurationMs = DurationMs(120_000);
+/// A bus that stands and waits reports every fifteen minutes (Circular 09/2015/TT-BGTVT), and a report takes its time to come.
+pub const STANDS_UNHEARD: DurationMs = DurationMs(16 * 60_000);
+/// Two positions of a bus that stands lie no farther apart.
+const STAYS: Meters = Meters(100.0);
 /// What a bus was about before such a silence is over.
 const LOST: DurationMs = DurationMs(15 * 60_000);
 /// A bus that was seen off its line for so long, and came so far meanwhile, drives a way of its own: no receiver wanders like that.
@@ -135,9 +139,10 @@ impl Finding {
     ];
 
     /// Where nothing was heard for longer, nobody knows that it held all the while: what a driver is blamed for ends before. `None`: it
-    /// holds until something else is heard.
-    fn bridges(self) -> Option<DurationMs> {
+    /// holds until something else is heard. `stayed`: it holds again where it held before; a bus that stands reports seldom.
+    fn bridges(self, stayed: bool) -> Option<DurationMs> {
         match self {
+            Self::EngineOnLayover if stayed => Some(STANDS_UNHEARD),
             Self::Overspeed | Self::DoorsOpenMoving | Self::EngineOnLayover => Some(UNHEARD),
             Self::OffRoute | Self::StopSkipped | Self::Early | Self::Late => Some(LOST),
             Self::ShortTurn | Self::WrongSignOn => Some(LOST),
@@ -209,8 +214,12 @@ impl Held {
         out: &mut Vec<TransitEvent>,
     ) {
         let Some(holds) = holds else { return };
-        let unheard = event.finding.bridges().map(|most| DurationMs(most.0.max(after.0)));
-        let silent = |open: &Open| unheard.is_some_and(|most| event.at.since(open.last.0).0 > most.0);
+        let silent = |open: &Open| {
+            let places = open.last.1.zip(event.place);
+            let stayed = holds && places.is_some_and(|(before, now)| before.distance(now).0 <= STAYS.0);
+            let most = event.finding.bridges(stayed).map(|most| most.0.max(after.0));
+            most.is_some_and(|most| event.at.since(open.last.0).0 > most)
+        };
         if self.by_finding.get(&event.finding).is_some_and(silent) {
             out.extend(self.by_finding.remove(&event.finding).and_then(Open::ended));
         }
@@ -326,6 +335,38 @@ mod tests {
         }
         let ages = [-90, 60, 61].map(|s| place_age_s(UtcMillis(0), UtcMillis(s * 1000)));
         assert_eq!(ages, [None, None, Some(61.0)]);
+    }
+
+    /// Minute, engine on, metres north; what is told at which minute.
+    #[track_caller]
+    fn check_engine(reports: &[(i64, bool, f64)], want: &[(Phase, i64)]) {
+        let (mut held, mut told) = (Held::default(), Vec::new());
+        for (min, on, north_m) in reports {
+            let event = TransitEvent {
+                finding: Finding::EngineOnLayover,
+                phase: Phase::Moment,
+                began: UtcMillis(min * 60_000),
+                at: UtcMillis(min * 60_000),
+                vehicle: None,
+                place: Some(LatLon::new(21.0 + north_m / 111_195.0, 105.8)),
+                run: None,
+                stop: None,
+                value: None,
+            };
+            held.judge(Some(*on), Limits::default().layover_engine, event, &mut told);
+        }
+        let told: Vec<_> = told.iter().map(|e| (e.phase, e.at.0 / 60_000)).collect();
+        assert_eq!(told, want);
+    }
+
+    #[test]
+    fn an_engine_runs_on_between_the_reports_of_a_bus_that_stands() {
+        // Off at the last: nobody knows since when, and the driver is not blamed for that.
+        let stands = [(0, true, 0.0), (15, true, 40.0), (30, true, -30.0), (45, false, 0.0)];
+        check_engine(&stands, &[(Phase::Begun, 15), (Phase::Ended, 30)]);
+        check_engine(&[(0, true, 0.0), (15, true, 900.0), (18, true, 900.0)], &[]);
+        check_engine(&[(0, true, 0.0), (17, true, 0.0)], &[]);
+        check_engine(&[(0, true, 0.0), (15, false, 0.0)], &[]);
     }
 
     #[test]
