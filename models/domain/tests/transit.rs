@@ -257,6 +257,36 @@ fn check(name: &str, text: &str) {
     }
 }
 
+/// Stops that a bus is told to have skipped where of its reports one each half minute comes.
+fn skipped(drive: &str) -> Vec<String> {
+    let street = "pattern out route R points 0,0 6000,0 stops 0 1000 2000 3000 4000 5000 6000";
+    let begins =
+        "trip o1 pattern out block b1 at 08:01 pace 12\nevery 1\nsign trip o1\nat 08:00 0,0\nstand 65";
+    let script = Script::read(&format!("{street}\n{begins}\n{drive}"));
+    let mut kept: Vec<Observed> = Vec::new();
+    for observed in script.observed {
+        if kept.last().is_none_or(|last| observed.seen.at.since(last.seen.at).0 >= 30_000) {
+            kept.push(observed);
+        }
+    }
+    let day = ServiceDay { date: date!(2026 - 03 - 02), start: DAY };
+    let plans = [Arc::new(DayPlan::new(FeedId::from("f"), Arc::new(script.table), day))];
+    let (_, news) = BusDay::of("bus".parse().expect("a right script"), &plans, &kept, &Limits::default());
+    assert!(news.passings.len() > 5, "{news:?}");
+    let skipped = news.events.into_iter().filter(|e| e.finding == Finding::StopSkipped);
+    skipped.map(|e| e.stop.expect("a stop").0).collect()
+}
+
+#[test]
+fn with_half_a_minute_between_fixes_only_a_way_that_leaves_no_time_to_halt_tells_of_skipped_stops() {
+    let all: Vec<String> = (1..6).map(|km| format!("out{km}000")).collect();
+    assert_eq!(skipped("go 43.2 6000,0"), all);
+    let halts: String = (1..7).map(|km| format!("go 43.2 {km}000,0\nstand 10\n")).collect();
+    assert_eq!(skipped(&halts), Vec::<String>::new());
+    // As fast as buses often go by stops where they do not halt, and too slow to tell.
+    assert_eq!(skipped("go 28 6000,0"), Vec::<String>::new());
+}
+
 #[test]
 fn scripts() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transit");

@@ -2,17 +2,29 @@
 
 use super::assign::{Candidate, SignOn};
 use super::finding::{Finding, Limits, TransitEvent, place_age_s, place_at};
+use super::matching::Seen;
+use super::passing::{Passing, mark};
 use super::timetable::{RouteId, TripId};
 use super::vehicle::{Doing, Found, Observed, Vehicle, Work};
 use crate::event::Phase;
 use crate::units::{DurationMs, MetersPerSecond, UtcMillis};
 
 /// Below this a bus stands, or creeps at a stop.
-const WALK: MetersPerSecond = MetersPerSecond(5.0 / 3.6);
+pub(super) const WALK: MetersPerSecond = MetersPerSecond(5.0 / 3.6);
 /// Passing a stop faster than this, nobody gets on.
 const PASSES: MetersPerSecond = MetersPerSecond(20.0 / 3.6);
-/// With fixes farther apart than this nobody knows whether a bus halted.
+/// With fixes farther apart than this its speed alone does not tell whether a bus halted between them.
 const DENSE_MS: i64 = 10_000;
+/// Its way tells that of one that was faster than this at both and between them, up to here: trackers report every 30 s, and not to
+/// the second.
+const HURRIES: MetersPerSecond = MetersPerSecond(30.0 / 3.6);
+const SPARSE_MS: i64 = 31_000;
+/// No bus brakes or gains speed harder with people standing in it (m/s²), nor halts for anybody in less time.
+const HARD_MPS2: f64 = 1.5;
+const HALT_S: f64 = 4.0;
+/// A bus halts within this of its stop, and two fixes may tell a way that is longer by so much.
+const AT_STOP_M: f64 = 40.0;
+const WAY_ERROR_M: f64 = 20.0;
 
 pub fn judge(bus: &mut Vehicle, observed: &Observed, on_line: bool, limits: &Limits, found: &mut Found) {
     let seen = &observed.seen;
@@ -132,7 +144,8 @@ fn skipped(bus: &Vehicle, observed: &Observed, found: &Found) -> Vec<TransitEven
     let stayed_shut = last.doors_open != Some(true) && observed.doors_open != Some(true);
     let fast = last.seen.speed.0 > PASSES.0 && observed.seen.speed.0 > PASSES.0 && stayed_shut;
     let now = found.passings.iter().filter(|p| p.at > last.seen.at && p.at <= observed.seen.at);
-    let hurried = now.filter(|p| p.call > 0 && p.call < ends && fast && p.gap.0 <= DENSE_MS);
+    let by = |p: &Passing| p.gap.0 <= DENSE_MS || went_by(doing, p, (&last.seen, &observed.seen));
+    let hurried = now.filter(|p| p.call > 0 && p.call < ends && fast && by(p));
     hurried
         .chain(&found.around)
         .map(|p| {
@@ -143,6 +156,36 @@ fn skipped(bus: &Vehicle, observed: &Observed, found: &Found) -> Vec<TransitEven
             event
         })
         .collect()
+}
+
+/// Whether a bus cannot have halted at a stop that it passed between two fixes, by its speeds there and by how far it came meanwhile.
+fn went_by(doing: &Doing, p: &Passing, (from, to): (&Seen, &Seen)) -> bool {
+    let [.., (from_at, from_along), (to_at, to_along)] = doing.trace[..] else { return false };
+    let known = (from_at, to_at) == (from.at, to.at) && doing.key() == (p.feed.clone(), p.run.clone());
+    let (took, way_m) = (to.at.since(from.at), to_along.0 - from_along.0);
+    let slowest = from.speed.0.min(to.speed.0).min(way_m / took.seconds());
+    if !known || slowest <= HURRIES.0 || took.0 > SPARSE_MS {
+        return false;
+    }
+    let stops = &doing.plan.timetable.pattern(&doing.plan.runs[doing.run]).stops;
+    let ways = (mark(stops, p.call).0 - from_along.0, way_m - WAY_ERROR_M);
+    !may_have_halted((from.speed.0, to.speed.0), ways, took.seconds())
+}
+
+/// Whether there was time to brake, to halt near a stop that lies `stop_m` on a way of `way_m`, and to gain speed again. Speeds are in
+/// m/s, at the begin and at the end of the way.
+fn may_have_halted((from_mps, to_mps): (f64, f64), (stop_m, way_m): (f64, f64), took_s: f64) -> bool {
+    let brakes_m = |mps: f64| mps * mps / (2.0 * HARD_MPS2);
+    let first_m = (stop_m - AT_STOP_M).max(brakes_m(from_mps));
+    let last_m = (stop_m + AT_STOP_M).min(way_m - brakes_m(to_mps));
+    // Between a speed and a stand, with more speed between where there is room.
+    let needs_s = |mps: f64, way_m: f64| {
+        let most_mps = (HARD_MPS2 * way_m + mps * mps / 2.0).sqrt();
+        (2.0 * most_mps - mps) / HARD_MPS2
+    };
+    let with_halt_s = |halt_m: f64| needs_s(from_mps, halt_m) + HALT_S + needs_s(to_mps, way_m - halt_m);
+    // Over the places of a halt the time is like a hill: it is least at one of the ends.
+    first_m <= last_m && with_halt_s(first_m).min(with_halt_s(last_m)) <= took_s
 }
 
 fn event(
@@ -162,5 +205,25 @@ fn event(
         run,
         stop: None,
         value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bus_that_came_too_far_has_not_halted() {
+        // Both speeds, where the stop lies, how far it came, in how long.
+        let halts =
+            |mps: f64, stop_m: f64, way_m: f64, s: f64| may_have_halted((mps, mps), (stop_m, way_m), s);
+        assert!(!halts(10.0, 150.0, 280.0, 30.0), "10 m/s all the way");
+        assert!(halts(10.0, 100.0, 180.0, 30.0), "it lost ten seconds");
+        assert!(!halts(10.0, 75.0, 130.0, 15.0), "10 m/s all the way");
+        assert!(halts(10.0, 60.0, 70.0, 20.0), "it lost two thirds of the time");
+        // The stop is just behind the first fix, and just before the second.
+        assert!(!halts(12.0, 8.0, 340.0, 30.0) && !halts(12.0, 332.0, 340.0, 30.0));
+        assert!(!halts(12.0, 5.0, 340.0, 60.0), "nobody brakes like that");
+        assert!(halts(12.0, 8.0, 220.0, 30.0));
     }
 }
