@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use models_domain::event::Phase;
 use models_domain::geo::LatLon;
+use models_domain::transit::accuracy::Source;
 use models_domain::transit::assign::SignOn;
-use models_domain::transit::finding::Finding;
+use models_domain::transit::finding::{Finding, TransitEvent};
 use models_domain::transit::fleet::Fleet;
 use models_domain::transit::matching::Seen;
 use models_domain::transit::pace::{DayKind, Habit, Pace, Stretch, Traversal};
@@ -271,6 +272,74 @@ fn passengers_are_told_of_the_next_run_of_a_late_bus() {
     let next = told.iter().find(|o| o.plan.key(o.run).trip.as_str() == "back-3").expect("it comes, late");
     let late_min = next.arrivals[0].at.since(back).0 / 60_000;
     assert!(next.vehicle == Some(bus) && (10..25).contains(&late_min), "{late_min} min late");
-    // Of others nobody knows any more that they come.
-    assert!(!told.iter().any(|o| o.plan.key(o.run).trip.as_str() == "back-2"));
+    // Of others nobody knows anything but their timetable, and that only of the stops that they should not have passed yet.
+    let other = told.iter().find(|o| o.plan.key(o.run).trip.as_str() == "back-2").unwrap();
+    let calls: Vec<usize> = other.arrivals.iter().map(|a| a.call).collect();
+    assert_eq!((other.source(), calls), (Some(Source::Timetable), vec![9, 10, 11, 12]));
+    assert!(other.arrivals.iter().all(|a| a.at == a.due && a.at >= until), "{:?}", other.arrivals);
+    assert!(!told.iter().any(|o| o.plan.key(o.run).trip.as_str() == "back-0"), "it should be over");
+}
+
+/// Who is told to do a run of the third block so long after its start, and from which call on; `None`: passengers are told nothing
+/// of it. The bus reports so many seconds later than it does in [`drive`], and until a moment after the start.
+fn told_of_the_third(until_s: i32, now_s: i32, later_s: i64) -> Option<(Option<Source>, usize)> {
+    let (plans, starts) = (city(), begins_s(3, false));
+    let habit = |_: &FeedId, _| Habit { day: DayKind::Workday, hour: 8 };
+    let moment = |s: i32| DAY + DurationMs(i64::from(starts + s) * 1_000);
+    let mut reports: Vec<Observed> = drive(3, 0, false).into_iter().map(|(_, o)| o).collect();
+    reports.iter_mut().for_each(|o| o.seen.at = o.seen.at + DurationMs(later_s * 1_000));
+    reports.retain(|o| o.seen.at <= moment(until_s));
+    let mut fleet = Fleet::default();
+    fleet.absorb(&plans, &"bus-3".parse().unwrap(), &reports, habit);
+    let now = moment(now_s);
+    let told = fleet.outlook(&plans, now, now + DurationMs(5_400_000), habit);
+    let own = told.into_iter().find(|o| o.plan.key(o.run).trip.as_str() == "out-3")?;
+    Some((own.source(), own.arrivals.first()?.call))
+}
+
+#[test]
+fn a_bus_that_waits_is_heard_every_quarter_of_an_hour_and_one_under_way_more_often() {
+    let (bus, timetable) = (Some(Source::Bus), Some(Source::Timetable));
+    // It stands at its first stop, was heard a minute before its start, and would be heard if it had set out.
+    assert_eq!(told_of_the_third(-60, -30, 0), Some((bus, 0)));
+    assert_eq!(told_of_the_third(-60, 780, 0), Some((bus, 0)));
+    // After longer nobody knows; half of its way it should have gone.
+    assert_eq!(told_of_the_third(-60, 1_000, 0), Some((timetable, 10)));
+    // Under way it is lost after five minutes: it is told by its timetable.
+    assert_eq!(told_of_the_third(600, 610, 0), Some((bus, 6)));
+    assert_eq!(told_of_the_third(600, 840, 0), Some((bus, 6)));
+    assert_eq!(told_of_the_third(600, 930, 0), Some((timetable, 10)));
+}
+
+#[test]
+fn a_run_that_was_seen_to_its_end_is_not_told_by_its_timetable() {
+    // Two minutes early it is at its end, where it should not be for a minute yet.
+    assert_eq!(told_of_the_third(1_130, 1_135, -120), None);
+    // Silent since half way it may be anywhere.
+    assert_eq!(told_of_the_third(490, 1_135, -120), Some((Some(Source::Timetable), 12)));
+}
+
+#[test]
+fn a_run_that_is_told_to_be_missing_is_not_told_to_passengers() {
+    let plans = city();
+    let habit = |_: &FeedId, _| Habit { day: DayKind::Workday, hour: 8 };
+    let now = DAY + DurationMs(i64::from(begins_s(3, false) + 800) * 1_000);
+    let run = plans[0].runs.iter().position(|r| plans[0].timetable.key(r).trip.as_str() == "out-3").unwrap();
+    for (finding, told) in [(Finding::RunUnseen, true), (Finding::RunMissing, false)] {
+        let event = TransitEvent {
+            finding,
+            phase: Phase::Begun,
+            began: now,
+            at: now,
+            vehicle: None,
+            place: None,
+            run: Some(("f".into(), plans[0].key(run))),
+            stop: None,
+            value: None,
+        };
+        let mut fleet = Fleet::default();
+        fleet.resume([event]);
+        let outlook = fleet.outlook(&plans, now, now + DurationMs(5_400_000), habit);
+        assert_eq!(outlook.iter().any(|o| o.run == run), told, "{finding:?}");
+    }
 }

@@ -1,34 +1,34 @@
 //! All buses of the city now: who does which run, when every stop ahead is reached, and what has been learned.
 
+mod outlook;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::accuracy::{Accuracy, Source};
+use super::accuracy::Accuracy;
 use super::assign::settle;
 use super::bunching::Bunching;
 use super::claims::{Claims, Disturbed, Tick};
 use super::day::{BusDay, News};
-use super::eta::{Arrival, Known, carried_over, predict};
-use super::finding::{Finding, Limits, TransitEvent};
+use super::finding::{Finding, Limits, STANDS_UNHEARD, TransitEvent};
 use super::gap::Gaps;
 use super::headway::{Rung, ladder};
+use super::judge::WALK;
 use super::missing::Missing;
 use super::pace::{Habit, Pace, Traversal, traversal};
 use super::passing::Passing;
 use super::plan::DayPlan;
 use super::probe::{Cell, Ran};
 use super::settle::Made;
-use super::timetable::{FeedId, RunKey};
+use super::timetable::FeedId;
 use super::vehicle::{Observed, Vehicle, Work};
 use crate::ids::VehicleId;
 use crate::units::{DurationMs, UtcMillis};
 
+pub use outlook::Outlook;
+
 /// A bus that has not reported for so long is not under way any more, as far as anybody can tell.
 pub const SILENT: DurationMs = DurationMs(5 * 60_000);
-/// A run that began so long ago, and was not seen to, is not expected any more.
-const MISSED_MS: i64 = 5 * 60_000;
-/// A bus is no later on the run before.
-const LATE_MAX: DurationMs = DurationMs(3 * 3_600_000);
 
 #[derive(Debug, Clone, Default)]
 pub struct Fleet {
@@ -48,28 +48,6 @@ pub struct Fleet {
     disturbed: Disturbed,
 }
 
-/// A run with what is expected of it.
-#[derive(Debug, Clone)]
-pub struct Outlook {
-    pub plan: Arc<DayPlan>,
-    /// Index into the plan's runs.
-    pub run: usize,
-    /// `None` when no bus is known to do it.
-    pub vehicle: Option<VehicleId>,
-    /// Of that bus: when it was last seen on its way, from which `arrivals` are reckoned.
-    pub seen: Option<UtcMillis>,
-    pub arrivals: Vec<Arrival>,
-}
-
-impl Outlook {
-    /// By what passengers are told of it; `None` where they are told no time: of runs that nobody is seen on and whose start is no
-    /// promise.
-    pub fn source(&self) -> Option<Source> {
-        let keeps_times = self.plan.timetable.keeps_times(&self.plan.runs[self.run]);
-        if self.vehicle.is_some() { Some(Source::Bus) } else { keeps_times.then_some(Source::Timetable) }
-    }
-}
-
 impl Fleet {
     /// Takes reports of one bus that are newer than all before; of others see [`BusDay`].
     pub fn absorb(
@@ -86,9 +64,7 @@ impl Fleet {
         disturb(&mut self.disturbed, disturbed);
         let more = day.ran[ran.saturating_sub(1)..].iter().filter(|ran| Some(**ran) != last);
         self.changed.extend(more.map(Ran::cell));
-        for passing in &news.passings {
-            self.accuracy.came(passing);
-        }
+        news.passings.iter().for_each(|passing| self.accuracy.came(passing));
         let learned: Vec<_> = traversals(before.as_ref(), &news.passings, habit).collect();
         learned.iter().for_each(|t| self.pace.learn(t));
         news
@@ -124,6 +100,8 @@ impl Fleet {
         let (mut days, mut records) = (Vec::new(), Vec::new());
         for Made { day, mut news, record } in made {
             self.disturbed.remove(&day.bus.id);
+            // It came all the same where that became known late.
+            news.passings.iter().for_each(|passing| self.accuracy.came(passing));
             records.push((day.bus.id.clone(), record, std::mem::take(&mut news.notes)));
             days.push((day, news));
         }
@@ -232,57 +210,6 @@ impl Fleet {
         ladder(self.working(now).into_iter(), now)
     }
 
-    /// Everything expected until `until`: runs with a bus, what these buses do next, and runs that nobody was seen on yet.
-    pub fn outlook(
-        &self,
-        plans: &[Arc<DayPlan>],
-        now: UtcMillis,
-        until: UtcMillis,
-        habit: impl Fn(&FeedId, UtcMillis) -> Habit,
-    ) -> Vec<Outlook> {
-        let mut all: Vec<Outlook> = Vec::new();
-        let mut late_by_run: BTreeMap<(FeedId, RunKey), (VehicleId, UtcMillis, DurationMs)> = BTreeMap::new();
-        let mut taken: BTreeSet<(FeedId, RunKey)> = BTreeSet::new();
-        for bus in self.working(now) {
-            let Some(doing) = bus.doing() else { continue };
-            let (plan, run) = (&doing.plan, doing.run);
-            if matches!(bus.work, Work::Waiting(_)) && !plan.timetable.keeps_times(&plan.runs[run]) {
-                // Nothing says when it sets out.
-                taken.insert(doing.key());
-                continue;
-            }
-            let arrivals = predict(plan, run, Known::Bus(doing), now, &self.pace, |t| habit(&plan.feed, t));
-            taken.insert(doing.key());
-            if let (Some(last), Some(next)) = (arrivals.last(), plan.next_of_block(run)) {
-                let departs = plan.timetable.departs(&plan.runs[next], 0);
-                let late = carried_over(last.due, last.at.since(last.due), departs);
-                late_by_run.insert((plan.feed.clone(), plan.key(next)), (bus.id.clone(), doing.at, late));
-            }
-            let (vehicle, seen) = (Some(bus.id.clone()), Some(doing.at));
-            all.push(Outlook { plan: plan.clone(), run, vehicle, seen, arrivals });
-        }
-        for plan in plans {
-            for (run, r) in plan.runs.iter().enumerate() {
-                let departs = plan.timetable.departs(r, 0);
-                // Nobody is later than that on a run before.
-                if departs > until || departs + LATE_MAX < now {
-                    continue;
-                }
-                let key = (plan.feed.clone(), plan.key(run));
-                let carried = late_by_run.get(&key);
-                let late = carried.map_or(DurationMs(0), |(.., late)| *late);
-                if taken.contains(&key) || departs.0 + late.0 + MISSED_MS < now.0 {
-                    continue;
-                }
-                let known = Known::Timetable { late };
-                let arrivals = predict(plan, run, known, now, &self.pace, |t| habit(&plan.feed, t));
-                let (vehicle, seen) = carried.map(|(vehicle, seen, _)| (vehicle.clone(), *seen)).unzip();
-                all.push(Outlook { plan: plan.clone(), run, vehicle, seen, arrivals });
-            }
-        }
-        all
-    }
-
     /// Goes on with findings among buses that were told before a restart: bunching, missing runs and gaps; of bunching and gaps also
     /// with those of today that are over.
     pub fn resume(&mut self, open: impl IntoIterator<Item = TransitEvent>) {
@@ -328,8 +255,13 @@ impl Fleet {
     }
 }
 
+/// Whether a bus was heard lately enough to be where it is taken to be. One that stands and waits reports seldom, and again as soon as
+/// it drives.
 fn is_heard(bus: &Vehicle, now: UtcMillis) -> bool {
-    bus.last.as_ref().is_some_and(|observed| now.since(observed.seen.at).0 <= SILENT.0)
+    let Some(last) = &bus.last else { return false };
+    let waits = matches!(bus.work, Work::Waiting(_) | Work::Finished { .. });
+    let most = if waits && last.seen.speed.0 < WALK.0 { STANDS_UNHEARD } else { SILENT };
+    now.since(last.seen.at).0 <= most.0
 }
 
 /// From stop to stop, in the order of one bus's passings.

@@ -80,6 +80,11 @@ impl Missing {
         self.by_run.values()
     }
 
+    /// Whether a run is told to be missing, and not only that nobody is seen on it.
+    pub fn is_missing(&self, run: &RunName) -> bool {
+        self.by_run.get(run).is_some_and(|event| event.finding == Finding::RunMissing)
+    }
+
     /// Goes on with what was told before a restart.
     pub fn resume(&mut self, run: RunName, event: TransitEvent) {
         self.by_run.insert(run, event);
