@@ -123,7 +123,10 @@ async fn add_day(
         let plan = if begin + DAY > now { until(&plan, &passings, now) } else { plan };
         let found: Vec<Found> = events
             .iter()
-            .map(|row| Found { finding: row.event.finding, line: row.line.clone(), value: row.event.value })
+            .map(|row| {
+                let run = row.event.run.as_ref().map(|(_, run)| run.clone());
+                Found { finding: row.event.finding, line: row.line.clone(), run, value: row.event.value }
+            })
             .collect();
         let report = sum_up(&plan, &passings, &found, &Limits::default());
         (rows(&plan, &report, &rejected), report, events)

@@ -39,6 +39,8 @@ pub struct Line<'a> {
     vehicles: u32,
     positions_rejected: u32,
     gap_median_s: f64,
+    /// Empty where only the distance between buses is promised of some.
+    runs_unseen: Option<u32>,
 }
 
 impl<'a> Line<'a> {
@@ -70,6 +72,7 @@ impl<'a> Line<'a> {
             vehicles: r.vehicles,
             positions_rejected: r.positions_rejected,
             gap_median_s: rounded(r.gap_median_s, 1),
+            runs_unseen: unseen(r),
         }
     }
 }
@@ -85,7 +88,7 @@ enum Cell<'a> {
 type Column<T> = (&'static str, &'static str, f64, fn(&T) -> Cell<'_>);
 
 /// Vietnamese, English, width in characters, value.
-const COLUMNS: [Column<RouteDay>; 22] = [
+const COLUMNS: [Column<RouteDay>; 23] = [
     ("Ngày", "Service day", 12.0, |r| Cell::Text(&r.day)),
     ("Đơn vị", "Operator", 28.0, |r| Cell::Text(&r.operator)),
     ("Tuyến", "Route", 10.0, |r| {
@@ -118,6 +121,8 @@ const COLUMNS: [Column<RouteDay>; 22] = [
     ("Nhịp định vị (giây)", "Between fixes (s)", 12.0, |r| {
         if r.passings > 0 { Cell::Number(r.gap_median_s, "0.0") } else { Cell::Text("") }
     }),
+    // Of these passengers' waiting counts those that were told to be missing: of the others nobody knows.
+    ("Lượt không thấy xe", "Runs not seen", 12.0, |r| unseen(r).map_or(Cell::Text(""), Cell::Count)),
 ];
 
 /// The same by vehicle.
@@ -139,6 +144,12 @@ const VEHICLES: [Column<VehicleDay>; 8] = [
 /// Passings for which a time was promised.
 fn timed(r: &RouteDay) -> u32 {
     r.on_time + r.early + r.late
+}
+
+/// Scheduled runs on which no bus was seen: not driven, or driven without a tracker. `None` where some have no start of their own, so
+/// that no single one is not seen.
+fn unseen(r: &RouteDay) -> Option<u32> {
+    (r.runs_by_headway == 0).then(|| r.runs_scheduled.saturating_sub(r.runs_whole + r.runs_partial))
 }
 
 /// A sheet by route, one by operator, and one by vehicle where there are any, in one language.
@@ -241,6 +252,23 @@ mod tests {
             // Where no stop was passed nothing is known of it.
             assert!(rows.contains("r=\"V2\"") && !rows.contains("r=\"V3\""), "{rows}");
         }
+    }
+
+    #[test]
+    fn runs_that_nobody_was_seen_on_stand_beside_what_passengers_waited() {
+        let row = |runs_by_headway| RouteDay {
+            runs_scheduled: 37,
+            runs_whole: 20,
+            runs_partial: 3,
+            runs_by_headway,
+            ..RouteDay::default()
+        };
+        assert_eq!([0, 5].map(|n| Line::of(&row(n)).runs_unseen), [Some(14), None]);
+        let told = GetTransitReportResponse { routes: vec![row(0), row(5)], operators: Vec::new() };
+        let book = workbook(&told, &[], false).unwrap();
+        assert!(part(&book, "xl/sharedStrings.xml").contains("Runs not seen"));
+        let rows = part(&book, "xl/worksheets/sheet1.xml");
+        assert!(rows.contains("r=\"W2\"><v>14</v>") && !rows.contains("r=\"W3\"><v>"), "{rows}");
     }
 
     #[test]

@@ -166,6 +166,7 @@ export const buses: Record<keyof typeof vi, string> = {
   "reports.late-mean": "Mean late",
   "reports.variation": "Headway variation",
   "reports.excess": "Excess wait",
+  "reports.excess-unseen": "No bus was seen on {n} scheduled runs. Those told to be missing count as waited for; of the others nobody knows whether they ran",
   "reports.bunchings": "Bunchings",
   "reports.overspeeds": "Speedings",
   "reports.rejected": "Positions rejected",

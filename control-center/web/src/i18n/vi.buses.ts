@@ -164,6 +164,7 @@ export const buses = {
   "reports.late-mean": "Trễ TB",
   "reports.variation": "Biến thiên giãn cách",
   "reports.excess": "Khách chờ thêm",
+  "reports.excess-unseen": "{n} lượt theo biểu đồ không thấy xe. Lượt đã báo không chạy được tính là khách phải chờ; các lượt khác không rõ có chạy hay không",
   "reports.bunchings": "Dồn xe",
   "reports.overspeeds": "Quá tốc độ",
   "reports.rejected": "Vị trí bị loại",

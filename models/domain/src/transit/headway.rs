@@ -25,7 +25,12 @@ pub struct Headway {
     pub behind: DurationMs,
     /// What the timetable has between the two, or promises of the later one.
     pub timetabled: DurationMs,
+    /// The same from run to run, where others between the two were promised and not driven; else empty.
+    pub between: Vec<DurationMs>,
 }
+
+/// When runs that were told to be missing should have come, by route, direction and stop.
+pub type Missed<'a> = BTreeMap<(&'a RouteId, Option<u8>, &'a StopId), Vec<UtcMillis>>;
 
 /// A bus on the ladder of its line.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +55,8 @@ pub struct Regularity {
     pub mean_s: f64,
     /// Standard deviation over mean: 0 is even, 1 is as if by chance.
     pub variation: f64,
-    /// What a passenger who comes at any time waits more than the timetable promises, in seconds.
+    /// What a passenger who comes at any time waits more than the timetable promises, in seconds. Promised are the runs that were seen,
+    /// and those that were told to be missing: of others nobody knows whether they were driven.
     pub excess_wait_s: f64,
 }
 
@@ -66,7 +72,7 @@ impl Passing {
 }
 
 /// Headways at every stop, from passings in any order. Where a stop comes twice in a trip, each time counts apart.
-pub fn headways<'a>(passings: impl IntoIterator<Item = &'a Passing>) -> Vec<Headway> {
+pub fn headways<'a>(passings: impl IntoIterator<Item = &'a Passing>, missed: &Missed<'_>) -> Vec<Headway> {
     let mut by_stop: BTreeMap<_, Vec<&Passing>> = BTreeMap::new();
     for p in passings {
         by_stop.entry((&p.feed, &p.route, p.direction, &p.stop)).or_default().push(p);
@@ -79,8 +85,11 @@ pub fn headways<'a>(passings: impl IntoIterator<Item = &'a Passing>) -> Vec<Head
         let two = |a: &Passing, b: &Passing| {
             a.run != b.run || (a.headway.is_some() && b.headway.is_some() && a.vehicle != b.vehicle)
         };
+        let missed = missed.get(&(route, direction, stop)).map_or(&[][..], Vec::as_slice);
         for pair in list.windows(2).filter(|pair| two(pair[0], pair[1])) {
+            let timed = pair[1].headway.is_none();
             all.push(Headway {
+                between: if timed { between(pair[0].due, pair[1].due, missed) } else { Vec::new() },
                 line: line.clone(),
                 stop: stop.clone(),
                 at: pair[1].at,
@@ -92,14 +101,34 @@ pub fn headways<'a>(passings: impl IntoIterator<Item = &'a Passing>) -> Vec<Head
     all
 }
 
+/// From one run to the next between two, where others were missed there.
+fn between(one: UtcMillis, other: UtcMillis, missed: &[UtcMillis]) -> Vec<DurationMs> {
+    let (from, to) = (one.min(other), one.max(other));
+    let mut dues: Vec<UtcMillis> = missed.iter().copied().filter(|due| from < *due && *due < to).collect();
+    if dues.is_empty() {
+        return Vec::new();
+    }
+    dues.extend([from, to]);
+    dues.sort_unstable();
+    dues.windows(2).map(|pair| pair[1].since(pair[0])).collect()
+}
+
+impl Headway {
+    /// What was promised between the two, in seconds: one distance, or more where runs between were not driven.
+    fn promised_s(&self) -> impl Iterator<Item = f64> {
+        let whole = self.between.is_empty().then_some(self.timetabled);
+        self.between.iter().copied().chain(whole).map(DurationMs::seconds)
+    }
+}
+
 /// Mean waiting time is half the mean square of the headways over their mean (Osuna and Newell 1972).
 pub fn regularity(headways: &[Headway]) -> Regularity {
-    let waits = |of: &dyn Fn(&Headway) -> f64| {
-        let (sum, squares) = headways.iter().map(of).fold((0.0, 0.0), |(s, q), h| (s + h, q + h * h));
+    fn waits(all_s: impl Iterator<Item = f64>) -> (f64, f64, f64) {
+        let (sum, squares) = all_s.fold((0.0, 0.0), |(s, q), h| (s + h, q + h * h));
         (sum, squares, if sum > 0.0 { squares / sum / 2.0 } else { 0.0 })
-    };
-    let (sum, squares, wait) = waits(&|h| h.behind.seconds());
-    let (.., promised) = waits(&|h| h.timetabled.seconds());
+    }
+    let (sum, squares, wait) = waits(headways.iter().map(|h| h.behind.seconds()));
+    let (.., promised) = waits(headways.iter().flat_map(Headway::promised_s));
     if headways.is_empty() || sum <= 0.0 {
         return Regularity::default();
     }
@@ -172,6 +201,7 @@ mod tests {
             at: UtcMillis(0),
             behind: DurationMs(s * 1000),
             timetabled: DurationMs(600_000),
+            between: Vec::new(),
         };
         seconds.iter().map(one).collect()
     }
@@ -186,5 +216,18 @@ mod tests {
             (pairs.variation - 1.0).abs() < 1e-9 && (pairs.excess_wait_s - 300.0).abs() < 1e-9,
             "{pairs:?}"
         );
+    }
+
+    #[test]
+    fn runs_that_were_missed_were_promised_between_the_two_that_came() {
+        let told = |one: i64, other: i64, missed: &[i64]| {
+            let at = |s: &i64| UtcMillis(s * 1_000);
+            let missed: Vec<UtcMillis> = missed.iter().map(at).collect();
+            let told = between(at(&one), at(&other), &missed);
+            told.into_iter().map(|d| d.0 / 1_000).collect::<Vec<_>>()
+        };
+        assert_eq!(told(0, 600, &[-600, 0, 600, 1_200]), Vec::<i64>::new());
+        assert_eq!(told(0, 1_800, &[1_200, 600]), [600, 600, 600]);
+        assert_eq!(told(1_200, 0, &[500]), [500, 700], "the later one came first");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::{Finding, Limits};
-use super::headway::{Line, Regularity, headways, regularity};
+use super::headway::{Line, Missed, Regularity, headways, regularity};
 use super::passing::Passing;
 use super::plan::DayPlan;
 use super::timetable::{RouteId, RunKey};
@@ -18,6 +18,8 @@ pub const WHOLE: f64 = 0.8;
 pub struct Found {
     pub finding: Finding,
     pub line: Option<Line>,
+    /// The run that it is of.
+    pub run: Option<RunKey>,
     pub value: Option<f64>,
 }
 
@@ -126,12 +128,31 @@ impl<'a> Gathered<'a> {
         };
         self.count_runs(plan, &mut f);
         self.count_passings(limits, &mut f);
-        f.regularity = regularity(&headways(self.passings.iter().copied()));
+        f.regularity = regularity(&headways(self.passings.iter().copied(), &self.missed(plan)));
         let of = |finding| self.found.iter().filter(move |found| found.finding == finding);
         f.bunchings = count(of(Finding::Bunching).count());
         f.overspeeds = count(of(Finding::Overspeed).count());
         f.overspeed_kmh_max = of(Finding::Overspeed).filter_map(|found| found.value).fold(0.0, f64::max);
         f
+    }
+
+    /// When runs should have come that were told to be missing, and that nobody was seen on all the same.
+    fn missed<'p>(&self, plan: &'p DayPlan) -> Missed<'p> {
+        let missing = self.found.iter().filter(|found| found.finding == Finding::RunMissing);
+        let mut runs: BTreeSet<&RunKey> = missing.filter_map(|found| found.run.as_ref()).collect();
+        if !runs.is_empty() {
+            self.passings.iter().for_each(|p| _ = runs.remove(&p.run));
+        }
+        let (table, mut missed) = (&plan.timetable, Missed::new());
+        for run in runs.into_iter().filter_map(|key| plan.find(key)).map(|i| &plan.runs[i]) {
+            let (route, pattern) = (&table.route(run).id, table.pattern(run));
+            for (call, stop) in pattern.stops.iter().enumerate() {
+                let stop = &table.stops[stop.stop].id;
+                let dues = missed.entry((route, pattern.direction, stop)).or_default();
+                dues.push(table.arrives(run, call));
+            }
+        }
+        missed
     }
 
     fn count_runs(&self, plan: &DayPlan, f: &mut Figures) {
@@ -271,7 +292,7 @@ mod tests {
         let found: Vec<_> = found
             .into_iter()
             .zip([99.0, 61.0, 98.0, 97.0, 72.0])
-            .map(|(line, kmh)| Found { finding: Finding::Overspeed, line, value: Some(kmh) })
+            .map(|(line, kmh)| Found { finding: Finding::Overspeed, line, run: None, value: Some(kmh) })
             .collect();
         let told = report(&plan, &passings, &found, &Limits::default());
         let f = &told.by_route[&RouteId::from("r")];
@@ -287,6 +308,27 @@ mod tests {
         assert!((f.regularity.mean_s - 930.0).abs() < 1e-9);
         assert_eq!(told.by_agency[&0], *f);
         assert_eq!(told.taken, [1, 4], "what is of no route is left to others");
+    }
+
+    #[test]
+    fn passengers_wait_for_runs_that_were_told_to_be_missing() {
+        let plan = plan();
+        let line = Line { feed: "f".into(), route: "r".into(), direction: Some(0) };
+        let told = |finding| Found { finding, line: Some(line.clone()), run: Some(plan.key(1)), value: None };
+        // Every ten minutes one; of the second nobody is seen.
+        let seen = [drive(&plan, 0, 0..5, 0), drive(&plan, 2, 0..5, 0)].concat();
+        let excess_s = |passings: &[Passing], found: &[Found]| {
+            let told = report(&plan, passings, found, &Limits::default());
+            assert_eq!(told.by_agency[&0].regularity, told.by_route[&RouteId::from("r")].regularity);
+            told.by_agency[&0].regularity.excess_wait_s
+        };
+        let is = |excess_s: f64, want_s: f64| (excess_s - want_s).abs() < 1e-9;
+        // Ten minutes on the mean instead of five.
+        assert!(is(excess_s(&seen, &[told(Finding::RunMissing)]), 300.0));
+        // Its tracker may be silent.
+        assert!(is(excess_s(&seen, &[told(Finding::RunUnseen)]), 0.0) && is(excess_s(&seen, &[]), 0.0));
+        let late = [seen, drive(&plan, 1, 0..5, 0)].concat();
+        assert!(is(excess_s(&late, &[told(Finding::RunMissing)]), 0.0), "it was driven after all");
     }
 
     #[test]

@@ -66,6 +66,10 @@ export class Reports extends TableView {
   }
 }
 
+/** Which of a row's figures say more when they are pointed at. */
+const RUNS = 0;
+const EXCESS = 5;
+
 const isOffRuns = (r: RouteDay): boolean => r.feed === "";
 
 function rowOf(r: RouteDay): HTMLElement {
@@ -75,6 +79,9 @@ function rowOf(r: RouteDay): HTMLElement {
   const timed = r.onTime + r.early + r.late;
   // Where only the distance is promised more may be driven than are scheduled, and that is no error.
   const byHeadway = r.runsByHeadway > 0 ? t("reports.by-headway", { n: integer(r.runsByHeadway) }) : "";
+  // Of a run that nobody was seen on nobody knows whether passengers waited for it in vain.
+  const notSeen = r.runsByHeadway > 0 ? 0 : Math.max(0, r.runsScheduled - r.runsWhole - r.runsPartial);
+  const titles = new Map<number, string>([[RUNS, byHeadway], [EXCESS, notSeen > 0 ? t("reports.excess-unseen", { n: integer(notSeen) }) : ""]]);
   const cells = [
     `${integer(r.runsWhole)}${r.runsPartial ? ` (+${integer(r.runsPartial)})` : ""} / ${r.runsByHeadway > 0 ? "~" : ""}${integer(r.runsScheduled)}`,
     `${oneDecimal(r.kmDriven)} / ${oneDecimal(r.kmScheduled)}`,
@@ -87,7 +94,7 @@ function rowOf(r: RouteDay): HTMLElement {
     integer(r.positionsRejected),
     some(r.passings, span(r.gapMedianS)),
   ];
-  return el("tr", { "data-key": `${r.day} ${r.feed} ${r.route || r.operator}` }, dayOf(r), el("th", { scope: "row" }, r.route ? r.shortName || r.route : r.operator), ...cells.map((text, i) => el("td", i === 0 && byHeadway ? { class: "n", title: byHeadway } : { class: "n" }, text)));
+  return el("tr", { "data-key": `${r.day} ${r.feed} ${r.route || r.operator}` }, dayOf(r), el("th", { scope: "row" }, r.route ? r.shortName || r.route : r.operator), ...cells.map((text, i) => el("td", { class: "n", title: titles.get(i) || undefined }, text)));
 }
 
 function offRuns(r: RouteDay): HTMLElement {
