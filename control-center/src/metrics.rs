@@ -1,7 +1,8 @@
-//! `GET /metrics`: what each camera gets now, how its gateway is, and what waits to be stored, as Prometheus reads it.
+//! `GET /metrics`: what each camera gets now, how its gateway is, whether buses came that passengers were told of, and what waits to be
+//! stored, as Prometheus reads it.
 //!
 //! For whoever is signed in, and for a scraper with the token of `hall.metrics_token_file`, which opens nothing else. Labels are ids of
-//! cameras and gateways and words of ours; reasons, names and addresses are not told.
+//! cameras, gateways, timetables and routes and words of ours; reasons, names and addresses are not told.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -29,6 +30,7 @@ use prometheus_client::registry::Registry;
 use sha2::{Digest, Sha256};
 
 use crate::hall::Hall;
+use crate::transit::supervise::Supervised;
 
 pub const PATH: &str = "/metrics";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -105,6 +107,14 @@ struct OfStore {
     store: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfRoute {
+    feed: String,
+    route: String,
+    told_by: &'static str,
+    outcome: &'static str,
+}
+
 pub fn router(hall: &Arc<Hall>) -> Router {
     Router::new().route(PATH, get(serve)).with_state(hall.clone())
 }
@@ -140,6 +150,7 @@ async fn page(hall: &Hall) -> Result<String, std::fmt::Error> {
     });
     let help = "What waits: batches of events as the last was stored, pictures of evidence to be fetched, orders to trackers";
     page.faults(hall);
+    page.told_arrivals(&hall.transit.supervised());
     page.gauge("waiting", help, waiting.into_iter().map(|(store, n)| (OfStore { store }, n as f64)));
     let mut out = String::new();
     text::encode(&mut out, &page.0)?;
@@ -208,6 +219,19 @@ impl Page {
         self.gauge("signal_faults", "Faults of signal controllers that are there", rows);
     }
 
+    fn told_arrivals(&mut self, supervised: &Supervised) {
+        let rows = supervised.outcomes.iter().flat_map(|(feed, route, source, outcomes)| {
+            let counts = [("came", outcomes.came), ("never_came", outcomes.never_came)];
+            counts.map(|(outcome, count)| {
+                let (feed, route) = (feed.to_string(), route.to_string());
+                (OfRoute { feed, route, told_by: source.name(), outcome }, count as f64)
+            })
+        });
+        let help = "Arrivals of buses that passengers were told of and that came, or that no bus was seen at within two hours, \
+                    since the start, of the last seven service days";
+        self.gauge("bus_told_arrivals", help, rows);
+    }
+
     fn gauge<L>(&mut self, name: &str, help: &str, rows: impl IntoIterator<Item = (L, f64)>)
     where
         L: Clone + Debug + Hash + Eq + EncodeLabelSet + Send + Sync + 'static,
@@ -242,7 +266,26 @@ fn rung(rung: Rung) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use models_domain::transit::accuracy::{Outcomes, Source};
+
     use super::*;
+
+    #[test]
+    fn of_each_route_it_is_told_how_many_arrivals_never_were() {
+        let outcomes = Outcomes { came: 90, never_came: 3 };
+        let supervised = Supervised {
+            outcomes: vec![("xe".into(), "32".into(), Source::Bus, outcomes)],
+            ..Supervised::default()
+        };
+        let mut page = Page(Registry::with_prefix("ngatu"));
+        page.told_arrivals(&supervised);
+        let mut out = String::new();
+        text::encode(&mut out, &page.0).unwrap();
+        let of = "ngatu_bus_told_arrivals{feed=\"xe\",route=\"32\",told_by=\"bus\"";
+        for want in [format!("{of},outcome=\"came\"}} 90.0"), format!("{of},outcome=\"never_came\"}} 3.0")] {
+            assert!(out.lines().any(|line| line == want), "{want}: {out}");
+        }
+    }
 
     #[test]
     fn a_token_is_known_again_and_not_shown() {

@@ -267,7 +267,9 @@ impl Transit {
         let until = UtcMillis(now.0 + 90 * 60_000);
         let outlooks = fleet.outlook(plans, now, until, |feed, at| planned.habit(feed, at));
         for (source, outlook) in outlooks.iter().filter_map(|o| Some((o.source()?, o))) {
-            fleet.accuracy.told(&outlook.plan.feed, source, &outlook.arrivals, now);
+            let (plan, run) = (&outlook.plan, &outlook.plan.runs[outlook.run]);
+            let of = (&plan.feed, &plan.timetable.route(run).id);
+            fleet.accuracy.told(of, source, &outlook.arrivals, now);
         }
         fleet.accuracy.forget(now);
         let news = news::among(events, fleet.take_withdrawn(), plans, now);

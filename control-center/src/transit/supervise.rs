@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use control_center_gtfs::Zone;
-use models_domain::transit::accuracy::{ByLead, LEADS_MIN, Source};
+use models_domain::transit::accuracy::{ByLead, LEADS_MIN, Outcomes, Source};
 use models_domain::transit::finding::Finding;
 use models_domain::transit::fleet::Fleet;
 use models_domain::transit::headway::Rung;
 use models_domain::transit::hold::{Advice, advise};
 use models_domain::transit::plan::{self, DayPlan};
-use models_domain::transit::timetable::FeedId;
+use models_domain::transit::timetable::{FeedId, RouteId};
 use models_domain::transit::vehicle::{Doing, Vehicle, Work};
 use models_domain::{DurationMs, UtcMillis};
 use models_wire::v1;
@@ -25,6 +25,8 @@ pub struct Supervised {
     pub buses: Vec<v1::BusNow>,
     /// Buses that were doing a run when they were last heard, however long ago today.
     pub under_way: BTreeSet<String>,
+    /// Of each route what became of the arrivals that passengers were told of.
+    pub outcomes: Vec<(FeedId, RouteId, Source, Outcomes)>,
 }
 
 impl Supervised {
@@ -62,7 +64,10 @@ impl Supervised {
                 *if unseen { &mut route.unseen } else { &mut route.missing } += 1;
             }
         }
+        let mut outcomes = Vec::new();
         for source in [Source::Bus, Source::Timetable] {
+            let of = fleet.accuracy.outcomes(source).into_iter();
+            outcomes.extend(of.map(|((feed, route), of)| (feed.clone(), route.clone(), source, of)));
             for ((feed, route), errors) in fleet.accuracy.routes(source) {
                 let Some(route) = routes.get_mut(&(feed.0.clone(), route.0.clone())) else { continue };
                 let told = match source {
@@ -74,7 +79,7 @@ impl Supervised {
         }
         let running = fleet.buses().filter(|bus| matches!(bus.work, Work::Running(_)));
         let under_way = running.map(|bus| bus.id.to_string()).collect();
-        Self { at: now, routes: routes.into_values().collect(), buses, under_way }
+        Self { at: now, routes: routes.into_values().collect(), buses, under_way, outcomes }
     }
 }
 

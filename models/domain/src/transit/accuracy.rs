@@ -1,5 +1,5 @@
 //! How good predictions were, measured all the time: what was told is kept until the bus has come, then compared. Added up by
-//! service day, so that it can be kept and gone on with.
+//! service day, so that it can be kept and gone on with. Where no bus was seen to come there is nothing to compare: that is counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::units::{DurationMs, UtcMillis};
 pub const LEADS_MIN: [i64; 5] = [3, 6, 12, 20, 30];
 /// One told time is kept for each stop and so long.
 const EVERY_MS: i64 = 60_000;
-/// What never happened is forgotten after so long.
+/// What has not happened so long after it was told last never did, as far as anybody knows.
 const KEPT_MS: i64 = 2 * 3_600_000;
 /// East of Greenwich it is a day on.
 const AHEAD: DurationMs = DurationMs(24 * 3_600_000);
@@ -42,7 +42,7 @@ type Told = (UtcMillis, UtcMillis, Source);
 pub enum Source {
     /// Where a bus was seen, on the run or on the one before it in its block.
     Bus,
-    /// Nothing but the timetable: nobody was seen on the run.
+    /// Nothing but the timetable: nobody was seen on the run just then.
     Timetable,
 }
 
@@ -58,11 +58,29 @@ pub struct Scored {
     pub errors: Errors,
 }
 
+/// What became of arrivals that passengers were told of, each counted once for whatever it was told by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Outcomes {
+    pub came: u64,
+    /// No bus was seen to come within two hours of when it was told last. Of what nobody was seen on it may have come all the same.
+    pub never_came: u64,
+}
+
+/// What was told of one stop of a run.
+#[derive(Debug, Clone, PartialEq)]
+struct Awaited {
+    route: RouteId,
+    /// In the order in which it was told; never empty.
+    told: Vec<Told>,
+}
+
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Accuracy {
-    /// Of each stop of a run.
-    told: BTreeMap<(FeedId, RunKey, usize), Vec<Told>>,
+    /// By stop of a run.
+    told: BTreeMap<(FeedId, RunKey, usize), Awaited>,
     by_day: BTreeMap<OfDay, ByLead>,
+    /// Since the start: they are not kept.
+    outcomes: BTreeMap<OfDay, Outcomes>,
     /// Sums, with the place of their lead, that are not kept as they are now.
     changed: BTreeSet<(OfDay, usize)>,
     resumed: bool,
@@ -85,11 +103,18 @@ impl Source {
 }
 
 impl Accuracy {
-    /// Remembers what is told at `now` of one run.
-    pub fn told(&mut self, feed: &FeedId, source: Source, arrivals: &[Arrival], now: UtcMillis) {
+    /// Remembers what is told at `now` of one run of a route.
+    pub fn told(
+        &mut self,
+        (feed, route): (&FeedId, &RouteId),
+        source: Source,
+        arrivals: &[Arrival],
+        now: UtcMillis,
+    ) {
         let lead_ms = LEADS_MIN[LEADS_MIN.len() - 1] * 60_000;
         for a in arrivals.iter().filter(|a| a.at.since(now).0 <= lead_ms) {
-            let list = self.told.entry((feed.clone(), a.run.clone(), a.call)).or_default();
+            let awaited = self.told.entry((feed.clone(), a.run.clone(), a.call));
+            let list = &mut awaited.or_insert_with(|| Awaited::of(route)).told;
             if list.last().is_none_or(|(at, ..)| now.since(*at).0 >= EVERY_MS) {
                 list.push((now, a.at, source));
             }
@@ -98,23 +123,54 @@ impl Accuracy {
 
     /// A bus came: everything told before of this stop is scored, once.
     pub fn came(&mut self, p: &Passing) {
-        let Some(list) = self.told.remove(&(p.feed.clone(), p.run.clone(), p.call)) else { return };
-        for (at, said, source) in list.into_iter().filter(|(at, ..)| *at < p.at) {
+        let Some(awaited) = self.told.remove(&(p.feed.clone(), p.run.clone(), p.call)) else { return };
+        let of_day = |source| (p.feed.clone(), p.run.date, p.route.clone(), source);
+        let before: Vec<Told> = awaited.told.into_iter().filter(|(at, ..)| *at < p.at).collect();
+        for source in sources(&before) {
+            self.outcomes.entry(of_day(source)).or_default().came += 1;
+        }
+        for (at, said, source) in before {
             let lead = p.at.since(at).0;
             let Some(bucket) = LEADS_MIN.iter().position(|min| lead <= min * 60_000) else { continue };
-            let of_day = (p.feed.clone(), p.run.date, p.route.clone(), source);
-            self.by_day.entry(of_day.clone()).or_default()[bucket].add(said.since(p.at));
-            self.changed.insert((of_day, bucket));
+            self.by_day.entry(of_day(source)).or_default()[bucket].add(said.since(p.at));
+            self.changed.insert((of_day(source), bucket));
         }
     }
 
-    /// Forgets what was told and never happened, and days that are not added up any more and are kept.
+    /// Counts what was told and never happened, and forgets it, and days that are not added up any more and are kept.
     pub fn forget(&mut self, now: UtcMillis) {
-        self.told.retain(|_, list| list.last().is_some_and(|(at, ..)| now.since(*at).0.abs() < KEPT_MS));
-        self.last = Some(date_of(now + AHEAD));
+        for ((feed, run, _), awaited) in &self.told {
+            // What was told by a clock that was ahead says nothing of buses.
+            if awaited.age_ms(now) < KEPT_MS {
+                continue;
+            }
+            for source in sources(&awaited.told) {
+                let of_day = (feed.clone(), run.date, awaited.route.clone(), source);
+                self.outcomes.entry(of_day).or_default().never_came += 1;
+            }
+        }
+        self.told.retain(|_, awaited| awaited.age_ms(now).abs() < KEPT_MS);
+        let last = date_of(now + AHEAD);
+        self.last = Some(last);
+        let oldest = last.saturating_sub(time::Duration::days(i64::from(DAYS) + 1));
+        self.outcomes.retain(|of_day, _| of_day.1 >= oldest);
         let Some(first) = self.first_day() else { return };
         let waits = |of_day: &OfDay| self.changed.iter().any(|(changed, _)| changed == of_day);
         self.by_day.retain(|of_day, _| of_day.1 >= first || waits(of_day));
+    }
+
+    /// What became of what was told of each route by this, over the same days as [`Accuracy::routes`].
+    pub fn outcomes(&self, told_by: Source) -> BTreeMap<(&FeedId, &RouteId), Outcomes> {
+        let mut routes: BTreeMap<(&FeedId, &RouteId), Outcomes> = BTreeMap::new();
+        let first = self.first_day();
+        for ((feed, day, route, source), more) in &self.outcomes {
+            if *source == told_by && first.is_none_or(|first| *day >= first) && self.is_there(*day) {
+                let sums = routes.entry((feed, route)).or_default();
+                sums.came += more.came;
+                sums.never_came += more.never_came;
+            }
+        }
+        routes
     }
 
     /// Errors of each route over the newest [`DAYS`] service days, of what was told by this.
@@ -175,6 +231,21 @@ impl Accuracy {
     }
 }
 
+impl Awaited {
+    fn of(route: &RouteId) -> Self {
+        Self { route: route.clone(), told: Vec::new() }
+    }
+
+    /// Since it was told last; negative when time ran backwards.
+    fn age_ms(&self, now: UtcMillis) -> i64 {
+        self.told.last().map_or(KEPT_MS, |(at, ..)| now.since(*at).0)
+    }
+}
+
+fn sources(told: &[Told]) -> BTreeSet<Source> {
+    told.iter().map(|(.., source)| *source).collect()
+}
+
 fn date_of(at: UtcMillis) -> Date {
     let seconds = at.0.div_euclid(1_000);
     time::OffsetDateTime::from_unix_timestamp(seconds).map_or(Date::MAX, time::OffsetDateTime::date)
@@ -200,135 +271,5 @@ impl Errors {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use time::macros::date;
-
-    const MONDAY: Date = date!(2026 - 03 - 02);
-
-    fn s(s: i64) -> UtcMillis {
-        UtcMillis(s * 1000)
-    }
-
-    fn run(date: Date) -> RunKey {
-        RunKey { date, trip: "t".into(), start_s: None }
-    }
-
-    fn told(date: Date, at: UtcMillis) -> Arrival {
-        Arrival { run: run(date), call: 4, stop: "x".into(), due: s(900), at, spread: DurationMs(0) }
-    }
-
-    fn passing(date: Date, at: UtcMillis) -> Passing {
-        Passing {
-            vehicle: "bus".parse().unwrap(),
-            feed: "f".into(),
-            route: "r".into(),
-            direction: None,
-            run: run(date),
-            call: 4,
-            stop: "x".into(),
-            at,
-            due: s(900),
-            headway: None,
-            gap: DurationMs(0),
-        }
-    }
-
-    /// Told two minutes before, by so much too late.
-    fn score(accuracy: &mut Accuracy, date: Date, error_s: i64) {
-        accuracy.told(&"f".into(), Source::Bus, &[told(date, s(900 + error_s))], s(780));
-        accuracy.came(&passing(date, s(900)));
-    }
-
-    fn shown(accuracy: &Accuracy) -> Vec<(u64, f64)> {
-        let routes = accuracy.routes(Source::Bus);
-        routes.into_values().next().unwrap_or_default().iter().map(|e| (e.scored, e.signed_s)).collect()
-    }
-
-    #[test]
-    fn what_was_told_is_scored_once_by_its_lead() {
-        let mut accuracy = Accuracy::default();
-        let feed = FeedId::from("f");
-        accuracy.told(&feed, Source::Bus, &[told(MONDAY, s(1000))], s(0));
-        accuracy.told(&feed, Source::Bus, &[told(MONDAY, s(5000))], s(10));
-        accuracy.told(&feed, Source::Bus, &[told(MONDAY, s(900))], s(800));
-        accuracy.came(&passing(MONDAY, s(910)));
-        accuracy.came(&passing(MONDAY, s(910)));
-        // 110 s before: 10 s too early. 910 s before: 90 s too late.
-        assert_eq!(shown(&accuracy), [(1, -10.0), (0, 0.0), (0, 0.0), (1, 90.0), (0, 0.0)]);
-        assert_eq!(accuracy.routes(Source::Bus).into_values().next().unwrap()[3].within_60, 0);
-    }
-
-    #[test]
-    fn what_was_only_the_timetable_is_scored_apart() {
-        let mut accuracy = Accuracy::default();
-        accuracy.resume([]);
-        let feed = FeedId::from("f");
-        // Nobody was seen on it until a minute before.
-        accuracy.told(&feed, Source::Timetable, &[told(MONDAY, s(900))], s(200));
-        accuracy.told(&feed, Source::Timetable, &[told(MONDAY, s(900))], s(800));
-        accuracy.told(&feed, Source::Bus, &[told(MONDAY, s(955))], s(900));
-        accuracy.came(&passing(MONDAY, s(960)));
-        let scored = |source| {
-            let all = accuracy.routes(source).into_values().next().unwrap_or_default();
-            all.map(|e| (e.scored, e.signed_s))
-        };
-        let none = (0, 0.0);
-        assert_eq!(scored(Source::Bus), [(1, -5.0), none, none, none, none]);
-        assert_eq!(scored(Source::Timetable), [(1, -60.0), none, none, (1, -60.0), none]);
-        // They are kept apart and gone on with.
-        let kept = accuracy.changed();
-        assert_eq!(kept.iter().filter(|kept| kept.source == Source::Timetable).count(), 2);
-        let mut after = Accuracy::default();
-        after.resume(kept);
-        for source in [Source::Bus, Source::Timetable] {
-            assert_eq!(after.routes(source), accuracy.routes(source));
-            assert_eq!(Source::named(source.name()), Some(source));
-        }
-        assert_eq!(Source::named("hearsay"), None);
-    }
-
-    #[test]
-    fn what_was_kept_goes_on_and_nothing_counts_twice() {
-        let mut before = Accuracy::default();
-        before.resume([]);
-        score(&mut before, MONDAY, 20);
-        let kept = before.changed();
-        assert_eq!((kept.len(), kept[0].lead_min, kept[0].errors.scored), (1, 3, 1));
-        assert_eq!(before.changed(), kept, "nobody said that they are kept");
-        before.kept(kept.clone());
-        assert_eq!(before.changed(), []);
-        // Scored again while it was being kept.
-        score(&mut before, MONDAY, 40);
-        before.kept(kept.clone());
-        assert_eq!(before.changed()[0].errors.scored, 2);
-
-        let mut after = Accuracy::default();
-        score(&mut after, MONDAY, -50);
-        assert_eq!(after.changed(), [], "a part must not take the place of the whole");
-        let other = Scored { lead_min: 99, ..kept[0].clone() };
-        after.resume(kept.into_iter().chain([other]));
-        after.resume(before.changed());
-        assert_eq!(shown(&after)[0], (2, -30.0));
-        let kept = after.changed();
-        assert_eq!((kept.len(), kept[0].errors.scored, kept[0].errors.absolute_s), (1, 2, 70.0));
-    }
-
-    #[test]
-    fn a_week_of_service_days_is_shown_and_what_is_not_kept_is_not_forgotten() {
-        let mut accuracy = Accuracy::default();
-        accuracy.resume([]);
-        // Of the last of these days.
-        let now = UtcMillis(1_772_409_600_000 + 7 * 86_400_000);
-        for days in 0..8 {
-            score(&mut accuracy, MONDAY.saturating_add(time::Duration::days(days)), 1);
-        }
-        assert_eq!(shown(&accuracy)[0], (7, 7.0));
-        accuracy.forget(now);
-        let changed = accuracy.changed();
-        assert_eq!((changed.len(), accuracy.by_day.len()), (8, 8));
-        accuracy.kept(changed);
-        accuracy.forget(now);
-        assert_eq!((accuracy.by_day.len(), shown(&accuracy)[0]), (7, (7, 7.0)));
-    }
-}
+#[path = "accuracy_tests.rs"]
+mod tests;
