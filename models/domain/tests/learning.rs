@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
-use models_domain::transit::accuracy::{Accuracy, Errors, Scored, Source};
+use models_domain::transit::accuracy::{Accuracy, Errors, Outcomes, Scored, Source};
 use models_domain::transit::claims::Record;
 use models_domain::transit::day::{BusDay, News};
+use models_domain::transit::eta::Arrival;
 use models_domain::transit::fleet::Fleet;
 use models_domain::transit::pace::{DayKind, Habit, Stretch};
 use models_domain::transit::passing::Passing;
@@ -107,6 +108,28 @@ fn the_same_drive_on_another_run_teaches_nothing_again() {
     // That is another drive.
     fleet.replace([on_other(61)], habit);
     assert_ne!(fleet.pace, first);
+}
+
+#[test]
+fn a_bus_that_is_known_late_to_have_come_came() {
+    let mut fleet = Fleet::default();
+    let late = made("a", 480, 200);
+    let p = late.news.passings[1].clone();
+    let told = Arrival {
+        run: p.run.clone(),
+        call: p.call,
+        stop: p.stop.clone(),
+        due: p.due,
+        at: p.at + DurationMs(30_000),
+        spread: DurationMs(0),
+    };
+    fleet.accuracy.told((&p.feed, &p.route), Source::Bus, &[told], p.at - DurationMs(120_000));
+    fleet.replace([late], |_: &FeedId, _| EIGHT);
+    fleet.accuracy.forget(p.at + DurationMs(3 * 3_600_000));
+    let outcomes: Vec<Outcomes> = fleet.accuracy.outcomes(Source::Bus).into_values().collect();
+    assert_eq!(outcomes, [Outcomes { came: 1, never_came: 0 }]);
+    let scored = fleet.accuracy.routes(Source::Bus).into_values().next().unwrap()[0];
+    assert_eq!((scored.scored, scored.signed_s), (1, 30.0));
 }
 
 #[test]
