@@ -6,6 +6,7 @@ mod bus_priority;
 mod buses;
 mod calendars;
 mod corridors;
+mod emergency_routes;
 mod speed_roads;
 mod steer;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use models_domain::DurationMs;
 use models_domain::pcu::PcuTable;
 use models_domain::signal::corridor::Corridor;
+use models_domain::signal::route::Route;
 use models_domain::transit::finding::Limits;
 use serde::Deserialize;
 
@@ -55,6 +57,8 @@ struct RawConfig {
     buses: buses::RawBuses,
     #[serde(default)]
     corridor: Vec<corridors::RawCorridor>,
+    #[serde(default)]
+    emergency_route: Vec<emergency_routes::RawRoute>,
     #[serde(default)]
     area: Vec<areas::RawArea>,
     #[serde(default)]
@@ -142,6 +146,8 @@ pub struct Config {
     pub bus_limits: Limits,
     /// Streets whose junctions are to work as one.
     pub corridors: Vec<Corridor>,
+    /// Ways of vehicles that must not wait, besides those along corridors.
+    pub emergency_routes: Vec<Route>,
     /// What rights are given for.
     pub areas: Vec<Area>,
     /// Which plan runs when. The first that has a junction counts for it.
@@ -195,12 +201,7 @@ impl RawConfig {
         if self.hall.data_dir.as_os_str().is_empty() {
             problems.push("hall.data_dir is empty".into());
         }
-        for name in &self.hall.names {
-            let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '*' | ':');
-            if name.is_empty() || !name.chars().all(safe) {
-                problems.push(format!("hall.names: {name:?} is neither a host name nor an address"));
-            }
-        }
+        host_names(&self.hall.names, &mut problems);
         if !(1..=24).contains(&self.hall.session_hours) {
             problems.push(format!("hall.session_hours {} is outside 1..=24", self.hall.session_hours));
         }
@@ -214,6 +215,7 @@ impl RawConfig {
         let metrics_token = scraper(folder, self.hall.metrics_token_file, &mut problems);
         let bus_limits = self.buses.check(folder, &mut problems);
         let corridors = corridors::check(self.corridor, &mut problems);
+        let emergency_routes = emergency_routes::check(self.emergency_route, &corridors, &mut problems);
         let areas = areas::check(self.area, &mut problems);
         let ahead = calendars::offset(&self.hall.utc_offset).unwrap_or_else(|| {
             let text = &self.hall.utc_offset;
@@ -237,6 +239,7 @@ impl RawConfig {
             priorities,
             bus_limits,
             corridors,
+            emergency_routes,
             areas,
             calendars,
             data_dir: folder.join(self.hall.data_dir),
@@ -249,6 +252,15 @@ impl RawConfig {
             insecure_http_beyond_loopback: self.hall.insecure_http_beyond_loopback,
             bus_listen,
         })
+    }
+}
+
+fn host_names(names: &[String], problems: &mut Vec<String>) {
+    for name in names {
+        let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '*' | ':');
+        if name.is_empty() || !name.chars().all(safe) {
+            problems.push(format!("hall.names: {name:?} is neither a host name nor an address"));
+        }
     }
 }
 

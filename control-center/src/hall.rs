@@ -8,7 +8,8 @@ use hardware_ports::Clock;
 use hardware_ports::bus::Bus;
 use models_domain::JunctionId;
 use models_domain::pcu::PcuTable;
-use models_domain::signal::corridor::Corridor;
+use models_domain::signal::corridor::{Corridor, Way};
+use models_domain::signal::route::{Pass, Route};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -53,6 +54,8 @@ pub struct Hall {
     pub evidence_gib: u32,
     /// Streets whose junctions are to work as one.
     pub corridors: Vec<Corridor>,
+    /// Ways of vehicles that must not wait, besides those along corridors; no id is of a corridor too.
+    pub emergency_routes: Vec<Route>,
     /// Vehicles under way with greens ahead of them.
     pub emergencies: Emergencies,
     /// Which plan runs when.
@@ -82,5 +85,12 @@ impl Hall {
         let position =
             self.view.read(|city| city.junctions.get(junction).and_then(|known| known.info.position));
         Place::of(&self.areas, junction, position)
+    }
+
+    /// The stop lines of a corridor's way, or of an emergency route, which has one way, out; `None`: there is no such way.
+    pub fn passes(&self, id: &str, way: Way) -> Option<Vec<Pass>> {
+        let corridor = self.corridors.iter().find(|corridor| corridor.id == id);
+        let route = || self.emergency_routes.iter().find(|route| route.id == id && way == Way::Out);
+        corridor.map(|corridor| corridor.passes(way)).or_else(|| route().map(|route| route.passes.clone()))
     }
 }

@@ -1,8 +1,9 @@
-//! What signals showed: the history of a junction, and corridors.
+//! What signals showed: the history of a junction, and corridors; with these the ways of vehicles that must not wait.
 
 use std::collections::BTreeSet;
 
 use models_domain::signal::corridor::{self, Advice, Corridor, NoAdvice, Shown, Wave, Way, Window};
+use models_domain::signal::route::{Pass, Route};
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 use models_wire::v1;
 use tonic::Status;
@@ -30,7 +31,10 @@ pub async fn history(
 }
 
 pub fn list(hall: &Hall) -> v1::ListCorridorsResponse {
-    v1::ListCorridorsResponse { corridors: hall.corridors.iter().map(corridor_to_wire).collect() }
+    let corridors = hall.corridors.iter().map(corridor_to_wire);
+    v1::ListCorridorsResponse {
+        corridors: corridors.chain(hall.emergency_routes.iter().map(route_to_wire)).collect(),
+    }
 }
 
 pub async fn get(hall: &Hall, asked: &v1::GetCorridorRequest) -> Result<v1::GetCorridorResponse, Status> {
@@ -108,6 +112,22 @@ fn corridor_to_wire(corridor: &Corridor) -> v1::Corridor {
         name: corridor.name.clone(),
         speed_kmh: corridor.speed.kmh(),
         places: corridor.places.iter().map(place).collect(),
+    }
+}
+
+/// It has no groups for a way back, by which whoever reads it knows that it is no corridor, and no traffic of its own.
+fn route_to_wire(route: &Route) -> v1::Corridor {
+    let place = |pass: &Pass| v1::CorridorPlace {
+        junction: pass.junction.to_string(),
+        at_m: pass.at.0,
+        out: u32::from(pass.group) + 1,
+        back: 0,
+    };
+    v1::Corridor {
+        id: route.id.clone(),
+        name: route.name.clone(),
+        speed_kmh: 0.0,
+        places: route.passes.iter().map(place).collect(),
     }
 }
 

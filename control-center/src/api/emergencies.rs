@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use models_domain::signal::corridor::Way;
 use models_domain::signal::emergency::{Run, State, Stop, Why};
+use models_domain::signal::route::Pass;
 use models_domain::{JunctionId, Meters, MetersPerSecond, VehicleId};
 use models_wire::convert::signal::refusal_to_wire;
 use models_wire::v1;
@@ -31,9 +32,7 @@ pub async fn start(
     if !BEFORE_M.contains(&asked.before_m) {
         return Err(Status::invalid_argument(format!("before_m: {} is outside 0..=10000", asked.before_m)));
     }
-    let corridor = hall.corridors.iter().find(|corridor| corridor.id == asked.corridor);
-    let corridor =
-        corridor.ok_or_else(|| Status::not_found(format!("there is no corridor {:?}", asked.corridor)))?;
+    let (passes, way) = way_of(hall, asked)?;
     let (from, to) = (end_of("from", &asked.from)?, end_of("to", &asked.to)?);
     let vehicle = match asked.vehicle.as_str() {
         "" => None,
@@ -46,9 +45,9 @@ pub async fn start(
             Some(id)
         }
     };
-    let (now, way) = (hall.clock.now(), if asked.back { Way::Back } else { Way::Out });
+    let now = hall.clock.now();
     let drive = (MetersPerSecond::from_kmh(asked.speed_kmh), Meters(asked.before_m));
-    let run = Run::new(corridor, way, (from.as_ref(), to.as_ref()), drive, now)
+    let run = Run::new(&passes, (from.as_ref(), to.as_ref()), drive, now)
         .map_err(|why| Status::invalid_argument(why.to_string()))?;
     may(hall, session, &run, &purpose).await?;
     let can =
@@ -59,7 +58,7 @@ pub async fn start(
         ));
     }
     let (said, user) = (purpose, session.user.clone());
-    let new = Emergency::new((corridor.id.clone(), way), vehicle, (said, user), run);
+    let new = Emergency::new((asked.corridor.clone(), way), vehicle, (said, user), run);
     let begun = hall.emergencies.begin(new);
     let begun = begun.ok_or_else(|| {
         Status::resource_exhausted(format!("{MOST} emergencies are under way; end one that is over"))
@@ -145,6 +144,20 @@ async fn may(hall: &Hall, session: &Session, run: &Run, purpose: &str) -> Result
         }
     }
     Ok(())
+}
+
+/// The way that was asked for: of a corridor, or of an emergency route.
+#[allow(clippy::result_large_err, reason = "tonic's own error")]
+fn way_of(hall: &Hall, asked: &v1::StartEmergencyRequest) -> Result<(Vec<Pass>, Way), Status> {
+    let id = &asked.corridor;
+    let way = if asked.back { Way::Back } else { Way::Out };
+    if let Some(passes) = hall.passes(id, way) {
+        return Ok((passes, way));
+    }
+    if hall.emergency_routes.iter().any(|route| route.id == *id) {
+        return Err(Status::invalid_argument(format!("back: emergency route {id:?} has one way only")));
+    }
+    Err(Status::not_found(format!("there is no corridor and no emergency route {id:?}")))
 }
 
 #[allow(clippy::result_large_err, reason = "tonic's own error")]

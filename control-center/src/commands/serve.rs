@@ -92,6 +92,7 @@ async fn serve(config: &Config, insecure_http: bool) -> anyhow::Result<()> {
         keep_events_days: config.keep_events_days,
         evidence_gib: config.evidence_gib,
         corridors: config.corridors.clone(),
+        emergency_routes: config.emergency_routes.clone(),
         emergencies: Emergencies::restore(&store, clock.now()).await?,
         priorities: Priorities::new(config.priorities.clone()),
         advices: Advices::new(config.advised.clone()),

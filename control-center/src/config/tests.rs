@@ -15,7 +15,14 @@ fn check(text: &str, want: &str) {
 #[test]
 fn the_shipped_file_is_good() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config/control-center.toml");
-    assert!(Config::load(&file).unwrap().public_buses);
+    let config = Config::load(&file).unwrap();
+    assert!(config.public_buses);
+    // Its route turns into its corridor: from another street at the first junction, by the corridor's group at the next.
+    let route = config.emergency_routes[0].passes.iter().map(|pass| (pass.junction.as_str(), pass.group));
+    let corridor = config.corridors[0].places.iter().map(|place| (place.junction.as_str(), place.out));
+    let (route, corridor): (Vec<_>, Vec<_>) = (route.collect(), corridor.collect());
+    assert_eq!((route[0].0, route[1]), (corridor[0].0, corridor[1]));
+    assert_ne!(route[0].1, corridor[0].1);
 }
 
 #[test]
@@ -114,6 +121,25 @@ fn corridors_are_refused_whole() {
         "hall.toml: corridor \"a\": speed_kmh 0 is outside 5..=100; corridor \"a\": at_m must grow from junction to \
          junction, up to 100000; corridor \"a\": junction \"j 2\": ",
     );
+}
+
+#[test]
+fn an_emergency_route_has_no_corridors_id() {
+    let hall = "[hall]\ndata_dir = \"d\"\nlisten = \"0.0.0.0:1\"\n[bus]\nlisten = \"0.0.0.0:2\"\n";
+    let corridor = "[[corridor]]\nid = \"a\"\nname = \"Street\"\nspeed_kmh = 30\n\
+                    [[corridor.junction]]\nid = \"j1\"\nat_m = 0\nout = 1\nback = 2\n\
+                    [[corridor.junction]]\nid = \"j2\"\nat_m = 400\nout = 1\nback = 2\n";
+    let route = "[[emergency_route]]\nid = \"a\"\nname = \"Turn\"\n\
+                 [[emergency_route.junction]]\nid = \"j1\"\nat_m = 0\ngroup = 1\n\
+                 [[emergency_route.junction]]\nid = \"j2\"\nat_m = 400\ngroup = 3\n";
+    check(
+        &format!("{hall}{corridor}{route}"),
+        "hall.toml: emergency_route \"a\": it is the id of the [[corridor]] \"Street\" too; give the route \"Turn\" another",
+    );
+    let other = route.replacen("\"a\"", "\"turn\"", 1);
+    let config = Config::parse(Path::new("hall.toml"), &format!("{hall}{corridor}{other}")).unwrap();
+    let [turn] = &config.emergency_routes[..] else { panic!("{:?}", config.emergency_routes) };
+    assert_eq!((turn.id.as_str(), turn.passes[1].group), ("turn", 2));
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub mod bus_lists;
 mod bus_priority;
 mod calendars;
 mod emergencies;
+mod emergency_routes;
 mod enrolment;
 mod evidence;
 mod health;
@@ -48,6 +49,7 @@ static ALL: &[Task] = &[
     Task { name: "advices", run: |hall| Box::pin(advices::run(hall)) },
     Task { name: "bus priority", run: |hall| Box::pin(bus_priority::run(hall)) },
     Task { name: "emergencies", run: |hall| Box::pin(emergencies::run(hall)) },
+    Task { name: "emergency routes", run: |hall| Box::pin(emergency_routes::run(hall)) },
     Task { name: "health of controllers", run: |hall| Box::pin(health::run(hall)) },
     Task { name: "transit", run: |hall| Box::pin(transit::run(hall)) },
     Task { name: "prediction scores", run: |hall| Box::pin(prediction_scores::run(hall)) },

@@ -34,6 +34,7 @@ struct Inner {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Emergency {
     pub id: u64,
+    /// Of the corridor, or of the emergency route, whose way is out.
     pub corridor: String,
     pub way: Way,
     pub vehicle: Option<VehicleId>,

@@ -1,8 +1,8 @@
 //! Where a vehicle is on its way, by its tracker.
 
 use models_domain::geo::LatLon;
-use models_domain::signal::corridor::Way;
 use models_domain::signal::emergency::along;
+use models_domain::signal::route::Pass;
 use models_domain::{DurationMs, Meters, UtcMillis};
 
 use super::{Emergency, Trouble};
@@ -26,19 +26,14 @@ pub(super) fn tracked(
     along(&line, position).map(|place| Some((place, at))).ok_or(Trouble::Elsewhere)
 }
 
-/// The places of the whole corridor in the order of the run's way, measured from its first stop line.
+/// The places of the whole way that the run is a stretch of, measured from the run's first stop line.
 fn line(hall: &Hall, emergency: &Emergency) -> Option<Vec<(LatLon, Meters)>> {
-    let corridor = hall.corridors.iter().find(|corridor| corridor.id == emergency.corridor)?;
+    let way = hall.passes(&emergency.corridor, emergency.way)?;
     let first = &emergency.run.stops.first()?.junction;
-    let zero = corridor.places.iter().find(|place| place.junction == *first)?.at.0;
-    let sign = if emergency.way == Way::Back { -1.0 } else { 1.0 };
-    let mut line = Vec::new();
-    for place in &corridor.places {
-        let position = hall.view.junction(&place.junction)?.info.position?;
-        line.push((position, Meters(sign * (place.at.0 - zero))));
-    }
-    if emergency.way == Way::Back {
-        line.reverse();
-    }
-    Some(line)
+    let zero = way.iter().find(|pass| pass.junction == *first)?.at.0;
+    let placed = |pass: &Pass| {
+        let position = hall.view.junction(&pass.junction)?.info.position?;
+        Some((position, Meters(pass.at.0 - zero)))
+    };
+    way.iter().map(placed).collect()
 }

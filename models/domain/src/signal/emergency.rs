@@ -1,10 +1,10 @@
-//! A fire engine or an ambulance on its way along a corridor: which junctions are to be green for it by now, and which it has
-//! behind it. Pure: what its tracker says and what became of the orders comes in, what to order goes out. Safety judges each
-//! order as any other.
+//! A fire engine or an ambulance on its way, along a corridor or a route that turns: which junctions are to be green for it by
+//! now, and which it has behind it. Pure: what its tracker says and what became of the orders comes in, what to order goes out.
+//! Safety judges each order as any other.
 
 use serde::{Deserialize, Serialize};
 
-use super::corridor::{Corridor, Place, Way};
+use super::route::Pass;
 use super::safety::Refusal;
 use crate::geo::LatLon;
 use crate::ids::JunctionId;
@@ -117,49 +117,42 @@ pub struct Run {
 /// Why no run can be made.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum NoRun {
-    #[error("junction {0} is not in the corridor")]
+    #[error("junction {0} is not on this way")]
     NoSuchJunction(JunctionId),
     #[error("the run ends before it begins: {from} lies behind {to} on this way")]
     Backwards { from: JunctionId, to: JunctionId },
 }
 
 impl Run {
-    /// Along `corridor` from one junction to another, both included; the ends of the corridor when left out. It is
-    /// `before` the first stop line now.
+    /// Along a way from one junction to another, both included; the ends of the way when left out. It is `before` the
+    /// first stop line now.
     ///
     /// # Errors
     /// [`NoRun`].
     pub fn new(
-        corridor: &Corridor,
-        way: Way,
+        way: &[Pass],
         (from, to): (Option<&JunctionId>, Option<&JunctionId>),
         (speed, before): (MetersPerSecond, Meters),
         at: UtcMillis,
     ) -> Result<Self, NoRun> {
-        let mut places: Vec<&Place> = corridor.places.iter().collect();
-        if way == Way::Back {
-            places.reverse();
-        }
         let find = |junction: &JunctionId| {
-            let found = places.iter().position(|place| place.junction == *junction);
+            let found = way.iter().position(|pass| pass.junction == *junction);
             found.ok_or_else(|| NoRun::NoSuchJunction(junction.clone()))
         };
         let first = from.map_or(Ok(0), &find)?;
-        let last = to.map_or(Ok(places.len() - 1), &find)?;
+        let last = to.map_or(Ok(way.len().saturating_sub(1)), &find)?;
         if let (Some(from), Some(to), true) = (from, to, first > last) {
             return Err(NoRun::Backwards { from: from.clone(), to: to.clone() });
         }
-        let zero = places[first].at.0;
-        let stop = |place: &&Place| Stop {
-            junction: place.junction.clone(),
-            at: Meters((place.at.0 - zero).abs()),
-            group: match way {
-                Way::Out => place.out,
-                Way::Back => place.back,
-            },
+        let stretch = way.get(first..=last).unwrap_or_default();
+        let zero = stretch.first().map_or(0.0, |pass| pass.at.0);
+        let stop = |pass: &Pass| Stop {
+            junction: pass.junction.clone(),
+            at: Meters(pass.at.0 - zero),
+            group: pass.group,
             state: State::Ahead,
         };
-        let stops = places[first..=last].iter().map(stop).collect();
+        let stops = stretch.iter().map(stop).collect();
         let place = Meters(-before.0.max(0.0));
         Ok(Self { stops, speed, began: at, place, known: at, farthest: place, tracked: false })
     }
@@ -301,7 +294,7 @@ fn order_of(state: &State) -> Option<u64> {
     }
 }
 
-/// Farther from the corridor a vehicle is somewhere else ...
+/// Farther from the way a vehicle is somewhere else ...
 const OFF: f64 = 100.0;
 /// ... but it may still come to its first junction from this far, on any road.
 const APPROACH: f64 = 5_000.0;

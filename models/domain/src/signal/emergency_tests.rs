@@ -2,6 +2,7 @@
 
 use super::corridor::{Corridor, Place, Way};
 use super::emergency::*;
+use super::route::Pass;
 use crate::geo::LatLon;
 use crate::ids::JunctionId;
 use crate::units::{DurationMs, Meters, MetersPerSecond, UtcMillis};
@@ -33,7 +34,8 @@ fn corridor() -> Corridor {
 }
 
 fn run(way: Way) -> Run {
-    Run::new(&corridor(), way, (None, None), (MetersPerSecond(10.0), Meters(400.0)), UtcMillis(0)).unwrap()
+    let drive = (MetersPerSecond(10.0), Meters(400.0));
+    Run::new(&corridor().passes(way), (None, None), drive, UtcMillis(0)).unwrap()
 }
 
 /// Steps second by second; every order is taken. What was called, as "second junction call".
@@ -137,20 +139,55 @@ fn a_tracker_is_believed_by_its_time_and_not_for_long() {
 fn the_way_back_is_the_other_way_round() {
     let (b, c): (JunctionId, JunctionId) = ("b".parse().unwrap(), "c".parse().unwrap());
     let drive = (MetersPerSecond(10.0), Meters(0.0));
-    let run = Run::new(&corridor(), Way::Back, (None, Some(&b)), drive, UtcMillis(0)).unwrap();
+    let run = Run::new(&corridor().passes(Way::Back), (None, Some(&b)), drive, UtcMillis(0)).unwrap();
     let stops: Vec<_> = run.stops.iter().map(|s| (s.junction.as_str(), s.at.0, s.group)).collect();
     assert_eq!(stops, [("c", 0.0, 2), ("b", 300.0, 2)]);
-    let wrong = Run::new(&corridor(), Way::Out, (Some(&c), Some(&b)), drive, UtcMillis(0)).unwrap_err();
+    let out = corridor().passes(Way::Out);
+    let wrong = Run::new(&out, (Some(&c), Some(&b)), drive, UtcMillis(0)).unwrap_err();
     assert_eq!(wrong.to_string(), "the run ends before it begins: c lies behind b on this way");
     let none: JunctionId = "x".parse().unwrap();
-    let wrong = Run::new(&corridor(), Way::Out, (Some(&none), None), drive, UtcMillis(0)).unwrap_err();
-    assert_eq!(wrong.to_string(), "junction x is not in the corridor");
+    let wrong = Run::new(&out, (Some(&none), None), drive, UtcMillis(0)).unwrap_err();
+    assert_eq!(wrong.to_string(), "junction x is not on this way");
+}
+
+/// Along one street by group 2, at `b` into another by group 4, and on by group 1.
+fn turning() -> Vec<Pass> {
+    let pass =
+        |(id, at, group): (&str, f64, u8)| Pass { junction: id.parse().unwrap(), at: Meters(at), group };
+    [("a", 0.0, 1), ("b", 300.0, 3), ("c", 500.0, 0)].map(pass).into()
+}
+
+#[test]
+fn a_way_that_turns_has_the_group_of_the_turn_where_it_turns() {
+    let drive = (MetersPerSecond(10.0), Meters(400.0));
+    let mut run = Run::new(&turning(), (None, None), drive, UtcMillis(0)).unwrap();
+    let stops: Vec<_> = run.stops.iter().map(|s| (s.junction.as_str(), s.at.0, s.group)).collect();
+    assert_eq!(stops, [("a", 0.0, 1), ("b", 300.0, 3), ("c", 500.0, 0)]);
+    // Ahead of it and behind it as along a corridor.
+    let told = play(&mut run, 0..200);
+    assert!(told.contains(&"30 b green 60 30".to_owned()), "{told:#?}");
+    assert!(told.last().is_some_and(|line| line.ends_with("c release 3")) && run.is_over(), "{told:#?}");
+    // A stretch of it is measured from its own first line.
+    let b: JunctionId = "b".parse().unwrap();
+    let run = Run::new(&turning(), (Some(&b), None), drive, UtcMillis(0)).unwrap();
+    let stops: Vec<_> = run.stops.iter().map(|s| (s.junction.as_str(), s.at.0, s.group)).collect();
+    assert_eq!(stops, [("b", 0.0, 3), ("c", 200.0, 0)]);
+}
+
+#[test]
+fn a_vehicle_is_found_behind_the_turn_and_not_where_it_missed_it() {
+    let line = [(0.0, 0.0, 0.0), (0.0, 0.003, 312.0), (0.003, 0.003, 644.0)];
+    let line = line.map(|(lat, lon, at)| (LatLon::new(21.0 + lat, 105.8 + lon), Meters(at)));
+    let at = |lat: f64, lon: f64| along(&line, LatLon::new(21.0 + lat, 105.8 + lon)).map(|m| m.0.round());
+    assert_eq!((at(0.0, 0.0015), at(0.0015, 0.003)), (Some(156.0), Some(478.0)));
+    // It cut the corner, or drove straight on.
+    assert_eq!((at(0.0003, 0.0025), at(0.0, 0.0045)), (Some(260.0), None));
 }
 
 #[test]
 fn a_run_that_began_far_away_is_not_over_when_it_comes_near() {
     let drive = (MetersPerSecond(10.0), Meters(8_000.0));
-    let new = || Run::new(&corridor(), Way::Out, (None, None), drive, UtcMillis(0)).unwrap();
+    let new = || Run::new(&corridor().passes(Way::Out), (None, None), drive, UtcMillis(0)).unwrap();
     let mut seen = new();
     seen.is_at(0, UtcMillis(1_500_000));
     assert!(matches!(seen.step(UtcMillis(1_500_000))[..], [(0, Call::Green { .. }), ..]));

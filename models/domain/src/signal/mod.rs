@@ -4,8 +4,8 @@
 //! (how a change goes), `order` (what people ask for), `rate` (how often), `alarm` and
 //! `aggregated` (what controllers complain of), `calendar` (what is ordered by the clock), `keeper` (one junction at the
 //! pole), `adaptive` (whose wishes the keeper takes), `advice` (what those would be with counts alone, and orders around the plan), `corridor`
-//! (several junctions as one street), `emergency` (a way through them for who must not wait), `bus_priority` (green for late
-//! buses), `maintenance` (what is broken, and who mends it).
+//! (several junctions as one street), `route` (ways along corridors, and ways that turn), `emergency` (green on one for who must not
+//! wait), `bus_priority` (green for late buses), `maintenance` (what is broken, and who mends it).
 
 pub mod adaptive;
 pub mod advice;
@@ -24,6 +24,7 @@ pub mod order;
 pub mod plan;
 pub mod rate;
 pub mod red_light;
+pub mod route;
 pub mod safety;
 
 #[cfg(test)]
