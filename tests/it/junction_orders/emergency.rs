@@ -1,5 +1,5 @@
 //! An ambulance along two junctions: both are green for it in time, each is on its own plan again behind it, and it is all in the
-//! audit. A tracker that says where it is moves it on; who has no right begins nothing.
+//! audit. A tracker that says where it is moves it on; who has no right begins nothing. A way that turns is driven by the turn's group.
 
 use std::fs;
 use std::path::Path;
@@ -21,6 +21,11 @@ use super::street::{WAIT, run_pole};
 const CORRIDOR: &str = "[[corridor]]\nid = \"ab\"\nname = \"A – B\"\nspeed_kmh = 36\n\
     [[corridor.junction]]\nid = \"a\"\nat_m = 0\nout = 2\nback = 2\n\
     [[corridor.junction]]\nid = \"b\"\nat_m = 200\nout = 2\nback = 2\n";
+
+/// Along the same two junctions, and at the second into another street.
+const TURN: &str = "[[emergency_route]]\nid = \"turn\"\nname = \"A → rẽ ở B\"\n\
+    [[emergency_route.junction]]\nid = \"a\"\nat_m = 0\ngroup = 2\n\
+    [[emergency_route.junction]]\nid = \"b\"\nat_m = 200\ngroup = 1\n";
 
 /// Group 1 against 2, three times as fast as a street; the ambulance drives by group 2.
 fn street() -> String {
@@ -111,6 +116,15 @@ impl Person<'_> {
         }
     }
 
+    /// Waits until both junctions are told.
+    async fn until_told(&self) {
+        let until = tokio::time::Instant::now() + WAIT;
+        while self.junction("a").await.is_err() || self.junction("b").await.is_err() {
+            assert!(tokio::time::Instant::now() < until, "the junctions are not told");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
     /// Waits until a junction is on its own plan, with no order.
     async fn until_own_plan(&self, junction: &str) {
         let until = tokio::time::Instant::now() + WAIT;
@@ -156,13 +170,7 @@ async fn greens_go_ahead_of_an_ambulance_and_end_behind_it() {
     let person = hall.sign_in("admin", &password.unwrap()).await;
     let lan = hall.add_user("lan", "viewer");
     let lan = hall.sign_in("lan", &lan).await;
-    let until = tokio::time::Instant::now() + WAIT;
-    for junction in ["a", "b"] {
-        while person.junction(junction).await.is_err() {
-            assert!(tokio::time::Instant::now() < until, "junction {junction} is not told");
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-    }
+    person.until_told().await;
 
     what_cannot_be_is_said(&person, &lan).await;
     let run = person.start(asked()).await.unwrap();
@@ -205,6 +213,64 @@ async fn greens_go_ahead_of_an_ambulance_and_end_behind_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_way_that_turns_is_green_by_the_group_of_the_turn() {
+    let dir = tempfile::tempdir().unwrap();
+    let more = format!(
+        "{CORRIDOR}{TURN}[[area]]\nid = \"first\"\nname = \"First\"\njunctions = [\"a\"]\n\
+         [[area]]\nid = \"both\"\nname = \"Both\"\njunctions = [\"a\", \"b\"]\n"
+    );
+    let (hall, password) = Hall::start_with(dir.path(), "127.0.0.1:0", "127.0.0.1:0", &more).await;
+    hall.run(&["gateway-certificate", "--gateway", "edge-street", "--out", "c"]);
+    let (rsmp, tracker) = (free_address(), free_address());
+    let _agent = run_pole(dir.path(), &pole(&hall.bus, &rsmp, &tracker));
+    let _street = start_street(dir.path(), &rsmp);
+    let admin = hall.sign_in("admin", &password.unwrap()).await;
+    let (half, whole) = ("half", "whole");
+    let passwords = [(half, "first"), (whole, "both")]
+        .map(|(name, areas)| hall.add_user_with(name, &["--role", "administrator", "--areas", areas]));
+    let half = hall.sign_in(half, &passwords[0]).await;
+    let whole = hall.sign_in(whole, &passwords[1]).await;
+    admin.until_told().await;
+
+    // Listed beside the corridor: no group leads back.
+    let listed = whole.calls().list_corridors(whole.with(v1::ListCorridorsRequest {})).await.unwrap();
+    let listed = listed.into_inner().corridors;
+    let groups =
+        |of: &v1::Corridor| of.places.iter().map(|place| (place.out, place.back)).collect::<Vec<_>>();
+    let told: Vec<_> = listed.iter().map(|one| (one.id.as_str(), groups(one))).collect();
+    assert_eq!(told, [("ab", vec![(2, 2), (2, 2)]), ("turn", vec![(2, 0), (1, 0)])]);
+
+    let turning = || v1::StartEmergencyRequest { corridor: "turn".into(), ..asked() };
+    // The right is asked for at every junction of it, and it has one direction.
+    assert_eq!(code(half.start(turning()).await), Code::PermissionDenied);
+    assert_eq!(
+        code(whole.start(v1::StartEmergencyRequest { back: true, ..turning() }).await),
+        Code::InvalidArgument
+    );
+    let run = whole.start(turning()).await.unwrap();
+    let groups: Vec<_> = run.stops.iter().map(|stop| (stop.junction.as_str(), stop.group)).collect();
+    assert_eq!((run.corridor.as_str(), groups), ("turn", vec![("a", 2), ("b", 1)]));
+    whole.until_run("both green", |run| states(run) == [S::Green, S::Green]).await;
+    assert_eq!(code(half.end(run.id).await), Code::PermissionDenied);
+    whole.advance(run.id, "b").await.unwrap();
+    whole.until_run("the first behind", |run| states(run)[0] == S::Passed).await;
+    let run = whole.until_run("the end", |run| run.ended_ms > 0).await;
+    assert_eq!((states(&run), run.ended_by.as_str()), (vec![S::Passed, S::Passed], ""));
+    for junction in ["a", "b"] {
+        whole.until_own_plan(junction).await;
+    }
+
+    // A stretch of it.
+    let stretch = whole.start(v1::StartEmergencyRequest { from: "b".into(), ..turning() }).await.unwrap();
+    assert_eq!((stretch.stops.len(), stretch.stops[0].at_m), (1, 0.0));
+    whole.end(stretch.id).await.unwrap();
+    let audit = hall.run(&["audit"]);
+    for words in ["corridor=turn junctions=a,b vehicle=none", "corridor=turn junctions=b vehicle=none"] {
+        assert!(audit.contains(words), "{words} is not in {audit}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hall_that_was_killed_goes_on_with_it() {
     let dir = tempfile::tempdir().unwrap();
     let (hall, password) = Hall::start_with(dir.path(), "127.0.0.1:0", "127.0.0.1:0", CORRIDOR).await;
@@ -214,11 +280,7 @@ async fn a_hall_that_was_killed_goes_on_with_it() {
     let _street = start_street(dir.path(), &rsmp);
     let password = password.unwrap();
     let person = hall.sign_in("admin", &password).await;
-    let until = tokio::time::Instant::now() + WAIT;
-    while person.junction("a").await.is_err() || person.junction("b").await.is_err() {
-        assert!(tokio::time::Instant::now() < until, "the junctions are not told");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    person.until_told().await;
     let run = person.start(asked()).await.unwrap();
     let green = person.until_run("the first green", |run| states(run)[0] == S::Green).await;
     drop(person);
