@@ -189,6 +189,7 @@ export const signals: Record<keyof typeof vi, string> = {
   "emergency.title": "Way for emergency vehicles",
   "emergency.open": "Clear the way",
   "emergency.way": "Way",
+  "emergency.routes": "Routes that turn",
   "emergency.from": "From junction",
   "emergency.to": "To junction",
   "emergency.vehicle": "The vehicle's tracker",
@@ -220,6 +221,6 @@ export const signals: Record<keyof typeof vi, string> = {
   "emergency.why-failed": "the controller did not take it: {detail}",
   "emergency.trouble-no_such_vehicle": "This tracker is gone; the vehicle is reckoned by its speed.",
   "emergency.trouble-silent": "Its tracker has been silent for {age}; it may be standing.",
-  "emergency.trouble-elsewhere": "Its tracker says that it is not on this corridor.",
+  "emergency.trouble-elsewhere": "Its tracker says that it is not on this way.",
   "emergency.trouble-no_positions": "A junction here has no position: its tracker cannot be used.",
 };

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { axe, launch, LAPTOP } from "./browser";
 import { snapshot } from "./city";
 import { FixtureHall, PASSWORD } from "./fixture";
-import { trangThi } from "./signals";
+import { rePhai, trangThi } from "./signals";
 import { openPage } from "./steps";
 
 const hall = new FixtureHall();
@@ -68,6 +68,35 @@ test("a way is cleared for an ambulance, followed and called off", async () => {
   await page.waitForSelector(".emergency li.passed");
   await page.click(".emergency .run header button");
   await page.waitForSelector(".emergency .run.over:has-text('admin đã dừng')");
+});
+
+test("a route that turns is offered beside the corridor's ways, and is none of the corridors", async () => {
+  hall.signals.corridors = [trangThi(), rePhai()];
+  await open();
+  await page.waitForSelector(".wave .band-out");
+  expect(await page.locator(".panel-corridor .toolbar > select option").allTextContents()).toEqual(["Tràng Tiền – Tràng Thi – Kim Mã"]);
+  await page.click(".emergency > button");
+  const options = (name: string) => page.locator(`.emergency select[name=${name}] option`).evaluateAll((all) => all.map((one) => (one as HTMLOptionElement).value));
+  expect(await options("from")).toEqual(["kim-lien", "dai-co-viet", "bach-mai"]);
+  await page.selectOption(".emergency select[name=way]", { label: "Lê Duẩn → rẽ Đại Cồ Việt" });
+  expect(await options("to")).toEqual(["kim-lien", "dai-co-viet"]);
+  expect(await page.inputValue(".emergency select[name=to]")).toBe("dai-co-viet");
+  await page.fill(".emergency input[name=purpose]", "xe cứu hoả");
+  await page.click(".emergency button[type=submit]");
+  await page.waitForSelector(".emergency .run:has-text('Lê Duẩn → rẽ Đại Cồ Việt') li.green");
+  const [run] = hall.signals.emergencies;
+  expect([run?.corridor, run?.back, run?.stops.map((stop) => stop.group)]).toEqual(["re-phai", false, [3, 1]]);
+  expect(await axe(page)).toEqual([]);
+});
+
+test("routes can be driven where there is no corridor", async () => {
+  hall.signals.corridors = [rePhai()];
+  await open();
+  await page.waitForSelector(".panel-corridor .notice:has-text('[[corridor]]')");
+  await page.click(".emergency > button");
+  await page.fill(".emergency input[name=purpose]", "xe cứu hoả");
+  await page.click(".emergency button[type=submit]");
+  await page.waitForSelector(".emergency .run li.green");
 });
 
 test("another time stands beside it", async () => {

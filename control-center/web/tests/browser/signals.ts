@@ -189,6 +189,14 @@ export const quangTrung = (): Corridor =>
     places: ["nga-tu-so", "kim-lien", "cua-nam"].map((junction, i) => ({ junction, atM: [0, 2_300, 4_800][i] ?? 0, out: 1, back: 2 })),
   });
 
+/** From a side street into the corridor's: no groups lead back. */
+export const rePhai = (): Corridor =>
+  create(CorridorSchema, {
+    id: "re-phai",
+    name: "Lê Duẩn → rẽ Đại Cồ Việt",
+    places: [{ junction: "kim-lien", atM: 0, out: 3 }, { junction: "dai-co-viet", atM: 450, out: 1 }],
+  });
+
 /** The first junction is green, the second asked, the third kept back. */
 export function underWay(corridor: Corridor, told: { vehicle: string; speedKmh: number; back: boolean; purpose: string; startedBy: string }): EmergencyRun {
   const now = BigInt(Date.now());

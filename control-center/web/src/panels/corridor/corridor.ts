@@ -8,7 +8,7 @@ import { t } from "../../i18n";
 import type { LinkState } from "../../link";
 import type { Mounted, Page, Panel } from "../panel";
 import { WaveDiagram } from "./diagram";
-import { Emergencies } from "./emergency";
+import { Emergencies, isRoute } from "./emergency";
 import { offsets, table, whyNot, type Column } from "./figures";
 
 /** Between two looks while the panel is in front. */
@@ -30,6 +30,7 @@ class CorridorPanel implements Mounted {
   #diagram: WaveDiagram;
   #emergencies: Emergencies;
   #corridors: Corridor[] | undefined;
+  #routes: Corridor[] = [];
   #visible = false;
   #ticks = 0;
   #asked = 0;
@@ -40,7 +41,7 @@ class CorridorPanel implements Mounted {
   ) {
     this.#diagram = new WaveDiagram(() => page.now(), (id) => this.#nameOf(id));
     this.#emergencies = new Emergencies(page, (id) => this.#nameOf(id));
-    this.#emergencies.about(undefined);
+    this.#emergencies.about(undefined, []);
     for (const select of [this.#pick, this.#span, this.#before]) select.addEventListener("change", () => void this.#look());
     const named = (name: string, control: HTMLElement) => el("label", {}, el("span", { class: "name" }, name), control);
     host.append(
@@ -83,11 +84,13 @@ class CorridorPanel implements Mounted {
     const options = { timeoutMs: 10_000 };
     try {
       if (!this.#corridors) {
-        this.#corridors = (await this.page.signals.listCorridors({}, options)).corridors;
+        const { corridors } = await this.page.signals.listCorridors({}, options);
+        this.#routes = corridors.filter(isRoute);
+        this.#corridors = corridors.filter((corridor) => !isRoute(corridor));
         this.#pick.replaceChildren(...this.#corridors.map((corridor) => el("option", { value: corridor.id }, corridor.name)));
       }
       const id = this.#pick.value;
-      this.#emergencies.about(this.#corridors.find((corridor) => corridor.id === id));
+      this.#emergencies.about(this.#corridors.find((corridor) => corridor.id === id), this.#routes);
       if (this.#corridors.length === 0) return this.#say(t("corridor.none"));
       const toMs = this.page.now();
       const fromMs = toMs - Number(this.#span.value) * MINUTE;

@@ -1,4 +1,5 @@
-// Greens ahead of a vehicle that must not wait: begun along the corridor in view, followed junction by junction, and ended.
+// Greens ahead of a vehicle that must not wait: begun along the corridor in view or a route that turns, followed junction by junction,
+// and ended.
 import { explain, signedOut } from "../../api";
 import { el } from "../../dom";
 import { ageOf, integer, timeOf } from "../../format";
@@ -14,11 +15,19 @@ const MARKS = { ahead: "○", asked: "◌", green: "●", refused: "✕", passed
 const REASONS = ["not_orderable", "no_right", "gateway_away", "other_order", "safety", "failed"] as const;
 const TROUBLES = ["no_such_vehicle", "silent", "elsewhere", "no_positions"] as const;
 
+/** Before a route's id, where "out" and "back" are the corridor's ways. */
+const ROUTE = "route ";
+
+/** A route has no groups for a way back, and no green wave. */
+export function isRoute(listed: Corridor): boolean {
+  return listed.places.every((place) => place.back === 0);
+}
+
 export class Emergencies {
   readonly root = el("section", { class: "emergency", "aria-label": t("emergency.title") });
   #open = el("button", { type: "button", class: "plain", "aria-expanded": "false" }, t("emergency.open"));
   #form = el("form", { novalidate: true, hidden: true });
-  #way = el("select", { name: "way" }, el("option", { value: "out" }, t("corridor.out")), el("option", { value: "back" }, t("corridor.back")));
+  #way = el("select", { name: "way" });
   #from = el("select", { name: "from" });
   #to = el("select", { name: "to" });
   #vehicle = el("input", { type: "text", name: "vehicle", maxlength: 64, autocomplete: "off", placeholder: t("emergency.vehicle-hint") });
@@ -28,6 +37,7 @@ export class Emergencies {
   #said = el("p", { class: "refused", role: "alert", hidden: true });
   #runs = el("div", { class: "runs" });
   #corridor: Corridor | undefined;
+  #routes: readonly Corridor[] = [];
   #ticks = 0;
   #under = 0;
   #told = "";
@@ -51,11 +61,18 @@ export class Emergencies {
     this.root.append(this.#open, this.#form, this.#said, this.#runs);
   }
 
-  /** The corridor in view. */
-  about(corridor: Corridor | undefined): void {
-    this.#open.hidden = !corridor;
-    if (corridor?.id === this.#corridor?.id) return;
+  /** The corridor in view, and the routes, which are there whatever is in view. */
+  about(corridor: Corridor | undefined, routes: readonly Corridor[]): void {
+    this.#open.hidden = !corridor && routes.length === 0;
+    if (corridor?.id === this.#corridor?.id && routes === this.#routes) return;
     this.#corridor = corridor;
+    this.#routes = routes;
+    const ways: HTMLElement[] = [];
+    if (corridor) ways.push(el("optgroup", { label: corridor.name }, el("option", { value: "out" }, t("corridor.out")), el("option", { value: "back" }, t("corridor.back"))));
+    if (routes.length > 0) ways.push(el("optgroup", { label: t("emergency.routes") }, ...routes.map((route) => el("option", { value: ROUTE + route.id }, route.name))));
+    const chosen = this.#way.value;
+    this.#way.replaceChildren(...ways);
+    if ([...this.#way.options].some((option) => option.value === chosen)) this.#way.value = chosen;
     this.#places();
   }
 
@@ -86,9 +103,16 @@ export class Emergencies {
     if (open) this.#purpose.focus();
   }
 
+  /** Along whose junctions the vehicle drives, and whether against their order. */
+  #chosen(): { along: Corridor | undefined; back: boolean } {
+    const route = this.#routes.find((one) => ROUTE + one.id === this.#way.value);
+    return route ? { along: route, back: false } : { along: this.#corridor, back: this.#way.value === "back" };
+  }
+
   #places(): void {
-    const places = (this.#corridor?.places ?? []).map((place) => place.junction);
-    if (this.#way.value === "back") places.reverse();
+    const { along, back } = this.#chosen();
+    const places = (along?.places ?? []).map((place) => place.junction);
+    if (back) places.reverse();
     const options = () => places.map((id) => el("option", { value: id }, this.nameOf(id)));
     this.#from.replaceChildren(...options());
     this.#to.replaceChildren(...options());
@@ -101,14 +125,15 @@ export class Emergencies {
   }
 
   async #start(): Promise<void> {
-    if (!this.#corridor) return;
+    const { along, back } = this.#chosen();
+    if (!along) return;
     if (this.#purpose.value.trim().length < 3) {
       this.#purpose.focus();
       return this.#say(t("signal.bad-purpose"));
     }
     try {
       await this.page.signals.startEmergency({
-        corridor: this.#corridor.id, back: this.#way.value === "back", from: this.#from.value, to: this.#to.value,
+        corridor: along.id, back, from: this.#from.value, to: this.#to.value,
         vehicle: this.#vehicle.value.trim(), speedKmh: Number(this.#speed.value), beforeM: Number(this.#before.value), purpose: this.#purpose.value,
       }, { timeoutMs: 10_000 });
       this.#purpose.value = "";
@@ -124,7 +149,7 @@ export class Emergencies {
     const shown = runs.filter((run, i) => run.endedMs === 0n || i < 2);
     const now = this.page.now();
     // A button that somebody is about to press stays the same button: only the times of it run on.
-    const told = shown.map((run) => [run.id, run.endedMs, run.trackerTrouble, run.mayEnd, ...run.stops.map((stop) => `${stop.state} ${stop.reason} ${stop.detail} ${stop.refusals.map((one) => one.code).join()}`)].join()).join("\n");
+    const told = shown.map((run) => [run.id, run.endedMs, run.trackerTrouble, run.mayEnd, this.#routeOf(run), ...run.stops.map((stop) => `${stop.state} ${stop.reason} ${stop.detail} ${stop.refusals.map((one) => one.code).join()}`)].join()).join("\n");
     if (told !== this.#told) {
       this.#told = told;
       this.#clocks = [];
@@ -138,7 +163,7 @@ export class Emergencies {
     const over = run.endedMs > 0n;
     const stops = run.stops.map((stop, i) => this.#stop(run, stop, i, over));
     const through = run.stops.at(-1)?.state === State.PASSED;
-    const who = [run.vehicle || t("emergency.no-tracker"), run.purpose, t("emergency.by", { user: run.startedBy, time: timeOf(Number(run.startedMs)) })].join(" · ");
+    const who = [this.#routeOf(run), run.vehicle || t("emergency.no-tracker"), run.purpose, t("emergency.by", { user: run.startedBy, time: timeOf(Number(run.startedMs)) })].filter(Boolean).join(" · ");
     const head = el("header", {}, el("b", {}, over ? t(run.endedBy ? "emergency.ended-by" : through ? "emergency.through" : "emergency.given-up", { user: run.endedBy, time: timeOf(Number(run.endedMs)) }) : t("emergency.under-way")), el("span", { class: "soft" }, who));
     if (!over && run.mayEnd) {
       const end = el("button", { type: "button", class: "plain" }, t("emergency.end"));
@@ -149,6 +174,11 @@ export class Emergencies {
     const trouble = TROUBLES.find((name) => name === run.trackerTrouble);
     if (!over && trouble) parts.push(el("p", { class: "early" }, t(`emergency.trouble-${trouble}`, { age: ageOf(now - Number(run.knownMs)) })));
     return el("article", { class: over ? "run over" : "run" }, ...parts);
+  }
+
+  /** The name of the route that it drives; "" of a corridor's stretch, which its junctions tell. */
+  #routeOf(run: EmergencyRun): string {
+    return this.#routes.find((route) => route.id === run.corridor)?.name ?? "";
   }
 
   #stop(run: EmergencyRun, stop: EmergencyStop, i: number, over: boolean): HTMLElement {
