@@ -224,7 +224,7 @@ impl RawConfig {
             ));
             DurationMs(0)
         });
-        let calendars = calendars::check(self.calendar, &areas, ahead, &mut problems);
+        let calendars = calendars::check(self.calendar, (&areas, &corridors), ahead, &mut problems);
         let advised = advices::check(self.advice, ahead, &mut problems);
         steer::alone(&advised, &corridors, (&calendars, &areas), &mut problems);
         let pcu = weights(&self.pcu, &mut problems);

@@ -11,7 +11,7 @@ pub fn get(hall: &Hall, junction: &JunctionId) -> v1::GetCalendarResponse {
     let Some(calendar) = hall.calendars.of(junction, &hall.place(junction).areas) else {
         return v1::GetCalendarResponse::default();
     };
-    let (step, next) = both(&calendar.timetable, hall.clock.now());
+    let (step, next) = both(calendar.timetable_of(junction), hall.clock.now());
     // Not looked at yet: in a moment.
     let told = hall.calendars.told(junction).unwrap_or(Told::Not(Why::Shortly));
     let (state, why) = match &told {

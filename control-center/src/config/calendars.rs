@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use models_domain::signal::calendar::{Day, Days, Entry, Timetable, Weekday};
+use models_domain::signal::corridor::Corridor;
 use models_domain::{DurationMs, JunctionId};
 use serde::Deserialize;
 
@@ -24,6 +25,9 @@ pub(super) struct RawCalendar {
     areas: Vec<String>,
     #[serde(default)]
     junctions: Vec<String>,
+    /// Ids of corridors, for all of their junctions.
+    #[serde(default)]
+    corridors: Vec<String>,
     #[serde(default)]
     entry: Vec<RawEntry>,
 }
@@ -38,6 +42,9 @@ struct RawEntry {
     from: String,
     to: String,
     plan: u8,
+    /// Junctions that run another plan then.
+    #[serde(default)]
+    plans: BTreeMap<String, u8>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -75,7 +82,7 @@ struct RawLunarNewYear {
 /// `ahead`: the city's clocks less UTC.
 pub(super) fn check(
     raw: Vec<RawCalendar>,
-    areas: &[Area],
+    (areas, corridors): (&[Area], &[Corridor]),
     ahead: DurationMs,
     problems: &mut Vec<String>,
 ) -> Vec<Calendar> {
@@ -83,7 +90,7 @@ pub(super) fn check(
     let mut taken = BTreeMap::new();
     let mut calendars = Vec::new();
     for calendar in raw {
-        let calendar = calendar.check(areas, ahead, &mut ids, problems);
+        let calendar = calendar.check((areas, corridors), ahead, &mut ids, problems);
         for junction in &calendar.junctions {
             if let Some(other) = taken.insert(junction.clone(), calendar.id.clone()) {
                 problems.push(format!(
@@ -123,7 +130,7 @@ fn minute_of(text: &str) -> Option<u16> {
 impl RawCalendar {
     fn check(
         self,
-        known: &[Area],
+        (known, corridors): (&[Area], &[Corridor]),
         ahead: DurationMs,
         ids: &mut BTreeSet<String>,
         problems: &mut Vec<String>,
@@ -143,20 +150,72 @@ impl RawCalendar {
                 wrong(format!("there is no [[area]] {area:?}; there are: {}", ids.join(", ")));
             }
         }
-        if self.junctions.is_empty() && self.areas.is_empty() {
-            wrong("needs junctions or areas".into());
+        for id in &self.corridors {
+            let Some(corridor) = corridors.iter().find(|corridor| corridor.id == *id) else {
+                let ids: Vec<&str> = corridors.iter().map(|corridor| corridor.id.as_str()).collect();
+                wrong(format!("there is no [[corridor]] {id:?}; there are: {}", ids.join(", ")));
+                continue;
+            };
+            for place in &corridor.places {
+                // Corridors cross, and one of their junctions may be listed too.
+                if !junctions.contains(&place.junction) {
+                    junctions.push(place.junction.clone());
+                }
+            }
+        }
+        if self.junctions.is_empty() && self.areas.is_empty() && self.corridors.is_empty() {
+            wrong("needs junctions, corridors or areas".into());
         }
         if self.entry.is_empty() {
             wrong("needs a [[calendar.entry]]".into());
         }
-        let mut entries = Vec::new();
+        let (mut entries, mut plans) = (Vec::new(), Vec::new());
         for (index, entry) in self.entry.into_iter().enumerate() {
-            let wrong = |what: &str| wrong(format!("entry {}: {what}", index + 1));
+            let mut wrong = |what: &str| wrong(format!("entry {}: {what}", index + 1));
+            plans.push(own_plans(&entry.plans, &junctions, &mut wrong));
             entries.extend(entry.check(wrong));
         }
+        let own = own_timetables(&entries, &plans, ahead);
         let timetable = Timetable { entries, ahead };
-        Calendar { id: self.id, name: self.name, areas: self.areas, junctions, timetable }
+        Calendar { id: self.id, name: self.name, areas: self.areas, junctions, timetable, own }
     }
+}
+
+/// The plans of an entry that are not those of all.
+fn own_plans(
+    plans: &BTreeMap<String, u8>,
+    junctions: &[JunctionId],
+    wrong: &mut impl FnMut(&str),
+) -> BTreeMap<JunctionId, u8> {
+    let mut own = BTreeMap::new();
+    for (id, plan) in plans {
+        let Some(junction) = junctions.iter().find(|junction| junction.as_str() == id) else {
+            wrong(&format!("plans: {id:?} is not in junctions, nor in a corridor of corridors"));
+            continue;
+        };
+        if *plan == 0 {
+            wrong(&format!("plans: {id:?}: the number of a plan of the controller is from 1"));
+        }
+        own.insert(junction.clone(), *plan);
+    }
+    own
+}
+
+/// The same entries with other plans, of each junction that has any.
+fn own_timetables(
+    entries: &[Entry],
+    plans: &[BTreeMap<JunctionId, u8>],
+    ahead: DurationMs,
+) -> BTreeMap<JunctionId, Timetable> {
+    let junctions: BTreeSet<&JunctionId> = plans.iter().flat_map(BTreeMap::keys).collect();
+    let own = |junction: &JunctionId| {
+        let entry = |(entry, plans): (&Entry, &BTreeMap<JunctionId, u8>)| {
+            let plan = plans.get(junction).copied().unwrap_or(entry.plan);
+            Entry { plan, ..entry.clone() }
+        };
+        Timetable { entries: entries.iter().zip(plans).map(entry).collect(), ahead }
+    };
+    junctions.into_iter().map(|junction| (junction.clone(), own(junction))).collect()
 }
 
 impl RawEntry {
@@ -212,6 +271,9 @@ impl RawDays {
 
 #[cfg(test)]
 mod tests {
+    use models_domain::signal::corridor::Place;
+    use models_domain::{Meters, MetersPerSecond};
+
     use super::*;
 
     #[derive(Debug, Deserialize)]
@@ -223,8 +285,17 @@ mod tests {
         let file: File = toml::from_str(text).map_err(|e| e.to_string())?;
         let area =
             Area { id: "ba-dinh".into(), name: "B".into(), junctions: Vec::new(), corners: Vec::new() };
+        let place =
+            |(id, at): (&str, f64)| Place { junction: id.parse().unwrap(), at: Meters(at), out: 0, back: 1 };
+        let corridor = Corridor {
+            id: "street".into(),
+            name: "S".into(),
+            speed: MetersPerSecond(10.0),
+            places: [("j1", 0.0), ("j2", 400.0), ("j3", 900.0)].map(place).into(),
+        };
         let mut problems = Vec::new();
-        let calendars = check(file.calendar, &[area], DurationMs(0), &mut problems);
+        let (areas, corridors) = ([area], [corridor]);
+        let calendars = check(file.calendar, (&areas, &corridors), DurationMs(0), &mut problems);
         if problems.is_empty() { Ok(calendars) } else { Err(problems.join("; ")) }
     }
 
@@ -268,13 +339,38 @@ mod tests {
              calendar \"A\": entry 1: plan is the number of a plan of the controller, from 1; \
              calendar \"A\": entry 2: say one of days, date and lunar_new_year; \
              calendar \"A\": entry 3: there is no day 31 of month 4; \
-             calendar \"b\": needs junctions or areas; calendar \"b\": needs a [[calendar.entry]]"
+             calendar \"b\": needs junctions, corridors or areas; calendar \"b\": needs a [[calendar.entry]]"
         );
         let entry = "[[calendar.entry]]\ndays = \"weekdays\"\nfrom = \"00:00\"\nto = \"01:00\"\nplan = 1\n";
         let second = HEAD.replace("\"c\"", "\"d\"");
         assert_eq!(
             read(&format!("{HEAD}{entry}{second}{entry}")).unwrap_err(),
             "calendar \"d\": junction j1 is in calendar \"c\" already; a junction follows one calendar"
+        );
+    }
+
+    #[test]
+    fn a_corridor_has_a_plan_for_each_junction() {
+        let entry = |more: &str| {
+            format!(
+                "[[calendar.entry]]\ndays = \"weekdays\"\nfrom = \"06:00\"\nto = \"09:00\"\nplan = 2\n{more}\n"
+            )
+        };
+        let head = "[[calendar]]\nid = \"c\"\nname = \"C\"\njunctions = [\"j2\"]\ncorridors = [\"street\"]\n";
+        let all = read(&format!("{head}{}{}", entry("plans = { j1 = 5, j3 = 4 }"), entry(""))).unwrap();
+        let ids: Vec<&str> = all[0].junctions.iter().map(JunctionId::as_str).collect();
+        assert_eq!(ids, ["j2", "j1", "j3"]);
+        let plans = |id: &str| -> Vec<u8> {
+            let timetable = all[0].timetable_of(&id.parse().unwrap());
+            timetable.entries.iter().map(|entry| entry.plan).collect()
+        };
+        assert_eq!([plans("j1"), plans("j2"), plans("j3")], [[5, 2], [2, 2], [4, 2]]);
+        let bad = head.replace("[\"street\"]", "[\"street\", \"x\"]") + &entry("plans = { j1 = 0, j9 = 3 }");
+        assert_eq!(
+            read(&bad).unwrap_err(),
+            "calendar \"c\": there is no [[corridor]] \"x\"; there are: street; \
+             calendar \"c\": entry 1: plans: \"j1\": the number of a plan of the controller is from 1; \
+             calendar \"c\": entry 1: plans: \"j9\" is not in junctions, nor in a corridor of corridors"
         );
     }
 

@@ -1,6 +1,6 @@
 //! A junction that follows a calendar, with real programs: its plan is ordered and read back, gives way to people and to emergency
 //! vehicles, outlives a restart of the hall without a second order, and a plan that is not there is not
-//! asked for every second.
+//! asked for every second. A corridor's junctions have plans of their own at the same time.
 
 use std::time::Duration;
 
@@ -38,7 +38,11 @@ fn configuration(from_min: i64) -> String {
 
 impl Person<'_> {
     async fn calendar(&self) -> v1::SignalCalendar {
-        let asked = self.with(v1::GetCalendarRequest { junction: "a".into() });
+        self.calendar_of("a").await
+    }
+
+    async fn calendar_of(&self, junction: &str) -> v1::SignalCalendar {
+        let asked = self.with(v1::GetCalendarRequest { junction: junction.into() });
         self.calls().get_calendar(asked).await.unwrap().into_inner().calendar.unwrap()
     }
 
@@ -138,6 +142,29 @@ async fn a_junction_follows_its_calendar() {
     ] {
         assert!(audit.contains(words), "{words} is not in {audit}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_corridor_follows_one_calendar_with_a_plan_for_each_junction() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let more = "[[corridor]]\nid = \"ab\"\nname = \"A – B\"\nspeed_kmh = 36\n\
+                [[corridor.junction]]\nid = \"a\"\nat_m = 0\nout = 2\nback = 2\n\
+                [[corridor.junction]]\nid = \"b\"\nat_m = 200\nout = 2\nback = 2\n\
+                [[calendar]]\nid = \"peak\"\nname = \"Giờ cao điểm\"\ncorridors = [\"ab\"]\n\
+                [[calendar.entry]]\ndays = \"every_day\"\nfrom = \"00:00\"\nto = \"24:00\"\n\
+                plan = 3\nplans = { a = 2 }\n";
+    let (hall, password) = Hall::start_in(dir, "", more).await;
+    hall.run(&["gateway-certificate", "--gateway", "edge-street", "--out", "certificates"]);
+    let rsmp = free_address();
+    let _pole = start_pole(dir, &hall.bus, &rsmp, "certificates");
+    let _street = start_street(dir, &rsmp);
+    let admin = hall.sign_in("admin", &password.unwrap()).await;
+    admin.followed().await;
+    admin.until_now("plan 2", |now| now.plan == Some(2) && now.plan_forced == Some(true)).await;
+    // Of the other no gateway has told: it is in the calendar by its corridor, with the plan of all.
+    let other = admin.calendar_of("b").await;
+    assert_eq!((other.id.as_str(), other.plan, other.why.as_str()), ("peak", Some(3), "not_heard_of"));
 }
 
 async fn people_come_first(admin: &Person<'_>) {

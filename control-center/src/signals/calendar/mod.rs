@@ -23,7 +23,10 @@ pub struct Calendar {
     /// Ids of areas.
     pub areas: Vec<String>,
     pub junctions: Vec<JunctionId>,
+    /// Of every junction that has none of its own.
     pub timetable: Timetable,
+    /// The same entries with other plans.
+    pub own: BTreeMap<JunctionId, Timetable>,
 }
 
 pub struct Calendars {
@@ -102,6 +105,11 @@ impl Why {
 }
 
 impl Calendar {
+    /// What it says of a junction that follows it.
+    pub fn timetable_of(&self, junction: &JunctionId) -> &Timetable {
+        self.own.get(junction).unwrap_or(&self.timetable)
+    }
+
     /// Who its orders are of.
     fn orderer(&self) -> String {
         format!("{CALENDAR}{}", self.id)
@@ -154,6 +162,7 @@ mod tests {
             areas: areas.iter().map(ToString::to_string).collect(),
             junctions: junctions.iter().map(|id| id.parse().unwrap()).collect(),
             timetable: Timetable { entries: Vec::new(), ahead: DurationMs(0) },
+            own: BTreeMap::new(),
         };
         let all = vec![calendar("one", &["a"], &[]), calendar("two", &["a"], &["j"])];
         let calendars = Calendars::new(all);

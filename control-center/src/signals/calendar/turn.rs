@@ -72,11 +72,14 @@ fn turns<'a>(hall: &'a Hall, in_force: &'a [OrderRow], now: UtcMillis) -> Vec<Tu
         let rows = rows.filter(|row| !adaptive::ordered(row));
         rows.filter(|row| ordered(row) == of_calendar).max_by_key(|row| row.id)
     };
-    let mut steps: BTreeMap<&str, (Step, Option<u8>)> = BTreeMap::new();
+    // Of a whole city that follows one calendar it is reckoned once.
+    let mut steps: BTreeMap<(&str, Option<&JunctionId>), (Step, Option<u8>)> = BTreeMap::new();
     let mut turn = |junction: JunctionId, calendar: Option<&'a Calendar>| {
         let nothing = (Step { entry: None, plan: None, until: None }, None);
         let (step, next) = calendar.map_or(nothing, |calendar| {
-            *steps.entry(&calendar.id).or_insert_with(|| both(&calendar.timetable, now))
+            let own = calendar.own.get_key_value(&junction).map(|(own, _)| own);
+            let says = || both(calendar.timetable_of(&junction), now);
+            *steps.entry((calendar.id.as_str(), own)).or_insert_with(says)
         });
         let (mine, other) = (newest(&junction, true), newest(&junction, false));
         Turn { junction, calendar, step, next, mine, other }
@@ -184,7 +187,7 @@ fn out_of_reach(hall: &Hall, turn: &Turn<'_>) -> Option<Why> {
 /// What keeps an order that is due from being made now.
 async fn keeps(hall: &Hall, turn: &Turn<'_>, now: UtcMillis) -> anyhow::Result<Option<Known>> {
     let nothing = Timetable { entries: Vec::new(), ahead: DurationMs(0) };
-    let timetable = turn.calendar.map_or(&nothing, |calendar| &calendar.timetable);
+    let timetable = turn.calendar.map_or(&nothing, |calendar| calendar.timetable_of(&turn.junction));
     let before = hall.calendars.lock().get(&turn.junction).cloned();
     let kept = |why: &Why| matches!(why, Why::Failed { .. } | Why::TakenBack { .. });
     if let Some(before) = before
