@@ -17,6 +17,7 @@ pub(super) const PROTOCOL: Protocol = Protocol {
     decode,
     detect: detect::never,
     encode: None,
+    longest: None,
 };
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -64,9 +64,12 @@ pub struct Protocol {
     pub detect: detect::Detect,
     /// Writes what a device is asked to do; `None` where nothing can be asked.
     pub encode: Option<Encode>,
+    /// Bytes of the longest message, where a few connections at a time may hold more than all of them may.
+    pub longest: Option<usize>,
 }
 
-/// Reads the front of `buf`. `now` is when its last byte was received; only replies that tell a device the time use it.
+/// Reads the front of `buf`. `now` is when its last byte was received: for replies that tell a device the time, for positions
+/// without one, and for how long what a device told holds.
 ///
 /// Never panics, whatever the bytes. `Message` and `Bad` always use at least one byte and at most `buf.len()`.
 pub type Decode = fn(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use models_domain::UtcMillis;
+
 use super::Fix;
 use super::when::Zone;
 
@@ -25,6 +27,18 @@ pub struct Session {
     pub(super) driver: Option<String>,
     /// Whether the device said that it adds checksums.
     pub(super) checksums: bool,
+    /// What the device told of its vehicle without a place, and when that was received.
+    pub(super) heard: Option<(UtcMillis, State)>,
+    /// Bytes still to come of a message that is left out.
+    pub(super) skip: usize,
+}
+
+/// What a device tells of its vehicle; `None` where it says nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct State {
+    pub engine_on: Option<bool>,
+    /// The driver calls for help.
+    pub sos: Option<bool>,
 }
 
 /// How a JT/T 808 terminal writes its header.

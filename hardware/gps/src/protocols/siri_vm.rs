@@ -20,6 +20,7 @@ pub(super) const PROTOCOL: Protocol = Protocol {
     decode,
     detect: detect::never,
     encode: None,
+    longest: None,
 };
 
 #[derive(Deserialize)]

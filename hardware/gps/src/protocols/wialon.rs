@@ -5,12 +5,12 @@
 use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis};
 
 use super::bytes::crc16_arc;
-use super::detect;
+use super::detect::{self, Detected};
 use super::kept::Kept;
 use super::order::{Answer, Order};
 use super::text::{Piece, degrees_minutes, optional, pairs, piece};
 use super::when::{Zone, utc};
-use super::{Decoded, Fix, Framing, Message, Protocol, Session};
+use super::{Decoded, Fix, Framing, Message, Protocol, Session, Told};
 
 pub(super) const PROTOCOL: Protocol = Protocol {
     name: "wialon",
@@ -18,8 +18,9 @@ pub(super) const PROTOCOL: Protocol = Protocol {
     framing: Framing::Stream,
     zone: Zone::UTC,
     decode,
-    detect: |buf| detect::begins(buf, &[b"#L#", b"#D#", b"#SD#", b"#B#", b"#P#", b"#M#", b"2.0;"]),
+    detect,
     encode: Some(encode),
+    longest: None,
 };
 
 fn decode(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded {
@@ -128,7 +129,8 @@ fn batch(session: &mut Session, body: &str, now: UtcMillis) -> Result<Message, S
     Ok(Message { fixes: kept.good, reply, warning, ..Message::note("positions") })
 }
 
-/// Date, time, latitude, N or S, longitude, E or W, speed in km/h, course, height, satellites; further facts.
+/// Date, time, latitude, N or S, longitude, E or W, speed in km/h, course, height, satellites; HDOP, inputs, outputs, analogue
+/// inputs, key, parameters.
 fn position(session: &Session, body: &str, now: UtcMillis) -> Result<Option<Fix>, Wrong> {
     let parts: Vec<&str> = body.split(';').map(str::trim).collect();
     if parts.len() < 10 {
@@ -152,13 +154,36 @@ fn position(session: &Session, body: &str, now: UtcMillis) -> Result<Option<Fix>
         course: known(7).and_then(optional).map(Degrees),
         altitude: known(8).and_then(optional).map(Meters),
         valid: known(9).and_then(optional).is_none_or(|satellites| satellites >= 3.0),
+        told: Told { sos: parts.get(PARAMETERS).is_some_and(|all| calls_for_help(all)), ..Told::default() },
         ..fix
     }))
+}
+
+const PARAMETERS: usize = 15;
+
+/// Parameters of name, type (1 whole, 2 with decimals, 3 text) and value, commas between them: the alarm button is named `SOS`.
+fn calls_for_help(parameters: &str) -> bool {
+    parameters.split(',').any(|parameter| {
+        let mut facts = parameter.trim().splitn(3, ':');
+        facts.next().is_some_and(|name| name.eq_ignore_ascii_case("SOS"))
+            && facts.nth(1).and_then(optional).is_some_and(|value| value != 0.0)
+    })
 }
 
 fn when(zone: Zone, date: &str, time: &str) -> Result<UtcMillis, String> {
     let ([day, month, year], [hour, minute, second]) = (pairs(date)?, pairs(time)?);
     utc(zone, [year, month, day, hour, minute, second])
+}
+
+/// A datagram of version 1 begins with the name of the device: an IMEI or another number, and `#`.
+fn detect(buf: &[u8]) -> Detected {
+    let beginnings: &[&[u8]] = &[b"#L#", b"#D#", b"#SD#", b"#B#", b"#P#", b"#M#", b"2.0;"];
+    let digits = buf.iter().take_while(|b| b.is_ascii_digit()).count();
+    match (detect::begins(buf, beginnings), digits, buf.get(digits)) {
+        (Detected::No, 8..=20, Some(b'#')) => Detected::Yes,
+        (Detected::No, 1..=20, None) => Detected::Perhaps,
+        (detected, ..) => detected,
+    }
 }
 
 /// `#M#text`, with its checksum since version 2.
@@ -175,7 +200,7 @@ fn encode(session: &Session, order: &Order, _tag: u16) -> Result<Vec<u8>, String
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{lines_with_warnings as lines, survives};
+    use super::super::testing::{lines_with_warnings as lines, survives, told};
     use super::super::{Session, Source};
     use super::*;
 
@@ -251,6 +276,40 @@ mod tests {
         let mut session = Session { source: Source::Datagram, ..Session::default() };
         let got = lines(&PROTOCOL, &mut session, format!("352093081452251#SD#{BODY}").as_bytes());
         assert_eq!(got[1], FIX);
+    }
+
+    #[test]
+    fn a_datagram_of_version_1_is_known_by_its_first_bytes() {
+        let name = |buf: &str| detect::protocol_of(buf.as_bytes()).map(|found| found.map(|p| p.name));
+        let datagram = format!("352093081452251#SD#{BODY}");
+        assert_eq!(name(&datagram), Ok(Some("wialon")));
+        assert_eq!(name(&format!("2.0;{datagram}")), Ok(Some("wialon")));
+        for end in 1..16 {
+            assert_eq!(name(&datagram[..end]), Ok(None), "{end}");
+        }
+        // What else begins with digits is no other's.
+        assert_eq!(name("355797031609284\r\n"), Ok(Some("t55_nmea")));
+        assert_eq!(name("355797031609284$GPRMC,"), Ok(Some("t55_nmea")));
+        assert!(name("1234567#SD#").is_err() && name("123456789012345678901#SD#").is_err());
+    }
+
+    #[test]
+    fn the_alarm_button_is_a_parameter() {
+        let with = |parameters: &str| format!("#D#{BODY};1.1;0;0;;NA;{parameters}\r\n");
+        let batch = format!("#B#{BODY}|{BODY};1.1;0;0;;NA;SOS:1:1|\r\n");
+        let day = [
+            LOGIN.to_owned(),
+            with("SOS:1:1,temp:3:18"),
+            with("temp:3:18,sos:1:1"),
+            with("temp:3:18,SOS:1:0"),
+            with("SOSO:1:1,text:3:SOS"),
+            batch,
+        ];
+        assert_eq!(told(&PROTOCOL, day.concat().as_bytes()), ["sos", "sos", "", "", "", "sos"]);
+        let sealed = |body: &str| format!("{body};{:04X}\r\n", crc16_arc(format!("{body};").as_bytes()));
+        let login = format!("#L#{}", sealed("2.0;352093081452251;"));
+        let second = format!("#D#{}", sealed(&format!("{BODY};1.1;0;0;;NA;SOS:1:1")));
+        assert_eq!(told(&PROTOCOL, format!("{login}{second}").as_bytes()), ["sos"]);
     }
 
     #[test]

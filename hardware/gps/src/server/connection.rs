@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::room::Room;
 use super::waiting::{Later, at_once, next};
 use super::{ANY, Counters, Shared};
 use crate::protocols::{Decoded, Message, Protocol, Session, Source, detect};
@@ -118,7 +119,7 @@ impl<'a> Device<'a> {
         let limits = &self.shared.limits;
         // Answers are small and awaited: without this they wait for each other.
         stream.set_nodelay(true).ok();
-        let mut buffer = Vec::new();
+        let (mut buffer, mut room) = (Vec::new(), Room::default());
         let mut orders = self.shared.orders.watch();
         let mut since = self.shared.clock.elapsed();
         let mut any_message = false;
@@ -179,8 +180,8 @@ impl<'a> Device<'a> {
             if let Some(end) = end {
                 return end;
             }
-            if buffer.len() > limits.buffered_bytes {
-                return End::TooLong(buffer.len());
+            if let Err(end) = room.hold(self.shared, self.protocol, &mut buffer).await {
+                return end;
             }
         }
     }

@@ -9,6 +9,7 @@ mod counters;
 mod datagrams;
 mod left_out;
 pub mod orders;
+mod room;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,8 +66,11 @@ pub enum Transport {
 pub struct Limits {
     /// Open connections, all listeners together; more are closed at once.
     pub connections: usize,
-    /// Bytes of one connection that make no message yet; more end it.
+    /// Bytes of one connection that make no message yet; more end it, but for protocols that have longer messages.
     pub buffered_bytes: usize,
+    /// Connections that may hold a longer message at a time, each [`Protocol::longest`] and at most as much again that the
+    /// buffer grew ahead of it; the others wait.
+    pub long_messages: usize,
     /// Without a byte for so long, a connection ends, and an address that sends datagrams is a stranger again. Trackers say
     /// something every 3 to 5 minutes.
     pub idle: Duration,
@@ -81,6 +85,7 @@ impl Default for Limits {
         Self {
             connections: 4096,
             buffered_bytes: 16 * 1024,
+            long_messages: 64,
             idle: Duration::from_secs(600),
             message: Duration::from_secs(60),
             bad_in_a_row: 32,
@@ -179,6 +184,7 @@ impl GpsServer {
     /// Serves until `stop`, then ends every connection; a report in hand is still kept and answered.
     pub async fn run(self, sink: Arc<dyn Sink<GpsReport>>, clock: Arc<dyn Clock>, stop: CancellationToken) {
         let room = Arc::new(Semaphore::new(self.limits.connections));
+        let long = Arc::new(Semaphore::new(self.limits.long_messages));
         let (told, mut loops) = (Arc::new(Told::default()), JoinSet::new());
         let names: Vec<&str> = self.sockets.iter().map(|(protocol, ..)| name(*protocol)).collect();
         let names = names.join(", ");
@@ -188,6 +194,7 @@ impl GpsServer {
                 zones,
                 devices: self.devices.clone(),
                 limits: self.limits.clone(),
+                long: long.clone(),
                 counters: self.counters.clone(),
                 told: told.clone(),
                 orders: self.orders.clone(),
@@ -255,6 +262,8 @@ struct Shared {
     zones: Zones,
     devices: Option<Arc<BTreeSet<String>>>,
     limits: Limits,
+    /// For [`Limits::long_messages`].
+    long: Arc<Semaphore>,
     counters: Arc<Counters>,
     told: Arc<Told>,
     orders: Arc<Orders>,

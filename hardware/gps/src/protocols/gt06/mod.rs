@@ -26,6 +26,7 @@ pub(super) const PROTOCOL: Protocol = Protocol {
     decode,
     detect: |buf| detect::begins(buf, &[&[0x78; 2], &[0x79; 2]]),
     encode: Some(orders::encode),
+    longest: None,
 };
 
 fn decode(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded {

@@ -5,7 +5,7 @@ use models_domain::{Degrees, MetersPerSecond};
 use super::super::bytes::{Reader, hex};
 use super::super::when::utc_of_bcd;
 use super::super::{Fix, Session};
-use super::{PROTOCOL, all_digits};
+use super::{PROTOCOL, all_digits, told};
 
 const SHORT: usize = 32;
 /// The device's name has eight bytes instead of five.
@@ -25,7 +25,7 @@ pub(super) fn length(session: &Session, buf: &[u8]) -> Option<usize> {
 }
 
 /// Device (5 or 8), time, date (6), latitude ddmmmmmm (4), battery (1), longitude dddmmmmmm and flags (5), speed in knots and
-/// course, three digits each (3).
+/// course, three digits each (3), state (4).
 pub(super) fn position(session: &mut Session, message: &[u8]) -> Result<Fix, String> {
     let mut reader = Reader::new(message);
     reader.take(1)?;
@@ -40,6 +40,7 @@ pub(super) fn position(session: &mut Session, message: &[u8]) -> Result<Fix, Str
     reader.take(1)?;
     let lon = hex(reader.take(5)?);
     let motion = hex(reader.take(3)?);
+    let state = reader.u32()?;
     let (lon, flags) = lon.split_at(9);
     let flags = u8::from_str_radix(flags, 16).unwrap_or(0);
     let angle = |digits: &str, whole: usize, positive: bool| -> Result<f64, String> {
@@ -60,6 +61,7 @@ pub(super) fn position(session: &mut Session, message: &[u8]) -> Result<Fix, Str
         speed: MetersPerSecond::from_knots(motion[..3].parse().unwrap_or(0.0)),
         course: motion[3..].parse().ok().map(Degrees),
         valid: flags & 2 != 0,
+        told: told(state),
         ..fix
     })
 }

@@ -10,7 +10,7 @@ use super::bytes::bcd;
 use super::detect::Detected;
 use super::text::{Piece, all_digits, degrees_minutes, number, optional, pairs, piece, signed};
 use super::when::{Zone, fields, utc};
-use super::{Decoded, Fix, Framing, Message, Protocol, Session};
+use super::{Decoded, Fix, Framing, Message, Protocol, Session, Told};
 
 pub(super) const PROTOCOL: Protocol = Protocol {
     name: "h02",
@@ -20,6 +20,7 @@ pub(super) const PROTOCOL: Protocol = Protocol {
     decode,
     detect,
     encode: None,
+    longest: None,
 };
 
 fn decode(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded {
@@ -104,7 +105,8 @@ fn place(parts: &[&str]) -> Option<usize> {
     })
 }
 
-/// Around the latitude: time, validity before it; speed in knots, course, sometimes the battery, date behind it.
+/// Around the latitude: time, validity before it; speed in knots, course, sometimes the battery, date behind it, then the state:
+/// eight hexadecimal digits, in some kinds behind what belongs to the card.
 fn position(zone: Zone, parts: &[&str], lat: usize, now: UtcMillis) -> Result<Fix, String> {
     let part = |i: usize| parts.get(i).copied().unwrap_or("").trim();
     let short = part(2) == "VP1";
@@ -122,13 +124,30 @@ fn position(zone: Zone, parts: &[&str], lat: usize, now: UtcMillis) -> Result<Fi
         (None, _) => now,
     };
     let fix = Fix::at(at, angle(part(lat), part(lat + 1))?, angle(part(lat + 2), part(lat + 3))?)?;
+    let state = [6, 7, 8, 10].into_iter().find_map(|behind| state(part(lat + behind)));
     Ok(Fix {
         speed: MetersPerSecond::from_knots(number(part(lat + 4)).unwrap_or(0.0).max(0.0)),
         course: optional(part(lat + 5)).map(Degrees),
         // V invalid, B by cells; a number is a coding scheme and means nothing here.
         valid: !matches!(part(lat - 1), "V" | "B" | ""),
+        told: state.map(told).unwrap_or_default(),
         ..fix
     })
+}
+
+fn state(text: &str) -> Option<u32> {
+    let digits = text.len() == 8 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    digits.then(|| u32::from_str_radix(text, 16).ok()).flatten()
+}
+
+/// Bits of the state, each 0 where it holds: 1 robbery and 18 the button, both for help; 10 ignition off.
+fn told(state: u32) -> Told {
+    // Whoever says all of them at once says nothing.
+    if state == 0 {
+        return Told::default();
+    }
+    let holds = |bit: u32| state >> bit & 1 == 0;
+    Told { engine_on: Some(!holds(10)), sos: holds(1) || holds(18), ..Told::default() }
 }
 
 /// `ddmm.mmmm`, `-dd-mm.mmmm` or `ddmmmmmm`, and the letter of the hemisphere.

@@ -25,6 +25,7 @@ pub(super) const PROTOCOL: Protocol = Protocol {
     decode,
     detect: |buf| detect::begins(buf, &[&[frame::DELIMITER], &[frame::OTHER_DELIMITER]]),
     encode: Some(orders::encode),
+    longest: None,
 };
 
 fn decode(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded {

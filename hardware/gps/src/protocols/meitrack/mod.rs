@@ -11,7 +11,7 @@ use super::kept::Kept;
 use super::order::{Answer, Order};
 use super::text::{all_digits, is_decimal, number, optional, pairs};
 use super::when::{Zone, utc};
-use super::{Decoded, Fix, Framing, Message, Protocol, Session};
+use super::{Decoded, Fix, Framing, Message, Protocol, Session, Told};
 
 pub(super) const PROTOCOL: Protocol = Protocol {
     name: "meitrack",
@@ -21,6 +21,7 @@ pub(super) const PROTOCOL: Protocol = Protocol {
     decode,
     detect: |buf| detect::begins(buf, &[b"$$"]),
     encode: Some(encode),
+    longest: None,
 };
 
 /// Longest message: batches of binary records.
@@ -130,7 +131,9 @@ fn text(zone: Zone, kind: &[u8], body: &str) -> Result<Message, String> {
     };
     let part = |offset: usize| parts.get(i + offset).copied().unwrap_or("");
     let at = utc(zone, pairs(part(2))?)?;
+    let event = i.checked_sub(1).and_then(|before| parts[before].parse::<u16>().ok());
     let fix = Fix {
+        told: event.map(told).unwrap_or_default(),
         speed: MetersPerSecond::from_kmh(number(part(6))?.max(0.0)),
         course: optional(part(7)).map(Degrees),
         altitude: optional(part(9)).map(Meters),
@@ -138,6 +141,11 @@ fn text(zone: Zone, kind: &[u8], body: &str) -> Result<Message, String> {
         ..Fix::at(at, number(part(0))?, number(part(1))?)?
     };
     Ok(Message { fixes: vec![fix], ..Message::note("position") })
+}
+
+/// The same numbers in all forms: 1 is the first input, where the makers have the button for help.
+fn told(event: u16) -> Told {
+    Told { sos: event == 1, ..Told::default() }
 }
 
 /// `@@`, letter, length from the comma to the end, device, text, star, sum.

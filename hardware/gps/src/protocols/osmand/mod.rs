@@ -15,7 +15,7 @@ use super::detect;
 use super::kept::Kept;
 use super::text::{number, optional, pairs};
 use super::when::{Zone, utc};
-use super::{Decoded, Fix, Framing, Message, Protocol, Session};
+use super::{Decoded, Fix, Framing, Message, Protocol, Session, Told};
 
 pub(super) const PROTOCOL: Protocol = Protocol {
     name: "osmand",
@@ -25,20 +25,29 @@ pub(super) const PROTOCOL: Protocol = Protocol {
     decode,
     detect: |buf| detect::begins(buf, &[b"GET ", b"POST ", b"PUT ", b"HEAD "]),
     encode: None,
+    longest: Some(MAX + MAX_BODY),
 };
 
-/// Longest request.
+/// Longest line and headers.
 const MAX: usize = 16 * 1024;
+/// Longest body: a thousand positions that a telephone stored.
+const MAX_BODY: usize = 256 * 1024;
 const MAX_HEADERS: usize = 64;
 /// The year 9999.
 const LATEST_MS: f64 = 253_402_300_800_000.0;
 
 const TAKEN: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 const REFUSED: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+const TOO_LARGE: &[u8] = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n";
 
 fn decode(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded {
     if buf.is_empty() {
         return Decoded::NeedMore;
+    }
+    if session.skip > 0 {
+        let used = session.skip.min(buf.len());
+        session.skip -= used;
+        return Decoded::Message(Message { used, ..Message::note("rest of a request that is too long") });
     }
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
@@ -61,9 +70,10 @@ fn decode(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded {
     };
     let length = match header("content-length") {
         "" => 0,
-        text => match text.parse::<usize>().ok().filter(|length| *length <= MAX) {
-            Some(length) => length,
-            None => return Decoded::Bad { used: head, why: format!("a body of {text} bytes") },
+        text => match text.parse::<usize>() {
+            Ok(length) if length <= MAX_BODY => length,
+            Ok(length) => return too_long(session, buf.len(), head, length),
+            Err(_) => return Decoded::Bad { used: head, why: format!("a body of {text} bytes") },
         },
     };
     let Some(body) = buf.get(head..head + length) else { return Decoded::NeedMore };
@@ -83,12 +93,24 @@ fn decode(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded {
     })
 }
 
+/// Answered at once, that the telephone knows why; its body is no request, and left out as it comes.
+fn too_long(session: &mut Session, buffered: usize, head: usize, length: usize) -> Decoded {
+    let (used, rest) = if session.ends_here() { (buffered, 0) } else { (head, length) };
+    session.skip = rest;
+    Decoded::Message(Message {
+        used,
+        reply: TOO_LARGE.to_vec(),
+        warning: Some(format!("a body of {length} bytes, {MAX_BODY} are the most")),
+        ..Message::note("request that is too long")
+    })
+}
+
 /// Behind the line: what is no request is left out whole, however it was cut on its way.
 fn line_end(buf: &[u8]) -> Option<usize> {
     buf.iter().position(|&b| b == b'\n').map(|end| end + 1)
 }
 
-/// `id`, `timestamp`, `lat` and `lon` or `location`, `speed` in knots, `bearing`, `altitude`, `valid`.
+/// `id`, `timestamp`, `lat` and `lon` or `location`, `speed` in knots, `bearing`, `altitude`, `valid`, `ignition`, `alarm`.
 fn from_query(session: &mut Session, query: &str, body: &[u8], now: UtcMillis) -> Result<Message, String> {
     let fields = if query.is_empty() { body } else { query.as_bytes() };
     let names = form_urlencoded::parse(fields).filter(|(key, _)| matches!(&**key, "id" | "deviceid"));
@@ -111,6 +133,7 @@ fn named(name: Option<String>) -> Result<String, String> {
 fn place(session: &Session, fields: &[u8], now: UtcMillis) -> Result<Option<Fix>, String> {
     let (mut lat, mut lon, mut at) = (None, None, None);
     let (mut knots, mut course, mut altitude, mut valid) = (0.0, None, None, true);
+    let mut told = Told::default();
     for (key, value) in form_urlencoded::parse(fields) {
         match &*key {
             "timestamp" => at = Some(when(session, value.trim())?),
@@ -125,6 +148,8 @@ fn place(session: &Session, fields: &[u8], now: UtcMillis) -> Result<Option<Fix>
             "bearing" | "heading" => course = optional(&value).filter(|degrees| *degrees >= 0.0),
             "altitude" => altitude = optional(&value),
             "valid" => valid = matches!(&*value, "true" | "1"),
+            "ignition" => told.engine_on = yes_or_no(&value),
+            "alarm" => told.sos |= value.eq_ignore_ascii_case("sos"),
             _ => {}
         }
     }
@@ -135,8 +160,17 @@ fn place(session: &Session, fields: &[u8], now: UtcMillis) -> Result<Option<Fix>
         course: course.map(Degrees),
         altitude: altitude.map(Meters),
         valid,
+        told,
         ..Fix::at(at.unwrap_or(now), lat, lon)?
     }))
+}
+
+fn yes_or_no(value: &str) -> Option<bool> {
+    match value {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    }
 }
 
 /// Unix seconds or milliseconds, RFC 3339, or `2025-05-14 14:12:38` on the device's clock.

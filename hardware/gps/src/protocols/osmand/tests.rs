@@ -1,7 +1,7 @@
 //! Requests made for this project.
 
-use super::super::testing::{lines_with_warnings as lines, survives};
-use super::super::{Session, Zones};
+use super::super::testing::{lines_with_warnings as lines, survives, told};
+use super::super::{Session, Source, Zones};
 use super::*;
 
 const FIX: &str = "123456 1747231958000 21.02800,105.85200 36.0 km/h Some(90.0) Some(12.0)";
@@ -175,4 +175,64 @@ fn names_of_no_vehicle_are_refused() {
         let got = lines(&PROTOCOL, &mut Session::default(), request.as_bytes());
         assert!(got[0].ends_with(&crate::protocols::bytes::hex(TAKEN)), "{got:?}");
     }
+}
+
+/// A report of so many positions.
+fn batch(count: usize) -> String {
+    let one = r#"{"timestamp":1747231958000,"coords":{"latitude":21.028,"longitude":105.852,"speed":10.0,
+        "heading":90,"altitude":12}}"#;
+    let body = format!("{{\"device_id\":\"123456\",\"location\":[{}]}}", vec![one; count].join(","));
+    let kind = "Content-Type: application/json";
+    format!("POST / HTTP/1.1\r\n{kind}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
+#[test]
+fn a_batch_as_long_as_a_telephone_makes_it_is_read() {
+    let request = batch(2000);
+    assert!((200_000..MAX_BODY).contains(&request.len()), "{}", request.len());
+    let got = lines(&PROTOCOL, &mut Session::default(), request.as_bytes());
+    assert_eq!((got.len(), got[0].as_str()), (2001, replied("position", TAKEN).as_str()));
+    assert!(got[1..].iter().all(|line| line == FIX));
+    assert!(lines(&PROTOCOL, &mut Session::default(), &request.as_bytes()[..request.len() - 1]).is_empty());
+}
+
+#[test]
+fn a_body_that_is_too_long_is_answered_and_left_out() {
+    let request = batch(3000);
+    let next =
+        "GET /?id=123456&timestamp=1747231958&lat=21.028&lon=105.852&speed=19.438&bearing=90&altitude=12";
+    let both = format!("{request}{next} HTTP/1.1\r\n\r\n");
+    let length = request.len() - request.find("\r\n\r\n").expect("headers") - 4;
+    let want = [
+        replied("request that is too long", TOO_LARGE),
+        format!("warning: a body of {length} bytes, 262144 are the most"),
+        "rest of a request that is too long".to_owned(),
+        replied("position", TAKEN),
+        FIX.to_owned(),
+    ];
+    assert_eq!(lines(&PROTOCOL, &mut Session::default(), both.as_bytes()), want);
+    // In pieces, as it comes.
+    let mut session = Session::default();
+    let mut got: Vec<String> = Vec::new();
+    for piece in both.as_bytes().chunks(40_000) {
+        got.extend(lines(&PROTOCOL, &mut session, piece));
+    }
+    got.dedup();
+    assert_eq!(got, want);
+    // A datagram has no rest.
+    let mut session = Session { source: Source::Datagram, ..Session::default() };
+    let got = lines(&PROTOCOL, &mut session, request.as_bytes());
+    assert_eq!(got, want[..2]);
+    assert_eq!(lines(&PROTOCOL, &mut session, format!("{next} HTTP/1.1\r\n\r\n").as_bytes()), want[3..]);
+}
+
+#[test]
+fn ignition_and_the_call_for_help() {
+    let with = |fields: &str| {
+        format!("GET /?id=1&timestamp=1747231958&lat=21.028&lon=105.852{fields} HTTP/1.1\r\n\r\n")
+    };
+    let day =
+        ["&ignition=true", "&ignition=false&alarm=sos", "&ignition=maybe&alarm=overspeed", "", "&alarm=SOS"];
+    let day = day.map(with).concat();
+    assert_eq!(told(&PROTOCOL, day.as_bytes()), ["engine on", "engine off, sos", "", "", "sos"]);
 }

@@ -14,7 +14,7 @@ use super::kept::Kept;
 use super::order::{Answer, Order};
 use super::text::{Piece, all_digits, full_date, is_decimal, number, optional, piece};
 use super::when::{Zone, utc};
-use super::{Decoded, Fix, Framing, Message, Protocol, Session};
+use super::{Decoded, Fix, Framing, Message, Protocol, Session, Told};
 
 pub(super) const PROTOCOL: Protocol = Protocol {
     name: "queclink",
@@ -24,6 +24,7 @@ pub(super) const PROTOCOL: Protocol = Protocol {
     decode,
     detect,
     encode: Some(encode),
+    longest: None,
 };
 
 fn decode(session: &mut Session, buf: &[u8], _now: UtcMillis) -> Decoded {
@@ -69,12 +70,15 @@ fn sentence(session: &mut Session, text: &str) -> Result<Message, String> {
     }
     let reply = format!("+SACK:{number}$").into_bytes();
     let zone = session.zone(PROTOCOL.zone);
-    let found = (0..parts.len().saturating_sub(2)).filter(|&at| is_place(&parts, at));
+    let found: Vec<usize> = (0..parts.len().saturating_sub(2)).filter(|&at| is_place(&parts, at)).collect();
+    let last = found.len().saturating_sub(1);
+    let read = found.iter().enumerate().map(|(i, &at)| {
+        // The state is that of sending, and so of the last place.
+        let told = told(kind, if i == last { state(kind, &parts[at..]) } else { None });
+        position(zone, &parts, at).map(|fix| Fix { device: session.device.clone(), told, ..fix })
+    });
     // One that cannot be read is left out: the device would repeat all of them for ever.
-    let mut kept: Kept<Fix> = found.map(|at| position(zone, &parts, at)).collect();
-    for fix in &mut kept.good {
-        fix.device.clone_from(&session.device);
-    }
+    let kept: Kept<Fix> = read.collect();
     let note = match (kept.good.len(), kind) {
         (0, "INF" | "VER" | "CID" | "CSQ" | "BAT" | "TMZ" | "GPS") => "information",
         (0, _) => "no position in it",
@@ -121,6 +125,39 @@ fn position(zone: Zone, parts: &[&str], at: usize) -> Result<Fix, String> {
         valid: before(4) != Some(0.0),
         ..fix
     })
+}
+
+/// What the kind itself tells, else what the state does. `GTIGL` tells of the ignition too, but where devices send it
+/// does not fit which is said to be which.
+fn told(kind: &str, state: Option<bool>) -> Told {
+    let engine_on = match kind {
+        "IGN" | "VGN" => Some(true),
+        "IGF" | "VGF" => Some(false),
+        _ => state,
+    };
+    Told { engine_on, sos: kind == "SOS", ..Told::default() }
+}
+
+/// Longitude, latitude, date, and a cell of four fields.
+const PLACE: usize = 7;
+
+/// In reports at intervals, behind place and cell: six hexadecimal digits, of which the first two are what the vehicle does (1
+/// ignition off, 2 on, 4 not connected), the others inputs and outputs.
+fn state(kind: &str, parts: &[&str]) -> Option<bool> {
+    if !matches!(kind, "FRI" | "ERI") {
+        return None;
+    }
+    let is_state = |text: &&str| {
+        text.len() == 6
+            && text.bytes().all(|b| b.is_ascii_hexdigit())
+            && matches!(&text[..2], "11" | "12" | "16" | "1A" | "21" | "22" | "41" | "42")
+    };
+    let state = parts.get(PLACE..)?.iter().copied().find(is_state)?;
+    match state.as_bytes()[0] {
+        b'1' => Some(false),
+        b'2' => Some(true),
+        _ => None,
+    }
 }
 
 /// `AT+GTRTO` asks for things at once; 1 is the position. The password is the makers' default unless the text brings its own.

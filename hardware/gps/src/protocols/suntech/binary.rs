@@ -5,10 +5,11 @@ use models_domain::{Degrees, MetersPerSecond, UtcMillis};
 use super::super::bytes::{Reader, bcd, hex};
 use super::super::session::Parts;
 use super::super::when::{Zone, utc_of_bytes};
-use super::super::{Decoded, Fix, Message, Session, Source};
-use super::PROTOCOL;
+use super::super::{Decoded, Fix, Message, Session, Source, Told};
+use super::{PANIC_ALERT, PROTOCOL};
 
 const ZIP: u8 = 0x02;
+const ALERT: u8 = 0x82;
 const MAX: usize = 1024;
 
 pub(super) fn decode(session: &mut Session, buf: &[u8]) -> Decoded {
@@ -70,7 +71,14 @@ fn universal(session: &mut Session, message: &[u8]) -> Result<Option<Fix>, Strin
     let valid = !has(16) || reader.u8()? > 0;
     let fix = Fix::at(at, lat, lon)?;
     session.device = Some(device);
-    Ok(Some(Fix { speed: MetersPerSecond::from_kmh(kmh), course, valid, ..fix }))
+    let mut behind = |bit: u32| if has(bit) { reader.u8().ok() } else { None };
+    let (inputs, _, alert) = (behind(17), behind(18), behind(19));
+    let told = Told {
+        engine_on: inputs.map(|inputs| inputs & 1 == 1),
+        sos: message.first() == Some(&ALERT) && alert == Some(PANIC_ALERT),
+        ..Told::default()
+    };
+    Ok(Some(Fix { speed: MetersPerSecond::from_kmh(kmh), course, valid, told, ..fix }))
 }
 
 /// Millionths of a degree, the sign in the highest bit.

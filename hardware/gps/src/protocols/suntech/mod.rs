@@ -12,7 +12,7 @@ use super::detect::Detected;
 use super::order::{Answer, Order};
 use super::text::{all_digits, is_decimal, number, optional, pairs};
 use super::when::{Zone, utc};
-use super::{Decoded, Fix, Framing, Message, Protocol, Session};
+use super::{Decoded, Fix, Framing, Message, Protocol, Session, Told};
 
 pub(super) const PROTOCOL: Protocol = Protocol {
     name: "suntech",
@@ -22,6 +22,7 @@ pub(super) const PROTOCOL: Protocol = Protocol {
     decode,
     detect,
     encode: Some(encode),
+    longest: None,
 };
 
 const MAX: usize = 4096;
@@ -81,7 +82,8 @@ fn sentence(session: &mut Session, text: &str) -> Result<Message, String> {
         let name = parts.get(if nine || answers { 2 } else { 1 }).copied().unwrap_or("");
         let kind = if nine { parts[1] } else { &head[5..] };
         let told = matches!(kind, "STT" | "EMG" | "EVT" | "ALT" | "UEX" | "Location" | "Emergency" | "Alert");
-        let fix = if told && !answers { by_shape(zone, &parts, !nine)? } else { None };
+        let emergency = kind == "EMG";
+        let fix = if told && !answers { by_shape(zone, &parts, !nine, emergency)? } else { None };
         (name, fix)
     };
     if !all_digits(name) {
@@ -102,8 +104,9 @@ fn sentence(session: &mut Session, text: &str) -> Result<Message, String> {
     Ok(Message { fixes, ..Message::note(note) })
 }
 
-/// Date, time, sometimes cells, then latitude, longitude, km/h, course, satellites (not in ST900), fix.
-fn by_shape(zone: Zone, parts: &[&str], satellites: bool) -> Result<Option<Fix>, String> {
+/// Date, time, sometimes cells, then latitude, longitude, km/h, course, satellites (not in ST900), fix; behind them, but in
+/// ST400 and ST900, way, voltage, inputs and outputs, and in an emergency which one it is.
+fn by_shape(zone: Zone, parts: &[&str], satellites: bool, emergency: bool) -> Result<Option<Fix>, String> {
     let dated = |i: &usize| parts[*i].len() == 8 && all_digits(parts[*i]) && is_time(parts[*i + 1]);
     let Some(date) = (1..parts.len().saturating_sub(1)).find(dated) else { return Ok(None) };
     let placed = |i: &usize| is_decimal(parts[*i], 4) && is_decimal(parts[*i + 1], 4);
@@ -116,8 +119,29 @@ fn by_shape(zone: Zone, parts: &[&str], satellites: bool) -> Result<Option<Fix>,
         speed: MetersPerSecond::from_kmh(optional(part(2)).unwrap_or(0.0).max(0.0)),
         course: optional(part(3)).map(Degrees),
         valid: part(if satellites { 5 } else { 4 }) == "1",
+        told: Told {
+            engine_on: if satellites { first_input(part(8)) } else { None },
+            sos: emergency && part(9).parse::<u8>() == Ok(PANIC_BUTTON),
+            ..Told::default()
+        },
         ..fix
     }))
+}
+
+const PANIC_BUTTON: u8 = 1;
+/// The alert of the universal format that says so.
+const PANIC_ALERT: u8 = 42;
+
+/// Six digits or more of inputs and outputs: the first is the ignition.
+fn first_input(text: &str) -> Option<bool> {
+    match text.as_bytes() {
+        [on @ (b'0' | b'1'), rest @ ..] if rest.len() >= 5 && all_bits(rest) => Some(*on == b'1'),
+        _ => None,
+    }
+}
+
+fn all_bits(text: &[u8]) -> bool {
+    text.iter().all(|b| matches!(b, b'0' | b'1'))
 }
 
 fn is_time(text: &str) -> bool {
@@ -136,7 +160,8 @@ fn when(zone: Zone, date: &str, time: &str) -> Result<UtcMillis, String> {
 }
 
 /// Kind, device, mask, then the fields of the mask's bits: 1 model, 2 version, 3 whether live, 4 date, 5 time, 6 to 9 cell, 10
-/// signal, 11 latitude, 12 longitude, 13 km/h, 14 course, 15 satellites, 16 fix.
+/// signal, 11 latitude, 12 longitude, 13 km/h, 14 course, 15 satellites, 16 fix, 17 inputs (the last is the ignition), 18 outputs,
+/// 19 which alert.
 fn universal<'a>(zone: Zone, kind: &str, parts: &[&'a str]) -> Result<(&'a str, Option<Fix>), String> {
     let name = parts[1];
     let (mask, first) = match kind {
@@ -148,7 +173,7 @@ fn universal<'a>(zone: Zone, kind: &str, parts: &[&'a str]) -> Result<(&'a str, 
         _ => return Ok((name, None)),
     };
     let mut rest = parts.iter().skip(first).copied();
-    let mut fields = [None; 17];
+    let mut fields = [None; 20];
     for (bit, field) in fields.iter_mut().enumerate().skip(1) {
         if mask >> bit & 1 == 1 {
             *field = rest.next();
@@ -166,9 +191,21 @@ fn universal<'a>(zone: Zone, kind: &str, parts: &[&'a str]) -> Result<(&'a str, 
         speed: MetersPerSecond::from_kmh(fields[13].and_then(optional).unwrap_or(0.0).max(0.0)),
         course: fields[14].and_then(optional).map(Degrees),
         valid: fields[16].is_none_or(|fix| fix == "1"),
+        told: Told {
+            engine_on: fields[17].and_then(last_input),
+            sos: kind == "ALT" && fields[19].is_some_and(|alert| alert.parse::<u8>() == Ok(PANIC_ALERT)),
+            ..Told::default()
+        },
         ..fix
     };
     Ok((name, Some(fix)))
+}
+
+fn last_input(text: &str) -> Option<bool> {
+    match text.as_bytes() {
+        [rest @ .., on @ (b'0' | b'1')] if all_bits(rest) => Some(*on == b'1'),
+        _ => None,
+    }
 }
 
 /// In the universal format; older series take their own lines as texts.

@@ -21,6 +21,7 @@ pub(super) const PROTOCOL: Protocol = Protocol {
     decode,
     detect,
     encode: None,
+    longest: None,
 };
 
 fn decode(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded {

@@ -2,9 +2,9 @@
 
 use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis};
 
-use super::super::Fix;
 use super::super::text::{degrees_minutes, full_date, number, optional, pairs, signed};
 use super::super::when::{Zone, fields, utc};
+use super::super::{Fix, Told};
 use super::is_name;
 
 pub(super) enum Read {
@@ -64,7 +64,8 @@ impl Line<'_> {
         Ok(UtcMillis(nearest.unwrap_or(at)))
     }
 
-    /// Time, validity, place, knots, course, date. Some devices add satellites, their IMEI and more behind the checksum.
+    /// Time, validity, place, knots, course, date. Some devices add satellites, their IMEI, the ignition and more behind the
+    /// checksum.
     fn rmc(&self) -> Result<Read, String> {
         let Some((lat, lon)) = self.place(3)? else { return Ok(Read::Nothing("no position in it")) };
         let [hour, minute, second] = pairs(self.part(1))?;
@@ -76,8 +77,19 @@ impl Line<'_> {
             valid: self.part(2) == "A",
             ..Fix::at(at, lat, lon)?
         };
-        let name = self.parts.iter().skip(10).find(|text| text.len() == 15 && is_name(text));
-        Ok(Read::Position(name.map(ToString::to_string), Box::new(fix)))
+        let is_imei = |at: &usize| self.part(*at).len() == 15 && is_name(self.part(*at));
+        let at = (10..self.parts.len()).find(is_imei);
+        let told = at.map(|at| self.ignition(at + 1)).unwrap_or_default();
+        Ok(Read::Position(at.map(|at| self.part(at).to_owned()), Box::new(Fix { told, ..fix })))
+    }
+
+    fn ignition(&self, at: usize) -> Told {
+        let engine_on = match self.part(at) {
+            "0" => Some(false),
+            "1" => Some(true),
+            _ => None,
+        };
+        Told { engine_on, ..Told::default() }
     }
 
     /// Time, place, quality (0 invalid), satellites, HDOP, height.
@@ -127,7 +139,7 @@ impl Line<'_> {
         Ok(Read::Position(None, Box::new(fix)))
     }
 
-    /// IMEI, event, ddmmyyyy, time, latitude, longitude, km/h, course, validity.
+    /// IMEI, event, ddmmyyyy, time, latitude, longitude, km/h, course, validity, ignition.
     fn qze(&self, zone: Zone) -> Result<Read, String> {
         let [day, month, century, year] = pairs(self.part(3))?;
         let [hour, minute, second] = pairs(self.part(4))?;
@@ -136,6 +148,7 @@ impl Line<'_> {
             speed: MetersPerSecond::from_kmh(number(self.part(7))?.max(0.0)),
             course: optional(self.part(8)).map(Degrees),
             valid: self.part(9) == "A",
+            told: self.ignition(10),
             ..Fix::at(at, number(self.part(5))?, number(self.part(6))?)?
         };
         Ok(Read::Position(Some(self.part(1).to_owned()).filter(|name| is_name(name)), Box::new(fix)))

@@ -1,6 +1,6 @@
 //! Sentences made for this project.
 
-use super::super::testing::{lines, survives};
+use super::super::testing::{lines, survives, told};
 use super::super::{Session, Source};
 use super::PROTOCOL;
 
@@ -108,4 +108,20 @@ fn no_position_comes_out_of_what_holds_none() {
         format!("{}\r\n", sealed(RMC).replace("2101", "2102")).as_bytes(),
     );
     assert!(got[0].starts_with("bad: checksum 0x"), "{got:?}");
+}
+
+#[test]
+fn the_ignition() {
+    let qze = "QZE,355797031609284,35,14052025,141238,21.028000,105.852000,36,90,A";
+    let day = [
+        LOGIN.to_owned(),
+        format!("{qze},0"),
+        format!("{qze},1"),
+        qze.to_owned(),
+        format!("{},11,355797031609284,1,090,086", sealed(RMC)),
+        format!("{},11,355797031609284,0", sealed(RMC)),
+        sealed(RMC),
+    ];
+    let want = ["engine off", "engine on", "", "engine on", "engine off", ""];
+    assert_eq!(told(&PROTOCOL, format!("{}\r\n", day.join("\r\n")).as_bytes()), want);
 }

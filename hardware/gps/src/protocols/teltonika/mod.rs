@@ -23,6 +23,7 @@ pub(super) const PROTOCOL: Protocol = Protocol {
     decode,
     detect,
     encode: Some(encode),
+    longest: None,
 };
 
 /// Longest packet that is believed: devices send at most 1280 bytes.

@@ -9,7 +9,7 @@ use super::detect::{self, Detected};
 use super::order::{Answer, Order};
 use super::text::{all_digits, degrees_minutes, number, pairs};
 use super::when::{Zone, utc};
-use super::{Decoded, Fix, Framing, Message, Protocol, Session};
+use super::{Decoded, Fix, Framing, Message, Protocol, Session, Told};
 
 pub(super) const PROTOCOL: Protocol = Protocol {
     name: "tk103",
@@ -19,6 +19,7 @@ pub(super) const PROTOCOL: Protocol = Protocol {
     decode,
     detect,
     encode: Some(encode),
+    longest: None,
 };
 
 /// Longest sentence: lists of settings in free text.
@@ -97,11 +98,24 @@ fn sentence(session: &mut Session, text: &str) -> Result<Message, String> {
     let Some(place) = Place::find(body) else { return Ok(message("no position in it")) };
     Ok(match place.read(session.zone(PROTOCOL.zone), commas) {
         Ok(fix) => {
-            Message { fixes: vec![Fix { device: session.device.clone(), ..fix }], ..message("position") }
+            let told = tells(kind, body, fix.told.engine_on);
+            let fix = Fix { device: session.device.clone(), told, ..fix };
+            Message { fixes: vec![fix], ..message("position") }
         }
         // A login (BP05) is answered whatever place it names.
         Err(why) => Message { warning: Some(why), ..message("position that cannot be read") },
     })
+}
+
+/// What the kind itself tells: an alarm (BO01) names its number first, 2 for help; between commas each alarm is a kind.
+fn tells(kind: &str, body: &str, ignition: Option<bool>) -> Told {
+    let sos = matches!(kind, "ZC25" | "DW3E") || (kind == "BO01" && body.starts_with('2'));
+    let engine_on = match kind {
+        "ZC15" | "DW35" | "ZC29" | "DW42" => Some(true),
+        "ZC16" | "DW36" => Some(false),
+        _ => ignition,
+    };
+    Told { engine_on, sos, ..Told::default() }
 }
 
 /// A date, the letter of validity, and what follows it.
@@ -126,7 +140,7 @@ impl<'a> Place<'a> {
         })
     }
 
-    /// Latitude, N or S, longitude, E or W, speed in km/h, time, course.
+    /// Latitude, N or S, longitude, E or W, speed in km/h, time, course, state.
     fn read(&self, zone: Zone, day_first: bool) -> Result<Fix, String> {
         let (lat, rest) = angle(self.rest, ['N', 'S'])?;
         let (lon, rest) = angle(rest, ['E', 'W'])?;
@@ -149,6 +163,7 @@ impl<'a> Place<'a> {
             speed: MetersPerSecond::from_kmh(number(speed)?),
             course: course.and_then(degrees).map(Degrees),
             valid: self.valid,
+            told: Told { engine_on: if commas { None } else { ignition(rest) }, ..Told::default() },
             ..fix
         })
     }
@@ -168,6 +183,16 @@ fn angle(text: &str, letters: [char; 2]) -> Result<(f64, &str), String> {
 fn degrees(text: &str) -> Option<f64> {
     let text = if text.contains('.') { text } else { text.get(..2)? };
     number(text).ok()
+}
+
+/// Behind the course eight digits of the state and an L: the second digit says whether the ignition is on.
+fn ignition(text: &str) -> Option<bool> {
+    let course = if text.get(..6)?.contains('.') { 6 } else { 2 };
+    let (state, behind) = text.get(course..)?.trim_start_matches(',').split_at_checked(8)?;
+    match state.as_bytes() {
+        [b'0' | b'1', on @ (b'0' | b'1'), ..] if behind.starts_with('L') => Some(*on == b'1'),
+        _ => None,
+    }
 }
 
 /// `(` device, kind `)`.

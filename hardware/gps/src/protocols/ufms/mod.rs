@@ -27,6 +27,7 @@ pub(super) const PROTOCOL: Protocol = Protocol {
     decode,
     detect: super::detect::never,
     encode: None,
+    longest: None,
 };
 
 fn decode(_session: &mut Session, buf: &[u8], _now: UtcMillis) -> Decoded {
