@@ -132,6 +132,46 @@ fn positions_are_those_of_an_independent_decoder() {
     assert!(fixes - same <= DIFFER_AT_MOST, "{}", told.join("\n"));
 }
 
+/// Whose ignition and calls for help are read where that decoder reads them.
+const TELL: [&str; 8] = ["gt06", "h02", "meitrack", "osmand", "queclink", "suntech", "t55_nmea", "tk103"];
+/// An alarm of a GT06 fence with a cell of nine bytes, which it reads one byte too late: ignition.
+const IGNITION_DIFFERS: usize = 1;
+
+#[test]
+fn ignition_and_calls_for_help_are_those_of_an_independent_decoder() {
+    let (mut missed, mut differ, mut more) = (Vec::new(), Vec::new(), Vec::new());
+    let mut any = false;
+    for protocol in protocols::ALL.iter().filter(|protocol| TELL.contains(&protocol.name)) {
+        for record in records(protocol.name).unwrap_or_default() {
+            let Some(bytes) = message(&record) else { continue };
+            let zones = Zones { otherwise: "+00:00".parse().ok(), ..Zones::default() };
+            let mut session = Session::new(zones, Source::Recording);
+            let got = fixes_of(protocol.decode, &mut session, &bytes);
+            for want in record["decoded"].as_array().into_iter().flatten() {
+                let Some(fix) = got.iter().find(|fix| is_same(want, fix)) else { continue };
+                any = true;
+                let line = format!("{}: {}\n  want {want}\n  got {fix:?}", protocol.name, record["input"]);
+                let ignition = want["attributes"]["ignition"].as_bool();
+                let calls = want["attributes"]["alarm"] == "sos";
+                match (ignition, fix.told.engine_on) {
+                    (Some(want), Some(got)) if want != got => differ.push(line.clone()),
+                    (Some(_) | None, Some(_) | None) => {}
+                }
+                match (calls, fix.told.sos) {
+                    (true, false) => missed.push(line),
+                    (false, true) => more.push(line),
+                    (true, true) | (false, false) => {}
+                }
+            }
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+    if any {
+        assert_eq!(differ.len(), IGNITION_DIFFERS, "{}", differ.join("\n"));
+        assert!(more.is_empty(), "{}", more.join("\n"));
+    }
+}
+
 fn fixes_of(decode: protocols::Decode, session: &mut Session, mut bytes: &[u8]) -> Vec<Fix> {
     let mut fixes = Vec::new();
     while !bytes.is_empty() {

@@ -5,6 +5,7 @@
 mod frame;
 mod orders;
 mod text;
+mod told;
 
 #[cfg(test)]
 mod tests;
@@ -39,7 +40,7 @@ fn decode(session: &mut Session, buf: &[u8], now: UtcMillis) -> Decoded {
         return Decoded::Bad { used, why: why.clone() };
     }
     let is_login = frame.kind == 0x01 && !frame.extended;
-    let (note, fix, wrong) = match content(session, &frame) {
+    let (note, fix, wrong) = match content(session, &frame, now) {
         Ok((note, fix)) => (note, fix, None),
         Err(why) => {
             let why = format!("kind {:02x}: {why}", frame.kind);
@@ -122,13 +123,25 @@ fn where_is(frame: &Frame<'_>) -> Where {
     }
 }
 
+fn block_at(place: &Where) -> Option<usize> {
+    match place {
+        Where::Block | Where::PerhapsBlock(_) | Where::Unknown => Some(0),
+        Where::After(at) | Where::Named { block: at, .. } => Some(*at),
+        Where::Nowhere(_) | Where::Sized | Where::Alarm | Where::Modules | Where::Text => None,
+    }
+}
+
 /// Whether an IMEI and a date stand where the variants that name themselves have them, and no date at the start.
 fn names_itself(body: &[u8], imei_at: usize, block_at: usize) -> bool {
     let at = |start: usize| body.get(start..).unwrap_or(&[]);
     !begins_with_block(body) && imei(at(imei_at)).is_some() && begins_with_block(at(block_at))
 }
 
-fn content(session: &mut Session, frame: &Frame<'_>) -> Result<(&'static str, Option<Fix>), String> {
+fn content(
+    session: &mut Session,
+    frame: &Frame<'_>,
+    now: UtcMillis,
+) -> Result<(&'static str, Option<Fix>), String> {
     let place = where_is(frame);
     if frame.kind == 0x01 && !frame.extended {
         login(session, frame)?;
@@ -137,7 +150,10 @@ fn content(session: &mut Session, frame: &Frame<'_>) -> Result<(&'static str, Op
     }
     let zone = session.zone(PROTOCOL.zone);
     let fix = match place {
-        Where::Nowhere(note) => return Ok((note, None)),
+        Where::Nowhere(note) => {
+            session.heard = told::without_place(frame).map(|state| (now, state)).or(session.heard);
+            return Ok((note, None));
+        }
         Where::PerhapsBlock(note) if !begins_with_block(frame.body) => return Ok((note, None)),
         Where::Unknown if !begins_with_valid_block(frame.body) => {
             return Ok(("kind without a position", None));
@@ -157,7 +173,8 @@ fn content(session: &mut Session, frame: &Frame<'_>) -> Result<(&'static str, Op
     match fix {
         Some(mut fix) => {
             fix.device.clone_from(&session.device);
-            fix.told = told(frame);
+            let own = told::with_place(frame, block_at(&place));
+            fix.told = told::told(own, session.heard, &fix, now);
             if frame.kind == 0x31 && frame.length == 0x2a {
                 // This variant ends with the altitude.
                 let tail = frame.body.last_chunk().copied().map(i16::from_be_bytes);
@@ -169,15 +186,16 @@ fn content(session: &mut Session, frame: &Frame<'_>) -> Result<(&'static str, Op
     }
 }
 
-/// Fifteen digits in eight bytes, the model in two, and perhaps the zone in two: hundreds of hours and minutes in bits 4-15,
-/// west in bit 3.
+/// The name in eight bytes, the model in two, and perhaps the zone in two: hundreds of hours and minutes in bits 4-15, west in
+/// bit 3.
 fn login(session: &mut Session, frame: &Frame<'_>) -> Result<(), String> {
     let body = frame.body;
     // Some devices leave serial number and checksum out.
-    let Some(device) = imei(body) else {
+    let Some(device) = last_digits(body) else {
         return Err(format!("{} is not an IMEI", hex(body.get(..8).unwrap_or(body))));
     };
     session.device = Some(device);
+    session.heard = None;
     session.login_zone = match body.get(10..12) {
         Some(&[high, low]) => {
             let bits = i32::from(u16::from_be_bytes([high, low]));
@@ -189,31 +207,15 @@ fn login(session: &mut Session, frame: &Frame<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// What alarms and positions of the common kinds say behind place (18) and cell. Alarms: length of the cell (1) and the cell,
-/// then the state (bit 1 ignition, bits 3-5 alarm, 4 of them for help), voltage, signal, alarm (1 for help). Kind 22: the cell
-/// without its length (8), then the ignition.
-fn told(frame: &Frame<'_>) -> Told {
-    let at = |place: usize| frame.body.get(place).copied();
-    match (frame.extended, frame.kind) {
-        (false, 0x16 | 0x26) if at(18) == Some(9) => {
-            let state = at(27);
-            let engine_on = state.map(|state| state & 2 != 0);
-            let sos = state.is_some_and(|state| state >> 3 & 7 == 4) || at(30) == Some(1);
-            Told { engine_on, sos, ..Told::default() }
-        }
-        (false, 0x22) if begins_with_block(frame.body) => match at(26) {
-            Some(ignition @ (0 | 1)) => Told { engine_on: Some(ignition == 1), ..Told::default() },
-            Some(_) | None => Told::default(),
-        },
-        _ => Told::default(),
-    }
-}
-
 /// Fifteen digits behind a zero, in the first eight bytes.
 fn imei(bytes: &[u8]) -> Option<String> {
+    bytes.first().filter(|first| **first < 0x10).and_then(|_| last_digits(bytes))
+}
+
+/// Fifteen digits behind one that means nothing: most devices write 0 there.
+fn last_digits(bytes: &[u8]) -> Option<String> {
     let digits = hex(bytes.get(..8)?);
-    let plain = digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit());
-    plain.then(|| digits[1..].to_owned())
+    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits[1..].to_owned())
 }
 
 /// Date (6), satellites (1), latitude (4), longitude (4), speed in km/h (1), flags (2).

@@ -1,7 +1,9 @@
 //! Messages made for this project, byte by byte as makers' manuals lay them out.
 
-use super::super::testing::{finds_back, lines_with_warnings as lines, survives, told};
-use super::super::{Order, Session, Zones};
+use models_domain::UtcMillis;
+
+use super::super::testing::{NOW, finds_back, lines_with_warnings as lines, survives, told};
+use super::super::{Decoded, Order, Session, Zones};
 use super::PROTOCOL;
 use super::frame::{crc16_x25, sealed};
 use super::orders;
@@ -268,4 +270,116 @@ fn ignition_and_the_call_for_help() {
     let want = ["engine on", "engine off", "engine on, sos", "engine off, sos", "engine on", ""];
     assert_eq!(told(&PROTOCOL, &day.concat()), want);
     day[1..].iter().for_each(|message| survives(&PROTOCOL, message));
+}
+
+/// Behind a block: the length of the cell, the cell, then state, voltage, signal, alarm, language and what else follows.
+fn alarm_of(kind: u8, cell: &[u8], tail: &[u8]) -> Vec<u8> {
+    sealed(false, kind, &[&block()[..], cell, tail].concat(), 2)
+}
+
+#[test]
+fn alarms_of_all_layouts() {
+    let (on, off, help) = (0b0000_0010_u8, 0_u8, 0b0010_0000_u8);
+    let cell: [u8; 8] = [1, 0xc4, 4, 0x27, 0x10, 0, 0x1a, 0x2b];
+    let long: Vec<u8> = [&[16, 1, 0xc4, 4], &[0; 12][..]].concat();
+    let longer: Vec<u8> = [&[17, 0x81, 0xc4, 0, 4], &[0; 12][..]].concat();
+    let day = [
+        login(),
+        // A fence's number behind the language.
+        alarm_of(0x27, &[&[9], &cell[..]].concat(), &[on, 4, 3, 1, 2, 0xff]),
+        alarm_of(0x27, &[&[10, 0x81, 0xc4, 0, 4], &[0; 5][..]].concat(), &[off, 4, 3, 1, 2, 0xff]),
+        alarm_of(0xa4, &long, &[on, 4, 3, 1, 2, 0xff]),
+        alarm_of(0xa4, &longer, &[off | help, 4, 3, 0, 2, 0xff]),
+        alarm_of(0xa4, &longer, &[on, 4, 3, 2, 2, 0xff]),
+        // The length does not count itself; there is none; it is too short; there is no cell.
+        alarm_of(0x26, &[&[8], &cell[..]].concat(), &[off, 4, 3, 1, 2]),
+        alarm_of(0x16, &cell, &[on | help, 4, 0xe4, 4, 0]),
+        alarm_of(0x16, &[&[9], &cell[..], &[7]].concat(), &[off, 4, 3, 1, 2]),
+        alarm_of(0x16, &[0; 46], &[on, 4, 3, 1, 2]),
+        sealed(true, 0x26, &[&block()[..], &[9], &cell, &[on, 4, 3, 1, 2]].concat(), 2),
+        alarm_of(0x26, &[5; 9], &[on, 4, 3, 1, 2]),
+    ];
+    let (on, off) = ("engine on, sos", "engine off, sos");
+    assert_eq!(told(&PROTOCOL, &day.concat()), [on, off, on, off, "engine on", off, on, off, on, on, ""]);
+    day[1..].iter().for_each(|message| survives(&PROTOCOL, message));
+    let block = block();
+    let plain = |alarm| [&block[..6], &block[7..15], &block[16..], &[alarm, 0, 0]].concat();
+    let marked = |alarm| [&[0xff, 0xff, 1], &block[..15], &block[16..], &[0, 36, 0, 120, alarm]].concat();
+    let day = [plain(1), plain(0x92), marked(1), marked(0x92)].map(|body| sealed(false, 0x95, &body, 9));
+    assert_eq!(told(&PROTOCOL, &day.concat()), ["sos", "", "sos", ""]);
+}
+
+#[test]
+fn positions_that_tell_of_the_ignition_themselves() {
+    let flags = |bits: u8| {
+        let mut block = block();
+        block[16] |= bits;
+        sealed(false, 0x12, &block, 4)
+    };
+    let named = [&[1][..], &IMEI, &block()[..6], &block(), &[9], &[0; 8], &[0x46, 9, 0x84]].concat();
+    let cell = |on| [&block()[..], &[1, 0xc4, 4], &[0; 12], &[on, 3, 0]].concat();
+    let day = [
+        flags(0xc0),
+        flags(0x40),
+        flags(0x80),
+        sealed(false, 0x22, &named, 5),
+        sealed(false, 0xa0, &cell(1), 6),
+        sealed(false, 0xa0, &cell(0), 6),
+        sealed(false, 0xa0, &cell(9), 6),
+    ];
+    let want = ["engine on", "engine off", "", "engine on", "engine on", "engine off", ""];
+    assert_eq!(told(&PROTOCOL, &day.concat()), want);
+}
+
+#[test]
+fn heartbeats_tell_for_the_live_positions_behind_them() {
+    let mut live = block();
+    live[..6].copy_from_slice(&[24, 12, 31, 23, 59, 50]);
+    let live = sealed(false, 0x12, &live, 4);
+    let stored = sealed(false, 0x12, &block(), 5);
+    let heartbeat = |kind: u8, state: u8| sealed(false, kind, &[state, 6, 4, 0, 1], 6);
+    let without_fix = |alarm| sealed(false, 0x19, &[1, 0xc4, 4, 0, 1, 0, 0, 1, 2, 4, 3, alarm, 0], 7);
+    let day = [
+        login(),
+        live.clone(),
+        heartbeat(0x13, 0b0000_0110),
+        live.clone(),
+        stored,
+        heartbeat(0x13, 0b0010_0100),
+        live.clone(),
+        heartbeat(0x23, 0b0010_0110),
+        live.clone(),
+        without_fix(1),
+        live.clone(),
+        heartbeat(0x36, 0),
+        live.clone(),
+        login(),
+        live.clone(),
+    ];
+    let want = ["", "engine on", "", "engine off, sos", "engine on", "engine on, sos", "engine off", ""];
+    assert_eq!(told(&PROTOCOL, &day.concat()), want);
+    // A heartbeat long ago may be over.
+    let at = |session: &mut Session, message: &[u8], minutes: i64| match (PROTOCOL.decode)(
+        session,
+        message,
+        UtcMillis(NOW.0 + minutes * 60_000),
+    ) {
+        Decoded::Message(message) => message.fixes.first().and_then(|fix| fix.told.engine_on),
+        other @ (Decoded::NeedMore | Decoded::Bad { .. }) => panic!("{other:?}"),
+    };
+    for (heard, want) in [(-9, Some(true)), (-11, None)] {
+        let mut session = Session::default();
+        assert_eq!(at(&mut session, &heartbeat(0x13, 2), heard), None);
+        assert_eq!(at(&mut session, &live, 0), want);
+    }
+}
+
+#[test]
+fn any_digit_may_stand_before_the_name() {
+    let mut name = IMEI;
+    name[0] = 0x98;
+    check(
+        &[sealed(false, 0x01, &name, 1), sealed(false, 0x12, &block(), 7)],
+        &[&login_line(), "position", FIX],
+    );
 }

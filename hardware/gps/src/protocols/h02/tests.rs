@@ -1,6 +1,6 @@
 //! Sentences and packed messages made for this project.
 
-use super::super::testing::{finds_back, lines_with_warnings as lines, survives};
+use super::super::testing::{finds_back, lines_with_warnings as lines, survives, told};
 use super::super::{Session, Source};
 use super::PROTOCOL;
 
@@ -111,4 +111,42 @@ fn packed_messages() {
 #[test]
 fn it_finds_back_after_noise() {
     finds_back(&PROTOCOL, b"*HQ,2705171109,V6,141238,A,2101.6800,N,10551.1200,E,010.00,090,140525,FFFFFBFF#");
+}
+
+#[test]
+fn ignition_and_the_call_for_help() {
+    let with = |tail: &str| {
+        format!("*HQ,2705171109,V6,141238,A,2101.6800,N,10551.1200,E,10.00,090,{tail}#").into_bytes()
+    };
+    let mut packed_help = packed(0x0e, &[0, 0x24]);
+    packed_help[25..29].copy_from_slice(&[0xff, 0xff, 0xfb, 0xfd]);
+    let day = [
+        with("140525,FFFFFFFF"),
+        with("140525,FFFFFBFF,310,260"),
+        with("140525,FFFFFFFD"),
+        with("140525,fffbffff,25c,a, 154,b04c"),
+        // The battery before the date; a card behind it; no date; no state; a state that says all at once.
+        with("77,140525,FFFFFBFD"),
+        with("140525,,195.63.13.195,89480610500392633029,BFFFFBFF"),
+        with(",FFFFFFEF"),
+        with("140525"),
+        with("140525,00000000"),
+        packed(0x0e, &[0, 0x24]),
+        packed_help,
+    ];
+    let want = [
+        "engine on",
+        "engine off",
+        "engine on, sos",
+        "engine on, sos",
+        "engine off, sos",
+        "engine off",
+        "engine on",
+        "",
+        "",
+        "engine off",
+        "engine off, sos",
+    ];
+    let each: Vec<String> = day.iter().flat_map(|message| told(&PROTOCOL, message)).collect();
+    assert_eq!(each, want);
 }

@@ -131,9 +131,9 @@ fn text(zone: Zone, kind: &[u8], body: &str) -> Result<Message, String> {
     };
     let part = |offset: usize| parts.get(i + offset).copied().unwrap_or("");
     let at = utc(zone, pairs(part(2))?)?;
-    let event = i.checked_sub(1).and_then(|before| parts[before].parse::<u16>().ok());
+    let sos = i.checked_sub(1).is_some_and(|event| parts[event] == HELP);
     let fix = Fix {
-        told: event.map(told).unwrap_or_default(),
+        told: Told { sos, ..Told::default() },
         speed: MetersPerSecond::from_kmh(number(part(6))?.max(0.0)),
         course: optional(part(7)).map(Degrees),
         altitude: optional(part(9)).map(Meters),
@@ -143,10 +143,9 @@ fn text(zone: Zone, kind: &[u8], body: &str) -> Result<Message, String> {
     Ok(Message { fixes: vec![fix], ..Message::note("position") })
 }
 
-/// The same numbers in all forms: 1 is the first input, where the makers have the button for help.
-fn told(event: u16) -> Told {
-    Told { sos: event == 1, ..Told::default() }
-}
+/// Event 1 of a text is the button for help. In the recorded binary records it is no button: power came back a second before
+/// it, and the input stays on.
+const HELP: &str = "1";
 
 /// `@@`, letter, length from the comma to the end, device, text, star, sum.
 fn answer(letter: char, device: &str, text: &str) -> Vec<u8> {

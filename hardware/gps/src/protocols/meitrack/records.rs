@@ -5,7 +5,6 @@ use models_domain::{Degrees, Meters, MetersPerSecond, UtcMillis};
 use super::super::Fix;
 use super::super::bytes::{Reader, Short};
 use super::super::kept::Kept;
-use super::told;
 
 /// 2000-01-01 in Unix seconds.
 const YEAR_2000: i64 = 946_684_800;
@@ -30,7 +29,7 @@ pub(super) fn fixed(body: &[u8]) -> Result<(Kept<Fix>, usize), String> {
 /// Event (1), latitude, longitude (4, millionths), time (4), validity, satellites, signal (1), speed in km/h, course, HDOP,
 /// height (2).
 fn fixed_one(reader: &mut Reader<'_>) -> Result<Fix, String> {
-    let event = reader.u8()?;
+    reader.take(1)?;
     let (lat, lon, seconds) = (reader.i32_le()?, reader.i32_le()?, reader.u32_le()?);
     let (valid, _, _) = (reader.u8()?, reader.u8()?, reader.u8()?);
     let (kmh, course, _) = (reader.u16_le()?, reader.u16_le()?, reader.u16_le()?);
@@ -40,7 +39,6 @@ fn fixed_one(reader: &mut Reader<'_>) -> Result<Fix, String> {
         course: Some(Degrees(f64::from(course))),
         altitude: Some(Meters(f64::from(altitude))),
         valid: valid == 1,
-        told: told(u16::from(event)),
         ..Fix::at(time(seconds), f64::from(lat) / 1e6, f64::from(lon) / 1e6)?
     })
 }
@@ -69,7 +67,6 @@ pub(super) fn by_number(body: &[u8]) -> Result<Kept<Fix>, String> {
 
 #[derive(Default)]
 struct Values {
-    event: Option<u16>,
     valid: Option<u8>,
     kmh: u16,
     course: Option<u16>,
@@ -91,10 +88,9 @@ impl Values {
 
     fn groups(&mut self, reader: &mut Reader<'_>) -> Result<(), Short> {
         for _ in 0..reader.u8()? {
-            match (id(reader)?, reader.u8()?) {
-                (0x01, value) => self.event = Some(u16::from(value)),
-                (0x05, value) => self.valid = Some(value),
-                _ => {}
+            let (id, value) = (id(reader)?, reader.u8()?);
+            if id == 0x05 {
+                self.valid = Some(value);
             }
         }
         for _ in 0..reader.u8()? {
@@ -102,7 +98,6 @@ impl Values {
                 (0x08, value) => self.kmh = value,
                 (0x09, value) => self.course = Some(value),
                 (0x0b, value) => self.altitude = Some(value.cast_signed()),
-                (0x40, value) => self.event = Some(value),
                 _ => {}
             }
         }
@@ -126,7 +121,6 @@ impl Values {
             course: self.course.map(|course| Degrees(f64::from(course))),
             altitude: self.altitude.map(|meters| Meters(f64::from(meters))),
             valid: self.valid != Some(0),
-            told: self.event.map(told).unwrap_or_default(),
             ..fix
         };
         Some(at.and_then(|at| Fix::at(at, lat, lon)).map(whole))

@@ -1,6 +1,6 @@
 //! Messages made for this project.
 
-use super::super::testing::{finds_back, lines_with_warnings as lines, survives};
+use super::super::testing::{finds_back, lines_with_warnings as lines, survives, told};
 use super::super::{Order, Session, Source};
 use super::{PROTOCOL, answer, encode};
 
@@ -115,4 +115,14 @@ fn damage_says_why_and_is_left_behind() {
     let got = lines(&PROTOCOL, &mut Session::default(), &broken);
     assert!(got[0].starts_with("bad: checksum"), "{}", got[0]);
     finds_back(&PROTOCOL, &message("AAA", TEXT.as_bytes()));
+}
+
+#[test]
+fn event_1_of_a_text_is_the_call_for_help() {
+    let text = |event: &str| message("AAA", TEXT.replacen("35,", event, 1).as_bytes());
+    let mut first = record();
+    first[0] = 1;
+    let fixed = [&[2, 1, 52, 0, 1, 0, 0, 0][..], &first].concat();
+    let day = [text("1,"), text("12,1,"), text("1,35,"), text("9,"), message("CCC", &fixed)];
+    assert_eq!(told(&PROTOCOL, &day.concat()), ["sos", "sos", "", "", ""]);
 }

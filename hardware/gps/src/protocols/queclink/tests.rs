@@ -1,6 +1,6 @@
 //! Messages made for this project.
 
-use super::super::testing::{finds_back, lines_with_warnings as lines, survives};
+use super::super::testing::{finds_back, lines_with_warnings as lines, survives, told};
 use super::super::{Order, Session, Source};
 use super::{PROTOCOL, encode};
 
@@ -145,4 +145,51 @@ fn orders() {
 fn it_finds_back_after_noise() {
     let message = format!("+RESP:GTRTL,5E0100,861971050039361,,,00,1,{PLACE},00,0.0,20250514141240,1B0F$");
     finds_back(&PROTOCOL, message.as_bytes());
+}
+
+#[test]
+fn ignition_and_the_call_for_help() {
+    let report = |kind: &str, before: &str, behind: &str| {
+        format!("+RESP:GT{kind},5E0100,861971050039361,gv,{before},{PLACE},{behind},20250514141240,1B0F$")
+    };
+    let timed = |state: &str| report("FRI", ",10,1", &format!("00,0.0,,,,100,{state},,"));
+    let day = [
+        report("SOS", ",0,1", ",0.0"),
+        report("IGN", "140944", ",,5810.9"),
+        report("VGN", "453966", ",,0.0"),
+        report("IGF", "3519", "00,,243.1"),
+        report("VGF", "3519", "00,,243.1"),
+        // Which of the two it is, is not told surely.
+        report("IGL", ",01,1", "00,243.1"),
+        timed("110000"),
+        timed("1A0000"),
+        timed("210100"),
+        timed("220100"),
+        // Not connected; no state.
+        timed("410000"),
+        timed(""),
+        report("ERI", ",00000002,14164,10,1", ",39539.5,,,100,220100,,0"),
+        // The state is that of the last place.
+        report("FRI", ",10,2", &format!("00,{PLACE},00,0.0,,,,,210100,,")),
+        report("STT", "42", ",210100"),
+    ];
+    let want = [
+        "sos",
+        "engine on",
+        "engine on",
+        "engine off",
+        "engine off",
+        "",
+        "engine off",
+        "engine off",
+        "engine on",
+        "engine on",
+        "",
+        "",
+        "engine on",
+        "",
+        "engine on",
+        "",
+    ];
+    assert_eq!(told(&PROTOCOL, day.concat().as_bytes()), want);
 }

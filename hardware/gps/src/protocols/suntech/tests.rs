@@ -1,6 +1,6 @@
 //! Messages made for this project.
 
-use super::super::testing::{finds_back, lines, survives};
+use super::super::testing::{finds_back, lines, survives, told};
 use super::super::{Order, Session, Source};
 use super::{PROTOCOL, encode};
 
@@ -145,4 +145,52 @@ fn orders() {
 #[test]
 fn it_finds_back_after_noise() {
     finds_back(&PROTOCOL, &universal_binary());
+}
+
+#[test]
+fn ignition_and_the_call_for_help() {
+    let third = |kind: &str, tail: &str| {
+        format!("ST300{kind};205589913;40;313;20250514;14:12:38;c99e48;{PLACE};20;1;997100;14.10;{tail}\r")
+    };
+    let universal = |kind: &str, inputs: &str, alert: u8| {
+        format!(
+            "{kind};205589913;3FFFFF;26;010;1;20250514;14:12:38;4F;450;0;14;20;{PLACE};10;1;{inputs};00001000;{alert};2;0492\r"
+        )
+    };
+    let day = [
+        third("STT", "100000;2;8384"),
+        third("STT", "01000010;1;8384"),
+        third("STT", "0;0;1"),
+        third("EMG", "100000;1"),
+        third("EMG", "000000;3"),
+        third("ALT", "100000;1"),
+        universal("STT", "00000101", 42),
+        universal("STT", "00001000", 1),
+        universal("ALT", "00000001", 42),
+        universal("ALT", "00000000", 33),
+        format!("ST910;Location;205589913;017;20250514;14:12:38;{PLACE};1;28462;80;1;100000\r"),
+        format!(
+            "ST410STT;205589913;408;01;1;732;123;-65;1824;1;0;0;0;0;0;0;3.7;1;0156;1;20250514;14:12:38;{PLACE};9;1\r"
+        ),
+    ];
+    let want = [
+        "engine on",
+        "engine off",
+        "",
+        "engine on, sos",
+        "engine off",
+        "engine on",
+        "engine on",
+        "engine off",
+        "engine on, sos",
+        "engine off",
+        "",
+        "",
+    ];
+    assert_eq!(told(&PROTOCOL, day.concat().as_bytes()), want);
+    let mut alert = universal_binary();
+    assert_eq!(told(&PROTOCOL, &alert), ["engine on"]);
+    let [inputs, number] = [alert.len() - 6, alert.len() - 4];
+    (alert[0], alert[inputs], alert[number]) = (0x82, 0b10, 42);
+    assert_eq!(told(&PROTOCOL, &alert), ["engine off, sos"]);
 }

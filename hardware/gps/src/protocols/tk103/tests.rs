@@ -1,6 +1,6 @@
 //! Sentences made for this project.
 
-use super::super::testing::{finds_back, lines_with_warnings as lines, survives};
+use super::super::testing::{finds_back, lines_with_warnings as lines, survives, told};
 use super::super::{Order, Session, Source};
 use super::{PROTOCOL, encode};
 
@@ -98,4 +98,41 @@ fn it_finds_back_after_noise() {
         &PROTOCOL,
         b"(027044702512,DW30,140525,A,2101.68000N,10551.12000E,36.0,141238,90.00,43.40,12)",
     );
+}
+
+#[test]
+fn ignition_and_the_call_for_help() {
+    let fixed =
+        |kind: &str, tail: &str| format!("(027044702512{kind}250514A2101.6800N10551.1200E036.0141238{tail})");
+    let commas = |kind: &str| {
+        format!("(027044702512,{kind},140525,A,2101.6800N,10551.1200E,036.0,141238,090.0,01000000,L0)")
+    };
+    let day = [
+        fixed("BR00", "090.0001000000L00000000"),
+        fixed("BR00", " 90.0000000000L00000000"),
+        fixed("BR00", "9001000000L000"),
+        fixed("BR00", "090.00"),
+        fixed("BO012", "090.0000000000L000770AD"),
+        fixed("BO013", "090.0001000000L000770AD"),
+        commas("BP05"),
+        commas("ZC25"),
+        commas("DW3E"),
+        commas("ZC15"),
+        commas("ZC16"),
+    ];
+    let want = [
+        "engine on",
+        "engine off",
+        "engine on",
+        "",
+        "engine off, sos",
+        "engine on",
+        "",
+        "sos",
+        "sos",
+        "engine on",
+        "engine off",
+    ];
+    assert_eq!(told(&PROTOCOL, day.concat().as_bytes()), want);
+    day.iter().for_each(|message| survives(&PROTOCOL, message.as_bytes()));
 }
