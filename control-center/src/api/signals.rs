@@ -91,8 +91,8 @@ impl SignalService for SignalCalls {
         let patience = DurationMs(asked.patience_ms);
         let judged = self.judge(&id, &wanted, hold).await?;
         // Who approves comes later: the moment is judged then.
-        let later = patience > DurationMs(0) || wanted.stops_service();
-        self.granted(&session, &id, &judged, later, &purpose).await?;
+        let against = if wanted.stops_service() { judged.lasting() } else { judged.against(patience) };
+        self.granted(&session, &id, &against, &purpose).await?;
         let hall = &self.hall;
         let gateway = judged.junction.gateway;
         let user = session.user.clone();
@@ -123,7 +123,7 @@ impl SignalService for SignalCalls {
         }
         self.still(&session, &row).await?;
         let judged = self.judge(junction, wanted, *hold).await?;
-        self.granted(&session, junction, &judged, *patience > DurationMs(0), purpose).await?;
+        self.granted(&session, junction, &judged.against(*patience), purpose).await?;
         self.send(&session, &row, Some(&session.user)).await
     }
 
@@ -337,17 +337,14 @@ impl SignalCalls {
         Ok(judged)
     }
 
-    /// `later`: what comes too early may be waited out.
     async fn granted(
         &self,
         session: &Session,
         junction: &JunctionId,
-        judged: &Judged,
-        later: bool,
+        against: &[Refusal],
         purpose: &str,
     ) -> Result<(), Status> {
-        let against = |refusal: &&Refusal| !(later && refusal.comes_too_early());
-        let texts: Vec<String> = judged.refusals.iter().filter(against).map(ToString::to_string).collect();
+        let texts: Vec<String> = against.iter().map(ToString::to_string).collect();
         if texts.is_empty() {
             return Ok(());
         }

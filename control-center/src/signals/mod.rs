@@ -58,14 +58,24 @@ impl Judged {
         let least = self.refusals.iter().filter_map(until).min()?;
         Some(DurationMs(least.0 - UNTIL_SENT.0))
     }
+
+    /// What speaks against sending it now to a pole that may wait for `patience`.
+    pub fn against(&self, patience: DurationMs) -> Vec<Refusal> {
+        safety::not_waited_out(&self.refusals, patience)
+    }
+
+    /// What will speak against it whenever it is sent.
+    pub fn lasting(&self) -> Vec<Refusal> {
+        self.refusals.iter().filter(|refusal| !refusal.comes_too_early()).copied().collect()
+    }
 }
 
 /// How many orders of each junction count, also after the hall's clock was set back.
 #[derive(Default)]
 pub struct Rates(Mutex<BTreeMap<JunctionId, Rate>>);
 
-/// When orders of a junction were sent that count by now, oldest first.
-async fn sent_lately(hall: &Hall, id: &JunctionId, at: UtcMillis) -> Result<Vec<UtcMillis>, StoreError> {
+/// A book of the orders of a junction that were sent and count by now.
+async fn sent_lately(hall: &Hall, id: &JunctionId, at: UtcMillis) -> Result<Book, StoreError> {
     let sent = hall.store.orders_sent(id, at - ORDERS_WINDOW).await?;
     let mut rates = hall.rates.0.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(rates.entry(id.clone()).or_default().count(at, &sent))
@@ -106,8 +116,7 @@ pub async fn judge(
     let Some(junction) = hall.view.junction(id) else { return Ok(None) };
     let Some(can) = junction.info.can.clone() else { return Ok(None) };
     let at = hall.clock.now();
-    let taken = sent_lately(hall, id, at).await?.into();
-    let book = Book { taken, ..Book::default() };
+    let book = sent_lately(hall, id, at).await?;
     let expires_at = at + hold;
     let order = Order { number: 1, wanted: wanted.clone(), made_at: at, expires_at, patience: DurationMs(0) };
     let known = Known { layout: &can.layout, plans: &can.plans, seen: &junction.seen, book: &book };

@@ -1,5 +1,6 @@
 //! How often something was ordered of a junction of late.
 
+use models_domain::signal::rate::Sent;
 use models_domain::{JunctionId, UtcMillis};
 
 use crate::errs::StoreError;
@@ -7,8 +8,8 @@ use crate::open::Store;
 use crate::signal_orders::NOT_SENT;
 
 impl Store {
-    /// Numbers of orders of `junction` that were sent since a moment, and when, by the hall's clock as it was then: what lies ahead of a clock
-    /// that was set back is among them, and what never left the hall is not.
+    /// Orders of `junction` that were sent since a moment, by the hall's clock as it was then: what lies ahead of a clock that was set back is
+    /// among them, and what never left the hall is not.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -16,11 +17,11 @@ impl Store {
         &self,
         junction: &JunctionId,
         since: UtcMillis,
-    ) -> Result<Vec<(u64, UtcMillis)>, StoreError> {
-        let rows: Vec<(i64, i64)> = sqlx::query_as(
+    ) -> Result<Vec<Sent>, StoreError> {
+        let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
             // None ends before it is sent: found by when they end, which has an index.
-            "SELECT number, sent_ms FROM signal_order WHERE junction = ?1 AND ends_ms >= ?2 AND sent_ms >= ?2 \
-             AND NOT (state = 'silent' AND detail = ?3) ORDER BY number",
+            "SELECT number, sent_ms, wish IN ('flash', 'dark', 'all_red') FROM signal_order \
+             WHERE junction = ?1 AND ends_ms >= ?2 AND sent_ms >= ?2 AND NOT (state = 'silent' AND detail = ?3) ORDER BY number",
         )
         .bind(junction.as_str())
         .bind(since.0)
@@ -28,6 +29,11 @@ impl Store {
         .fetch_all(self.readers())
         .await
         .map_err(self.failed("reading signal orders"))?;
-        Ok(rows.into_iter().map(|(number, sent)| (number.cast_unsigned(), UtcMillis(sent))).collect())
+        let sent = |(number, at, stops): (i64, i64, i64)| Sent {
+            number: number.cast_unsigned(),
+            at: UtcMillis(at),
+            stops_service: stops != 0,
+        };
+        Ok(rows.into_iter().map(sent).collect())
     }
 }

@@ -1,10 +1,11 @@
 //! What is ordered of the poles by adaptive control: a stage's green, and the own plan again; every order is judged and written down
 //! as any other.
 
+use std::collections::VecDeque;
+
 use control_center_store::{NewOrder, OrderRow};
 use models_domain::signal::advice::steer::{Call, Kind, Lost, Refused, Released, State, Why};
 use models_domain::signal::order::{Mode, ORDERS_WINDOW, Wanted};
-use models_domain::signal::safety::Refusal;
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 
 use super::super::{Judged, failed, judge, newest_of, order, sent_lately, stands, was_sent};
@@ -32,7 +33,7 @@ pub(super) async fn green(
     if let Some(why) = super::blocked(hall, steered, &in_force) {
         return Ok(Err(Refused::Here(why)));
     }
-    if let Some(until) = crowded(&sent_lately(hall, junction, now).await?) {
+    if let Some(until) = crowded(&sent_lately(hall, junction, now).await?.taken) {
         return Ok(Err(Refused::Here(Why::Rate { until })));
     }
     let not_orderable = || Ok(Err(Refused::Here(Why::NotOrderable)));
@@ -79,18 +80,13 @@ fn left(hall: &Hall, junction: &JunctionId, call: &Call) -> Option<DurationMs> {
 }
 
 /// Until when too many orders were sent within the window, by anybody, for one more: people are to have room. Oldest first.
-fn crowded(sent: &[UtcMillis]) -> Option<UtcMillis> {
+fn crowded(sent: &VecDeque<UtcMillis>) -> Option<UtcMillis> {
     let last = sent.len().checked_sub(SENT_MAX + 1)?;
     sent.get(last).map(|sent| *sent + ORDERS_WINDOW)
 }
 
 fn against(judged: &Judged, patience: DurationMs) -> Option<Why> {
-    let waits = patience > DurationMs(0);
-    let refused = |refusal: &&Refusal| {
-        let long = matches!(refusal, Refusal::MaximumRed { .. });
-        long || !(waits && refusal.comes_too_early())
-    };
-    let texts: Vec<String> = judged.refusals.iter().filter(refused).map(ToString::to_string).collect();
+    let texts: Vec<String> = judged.against(patience).iter().map(ToString::to_string).collect();
     (!texts.is_empty()).then(|| Why::Safety(texts.join("; ")))
 }
 
@@ -192,7 +188,7 @@ mod tests {
     #[test]
     fn people_have_room() {
         let check = |sent: &[i64], want: Option<i64>| {
-            let sent: Vec<UtcMillis> = sent.iter().map(|sent| UtcMillis(*sent)).collect();
+            let sent: VecDeque<UtcMillis> = sent.iter().map(|sent| UtcMillis(*sent)).collect();
             assert_eq!(crowded(&sent), want.map(UtcMillis));
         };
         check(&[], None);

@@ -6,7 +6,6 @@ use models_domain::signal::bus_priority::Why;
 use models_domain::signal::bus_priority::request::Key;
 use models_domain::signal::bus_priority::turns::WORTH;
 use models_domain::signal::order::Wanted;
-use models_domain::signal::safety::Refusal;
 use models_domain::{DurationMs, UtcMillis};
 
 use super::super::hands::{Hands, hands};
@@ -59,12 +58,7 @@ pub(super) async fn green(
 }
 
 fn against(judged: &Judged, patience: DurationMs) -> Option<Why> {
-    let waits = patience > DurationMs(0);
-    let refused = |refusal: &&Refusal| {
-        let long = matches!(refusal, Refusal::MaximumRed { .. });
-        long || !(waits && refusal.comes_too_early())
-    };
-    let texts: Vec<String> = judged.refusals.iter().filter(refused).map(ToString::to_string).collect();
+    let texts: Vec<String> = judged.against(patience).iter().map(ToString::to_string).collect();
     (!texts.is_empty()).then(|| Why::Safety(texts.join("; ")))
 }
 

@@ -251,12 +251,7 @@ async fn order(
     let id = hall.store.ask_order(&new, hall.clock.now()).await?;
     let read = async || hall.store.order(id).await?.context("an order that was written down is not there");
     let row = read().await?;
-    let against: Vec<String> = judged
-        .refusals
-        .iter()
-        .filter(|refusal| !refusal.comes_too_early())
-        .map(ToString::to_string)
-        .collect();
+    let against: Vec<String> = judged.against(PATIENCE_MAX).iter().map(ToString::to_string).collect();
     let why = if !against.is_empty() {
         against.join("; ")
     } else if let Some(sent) = send(hall, &row, None, None).await? {

@@ -4,7 +4,6 @@ use anyhow::Context;
 use control_center_store::{NewOrder, OrderRow};
 use models_domain::signal::emergency::{State, Why};
 use models_domain::signal::order::Wanted;
-use models_domain::signal::safety::Refusal;
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 
 use super::super::hands::{Hands, hands};
@@ -79,9 +78,7 @@ fn against(
     if let Some(row) = other {
         return Some(Why::OtherOrder { id: row.id, by: row.order.asked_by.clone() });
     }
-    let waits = patience > DurationMs(0);
-    let refusals = judged.refusals.iter().filter(|refusal| !(waits && refusal.comes_too_early()));
-    let refusals: Vec<Refusal> = refusals.copied().collect();
+    let refusals = judged.against(patience);
     (!refusals.is_empty()).then_some(Why::Safety(refusals))
 }
 

@@ -1,6 +1,7 @@
 //! Orders of junctions: each step once, with its line in the audit; what poles tell never sets one back.
 
 use models_domain::signal::order::{OrderTold, Step, Wanted};
+use models_domain::signal::rate::Sent;
 use models_domain::{DurationMs, EventBody, UtcMillis};
 
 use super::{audit, commit, new, open};
@@ -226,9 +227,10 @@ async fn numbers_grow_also_when_the_clock_does_not() {
     assert_eq!(numbers, [9_000, 9_001, 9_002]);
     let sent = async |since| store.orders_sent(&"kim-ma".parse().unwrap(), UtcMillis(since)).await.unwrap();
     // Those that lie ahead of the clock too.
-    let ahead = [(9_000_u64, UtcMillis(9_000)), (9_001, UtcMillis(9_000))];
+    let one = |number: u64, at: i64, stops_service: bool| Sent { number, at: UtcMillis(at), stops_service };
+    let ahead = [one(9_000, 9_000, false), one(9_001, 9_000, true)];
     assert_eq!(sent(5_000).await, ahead);
-    assert_eq!(sent(4_000).await, [&ahead[..], &[(9_002, UtcMillis(4_000))]].concat());
+    assert_eq!(sent(4_000).await, [&ahead[..], &[one(9_002, 4_000, false)]].concat());
     // One that never left the hall is none.
     let id = store.ask_order(&order(Wanted::Plan(2)), UtcMillis(9_500)).await.unwrap();
     let row = store.order(id).await.unwrap().unwrap();

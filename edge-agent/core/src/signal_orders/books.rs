@@ -93,6 +93,7 @@ impl Books {
 #[cfg(test)]
 mod tests {
     use models_domain::UtcMillis;
+    use models_domain::signal::order::Wanted;
 
     use super::*;
 
@@ -103,7 +104,7 @@ mod tests {
         let junction: JunctionId = "kim-ma".parse().unwrap();
         let books = Books::open(&path).unwrap();
         let take = |book: &mut Book| {
-            book.take(UtcMillis(5), 9);
+            book.take(UtcMillis(5), 9, &Wanted::Flash);
             Ok::<_, ()>(())
         };
         books.change(&junction, take).unwrap().unwrap();
@@ -115,11 +116,12 @@ mod tests {
             .unwrap()
             .unwrap_err();
         assert_eq!(books.of(&junction).last_number, 9);
-        assert_eq!(Books::open(&path).unwrap().of(&junction).last_number, 9);
-        // As it was written before orders were left.
+        let again = Books::open(&path).unwrap().of(&junction);
+        assert_eq!((again.last_number, again.stops.len()), (9, 1));
+        // As it was written before orders were left, and those that stop service counted.
         fs::write(&path, r#"{"kim-ma":{"last_number":7,"taken":[5],"in_force":null}}"#).unwrap();
         let old = Books::open(&path).unwrap().of(&junction);
-        assert_eq!((old.last_number, old.left), (7, vec![]));
+        assert_eq!((old.last_number, old.left, old.stops.len()), (7, vec![], 0));
         fs::write(&path, "{").unwrap();
         let err = Books::open(&path).err().unwrap().to_string();
         assert!(err.starts_with("reading the record of signal orders"), "{err}");

@@ -123,7 +123,7 @@ impl SignalOrders {
             if refusals.is_empty() {
                 return Ok(());
             }
-            if self.clock.elapsed() >= until || !refusals.iter().all(|r| r.comes_too_early()) {
+            if self.clock.elapsed() >= until || !refusals.iter().all(safety::Refusal::may_wait) {
                 let why: Vec<String> = refusals.iter().map(ToString::to_string).collect();
                 return Err(why.join("; "));
             }

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use hardware_ports::Clock;
 use hardware_ports::signal::SignalDesk;
-use models_domain::signal::order::{EndedBy, Order, OrderTold, Orderable, PATIENCE_MAX, Step};
+use models_domain::signal::order::{EndedBy, Order, OrderTold, Orderable, Step};
 use models_domain::signal::safety::{self, Known, Refusal};
-use models_domain::{DurationMs, EventBody, JunctionId};
+use models_domain::{EventBody, JunctionId};
 use models_wire::convert::signal::{order_from_wire, refusal_to_wire};
 use models_wire::v1;
 use tokio_util::sync::CancellationToken;
@@ -108,9 +108,8 @@ impl SignalOrders {
         self.books.change(junction, |book| {
             let known = Known { layout: &can.layout, plans: &can.plans, seen: &seen, book };
             let refusals = safety::check_order(known, at, order);
-            let waits = order.patience > DurationMs(0) && order.patience <= PATIENCE_MAX;
-            if refusals.iter().all(|refusal| waits && refusal.comes_too_early() && may_wait(refusal)) {
-                book.take(at, order.number);
+            if safety::not_waited_out(&refusals, order.patience).is_empty() {
+                book.take(at, order.number, &order.wanted);
                 Ok(())
             } else {
                 Err(refusals)
@@ -166,11 +165,6 @@ impl SignalOrders {
             tracing::error!(%junction, number, "what became of an order was lost: {err}");
         }
     }
-}
-
-/// Too many orders, or a bound of red, will not have changed within half a minute.
-fn may_wait(refusal: &Refusal) -> bool {
-    !matches!(refusal, Refusal::TooManyChanges { .. } | Refusal::MaximumRed { .. })
 }
 
 #[cfg(test)]

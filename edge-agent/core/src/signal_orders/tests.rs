@@ -1,6 +1,7 @@
 //! Orders over a scripted controller, with a clock that a test moves.
 
 mod clock;
+mod rate;
 mod stuck;
 
 use std::sync::Mutex;
@@ -13,7 +14,7 @@ use models_domain::event::Link;
 use models_domain::signal::AlarmWish;
 use models_domain::signal::order::{ControllerNow, Mode, Wanted};
 use models_domain::signal::plan::{Group, GroupKind, Layout, Limits};
-use models_domain::{EventId, Seq, UtcMillis};
+use models_domain::{DurationMs, EventId, Seq, UtcMillis};
 use models_wire::convert::signal::order_to_wire;
 
 use super::*;

@@ -24,8 +24,10 @@ const HOLD_MIN: DurationMs = DurationMs(15_000);
 const HOLD_MAX: DurationMs = DurationMs(120_000);
 /// An order is made again when it ends within this and the vehicle is not through.
 const RENEW: DurationMs = DurationMs(5_000);
-/// After a refusal the junction is asked again.
+/// After a refusal the junction is asked again. What its pole or its controller did not take counts to the orders that it may have: that is
+/// tried again after twice as long each time, up to the most.
 pub const AGAIN: DurationMs = DurationMs(3_000);
+const AGAIN_MAX: DurationMs = DurationMs(60_000);
 /// A run is over after three times its time and this: nobody keeps a street for a vehicle that does not come.
 const LATEST: DurationMs = DurationMs(180_000);
 
@@ -38,6 +40,9 @@ pub struct Stop {
     /// The signal group it drives by, counted from 0.
     pub group: u8,
     pub state: State,
+    /// How often in a row what was sent there was not taken, or did not last.
+    #[serde(default)]
+    pub failures: u32,
 }
 
 /// What became of one stop.
@@ -151,6 +156,7 @@ impl Run {
             at: Meters(pass.at.0 - zero),
             group: pass.group,
             state: State::Ahead,
+            failures: 0,
         };
         let stops = stretch.iter().map(stop).collect();
         let place = Meters(-before.0.max(0.0));
@@ -207,17 +213,20 @@ impl Run {
                 continue;
             }
             let reach = self.time(stop.at.0 - most.0);
-            let due = match &stop.state {
-                State::Ahead => true,
-                State::Asked { until, .. } => until.since(now) <= RENEW,
-                State::Refused { again, .. } => now >= *again,
-                State::Left { .. } => false,
+            let (due, stood) = match &stop.state {
+                State::Ahead => (true, false),
+                State::Asked { until, .. } => (until.since(now) <= RENEW, true),
+                State::Refused { again, .. } => (now >= *again, false),
+                State::Left { .. } => (false, false),
             };
             if due && reach <= LEAD {
                 let through = self.time((stop.at.0 + CLEAR.0 - least.0) / (1.0 - SPREAD));
                 let hold = DurationMs(through.0.clamp(HOLD_MIN.0, HOLD_MAX.0));
                 let patience = DurationMs(reach.0.clamp(0, super::order::PATIENCE_MAX.0));
                 calls.push((i, Call::Green { until: now + hold, patience }));
+                if stood {
+                    self.stops[i].failures = 0;
+                }
             }
         }
         calls
@@ -226,6 +235,11 @@ impl Run {
     /// The order of a stop was taken, or not.
     pub fn answered(&mut self, stop: usize, now: UtcMillis, answer: Result<(u64, UtcMillis), Why>) {
         let Some(stop) = self.stops.get_mut(stop) else { return };
+        let mut wait = AGAIN;
+        if matches!(answer, Err(Why::Failed(_))) {
+            wait = DurationMs((AGAIN.0 << stop.failures.min(10)).min(AGAIN_MAX.0));
+            stop.failures = stop.failures.saturating_add(1);
+        }
         stop.state = match (answer, &stop.state) {
             // It was left meanwhile: what was taken is to be given back.
             (Ok((order, _)), State::Left { passed, .. }) => {
@@ -236,7 +250,7 @@ impl Run {
                 State::Asked { order, until }
             }
             (Err(why), before @ (State::Ahead | State::Asked { .. } | State::Refused { .. })) => {
-                State::Refused { why, again: now + AGAIN, order: order_of(before) }
+                State::Refused { why, again: now + wait, order: order_of(before) }
             }
         };
     }

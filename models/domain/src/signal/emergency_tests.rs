@@ -101,6 +101,41 @@ fn what_is_refused_is_asked_again() {
     assert!(matches!(run.step(now + AGAIN)[..], [(0, Call::Green { .. })]));
 }
 
+/// It stands before the first line: whether its green is called for now.
+fn first_is_called(run: &mut Run, now: UtcMillis) -> bool {
+    run.seen(Meters(-20.0), now);
+    run.step(now).iter().any(|(stop, _)| *stop == 0)
+}
+
+#[test]
+fn what_a_controller_does_not_take_is_tried_less_and_less_often() {
+    let mut run = run(Way::Out);
+    let failed = || Err(Why::Failed("refused: not now".to_owned()));
+    let mut tries = Vec::new();
+    for second in 10..200 {
+        let now = UtcMillis(second * 1_000);
+        if first_is_called(&mut run, now) {
+            tries.push(second);
+            // The pole takes it, and its controller does not.
+            run.answered(0, now, Ok((7, now + DurationMs(60_000))));
+            run.answered(0, now, failed());
+        }
+    }
+    assert_eq!(tries, [10, 13, 19, 31, 55, 103, 163]);
+    // What the hall did not send harms nobody, and is looked at again soon.
+    let now = UtcMillis(230_000);
+    assert!(first_is_called(&mut run, now));
+    run.answered(0, now, Err(Why::OtherOrder { id: 3, by: "lan".into() }));
+    assert!(!first_is_called(&mut run, now + DurationMs(2_000)) && first_is_called(&mut run, now + AGAIN));
+    // Once one has stood, all begins anew.
+    let now = UtcMillis(240_000);
+    run.answered(0, now, Ok((9, now + DurationMs(15_000))));
+    let renewed = now + DurationMs(10_000);
+    assert!(first_is_called(&mut run, renewed));
+    run.answered(0, renewed, failed());
+    assert!(first_is_called(&mut run, renewed + AGAIN));
+}
+
 #[test]
 fn what_is_not_given_back_is_given_back_again() {
     let mut run = run(Way::Out);

@@ -12,8 +12,10 @@ use crate::units::{DurationMs, UtcMillis};
 
 pub use book::{Book, InForce};
 
-/// At most so many orders of one junction within [`ORDERS_WINDOW`].
+/// No plan and no green is ordered of a junction of which so many orders, of any kind, were taken within [`ORDERS_WINDOW`].
 pub const ORDERS_MAX: usize = 6;
+/// At most so many orders that stop normal service within [`ORDERS_WINDOW`], whatever else was ordered.
+pub const STOPS_MAX: usize = 3;
 pub const ORDERS_WINDOW: DurationMs = DurationMs(60_000);
 
 /// How long a pole may look for a moment at which an order breaks no minimum green.

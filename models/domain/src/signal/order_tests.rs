@@ -1,9 +1,9 @@
 //! What stands against a person's order: a table, and every order at every moment of a cycle.
 
 use super::GroupSet;
-use super::order::{Book, ORDERS_MAX, Order, Seen, Wanted};
+use super::order::{Book, ORDERS_MAX, Order, STOPS_MAX, Seen, Wanted};
 use super::plan::{Group, GroupKind, Layout, Limits};
-use super::safety::{Known, Refusal, check_moment, check_order};
+use super::safety::{Known, Refusal, check_moment, check_order, not_waited_out};
 use crate::units::{DurationMs, UtcMillis};
 
 /// Groups 1 and 2 against 3 (vehicles); 4 walks with 1 and 2, against 3.
@@ -88,11 +88,50 @@ fn age_number_length_and_rate() {
     check(STAGE_1, long, Wanted::Flash, "at most 7200 s may be ordered, not 7200.001");
     let often = |_: &mut Order, book: &mut Book| {
         for _ in 0..ORDERS_MAX {
-            book.take(UtcMillis(50_000), 3);
+            book.take(UtcMillis(50_000), 3, &Wanted::Plan(1));
         }
     };
-    check(STAGE_1, often, Wanted::Plan(2), "6 changes within the last 60 s are enough");
-    check(STAGE_1, often, Wanted::OwnPlan, "");
+    let enough = |changes| format!("{changes} changes within the last 60 s are enough");
+    for wanted in [Wanted::Plan(2), groups(&[3])] {
+        check(STAGE_1, often, wanted, &enough(6));
+    }
+    // Whoever ordered so much keeps nobody from what stops service, and that has its own bound.
+    for wanted in [Wanted::OwnPlan, Wanted::Flash, Wanted::Dark, Wanted::AllRed] {
+        check(STAGE_1, often, wanted, "");
+    }
+    let stopped = |_: &mut Order, book: &mut Book| {
+        for wanted in [Wanted::Flash, Wanted::Dark, Wanted::AllRed].iter().take(STOPS_MAX) {
+            book.take(UtcMillis(50_000), 3, wanted);
+        }
+    };
+    for wanted in [Wanted::Flash, Wanted::Dark, Wanted::AllRed] {
+        check(STAGE_1, stopped, wanted, &enough(3));
+    }
+    for wanted in [Wanted::OwnPlan, Wanted::Plan(2), groups(&[3])] {
+        check(STAGE_1, stopped, wanted, "");
+    }
+}
+
+#[test]
+fn a_pole_waits_for_what_will_have_changed_within_its_patience() {
+    let until = UtcMillis(9);
+    let waited = [
+        Refusal::MinimumGreen { group: 0, until },
+        Refusal::Changing { group: 0 },
+        Refusal::PedestrianClearance { group: 0, until },
+    ];
+    let lasts = [
+        Refusal::TooManyChanges { changes: 6, window: DurationMs(60_000) },
+        Refusal::MaximumRed { group: 0, until },
+        Refusal::NotSeen,
+    ];
+    let all = [waited, lasts].concat();
+    assert_eq!(not_waited_out(&all, DurationMs(1)), lasts);
+    assert_eq!(not_waited_out(&all, DurationMs(30_000)), lasts);
+    assert_eq!(not_waited_out(&waited, DurationMs(30_000)), []);
+    for never in [0, 30_001] {
+        assert_eq!(not_waited_out(&all, DurationMs(never)), all);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::Aspect;
 use super::group_set::GroupSet;
 use super::lights::{Light, Lights};
-use super::order::{Book, ORDERS_MAX, ORDERS_WINDOW, Order, PATIENCE_MAX, Seen, Wanted};
+use super::order::{Book, ORDERS_MAX, ORDERS_WINDOW, Order, PATIENCE_MAX, STOPS_MAX, Seen, Wanted};
 use super::plan::{GroupKind, Layout};
 use crate::units::{DurationMs, UtcMillis};
 
@@ -62,6 +62,27 @@ impl Refusal {
             | Refusal::PedestrianClearance { .. }
             | Refusal::MaximumRed { .. } => true,
             Refusal::NoSuchGroup { .. }
+            | Refusal::Conflict { .. }
+            | Refusal::TooOld { .. }
+            | Refusal::FromTheFuture { .. }
+            | Refusal::NotSeen
+            | Refusal::NoSuchPlan { .. }
+            | Refusal::NoGroup
+            | Refusal::Doubled { .. }
+            | Refusal::TooLong { .. } => false,
+        }
+    }
+
+    /// Whether a pole waits for the moment at which nothing of it is left. Too many orders, or a bound of red, will not have changed within
+    /// [`PATIENCE_MAX`].
+    pub fn may_wait(&self) -> bool {
+        match self {
+            Refusal::MinimumGreen { .. } | Refusal::Changing { .. } | Refusal::PedestrianClearance { .. } => {
+                true
+            }
+            Refusal::TooManyChanges { .. }
+            | Refusal::MaximumRed { .. }
+            | Refusal::NoSuchGroup { .. }
             | Refusal::Conflict { .. }
             | Refusal::TooOld { .. }
             | Refusal::FromTheFuture { .. }
@@ -153,10 +174,7 @@ pub fn check_order(known: Known<'_>, at: UtcMillis, order: &Order) -> Vec<Refusa
     if asked > max {
         refusals.push(Refusal::TooLong { asked, max });
     }
-    let changes = book.taken.iter().filter(|then| at.since(**then) < ORDERS_WINDOW).count();
-    if changes >= ORDERS_MAX {
-        refusals.push(Refusal::TooManyChanges { changes, window: ORDERS_WINDOW });
-    }
+    refusals.extend(too_many(book, at, &order.wanted));
     match &order.wanted {
         Wanted::Plan(plan) if !plans.contains(plan) => refusals.push(Refusal::NoSuchPlan { plan: *plan }),
         Wanted::Groups(groups) => refusals.extend(groups_wanted(layout, groups)),
@@ -164,6 +182,12 @@ pub fn check_order(known: Known<'_>, at: UtcMillis, order: &Order) -> Vec<Refusa
     }
     refusals.extend(order_moment(layout, seen, at, order));
     refusals
+}
+
+/// What is left of `refusals` where a pole may wait for `patience`: nothing is begun, nor is the moment waited for, while there is any.
+pub fn not_waited_out(refusals: &[Refusal], patience: DurationMs) -> Vec<Refusal> {
+    let waits = patience > DurationMs(0) && patience <= PATIENCE_MAX;
+    refusals.iter().filter(|refusal| !(waits && refusal.may_wait())).copied().collect()
 }
 
 /// The same once the order was taken, for as long as it waits for its moment: its age and number were judged already.
@@ -177,6 +201,15 @@ pub fn check_moment(layout: &Layout, seen: &Seen, at: UtcMillis, order: &Order) 
         return vec![Refusal::TooOld { age: waited }];
     }
     order_moment(layout, seen, at, order)
+}
+
+/// What stops service takes two people, so it is none of what is ordered by machine, and counts by itself: whatever orders greens again and
+/// again keeps nobody from flash.
+fn too_many(book: &Book, at: UtcMillis, wanted: &Wanted) -> Option<Refusal> {
+    let (taken, max) =
+        if wanted.stops_service() { (&book.stops, STOPS_MAX) } else { (&book.taken, ORDERS_MAX) };
+    let changes = taken.iter().filter(|then| at.since(**then) < ORDERS_WINDOW).count();
+    (changes >= max).then_some(Refusal::TooManyChanges { changes, window: ORDERS_WINDOW })
 }
 
 fn groups_wanted(layout: &Layout, groups: &GroupSet) -> Vec<Refusal> {

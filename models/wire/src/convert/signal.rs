@@ -97,7 +97,7 @@ pub fn refusal_to_wire(refusal: &Refusal) -> v1::SignalRefusal {
         group: group.map(number),
         other_group: other.map(number),
         until_ms: until.map(|until| until.0),
-        too_early: refusal.comes_too_early(),
+        too_early: refusal.may_wait(),
         text: refusal.to_string(),
     }
 }
@@ -290,6 +290,15 @@ mod tests {
             let told = OrderTold { number: 9, step, detail: "x".into() };
             assert_eq!(told_from_wire(told_to_wire(&junction, &told)).unwrap(), (junction.clone(), told));
         }
+    }
+
+    #[test]
+    fn too_early_is_what_a_pole_waits_for() {
+        let until = UtcMillis(9);
+        let early = |refusal: Refusal| refusal_to_wire(&refusal).too_early;
+        assert!(early(Refusal::MinimumGreen { group: 0, until }) && early(Refusal::Changing { group: 0 }));
+        assert!(!early(Refusal::MaximumRed { group: 0, until }));
+        assert!(!early(Refusal::TooManyChanges { changes: 6, window: DurationMs(60_000) }));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BACKUP, EndedBy, ORDERS_MAX, Order, Wanted};
+use super::{BACKUP, EndedBy, ORDERS_MAX, Order, STOPS_MAX, Wanted};
 use crate::units::UtcMillis;
 
 /// An order that holds.
@@ -27,6 +27,9 @@ pub struct Book {
     /// When orders were taken, the oldest first, the newest [`ORDERS_MAX`] of them: older ones cannot change whether there were too many
     /// of late.
     pub taken: VecDeque<UtcMillis>,
+    /// The same of those alone that stop normal service, the newest [`STOPS_MAX`] of them.
+    #[serde(default)]
+    pub stops: VecDeque<UtcMillis>,
     pub in_force: Option<InForce>,
     /// Orders that the controller did not let go of before what is in force took their place, the oldest first, at most one of each
     /// wish: they are taken back with it, greens before.
@@ -36,12 +39,12 @@ pub struct Book {
 
 impl Book {
     /// Notes that an order was taken: none with its number or a lower one is taken again.
-    pub fn take(&mut self, at: UtcMillis, number: u64) {
+    pub fn take(&mut self, at: UtcMillis, number: u64, wanted: &Wanted) {
         self.last_number = self.last_number.max(number);
         self.look(at);
-        self.taken.push_back(at);
-        while self.taken.len() > ORDERS_MAX {
-            self.taken.pop_front();
+        note(&mut self.taken, at, ORDERS_MAX);
+        if wanted.stops_service() {
+            note(&mut self.stops, at, STOPS_MAX);
         }
     }
 
@@ -107,6 +110,13 @@ impl Book {
 
     fn all_mut(&mut self) -> impl Iterator<Item = &mut InForce> {
         self.left.iter_mut().chain(self.in_force.as_mut())
+    }
+}
+
+fn note(moments: &mut VecDeque<UtcMillis>, at: UtcMillis, max: usize) {
+    moments.push_back(at);
+    while moments.len() > max {
+        moments.pop_front();
     }
 }
 

@@ -1,0 +1,52 @@
+//! How often something may be ordered: what is ordered by machine keeps nobody from flash.
+
+use super::*;
+
+impl Pole {
+    /// Green for group 1, for as long as the other may stand at red.
+    fn green(&self, number: u64) -> v1::SignalOrder {
+        let group_1 = Wanted::Groups([0].into_iter().collect());
+        v1::SignalOrder { expires_ms: 1_015_000, ..self.order(number, group_1) }
+    }
+
+    async fn told_all(&self, told: &[String]) {
+        self.told(&told.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    }
+}
+
+/// As for a wrong security code, and whoever wants the green tries it again and again.
+#[tokio::test]
+async fn greens_that_a_controller_refuses_keep_nobody_from_flash() {
+    let pole = pole();
+    *pole.street.refuses.lock().unwrap() = true;
+    let mut told = Vec::new();
+    for number in 7..13 {
+        assert_eq!(pole.taken(pole.green(number)), "");
+        told.push(format!("{number} refused not now"));
+        pole.told_all(&told).await;
+    }
+    assert_eq!(pole.taken(pole.green(13)), "too_many_changes");
+    told.push("13 refused 6 changes within the last 60 s are enough".to_owned());
+    *pole.street.refuses.lock().unwrap() = false;
+    for number in 14..17 {
+        assert_eq!(pole.taken(pole.order(number, Wanted::Flash)), "");
+        if number > 14 {
+            told.extend([format!("{} ending order", number - 1), format!("{} ended order", number - 1)]);
+        }
+        told.push(format!("{number} done mode flash, plan 1, green 1"));
+        pole.told_all(&told).await;
+    }
+    // Nor is a junction switched to flash and back again and again.
+    assert_eq!(pole.taken(pole.order(17, Wanted::Flash)), "too_many_changes");
+    assert_eq!(pole.taken(pole.order(18, Wanted::OwnPlan)), "");
+}
+
+/// A bound of red stands for longer than a pole waits, and says at once that it does.
+#[tokio::test]
+async fn what_does_not_change_while_it_waits_is_refused_at_once() {
+    let pole = pole();
+    let patient = v1::SignalOrder { patience_ms: 20_000, expires_ms: 1_030_000, ..pole.green(7) };
+    assert_eq!(pole.taken(patient), "maximum_red");
+    pole.told(&["7 refused signal group 2 would wait at red for longer than its maximum, until 1020000"])
+        .await;
+}
