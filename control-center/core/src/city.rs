@@ -284,12 +284,16 @@ impl City {
         let mut info = info;
         link_told(&mut known.link_at, &mut known.info.state, &info.state, told);
         known.alarms_are(info.alarms.take(), told);
+        let up = known.info.state.link == Link::Up;
         if told >= known.since && !info.groups.is_empty() && info.groups != known.info.groups {
             known.since = told;
             known.info.groups.clone_from(&info.groups);
-            known.seen.report(told, &info.groups);
+            // While the link is down they are those of before.
+            if up {
+                known.seen.report(told, &info.groups);
+            }
         }
-        if known.info.state.link != Link::Up {
+        if !up {
             known.seen.lose();
         } else if known.seen.groups().is_empty() {
             known.seen.report(told, &known.info.groups);

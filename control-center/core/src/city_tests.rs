@@ -245,3 +245,32 @@ fn a_hall_that_was_started_anew_has_the_alarms_of_the_gateways_state() {
     state_tells(&mut city, 30, Link::Up, &[("A1", true, true)], "A1 suspended, A3 there");
     state_tells(&mut city, 50, Link::Up, &[], "");
 }
+
+#[test]
+fn how_long_a_group_is_at_red_outlives_a_lost_link() {
+    let mut city = City::default();
+    let state = |city: &mut City, at: i64, link: Link, groups: &str| {
+        let mut state = told(UtcMillis(at));
+        (state.junctions[0].state, state.junctions[0].groups) = (up(link), groups.to_owned());
+        city.state(&pole(), state, NOW);
+    };
+    let event = |city: &mut City, at: i64, body: EventBody| {
+        city.event(&pole(), &Event { id: EventId { boot: 1, seq: Seq(1) }, at: UtcMillis(at), body }, NOW);
+    };
+    let red_from = |city: &City| {
+        let groups = city.junctions.values().next().unwrap().seen.groups();
+        groups.iter().map(|group| group.red_from.0).collect::<Vec<_>>()
+    };
+    state(&mut city, 1, Link::Up, "1B");
+    event(&mut city, 5, groups("BB", false));
+    let (junction, down) = ("j-1".parse().unwrap(), up(Link::Down));
+    event(&mut city, 50, EventBody::SignalState { junction, state: down });
+    // What a state says meanwhile is of before.
+    state(&mut city, 51, Link::Down, "1B");
+    assert!(red_from(&city).is_empty());
+    state(&mut city, 52, Link::Up, "BB");
+    assert_eq!(red_from(&city), [5, 1]);
+    state(&mut city, 60, Link::Connecting, "BB");
+    state(&mut city, 70, Link::Up, "BB");
+    assert_eq!(red_from(&city), [5, 1]);
+}

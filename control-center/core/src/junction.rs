@@ -18,7 +18,7 @@ pub struct Junction {
     pub link_at: UtcMillis,
     /// When the groups became what they are.
     pub since: UtcMillis,
-    /// The same by group; empty while the link is down.
+    /// The same by group; empty while the link is down, but for how long groups have been at red.
     pub seen: Seen,
     /// By (code, component); inactive ones are kept to know what is newer.
     alarms: BTreeMap<(String, String), (UtcMillis, SignalAlarm)>,
@@ -53,7 +53,9 @@ impl Junction {
     /// A junction that a gateway told for the first time, at `told`.
     pub fn new(gateway: GatewayId, mut info: JunctionInfo, told: UtcMillis) -> Self {
         let mut seen = Seen::default();
-        seen.report(told, &info.groups);
+        if info.state.link == Link::Up {
+            seen.report(told, &info.groups);
+        }
         let alarms = info.alarms.take();
         let mut new = Self { gateway, info, link_at: told, since: told, seen, alarms: BTreeMap::new() };
         new.alarms_are(alarms, told);

@@ -172,38 +172,59 @@ pub struct SeenGroup {
     pub begun: bool,
     /// When its last green ended, as far as it was seen.
     pub green_ended: Option<UtcMillis>,
+    /// The earliest that the red it shows may have begun, as far as it was ever seen. One that was found, after the link was lost or the
+    /// controller did not say, may have begun as soon as something else was seen last.
+    pub red_from: UtcMillis,
 }
 
 /// What a junction shows, kept from report to report.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Seen {
     groups: Vec<SeenGroup>,
+    /// By group, the earliest that a red which is found next may have begun.
+    red_from: Vec<UtcMillis>,
 }
 
 impl Seen {
     /// `states`: one character a group, as RSMP S0001 has them.
     pub fn report(&mut self, at: UtcMillis, states: &str) {
-        let fresh = states.chars().count() != self.groups.len();
-        if fresh {
-            self.groups.clear();
+        if states.chars().count() != self.groups.len() {
+            self.lose();
         }
         for (index, aspect) in states.chars().map(Aspect::of).enumerate() {
             match self.groups.get_mut(index) {
                 Some(group) if group.aspect == aspect => {}
                 Some(group) => {
+                    let told = group.aspect != Aspect::Unknown;
                     if group.aspect == Aspect::Green {
                         group.green_ended = Some(at);
+                    } else if !told {
+                        // What it showed meanwhile, and until when, was not seen.
+                        group.green_ended = None;
                     }
-                    (group.aspect, group.since, group.begun) = (aspect, at, true);
+                    if !(may_be_red(group.aspect) && may_be_red(aspect)) {
+                        group.red_from = at;
+                    }
+                    (group.aspect, group.since, group.begun) = (aspect, at, told);
                 }
-                None => self.groups.push(SeenGroup { aspect, since: at, begun: false, green_ended: None }),
+                None => {
+                    let before = self.red_from.get(index).filter(|_| may_be_red(aspect));
+                    let red_from = before.map_or(at, |before| at.min(*before));
+                    let (begun, green_ended) = (false, None);
+                    self.groups.push(SeenGroup { aspect, since: at, begun, green_ended, red_from });
+                }
             }
         }
     }
 
-    /// The link is lost: what was seen says nothing any more.
+    /// The link is lost: what was seen says nothing any more, but for how long a group that is found at red may have stood there.
     pub fn lose(&mut self) {
-        self.groups.clear();
+        for (index, group) in self.groups.drain(..).enumerate() {
+            match self.red_from.get_mut(index) {
+                Some(before) => *before = group.red_from,
+                None => self.red_from.push(group.red_from),
+            }
+        }
     }
 
     pub fn groups(&self) -> &[SeenGroup] {
@@ -214,6 +235,11 @@ impl Seen {
         let green = |(group, seen): (u8, &SeenGroup)| (seen.aspect == Aspect::Green).then_some(group);
         (0..=u8::MAX).zip(&self.groups).filter_map(green).collect()
     }
+}
+
+/// What the controller leaves open may be red.
+fn may_be_red(aspect: Aspect) -> bool {
+    matches!(aspect, Aspect::Red | Aspect::Unknown)
 }
 
 /// Why an order ended, or is about to.
@@ -301,6 +327,47 @@ mod tests {
         assert_eq!(seen.greens().to_string(), "2");
         seen.lose();
         assert!(seen.greens().is_empty() && seen.groups().is_empty());
+    }
+
+    /// `reports`: a time and what is shown from then on, `-` for a lost link. Since when the first group may be at red.
+    #[track_caller]
+    fn check_red(reports: &str, want: i64) {
+        let mut seen = Seen::default();
+        for report in reports.split_whitespace() {
+            let (at, states) = report.split_once(':').unwrap();
+            if states == "-" {
+                seen.lose();
+            } else {
+                seen.report(UtcMillis(at.parse().unwrap()), states);
+            }
+        }
+        assert_eq!(seen.groups()[0].red_from, UtcMillis(want), "{reports}");
+    }
+
+    #[test]
+    fn a_red_that_is_found_may_have_begun_when_something_else_was_seen_last() {
+        check_red("5:1B 9:BB", 9);
+        check_red("5:1B 9:BB 20:- 22:BB", 9);
+        check_red("5:1B 9:BB 20:- 22:BB 25:- 26:- 27:BB", 9);
+        check_red("5:1B 20:- 22:BB", 5);
+        check_red("5:1B 9:BB 20:- 22:1B 25:- 27:BB", 22);
+        // Another number of groups for a moment.
+        check_red("5:1B 9:BB 20:BBB 22:BB", 9);
+        check_red("5:1B 9:BB 20:eB 22:BB", 9);
+        check_red("5:1B 9:eB 20:- 22:BB", 9);
+        check_red("5:BB 9:dB 12:BB", 12);
+        // The clock was set back.
+        check_red("5:1B 9:BB 20:- 7:BB", 7);
+    }
+
+    #[test]
+    fn what_followed_a_state_that_nobody_knows_was_not_seen_to_begin() {
+        let mut seen = Seen::default();
+        for (at, states) in [(0, "4"), (5, "e"), (9, "B")] {
+            seen.report(UtcMillis(at), states);
+        }
+        let group = seen.groups()[0];
+        assert_eq!((group.since, group.begun, group.green_ended), (UtcMillis(9), false, None));
     }
 
     #[test]

@@ -265,7 +265,7 @@ fn order_moment(layout: &Layout, seen: &Seen, at: UtcMillis, order: &Order) -> V
             Aspect::Green | Aspect::Red | Aspect::FlashingYellow | Aspect::FlashingRed | Aspect::Dark => {}
         }
         // Nobody tells who waits: somebody always does.
-        let red_since = if lamp.aspect == Aspect::Red { lamp.since } else { at };
+        let red_since = if lamp.aspect == Aspect::Red { at.min(lamp.red_from) } else { at };
         if waits && order.expires_at.since(red_since) > times.red_max {
             refusals.push(Refusal::MaximumRed { group, until: red_since + times.red_max });
         }

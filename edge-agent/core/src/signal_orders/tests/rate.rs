@@ -50,3 +50,16 @@ async fn what_does_not_change_while_it_waits_is_refused_at_once() {
     pole.told(&["7 refused signal group 2 would wait at red for longer than its maximum, until 1020000"])
         .await;
 }
+
+/// Group 2 was red for 100 s of its 120 when the link was lost.
+#[tokio::test]
+async fn a_lost_link_lets_nobody_stand_at_red_for_longer() {
+    let pole = pole();
+    pole.board.update_junction(&junction(), |now| {
+        now.seen.lose();
+        now.seen.report(UtcMillis(999_000), "4B");
+    });
+    let long = v1::SignalOrder { expires_ms: 1_030_000, ..pole.green(7) };
+    assert_eq!(pole.taken(long), "maximum_red");
+    assert_eq!(pole.taken(pole.green(8)), "");
+}
