@@ -30,6 +30,8 @@ pub mod safety;
 #[cfg(test)]
 mod emergency_tests;
 #[cfg(test)]
+mod order_streets_tests;
+#[cfg(test)]
 mod order_tests;
 #[cfg(test)]
 mod safety_tests;

@@ -112,7 +112,7 @@ fn pairs(groups: usize) -> impl Iterator<Item = (u8, u8)> {
 }
 
 /// A number that looks random, from a seed (Vigna's splitmix64).
-fn random(state: &mut u64) -> u64 {
+pub(super) fn random(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mut z = *state;
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -198,7 +198,7 @@ fn long_random_drives() {
 }
 
 /// 2 to 12 groups with conflicts and times by chance.
-fn random_layout(chance: &mut u64) -> Layout {
+pub(super) fn random_layout(chance: &mut u64) -> Layout {
     let mut time = |from: u64, to: u64| DurationMs((from + random(chance) % (to - from)) as i64);
     let groups: Vec<Group> = (0..time(2, 13).0)
         .map(|group| {
