@@ -1,12 +1,12 @@
-//! Says to the poles which orders the hall stands by, and gives up those that nobody approved or answered.
+//! Says to the poles which orders the hall stands by, and gives up those that nobody approved or answered, or whose end nobody told.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use control_center_store::{APPROVE_WITHIN, SENT, WAITING};
+use control_center_store::{APPROVE_WITHIN, SENT, StoreError, WAITING};
 use hardware_ports::bus::Delivery;
-use models_domain::{DurationMs, GatewayId};
+use models_domain::{DurationMs, GatewayId, UtcMillis};
 use models_wire::keys::{Key, What};
 use models_wire::v1;
 use prost::Message;
@@ -18,9 +18,14 @@ const EVERY: Duration = Duration::from_secs(2);
 /// The hall was killed before it heard the pole's answer.
 const ANSWER_WITHIN: DurationMs = DurationMs(15_000);
 const WAITING_MAX: u32 = 200;
+/// So long after its time an order of adaptive control whose end no pole has told has its line in the audit all the same.
+const TOLD_WITHIN: DurationMs = DurationMs(600_000);
+/// It is looked for such at every so many turns: among all at first, then among those that were asked for since. None lasts so long.
+const LOOK_EVERY: u32 = 30;
+const LOOK_BACK: DurationMs = DurationMs(3_600_000);
 
 pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
-    loop {
+    for turn in 0_u32.. {
         let now = hall.clock.now();
         let mut numbers_by_gateway: BTreeMap<GatewayId, Vec<u64>> = BTreeMap::new();
         for row in hall.store.orders_in_force(now).await? {
@@ -46,6 +51,24 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
                 hall.store.move_order(&row, (WAITING, "lapsed"), &row.order.asked_by, detail, now).await?;
             }
         }
+        if turn.is_multiple_of(LOOK_EVERY) {
+            give_up_untold(&hall, if turn == 0 { UtcMillis(0) } else { now - LOOK_BACK }, now).await?;
+        }
         tokio::time::sleep(EVERY).await;
+    }
+    Ok(())
+}
+
+async fn give_up_untold(hall: &Hall, asked_since: UtcMillis, now: UtcMillis) -> Result<(), StoreError> {
+    loop {
+        let rows = hall.store.adaptive_orders_untold(asked_since, now - TOLD_WITHIN).await?;
+        for row in &rows {
+            let detail = format!("no pole told its end; last known: {} {}", row.state, row.detail);
+            let (state, by) = (row.state.as_str(), &row.order.asked_by);
+            hall.store.move_order(row, (state, "silent"), by, detail.trim_end(), now).await?;
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
     }
 }

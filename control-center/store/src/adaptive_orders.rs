@@ -23,6 +23,25 @@ impl Store {
         self.order_rows(sqlx::query(sqlx::AssertSqlSafe(sql)).bind(junction.as_str()).bind(limit)).await
     }
 
+    /// Some of adaptive control's that were asked for since a moment and over before another, and whose end no pole told: the audit has no line
+    /// of them yet.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn adaptive_orders_untold(
+        &self,
+        asked_since: UtcMillis,
+        over_before: UtcMillis,
+    ) -> Result<Vec<OrderRow>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM signal_order INDEXED BY signal_order_adaptive \
+             WHERE asked_by GLOB 'adaptive:*' AND asked_ms >= ? AND ends_ms < ? AND (state IN ('sent', 'taken', 'ending') \
+             OR (state IN ('done', 'otherwise') AND wish <> 'own_plan')) ORDER BY asked_ms LIMIT 500"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(asked_since.0).bind(over_before.0);
+        self.order_rows(query).await
+    }
+
     /// Forgets some of adaptive control's that were asked for before a moment, and says how many; the audit has what was ordered.
     ///
     /// # Errors

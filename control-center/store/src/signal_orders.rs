@@ -301,11 +301,11 @@ fn is_adaptive(asked_by: &str) -> bool {
     asked_by.starts_with(ADAPTIVE)
 }
 
-/// Whether a pole says no more of an order after this; the own plan stands nowhere, and so is not ended.
+/// Whether a pole says no more of an order after this, or may not; the own plan stands nowhere, and so is not ended.
 fn is_last(step: Step, own_plan: bool) -> bool {
     match step {
-        Step::Refused | Step::Ended => true,
-        Step::Done | Step::Otherwise | Step::Silent => own_plan,
+        Step::Refused | Step::Silent | Step::Ended => true,
+        Step::Done | Step::Otherwise => own_plan,
         Step::Ending => false,
     }
 }

@@ -305,6 +305,18 @@ async fn an_order_of_adaptive_control_has_one_line_in_the_audit() {
     // The pole says the same of it.
     told(&store, 5, number, Step::Refused).await;
     let id = store.ask_order(&order(Wanted::Plan(2)), UtcMillis(5_000)).await.unwrap();
+    // One that the controller did not answer, and another whose end nobody tells.
+    let (number, _) = send(Wanted::Groups([2].into_iter().collect()), 6_000).await;
+    told(&store, 6, number, Step::Silent).await;
+    let (number, _) = send(Wanted::Groups([3].into_iter().collect()), 7_000).await;
+    told(&store, 7, number, Step::Done).await;
+    let untold = async |over| store.adaptive_orders_untold(UtcMillis(0), UtcMillis(over)).await.unwrap();
+    assert!(untold(67_000).await.is_empty() && untold(67_001).await.len() == 1);
+    for row in untold(67_001).await {
+        let given_up = (row.state.as_str(), "silent");
+        assert!(store.move_order(&row, given_up, "adaptive:kim-ma", "?", UtcMillis(8)).await.unwrap());
+    }
+    assert!(untold(i64::MAX).await.is_empty() && audit(&store).await.len() == 6);
     let lines = audit(&store).await;
     let lines: Vec<String> = lines.into_iter().map(|l| format!("{} {}", l.action, l.what)).collect();
     assert_eq!(
@@ -314,6 +326,8 @@ async fn an_order_of_adaptive_control_has_one_line_in_the_audit() {
             "signal_order_outcome order 2: junction=kim-ma wish=own_plan hold_s=60: done done",
             "signal_order_outcome order 3: junction=kim-ma wish=groups 2 hold_s=60: silent no answer",
             &format!("signal_order_asked order {id}: junction=kim-ma wish=plan 2 hold_s=60"),
+            "signal_order_outcome order 5: junction=kim-ma wish=groups 3 hold_s=60: silent silent",
+            "signal_order_outcome order 6: junction=kim-ma wish=groups 4 hold_s=60: silent ?",
         ]
     );
     let people = store.audit(UtcMillis(0), AuditLines::ButAdaptive, 0, 2).await.unwrap();
