@@ -208,8 +208,7 @@ impl City {
                 believed
             }
         };
-        let here = |v: &Vehicle| v.fix.at == believed.at && v.fix.position == believed.position;
-        if self.vehicles.get(&fix.vehicle).is_some_and(here) {
+        if self.vehicles.get(&fix.vehicle).is_some_and(|known| known.fix == believed) {
             return None;
         }
         let vehicle = Vehicle { gateway: gateway.clone(), fix: believed };

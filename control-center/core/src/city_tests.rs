@@ -123,6 +123,20 @@ fn the_newest_sane_fact_is_shown() {
 }
 
 #[test]
+fn of_two_reports_of_a_moment_the_one_that_tells_more_is_shown_whichever_came_first() {
+    let EventBody::Fix(stored) = fix(9) else { panic!("a fix") };
+    let mut stamped = stored.clone();
+    stamped.told.driver = Some("A-17".into());
+    for pair in [[&stored, &stamped], [&stamped, &stored]] {
+        let mut city = City::default();
+        let shown = pair.map(|fix| city.fix(&pole(), fix, NOW));
+        assert_eq!(shown[1].is_some(), pair[1] == &stamped, "told again only where it tells more");
+        let drivers: Vec<_> = city.vehicles.values().map(|v| v.fix.told.driver.as_deref()).collect();
+        assert_eq!(drivers, [Some("A-17")]);
+    }
+}
+
+#[test]
 fn nobody_takes_over_what_another_gateway_has() {
     let (owner, thief) = (pole(), "thief".parse::<GatewayId>().unwrap());
     let mut city = City::default();

@@ -24,7 +24,8 @@ pub struct StoredFix {
     pub rejected: Option<String>,
 }
 
-const FIX: &str = "at_ms, vehicle, received_ms, lat, lon, speed_mps, course_deg, altitude_m, valid, protocol, doors_open, engine_on, \
+/// What [`fix`] reads.
+pub(crate) const FIX: &str = "at_ms, vehicle, received_ms, lat, lon, speed_mps, course_deg, altitude_m, valid, protocol, doors_open, engine_on, \
     sos, driver, signed_trip, signed_block, signed_route";
 
 impl Store {
@@ -84,8 +85,8 @@ impl Store {
     }
 }
 
-/// `None` when its vehicle has no name.
-fn fix(row: &SqliteRow) -> sqlx::Result<Option<Fix>> {
+/// All that a report tells; `None` when its vehicle has no name.
+pub(crate) fn fix(row: &SqliteRow) -> sqlx::Result<Option<Fix>> {
     let Ok(vehicle) = row.try_get::<String, _>("vehicle")?.parse() else { return Ok(None) };
     Ok(Some(Fix {
         vehicle,

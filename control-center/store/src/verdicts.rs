@@ -11,6 +11,7 @@ use sqlx::{Connection, QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use crate::due_days::Quarters;
 use crate::errs::StoreError;
+use crate::fixes;
 use crate::ingest::{Commit, NewEvent};
 use crate::open::{BEGIN, Store};
 
@@ -252,9 +253,37 @@ async fn read(tx: &mut SqliteConnection, spans: &[ReportSpan<'_>]) -> sqlx::Resu
         }
     }
     known_by_span.iter_mut().for_each(|all| all.sort_by_key(|known| (known.report.fix.at, known.event)));
+    tell_apart(tx, &mut known_by_span).await?;
     Ok(known_by_span)
 }
 
+/// Reads all that is told by reports which have another of the same moment beside them: which of them stands hangs on it. Of most there
+/// is one, and each column of each neighbour is paid for.
+async fn tell_apart(tx: &mut SqliteConnection, known_by_span: &mut [Vec<Known>]) -> sqlx::Result<()> {
+    let pairs = known_by_span.iter().flat_map(|all| all.windows(2));
+    let same = pairs.filter(|pair| pair[0].report.fix.at == pair[1].report.fix.at);
+    let events: BTreeSet<i64> = same.flatten().map(|known| known.event).collect();
+    if events.is_empty() {
+        return Ok(());
+    }
+    let sql =
+        format!("SELECT event, {} FROM fix WHERE event IN (SELECT value FROM json_each(?))", fixes::FIX);
+    let events = serde_json::to_string(&events).map_err(|err| sqlx::Error::Encode(err.into()))?;
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(events).fetch_all(&mut *tx).await?;
+    let mut fix_by_event: BTreeMap<i64, Fix> = BTreeMap::new();
+    for row in &rows {
+        let event: i64 = row.try_get("event")?;
+        fix_by_event.extend(fixes::fix(row)?.map(|fix| (event, fix)));
+    }
+    for known in known_by_span.iter_mut().flatten() {
+        if let Some(fix) = fix_by_event.get(&known.event) {
+            known.report.fix = fix.clone();
+        }
+    }
+    Ok(())
+}
+
+/// Of what it tells, what verdicts on its neighbours need; see [`tell_apart`].
 fn known(row: &SqliteRow) -> sqlx::Result<Known> {
     let vehicle = VehicleId::new(row.try_get::<String, _>("vehicle")?);
     let told = Told {

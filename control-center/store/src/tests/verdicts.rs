@@ -4,7 +4,7 @@ use models_domain::EventBody;
 use models_domain::geo::LatLon;
 use models_domain::transit::assign::SignOn;
 use models_domain::transit::{Fix, Told};
-use models_domain::{MetersPerSecond, UtcMillis};
+use models_domain::{Meters, MetersPerSecond, UtcMillis};
 
 use super::{commit, new, open};
 use crate::{NewEvent, Store};
@@ -185,4 +185,37 @@ async fn what_a_vehicle_is_said_to_do_is_kept() {
     let span = crate::Span { from: UtcMillis(0), to: UtcMillis(i64::MAX) };
     let kept = city.believed(&said.vehicle, span).await.unwrap();
     assert_eq!(kept.iter().map(|fix| fix.told.signed.clone()).collect::<Vec<_>>(), [said.told.signed, None]);
+}
+
+/// What a tracker told live, in several ways more than what it stored of the same moment.
+fn told_more(stored: &Fix) -> Vec<Fix> {
+    let with = |told: Told| Fix { told, ..stored.clone() };
+    vec![
+        with(Told { driver: Some("A-17".into()), ..Told::default() }),
+        with(Told { signed: SignOn::of(None, None, Some("32".into())), ..Told::default() }),
+        Fix { altitude: Some(Meters(12.5)), ..stored.clone() },
+        Fix { protocol: "jt808".into(), ..stored.clone() },
+    ]
+}
+
+#[tokio::test]
+async fn of_two_of_a_moment_the_one_that_tells_more_stands_in_either_order() {
+    let stored = fix(5, 50.0);
+    for told in told_more(&stored) {
+        let mut stood = Vec::new();
+        for pair in [[stored.clone(), told.clone()], [told.clone(), stored.clone()]] {
+            for together in [1, 2] {
+                let dir = tempfile::tempdir().unwrap();
+                let city = open(dir.path()).await;
+                store(&city, &[fix(0, 0.0)], 1).await;
+                store(&city, &pair, together).await;
+                assert_eq!(rejected(&city).await, [(5, "double".to_owned())]);
+                let span = crate::Span { from: stored.at, to: UtcMillis(i64::MAX) };
+                stood.extend(city.believed(&stored.vehicle, span).await.unwrap());
+            }
+        }
+        // Where neither tells more, the protocols' names decide.
+        let want = if told.protocol == stored.protocol { &told } else { &stored };
+        assert_eq!(stood, vec![want.clone(); 4], "{told:?}");
+    }
 }

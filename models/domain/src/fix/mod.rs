@@ -176,22 +176,49 @@ fn own(report: &Report, limits: &Limits) -> Option<Reason> {
 /// Of two reports of the same moment, the one that stands comes first. What they say decides, not when they came.
 fn better(one: &Report, other: &Report, limits: &Limits) -> Ordering {
     let is_bad = |r: &Report| own(r, limits).is_some();
-    let numbers = |r: &Report| {
-        let fix = &r.fix;
-        [fix.position.lat.0, fix.position.lon.0, fix.speed.0, fix.course.map_or(-1.0, |d| d.0)]
-    };
-    let by_numbers = || {
-        let pairs = numbers(one).into_iter().zip(numbers(other));
-        pairs.map(|(a, b)| a.total_cmp(&b)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
-    };
-    // A tracker that calls for help often tells the same second twice, once with the call: that one must not be lost.
-    let told = |r: &Report| {
-        let told = &r.fix.told;
-        (!told.sos, told.doors_open, told.engine_on)
-    };
     let first_taken_back = other.taken_back.cmp(&one.taken_back);
     let by_good = first_taken_back.then_with(|| is_bad(one).cmp(&is_bad(other)));
-    by_good.then_with(|| told(one).cmp(&told(other))).then_with(by_numbers)
+    by_good.then_with(|| by_telling(&one.fix, &other.fix))
+}
+
+/// The fix that tells more comes first. Equal are those alone that tell the same, whenever they were received.
+fn by_telling(one: &Fix, other: &Fix) -> Ordering {
+    // A tracker that calls for help often tells the same second twice, once with the call: that one must not be lost.
+    let by_call = other.told.sos.cmp(&one.told.sos).then(other.valid.cmp(&one.valid));
+    // What a tracker stores it tells again without what came by messages of their own, such as the driver's card.
+    let by_more = by_call.then_with(|| facts(other).cmp(&facts(one)));
+    by_more.then_with(|| by_numbers(one, other)).then_with(|| by_words(one, other))
+}
+
+/// How much a fix tells beside the place.
+fn facts(fix: &Fix) -> usize {
+    let told = &fix.told;
+    let signed = told.signed.iter().flat_map(|s| [s.trip.is_some(), s.block.is_some(), s.route.is_some()]);
+    let others = [
+        fix.course.is_some(),
+        fix.altitude.is_some(),
+        told.doors_open.is_some(),
+        told.engine_on.is_some(),
+        told.driver.is_some(),
+    ];
+    signed.chain(others).filter(|is_there| *is_there).count()
+}
+
+fn by_numbers(one: &Fix, other: &Fix) -> Ordering {
+    let numbers = |fix: &Fix| {
+        let course = fix.course.map_or(-1.0, |d| d.0);
+        let altitude = fix.altitude.map_or(f64::NEG_INFINITY, |m| m.0);
+        [fix.position.lat.0, fix.position.lon.0, fix.speed.0, course, altitude]
+    };
+    let pairs = numbers(one).into_iter().zip(numbers(other));
+    pairs.map(|(a, b)| a.total_cmp(&b)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
+}
+
+fn by_words(one: &Fix, other: &Fix) -> Ordering {
+    let (a, b) = (&one.told, &other.told);
+    let by_sensors = a.doors_open.cmp(&b.doors_open).then(a.engine_on.cmp(&b.engine_on));
+    let by_work = by_sensors.then_with(|| a.driver.cmp(&b.driver)).then_with(|| a.signed.cmp(&b.signed));
+    by_work.then_with(|| one.protocol.cmp(&other.protocol))
 }
 
 /// Whether most of its neighbours in time cannot have been reached from it. Where `suspects` have no say and nobody else is

@@ -12,7 +12,7 @@ const KEPT: usize = 8;
 /// Bounded: a late report older than all that are kept changes nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Recent {
-    /// Of one moment, the reports that differ.
+    /// Of one moment, the reports that differ; the one that stands comes first.
     by_time: BTreeMap<UtcMillis, Vec<Report>>,
 }
 
@@ -22,9 +22,11 @@ impl Recent {
         // What is wrong whatever the others say needs no room here.
         if super::alone(fix, limits).is_none() {
             let same = self.by_time.entry(fix.at).or_default();
-            let said = |r: &Report| r.fix.position == fix.position && r.fix.speed == fix.speed;
-            if !same.iter().any(said) && same.len() < KEPT {
-                same.push(Report { fix: fix.clone(), taken_back: false });
+            let told = Report { fix: fix.clone(), taken_back: false };
+            // What is told again in the same words is known.
+            if let Err(place) = same.binary_search_by(|known| super::better(known, &told, limits)) {
+                same.insert(place, told);
+                same.truncate(KEPT);
             }
             while self.by_time.len() > KEPT {
                 self.by_time.pop_first();

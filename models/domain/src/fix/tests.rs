@@ -3,7 +3,8 @@
 use super::*;
 use crate::geo::LatLon;
 use crate::ids::VehicleId;
-use crate::units::UtcMillis;
+use crate::transit::assign::SignOn;
+use crate::units::{Degrees, UtcMillis};
 
 /// 2025-05-14 at 14:00.
 const NOON: i64 = 1_747_231_200_000;
@@ -95,6 +96,62 @@ fn of_two_reports_of_a_second_the_call_for_help_stands() {
     check(&[report(5, -50.0), calls, report(0, 0.0)], &[double, None, None]);
 }
 
+/// The same report, with each thing more that it may tell.
+fn told_more(stored: &Report) -> Vec<Report> {
+    let changes: [fn(&mut Fix); 7] = [
+        |fix| fix.told.driver = Some("A-17".to_owned()),
+        |fix| fix.told.signed = SignOn::of(Some("t-7".to_owned()), None, None),
+        |fix| fix.told.doors_open = Some(false),
+        |fix| fix.told.engine_on = Some(false),
+        |fix| fix.altitude = Some(Meters(12.0)),
+        |fix| fix.course = Some(Degrees(90.0)),
+        |fix| fix.told.sos = true,
+    ];
+    let changed = |change: fn(&mut Fix)| {
+        let mut more = stored.clone();
+        change(&mut more.fix);
+        more
+    };
+    changes.into_iter().map(changed).collect()
+}
+
+#[test]
+fn what_was_stamped_live_stands_over_the_same_as_it_was_stored_whichever_came_first() {
+    let (stored, double) = (report(5, 50.0), Some(Reason::Double));
+    for live in told_more(&stored) {
+        check(&[report(0, 0.0), live.clone(), stored.clone()], &[None, None, double]);
+        check(&[stored.clone(), report(0, 0.0), live], &[double, None, None]);
+    }
+}
+
+#[test]
+fn of_two_that_tell_as_much_the_same_stands_whichever_came_first() {
+    let one = report(5, 50.0);
+    let changes: [fn(&mut Fix); 5] = [
+        |fix| fix.told.driver = Some("B-2".to_owned()),
+        |fix| fix.told.signed = SignOn::of(None, None, Some("34".to_owned())),
+        |fix| fix.altitude = Some(Meters(-3.0)),
+        |fix| fix.told.doors_open = Some(true),
+        |fix| fix.protocol = "jt808".to_owned(),
+    ];
+    for change in changes {
+        let (mut a, mut b) = (one.clone(), one.clone());
+        a.fix.told.driver = Some("A-17".to_owned());
+        a.fix.told.signed = SignOn::of(None, None, Some("32".to_owned()));
+        (a.fix.altitude, a.fix.told.doors_open) = (Some(Meters(12.0)), Some(false));
+        b.fix = a.fix.clone();
+        change(&mut b.fix);
+        let stands = |pair: [&Report; 2]| {
+            let pair = pair.map(Clone::clone);
+            let verdicts = judge(&pair, &Limits::default());
+            assert_eq!(verdicts.iter().filter(|v| v.is_none()).count(), 1, "one of them stands");
+            let standing = pair.into_iter().zip(verdicts).find(|(_, verdict)| verdict.is_none());
+            standing.map(|(report, _)| report)
+        };
+        assert_eq!(stands([&a, &b]), stands([&b, &a]));
+    }
+}
+
 #[test]
 fn a_call_for_help_counts_wherever_it_is_from_and_whatever_the_clock() {
     let mut fix = report(5, 0.0).fix;
@@ -147,6 +204,11 @@ fn day(seed: &mut u64) -> Vec<Report> {
         for _ in 0..1 + chance(seed) % 7 / 6 {
             reports.push(one.clone());
         }
+        if chance(seed).is_multiple_of(10) {
+            // The same once more, as it was stamped live.
+            let more = told_more(&one);
+            reports.push(more[chance(seed) as usize % more.len()].clone());
+        }
         if chance(seed).is_multiple_of(15) {
             // Another report of the same moment.
             let mut other = one.clone();
@@ -157,8 +219,8 @@ fn day(seed: &mut u64) -> Vec<Report> {
     reports
 }
 
-/// Time, latitude and longitude, the latter as bits.
-type Believed = Vec<(i64, u64, u64)>;
+/// Times, and all that was told of them.
+type Believed = Vec<(i64, String)>;
 
 /// What is believed, and how often each reason was given.
 fn outcome(reports: &[Report]) -> (Believed, Vec<(Reason, usize)>) {
@@ -167,7 +229,7 @@ fn outcome(reports: &[Report]) -> (Believed, Vec<(Reason, usize)>) {
         .iter()
         .zip(&verdicts)
         .filter(|(_, verdict)| verdict.is_none())
-        .map(|(r, _)| (r.fix.at.0, r.fix.position.lat.0.to_bits(), r.fix.position.lon.0.to_bits()))
+        .map(|(r, _)| (r.fix.at.0, format!("{:?}", r.fix)))
         .collect();
     believed.sort_unstable();
     let count = |reason| verdicts.iter().filter(|v| **v == Some(reason)).count();
@@ -220,6 +282,18 @@ fn where_it_is_does_not_depend_on_the_order_of_the_last_reports() {
             place = recent.insert(&report.fix, &Limits::default());
         }
         assert_eq!(place.map(|fix| fix.at.0), Some(NOON + 25_000));
+    }
+}
+
+#[test]
+fn where_it_is_tells_all_that_was_told_of_that_moment_whichever_came_first() {
+    let stored = report(5, 50.0);
+    for live in told_more(&stored) {
+        for pair in [[&stored, &live], [&live, &stored]] {
+            let (mut recent, limits) = (Recent::default(), Limits::default());
+            let places = pair.map(|report| recent.insert(&report.fix, &limits));
+            assert_eq!(places[1].as_ref(), Some(&live.fix));
+        }
     }
 }
 
