@@ -32,7 +32,8 @@ pub struct EventKeeper {
 /// Each is a run of its own for the hall, with boots that no other lane ever has.
 struct Lanes {
     live: Inner,
-    /// Goes only while `live` has nothing to send; `None` where nothing comes late.
+    /// Goes only while `live` has nothing to send, and not even then while a message of it waits for the hall; `None` where nothing
+    /// comes late.
     late: Option<Inner>,
 }
 
@@ -97,6 +98,11 @@ impl EventKeeper {
         let mut lanes = self.held();
         let Lanes { live, late } = &mut *lanes;
         match (live.next_message(now), late) {
+            // Else the hall would share its time between what is live and what is late, and the former would wait ever longer.
+            (Ok(None), Some(late)) if live.outbox.is_held_up() => {
+                late.outbox.handle_timeout(now);
+                Ok(None)
+            }
             (Ok(None), Some(late)) => late.next_message(now),
             // What cannot be read there does not stop what can be read here.
             (Err(err), Some(late)) => match late.next_message(now) {

@@ -111,6 +111,37 @@ fn what_is_late_goes_after_what_is_live_and_has_boots_of_its_own() {
     assert_eq!(two_lanes(dir.path(), &clock).boot(), 2_102);
 }
 
+/// Numbers of lanes (boots) of all messages that may be sent now, and events in them.
+fn drain(keeper: &EventKeeper) -> Vec<(u64, usize)> {
+    let mut sent: Vec<(u64, usize)> = Vec::new();
+    while let Some((boot, _, seqs)) = next(keeper) {
+        match sent.last_mut() {
+            Some((last, events)) if *last == boot => *events += seqs.len(),
+            Some(_) | None => sent.push((boot, seqs.len())),
+        }
+    }
+    sent
+}
+
+#[test]
+fn nothing_late_is_sent_while_live_ones_wait_for_the_hall() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(FakeClock::at(UtcMillis(100)));
+    let keeper = two_lanes(dir.path(), &clock);
+    keep_in(&keeper, Lane::Late, 300);
+    assert_eq!(drain(&keeper), [(101, 300)]);
+    clock.advance(DurationMs(2_000));
+    keep_in(&keeper, Lane::Late, 300);
+    keep_in(&keeper, Lane::Live, 2_300);
+    assert_eq!(drain(&keeper), [(100, 2_000)]);
+    // Late ones that are on their way for too long are no reason to look again at once.
+    clock.advance(DurationMs(3_500));
+    assert_eq!((drain(&keeper), keeper.timeout()), (vec![], Some(Duration::from_millis(1_500))));
+    keeper.confirm(100, 250);
+    // Fewer than a message of live ones wait now.
+    assert_eq!(drain(&keeper), [(100, 250), (101, 250)]);
+}
+
 #[test]
 fn a_live_segment_that_cannot_be_read_does_not_stop_what_is_late() {
     let dir = tempfile::tempdir().unwrap();

@@ -192,6 +192,13 @@ impl Outbox {
         self.runs.iter().any(|run| run.boot == boot)
     }
 
+    /// Whether a whole message or more cannot be sent before something is confirmed: the far side takes events more slowly than they
+    /// come.
+    pub fn is_held_up(&self) -> bool {
+        let sent = self.runs.front().map_or(0, |run| self.next.saturating_sub(run.first));
+        self.poll_send().is_none() && self.waiting().saturating_sub(sent) >= self.limits.batch
+    }
+
     /// Events kept and not confirmed.
     pub fn waiting(&self) -> u64 {
         self.runs.iter().map(|r| r.last - r.first + 1).sum()

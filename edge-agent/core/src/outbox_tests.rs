@@ -40,6 +40,25 @@ fn batches_within_the_window() {
 }
 
 #[test]
+fn it_is_held_up_while_a_message_has_to_wait_for_a_confirmation() {
+    let mut outbox = filled(8);
+    assert!(!outbox.is_held_up(), "all of it may be sent");
+    drain(&mut outbox, SECOND);
+    assert!(!outbox.is_held_up(), "two are no message");
+    outbox.push(7, 9);
+    assert!(outbox.is_held_up());
+    outbox.confirm(SECOND, 7, 1);
+    assert!(!outbox.is_held_up(), "one may be sent");
+    drain(&mut outbox, SECOND);
+    assert!(!outbox.is_held_up(), "two are no message");
+    outbox.push(7, 10);
+    // Nobody confirms any more: one message is tried again and again, and the others wait.
+    outbox.handle_timeout(20 * SECOND);
+    assert_eq!(drain(&mut outbox, 20 * SECOND), "7:2-4/2");
+    assert!(outbox.is_held_up());
+}
+
+#[test]
 fn single_events_wait_for_each_other_while_messages_are_on_their_way() {
     let mut outbox = Outbox::new(Limits { messages: 2, window: 10, ..small() }, Vec::new());
     let mut sent = Vec::new();
