@@ -78,7 +78,7 @@ impl EventKeeper {
         let live = Inner::open(settings, limits, floor, clock.now())?;
         let late = match lanes {
             1 => None,
-            _ => Some(Inner::open(late, limits, live.spool.boot(), clock.now())?),
+            _ => Some(Inner::open(late, late_limits(limits), live.spool.boot(), clock.now())?),
         };
         Ok(Self { lanes: Mutex::new(Lanes { live, late }), kept: Notify::new(), clock })
     }
@@ -170,6 +170,11 @@ impl EventKeeper {
     fn held(&self) -> MutexGuard<'_, Lanes> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Of what is late half as much is on its way at once: it lies before whatever comes live next.
+fn late_limits(live: Limits) -> Limits {
+    Limits { window: (live.window / 2).max(live.batch), ..live }
 }
 
 /// Folder of the second lane, in that of the first.

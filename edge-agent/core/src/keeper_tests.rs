@@ -143,6 +143,19 @@ fn nothing_late_is_sent_while_live_ones_wait_for_the_hall() {
 }
 
 #[test]
+fn of_late_ones_half_as_many_are_on_their_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(FakeClock::at(UtcMillis(100)));
+    let keeper = two_lanes(dir.path(), &clock);
+    keep_in(&keeper, Lane::Late, 3_000);
+    assert_eq!(drain(&keeper), [(101, 1_000)]);
+    keep_in(&keeper, Lane::Live, 2_100);
+    assert_eq!(drain(&keeper), [(100, 2_000)]);
+    keeper.confirm(101, 600);
+    assert_eq!(drain(&keeper), [(101, 600)]);
+}
+
+#[test]
 fn a_live_segment_that_cannot_be_read_does_not_stop_what_is_late() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(FakeClock::at(UtcMillis(100)));
