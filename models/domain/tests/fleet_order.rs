@@ -287,6 +287,28 @@ fn in_whatever_order_reports_of_all_buses_come_the_end_is_the_same() {
 }
 
 #[test]
+fn of_two_of_a_moment_that_differ_in_one_thing_the_same_is_taken_whichever_stands_first() {
+    let plans = city();
+    let (vehicle, list) = reports(&plans).pop_first().unwrap();
+    let changes: [fn(&mut Observed); 4] = [
+        |o| o.seen.course = Some(Degrees(200.0)),
+        |o| o.signed = Some(SignOn { route: Some("34".into()), ..SignOn::default() }),
+        |o| o.doors_open = Some(true),
+        |o| o.seen.speed = MetersPerSecond(1.0),
+    ];
+    let limits = Fleet::default().limits;
+    for change in changes {
+        let mut twins = list.clone();
+        twins.iter_mut().for_each(change);
+        let pairs = |one: &[Observed], other: &[Observed]| -> Vec<Observed> {
+            one.iter().zip(other).flat_map(|(a, b)| [a.clone(), b.clone()]).collect()
+        };
+        let day = |reports: &[Observed]| BusDay::of(vehicle.clone(), &plans, reports, &limits);
+        assert_eq!(day(&pairs(&list, &twins)), day(&pairs(&twins, &list)));
+    }
+}
+
+#[test]
 fn all_begun_anew_end_as_they_were() {
     let plans = city();
     let all = reports(&plans);

@@ -183,5 +183,6 @@ fn stop_of(p: &Passing) -> u64 {
 fn rank(o: &Observed) -> impl Ord + '_ {
     let bits = |v: f64| v.to_bits();
     let (lat, lon) = (o.seen.position.lat.0, o.seen.position.lon.0);
-    (!o.sos, bits(lat), bits(lon), bits(o.seen.speed.0), o.doors_open, o.engine_on, o.signed.as_ref())
+    let course = o.seen.course.map(|d| bits(d.0));
+    (!o.sos, bits(lat), bits(lon), bits(o.seen.speed.0), course, o.doors_open, o.engine_on, o.signed.as_ref())
 }
