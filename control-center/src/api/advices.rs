@@ -9,6 +9,7 @@ use models_wire::v1;
 use crate::hall::Hall;
 use crate::signals::adaptive;
 use crate::signals::advice::{Past, Told, Why};
+use crate::signals::trust::Untrusted;
 
 pub fn get(hall: &Hall, junction: &JunctionId) -> v1::GetAdviceResponse {
     let told = hall.advices.told(junction);
@@ -122,12 +123,15 @@ fn advice(told: &Told<'_>) -> v1::SignalAdvice {
 fn with_reason(said: v1::SignalAdvice, why: &Why) -> v1::SignalAdvice {
     let said = v1::SignalAdvice { why: why.name().to_owned(), ..said };
     match why {
-        Why::Failed { approach, detector, fault } => v1::SignalAdvice {
+        Why::Failed { approach, by: Untrusted::Detector { detector, fault } } => v1::SignalAdvice {
             r#where: approach.clone(),
             detail: fault.clone(),
             detector: u32::from(*detector),
             ..said
         },
+        Why::Failed { approach, by: Untrusted::Camera { camera, fault } } => {
+            v1::SignalAdvice { r#where: approach.clone(), detail: format!("{fault} {camera}"), ..said }
+        }
         Why::Old { approach, by } => {
             v1::SignalAdvice { r#where: approach.clone(), detail: by.clone(), ..said }
         }

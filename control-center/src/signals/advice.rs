@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use control_center_core::city::Junction;
+use control_center_store::TroubleRow;
 use models_domain::count::Direction;
 use models_domain::event::Link;
 use models_domain::signal::advice::{self, Advisor, Flows, Forecast, Now, Setup};
@@ -14,6 +15,7 @@ use models_domain::{CameraId, DurationMs, JunctionId, LineId, UtcMillis};
 
 use super::adaptive::Steered;
 use super::counted;
+use super::trust::{Untrusted, troubles, untrusted};
 use crate::hall::Hall;
 
 #[cfg(test)]
@@ -94,11 +96,10 @@ pub enum Why {
     /// The configuration does not fit the junction's groups.
     Misfit(Vec<String>),
     NotNormal(Mode),
-    /// A detector is not to be believed, by the auto-fail rules or the controller's own word.
+    /// Who counts there is not to be believed.
     Failed {
         approach: String,
-        detector: u16,
-        fault: String,
+        by: Untrusted,
     },
     /// Nobody has counted there lately.
     Old {
@@ -147,7 +148,8 @@ impl Why {
             Why::NoLayout => "no_layout",
             Why::Misfit(_) => "misfit",
             Why::NotNormal(_) => "not_normal",
-            Why::Failed { .. } => "failed",
+            Why::Failed { by: Untrusted::Detector { .. }, .. } => "failed",
+            Why::Failed { by: Untrusted::Camera { .. }, .. } => "camera_failed",
             Why::Old { .. } => "old",
             Why::NotYet => "not_yet",
             Why::Lamps(advice::Why::Changing) => "changing",
@@ -246,6 +248,8 @@ fn is_good(why: &str) -> bool {
 /// # Errors
 /// When counts cannot be read.
 pub async fn step(hall: &Hall) -> anyhow::Result<()> {
+    let cameras = cameras(hall.advices.all.iter().flat_map(|advised| advised.counters.iter().flatten()));
+    let troubles = troubles(hall, &cameras, hall.clock.now()).await?;
     for advised in &hall.advices.all {
         let now = hall.clock.now();
         let due = hall.advices.lock().get(&advised.junction).is_none_or(|known| known.counts.are_due(now));
@@ -262,7 +266,8 @@ pub async fn step(hall: &Hall) -> anyhow::Result<()> {
             }
         }
         known.looked_at = Some(now);
-        known.told = Some(one(known, advised, junction.as_ref().filter(|_| alive), now).map_err(|why| {
+        let told = one(known, advised, junction.as_ref().filter(|_| alive), &troubles, now);
+        known.told = Some(told.map_err(|why| {
             if why == Why::NotHeardOf && junction.is_some() { Why::GatewayAway } else { why }
         }));
     }
@@ -276,6 +281,7 @@ fn one(
     known: &mut Known,
     advised: &Advised,
     junction: Option<&Junction>,
+    troubles: &[TroubleRow],
     now: UtcMillis,
 ) -> Result<Now, Why> {
     let reached = junction.ok_or(Why::NotHeardOf).and_then(|junction| reach(known, advised, junction));
@@ -291,7 +297,7 @@ fn one(
     };
     // Queues are reckoned on while a detector is out, from what it counted last.
     let told = advisor.step(now, &junction.seen, flows).map_err(Why::Lamps);
-    if let Some(why) = failed(advised, junction).or_else(|| known.counts.trouble.clone()) {
+    if let Some(why) = failed(advised, junction, troubles).or_else(|| known.counts.trouble.clone()) {
         return Err(why);
     }
     told
@@ -317,37 +323,13 @@ fn reach<'a>(known: &mut Known, advised: &Advised, junction: &'a Junction) -> Re
     Ok(junction)
 }
 
-/// A detector that something is built on and that is not to be believed.
-fn failed(advised: &Advised, junction: &Junction) -> Option<Why> {
+/// A detector or a camera that something is built on and that is not to be believed.
+fn failed(advised: &Advised, junction: &Junction, troubles: &[TroubleRow]) -> Option<Why> {
     let approaches = advised.setup.approaches.iter().zip(&advised.counters);
     approaches.into_iter().find_map(|(approach, counters)| {
-        let (detector, fault) = faulty(junction, counters)?;
-        Some(Why::Failed { approach: approach.name.clone(), detector, fault })
+        let by = untrusted(junction, troubles, counters)?;
+        Some(Why::Failed { approach: approach.name.clone(), by })
     })
-}
-
-/// The first of these detectors that an alarm takes out, and which.
-pub(super) fn faulty(junction: &Junction, counters: &[Counter]) -> Option<(u16, String)> {
-    let out: BTreeMap<u16, &str> = junction
-        .active_alarms()
-        .filter_map(|alarm| Some((detector_of(&alarm.code, &alarm.component)?, alarm.code.as_str())))
-        .collect();
-    counters.iter().find_map(|counter| match counter {
-        Counter::Detector(detector) => out.get(detector).map(|fault| (*detector, (*fault).to_owned())),
-        Counter::Line { .. } => None,
-    })
-}
-
-/// The detector that an alarm takes out: the gateway's auto-fail rules name it `detector 3`, a controller (RSMP A0301, A0302)
-/// by its component, such as `HN+A=001DL003`.
-fn detector_of(code: &str, component: &str) -> Option<u16> {
-    match code {
-        "noHits" | "chatter" | "lockedOn" | "noChange" | "spike" => {
-            component.strip_prefix("detector ")?.parse().ok()
-        }
-        "A0301" | "A0302" => component.rsplit_once("DL")?.1.parse().ok(),
-        _ => None,
-    }
 }
 
 /// Reckons both controls for the junction whose turn it is, if it is anybody's.

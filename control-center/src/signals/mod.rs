@@ -1,7 +1,8 @@
 //! Orders for junctions in the hall: judged, written down, approved, sent, and stood by. What becomes of them comes back as
 //! events of the gateway. `history` reads what was shown, `emergency`
 //! orders greens ahead of a vehicle, `bus_priority` green for late buses, `calendar` plans by the clock; `advice` says what adaptive control
-//! would do, from what is `counted`, and `adaptive` orders it where it may; `hands` says who has a controller, `health` what is wrong with it.
+//! would do, from what is `counted` by those whom `trust` lets believe, and `adaptive` orders it where it may; `hands` says who has a
+//! controller, `health` what is wrong with it.
 //!
 //! Who outranks whom: people, then emergency runs, late buses, calendars, adaptive control. Each looks at what stands, and the store
 //! sends nothing past an order that it gives way to.
@@ -15,6 +16,7 @@ pub mod emergency;
 mod hands;
 pub mod health;
 pub mod history;
+pub mod trust;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

@@ -94,6 +94,7 @@ async fn write(connection: &mut SqliteConnection, commit: &Commit) -> sqlx::Resu
     }
     minutes::write(&mut tx, &commit.events).await?;
     crate::detectors::write(&mut tx, &commit.events).await?;
+    crate::camera_troubles::write(&mut tx, &commit.events).await?;
     progress(&mut tx, &commit.events).await?;
     for gap in &commit.gaps {
         sqlx::query(

@@ -4,7 +4,7 @@
 //! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `rights`, `audit`, `stills`, `evidence`,
 //! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `bus_events`, `due_days` (which are to
 //! be reckoned anew), `bus_list`, `prediction_scores`, `probes` (the roads), `trackers`, `signal_orders`, `order_rates`, `adaptive_orders`, `emergencies`, `bus_priority`, `signals` (what they showed),
-//! `detectors` (what they counted), `signal_faults`, `work_orders`.
+//! `detectors` (what they counted), `camera_troubles`, `signal_faults`, `work_orders`.
 
 mod adaptive_orders;
 mod audit;
@@ -12,6 +12,7 @@ mod bus_days;
 mod bus_events;
 mod bus_list;
 mod bus_priority;
+mod camera_troubles;
 mod detectors;
 mod due_days;
 mod emergencies;
@@ -46,6 +47,7 @@ pub use audit::{AuditLine, AuditLines};
 pub use bus_days::{BusEvent, BusEventFilter, BusEventRow, BusNews, PassingFilter, Whole};
 pub use bus_list::BusKey;
 pub use bus_priority::{BusPriorityRow, MeasuredPriority};
+pub use camera_troubles::TroubleRow;
 pub use detectors::DetectorRow;
 pub use due_days::Due;
 pub use emergencies::EmergencyRow;

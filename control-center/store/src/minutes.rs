@@ -193,6 +193,31 @@ impl Store {
         rows.iter().map(row).collect::<sqlx::Result<_>>().map_err(self.failed("reading crossings"))
     }
 
+    /// Begin of the newest minute from `since` on in which a line was crossed in a direction; `None`: it was not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn last_crossed(
+        &self,
+        camera: &str,
+        (line, direction): (&str, &str),
+        since: UtcMillis,
+    ) -> Result<Option<UtcMillis>, StoreError> {
+        let newest: Option<i64> = sqlx::query_scalar(
+            // Along the key backwards: on a line that is crossed it ends at once.
+            "SELECT minute_ms FROM minute_count WHERE camera = ? AND minute_ms >= ? AND line = ? AND direction = ? \
+             AND crossings > 0 ORDER BY minute_ms DESC LIMIT 1",
+        )
+        .bind(camera)
+        .bind(since.0)
+        .bind(line)
+        .bind(direction)
+        .fetch_optional(self.readers())
+        .await
+        .map_err(self.failed("looking for the last crossing of a line"))?;
+        Ok(newest.map(UtcMillis))
+    }
+
     /// How much of each bucket each camera was watched; as [`Store::counts`].
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod access;
+mod blind;
 mod buses;
 mod closed;
 mod findings;

@@ -19,7 +19,8 @@ use models_domain::signal::order::{ControllerNow, Wanted};
 use models_domain::signal::{Aggregated, GroupSet};
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 
-use super::advice::{self, Advised, Counter, faulty};
+use super::advice::{self, Advised, Counter};
+use super::trust::untrusted;
 use super::{calendar, counted};
 use crate::hall::Hall;
 
@@ -295,7 +296,8 @@ async fn full(hall: &Hall, steered: &Steered, now: UtcMillis) -> anyhow::Result<
     let known = hall.view.junction(&steered.junction);
     let mut full = GroupSet::EMPTY;
     for exit in &steered.exits {
-        let failed = known.as_ref().is_none_or(|known| faulty(known, &exit.counters).is_some());
+        // Exits have detectors alone.
+        let failed = known.as_ref().is_none_or(|known| untrusted(known, &[], &exit.counters).is_some());
         let covered = counted::covered(hall, &steered.junction, &exit.counters, now).await?;
         if failed || covered.is_none_or(|share| share >= exit.full_from) {
             full = full.or(&exit.groups);

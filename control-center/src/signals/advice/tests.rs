@@ -1,18 +1,6 @@
-//! Which detectors an alarm takes out, and how old what is said may be.
+//! How old what is said may be.
 
 use super::*;
-
-#[test]
-fn which_detector_an_alarm_takes_out() {
-    let check = |code: &str, component: &str, want: Option<u16>| {
-        assert_eq!(detector_of(code, component), want, "{code} {component}");
-    };
-    check("chatter", "detector 3", Some(3));
-    check("A0302", "HN+AG0101=001DL012", Some(12));
-    check("A0008", "HN+AG0101=001SG001", None);
-    check("A0302", "HN+AG0101=001TC000", None);
-    check("noHits", "HN+AG0101=001DL012", None);
-}
 
 #[test]
 fn what_was_said_some_time_ago_is_not_said_to_who_orders() {

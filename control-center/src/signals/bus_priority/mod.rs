@@ -20,8 +20,9 @@ use models_domain::signal::emergency::{self, Stop};
 use models_domain::signal::order::{Orderable, Seen, Wanted};
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 
-use super::advice::{Counter, faulty};
+use super::advice::{Counter, cameras};
 use super::hands::{Hands, hands};
+use super::trust::{troubles, untrusted};
 use super::{adaptive, calendar, counted};
 use crate::hall::Hall;
 
@@ -283,24 +284,33 @@ async fn load(hall: &Hall, priority: &Priority, now: UtcMillis) -> anyhow::Resul
     let Some(others) = &priority.others else { return Ok(Load::NotMeasured) };
     let id = &priority.setup.id;
     let junction = &priority.setup.junction;
-    let fault = hall.view.junction(junction).and_then(|known| faulty(&known, &others.counters));
-    if let Some((detector, fault)) = fault {
-        return Ok(Load::Unknown(format!("detector {detector}: {fault}")));
+    let troubles = troubles(hall, &cameras(others.counters.iter()), now).await?;
+    let known = hall.view.junction(junction);
+    if let Some(by) = known.and_then(|known| untrusted(&known, &troubles, &others.counters)) {
+        return Ok(Load::Unknown(by.to_string()));
     }
     let read = hall.priorities.change(id, |known| known.load.clone());
     if let Some((_, load)) = read.filter(|(at, _)| now.since(*at) < COUNTS_EVERY) {
         return Ok(load);
     }
     let rows = counted::rows(hall, junction, &[&others.counters], now).await?;
-    let load = match rows.flow(&others.counters) {
+    let load = measured(&rows, others);
+    hall.priorities.change(id, |known| known.load = Some((now, load.clone())));
+    Ok(load)
+}
+
+fn measured(rows: &counted::Rows, others: &Others) -> Load {
+    // Over how many lanes a line goes is not known here; who counts too many lets no bus ask anyway.
+    if let Some(by) = rows.fault(&others.counters, None) {
+        return Load::Unknown(by.to_string());
+    }
+    match rows.flow(&others.counters) {
         Err(by) => Load::Unknown(format!("{by} has not counted lately")),
         Ok(flow) if flow * 3_600.0 > others.max_per_h => {
             Load::Busy { per_h: flow * 3_600.0, max: others.max_per_h }
         }
         Ok(flow) => Load::Quiet(flow * 3_600.0),
-    };
-    hall.priorities.change(id, |known| known.load = Some((now, load.clone())));
-    Ok(load)
+    }
 }
 
 /// Those whose order stands, as far as is known here.

@@ -2,6 +2,7 @@
 
 mod bus_days;
 mod bus_priority;
+mod camera_troubles;
 mod detectors;
 mod due_days;
 mod emergencies;

@@ -10,6 +10,7 @@ export const advice: Record<keyof typeof vi, string> = {
   "advice.changing": "Between two stages",
   "advice.fixed": "Fixed plan: {why}",
   "advice.why-failed": "detector {n} at {where} has failed ({detail})",
+  "advice.why-camera_failed": "camera {camera} at {where} cannot be believed ({detail})",
   "advice.why-old": "{where}: counts are too old or missing ({detail}); see counts_s of the gateway and the link of controller and camera",
   "advice.why-not_normal": "the junction's mode is {detail}",
   "advice.why-no_layout": "the gateway's configuration has no groups for this junction ([[signals.site]] group, conflict)",

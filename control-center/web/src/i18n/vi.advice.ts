@@ -8,6 +8,7 @@ export const advice = {
   "advice.changing": "Đang chuyển giai đoạn",
   "advice.fixed": "Theo chương trình cố định: {why}",
   "advice.why-failed": "cảm biến {n} ở {where} hỏng ({detail})",
+  "advice.why-camera_failed": "không tin được camera {camera} ở {where} ({detail})",
   "advice.why-old": "{where}: số đếm quá cũ hoặc không có ({detail}); xem counts_s ở trạm và kết nối của tủ, camera",
   "advice.why-not_normal": "nút đang ở chế độ {detail}",
   "advice.why-no_layout": "trạm chưa khai báo nhóm đèn của nút này ([[signals.site]] group, conflict)",

@@ -67,9 +67,15 @@ export function adviceInWords(advice: SignalAdvice): { text: string; kind: strin
 }
 
 function whyInWords(advice: SignalAdvice): string {
-  const fault = tOr("advice", `fault-${advice.detail}`);
-  const detail = advice.why === "failed" ? fault.replace(/^fault-/, "") : advice.why === "not_normal" ? tOr("mode", advice.detail) : advice.detail;
-  return fill(tOr("advice", `why-${advice.why}`), { n: advice.detector, where: advice.where, detail, time: timeOf(Number(advice.whyMs)) });
+  const { why } = advice;
+  const [fault = "", camera = ""] = advice.detail.split(" ", 2);
+  const detail = why === "failed" || why === "camera_failed" ? faultInWords(fault) : why === "not_normal" ? tOr("mode", advice.detail) : advice.detail;
+  return fill(tOr("advice", `why-${why}`), { n: advice.detector, camera, where: advice.where, detail, time: timeOf(Number(advice.whyMs)) });
+}
+
+/** What the picture of a camera has is called as in the list of events. */
+function faultInWords(fault: string): string {
+  return fault.startsWith("camera_") ? tOr("rule", fault) : tOr("advice", `fault-${fault}`).replace(/^fault-/, "");
 }
 
 function thenOf(stage: SignalAdviceStage, reckoned: boolean): string {
