@@ -277,10 +277,10 @@ mod tests {
     #[test]
     fn nothing_is_ordered_unless_it_says_so_and_within_bounds() {
         let steered = |more: &str| read(&junction(more)).map(|all| all.into_iter().next().unwrap());
-        let usual = steered("[advice.steer]\n").unwrap().steer.unwrap();
+        let usual = steered("[advice.steer]\nexits = \"unknown\"\n").unwrap().steer.unwrap();
         assert_eq!((usual.bounds, usual.exits.len()), (Bounds::default(), 0));
         let more = "warm_up_s = 150\n[advice.steer]\nstretch_max_s = 20\nlongest_wait_s = 90\nahead_s = 6\n\
-                    [[advice.steer.exit]]\ngroups = [2]\ndetectors = [7, 8]\n";
+                    [[advice.steer.exit]]\ngroups = [1, 2]\ndetectors = [7, 8]\n";
         let advised = steered(more).unwrap();
         let own = advised.steer.unwrap();
         assert_eq!((advised.warm_up.0, own.bounds.stretch_max.0), (150_000, 20_000));
@@ -301,12 +301,32 @@ mod tests {
         ] {
             assert!(said.contains(want), "{want:?} is not in {said:?}");
         }
-        let short = |shorten_s: i64| steered(&format!("[advice.steer]\nshorten_max_s = {shorten_s}\n"));
+        let short = |shorten_s: i64| {
+            steered(&format!("[advice.steer]\nexits = \"unknown\"\nshorten_max_s = {shorten_s}\n"))
+        };
         assert!(short(10).unwrap_err().contains("shorten_max_s 10 must be 3 more than ahead_s 8, or 0"));
         assert_eq!(short(0).unwrap().steer.unwrap().bounds.shorten_max, DurationMs(0));
         let twice = steered(&("[advice.steer]\n".to_owned() + &stage("[2]"))).unwrap_err();
         assert!(twice.contains("stages 1 and 3 have the same groups"), "{twice}");
         assert!(steered("[advice.steer]\nstretch = 1\n").unwrap_err().contains("unknown field `stretch`"));
+    }
+
+    #[test]
+    fn whoever_steers_knows_the_exits_or_says_that_he_does_not() {
+        let steered = |more: &str| read(&junction(&format!("[advice.steer]\n{more}")));
+        let missing = |groups: &str| {
+            format!(
+                "advice \"j\": [advice.steer]: no [[advice.steer.exit]] has groups {groups}: green would be held for them into a full \
+                 street; give each its exit with detectors beyond the junction, or write exits = \"unknown\""
+            )
+        };
+        let exit = |group: u8| format!("[[advice.steer.exit]]\ngroups = [{group}]\ndetectors = [{group}]\n");
+        assert_eq!(steered("").unwrap_err(), missing("1 2"));
+        assert_eq!(steered(&exit(2)).unwrap_err(), missing("1"));
+        assert_eq!(steered(&(exit(1) + &exit(2))).unwrap()[0].steer.as_ref().unwrap().exits.len(), 2);
+        let unknown = "exits = \"unknown\"\n".to_owned();
+        assert_eq!(steered(&(unknown + &exit(2))).unwrap()[0].steer.as_ref().unwrap().exits.len(), 1);
+        assert!(steered("exits = \"none\"\n").unwrap_err().contains("unknown variant `none`"));
     }
 
     #[test]

@@ -21,8 +21,16 @@ pub(super) struct RawSteer {
     longest_wait_s: Option<i64>,
     ahead_s: Option<i64>,
     rounds: Option<i64>,
+    /// Whether ways out are full is not known of groups without an exit.
+    exits: Option<Exits>,
     #[serde(default)]
     exit: Vec<RawExit>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Exits {
+    Unknown,
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,8 +96,22 @@ impl RawSteer {
             }
         }
         let bounds = self.bounds(&mut wrong);
-        let exits = self.exit.iter().map(|exit| exit.check(plan, &mut wrong)).collect();
+        let exits: Vec<Exit> = self.exit.iter().map(|exit| exit.check(plan, &mut wrong)).collect();
+        self.known(plan, &exits, &mut wrong);
         Steered { junction, bounds, exits, ahead }
+    }
+
+    /// Nobody steers into a full exit without having written that he cannot tell.
+    fn known(&self, plan: &Plan, exits: &[Exit], wrong: &mut impl FnMut(String)) {
+        let with = exits.iter().fold(GroupSet::EMPTY, |all, exit| all.or(&exit.groups));
+        let without = plan.served().minus(&with);
+        if without.is_empty() || self.exits == Some(Exits::Unknown) {
+            return;
+        }
+        wrong(format!(
+            "no [[advice.steer.exit]] has groups {without}: green would be held for them into a full street; give each its exit with \
+             detectors beyond the junction, or write exits = \"unknown\""
+        ));
     }
 
     fn bounds(&self, wrong: &mut impl FnMut(String)) -> Bounds {

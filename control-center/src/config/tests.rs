@@ -170,7 +170,11 @@ fn a_junction_that_is_steered_is_in_no_corridor_and_no_calendar() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config/control-center.toml");
     let text = std::fs::read_to_string(file).unwrap();
     // The shipped file advises at a junction of its corridor and its calendar.
-    let steered = text.replacen("\n# [advice.steer]\n", "\n[advice.steer]\n", 1);
+    let steered = text.replacen("\n# [advice.steer]\n", "\n[advice.steer]\n", 1).replacen(
+        "\n# exits = \"unknown\"\n",
+        "\nexits = \"unknown\"\n",
+        1,
+    );
     let err = Config::parse(Path::new("hall.toml"), &steered).unwrap_err();
     let said = format!("{:#}", anyhow::Error::from(err));
     for want in [

@@ -59,7 +59,7 @@ fn pole(hall: &str, rsmp: &str) -> String {
 
 /// Four times the traffic before the first stage, and more than its green lets pass.
 const STEERED: &str = "[[advice]]\njunction = \"a\"\nwarm_up_s = 120\n\
-    [advice.steer]\nstretch_max_s = 8\nahead_s = 4\n\
+    [advice.steer]\nstretch_max_s = 8\nahead_s = 4\nexits = \"unknown\"\n\
     [[advice.stage]]\ngroups = [1]\ngreen_s = 8\ngreen_min_s = 3\ngreen_max_s = 50\n\
     [[advice.stage]]\ngroups = [2]\ngreen_s = 4\ngreen_min_s = 3\ngreen_max_s = 50\n\
     [[advice.approach]]\nname = \"Phố đông\"\ngroups = [1]\nlanes = 2\ndetectors = [1, 2, 3, 4]\n\
