@@ -37,8 +37,14 @@ pub struct Outcome {
     /// Of those buses that went over a stop line with a light: what they lost, and how many they were.
     pub lit_bus_delay_s: f64,
     pub lit_buses: usize,
-    /// Longest stand of one vehicle before a stop line.
+    /// Longest stand of one vehicle before a stop line, until it moved.
     pub longest_wait_s: f64,
+    /// Longest red of a group before which somebody stood, from when he was seen to: what `safety` bounds.
+    pub longest_red_wait_s: f64,
+    /// The longest red while somebody waits, of the light that has the longest.
+    pub bound_s: f64,
+    /// How much longer than its own light's bound a vehicle stood; below 0: none did.
+    pub over_bound_s: f64,
     /// Times that a lamp was where the layout forbids it.
     pub violations: u64,
     pub rescues: u64,
@@ -123,6 +129,9 @@ pub fn steered(
     let (steered, told) = (outcome, read_trips(&trips, &lit)?);
     outcome = told;
     outcome.longest_wait_s = steered.longest_wait_s;
+    outcome.longest_red_wait_s = steered.longest_red_wait_s;
+    outcome.bound_s = steered.bound_s;
+    outcome.over_bound_s = steered.over_bound_s;
     outcome.violations = steered.violations;
     outcome.rescues = steered.rescues;
     Ok(outcome)
@@ -140,12 +149,13 @@ fn drive(
     let time = |step: u64| UtcMillis(((network.begin_s + step as f64) * 1000.0) as i64);
     let junctions = network::junctions(&mut traci)?;
     ensure!(!junctions.is_empty(), "no traffic light of {} has two stages", network.name);
+    let mut outcome = Outcome { over_bound_s: f64::NEG_INFINITY, ..Outcome::default() };
+    outcome.bound_s = junctions.iter().map(network::Junction::bound_s).fold(0.0, f64::max);
     let mut steered = junctions
         .into_iter()
         .map(|junction| Steered::new(junction, chooser, time(0)))
         .collect::<anyhow::Result<Vec<_>>>()?;
     traci.watch_vehicles_everywhere()?;
-    let mut outcome = Outcome::default();
     let steps = (network.end_s - network.begin_s) as u64;
     let mut shown: Vec<String> = vec![String::new(); steered.len()];
     let mut vehicles = Vec::new();
@@ -159,11 +169,12 @@ fn drive(
             }
         }
         vehicles = traci.step()?;
-        let waits_for_us =
-            |lane: &str| steered.iter().any(|steered| steered.junction.reach.contains_key(lane));
-        let standing = vehicles.iter().filter(|vehicle| waits_for_us(&vehicle.lane));
-        let longest_s = standing.map(|vehicle| vehicle.waiting_s).fold(0.0, f64::max);
-        outcome.longest_wait_s = outcome.longest_wait_s.max(longest_s);
+        for junction in steered.iter().map(|steered| &steered.junction) {
+            let standing = vehicles.iter().filter(|vehicle| junction.reach.contains_key(&vehicle.lane));
+            let longest_s = standing.map(|vehicle| vehicle.waiting_s).fold(0.0, f64::max);
+            outcome.longest_wait_s = outcome.longest_wait_s.max(longest_s);
+            outcome.over_bound_s = outcome.over_bound_s.max(longest_s - junction.bound_s());
+        }
         let buses = vehicles.iter().filter(|vehicle| vehicle.class == "bus");
         let leaving = buses.filter(|bus| steered.iter().any(|steered| steered.leaves_a_line(bus)));
         lit.extend(leaving.map(|bus| bus.id.clone()));
@@ -171,6 +182,8 @@ fn drive(
     traci.close()?;
     outcome.violations = steered.iter().map(|steered| steered.watch.violations).sum();
     outcome.rescues = steered.iter().map(|steered| steered.rescues).sum();
+    let reds = steered.iter().map(|steered| steered.longest_red.seconds());
+    outcome.longest_red_wait_s = reds.fold(0.0, f64::max);
     Ok((outcome, lit))
 }
 

@@ -48,6 +48,8 @@ pub struct Steered {
     began: UtcMillis,
     /// Steps in which somebody had to be served for having waited as long as allowed.
     pub rescues: u64,
+    /// Longest red before which somebody stood, from when he was seen to stand to its last second.
+    pub longest_red: DurationMs,
 }
 
 impl Steered {
@@ -73,6 +75,7 @@ impl Steered {
             watch,
             began: at,
             rescues: 0,
+            longest_red: DurationMs(0),
         })
     }
 
@@ -97,6 +100,8 @@ impl Steered {
         self.keeper.occupy(within.into_iter().any(|vehicle| vehicle.speed_mps < STANDS_MPS));
         let step = self.keeper.step(at, &waiting, wish.as_ref());
         self.rescues += u64::from(step.source == Source::LongestWait);
+        let stood = self.keeper.lights().lamps().iter().filter_map(|lamp| lamp.waiting_since);
+        self.longest_red = stood.map(|since| at.since(since)).fold(self.longest_red, DurationMs::max);
         let state = self.state();
         self.watch.see(at, &self.junction, &state);
         state

@@ -43,6 +43,14 @@ pub struct Junction {
     pub states: Vec<String>,
 }
 
+impl Junction {
+    /// The longest red while somebody waits, in seconds.
+    pub fn bound_s(&self) -> f64 {
+        let longest = self.layout.groups.iter().map(|group| group.red_max).max();
+        longest.unwrap_or(RED_MAX).seconds()
+    }
+}
+
 /// One phase as SUMO has it.
 struct Phase {
     duration: DurationMs,

@@ -23,7 +23,7 @@ use priority::Priority;
 use super::group_set::GroupSet;
 use super::lights::Lights;
 use super::plan::{Layout, Plan};
-use super::safety::Wish;
+use super::safety::{self, Wish};
 use crate::units::{DurationMs, UtcMillis};
 
 /// How much longer the present stage may stay, in seconds, as it is tried.
@@ -31,6 +31,10 @@ const MORE_S: [usize; 14] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 26, 32];
 
 /// From so long a stand on, the first vehicle of a lane counts more from second to second.
 const PATIENCE_S: f64 = 40.0;
+
+/// Whoever waits has green so long before the longest red is over. That bound ends with green and a driver's wait when he moves; he has
+/// stood for a second before he is seen to, and those who stand within the junction may hold his green back.
+const BEFORE_BOUND: DurationMs = DurationMs(5_000);
 
 /// Leaving a stage must promise so much: the model is not exact.
 const WORTH_S: f64 = 0.5;
@@ -76,10 +80,11 @@ impl Adaptive {
         let asked = self.priority.ask(&self.lanes, plan, lights, at, seen, buses);
         let seen = self.priority.weigh(seen, buses);
         let stage = match lights.stage_age(at) {
-            Some(age) => match asked.filter(|asked| may_give(plan, now, age, *asked)) {
-                Some(asked) => asked,
-                None => self.choose(layout, plan, now, age, &seen),
-            },
+            Some(age) => {
+                let asked = asked.filter(|asked| may_give(plan, now, age, *asked));
+                let chosen = asked.unwrap_or_else(|| self.choose(layout, plan, now, age, &seen));
+                in_time(layout, plan, lights, at, chosen)
+            }
             None => now,
         };
         let greens = plan.stages[stage].greens;
@@ -172,6 +177,19 @@ impl Adaptive {
 fn may_give(plan: &Plan, now: usize, age: DurationMs, asked: usize) -> bool {
     let stage = &plan.stages[now];
     if asked == now { age < stage.green_max } else { age >= stage.green_min }
+}
+
+/// The stage that was chosen, unless somebody would wait for too long by it: then his, if nobody else waits for too long by that one.
+/// Where it is not known who waits, always the chosen.
+fn in_time(layout: &Layout, plan: &Plan, lights: &Lights, at: UtcMillis, chosen: usize) -> usize {
+    let greens = &plan.stages[chosen].greens;
+    let overdue = safety::overdue(layout, lights, at + BEFORE_BOUND, greens);
+    let own = overdue.filter(|(group, _)| !greens.contains(*group)).and_then(|(group, _)| {
+        let with = plan.stages.iter().enumerate().filter(|(_, stage)| stage.greens.contains(group));
+        with.min_by_key(|(_, stage)| stage.yielding.contains(group))
+    });
+    let own = own.filter(|(_, stage)| safety::overdue(layout, lights, at, &stage.greens).is_none());
+    own.map_or(chosen, |(stage, _)| stage)
 }
 
 /// By stage, the lanes that empty in it about as fast as in any other.

@@ -130,9 +130,25 @@ fn a_street_without_traffic_is_left_out() {
 fn nobody_waits_beyond_the_bound_when_all_streets_are_full() {
     let mut street = Street::new();
     street.drive(1_800, [3, 60, 4], |_, _| {});
-    // 90 s of red, and a few to get under way.
-    assert!(street.longest_s <= 95, "{}", street.longest_s);
+    // Until they move, not until they have green.
+    assert!(street.longest_s <= 90, "{}", street.longest_s);
     assert!(street.green_s.iter().all(|green| *green > 60), "{:?}", street.green_s);
+}
+
+#[test]
+fn green_comes_some_seconds_before_the_longest_red_is_over() {
+    let (layout, plan, _) = crossing();
+    let mut lights = Lights::showing(&layout, UtcMillis(0), &plan.stages[0].greens);
+    let chosen = |lights: &Lights, at_s: i64, stage: usize| {
+        in_time(&layout, &plan, lights, UtcMillis(at_s * 1_000), stage)
+    };
+    assert_eq!(chosen(&lights, 500, 0), 0, "nobody is known to wait");
+    lights.wait(UtcMillis(1_000), &set(&[1]));
+    // 91 s, less five to be before it and five for the change.
+    assert_eq!((chosen(&lights, 81, 0), chosen(&lights, 82, 0)), (0, 1));
+    // The third stage would take a change and its shortest green before that.
+    assert_eq!((chosen(&lights, 71, 2), chosen(&lights, 72, 2)), (2, 1));
+    assert_eq!(chosen(&lights, 89, 1), 1);
 }
 
 #[test]
