@@ -75,6 +75,7 @@ pub fn junction(junction: &Junction) -> v1::JunctionNow {
         since_ms: junction.since.0,
         group_since_ms: junction.seen.groups().iter().map(|group| group.since.0).collect(),
         active_alarms: junction.listed_alarms().map(|a| alarm_to_wire(info.id.as_str(), a)).collect(),
+        stage: junction.stage,
     }
 }
 

@@ -159,6 +159,8 @@ impl City {
                 junction.since = at;
                 junction.info.groups.clone_from(&groups.groups);
                 junction.seen.report(at, &groups.groups);
+                // It is told when it changes, which not every change of groups is.
+                junction.stage = groups.stage.or(junction.stage);
                 Some(Change::Junction(junction.clone()))
             }
             EventBody::SignalAlarm { junction, alarm } => {
@@ -169,7 +171,7 @@ impl City {
                 let junction = self.junction_of(gateway, junction)?;
                 let told = link_told(&mut junction.link_at, &mut junction.info.state, state, at);
                 if junction.info.state.link != Link::Up {
-                    junction.seen.lose();
+                    junction.lose();
                 }
                 told.then(|| Change::Junction(junction.clone()))
             }
@@ -291,9 +293,10 @@ impl City {
             if up {
                 known.seen.report(told, &info.groups);
             }
+            known.stage = None;
         }
         if !up {
-            known.seen.lose();
+            known.lose();
         } else if known.seen.groups().is_empty() {
             known.seen.report(told, &known.info.groups);
         }

@@ -137,6 +137,31 @@ fn of_two_reports_of_a_moment_the_one_that_tells_more_is_shown_whichever_came_fi
 }
 
 #[test]
+fn the_stage_is_the_one_told_last_until_the_link_is_lost() {
+    let mut city = City::default();
+    city.state(&pole(), told(UtcMillis(1)), NOW);
+    let mut stage_after = |at: i64, body: EventBody| {
+        let id = EventId { boot: 1, seq: Seq(1) };
+        city.event(&pole(), &Event { id, at: UtcMillis(at), body }, NOW);
+        city.junctions.values().next().unwrap().stage
+    };
+    let shown = |text: &str, stage: Option<u32>, old: bool| {
+        let EventBody::Signal { junction, groups } = groups(text, old) else { panic!("groups are a signal") };
+        EventBody::Signal { junction, groups: GroupStates { stage, ..groups } }
+    };
+    assert_eq!(stage_after(5, shown("1e", None, false)), None);
+    assert_eq!(stage_after(6, shown("1e", Some(1), false)), Some(1));
+    // The yellow between two stages tells none.
+    assert_eq!(stage_after(7, shown("Ne", None, false)), Some(1));
+    assert_eq!(stage_after(9, shown("e1", Some(2), false)), Some(2));
+    assert_eq!(stage_after(10, shown("1e", Some(1), true)), Some(2), "of an outage that is over");
+    assert_eq!(stage_after(8, shown("1e", Some(1), false)), Some(2), "it came late");
+    let state = up(Link::Down);
+    let lost = EventBody::SignalState { junction: "j-1".parse().unwrap(), state };
+    assert_eq!(stage_after(11, lost), None);
+}
+
+#[test]
 fn nobody_takes_over_what_another_gateway_has() {
     let (owner, thief) = (pole(), "thief".parse::<GatewayId>().unwrap());
     let mut city = City::default();

@@ -20,6 +20,8 @@ pub struct Junction {
     pub since: UtcMillis,
     /// The same by group; empty while the link is down, but for how long groups have been at red.
     pub seen: Seen,
+    /// The stage that the controller told last; `None` where it tells none, and while the link is down.
+    pub stage: Option<u32>,
     /// By (code, component); inactive ones are kept to know what is newer.
     alarms: BTreeMap<(String, String), (UtcMillis, SignalAlarm)>,
 }
@@ -57,7 +59,8 @@ impl Junction {
             seen.report(told, &info.groups);
         }
         let alarms = info.alarms.take();
-        let mut new = Self { gateway, info, link_at: told, since: told, seen, alarms: BTreeMap::new() };
+        let (stage, none) = (None, BTreeMap::new());
+        let mut new = Self { gateway, info, link_at: told, since: told, seen, stage, alarms: none };
         new.alarms_are(alarms, told);
         new
     }
@@ -73,6 +76,12 @@ impl Junction {
 
     pub fn alarm(&self, code: &str, component: &str) -> Option<&SignalAlarm> {
         self.listed_alarms().find(|alarm| alarm.code == code && alarm.component == component)
+    }
+
+    /// The link is down: what is shown is not known.
+    pub(crate) fn lose(&mut self) {
+        self.seen.lose();
+        self.stage = None;
     }
 
     /// One alarm, as an event tells it; whether that is another than before.

@@ -73,6 +73,8 @@ export interface Junction {
   sinceMs: number;
   /** Since when each group shows what it shows; empty while that is not known. */
   groupSinceMs: number[];
+  /** The stage that the controller told last; undefined where it tells none. */
+  stage: number | undefined;
   /** When each group may change at the earliest and at the latest, as far as the controller tells; 0: it does not. */
   changes: GroupTimes[];
   /** What the controller says of itself. */
@@ -249,6 +251,7 @@ export class City {
       groups,
       sinceMs: Number(now.sinceMs),
       groupSinceMs: now.groupSinceMs.map(Number),
+      stage: now.stage,
       changes: changes.map(({ earliestMs, latestMs, untilRed }) => ({ earliestMs: Number(earliestMs), latestMs: Number(latestMs), untilRed })),
       now: told,
       aggregated,

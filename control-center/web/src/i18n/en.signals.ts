@@ -13,6 +13,7 @@ export const signals: Record<keyof typeof vi, string> = {
   "signal.not-yours": "Outside your area: somebody with the right for this junction must decide.",
   "signal.mode": "Mode",
   "signal.plan": "Plan",
+  "signal.stage": "Stage (the controller's number)",
   "signal.clock": "Controller's clock",
   "signal.clock-ahead": "{time} ({s} s ahead of the gateway)",
   "signal.clock-behind": "{time} ({s} s behind the gateway)",

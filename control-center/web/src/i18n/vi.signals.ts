@@ -11,6 +11,7 @@ export const signals = {
   "signal.not-yours": "Ngoài khu vực của bạn: người có quyền ở nút này mới duyệt được.",
   "signal.mode": "Chế độ",
   "signal.plan": "Chương trình",
+  "signal.stage": "Giai đoạn (số của tủ)",
   "signal.clock": "Đồng hồ tủ",
   "signal.clock-ahead": "{time} (nhanh {s} s so với trạm)",
   "signal.clock-behind": "{time} (chậm {s} s so với trạm)",

@@ -37,6 +37,7 @@ const bus = (n: number, lat: number, lon: number, speedMps: number, courseDeg: n
 export function snapshot() {
   const lamps = junction("kim-lien", "Kim Liên – Đại Cồ Việt", 21.0073, 105.8412, "1GG1");
   Object.assign(lamps.info, { now: { mode: 1, plan: 2, planForced: true, clockAheadMs: 3_200n, cycleS: 23, cycleMs: BigInt(Date.now()), cycleLengthS: 90, order: 1_795_669_536_756n } });
+  Object.assign(lamps, { stage: 2 });
   Object.assign(lamps.info, { aggregated: { lowPriorityFault: true, inUse: true } });
   const left = (from: number, to: number) => ({ earliestMs: BigInt(Date.now() + from * 1_000), latestMs: BigInt(Date.now() + to * 1_000) });
   Object.assign(lamps.info, { changes: [left(40, 55), left(70, 70), left(70, 70), { earliestMs: 0n, latestMs: 0n }] });

@@ -45,7 +45,7 @@ test("groups live with their times, mode, plan, clock and alarms", async () => {
   expect(lamps[0]).toMatch(/^1 xe▲ Xanh\d+ giây\d\d–\d\d5 giây/);
   expect(lamps[1]).toMatch(/^2 xe■ Đỏ\d+ giây\d\d5 giây/);
   expect(lamps[3]).toMatch(/^4 đi bộ▲ Xanh\d+ giây–5 giây/);
-  expect(await text(".live dl")).toMatch(/Chế độBình thườngChương trình2 \(theo lệnh\) · giây \d+ \/ 90 của chu kỳĐồng hồ tủ\d\d:\d\d:\d\d \(nhanh 3 s so với trạm\)/);
+  expect(await text(".live dl")).toMatch(/Chế độBình thườngChương trình2 \(theo lệnh\) · giây \d+ \/ 90 của chu kỳGiai đoạn \(số của tủ\)2Đồng hồ tủ\d\d:\d\d:\d\d \(nhanh 3 s so với trạm\)/);
   expect(await text(".junction-alarms .verdict")).toBe("Tủ tự đánh giá: △ lỗi nhẹ, cần sửa; có kết nối, đang điều khiển");
   expect(await text(".junction-alarms li:first-child")).toContain("▲ A0008 Bóng đèn đỏ hỏng (G3)");
   expect(await axe(page)).toEqual([]);

@@ -38,6 +38,13 @@ test("what a silent gateway said last is not known", () => {
   expect(city.stateOf(c1)).toBe("unknown");
 });
 
+test("the stage is known where the controller tells it", () => {
+  const city = new City();
+  const junction = (id: string, stage?: number) => ({ gateway: "g1", info: { junction: id, link: Link.UP, groups: "1e" }, ...(stage === undefined ? {} : { stage }) });
+  apply(city, { case: "junction", value: junction("j1", 2) }, { case: "junction", value: junction("j2") });
+  expect([city.junctions.get("j1")?.stage, city.junctions.get("j2")?.stage]).toEqual([2, undefined]);
+});
+
 test("a bus in the Gulf of Guinea is not drawn", () => {
   const city = new City();
   apply(city, { case: "vehicle", value: fix(0, 0) }, { case: "vehicle", value: fix(Number.NaN, 105) }, { case: "vehicle", value: fix(21, 205) });

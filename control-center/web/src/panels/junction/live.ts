@@ -1,4 +1,4 @@
-// What one junction shows now: groups in colour and since when, plan, mode, the controller's clock.
+// What one junction shows now: groups in colour and since when, plan, stage, mode, the controller's clock.
 import type { Junction, State } from "../../city";
 import { STATE_SIGNS } from "../../city";
 import { el, setText } from "../../dom";
@@ -33,6 +33,8 @@ export class Live {
       [t("field.state"), `${STATE_SIGNS[state]} ${t(`state.${state}`)}${junction.reason ? `: ${junction.reason}` : ""}`],
       [t("signal.mode"), known ? modeInWords(now) : t("aspect.unknown")],
       [t("signal.plan"), known ? planInWords(now) + cycleInWords(now, nowMs) : t("aspect.unknown")],
+      // Not every controller tells its stages.
+      ...(known && junction.stage !== undefined ? [[t("signal.stage"), String(junction.stage)] satisfies [string, string]] : []),
       [t("signal.clock"), known ? clockInWords(now, nowMs) : t("aspect.unknown")],
     ];
     if (known && now?.order) {
