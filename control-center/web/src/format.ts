@@ -41,6 +41,10 @@ export function dayStart(ms: number): number {
   return Math.floor((ms + OFFSET_MS) / DAY_MS) * DAY_MS - OFFSET_MS;
 }
 
+/** Hanoi's wall clock for an `<input type="datetime-local">`, and back; NaN where nothing whole was entered. */
+export const toInput = (ms: number): string => new Date(ms + OFFSET_MS).toISOString().slice(0, 16);
+export const fromInput = (text: string): number => Date.parse(`${text}:00Z`) - OFFSET_MS;
+
 /** A span in its largest fitting unit: 12 s, 3 min, 2 h, 5 d. */
 export function ageOf(ms: number): string {
   const s = Math.max(0, Math.round(ms / 1000));

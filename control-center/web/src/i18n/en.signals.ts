@@ -137,6 +137,8 @@ export const signals: Record<keyof typeof vi, string> = {
   "corridor.before-1": "an hour before",
   "corridor.before-24": "yesterday at this time",
   "corridor.before-168": "a week ago at this time",
+  "corridor.before-picked": "another day",
+  "corridor.until": "The time to compare with ends at (Hanoi time)",
   "corridor.key-green": "green (above: way out, below: way back)",
   "corridor.key-red": "must not drive",
   "corridor.key-unknown": "not known",

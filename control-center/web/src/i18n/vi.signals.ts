@@ -135,6 +135,8 @@ export const signals = {
   "corridor.before-1": "một giờ trước",
   "corridor.before-24": "hôm qua, cùng giờ",
   "corridor.before-168": "tuần trước, cùng giờ",
+  "corridor.before-picked": "lúc khác",
+  "corridor.until": "Khoảng để so sánh kết thúc lúc (giờ Hà Nội)",
   "corridor.key-green": "xanh (trên: chiều đi, dưới: chiều về)",
   "corridor.key-red": "không được đi",
   "corridor.key-unknown": "không biết",

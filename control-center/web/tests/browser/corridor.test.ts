@@ -106,6 +106,22 @@ test("another time stands beside it", async () => {
   await page.waitForSelector(".panel-corridor .facts > table thead th:nth-child(3)");
 });
 
+test("so does the day before a new plan, by Hanoi's clock", async () => {
+  await open();
+  await page.waitForSelector(".wave .band-out");
+  const until = page.locator(".panel-corridor .toolbar input[type=datetime-local]");
+  expect(await until.isVisible()).toBe(false);
+  await page.selectOption(".panel-corridor .toolbar label:last-of-type select", "picked");
+  expect(await until.inputValue()).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d$/);
+  const day = new Date(Date.now() + 7 * 3_600_000 - 3 * 86_400_000).toISOString().slice(0, 10);
+  await until.fill(`${day}T08:30`);
+  const [, month, date] = day.split("-");
+  await page.waitForSelector(`.panel-corridor .facts > table thead th:nth-child(3):has-text('${date}/${month} 08:30:00')`);
+  expect(await axe(page)).toEqual([]);
+  await page.selectOption(".panel-corridor .toolbar label:last-of-type select", "0");
+  expect(await until.isVisible()).toBe(false);
+});
+
 test("why there is no advice, and that there is no corridor", async () => {
   hall.signals.cyclesDiffer = true;
   await open();

@@ -20,4 +20,6 @@ test.each([
   expect(f.ageOf(120_000)).toBe(age);
   expect(f.momentOf(AT - 86_400_000, AT)).toBe(yesterday);
   expect(f.momentOf(AT, AT)).toBe(time);
+  expect(f.toInput(AT)).toBe("2026-11-22T23:05");
+  expect(f.fromInput("2026-11-22T23:05")).toBe(AT - 9_000);
 });

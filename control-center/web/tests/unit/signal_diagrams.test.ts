@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 
 import { ticks } from "../../src/clock_axis";
 import { SignalChangeSchema } from "../../src/gen/ngatu/v1/signal_pb";
+import { backMs } from "../../src/panels/corridor/before";
 import { verdict, whyNot } from "../../src/panels/corridor/figures";
 import { stretches } from "../../src/panels/junction/split";
 
@@ -22,6 +23,14 @@ test("the clock has whole steps that do not touch", () => {
 
 test("better and worse, and nothing where there is no difference", () => {
   expect([verdict(-1, false), verdict(-1, true), verdict(0.01, true)]).toEqual(["better", "worse", ""]);
+});
+
+test("another time is so many hours back, or a moment by Hanoi's clock", () => {
+  const now = Date.parse("2026-11-22T16:05:09Z"); // 23:05:09 in Hanoi
+  expect([backMs("0", "", now), backMs("24", "", now)]).toEqual([0, 86_400_000]);
+  expect(backMs("picked", "2026-11-20T08:30", now)).toBe(now - Date.parse("2026-11-20T01:30:00Z"));
+  // Nothing whole, and what is still to come.
+  expect([backMs("picked", "", now), backMs("picked", "2026-11-22T23:06", now)]).toEqual([0, 0]);
 });
 
 test("why no offsets are advised", () => {

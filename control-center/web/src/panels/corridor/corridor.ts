@@ -2,11 +2,12 @@
 import "./corridor.css";
 import { explain, signedOut } from "../../api";
 import { el } from "../../dom";
-import { momentOf } from "../../format";
+import { momentOf, toInput } from "../../format";
 import type { Corridor, GetCorridorResponse } from "../../gen/ngatu/v1/signal_pb";
 import { t } from "../../i18n";
 import type { LinkState } from "../../link";
 import type { Mounted, Page, Panel } from "../panel";
+import { backMs, BEFORE_H, PICKED } from "./before";
 import { WaveDiagram } from "./diagram";
 import { Emergencies, isRoute } from "./emergency";
 import { offsets, table, whyNot, type Column } from "./figures";
@@ -15,15 +16,16 @@ import { offsets, table, whyNot, type Column } from "./figures";
 const LOOK_S = 5;
 const MINUTE = 60_000;
 const SPANS_MIN = [6, 15, 30, 60, 180] as const;
-/** Hours back. */
-const BEFORE_H = [1, 24, 168] as const;
+const DAY_MS = 86_400_000;
 
 export const panel: Panel = { id: "corridor", title: "panel.corridor", place: "left", mount: (host, page) => new CorridorPanel(host, page) };
 
 class CorridorPanel implements Mounted {
   #pick = el("select", { "aria-label": t("corridor.pick") });
   #span = el("select", {}, ...SPANS_MIN.map((n) => el("option", { value: n }, t("corridor.minutes", { n }))));
-  #before = el("select", {}, el("option", { value: 0 }, t("corridor.nothing")), ...BEFORE_H.map((n) => el("option", { value: n }, t(`corridor.before-${n}`))));
+  #before = el("select", {}, el("option", { value: 0 }, t("corridor.nothing")), ...BEFORE_H.map((n) => el("option", { value: n }, t(`corridor.before-${n}`))), el("option", { value: PICKED }, t("corridor.before-picked")));
+  /** Until when, where a moment of one's own is held against it. */
+  #until = el("input", { type: "datetime-local", "aria-label": t("corridor.until"), title: t("corridor.until"), hidden: true });
   #note = el("p", { class: "notice" });
   #keys = el("div", { class: "keys" }, ...(["green", "red", "unknown", "band-out", "band-back"] as const).map((name) => el("span", {}, el("i", { class: name }), t(`corridor.key-${name}`))));
   #facts = el("div", { class: "facts", tabindex: 0 });
@@ -42,10 +44,12 @@ class CorridorPanel implements Mounted {
     this.#diagram = new WaveDiagram(() => page.now(), (id) => this.#nameOf(id));
     this.#emergencies = new Emergencies(page, (id) => this.#nameOf(id));
     this.#emergencies.about(undefined, []);
-    for (const select of [this.#pick, this.#span, this.#before]) select.addEventListener("change", () => void this.#look());
+    this.#before.addEventListener("change", () => this.#untilWhen());
+    const asked: HTMLElement[] = [this.#pick, this.#span, this.#before, this.#until];
+    for (const input of asked) input.addEventListener("change", () => void this.#look());
     const named = (name: string, control: HTMLElement) => el("label", {}, el("span", { class: "name" }, name), control);
     host.append(
-      el("div", { class: "toolbar" }, this.#pick, named(t("corridor.last"), this.#span), named(t("corridor.compare"), this.#before)),
+      el("div", { class: "toolbar" }, this.#pick, named(t("corridor.last"), this.#span), named(t("corridor.compare"), this.#before), this.#until),
       this.#emergencies.root, this.#note, this.#diagram.root, this.#keys, this.#facts);
     this.#say(t("corridor.asking"));
   }
@@ -65,6 +69,13 @@ class CorridorPanel implements Mounted {
     this.#emergencies.tick();
     this.page.badge("corridor", this.#visible ? 0 : this.#emergencies.under);
     if (this.#visible && this.#ticks % LOOK_S === 0) void this.#look();
+  }
+
+  /** A clock for a moment of one's own, which is yesterday at this time until somebody sets it. */
+  #untilWhen(): void {
+    this.#until.hidden = this.#before.value !== PICKED;
+    this.#until.max = toInput(this.page.now());
+    if (!this.#until.value) this.#until.value = toInput(this.page.now() - DAY_MS);
   }
 
   #nameOf(junction: string): string {
@@ -94,15 +105,15 @@ class CorridorPanel implements Mounted {
       if (this.#corridors.length === 0) return this.#say(t("corridor.none"));
       const toMs = this.page.now();
       const fromMs = toMs - Number(this.#span.value) * MINUTE;
-      const ask = (backMs: number) => this.page.signals.getCorridor({ id, fromMs: BigInt(Math.round(fromMs - backMs)), toMs: BigInt(Math.round(toMs - backMs)) }, options);
-      const back = Number(this.#before.value) * 60 * MINUTE;
+      const ask = (ago: number) => this.page.signals.getCorridor({ id, fromMs: BigInt(Math.round(fromMs - ago)), toMs: BigInt(Math.round(toMs - ago)) }, options);
+      const back = backMs(this.#before.value, this.#until.value, toMs);
       const [now, then] = await Promise.all([ask(0), back > 0 ? ask(back) : undefined]);
       // Something else was picked meanwhile.
       if (asked !== this.#asked) return;
       this.#say("");
       this.#diagram.root.classList.toggle("stale", false);
       this.#diagram.show(now, { fromMs, toMs });
-      this.#tell(now, then && { name: momentOf(toMs - back, toMs), out: then.out, back: then.back });
+      this.#tell(now, then && { name: momentOf(Math.round(toMs - back), toMs), out: then.out, back: then.back });
     } catch (error) {
       if (asked === this.#asked && !signedOut(error)) this.#say(t("corridor.failed", { why: explain(error) }));
     }

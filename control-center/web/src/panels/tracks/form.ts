@@ -1,12 +1,12 @@
 // The form of a search: time, place, what it looked like, which way it went, and what the search is for.
 import { el, setText } from "../../dom";
-import { BY_NAME } from "../../format";
+import { BY_NAME, fromInput, toInput } from "../../format";
 import { Direction, type RoadUser } from "../../gen/ngatu/v1/event_pb";
 import type { Colour } from "../../gen/ngatu/v1/gateway_pb";
 import { t } from "../../i18n";
 import { directionName, ROAD_USERS, userName } from "../../road_users";
 import type { Page } from "../panel";
-import { COLOURS, colourName, fromInput, SWATCHES, toInput, wrongWith, type Form } from "./question";
+import { COLOURS, colourName, SWATCHES, wrongWith, type Form } from "./question";
 
 const HOUR_MS = 3_600_000;
 

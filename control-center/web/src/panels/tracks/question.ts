@@ -120,8 +120,3 @@ export const SWATCHES: Record<Colour, string> = {
 };
 
 export const colourName = (colour: Colour): string => t(COLOUR_KEYS[colour] ?? "colour.unknown");
-
-/** Hanoi's wall clock for an `<input type="datetime-local">`, and back; UTC+7 all year. */
-const OFFSET_MS = 7 * 3_600_000;
-export const toInput = (ms: number): string => new Date(ms + OFFSET_MS).toISOString().slice(0, 16);
-export const fromInput = (text: string): number => Date.parse(`${text}:00Z`) - OFFSET_MS;
