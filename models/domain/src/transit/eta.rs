@@ -153,7 +153,7 @@ mod tests {
         let stop = |i| Stop { id: id(i), code: String::new(), name: String::new(), position: place(i) };
         let call = |i: usize| {
             let s = DEPARTS_S + 60 * i as i32;
-            Call { sequence: i as u32, arrive_s: s, depart_s: s, timepoint: false }
+            Call { sequence: i as u32, arrive_s: s, depart_s: s, timepoint: false, may_board: true }
         };
         let trip = Trip {
             id: "t".into(),

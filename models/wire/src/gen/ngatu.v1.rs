@@ -645,14 +645,15 @@ pub struct GetAdviceResponse {
 /// What adaptive control would do at a junction.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SignalAdvice {
-    /// Why the junction's own plan is all there is to say; empty where something is: failed, old, not_normal, no_layout, misfit, no_such_stage,
-    /// not_seen, warming_up, changing, link_down, gateway_away, not_heard_of, not_yet.
+    /// Why the junction's own plan is all there is to say; empty where something is: failed, camera_failed, old, not_normal, no_layout, misfit,
+    /// no_such_stage, not_seen, warming_up, changing, link_down, gateway_away, not_heard_of, not_yet.
     #[prost(string, tag = "1")]
     pub why: ::prost::alloc::string::String,
-    /// Of failed and old: the approach. Of misfit: what does not fit.
+    /// Of failed, camera_failed and old: the approach. Of misfit: what does not fit.
     #[prost(string, tag = "2")]
     pub r#where: ::prost::alloc::string::String,
-    /// Of failed: how, such as chatter. Of old: who does not count. Of not_normal: the mode.
+    /// Of failed: how, such as chatter. Of camera_failed: how, such as camera_covered, a space, and the camera. Of old: who does not count. Of
+    /// not_normal: the mode.
     #[prost(string, tag = "3")]
     pub detail: ::prost::alloc::string::String,
     /// Of failed: the detector.
@@ -5916,6 +5917,9 @@ pub struct JunctionNow {
     /// Since when each group shows what it shows.
     #[prost(int64, repeated, tag = "5")]
     pub group_since_ms: ::prost::alloc::vec::Vec<i64>,
+    /// As in Signal, told last; unset where the controller tells none, and while its link is down.
+    #[prost(uint32, optional, tag = "6")]
+    pub stage: ::core::option::Option<u32>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Vehicle {
