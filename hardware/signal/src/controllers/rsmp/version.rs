@@ -2,6 +2,7 @@
 
 use super::message::{CoreVersion, SiteId, Sxl, VersionRequest};
 use super::outgoing::Outgoing;
+use super::sxl::SxlVersion;
 
 /// The core versions we speak, oldest first.
 const CORE: [Core; 8] = [
@@ -74,7 +75,7 @@ impl Common {
     }
 }
 
-/// The highest common core version and the site's signal exchange list.
+/// The highest common core version, and of the site's signal exchange lists for traffic lights the newest that we read.
 ///
 /// # Errors
 /// The reason for `MessageNotAck` when there is none in common.
@@ -94,7 +95,10 @@ pub fn choose(asked: &VersionRequest) -> Result<Common, String> {
             ours.join(",")
         ));
     };
-    let named = asked.sxls.iter().find(|sxl| sxl.name == TLC).cloned();
+    let mut listed = asked.sxls.iter().filter(|sxl| sxl.name == TLC);
+    let readable = listed.clone().filter(|sxl| sxl.version.starts_with(TLC_MAJOR));
+    let newest = readable.max_by_key(|sxl| SxlVersion::parse(&sxl.version));
+    let named = newest.or_else(|| listed.next()).cloned();
     let sxl = match (named, &asked.sxl) {
         (Some(sxl), _) => sxl,
         (None, Some(version)) if asked.sxls.is_empty() => {
@@ -147,6 +151,13 @@ mod tests {
         );
         check(&["3.3.0"], None, &[("x/y", "2.0"), ("tlc", "1.3.0")], "core 3.3.0 (3.3.0) sxl tlc 1.3.0");
         check(&["3.1.2"], Some("1.2.1"), &[("tlc", "1.1.0")], "core 3.1.2 (3.1.2) sxl tlc 1.1.0");
+        // The same list in several versions, in any order.
+        for sxls in [["2.0", "1.2.1", "1.3.0"], ["1.3.0", "1.2.1", "2.0"]] {
+            let sxls = sxls.map(|version| ("tlc", version));
+            check(&["3.3.0"], None, &sxls, "core 3.3.0 (3.3.0) sxl tlc 1.3.0");
+        }
+        let sxls = [("x/y", "1.9"), ("tlc", "1.10"), ("tlc", "1.9")];
+        check(&["3.3.0"], None, &sxls, "core 3.3.0 (3.3.0) sxl tlc 1.10");
     }
 
     #[test]
@@ -164,6 +175,8 @@ mod tests {
             "RSMP versions [] requested, but only [3.1.2,3.1.3,3.1.4,3.1.5,3.2.0,3.2.1,3.2.2,3.3.0] supported",
         );
         check(&["3.2.2"], Some("2.0"), &[], "SXL tlc version \"2.0\" requested, but only 1.x supported");
+        let newer = [("tlc", "2.0"), ("tlc", "3.0")];
+        check(&["3.3.0"], None, &newer, "SXL tlc version \"2.0\" requested, but only 1.x supported");
         check(&["3.2.2"], None, &[], "no signal exchange list \"tlc\" offered");
         check(&["3.2.2"], Some("1.1"), &[("cam", "1.0")], "no signal exchange list \"tlc\" offered");
     }
