@@ -84,12 +84,14 @@ impl Street {
                 "ride" => self.ride(ms),
                 "ask" => self.told.extend(self.lights.decide(&camera(), at(ms))),
                 groups => {
+                    // Since when it may have been so before it was told.
+                    let (groups, before) = groups.split_once('~').unwrap_or((groups, "0"));
                     let groups = GroupStates {
                         groups: groups.to_owned(),
                         cycle_s: None,
                         stage: None,
                         controller_at: at(ms) + AHEAD,
-                        late: DurationMs(0),
+                        late: DurationMs(before.parse().unwrap()),
                         old: false,
                     };
                     let at = at(ms + late) + WAY;
@@ -200,6 +202,23 @@ fn who_knows_nothing_accuses_nobody() {
     check("clock@0 ask@500 a@1000 ride@9000 1@20000 ask@21000", &[]);
     // Nothing was ever heard.
     check("ask@500 ride@9000 ask@10000", &[]);
+}
+
+#[test]
+fn a_controller_that_does_not_know_its_lamps_accuses_nobody() {
+    const RED: &str = "clock@0 ask@500 1@1000 N@4000 B@7000";
+    // Its Watchdogs go on.
+    let told =
+        |more: &str| Street::new().run(&format!("{RED} {more} ride@9000 clock@20000 ask@21000")).told.len();
+    assert_eq!((told(""), told("-@8000")), (1, 0));
+    // Nobody knows since when it has not known them.
+    check(
+        &format!("{RED} ride@9000 -~5000@12000 clock@20000 ask@21000"),
+        &["ran_red=0.00 red_within_error=0.00 red_unproven=1.00"],
+    );
+    // Once it knows them again, they count.
+    let again = Street::new().run(&format!("{RED} -@8000 B@8200 ride@10000 clock@20000 ask@21000"));
+    assert_eq!(again.told.len(), 1);
 }
 
 #[test]

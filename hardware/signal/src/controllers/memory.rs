@@ -18,6 +18,8 @@ struct Remembered {
     /// How often each was sent.
     code_tries: BTreeMap<SecurityLevel, u32>,
     clock: ClockMemory,
+    /// How many signal groups it told of last.
+    groups: usize,
 }
 
 /// What was done about the site's clock.
@@ -60,6 +62,15 @@ impl Memory {
 
     pub(crate) fn with_clock<T>(&self, use_it: impl FnOnce(&mut ClockMemory) -> T) -> T {
         use_it(&mut self.open().clock)
+    }
+
+    /// How many signal groups it told of last; 0: of none yet.
+    pub(crate) fn groups(&self) -> usize {
+        self.open().groups
+    }
+
+    pub(crate) fn groups_told(&self, count: usize) {
+        self.open().groups = count;
     }
 
     fn open(&self) -> MutexGuard<'_, Remembered> {

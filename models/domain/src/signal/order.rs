@@ -325,6 +325,12 @@ mod tests {
         );
         assert_eq!((group(1).aspect, group(1).since), (Aspect::Green, UtcMillis(14)));
         assert_eq!(seen.greens().to_string(), "2");
+        // Nobody knows, and then it is found as it is.
+        for (at, states) in [(20, "--"), (30, "BB")] {
+            seen.report(UtcMillis(at), states);
+        }
+        let found = SeenGroup { aspect: Aspect::Red, since: UtcMillis(30), begun: false, green_ended: None };
+        assert_eq!(seen.groups(), [found, found]);
         seen.lose();
         assert!(seen.greens().is_empty() && seen.groups().is_empty());
     }

@@ -168,6 +168,17 @@ fn what_the_lamps_say_against_it() {
         groups(&[3]),
         "those on foot leave the road before signal group 4 until 103000",
     );
+    // Of a controller that does not know its lamps.
+    check("60:44B4 100:----", nothing, Wanted::Flash, &[1, 2, 3, 4].map(changing).join("; "));
+    check("60:44B4 100:----", nothing, groups(&[3]), &[1, 2, 4].map(changing).join("; "));
+    check("60:44B4 100:----", nothing, groups(&[1]), &changing(3));
+    // It knows them again: those on foot may have had green until just before.
+    check(
+        "60:44B4 90:---- 95:44BB",
+        nothing,
+        groups(&[3]),
+        "those on foot leave the road before signal group 4 until 103000",
+    );
     // Red since second 5: the bound of 120 s ends at 125, the order at 130.
     check(
         "5:44B4",

@@ -1,10 +1,13 @@
 //! What statuses and alarms mean: S0001 becomes signal groups, alarms become alarms. Pure.
 
+use std::time::Duration;
+
 use hardware_ports::sink::SignalReport;
 use models_domain::signal::{Aggregated, GroupStates, SignalAlarm};
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 
 use super::message::{AggregatedStatus, Alarm, Quality, Scalar, Status, StatusValue};
+use crate::controllers::KnownSite;
 
 /// "Signal group status".
 pub const GROUPS_CODE: &str = "S0001";
@@ -63,6 +66,24 @@ pub fn groups(junction: &JunctionId, now: UtcMillis, status: &Status) -> Result<
     // A controller whose clock runs ahead must not put its past into our future.
     let at = if old { status.at.0.min(now) } else { now };
     Ok(Groups::Reported(SignalReport::Groups { junction: junction.clone(), at, groups }))
+}
+
+/// The site does not know its groups any more: each of them becomes `-`, so that what it told before is held against nobody and
+/// nothing is granted by it. Since when it does not know it does not tell; `told_before`: how long ago it told them last. `None`:
+/// it is not known how many groups it has, so nothing of them can stand anywhere.
+pub fn unknown_groups(known: &KnownSite, status: &Status, told_before: Duration) -> Option<GroupStates> {
+    let count = match known.memory.groups() {
+        0 => known.groups.len(),
+        told => told,
+    };
+    (count > 0).then(|| GroupStates {
+        groups: "-".repeat(count),
+        cycle_s: None,
+        stage: None,
+        controller_at: status.at.0,
+        late: DurationMs(i64::try_from(told_before.as_millis()).unwrap_or(i64::MAX)),
+        old: false,
+    })
 }
 
 /// How far into its cycle the controller is, by S0001; not what it was when the link was down.

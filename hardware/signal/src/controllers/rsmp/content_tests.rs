@@ -1,10 +1,14 @@
 //! Tables over what an introduced site tells: values, alarms, nonsense.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use hardware_ports::sink::SignalReport;
+use models_domain::JunctionId;
 
 use super::CONTROLLER;
 use super::supervisor_tests::{GROUPS_NOW, INTRODUCED, START, SUBSCRIBE, VERSION, WATCHDOG, check, settings};
-use crate::controllers::{At, Synchrony};
+use crate::controllers::{Action, At, KnownSite, SessionSettings, Synchrony};
 
 fn status(id: &str, at: &str, groups: &str, quality: &str) -> String {
     format!(
@@ -95,6 +99,83 @@ fn groups_that_are_not_to_be_had_are_remarked() {
             "2 up the site refused our StatusRequest: no S0001",
         ],
     );
+}
+
+/// Watchdogs go on and the lamps as they were told last with them, unless it is said that nobody knows them.
+#[test]
+fn groups_that_the_site_does_not_know_any_more_are_told_as_unknown() {
+    let unknown = |quality: &str| {
+        format!(
+            r#"{{"type":"StatusUpdate","mId":"u","cId":"TC","sTs":"2026-01-01T00:00:04.000Z","sS":[
+            {{"sCI":"S0001","n":"signalgroupstatus","s":null,"q":"{quality}"}}]}}"#
+        )
+    };
+    let (live, again) = (status("s", "03", "11BB", "recent"), status("t", "07", "BB11", "recent"));
+    let up = "up no signal groups: component \"TC\"";
+    check(
+        &[
+            VERSION,
+            "ack",
+            WATCHDOG,
+            "+1",
+            "ack",
+            "+1",
+            "ack",
+            "+1",
+            &live,
+            "+2",
+            &unknown("unknown"),
+            "+1",
+            &unknown("undefined"),
+            "+1",
+            &again,
+        ],
+        &[
+            INTRODUCED,
+            &format!("1 {GROUPS_NOW}"),
+            &format!("2 {SUBSCRIBE}"),
+            "3 keep 11BB of 3 s now stage 2 cycle 20 | ack s",
+            // Since when it has not known them it does not say: maybe since its last word of them.
+            &format!("5 keep ---- of 5 s now late 2 s | {up} does not know them now | ack u"),
+            &format!("6 keep ---- of 6 s now late 1 s | {up} has no such component | ack u"),
+            "7 up  | keep BB11 of 7 s now stage 2 cycle 20 | ack t",
+        ],
+    );
+}
+
+/// The last lamps of a link that was lost, and those that a configuration names, stand elsewhere until they are told anew.
+#[test]
+fn groups_of_the_link_before_are_unknown_too() {
+    let unknown = r#"{"type":"StatusResponse","mId":"u","cId":"TC","sTs":"2026-01-01T00:00:04.000Z","sS":[
+        {"sCI":"S0001","n":"signalgroupstatus","s":null,"q":"unknown"}]}"#;
+    let at = At { utc: START, elapsed: Duration::ZERO, synchrony: Synchrony::Synchronised };
+    let told = |settings: &SessionSettings, messages: &[&str]| -> Vec<String> {
+        let mut session = (CONTROLLER.opener().unwrap())(at, settings.clone());
+        for message in messages {
+            session.receive(at, format!("{{\"mType\":\"rSMsg\",{}\u{c}", &message[1..]).as_bytes());
+        }
+        let groups = |action: Action| match action {
+            Action::Keep(SignalReport::Groups { groups, .. }) => Some(groups.groups),
+            Action::Keep(_)
+            | Action::Identified { .. }
+            | Action::Up { .. }
+            | Action::Send(_)
+            | Action::Answered { .. }
+            | Action::Down { .. }
+            | Action::Warn(_)
+            | Action::Close { .. } => None,
+        };
+        std::iter::from_fn(|| session.poll()).filter_map(groups).collect()
+    };
+    let site = settings();
+    let live = status("s", "03", "11BB", "recent");
+    assert_eq!(told(&site, &[VERSION, WATCHDOG, unknown]), Vec::<String>::new(), "nothing of it stands");
+    assert_eq!(told(&site, &[VERSION, WATCHDOG, &live]), ["11BB"]);
+    assert_eq!(told(&site, &[VERSION, WATCHDOG, unknown]), ["----"]);
+    let mut known = KnownSite::new(JunctionId::new("kim-ma").unwrap(), "TC");
+    known.groups = vec!["SG1".into(), "SG2".into()];
+    let named = SessionSettings { sites: Arc::new([("HN+AG1".to_owned(), known)].into()), ..settings() };
+    assert_eq!(told(&named, &[VERSION, WATCHDOG, unknown]), ["--"]);
 }
 
 #[test]

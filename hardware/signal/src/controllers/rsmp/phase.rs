@@ -58,6 +58,7 @@ pub struct Established {
     pub own: Box<Own>,
     pub flags: Flags,
     pub estimates: Estimates,
-    /// The groups as they were told last (S0001).
+    /// The groups as they were told last (S0001), and when, by `At::elapsed`.
     pub groups: String,
+    pub groups_told: Option<Duration>,
 }

@@ -54,12 +54,13 @@ fn told(action: Action) -> String {
         Action::Identified { site } => format!("identified {site}"),
         Action::Up { remark } => format!("up {remark}"),
         Action::Keep(SignalReport::Groups { at, groups, .. }) => format!(
-            "keep {} of {} s {}{}{}",
+            "keep {} of {} s {}{}{}{}",
             groups.groups,
             at.since(START).0 / 1000,
             if groups.old { "old" } else { "now" },
             groups.stage.map(|stage| format!(" stage {stage}")).unwrap_or_default(),
             groups.cycle_s.map(|cycle| format!(" cycle {cycle}")).unwrap_or_default(),
+            if groups.late.0 > 0 { format!(" late {} s", groups.late.0 / 1000) } else { String::new() },
         ),
         Action::Keep(SignalReport::Alarm { at, alarm, .. }) => format!(
             "keep alarm {} {} of {} s{}{}{} p{} {:?}",

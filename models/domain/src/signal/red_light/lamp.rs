@@ -339,6 +339,16 @@ mod tests {
     }
 
     #[test]
+    fn lamps_that_the_controller_does_not_know_are_unknown_from_its_last_word_of_them_on() {
+        check(
+            &format!("{KNOWN} BB@65000/30 --~15000@80000/30 w@90000/30"),
+            1,
+            "B 5030..5030, - 5030..20030",
+            30_030,
+        );
+    }
+
+    #[test]
     fn a_clock_of_ours_that_is_set_back_forgets_everything() {
         // Back by less than a second it is another thread's report.
         check(&format!("{KNOWN} 1B@65000/30 w@80000/30 back@79500"), 1, "1 5030..5030", 20_030);

@@ -156,6 +156,7 @@ impl Supervisor {
             flags: Flags::default(),
             estimates: Estimates::default(),
             groups: String::new(),
+            groups_told: None,
         });
         self.actions.push_back(Action::Up { remark: String::new() });
     }

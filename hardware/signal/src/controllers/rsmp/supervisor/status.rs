@@ -1,7 +1,8 @@
 //! What the supervisor does with statuses and alarms: signal groups, counts, mode and plan become reports.
 
-use hardware_ports::sink::SignalReport;
+use std::time::Duration;
 
+use hardware_ports::sink::SignalReport;
 use models_domain::signal::Cycle;
 use models_domain::signal::order::ControllerNow;
 
@@ -73,6 +74,7 @@ impl Supervisor {
                 }
             }
             Groups::Unavailable(quality) => {
+                self.groups_unknown(at, status);
                 let why = match quality {
                     Quality::Undefined => "has no such component",
                     Quality::Unknown | Quality::Recent | Quality::Old => "does not know them now",
@@ -93,8 +95,24 @@ impl Supervisor {
 
     fn shown(&mut self, at: At, groups: String) {
         let Phase::Established(established) = &mut self.phase else { return };
+        established.site.known.memory.groups_told(groups.chars().count());
         established.groups = groups;
+        established.groups_told = Some(at.elapsed);
         self.tell_changes(at);
+    }
+
+    /// Watchdogs go on, so nothing else says that the lamps as they were told last are not to be believed any more.
+    fn groups_unknown(&mut self, at: At, status: &Status) {
+        let Some(site) = self.site() else { return };
+        let told = match &self.phase {
+            Phase::Established(established) => established.groups_told,
+            Phase::Introduction { .. } | Phase::FirstWatchdog { .. } => None,
+        };
+        let told_before = told.map_or(Duration::ZERO, |told| at.elapsed.saturating_sub(told));
+        let Some(groups) = content::unknown_groups(&site.known, status, told_before) else { return };
+        let (junction, shown) = (site.known.junction.clone(), groups.groups.clone());
+        self.actions.push_back(Action::Keep(SignalReport::Groups { junction, at: at.utc, groups }));
+        self.shown(at, shown);
     }
 
     fn tell_changes(&mut self, at: At) {
