@@ -118,6 +118,7 @@ fn the_newest_sane_fact_is_shown() {
     check(&[(5, groups("1e", false)), (9, groups("e1", false))], r#"[] "e1" [] Up"#);
     check(&[(5, groups("1e", false)), (9, groups("e1", true))], r#"[] "1e" [] Up"#);
     check(&[(5, alarm("A1", true)), (6, alarm("A1", false)), (7, alarm("A2", true))], r#"[] "" ["A2"] Up"#);
+    check(&[(5, alarm("A1", true)), (6, alarm("A1", false))], r#"[] "" [] Up"#);
     check(&[(5, link(Link::Down))], r#"[] "" [] Down"#);
     check(&[(5, link(Link::Down)), (6, link(Link::Connecting))], r#"[] "" [] Connecting"#);
 }

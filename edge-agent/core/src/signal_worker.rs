@@ -27,6 +27,9 @@ const REMEMBERED_MAX: usize = 256;
 /// Alarms remembered per junction: more than a controller has; the oldest goes first.
 const ALARMS_MAX: usize = 1024;
 
+/// Words about alarms that were older than what was known, remembered per junction to know a repeated one.
+const LATE_MAX: usize = 256;
+
 /// Alarms of a junction that the hall is told of with each state; the hall keeps no more.
 const LISTED_MAX: usize = 200;
 
@@ -39,6 +42,15 @@ pub struct SignalWorker {
     red_lights: Option<Arc<RedLights>>,
 }
 
+/// Who found an alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FoundBy {
+    /// It may tell it late, out of its buffer.
+    Controller,
+    /// What its counts say, in the order in which they came.
+    Gateway,
+}
+
 /// What was kept of one junction.
 #[derive(Default)]
 struct Known {
@@ -46,6 +58,9 @@ struct Known {
     newest: Option<(UtcMillis, String)>,
     remembered: VecDeque<(UtcMillis, String)>,
     alarms_by_name: BTreeMap<(String, String), (UtcMillis, SignalAlarm)>,
+    late_alarms: VecDeque<(UtcMillis, SignalAlarm)>,
+    /// When something that is so now was told last, by our clock.
+    told_at: Option<UtcMillis>,
     link: Option<LinkState>,
     detectors: BTreeMap<u16, Watched>,
 }
@@ -69,6 +84,9 @@ impl SignalWorker {
             });
         }
         self.with(&junction, |known| {
+            if !groups.old {
+                known.told_at = Some(at);
+            }
             if !known.is_news(&groups) {
                 return Ok(());
             }
@@ -80,14 +98,24 @@ impl SignalWorker {
         })
     }
 
-    fn alarm(&self, junction: JunctionId, at: UtcMillis, alarm: SignalAlarm) -> Result<(), NotKept> {
+    fn alarm(
+        &self,
+        junction: JunctionId,
+        at: UtcMillis,
+        alarm: SignalAlarm,
+        found_by: FoundBy,
+    ) -> Result<(), NotKept> {
         self.with(&junction, |known| {
             let name = (alarm.code.clone(), alarm.component.clone());
             let told = (at, alarm.clone());
-            if known.alarms_by_name.get(&name) == Some(&told) {
+            if known.alarms_by_name.get(&name) == Some(&told) || known.late_alarms.contains(&told) {
                 return Ok(());
             }
             self.keep.keep(at, EventBody::SignalAlarm { junction: junction.clone(), alarm })?;
+            if found_by == FoundBy::Controller && known.is_newer_alarm(&name, at) {
+                known.remember_late(told);
+                return Ok(());
+            }
             if known.alarms_by_name.len() >= ALARMS_MAX && !known.alarms_by_name.contains_key(&name) {
                 let oldest = known.alarms_by_name.iter().min_by_key(|(_, (at, _))| *at);
                 if let Some(oldest) = oldest.map(|(name, _)| name.clone()) {
@@ -95,6 +123,7 @@ impl SignalWorker {
                 }
             }
             known.alarms_by_name.insert(name, told);
+            known.told_at = Some(known.told_at.map_or(at, |before| before.max(at)));
             let listed = known.alarms_by_name.values().map(|(_, alarm)| alarm).filter(|one| one.is_listed());
             let alarms = listed.take(LISTED_MAX).cloned().collect();
             self.board.update_junction(&junction, |now| now.alarms = alarms);
@@ -126,7 +155,9 @@ impl SignalWorker {
             }
             Ok(())
         })?;
-        alarms.into_iter().try_for_each(|(at, alarm)| self.alarm(junction.clone(), at, alarm))
+        alarms
+            .into_iter()
+            .try_for_each(|(at, alarm)| self.alarm(junction.clone(), at, alarm, FoundBy::Gateway))
     }
 
     fn link(&self, junction: JunctionId, at: UtcMillis, state: LinkState) -> Result<(), NotKept> {
@@ -140,6 +171,7 @@ impl SignalWorker {
             }
         });
         self.with(&junction, |known| {
+            known.told_at = Some(at);
             if known.link.as_ref() != Some(&state) {
                 self.keep
                     .keep(at, EventBody::SignalState { junction: junction.clone(), state: state.clone() })?;
@@ -161,6 +193,20 @@ impl SignalWorker {
 }
 
 impl Known {
+    /// Whether what is known of the alarm is newer than `at`: a controller tells its alarms as they are when it connects, and after
+    /// them what it had buffered. A time that our own clock has not come to says nothing: the clock was set back since.
+    fn is_newer_alarm(&self, name: &(String, String), at: UtcMillis) -> bool {
+        let stands = self.alarms_by_name.get(name).map(|(stands, _)| *stands);
+        stands.is_some_and(|stands| at < stands && self.told_at.is_none_or(|now| stands <= now))
+    }
+
+    fn remember_late(&mut self, told: (UtcMillis, SignalAlarm)) {
+        if self.late_alarms.len() >= LATE_MAX {
+            self.late_alarms.pop_front();
+        }
+        self.late_alarms.push_back(told);
+    }
+
     fn is_news(&self, groups: &GroupStates) -> bool {
         if groups.old {
             let same =
@@ -190,11 +236,16 @@ impl Sink<SignalReport> for SignalWorker {
         }
         match report {
             SignalReport::Groups { junction, at, groups } => self.groups(junction, at, groups),
-            SignalReport::Alarm { junction, at, alarm } => self.alarm(junction, at, alarm),
+            SignalReport::Alarm { junction, at, alarm } => {
+                self.alarm(junction, at, alarm, FoundBy::Controller)
+            }
             SignalReport::Link { junction, at, state } => self.link(junction, at, state),
-            SignalReport::Now { junction, now, .. } => {
+            SignalReport::Now { junction, at, now } => {
                 self.board.update_junction(&junction, |known| known.now.learn(&now));
-                Ok(())
+                self.with(&junction, |known| {
+                    known.told_at = Some(at);
+                    Ok(())
+                })
             }
             SignalReport::Aggregated { junction, status, .. } => {
                 self.board.update_junction(&junction, |known| known.aggregated = Some(status));

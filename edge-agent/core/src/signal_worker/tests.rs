@@ -107,37 +107,67 @@ fn a_controllers_clock_may_be_set_back() {
     check(&["1B@1000", "NB@10", "1B@11"], &["100 1B", "101 NB", "102 1B"], "1B");
 }
 
+fn alarm(at: i64, active: bool) -> SignalReport {
+    let alarm = SignalAlarm {
+        code: "A0302".into(),
+        component: "DL1".into(),
+        active,
+        acknowledged: false,
+        suspended: false,
+        priority: 2,
+        description: String::new(),
+    };
+    SignalReport::Alarm { junction: junction(), at: UtcMillis(at), alarm }
+}
+
+fn link(at: i64, link: Link) -> SignalReport {
+    let state = LinkState { link, reason: String::new() };
+    SignalReport::Link { junction: junction(), at: UtcMillis(at), state }
+}
+
+/// What becomes an event, and whether the alarm stands on the board in the end.
+#[track_caller]
+fn check_alarms(reports: impl IntoIterator<Item = SignalReport>, want: &[&str], stands: bool) {
+    let (lines, board) = (Arc::new(Lines::default()), Arc::new(Board::default()));
+    let worker = SignalWorker::new(lines.clone(), board.clone());
+    for report in reports {
+        futures_ready(worker.accept(report)).unwrap();
+    }
+    assert_eq!(*lines.kept.lock().unwrap(), want);
+    assert_eq!(board.junction(&junction()).unwrap().alarms.iter().any(|alarm| alarm.active), stands);
+}
+
 #[test]
 fn alarms_and_links_are_told_once() {
-    let lines = Arc::new(Lines::default());
-    let worker = SignalWorker::new(lines.clone(), Arc::new(Board::default()));
-    let alarm = |at: i64, active| {
-        let alarm = SignalAlarm {
-            code: "A0302".into(),
-            component: "DL1".into(),
-            active,
-            acknowledged: false,
-            suspended: false,
-            priority: 2,
-            description: String::new(),
-        };
-        SignalReport::Alarm { junction: junction(), at: UtcMillis(at), alarm }
-    };
-    let link = |at: i64, link| {
-        let state = LinkState { link, reason: String::new() };
-        SignalReport::Link { junction: junction(), at: UtcMillis(at), state }
-    };
-    for report in [
+    let reports = [
         link(1, Link::Up),
         alarm(2, true),
         alarm(2, true),
         link(3, Link::Up),
         alarm(4, false),
         link(5, Link::Down),
-    ] {
-        futures_ready(worker.accept(report)).unwrap();
-    }
-    assert_eq!(*lines.kept.lock().unwrap(), ["1 Up", "2 A0302 true", "4 A0302 false", "5 Down"]);
+    ];
+    check_alarms(reports, &["1 Up", "2 A0302 true", "4 A0302 false", "5 Down"], false);
+}
+
+#[test]
+fn an_alarm_out_of_the_buffer_is_an_event_and_does_not_stand_for_what_was_told_before_it() {
+    // It began and ended while the link was down: the end is told as it connects, the begin out of its buffer, twice.
+    let (up, over, begun) = (link(10, Link::Up), alarm(5, false), alarm(4, true));
+    let reports = [up, over.clone(), begun.clone(), over, begun];
+    check_alarms(reports, &["10 Up", "5 A0302 false", "4 A0302 true"], false);
+    // Begun again after that.
+    let reports = [link(10, Link::Up), alarm(5, false), alarm(4, true), alarm(11, true)];
+    check_alarms(reports, &["10 Up", "5 A0302 false", "4 A0302 true", "11 A0302 true"], true);
+    // In the same moment the last word counts.
+    let reports = [link(10, Link::Up), alarm(5, false), alarm(5, true)];
+    check_alarms(reports, &["10 Up", "5 A0302 false", "5 A0302 true"], true);
+}
+
+#[test]
+fn an_alarm_of_before_our_clock_was_set_back_gives_way_to_the_next() {
+    let reports = [link(1_000, Link::Up), alarm(1_001, true), link(10, Link::Up), alarm(11, false)];
+    check_alarms(reports, &["1000 Up", "1001 A0302 true", "11 A0302 false"], false);
 }
 
 #[test]
