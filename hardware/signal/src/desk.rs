@@ -1,7 +1,7 @@
 //! Where orders for controllers are handed in, whichever way the controllers are reached.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use models_domain::JunctionId;
 
@@ -12,7 +12,23 @@ use crate::steering::{Steering, Translate};
 /// The links of one server, and how their controllers are commanded.
 pub(crate) struct Desk {
     pub links: Links,
-    pub steering_by_junction: BTreeMap<JunctionId, (Steering, Translate)>,
+    steering_by_junction: BTreeMap<JunctionId, (Steering, Translate)>,
+    /// Where everything was taken back that may have been ordered before this server began.
+    swept: Mutex<BTreeSet<JunctionId>>,
+}
+
+impl Desk {
+    pub fn new(links: Links, steering_by_junction: BTreeMap<JunctionId, (Steering, Translate)>) -> Self {
+        Self { links, steering_by_junction, swept: Mutex::default() }
+    }
+
+    pub fn is_swept(&self, junction: &JunctionId) -> bool {
+        self.swept.lock().unwrap_or_else(PoisonError::into_inner).contains(junction)
+    }
+
+    pub fn swept(&self, junction: &JunctionId) {
+        self.swept.lock().unwrap_or_else(PoisonError::into_inner).insert(junction.clone());
+    }
 }
 
 /// Takes orders for controllers. Whoever hands one in has checked it: rights and `safety` come before this door.

@@ -75,7 +75,7 @@ impl SignalDialler {
             Some((one.junction.clone(), (one.steering.clone()?, controller.translate)))
         };
         let steering_by_junction = all.iter().filter_map(steered).collect();
-        let desk = Arc::new(Desk { links, steering_by_junction });
+        let desk = Arc::new(Desk::new(links, steering_by_junction));
         let one = |dialled: Dialled| {
             let (_, open, _) = dialled.kind()?;
             let (desk, sink, clock) = (desk.clone(), sink.clone(), clock.clone());

@@ -208,7 +208,7 @@ impl SignalServer {
         let steered =
             |site: &Site| Some((site.junction.clone(), (site.steering.clone()?, controller.translate)));
         let steering_by_junction = settings.sites.iter().filter_map(steered).collect();
-        let desk = Arc::new(Desk { links, steering_by_junction });
+        let desk = Arc::new(Desk::new(links, steering_by_junction));
         let allow_from_by_site =
             settings.sites.into_iter().map(|site| (site.site_id, site.allow_from)).collect();
         let shared = Shared { open, session, allow_from_by_site, desk, tls, wants_certificates, sink, clock };

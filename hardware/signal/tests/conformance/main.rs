@@ -27,7 +27,7 @@ use models_domain::signal::{AlarmStep, AlarmWish, Until};
 use tokio::io::AsyncWriteExt;
 
 use house::{House, Kind, Snmp, Wish, junction};
-use ordered::{ends_alone, order, wrong_secret};
+use ordered::{ends_alone, order, own_plan, wrong_secret};
 
 const README: &str = include_str!("../../README.md");
 
@@ -88,6 +88,7 @@ async fn check(kind: Kind) {
         ("a lost link told with its reason", lost(&mut house).await),
         ("back by itself within 10 s", back(&mut house).await),
     ];
+    own_plan(&house).await;
     rows.push(("an order ends in the controller when the pole is dead", ends_alone(house).await));
     rows.push(("a wrong secret said clearly", wrong_secret(kind).await));
     for (row, outcome) in rows {

@@ -53,6 +53,21 @@ pub async fn shows(house: &House, wanted: &Wanted) {
     }
 }
 
+/// The order for the own plan ends a green, and red for everybody, that nobody remembers to take back.
+pub async fn own_plan(house: &House) {
+    if house.kind == Kind::Spat {
+        return;
+    }
+    let hold = DurationMs(60_000);
+    for wanted in [Wanted::Groups([1].into_iter().collect()), Wanted::AllRed] {
+        assert_eq!(house.desk.put(&junction(0), &wanted, hold).await, Put::Taken, "{wanted:?}");
+        shows(house, &wanted).await;
+        assert_eq!(house.desk.put(&junction(0), &Wanted::OwnPlan, hold).await, Put::Taken, "{wanted:?}");
+        shows(house, &Wanted::OwnPlan).await;
+        house.wait("the other stage has its turn", |junction| junction.greens().contains(0)).await;
+    }
+}
+
 /// A plan is ordered, and the adapter ends without a word. Another one looks what the controller does.
 pub async fn ends_alone(house: House) -> Outcome {
     if house.kind == Kind::Spat {

@@ -25,7 +25,7 @@ use super::{At, Controller, DialSettings, Reach, Session, Translate};
 pub const CONTROLLER: Controller = Controller {
     name: "ntcip",
     reach: Reach::WeDial { open, check_group },
-    translate: Translate { put: steer::put, release: steer::release },
+    translate: Translate { put: steer::put, release: steer::release, sweep: steer::sweep },
     handles_alarms: false,
 };
 

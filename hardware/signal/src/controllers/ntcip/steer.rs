@@ -38,6 +38,11 @@ pub fn release(steering: &Steering, wanted: &Wanted) -> Result<Vec<Asked>, Strin
     })
 }
 
+/// The own plan takes back everything at once.
+pub fn sweep(_: &Steering) -> Vec<Asked> {
+    Vec::new()
+}
+
 fn command(code: &str, values: Vec<(&str, Value)>) -> Asked {
     let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     Asked::Command { code: code.to_owned(), component: None, values }

@@ -38,7 +38,7 @@ use super::{At, Controller, Reach, Session, SessionSettings, Translate};
 pub const CONTROLLER: Controller = Controller {
     name: "rsmp",
     reach: Reach::ItDials { open },
-    translate: Translate { put: steer::put, release: steer::release },
+    translate: Translate { put: steer::put, release: steer::release, sweep: steer::sweep },
     handles_alarms: true,
 };
 

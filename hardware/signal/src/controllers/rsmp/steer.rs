@@ -10,7 +10,9 @@ use crate::steering::Steering;
 const TIMEOUT_MAX: i64 = 1_440;
 
 pub fn put(steering: &Steering, wanted: &Wanted, hold: DurationMs) -> Result<Vec<Asked>, String> {
-    // The controller ends a mode by itself, should nobody be there any more to do it.
+    // The controller ends a mode by itself, should nobody be there any more to do it. That is for the whole order, and never renewed:
+    // it then goes back to the position before, and a controller that is told the one it is in already may take that for the one
+    // before. It would stay in it for ever.
     let minutes = (hold.0 / 60_000 + 1).clamp(1, TIMEOUT_MAX);
     Ok(match wanted {
         Wanted::Plan(plan) => vec![set_plan(true, *plan)],
@@ -21,8 +23,16 @@ pub fn put(steering: &Steering, wanted: &Wanted, hold: DurationMs) -> Result<Vec
         Wanted::Flash => vec![mode("YellowFlash", minutes)],
         Wanted::Dark => vec![mode("Dark", minutes)],
         Wanted::AllRed => vec![all_red(steering, true)?],
-        Wanted::OwnPlan => vec![mode("NormalControl", 0), set_plan(false, 1)],
+        Wanted::OwnPlan => {
+            let red = steering.all_red_input.map(|_| all_red(steering, false)).transpose()?;
+            [mode("NormalControl", 0), set_plan(false, 1)].into_iter().chain(red).collect()
+        }
     })
+}
+
+/// No order for any group, which is what the list has where there is none. Group by group, so not with every way back.
+pub fn sweep(steering: &Steering) -> Vec<Asked> {
+    steering.groups.iter().map(|component| start_of(component, false)).collect()
 }
 
 pub fn release(steering: &Steering, wanted: &Wanted) -> Result<Vec<Asked>, String> {
@@ -73,7 +83,11 @@ fn start(steering: &Steering, group: u8, on: bool) -> Result<Asked, String> {
     let component = steering.groups.get(usize::from(group));
     let component =
         component.ok_or_else(|| format!("signal group {} has no component", u16::from(group) + 1))?;
-    Ok(command("M0010", Some(component), vec![("status", Value::Boolean(on))]))
+    Ok(start_of(component, on))
+}
+
+fn start_of(component: &str, on: bool) -> Asked {
+    command("M0010", Some(component), vec![("status", Value::Boolean(on))])
 }
 
 #[cfg(test)]
@@ -109,6 +123,12 @@ mod tests {
         assert_eq!(put(groups.clone()), format!("{}; {}", start(1, true), start(2, true)));
         let back = text(release(&steering(None), &groups));
         assert_eq!(back, format!("{}; {}", start(1, false), start(2, false)));
+        // Whether anybody remembers what was ordered or not.
+        let own = "M0001  status=Text(\"NormalControl\") timeout=Integer(0) intersection=Integer(0); \
+                   M0002  status=Boolean(false) timeplan=Integer(1)";
+        assert_eq!(put(Wanted::OwnPlan), format!("{own}; M0006  status=Boolean(false) input=Integer(3)"));
+        assert_eq!(text(super::put(&steering(None), &Wanted::OwnPlan, minute)), own);
+        assert_eq!(text(Ok(sweep(&steering(None)))), back);
         let none = "this controller has no input that makes it show red to everybody";
         assert_eq!(text(super::put(&steering(None), &Wanted::AllRed, minute)), none);
         let ninth = Wanted::Groups([8].into_iter().collect());

@@ -20,7 +20,7 @@ use super::{Asked, At, Controller, DialSettings, Reach, Session, Steering, Trans
 pub const CONTROLLER: Controller = Controller {
     name: "spat",
     reach: Reach::ItBroadcasts { open, check_group },
-    translate: Translate { put, release },
+    translate: Translate { put, release, sweep },
     handles_alarms: false,
 };
 
@@ -38,4 +38,8 @@ fn put(_: &Steering, wanted: &Wanted, _: DurationMs) -> Result<Vec<Asked>, Strin
 
 fn release(_: &Steering, _: &Wanted) -> Result<Vec<Asked>, String> {
     Ok(Vec::new())
+}
+
+fn sweep(_: &Steering) -> Vec<Asked> {
+    Vec::new()
 }
