@@ -41,6 +41,11 @@ impl Published {
         let schema = self.schema(path);
         self.schemas.validate(value, schema).unwrap_or_else(|err| panic!("{path}: {value}\n{err}"));
     }
+
+    fn takes(&mut self, path: &str, value: &Value) -> bool {
+        let schema = self.schema(path);
+        self.schemas.validate(value, schema).is_ok()
+    }
 }
 
 #[test]
@@ -80,6 +85,27 @@ fn every_kind_of_message_follows_the_schemas() {
         for (message, old) in all.zip([false, true].into_iter().cycle()) {
             published.check("core/3.2.2/rsmp.json", &numbered(message, ID, old));
         }
+    }
+}
+
+/// A command for a component that is not there is answered with null. The schemas want it so: a text in its place is refused.
+#[test]
+fn what_a_component_that_is_not_there_was_told_is_answered_with_null_and_with_nothing_else() {
+    let Some(mut published) = Published::open() else { return };
+    let config = Config::parse(STREET).unwrap();
+    let asked =
+        json!({ "cId": "bad", "arg": [{ "cCI": "M0001", "cO": "setValue", "n": "status", "v": "Dark" }] });
+    let answer = Ordered::default().command(&config.sites[0], config.sxl, 1, &asked).unwrap();
+    assert!(answer["rvs"][0]["v"].is_null(), "{answer}");
+    for core in ["3.1.5", "3.2.2", "3.3.0"] {
+        let path = format!("core/{core}/rsmp.json");
+        let mut told = numbered(answer.clone(), ID, false);
+        published.check(&path, &told);
+        told["rvs"][0]["v"] = "Dark".into();
+        assert!(!published.takes(&path, &told), "{core}: {told}");
+    }
+    for sxl in ["1.0.15", "1.1.0", "1.2.1", "1.3.0"] {
+        published.check(&format!("tlc/{sxl}/commands/M0001.json"), &answer["rvs"][0]);
     }
 }
 
