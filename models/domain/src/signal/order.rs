@@ -329,8 +329,11 @@ mod tests {
         for (at, states) in [(20, "--"), (30, "BB")] {
             seen.report(UtcMillis(at), states);
         }
-        let found = SeenGroup { aspect: Aspect::Red, since: UtcMillis(30), begun: false, green_ended: None };
-        assert_eq!(seen.groups(), [found, found]);
+        let found = |red_from: i64| {
+            let (since, red_from) = (UtcMillis(30), UtcMillis(red_from));
+            SeenGroup { aspect: Aspect::Red, since, begun: false, green_ended: None, red_from }
+        };
+        assert_eq!(seen.groups(), [found(12), found(20)]);
         seen.lose();
         assert!(seen.greens().is_empty() && seen.groups().is_empty());
     }
