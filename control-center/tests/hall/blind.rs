@@ -114,8 +114,9 @@ async fn nothing_is_advised_by_a_covered_camera() {
     let token = hall.token().await;
     let mut pole = Pole::join(&hall).await;
     let now_ms = SystemClock::new().now().0;
-    tell_state(&pole, now_ms).await;
+    // What it sends is asked for again until it is stored: then it is connected.
     assert_eq!(pole.send(1, &counted(now_ms)).await, 12);
+    tell_state(&pole, now_ms).await;
     let why = |why: &'static str| move |told: &v1::SignalAdvice| told.why == why;
     let told = until("counts of both cameras", || advice(&hall, &token), why("warming_up")).await;
     assert!(told.approaches.iter().all(|one| (one.per_hour.unwrap() - 720.0).abs() < 1.0), "{told:?}");

@@ -210,8 +210,8 @@ impl Seen {
                 None => {
                     let before = self.red_from.get(index).filter(|_| may_be_red(aspect));
                     let red_from = before.map_or(at, |before| at.min(*before));
-                    let (begun, green_ended) = (false, None);
-                    self.groups.push(SeenGroup { aspect, since: at, begun, green_ended, red_from });
+                    let found = SeenGroup { aspect, since: at, begun: false, green_ended: None, red_from };
+                    self.groups.push(found);
                 }
             }
         }
@@ -326,9 +326,8 @@ mod tests {
         assert_eq!((group(1).aspect, group(1).since), (Aspect::Green, UtcMillis(14)));
         assert_eq!(seen.greens().to_string(), "2");
         // Nobody knows, and then it is found as it is.
-        for (at, states) in [(20, "--"), (30, "BB")] {
-            seen.report(UtcMillis(at), states);
-        }
+        seen.report(UtcMillis(20), "--");
+        seen.report(UtcMillis(30), "BB");
         let found = |red_from: i64| {
             let (since, red_from) = (UtcMillis(30), UtcMillis(red_from));
             SeenGroup { aspect: Aspect::Red, since, begun: false, green_ended: None, red_from }

@@ -115,7 +115,8 @@ impl Accuracy {
         for a in arrivals.iter().filter(|a| a.at.since(now).0 <= lead_ms) {
             let awaited = self.told.entry((feed.clone(), a.run.clone(), a.call));
             let list = &mut awaited.or_insert_with(|| Awaited::of(route)).told;
-            if list.last().is_none_or(|(at, ..)| now.since(*at).0 >= EVERY_MS) {
+            // A bus that is seen on its run tells at once what only the timetable told before.
+            if list.last().is_none_or(|(at, _, by)| now.since(*at).0 >= EVERY_MS || *by != source) {
                 list.push((now, a.at, source));
             }
         }
