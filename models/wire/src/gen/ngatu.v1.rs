@@ -313,7 +313,7 @@ pub struct Corridor {
     pub id: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub name: ::prost::alloc::string::String,
-    /// At which its traffic drives between junctions.
+    /// At which its traffic drives between junctions; 0: a route for emergency vehicles, which may turn and is driven one way only.
     #[prost(double, tag = "3")]
     pub speed_kmh: f64,
     /// In the order of the way out.
@@ -330,6 +330,7 @@ pub struct CorridorPlace {
     /// Signal groups of the through traffic; numbered from 1.
     #[prost(uint32, tag = "3")]
     pub out: u32,
+    /// 0: there is no way back.
     #[prost(uint32, tag = "4")]
     pub back: u32,
 }
@@ -481,9 +482,10 @@ pub struct DetectorKindSum {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct StartEmergencyRequest {
+    /// Or a route for emergency vehicles.
     #[prost(string, tag = "1")]
     pub corridor: ::prost::alloc::string::String,
-    /// Against the order of the corridor's places.
+    /// Against the order of the corridor's places; of no route.
     #[prost(bool, tag = "2")]
     pub back: bool,
     /// First and last junction on its way; empty: the corridor's ends.
