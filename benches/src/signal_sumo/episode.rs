@@ -202,19 +202,24 @@ impl Drop for Running {
 /// same one meanwhile.
 static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
+/// Below what Linux gives out by itself: from there a connection that is tried before SUMO listens may be given the very port that it
+/// is tried to, and then reaches itself.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
 /// A port that no other episode has, until this is dropped.
 struct Port(u16);
 
 impl Port {
     fn free() -> anyhow::Result<Self> {
-        for _ in 0..100 {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("finding a free port")?;
-            let port = listener.local_addr().context("finding a free port")?.port();
-            if TAKEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port) {
-                return Ok(Self(port));
-            }
-        }
-        bail!("finding a free port: other episodes have each that was tried")
+        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_free =
+            |port: &u16| !taken.contains(port) && TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+        // Two programs at once begin at other places.
+        let begin = usize::try_from(std::process::id()).unwrap_or(0) % PORTS.len();
+        let found = PORTS.cycle().skip(begin).take(PORTS.len()).find(is_free);
+        let port = found.with_context(|| format!("finding a free port: none of {PORTS:?} is"))?;
+        taken.insert(port);
+        Ok(Self(port))
     }
 }
 

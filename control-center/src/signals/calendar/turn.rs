@@ -73,7 +73,7 @@ fn turns<'a>(hall: &'a Hall, in_force: &'a [OrderRow], now: UtcMillis) -> Vec<Tu
         rows.filter(|row| ordered(row) == of_calendar).max_by_key(|row| row.id)
     };
     // Of a whole city that follows one calendar it is reckoned once.
-    let mut steps: BTreeMap<(&str, Option<&JunctionId>), (Step, Option<u8>)> = BTreeMap::new();
+    let mut steps = BTreeMap::new();
     let mut turn = |junction: JunctionId, calendar: Option<&'a Calendar>| {
         let nothing = (Step { entry: None, plan: None, until: None }, None);
         let (step, next) = calendar.map_or(nothing, |calendar| {

@@ -50,7 +50,7 @@ struct Seen<'a> {
 impl Seen<'_> {
     /// From which call on a run that no bus is seen on now may be believed to keep its timetable: one that nobody was seen on from its
     /// first stop, one whose bus fell silent from where that was, and one that was driven to its end, or left, not at all.
-    fn from_call(&self, run: &RunName) -> Option<usize> {
+    fn first_call(&self, run: &RunName) -> Option<usize> {
         match self.next_by_run.get(run) {
             None => Some(0),
             Some(next) => self.under_way.contains(run).then_some(*next),
@@ -103,7 +103,7 @@ impl Fleet {
                 if taken.contains(&key) || ends + late < now || self.missing.is_missing(&key) {
                     continue;
                 }
-                let from = if carried.is_some() { Some(0) } else { seen.from_call(&key) };
+                let from = if carried.is_some() { Some(0) } else { seen.first_call(&key) };
                 let Some(from) = from else { continue };
                 let known = Known::Timetable { late };
                 let mut arrivals = predict(plan, run, known, now, &self.pace, |t| habit(&plan.feed, t));
