@@ -66,6 +66,12 @@ impl Judged {
         safety::not_waited_out(&self.refusals, patience)
     }
 
+    /// The same in words; `None` where nothing does.
+    fn why_not(&self, patience: DurationMs) -> Option<String> {
+        let texts: Vec<String> = self.against(patience).iter().map(ToString::to_string).collect();
+        (!texts.is_empty()).then(|| texts.join("; "))
+    }
+
     /// What will speak against it whenever it is sent.
     pub fn lasting(&self) -> Vec<Refusal> {
         self.refusals.iter().filter(|refusal| !refusal.comes_too_early()).copied().collect()

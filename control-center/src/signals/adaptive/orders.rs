@@ -8,7 +8,7 @@ use models_domain::signal::advice::steer::{Call, Kind, Lost, Refused, Released, 
 use models_domain::signal::order::{Mode, ORDERS_WINDOW, Wanted};
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 
-use super::super::{Judged, failed, judge, newest_of, order, sent_lately, stands, was_sent};
+use super::super::{failed, judge, newest_of, order, sent_lately, stands, was_sent};
 use super::{Steered, ordered, taken};
 use crate::hall::Hall;
 
@@ -47,7 +47,7 @@ pub(super) async fn green(
         judged = again;
     }
     let patience = DurationMs(patience.0.min(hold.0));
-    if let Some(why) = against(&judged, patience) {
+    if let Some(why) = judged.why_not(patience).map(Why::Safety) {
         return Ok(Err(Refused::Here(why)));
     }
     // The store may have taken its time.
@@ -83,11 +83,6 @@ fn left(hall: &Hall, junction: &JunctionId, call: &Call) -> Option<DurationMs> {
 fn crowded(sent: &VecDeque<UtcMillis>) -> Option<UtcMillis> {
     let last = sent.len().checked_sub(SENT_MAX + 1)?;
     sent.get(last).map(|sent| *sent + ORDERS_WINDOW)
-}
-
-fn against(judged: &Judged, patience: DurationMs) -> Option<Why> {
-    let texts: Vec<String> = judged.against(patience).iter().map(ToString::to_string).collect();
-    (!texts.is_empty()).then(|| Why::Safety(texts.join("; ")))
 }
 
 /// What an order says of itself, for the record.

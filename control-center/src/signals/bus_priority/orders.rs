@@ -42,7 +42,7 @@ pub(super) async fn green(
         judged = again;
     }
     let patience = DurationMs(patience.0.min((hold.0 - WORTH.0).max(0)));
-    if let Some(why) = against(&judged, patience) {
+    if let Some(why) = judged.why_not(patience).map(Why::Safety) {
         return Ok(Err(why));
     }
     let purpose =
@@ -55,11 +55,6 @@ pub(super) async fn green(
         Some(_) => Err(Why::Failed(failed(&row))),
         None => Err(Why::OtherOrder { by: String::new() }),
     })
-}
-
-fn against(judged: &Judged, patience: DurationMs) -> Option<Why> {
-    let texts: Vec<String> = judged.against(patience).iter().map(ToString::to_string).collect();
-    (!texts.is_empty()).then(|| Why::Safety(texts.join("; ")))
 }
 
 fn new(

@@ -251,9 +251,8 @@ async fn order(
     let id = hall.store.ask_order(&new, hall.clock.now()).await?;
     let read = async || hall.store.order(id).await?.context("an order that was written down is not there");
     let row = read().await?;
-    let against: Vec<String> = judged.against(PATIENCE_MAX).iter().map(ToString::to_string).collect();
-    let why = if !against.is_empty() {
-        against.join("; ")
+    let why = if let Some(against) = judged.why_not(PATIENCE_MAX) {
+        against
     } else if let Some(sent) = send(hall, &row, None, None).await? {
         return Ok(Some(sent));
     } else {

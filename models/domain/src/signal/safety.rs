@@ -55,22 +55,7 @@ pub enum Refusal {
 impl Refusal {
     /// Whether the same wish may be granted a little later.
     pub fn comes_too_early(&self) -> bool {
-        match self {
-            Refusal::MinimumGreen { .. }
-            | Refusal::Changing { .. }
-            | Refusal::TooManyChanges { .. }
-            | Refusal::PedestrianClearance { .. }
-            | Refusal::MaximumRed { .. } => true,
-            Refusal::NoSuchGroup { .. }
-            | Refusal::Conflict { .. }
-            | Refusal::TooOld { .. }
-            | Refusal::FromTheFuture { .. }
-            | Refusal::NotSeen
-            | Refusal::NoSuchPlan { .. }
-            | Refusal::NoGroup
-            | Refusal::Doubled { .. }
-            | Refusal::TooLong { .. } => false,
-        }
+        self.may_wait() || matches!(self, Refusal::TooManyChanges { .. } | Refusal::MaximumRed { .. })
     }
 
     /// Whether a pole waits for the moment at which nothing of it is left. Too many orders, or a bound of red, will not have changed within
