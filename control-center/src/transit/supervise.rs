@@ -64,23 +64,36 @@ impl Supervised {
                 *if unseen { &mut route.unseen } else { &mut route.missing } += 1;
             }
         }
-        let mut outcomes = Vec::new();
-        for source in [Source::Bus, Source::Timetable] {
-            let of = fleet.accuracy.outcomes(source).into_iter();
-            outcomes.extend(of.map(|((feed, route), of)| (feed.clone(), route.clone(), source, of)));
-            for ((feed, route), errors) in fleet.accuracy.routes(source) {
-                let Some(route) = routes.get_mut(&(feed.0.clone(), route.0.clone())) else { continue };
-                let told = match source {
-                    Source::Bus => &mut route.predictions,
-                    Source::Timetable => &mut route.timetable_predictions,
-                };
-                *told = predictions(&errors);
-            }
-        }
+        let outcomes = accuracy(fleet, &mut routes);
         let running = fleet.buses().filter(|bus| matches!(bus.work, Work::Running(_)));
         let under_way = running.map(|bus| bus.id.to_string()).collect();
         Self { at: now, routes: routes.into_values().collect(), buses, under_way, outcomes }
     }
+}
+
+/// Tells each route how good what passengers were told of it was, and what became of it.
+fn accuracy(fleet: &Fleet, routes: &mut Routes) -> Vec<(FeedId, RouteId, Source, Outcomes)> {
+    let mut all = Vec::new();
+    for source in [Source::Bus, Source::Timetable] {
+        for ((feed, id), outcomes) in fleet.accuracy.outcomes(source) {
+            all.push((feed.clone(), id.clone(), source, outcomes));
+            let Some(route) = routes.get_mut(&(feed.0.clone(), id.0.clone())) else { continue };
+            let told = match source {
+                Source::Bus => &mut route.told_arrivals,
+                Source::Timetable => &mut route.timetable_told_arrivals,
+            };
+            *told = Some(v1::ToldArrivals { came: outcomes.came, never_came: outcomes.never_came });
+        }
+        for ((feed, id), errors) in fleet.accuracy.routes(source) {
+            let Some(route) = routes.get_mut(&(feed.0.clone(), id.0.clone())) else { continue };
+            let told = match source {
+                Source::Bus => &mut route.predictions,
+                Source::Timetable => &mut route.timetable_predictions,
+            };
+            *told = predictions(&errors);
+        }
+    }
+    all
 }
 
 /// Leads of which nothing has been scored yet are left out.
@@ -184,4 +197,44 @@ fn routes(plans: &[Arc<DayPlan>], zones: &BTreeMap<FeedId, Zone>, now: UtcMillis
         }
     }
     routes
+}
+
+#[cfg(test)]
+mod tests {
+    use models_domain::transit::eta::Arrival;
+    use models_domain::transit::timetable::RunKey;
+    use time::macros::date;
+
+    use super::*;
+
+    #[test]
+    fn arrivals_that_never_came_stand_beside_how_good_predictions_were() {
+        let (feed, route) = (FeedId::from("xe"), RouteId::from("32"));
+        // Midnight of that day, by UTC.
+        let at = |s: i64| UtcMillis(1_772_409_600_000 + s * 1_000);
+        let run = RunKey { date: date!(2026 - 03 - 02), trip: "t".into(), start_s: None };
+        let told = |call: usize| Arrival {
+            run: run.clone(),
+            call,
+            stop: "s".into(),
+            due: at(900),
+            at: at(900),
+            spread: DurationMs(0),
+        };
+        let mut fleet = Fleet::default();
+        fleet.accuracy.told((&feed, &route), Source::Bus, &[told(4)], at(600));
+        fleet.accuracy.told((&feed, &route), Source::Timetable, &[told(5), told(6)], at(600));
+        let mut routes = Routes::from([(("xe".to_owned(), "32".to_owned()), v1::RouteNow::default())]);
+        assert!(accuracy(&fleet, &mut routes).is_empty(), "they may come yet");
+        assert_eq!(routes.values().next().unwrap().told_arrivals, None);
+        fleet.accuracy.forget(at(600 + 7_200));
+        let outcomes = |never_came| Outcomes { came: 0, never_came };
+        let want = [(Source::Bus, outcomes(1)), (Source::Timetable, outcomes(2))];
+        let want = want.map(|(source, outcomes)| (feed.clone(), route.clone(), source, outcomes));
+        assert_eq!(accuracy(&fleet, &mut routes), want);
+        let shown = routes.values().next().unwrap();
+        let told = [&shown.told_arrivals, &shown.timetable_told_arrivals];
+        assert_eq!(told.map(|told| told.as_ref().unwrap().never_came), [1, 2]);
+        assert_eq!(shown.predictions, [], "nothing was scored");
+    }
 }

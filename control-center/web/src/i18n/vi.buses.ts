@@ -65,6 +65,8 @@ export const buses = {
   "buses.lead-bias": "Lệch TB",
   "buses.lead-60": "Sai dưới 1 phút",
   "buses.lead-180": "Sai dưới 3 phút",
+  "buses.never-came": "Không thấy xe đến (từ lúc trung tâm khởi động)",
+  "buses.never-came-of": "{n} / {all} ({share})",
   "buses.replay": "Phát lại",
   "buses.replay-title": "Phát lại ngày chạy của xe {vehicle} trên bản đồ",
   "buses.show": "Bản đồ",

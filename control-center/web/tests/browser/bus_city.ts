@@ -42,7 +42,7 @@ export function routes(nowMs: number): ListRoutesResponse {
   const of = (shortName: string, longName: string, over: Record<string, number> = {}) => ({ feed: "hn", route: `r${shortName}`, operator: "Transerco", shortName, longName, directions, buses: 6, ...over });
   return create(ListRoutesResponseSchema, {
     atMs: BigInt(nowMs),
-    routes: [{ ...of("32", "Giáp Bát – Nhổn", { buses: 9, late: 2, bunched: 1, missing: 1 }), predictions }, of("01", "Bến xe Gia Lâm – Bến xe Yên Nghĩa", { late: 1 }), of("02", "Bác Cổ – Bến xe Yên Nghĩa"), of("09A", "Bờ Hồ – Cầu Giấy – Bờ Hồ", { early: 2 }), of("16", "Bến xe Mỹ Đình – Bến xe Nước Ngầm", { offRoute: 1 }), of("26", "Mai Động – Sân vận động Quốc gia")],
+    routes: [{ ...of("32", "Giáp Bát – Nhổn", { buses: 9, late: 2, bunched: 1, missing: 1 }), predictions, toldArrivals: { came: 412n, neverCame: 3n }, timetableToldArrivals: { came: 0n, neverCame: 21n } }, of("01", "Bến xe Gia Lâm – Bến xe Yên Nghĩa", { late: 1 }), of("02", "Bác Cổ – Bến xe Yên Nghĩa"), of("09A", "Bờ Hồ – Cầu Giấy – Bờ Hồ", { early: 2 }), of("16", "Bến xe Mỹ Đình – Bến xe Nước Ngầm", { offRoute: 1 }), of("26", "Mai Động – Sân vận động Quốc gia")],
   });
 }
 

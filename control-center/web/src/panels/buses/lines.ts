@@ -2,7 +2,7 @@
 import { explain, signedOut, transit } from "../../api";
 import { el, setText } from "../../dom";
 import { BY_NAME, integer, timeOf } from "../../format";
-import type { BusNow, PredictionErrors, RouteNow } from "../../gen/ngatu/v1/transit_pb";
+import type { BusNow, PredictionErrors, RouteNow, ToldArrivals } from "../../gen/ngatu/v1/transit_pb";
 import { t } from "../../i18n";
 import { plain } from "../../plain";
 import type { Page } from "../panel";
@@ -114,8 +114,8 @@ export class Lines implements View {
         if (!this.#date.value) this.#date.value = line.day;
         this.#drawLadder(now.buses.filter((b) => (b.direction ?? null) === direction));
         const told = routes.find((r) => r.feed === feed && r.route === route);
-        this.#drawAccuracy(t("buses.accuracy"), told?.predictions ?? []);
-        this.#drawAccuracy(t("buses.accuracy-timetable"), told?.timetablePredictions ?? []);
+        this.#drawAccuracy(t("buses.accuracy"), told?.predictions ?? [], told?.toldArrivals);
+        this.#drawAccuracy(t("buses.accuracy-timetable"), told?.timetablePredictions ?? [], told?.timetableToldArrivals);
       }
       setText(this.#asOf, t("buses.as-of", { time: timeOf(Number(atMs)) }));
     } catch (error) {
@@ -192,12 +192,18 @@ export class Lines implements View {
     if (focused) this.#ladder.querySelector<HTMLElement>(`[data-vehicle="${CSS.escape(focused)}"] button`)?.focus({ preventScroll: true });
   }
 
-  #drawAccuracy(caption: string, leads: readonly PredictionErrors[]): void {
-    if (leads.length === 0) return;
+  #drawAccuracy(caption: string, leads: readonly PredictionErrors[], told: ToldArrivals | undefined): void {
+    if (leads.length === 0 && !told) return;
     const cell = (text: string) => el("td", { class: "n" }, text);
     const rows = leads.map((p) => el("tr", {}, el("th", { scope: "row" }, t("buses.lead", { n: p.leadMin })), cell(integer(Number(p.scored))), cell(span(p.meanAbsoluteS)), cell(`${p.meanS < 0 ? "−" : "+"}${span(p.meanS)}`),
       cell(percent(Number(p.within60S), Number(p.scored))), cell(percent(Number(p.within180S), Number(p.scored)))));
-    const head = (["lead-told", "lead-scored", "lead-error", "lead-bias", "lead-60", "lead-180"] as const).map((key, i) => el("th", { scope: "col", class: i > 0 ? "n" : "" }, t(`buses.${key}`)));
+    // Nothing has been scored of what never came.
+    if (rows.length === 0) rows.push(el("tr", {}, el("th", { scope: "row" }, "–"), ...Array.from({ length: 5 }, () => cell("–"))));
+    const neverCame = Number(told?.neverCame ?? 0n);
+    const all = Number(told?.came ?? 0n) + neverCame;
+    // What never came has no lead: one figure stands beside all of them.
+    rows[0]?.append(el("td", { class: "n", rowspan: rows.length }, all === 0 ? "–" : t("buses.never-came-of", { n: integer(neverCame), all: integer(all), share: percent(neverCame, all) })));
+    const head = (["lead-told", "lead-scored", "lead-error", "lead-bias", "lead-60", "lead-180", "never-came"] as const).map((key, i) => el("th", { scope: "col", class: i > 0 ? "n" : "" }, t(`buses.${key}`)));
     this.#ladder.append(el("table", { class: "accuracy" }, el("caption", {}, caption), el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows)));
   }
 
