@@ -94,7 +94,7 @@ pub fn stop(shown: &Shown, key: &(FeedId, StopId), language: Language) -> Option
         language.say("Tìm trạm khác", "Find another stop"),
     );
     // Whoever reads it wants the next minute's answer; whoever types must not be interrupted.
-    Some(page(name, "<meta http-equiv=refresh content=15>", &body, language))
+    Some(page(name, "<meta http-equiv=refresh content=15>", &body, "", language))
 }
 
 /// The page where stops are looked for by name or code.
@@ -125,18 +125,20 @@ pub fn find(shown: &Shown, asked: &str, language: Language) -> String {
         language.code(),
         language.say("Tìm", "Find"),
     );
-    page(title, "", &body, language)
+    page(title, "", &body, asked, language)
 }
 
-fn page(title: &str, refresh: &str, body: &str, language: Language) -> String {
+/// `asked`: what the search field holds, which goes along into the other language.
+fn page(title: &str, refresh: &str, body: &str, asked: &str, language: Language) -> String {
     let (other, other_name) = match language {
         Language::Vietnamese => ("en", "English"),
         Language::English => ("vi", "Tiếng Việt"),
     };
+    let query = if asked.is_empty() { String::new() } else { format!("q={}&amp;", percent(asked)) };
     format!(
         "<!doctype html><html lang={}><meta charset=utf-8><meta name=viewport content=\"width=device-width,initial-scale=1\">\
          {refresh}<title>{}</title><style>{STYLE}</style><main>{body}</main>\
-         <footer class=soft><a href=\"?lang={other}\" lang={other}>{other_name}</a></footer></html>",
+         <footer class=soft><a href=\"?{query}lang={other}\" lang={other}>{other_name}</a></footer></html>",
         language.code(),
         escape(title)
     )
@@ -188,6 +190,20 @@ mod tests {
         let page = find(&Shown::default(), "\"><script>", Language::English);
         assert!(!page.contains("<script"), "{page}");
         assert!(!page.contains("http-equiv=refresh"), "a search is not interrupted: {page}");
+    }
+
+    #[test]
+    fn what_was_typed_goes_along_into_the_other_language() {
+        let link = |asked, language| {
+            let page = find(&Shown::default(), asked, language);
+            let from = page.find("<footer").unwrap();
+            page[from..].split('"').nth(1).unwrap().to_owned()
+        };
+        let typed = "Bệnh viện E & \"108\"";
+        let want = "?q=B%E1%BB%87nh%20vi%E1%BB%87n%20E%20%26%20%22108%22&amp;lang=en";
+        assert_eq!(link(typed, Language::Vietnamese), want);
+        assert_eq!(link("100% +1", Language::English), "?q=100%25%20%2B1&amp;lang=vi");
+        assert_eq!(link("", Language::English), "?lang=vi");
     }
 
     #[test]

@@ -64,6 +64,9 @@ test("the next buses of a stop, those that are seen told apart from those of the
 test("a stop is found by its name, and told in the other language", async () => {
   const p = await open("/stops?q=tr%E1%BA%A1m%206&lang=vi", LAPTOP);
   expect(await p.locator("input[name=q]").inputValue()).toBe("trạm 6");
+  // What was typed goes along into the other language.
+  const other = new URL((await p.locator("footer a[lang=en]").getAttribute("href")) ?? "", p.url());
+  expect([other.pathname, other.searchParams.get("q"), other.searchParams.get("lang")]).toEqual(["/stops", "trạm 6", "en"]);
   await look(p, "find-vi");
   expect(await barriers(p)).toEqual([]);
   await p.click("li a");
