@@ -2,7 +2,7 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
-import { axe, launch, LAPTOP } from "./browser";
+import { axe, launch, LAPTOP, PHONE, WIDE } from "./browser";
 import { snapshot } from "./city";
 import { FixtureHall, PASSWORD } from "./fixture";
 import { rePhai, trangThi } from "./signals";
@@ -120,6 +120,26 @@ test("so does the day before a new plan, by Hanoi's clock", async () => {
   expect(await axe(page)).toEqual([]);
   await page.selectOption(".panel-corridor .toolbar label:last-of-type select", "0");
   expect(await until.isVisible()).toBe(false);
+});
+
+test.each([{ width: 1280, height: 720 }, WIDE, PHONE])("what is known of a thing on the map hides nothing of it: $width × $height", async (viewport) => {
+  page = await openPage(browser, hall.url, PASSWORD, { viewport });
+  await page.fill(".find input", "kim lien");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".panel-details h2:has-text('Kim Liên')");
+  await page.click(`${viewport === PHONE ? ".bar" : ".tabs"} [aria-controls=panel-corridor]`);
+  await page.waitForSelector(".wave .band-out");
+  const box = async (selector: string) => (await page.locator(selector).boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
+  const [panel, card] = [await box(".panel-corridor"), await box(".panel-details")];
+  expect(panel.height).toBeGreaterThan(300);
+  expect(card.height).toBeGreaterThan(60);
+  expect(card.y).toBeGreaterThanOrEqual(panel.y + panel.height - 1);
+  expect(card.y + card.height).toBeLessThanOrEqual(viewport.height);
+  // The figures, the lowest of the panel, can be come by, and so can the card.
+  await page.locator(".panel-corridor .facts").scrollIntoViewIfNeeded();
+  await page.locator(".panel-corridor .facts tbody th").first().click();
+  await page.click(".panel-details .icon-button");
+  expect(await page.locator(".panel-details").isVisible()).toBe(false);
 });
 
 test("why there is no advice, and that there is no corridor", async () => {
