@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use control_center_store::PlanRow;
 use models_domain::signal::corridor::{self, Advice, Corridor, NoAdvice, Shown, Wave, Way, Window};
 use models_domain::signal::route::{Pass, Route};
 use models_domain::{DurationMs, JunctionId, UtcMillis};
@@ -11,6 +12,7 @@ use tonic::Status;
 use super::internal;
 use crate::hall::Hall;
 use crate::signals::history::{self, Change};
+use crate::signals::plans;
 
 const HISTORY_MAX: DurationMs = DurationMs(24 * 3_600_000);
 const CORRIDOR_MAX: DurationMs = DurationMs(3 * 3_600_000);
@@ -42,19 +44,21 @@ pub async fn get(hall: &Hall, asked: &v1::GetCorridorRequest) -> Result<v1::GetC
     let corridor = found.ok_or_else(|| Status::not_found(format!("there is no corridor {:?}", asked.id)))?;
     let whole = window(asked.from_ms, asked.to_ms, CORRIDOR_MAX)?;
     let recent = Window { from: whole.from.max(whole.to - ADVISED_FROM), to: whole.to };
-    let mut changes = Vec::new();
+    let (mut changes, mut plans) = (Vec::new(), Vec::new());
     for place in &corridor.places {
         changes.push(history::changes(hall, &place.junction, whole).await.map_err(internal)?);
+        plans.push(plans::ran(hall, &place.junction, whole).await.map_err(internal)?);
     }
     let corridor = corridor.clone();
     // A corridor of many junctions tries some ten thousand offsets: not on the runtime's own threads.
-    let reckon = tokio::task::spawn_blocking(move || answer(&corridor, &changes, whole, recent));
+    let reckon = tokio::task::spawn_blocking(move || answer(&corridor, &changes, &plans, whole, recent));
     reckon.await.map_err(|broken| Status::internal(format!("reckoning a corridor: {broken}")))
 }
 
 fn answer(
     corridor: &Corridor,
     changes: &[Vec<Change>],
+    plans: &[Vec<PlanRow>],
     whole: Window,
     recent: Window,
 ) -> v1::GetCorridorResponse {
@@ -78,9 +82,10 @@ fn answer(
         Ok(advice) => (Some(advice_to_wire(&advice)), None),
         Err(why) => (None, Some(why_to_wire(&why))),
     };
+    let ran = plans.iter().map(Vec::as_slice).zip(plans::offsets(plans, changes));
     v1::GetCorridorResponse {
         corridor: Some(corridor_to_wire(corridor)),
-        shown: out.iter().zip(&back).map(|(out, back)| shown_to_wire(out, back)).collect(),
+        shown: out.iter().zip(&back).zip(ran).map(|(shown, ran)| shown_to_wire(shown, ran)).collect(),
         out: Some(out_wave),
         back: Some(back_wave),
         advice,
@@ -135,12 +140,26 @@ fn spans(windows: &[Window]) -> Vec<v1::SignalSpan> {
     windows.iter().map(|w| v1::SignalSpan { from_ms: w.from.0, to_ms: w.to.0 }).collect()
 }
 
-fn shown_to_wire(out: &Shown, back: &Shown) -> v1::CorridorShown {
+fn shown_to_wire(
+    (out, back): (&Shown, &Shown),
+    (plans, offset_s): (&[PlanRow], Option<u32>),
+) -> v1::CorridorShown {
     let unknown: BTreeSet<Window> = out.unknown.iter().chain(&back.unknown).copied().collect();
     v1::CorridorShown {
         out: spans(&out.greens),
         back: spans(&back.greens),
         unknown: spans(&unknown.into_iter().collect::<Vec<_>>()),
+        plans: plans.iter().map(plan_to_wire).collect(),
+        offset_s,
+    }
+}
+
+fn plan_to_wire(row: &PlanRow) -> v1::PlanSpan {
+    v1::PlanSpan {
+        from_ms: row.began.0,
+        to_ms: row.until.0,
+        plan: u32::from(row.plan),
+        cycle_length_s: row.cycle_length_s,
     }
 }
 

@@ -1,5 +1,5 @@
 //! Orders for junctions in the hall: judged, written down, approved, sent, and stood by. What becomes of them comes back as
-//! events of the gateway. `history` reads what was shown, `emergency`
+//! events of the gateway. `history` reads what was shown, `plans` keeps and reads by which plan, `emergency`
 //! orders greens ahead of a vehicle, `bus_priority` green for late buses, `calendar` plans by the clock; `advice` says what adaptive control
 //! would do, from what is `counted` by those whom `trust` lets believe, and `adaptive` orders it where it may; `hands` says who has a
 //! controller, `health` what is wrong with it.
@@ -16,6 +16,7 @@ pub mod emergency;
 mod hands;
 pub mod health;
 pub mod history;
+pub mod plans;
 pub mod trust;
 
 use std::collections::BTreeMap;

@@ -35,7 +35,7 @@ pub async fn run(hall: Arc<Hall>) -> anyhow::Result<()> {
 }
 
 /// Passings and findings of buses, how good predictions were, how buses went on the roads and which had priority, what detectors counted, emergency runs, what the hall ordered of junctions
-/// by itself, and faults of controllers: kept as long as events.
+/// by itself, which plans ran, and faults of controllers: kept as long as events.
 async fn forget_sums(hall: &Hall) -> anyhow::Result<()> {
     let now = hall.clock.now();
     let days_ago = |days: u32| now - DurationMs(i64::from(days) * DAY_MS);
@@ -58,6 +58,9 @@ async fn forget_sums(hall: &Hall) -> anyhow::Result<()> {
     }
     let adaptive_before = days_ago(hall.keep_events_days.min(ADAPTIVE_DAYS));
     while hall.store.forget_adaptive_orders(adaptive_before).await? > 0 {
+        tokio::time::sleep(PAUSE).await;
+    }
+    while hall.store.forget_plans(before).await? > 0 {
         tokio::time::sleep(PAUSE).await;
     }
     while hall.store.forget_faults(before).await? > 0 {

@@ -15,6 +15,7 @@ mod ingest;
 pub mod prediction_scores;
 mod presence;
 mod signal_orders;
+mod signal_plans;
 pub mod state;
 mod tracker_orders;
 mod traffic;
@@ -51,6 +52,7 @@ static ALL: &[Task] = &[
     Task { name: "emergencies", run: |hall| Box::pin(emergencies::run(hall)) },
     Task { name: "emergency routes", run: |hall| Box::pin(emergency_routes::run(hall)) },
     Task { name: "health of controllers", run: |hall| Box::pin(health::run(hall)) },
+    Task { name: "signal plans", run: |hall| Box::pin(signal_plans::run(hall)) },
     Task { name: "transit", run: |hall| Box::pin(transit::run(hall)) },
     Task { name: "prediction scores", run: |hall| Box::pin(prediction_scores::run(hall)) },
     Task { name: "traffic", run: |hall| Box::pin(traffic::run(hall)) },

@@ -3,7 +3,7 @@
 //! Suggested reading order: `open`, `ingest` (the one writer of events), `minutes` (sums),
 //! `read` (lists), `gateways`, `enrolled` (which of them may speak), `people`, `rights`, `audit`, `stills`, `evidence`,
 //! `timetables`, `verdicts` (which positions are believed), `bus_days` (what became of them), `bus_events`, `due_days` (which are to
-//! be reckoned anew), `bus_list`, `prediction_scores`, `probes` (the roads), `trackers`, `signal_orders`, `order_rates`, `adaptive_orders`, `emergencies`, `bus_priority`, `signals` (what they showed),
+//! be reckoned anew), `bus_list`, `prediction_scores`, `probes` (the roads), `trackers`, `signal_orders`, `order_rates`, `adaptive_orders`, `emergencies`, `bus_priority`, `signals` (what they showed), `signal_plans`,
 //! `detectors` (what they counted), `camera_troubles`, `signal_faults`, `work_orders`.
 
 mod adaptive_orders;
@@ -35,6 +35,7 @@ mod rights;
 mod rows;
 mod signal_faults;
 mod signal_orders;
+mod signal_plans;
 mod signals;
 mod stills;
 mod timetables;
@@ -69,6 +70,7 @@ pub use signal_faults::FaultRow;
 pub use signal_orders::{
     ADAPTIVE, APPROVE_WITHIN, BUS_PRIORITY, CALENDAR, NOT_SENT, NewOrder, OrderRow, SENT, TAKEN, WAITING,
 };
+pub use signal_plans::PlanRow;
 pub use signals::SignalRow;
 pub use timetables::TimetableRow;
 pub use tracker_orders::TrackerOrderRow;

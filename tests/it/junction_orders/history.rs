@@ -122,6 +122,13 @@ async fn a_corridor_is_reckoned_from_what_its_controllers_showed() {
     assert!(now > 0.5 && then < now, "both alike half a cycle apart: {now} s now, {then} s with the offsets");
     assert!(answer.shown.len() == 2 && answer.shown.iter().all(|shown| shown.out.len() >= 4));
     assert!(answer.out.unwrap().departures >= 4);
+    // Both run their own plan, which is heard of within seconds, and the length of its cycle.
+    let told = |shown: &v1::CorridorShown| shown.plans.iter().any(|plan| plan.cycle_length_s.is_some());
+    let answer = person.until_corridor("plans", |answer| answer.shown.iter().all(told)).await;
+    let plan = |plan: &v1::PlanSpan| (plan.plan, plan.cycle_length_s);
+    let plans: Vec<Vec<_>> =
+        answer.shown.iter().map(|shown| shown.plans.iter().map(plan).collect()).collect();
+    assert_eq!(plans, [[(1, Some(34))], [(1, Some(34))]]);
 
     // Killed for 3 s: the controllers kept what they showed, and it comes to its place.
     let clock = SystemClock::new();

@@ -17,6 +17,7 @@ mod reading;
 mod retention;
 mod rights;
 mod signal_orders;
+mod signal_plans;
 mod tracker_orders;
 mod trackers;
 mod verdicts;

@@ -43,6 +43,8 @@ test("greens, bands, figures and offsets", async () => {
   expect(await page.locator(".wave rect.unknown").count()).toBe(1);
   expect(await facts()).toMatch(/Chiều đi · dải xanh mỗi chu kỳ20 s \(50 % đèn xanh đầu tuyến\)/);
   expect(await facts()).toMatch(/Chu kỳ chung 90 s\..*bắt đầu chương trình sớm hơn 20 s.*muộn hơn 4 s/);
+  expect(await page.locator(".wave .plan").allTextContents()).toEqual(["CT2", "CT3"]);
+  expect(await page.locator(".facts .plans tbody td").allTextContents()).toEqual(["2 · chu kỳ 90 s · lệch 0 s", "–", "3 · chu kỳ 90 s · lệch 20 s"]);
   expect(await page.locator(".facts .better").count()).toBe(6);
   expect(await page.locator(".facts .worse").count()).toBe(0);
   expect(await axe(page)).toEqual([]);
@@ -104,6 +106,10 @@ test("another time stands beside it", async () => {
   await page.waitForSelector(".wave .band-out");
   await page.selectOption(".panel-corridor .toolbar label:last-of-type select", "24");
   await page.waitForSelector(".panel-corridor .facts > table thead th:nth-child(3)");
+  // Both plans stand beside each other, and one that is another is marked.
+  const cells = await page.locator(".facts .plans tbody tr:nth-child(3) td").allTextContents();
+  expect(cells).toEqual(["3 · chu kỳ 90 s · lệch 20 s", "1 · chu kỳ 90 s · lệch 20 s ≠ chương trình khác"]);
+  expect(await page.locator(".facts .plans .other").count()).toBe(1);
 });
 
 test("so does the day before a new plan, by Hanoi's clock", async () => {

@@ -227,10 +227,13 @@ function wave(corridor: Corridor, fromMs: number, toMs: number, differ: boolean)
   const times = Array.from({ length: Math.ceil((toMs - begin) / CYCLE_MS) }, (_, i) => begin + i * CYCLE_MS);
   const span = (from: number, s: number) => ({ fromMs: BigInt(from), toMs: BigInt(Math.min(from + s * 1000, toMs)) });
   const late = [0, 65, 110];
+  // The second tells no plan, and the third ran another one before.
+  const ran = (plan: number) => [{ fromMs: BigInt(fromMs), toMs: BigInt(toMs), plan, cycleLengthS: 90 }];
+  const plans = [ran(2), [], ran(toMs < Date.now() - 600_000 ? 1 : 3)];
   const figures = (bandS: number, stops: number, waitsS: number) => ({ bandMeanS: bandS, share: bandS / 40, stops, waitsS, departures: 240 });
   return create(GetCorridorResponseSchema, {
     corridor,
-    shown: corridor.places.map((_, i) => ({ out: times.map((at) => span(at + (late[i] ?? 0) * 1000, 40)), back: times.map((at) => span(at + (late[i] ?? 0) * 1000, 34)), unknown: i === 2 ? [span(begin + 200_000, 30)] : [] })),
+    shown: corridor.places.map((_, i) => ({ out: times.map((at) => span(at + (late[i] ?? 0) * 1000, 40)), back: times.map((at) => span(at + (late[i] ?? 0) * 1000, 34)), unknown: i === 2 ? [span(begin + 200_000, 30)] : [], plans: plans[i] ?? [], ...(i === 1 ? {} : { offsetS: 10 * i }) })),
     out: { bands: times.map((at) => span(at + 20_000, 20)), ...figures(20, 0.8, 11.4) },
     back: { bands: times.map((at) => span(at + 110_000, 6)), ...figures(6, 1.4, 31.2) },
     ...(differ

@@ -3,9 +3,9 @@ import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 
 import { ticks } from "../../src/clock_axis";
-import { SignalChangeSchema } from "../../src/gen/ngatu/v1/signal_pb";
+import { CorridorShownSchema, SignalChangeSchema } from "../../src/gen/ngatu/v1/signal_pb";
 import { backMs } from "../../src/panels/corridor/before";
-import { verdict, whyNot } from "../../src/panels/corridor/figures";
+import { planAt, plansInWords, verdict, whyNot } from "../../src/panels/corridor/figures";
 import { stretches } from "../../src/panels/junction/split";
 
 test("a group's aspects, each as long as it lasted, and what nobody knows", () => {
@@ -31,6 +31,18 @@ test("another time is so many hours back, or a moment by Hanoi's clock", () => {
   expect(backMs("picked", "2026-11-20T08:30", now)).toBe(now - Date.parse("2026-11-20T01:30:00Z"));
   // Nothing whole, and what is still to come.
   expect([backMs("picked", "", now), backMs("picked", "2026-11-22T23:06", now)]).toEqual([0, 0]);
+});
+
+test("plans that ran, in order, and the last one's cycle and offset while it is heard of", () => {
+  const shown = (plans: readonly [plan: number, fromS: number, toS: number][], offsetS?: number) =>
+    create(CorridorShownSchema, { plans: plans.map(([plan, fromS, toS]) => ({ plan, fromMs: BigInt(fromS * 1000), toMs: BigInt(toS * 1000), cycleLengthS: 90 })), ...(offsetS === undefined ? {} : { offsetS }) });
+  const words = (toS: number, ...of: Parameters<typeof shown>) => [planAt(shown(...of), toS * 1000), plansInWords(shown(...of), toS * 1000)];
+  expect(words(700, [[1, 0, 300], [3, 300, 640]], 0)).toEqual([3, "1 → 3 · chu kỳ 90 s · lệch 0 s"]);
+  // It was not heard for a while, and was the same again.
+  expect(words(700, [[1, 0, 100], [1, 400, 700]])).toEqual([1, "1 · chu kỳ 90 s"]);
+  expect(words(700, [[1, 0, 100], [3, 100, 579]], 20)).toEqual([undefined, "1 → 3 → ?"]);
+  expect(words(700, [])).toEqual([undefined, "–"]);
+  expect(plansInWords(undefined, 0)).toBe("–");
 });
 
 test("why no offsets are advised", () => {

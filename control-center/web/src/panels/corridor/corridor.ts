@@ -10,7 +10,7 @@ import type { Mounted, Page, Panel } from "../panel";
 import { backMs, BEFORE_H, PICKED } from "./before";
 import { WaveDiagram } from "./diagram";
 import { Emergencies, isRoute } from "./emergency";
-import { offsets, table, whyNot, type Column } from "./figures";
+import { offsets, plans, table, whyNot, type Moment } from "./figures";
 
 /** Between two looks while the panel is in front. */
 const LOOK_S = 5;
@@ -113,17 +113,18 @@ class CorridorPanel implements Mounted {
       this.#say("");
       this.#diagram.root.classList.toggle("stale", false);
       this.#diagram.show(now, { fromMs, toMs });
-      this.#tell(now, then && { name: momentOf(Math.round(toMs - back), toMs), out: then.out, back: then.back });
+      this.#tell(now, toMs, then && { name: momentOf(Math.round(toMs - back), toMs), out: then.out, back: then.back, shown: then.shown, toMs: toMs - back });
     } catch (error) {
       if (asked === this.#asked && !signedOut(error)) this.#say(t("corridor.failed", { why: explain(error) }));
     }
   }
 
-  #tell(now: GetCorridorResponse, before: Column | undefined): void {
-    const columns: Column[] = [{ name: t("corridor.now"), out: now.out, back: now.back }];
-    if (before) columns.push(before);
-    const parts: HTMLElement[] = [table(columns)];
+  #tell(now: GetCorridorResponse, toMs: number, before: Moment | undefined): void {
+    const moments: Moment[] = [{ name: t("corridor.now"), out: now.out, back: now.back, shown: now.shown, toMs }];
+    if (before) moments.push(before);
+    const parts: HTMLElement[] = [table(moments)];
     const { corridor, advice, noAdvice } = now;
+    if (corridor) parts.push(plans(corridor, moments, (id) => this.#nameOf(id)));
     if (corridor && advice) {
       const mended = table([
         { name: t("corridor.as-is"), out: advice.outNow, back: advice.backNow },

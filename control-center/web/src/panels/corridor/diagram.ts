@@ -1,9 +1,10 @@
-// The green-wave diagram: time to the right, the way upwards; each junction's greens, and the bands in which nobody stops.
+// The green-wave diagram: time to the right, the way upwards; each junction's greens and plan, and the bands in which nobody stops.
 import type { Span } from "../../clock_axis";
 import { el, svg } from "../../dom";
 import type { GetCorridorResponse, SignalSpan } from "../../gen/ngatu/v1/signal_pb";
 import { t } from "../../i18n";
 import { BOTTOM, clock, RIGHT, TOP } from "../../signal_diagram";
+import { planAt, plansInWords } from "./figures";
 
 const LEFT = 168;
 const LEFT_NARROW = 92;
@@ -66,9 +67,12 @@ export class WaveDiagram {
       bar(shown?.back ?? [], middle + 1, "green", BAR);
       bar(shown?.unknown ?? [], middle - BAR - 1, "unknown", 2 * BAR + 2);
       const name = this.nameOf(place.junction);
-      const room = left === LEFT ? 25 : 13;
+      const plan = planAt(shown, toMs);
+      const mark = plan === undefined ? "" : t("corridor.plan-mark", { n: plan });
+      const room = (left === LEFT ? 25 : 13) - (mark ? mark.length + 1 : 0);
       const label = svg("text", { x: left - 6, y: middle + 4, "text-anchor": "end" }, name.length > room ? `${name.slice(0, room - 1)}…` : name);
-      label.append(svg("title", {}, name));
+      if (mark) label.append(svg("tspan", { class: "plan", dx: 5 }, mark));
+      label.append(svg("title", {}, mark ? `${name}: ${t("corridor.plans")} ${plansInWords(shown, toMs)}` : name));
       drawing.append(label);
     });
     drawing.append(inside);
