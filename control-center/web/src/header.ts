@@ -19,7 +19,7 @@ export class Header {
   readonly problem = el("div", { class: "banner problem", role: "alert", hidden: true });
   #problemText = el("span");
   #pill = el("span", { class: "pill", role: "status" });
-  #clock = el("time", { class: "clock" });
+  #clock = el("time", { class: "clock", title: t("clock.hanoi") });
   #date = el("span", { class: "date" });
   #totals = new Map<string, HTMLElement>();
   #gateways = el("span", { class: "total bad", hidden: true });

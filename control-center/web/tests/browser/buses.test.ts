@@ -44,6 +44,8 @@ test("the busiest route is drawn over space and time, with its buses and what to
   expect(await p.locator(".routes [aria-current] .missing").innerText()).toBe("1 lượt không có xe");
   expect(await p.locator(".accuracy tbody tr").first().innerText()).toMatch(/trước đến 3 phút\s+412\s+0:17\s+−0:04\s+97 %\s+100 %\s+3 \/ 415 \(1 %\)/);
   // Of what only the timetable told nothing was scored, and that is told too.
+  const captions = await p.locator(".accuracy caption").all();
+  for (const caption of captions) expect((await caption.boundingBox())?.height).toBeGreaterThan(10);
   expect(await p.locator(".accuracy").nth(1).locator("tbody tr").innerText()).toMatch(/^–.*\s21 \/ 21 \(100 %\)/s);
   await p.waitForTimeout(300);
   await look(p, "lines-vi");

@@ -149,6 +149,8 @@ test("track search: a purpose first, then what was found, what is missing, and t
   hall.missing = [create(MissingGatewaySchema, { gateway: "tram-2", reason: MissingReason.UNREACHABLE })];
   const p = await open(WIDE);
   await p.click(".tabs [aria-controls=panel-tracks]");
+  // A browser elsewhere has another clock.
+  expect(await p.locator(".search label:has([type=datetime-local])").allTextContents()).toEqual(["Từ (giờ Hà Nội)", "Đến (giờ Hà Nội)"]);
   await p.click(".search .go");
   expect(await text(p, ".search .problem")).toBe("Hãy ghi mục đích tìm kiếm, ít nhất 3 ký tự.");
   expect(hall.searches).toEqual([]);
@@ -222,6 +224,14 @@ test("signing out leaves nothing open", async () => {
   await p.waitForURL(/\/sign-in/);
   await p.goto(hall.url);
   await p.waitForURL(/\/sign-in/);
+});
+
+test("whatever the tab key stops at to be scrolled has a name", async () => {
+  const p = await open(WIDE);
+  await p.waitForSelector("#panel-tracks .search", { state: "attached" });
+  const stops = p.locator("main [tabindex='0']");
+  expect(await stops.count()).toBeGreaterThan(5);
+  expect(await stops.evaluateAll((all) => all.filter((one) => !one.getAttribute("aria-label")).map((one) => one.className))).toEqual([]);
 });
 
 test.each([["wide", WIDE, "vi"], ["laptop", LAPTOP, "en"], ["phone", PHONE, "vi"]] as const)("no serious barrier on a %s screen", async (_, size, language) => {

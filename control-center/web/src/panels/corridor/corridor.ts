@@ -28,7 +28,7 @@ class CorridorPanel implements Mounted {
   #until = el("input", { type: "datetime-local", "aria-label": t("corridor.until"), title: t("corridor.until"), hidden: true });
   #note = el("p", { class: "notice" });
   #keys = el("div", { class: "keys" }, ...(["green", "red", "unknown", "band-out", "band-back"] as const).map((name) => el("span", {}, el("i", { class: name }), t(`corridor.key-${name}`))));
-  #facts = el("div", { class: "facts", tabindex: 0 });
+  #facts = el("div", { class: "facts", tabindex: 0, role: "region", "aria-label": t("corridor.figures") });
   #diagram: WaveDiagram;
   #emergencies: Emergencies;
   #corridors: Corridor[] | undefined;

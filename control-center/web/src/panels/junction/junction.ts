@@ -67,7 +67,7 @@ class JunctionPanel implements Mounted {
     this.#live.note.append(this.#calendar.root);
     this.#orders = new Orders(page, () => void this.#look());
     this.#pick.addEventListener("change", () => page.select({ kind: "junction", id: this.#pick.value }, { fly: true }));
-    this.#columns.append(this.#live.root, el("div", { class: "right", tabindex: 0 }, this.#command, this.#orders.root));
+    this.#columns.append(this.#live.root, el("div", { class: "right", tabindex: 0, role: "region", "aria-label": t("signal.orders-of") }, this.#command, this.#orders.root));
     host.append(el("div", { class: "toolbar" }, this.#pick), this.#note, this.#columns);
     this.#list();
   }

@@ -9,7 +9,7 @@ import { aspectsOf, GLYPHS } from "../../signals";
 import { clockInWords, cycleInWords, modeInWords, ordererInWords, planInWords, wantedInWords } from "./words";
 
 export class Live {
-  readonly root = el("div", { class: "live", tabindex: 0 });
+  readonly root = el("div", { class: "live", tabindex: 0, role: "region", "aria-label": t("signal.live") });
   #facts = el("dl");
   /** What is said of its plan. */
   readonly note = el("div", {});
