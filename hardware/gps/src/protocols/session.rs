@@ -29,6 +29,8 @@ pub struct Session {
     pub(super) checksums: bool,
     /// What the device told of its vehicle without a place, and when that was received.
     pub(super) heard: Option<(UtcMillis, State)>,
+    /// When the vehicle's power last came back, by the device's clock.
+    pub(super) power_back: Option<UtcMillis>,
     /// Bytes still to come of a message that is left out.
     pub(super) skip: usize,
 }

@@ -94,11 +94,11 @@ fn content(session: &mut Session, message: &[u8], comma: usize) -> Result<Messag
     let letter = char::from(message[2]);
     let mut message = match kind {
         b"CCC" => {
-            let (kept, count) = records::fixed(body)?;
+            let (kept, count) = records::fixed(body, &mut session.power_back)?;
             let reply = answer(letter, &device, &format!("CCC,{count}"));
             Message { reply, ..positions(kept) }
         }
-        b"CCE" => positions(records::by_number(body)?),
+        b"CCE" => positions(records::by_number(body, &mut session.power_back)?),
         b"AAC" => Message { reply: answer('z', &device, "AAC,1"), ..Message::note("heartbeat") },
         b"D00" | b"D03" => Message::note("photograph"),
         _ => text(session.zone(PROTOCOL.zone), kind, &String::from_utf8_lossy(body))?,
@@ -143,8 +143,7 @@ fn text(zone: Zone, kind: &[u8], body: &str) -> Result<Message, String> {
     Ok(Message { fixes: vec![fix], ..Message::note("position") })
 }
 
-/// Event 1 of a text is the button for help. In the recorded binary records it is no button: power came back a second before
-/// it, and the input stays on.
+/// Event 1 is the button for help.
 const HELP: &str = "1";
 
 /// `@@`, letter, length from the comma to the end, device, text, star, sum.

@@ -67,9 +67,9 @@ fn records_of_fixed_layout() {
     check(&message("CCC", &body), &[&taken, FIX, warning]);
 }
 
-#[test]
-fn records_of_numbered_values() {
-    let mut values = vec![1, 0, 3, 0x05, 1, 0x06, 8, 0xfe, 0x69, 99];
+/// One record; its event, 35, in one byte.
+fn values() -> Vec<u8> {
+    let mut values = vec![1, 0, 4, 0x01, 35, 0x05, 1, 0x06, 8, 0xfe, 0x69, 99];
     values.extend([3, 0x08, 36, 0, 0x09, 90, 0, 0x0b, 12, 0, 3, 0x02]);
     values.extend(21_028_000_i32.to_le_bytes());
     values.push(0x03);
@@ -77,6 +77,12 @@ fn records_of_numbered_values() {
     values.push(0x04);
     values.extend((1_747_231_958_u32 - 946_684_800).to_le_bytes());
     values.extend([1, 0x2a, 3, 1, 2, 3]);
+    values
+}
+
+#[test]
+fn records_of_numbered_values() {
+    let values = values();
     let length = u8::try_from(values.len()).expect("short");
     let body = [&[0, 0, 0, 0, 1, 0, length, 0][..], &values].concat();
     check(&message("CCE", &body), &["positions", FIX]);
@@ -118,11 +124,62 @@ fn damage_says_why_and_is_left_behind() {
 }
 
 #[test]
-fn event_1_of_a_text_is_the_call_for_help() {
+fn event_1_is_the_call_for_help() {
     let text = |event: &str| message("AAA", TEXT.replacen("35,", event, 1).as_bytes());
-    let mut first = record();
-    first[0] = 1;
-    let fixed = [&[2, 1, 52, 0, 1, 0, 0, 0][..], &first].concat();
-    let day = [text("1,"), text("12,1,"), text("1,35,"), text("9,"), message("CCC", &fixed)];
-    assert_eq!(told(&PROTOCOL, &day.concat()), ["sos", "sos", "", "", ""]);
+    let day = [text("1,"), text("12,1,"), text("1,35,"), text("9,")];
+    assert_eq!(told(&PROTOCOL, &day.concat()), ["sos", "sos", "", ""]);
+    let day = [fixed(&[(0, 1), (5, 35)]), fixed(&[(9, 9)])];
+    assert_eq!(told(&PROTOCOL, &day.concat()), ["sos", "", ""]);
+    let day = [numbered(&[(0, 1), (5, 35)]), numbered_wide(0, 1), numbered_wide(5, 0x0101)];
+    assert_eq!(told(&PROTOCOL, &day.concat()), ["sos", "", "sos", ""]);
+    day.iter().for_each(|message| survives(&PROTOCOL, message));
+}
+
+#[test]
+fn an_input_that_comes_on_with_the_power_calls_nobody() {
+    for records in [fixed as fn(&[(u8, u8)]) -> Vec<u8>, numbered] {
+        let starts = records(&[(0, 35), (3, 22), (4, 1), (5, 35)]);
+        assert_eq!(told(&PROTOCOL, &starts), ["", "", "", ""]);
+        // Each in a message of its own: three seconds later; then somebody calls; somebody called before the power came back.
+        let day = [records(&[(10, 22)]), records(&[(13, 1)]), records(&[(14, 1)]), records(&[(9, 1)])];
+        assert_eq!(told(&PROTOCOL, &day.concat()), ["", "", "sos", "sos"]);
+    }
+}
+
+/// Records by their second and their event.
+fn fixed(records: &[(u8, u8)]) -> Vec<u8> {
+    let mut body = vec![2, 1, 52, 0, 1, 0, 0, 0];
+    for &(second, event) in records {
+        let mut record = record();
+        record[0] = event;
+        record[9] += second;
+        body.extend(record);
+    }
+    message("CCC", &body)
+}
+
+/// The same, where the event has one byte.
+fn numbered(records: &[(u8, u8)]) -> Vec<u8> {
+    let mut body = vec![0, 0, 0, 0, u8::try_from(records.len()).expect("few"), 0];
+    for &(second, event) in records {
+        let mut values = values();
+        let at = values.len() - 10;
+        (values[4], values[at]) = (event, values[at] + second);
+        body.extend([u8::try_from(values.len()).expect("short"), 0]);
+        body.extend(values);
+    }
+    message("CCE", &body)
+}
+
+/// One record whose event has two bytes.
+fn numbered_wide(second: u8, event: u16) -> Vec<u8> {
+    let mut values = values();
+    let at = values.len() - 10;
+    values[at] += second;
+    let [low, high] = event.to_le_bytes();
+    // Without the narrow one, and with four values of two bytes instead of three.
+    values.splice(12..13, [4, 0x40, low, high]);
+    values.splice(2..5, [3]);
+    let body = [&[0, 0, 0, 0, 1, 0, u8::try_from(values.len()).expect("short"), 0][..], &values].concat();
+    message("CCE", &body)
 }
