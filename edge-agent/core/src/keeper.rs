@@ -88,6 +88,11 @@ impl EventKeeper {
         self.held().live.spool.boot()
     }
 
+    /// Whether that number is on disk. Where there was no room for it, nothing is kept until there is: each event tries again.
+    pub fn is_numbered(&self) -> bool {
+        self.held().iter().all(|lane| lane.spool.is_numbered())
+    }
+
     /// The next encoded `EventBatch` to publish; `None` when there is nothing to send now. Reads the disk: a
     /// millisecond at most.
     ///

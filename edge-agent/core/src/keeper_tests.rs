@@ -57,6 +57,26 @@ fn sent_until_confirmed_over_two_starts() {
 }
 
 #[test]
+fn a_start_on_a_full_disk_sends_what_waits_and_keeps_more_once_there_is_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(FakeClock::at(UtcMillis(100)));
+    let first = keeper(dir.path(), &clock);
+    keep(&first, 1);
+    drop(first);
+    let fresh = dir.path().join("boot.new");
+    std::os::unix::fs::symlink("/dev/full", &fresh).unwrap();
+    let second = keeper(dir.path(), &clock);
+    assert_eq!((second.is_numbered(), next(&second)), (false, Some((100, 1, vec![1]))));
+    let body = EventBody::CameraStats { camera: camera(), stats: CameraStats::default() };
+    second.keep(UtcMillis(5), body).unwrap_err();
+    assert_eq!((second.waiting(), second.numbered()), (1, 0));
+    std::fs::remove_file(&fresh).unwrap();
+    assert_eq!(keep(&second, 2), EventId { boot: 101, seq: Seq(1) });
+    second.confirm(100, 1);
+    assert_eq!((second.is_numbered(), next(&second)), (true, Some((101, 1, vec![1]))));
+}
+
+#[test]
 fn messages_are_bounded_in_bytes() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(FakeClock::at(UtcMillis(100)));

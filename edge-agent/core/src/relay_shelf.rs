@@ -65,8 +65,8 @@ impl RelayShelf {
         };
         match anew() {
             Ok(()) => recovered.runs.iter().for_each(|run| spool.forget(run.boot, run.last)),
-            // Where there is room for little more than the number of this start, cameras and signals start all the same: the old files stay for the next start, which sends again
-            // what this one sends of them.
+            // Without room cameras and signals start all the same: the old files stay for the next start, which sends again what this one
+            // sends of them.
             Err(why) => tracing::error!(
                 "{}: {why}; {} positions for the directorate wait for a start with room",
                 dir.display(),
@@ -265,6 +265,20 @@ mod tests {
         let bytes = std::fs::read(&newest).unwrap();
         std::fs::write(&newest, &bytes[..bytes.len() - 7]).unwrap();
         check(dir.path(), 4, &[0]);
+    }
+
+    #[test]
+    fn a_start_without_room_for_its_number_loses_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        open(dir.path(), 1).0.keep(&[at(0), at(30)]).unwrap();
+        let fresh = dir.path().join("boot.new");
+        std::os::unix::fs::symlink("/dev/full", &fresh).unwrap();
+        let (shelf, left) = open(dir.path(), 2);
+        assert_eq!(left, []);
+        shelf.keep(&[at(60)]).unwrap_err();
+        drop(shelf);
+        std::fs::remove_file(&fresh).unwrap();
+        check(dir.path(), 3, &[0, 30]);
     }
 
     #[test]

@@ -70,7 +70,10 @@ async fn service(config: Config) -> anyhow::Result<()> {
     let workers = start(workers, &roll, &pole.clock, &workers_stop);
 
     let ready = async {
-        let (work, fail) = roll.all_begun().await;
+        let (work, mut fail) = roll.all_begun().await;
+        if !pole.keeper.is_numbered() {
+            fail.push("[gateway] data_dir, which is full: nothing is kept until there is room".to_owned());
+        }
         let fails =
             if fail.is_empty() { String::new() } else { format!("; not working: {}", fail.join(", ")) };
         say(&format!("edge-agent {} is ready: {}{fails}", config.gateway.id, work.join(", ")))

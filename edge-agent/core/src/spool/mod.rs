@@ -72,7 +72,7 @@ pub struct Spool {
     settings: SpoolSettings,
     /// Held while this process lives.
     _lock: File,
-    boot: u64,
+    boot: recover::Boot,
     next_seq: u64,
     /// Closed segments, oldest first.
     closed: VecDeque<Segment>,
@@ -122,7 +122,8 @@ pub fn sync(dirty: Vec<Arc<File>>, what: &str) {
 }
 
 impl Spool {
-    /// Takes the folder for this process and reads what earlier ones left. Its boot will be more than `floor`.
+    /// Takes the folder for this process and reads what earlier ones left. Its boot will be more than `floor`. Where there is no room to
+    /// note that, it says so, and [`Spool::append`] refuses until there is.
     ///
     /// # Errors
     /// [`SpoolError`] naming the path when the folder cannot be used, or is in use.
@@ -136,7 +137,7 @@ impl Spool {
         let lock = recover::lock(&settings.dir)?;
         let (segments, recovered) = recover::segments(&settings.dir)?;
         let newest = segments.iter().map(|s| s.boot).max().unwrap_or(0);
-        let boot = recover::next_boot(&settings.dir, newest.max(floor), now)?;
+        let boot = recover::Boot::next(&settings.dir, newest.max(floor), now)?;
         let spool = Self {
             bytes: segments.iter().map(|s| s.bytes).sum(),
             closed: segments.into(),
@@ -162,7 +163,12 @@ impl Spool {
 
     /// Number of this start: UTC milliseconds, but always more than every earlier one.
     pub fn boot(&self) -> u64 {
-        self.boot
+        self.boot.number
+    }
+
+    /// Whether that number is on disk: before, nothing is kept.
+    pub fn is_numbered(&self) -> bool {
+        self.boot.is_noted()
     }
 
     /// The seq that the next [`Spool::append`] gives.
@@ -200,6 +206,7 @@ impl Spool {
         if payloads.is_empty() {
             return Ok(first);
         }
+        self.boot.note(&self.settings.dir)?;
         let active = self.writable(first)?;
         if let Err(err) = (&*active.file).write_all(&records) {
             active.spoilt = active.file.set_len(active.segment.bytes).is_err();
@@ -322,12 +329,12 @@ impl Spool {
             }
         }
         if self.active.is_none() {
-            let path = self.settings.dir.join(recover::file_name(self.boot, seq));
+            let path = self.settings.dir.join(recover::file_name(self.boot.number, seq));
             // Truncated: remains of a failed start of this very segment hold nothing that was acknowledged.
             let file = OpenOptions::new().create(true).append(true).open(&path);
             let file = file.and_then(|f| f.set_len(0).map(|()| f));
             let file = Arc::new(file.map_err(|e| refused("creating", &path, &e))?);
-            let segment = Segment { boot: self.boot, first: seq, last: seq, path, bytes: 0 };
+            let segment = Segment { boot: self.boot.number, first: seq, last: seq, path, bytes: 0 };
             self.dirty.extend(File::open(&self.settings.dir).map(Arc::new));
             self.active = Some(Active { segment, file, payloads: Vec::new(), dirty: false, spoilt: false });
         }

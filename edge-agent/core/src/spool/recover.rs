@@ -1,13 +1,14 @@
 //! What earlier starts left in the spool's folder, whatever state a kill or a bad disk left it in.
 
 use std::fs::{File, TryLockError};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
+use hardware_ports::sink::NotKept;
 use models_domain::UtcMillis;
 
 use super::segment::{Scan, scan};
-use super::{Segment, SpoolError, remove, runs};
+use super::{Segment, SpoolError, refused, remove, runs};
 use crate::outbox::Run;
 
 const LOCK: &str = "lock";
@@ -44,25 +45,73 @@ pub fn last_boot(dir: &Path) -> Result<u64, SpoolError> {
             tracing::error!("{} does not hold a number; going on from the clock", path.display());
             0
         })),
-        Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(0),
+        Err(err) if err.kind() == ErrorKind::NotFound => Ok(0),
         Err(err) => Err(SpoolError::io("reading", &path)(err)),
     }
 }
 
-/// `max(now, newest boot + 1)`, on disk before it is used: two starts never number their events alike.
-pub fn next_boot(dir: &Path, newest_segment: u64, now: UtcMillis) -> Result<u64, SpoolError> {
-    let (path, last) = (dir.join(BOOT), last_boot(dir)?);
-    let boot = u64::try_from(now.0).unwrap_or(0).max(last.max(newest_segment).saturating_add(1));
-    let write = || {
-        let fresh = dir.join("boot.new");
-        let mut file = File::create(&fresh)?;
-        file.write_all(boot.to_string().as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&fresh, &path)?;
-        File::open(dir)?.sync_all()
-    };
-    write().map_err(SpoolError::io("writing", &path))?;
-    Ok(boot)
+/// The number of a start: more than every earlier one, so that two starts never number their events alike.
+pub struct Boot {
+    pub number: u64,
+    /// Whether it is on disk. Before that no event may bear it: the next start might take it again, and the hall would take that one's
+    /// events for repeats.
+    noted: bool,
+}
+
+impl Boot {
+    /// `max(now, newest boot + 1)`.
+    ///
+    /// # Errors
+    /// [`SpoolError`] when the disk does not answer. Where only room is missing, [`Boot::note`] tries again.
+    pub fn next(dir: &Path, newest_segment: u64, now: UtcMillis) -> Result<Self, SpoolError> {
+        let newest = last_boot(dir)?.max(newest_segment);
+        let number = u64::try_from(now.0).unwrap_or(0).max(newest.saturating_add(1));
+        let path = dir.join(BOOT);
+        let noted = match write_boot(dir, number) {
+            Ok(()) => true,
+            Err(err) if is_full(&err) => {
+                tracing::warn!(
+                    "writing {}: {err}; what waits there is sent, and nothing more is kept until there is room: free space on this disk",
+                    path.display()
+                );
+                false
+            }
+            Err(err) => return Err(SpoolError::io("writing", &path)(err)),
+        };
+        Ok(Self { number, noted })
+    }
+
+    pub fn is_noted(&self) -> bool {
+        self.noted
+    }
+
+    /// To be called before anything is numbered.
+    ///
+    /// # Errors
+    /// [`NotKept`] while there is no room.
+    pub fn note(&mut self, dir: &Path) -> Result<(), NotKept> {
+        if self.noted {
+            return Ok(());
+        }
+        let path = dir.join(BOOT);
+        write_boot(dir, self.number).map_err(|err| refused("writing", &path, &err))?;
+        self.noted = true;
+        tracing::info!("{}: there is room again", path.display());
+        Ok(())
+    }
+}
+
+fn write_boot(dir: &Path, number: u64) -> std::io::Result<()> {
+    let fresh = dir.join("boot.new");
+    let mut file = File::create(&fresh)?;
+    file.write_all(number.to_string().as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&fresh, dir.join(BOOT))?;
+    File::open(dir)?.sync_all()
+}
+
+fn is_full(err: &std::io::Error) -> bool {
+    matches!(err.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 pub fn file_name(boot: u64, first: u64) -> String {

@@ -128,6 +128,38 @@ fn a_disk_that_refuses_is_named_and_no_number_is_spent() {
 }
 
 #[test]
+fn without_room_for_the_number_of_the_start_what_is_there_is_read_and_nothing_is_numbered() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open(dir.path());
+    fill(&mut spool, 40);
+    drop(spool);
+    // Whatever is written there finds no room.
+    let fresh = dir.path().join("boot.new");
+    std::os::unix::fs::symlink("/dev/full", &fresh).unwrap();
+    let left = Run { boot: 1_000, first: 1, last: 40 };
+    let (mut spool, recovered) = open(dir.path());
+    assert_eq!((spool.boot(), spool.is_numbered(), &recovered.runs[..]), (1_001, false, &[left][..]));
+    assert_eq!(read_all(&mut spool, &recovered.runs).len(), 40);
+    let files = segment_files(dir.path());
+    let refused = spool.append(vec![payload(1)]).unwrap_err().to_string();
+    assert!(refused.contains("boot: No space left") && refused.contains("free space"), "{refused}");
+    assert_eq!(segment_files(dir.path()), files);
+    drop(spool);
+
+    let (mut spool, recovered) = open(dir.path());
+    assert_eq!((spool.boot(), &recovered.runs[..]), (1_001, &[left][..]), "no event had the number");
+    std::fs::remove_file(&fresh).unwrap();
+    fill(&mut spool, 1);
+    assert!(spool.is_numbered());
+    spool.forget(1_000, 40);
+    spool.forget(1_001, 1);
+    spool.close(true);
+    drop(spool);
+    // No file tells of it any more but the one with the number.
+    assert_eq!(open(dir.path()).0.boot(), 1_002);
+}
+
+#[test]
 fn numbers_that_may_be_on_disk_are_not_given_again() {
     let dir = tempfile::tempdir().unwrap();
     let (mut spool, _) = open(dir.path());
