@@ -5,7 +5,8 @@ mod feed;
 
 use std::path::Path;
 
-use hardware_gps::protocols;
+use hardware_gps::protocols::{self, Decoded, Session, Source, Told, Zones};
+use models_domain::UtcMillis;
 
 /// The messages of the decoders' own tests, and what a fuzzer found.
 fn corpus(protocol: &str) -> Vec<Vec<u8>> {
@@ -38,6 +39,50 @@ fn corpora_are_survived() {
             feed::feed(protocol.name, &input);
         }
     }
+}
+
+/// Whether ignition and calls for help are read.
+const TELL: [(&str, bool, bool); 9] = [
+    ("gt06", true, true),
+    ("h02", true, true),
+    ("meitrack", false, true),
+    ("osmand", true, true),
+    ("queclink", true, true),
+    ("suntech", true, true),
+    ("t55_nmea", true, false),
+    ("tk103", true, true),
+    ("wialon", false, true),
+];
+
+/// A fuzzer finds no checksum: what a decoder is to be tried with must be there.
+#[test]
+fn corpora_hold_what_vehicles_tell() {
+    for (name, ignition, calls) in TELL {
+        let all: Vec<Told> = corpus(name).iter().flat_map(|input| told(name, input)).collect();
+        let holds = |what: fn(&Told) -> bool| all.iter().any(what);
+        let on_and_off =
+            (holds(|told| told.engine_on == Some(true)), holds(|told| told.engine_on == Some(false)));
+        assert_eq!(on_and_off, (ignition, ignition), "{name}: ignition");
+        assert_eq!(holds(|told| told.sos), calls, "{name}: calls for help");
+    }
+}
+
+/// What vehicles tell beside the places of one datagram.
+fn told(protocol: &str, mut input: &[u8]) -> Vec<Told> {
+    let protocol = protocols::named(protocol).expect("a protocol");
+    let (mut session, mut told) = (Session::new(Zones::default(), Source::Datagram), Vec::new());
+    while !input.is_empty() {
+        let used = match (protocol.decode)(&mut session, input, UtcMillis(1_735_689_599_000)) {
+            Decoded::NeedMore => break,
+            Decoded::Message(message) => {
+                told.extend(message.fixes.into_iter().map(|fix| fix.told));
+                message.used
+            }
+            Decoded::Bad { used, .. } => used,
+        };
+        input = &input[used..];
+    }
+    told
 }
 
 #[test]
