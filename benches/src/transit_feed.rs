@@ -183,7 +183,7 @@ fn write(
     let files = [
         ("trip_updates", trip_updates(&outlooks, feed, now, name)),
         ("vehicle_positions", vehicle_positions(&fleet.working(now), feed, now, name)),
-        ("alerts", alerts(fleet.for_passengers(now), plans, feed, now)),
+        ("alerts", alerts(fleet.for_passengers(now), plans, feed, now, name)),
     ];
     for (kind, message) in files {
         let path = out.join(format!("{set:03}-{kind}.pb"));

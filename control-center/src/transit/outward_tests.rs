@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use control_center_gtfs::feeds::{Feeds, Version};
 use control_center_gtfs::{Source, Zone, read};
+use models_domain::event::Phase;
 use models_domain::geo::LatLon;
 use models_domain::transit::assign::SignOn;
-use models_domain::transit::finding::Finding;
+use models_domain::transit::finding::{Finding, TransitEvent};
 use models_domain::transit::fleet::{Fleet, Outlook};
 use models_domain::transit::matching::Seen;
 use models_domain::transit::plan::DayPlan;
@@ -149,7 +150,8 @@ impl City {
     }
 
     fn alerts(&self, now: UtcMillis) -> Vec<Alert> {
-        let message = alerts(self.fleet.for_passengers(now), &self.plans, &self.feed, now);
+        let events = self.fleet.for_passengers(now);
+        let message = alerts(events, &self.plans, &self.feed, now, ToString::to_string);
         message.entity.into_iter().filter_map(|entity| entity.alert).collect()
     }
 
@@ -277,6 +279,31 @@ fn a_bus_that_is_seen_beside_its_line_for_long_and_drives_nowhere_is_on_no_detou
     city.drive(off_s + 15..=off_s + 300, |s| beside(100.0 + 20.0 * (s / 15 % 2) as f64, s));
     assert!(city.is_off_its_line(), "supervisors know it");
     assert_eq!(city.alerts(at(off_s + 300)), []);
+}
+
+#[test]
+fn two_buses_on_a_detour_from_one_run_are_two_alerts() {
+    let (city, now) = (city(&files()), at(EIGHT + 600));
+    let plan = city.plans.iter().find(|plan| plan.day.date == date!(2026 - 03 - 02)).unwrap();
+    let detour = |bus: &str| TransitEvent {
+        finding: Finding::OffRoute,
+        phase: Phase::Begun,
+        began: now,
+        at: now,
+        vehicle: Some(bus.parse().unwrap()),
+        place: None,
+        run: Some((city.feed.clone(), plan.key(0))),
+        stop: None,
+        value: None,
+    };
+    let ids = |buses: [&str; 2]| -> Vec<String> {
+        let events = buses.map(detour);
+        let told = alerts(events.iter(), &city.plans, &city.feed, now, ToString::to_string);
+        told.entity.into_iter().map(|entity| entity.id).collect()
+    };
+    let told = ids(["bus-1", "bus-2"]);
+    assert_ne!(told[0], told[1]);
+    assert_eq!(ids(["bus-2", "bus-1"]), [told[1].clone(), told[0].clone()], "each keeps its own");
 }
 
 /// The page's own tests open these in a browser. With `NGATU_STOP_PAGES=1` they are written anew.

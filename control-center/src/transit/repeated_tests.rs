@@ -275,7 +275,8 @@ fn only_the_distance(after_s: i64) {
     assert!(
         ladder.iter().all(|rung| rung.late.is_none()) && city.passings.iter().all(|p| p.late().is_none())
     );
-    assert_eq!(alerts(city.fleet.open(), &city.plans, &city.feed, at(now)).entity, []);
+    let told = alerts(city.fleet.open(), &city.plans, &city.feed, at(now), ToString::to_string);
+    assert_eq!(told.entity, []);
     let limits = models_domain::transit::finding::Limits::default();
     let figures = report(&city.plans[1], &city.passings, &[], &limits).by_agency.remove(&0).unwrap();
     assert_eq!((figures.on_time, figures.early, figures.late, figures.late_mean_s), (0, 0, 0, 0.0));
@@ -309,7 +310,8 @@ fn that_for_long_nobody_set_out_is_told_by_the_distance() {
     assert!((2_390.0..2_410.0).contains(&ended.value.unwrap()), "{ended:?}");
     assert_eq!(begun.stop.as_ref().unwrap().as_str(), "s0");
     // Passengers are not told that a trip does not run: none was promised.
-    assert_eq!(alerts(city.events.iter(), &city.plans, &city.feed, at(EIGHT + 2_400)).entity, []);
+    let told = alerts(city.events.iter(), &city.plans, &city.feed, at(EIGHT + 2_400), ToString::to_string);
+    assert_eq!(told.entity, []);
     assert!(!city.found().contains(&Finding::RunMissing) && !city.found().contains(&Finding::RunUnseen));
 }
 

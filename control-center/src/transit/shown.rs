@@ -115,7 +115,7 @@ impl Shown {
             let files = FeedFiles {
                 trip_updates: tagged(&trip_updates(outlooks, feed, now, &name)),
                 vehicle_positions: tagged(&vehicle_positions(&working, feed, now, &name)),
-                alerts: tagged(&alerts(fleet.for_passengers(now), plans, feed, now)),
+                alerts: tagged(&alerts(fleet.for_passengers(now), plans, feed, now, &name)),
             };
             files_by_feed.insert(feed.clone(), files);
         }

@@ -119,12 +119,14 @@ pub fn vehicle_positions(
     message(entities.collect(), now)
 }
 
-/// What passengers should know: detours and runs that do not come, while they last. `events` are those that they may be told.
+/// What passengers should know: detours and runs that do not come, while they last. `events` are those that they may be told;
+/// `name` gives a bus's public name.
 pub fn alerts<'a>(
     events: impl Iterator<Item = &'a TransitEvent>,
     plans: &[std::sync::Arc<DayPlan>],
     feed: &FeedId,
     now: UtcMillis,
+    name: impl Fn(&VehicleId) -> String,
 ) -> FeedMessage {
     let entities = events.filter(|e| e.phase == Phase::Begun).filter_map(|event| {
         let (effect, vi, en) = match event.finding {
@@ -151,8 +153,10 @@ pub fn alerts<'a>(
             text: text.to_owned(),
             language: Some(language.to_owned()),
         };
+        // Two buses may be thought to do one run, and each has its own detour.
+        let of_bus = event.vehicle.as_ref().map(|bus| format!("-{}", name(bus))).unwrap_or_default();
         Some(FeedEntity {
-            id: format!("a-{}-{}", event.finding.name(), entity_id(key)),
+            id: format!("a-{}-{}{of_bus}", event.finding.name(), entity_id(key)),
             alert: Some(Alert {
                 informed_entity: vec![EntitySelector {
                     trip: Some(descriptor(plan, &plan.runs[run])),
