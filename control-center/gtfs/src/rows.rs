@@ -7,7 +7,7 @@ use models_domain::transit::timetable::{BlockId, Frequency, RouteId, Service, St
 
 use crate::report::{Kind, Problem, Report};
 use crate::source::{Source, SourceError};
-use crate::table::{Need, Row, read};
+use crate::table::{Need, Row, read, read_parts};
 
 #[derive(Default)]
 pub struct Rows {
@@ -231,24 +231,18 @@ impl Rows {
         let stop_by_id: HashMap<&str, usize> =
             self.stops.iter().enumerate().map(|(i, s)| (s.id.as_str(), i)).collect();
         let required = ["trip_id", "stop_id", "stop_sequence", "arrival_time", "departure_time"];
-        read(source, ("stop_times.txt", Need::Required), &required, report, |row| {
+        let file = ("stop_times.txt", Need::Required);
+        let broken = read_parts(source, file, &required, "trip_id", report, |row| {
             let id = TripId::from(row.need("trip_id")?);
             let Some(trip) = self.trip_by_id.get(&id) else {
                 return Err(row.problem(Kind::UnknownReference, "trip_id", format!("no usable trip {id}")));
             };
-            let trip = &mut self.trips[*trip];
-            // A trip with a hole in it would be wrong about its stops: it goes as a whole.
-            let broken = std::mem::replace(&mut trip.broken, true);
             let stop_id = row.need("stop_id")?;
             let stop = *stop_by_id.get(stop_id).ok_or_else(|| {
-                row.problem(
-                    Kind::UnknownReference,
-                    "stop_id",
-                    format!("no usable stop {stop_id}; trip {id} is left out"),
-                )
+                row.problem(Kind::UnknownReference, "stop_id", format!("no usable stop {stop_id}"))
             })?;
             let (arrive_s, depart_s) = (row.time("arrival_time")?, row.time("departure_time")?);
-            trip.calls.push(CallRow {
+            self.trips[*trip].calls.push(CallRow {
                 line: row.line,
                 sequence: row.number("stop_sequence")?,
                 stop,
@@ -258,36 +252,46 @@ impl Rows {
                 // Who has to call the operator or wave to the driver (2, 3) may get on all the same.
                 may_board: row.text("pickup_type") != "1",
             });
-            trip.broken = broken;
             Ok(())
         })?;
+        for (trip, line) in places(&self.trip_by_id, broken) {
+            // A trip with a hole in it would be wrong about its stops: it goes as a whole.
+            let trip = &mut self.trips[trip];
+            trip.broken = true;
+            let text = format!("a row of it cannot be used; trip {} is left out", trip.id);
+            report.add(Problem::row(Kind::BadRow, file.0, line, "trip_id", text));
+        }
         Ok(())
     }
 
     fn frequencies(&mut self, source: &mut Source, report: &mut Report) -> Result<(), SourceError> {
         let required = ["trip_id", "start_time", "end_time", "headway_secs"];
-        let mut bad_line_by_trip: BTreeMap<usize, u64> = BTreeMap::new();
-        read(source, ("frequencies.txt", Need::Optional), &required, report, |row| {
+        let file = ("frequencies.txt", Need::Optional);
+        let broken = read_parts(source, file, &required, "trip_id", report, |row| {
             let id = TripId::from(row.need("trip_id")?);
-            let Some(trip) = self.trip_by_id.get(&id).copied() else {
+            let Some(trip) = self.trip_by_id.get(&id) else {
                 return Err(row.problem(Kind::UnknownReference, "trip_id", format!("no usable trip {id}")));
             };
-            let frequency =
-                frequency(row).inspect_err(|_| _ = bad_line_by_trip.entry(trip).or_insert(row.line))?;
-            self.trips[trip].frequencies.push(frequency);
+            self.trips[*trip].frequencies.push(frequency(row)?);
             Ok(())
         })?;
-        for (trip, line) in bad_line_by_trip {
+        for (trip, line) in places(&self.trip_by_id, broken) {
             let trip = &mut self.trips[trip];
             if trip.frequencies.is_empty() {
                 // Its times only say how long it takes: without a start it would be run once, as they stand, and often at midnight.
                 trip.broken = true;
                 let text = format!("none of its starts can be used; trip {} is left out", trip.id);
-                report.add(Problem::row(Kind::BadValue, "frequencies.txt", line, "trip_id", text));
+                report.add(Problem::row(Kind::BadValue, file.0, line, "trip_id", text));
             }
         }
         Ok(())
     }
+}
+
+/// Trips that are there, by their places in the list, with the lines that are given with their names.
+fn places(trip_by_id: &HashMap<TripId, usize>, line_by_name: BTreeMap<String, u64>) -> BTreeMap<usize, u64> {
+    let place = |(name, line): (String, u64)| Some((*trip_by_id.get(&TripId(name))?, line));
+    line_by_name.into_iter().filter_map(place).collect()
 }
 
 fn frequency(row: &Row<'_>) -> Result<Frequency, Problem> {

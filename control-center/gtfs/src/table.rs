@@ -1,5 +1,7 @@
 //! One file of a feed as rows; a bad row or value is named by file, line and column, and the next row is read.
 
+use std::collections::BTreeMap;
+
 use models_domain::geo::LatLon;
 use time::{Date, Month};
 
@@ -27,10 +29,56 @@ pub enum Need {
 /// When the file is there but cannot be read.
 pub fn read(
     source: &mut Source,
-    (file, need): (&str, Need),
+    file: (&str, Need),
     required: &[&str],
     report: &mut Report,
     mut each: impl FnMut(&Row<'_>) -> Result<(), Problem>,
+) -> Result<bool, SourceError> {
+    scan(source, file, required, report, &mut |raw| raw.row(&mut each))
+}
+
+/// The same of rows that are parts of what `owner`, a column, names: gives the owners of which a row cannot be used, each with the line
+/// of the first such row. A row over several lines is refused: GTFS has none, and a quote that is not closed takes in the rows after it.
+///
+/// # Errors
+/// When the file is there but cannot be read.
+pub fn read_parts(
+    source: &mut Source,
+    file: (&str, Need),
+    required: &[&str],
+    owner: &str,
+    report: &mut Report,
+    mut each: impl FnMut(&Row<'_>) -> Result<(), Problem>,
+) -> Result<BTreeMap<String, u64>, SourceError> {
+    let mut line_by_owner = BTreeMap::new();
+    scan(source, file, required, report, &mut |raw| {
+        let done = raw.one_line().and_then(|()| raw.row(&mut each));
+        if done.is_err() {
+            for name in raw.named(owner) {
+                line_by_owner.entry(name).or_insert(raw.line);
+            }
+        }
+        done
+    })?;
+    Ok(line_by_owner)
+}
+
+/// A row as it stands in the file.
+struct Raw<'a> {
+    file: &'a str,
+    line: u64,
+    columns: &'a csv::StringRecord,
+    values: &'a csv::ByteRecord,
+    /// All its bytes, with what ends the row.
+    text: &'a [u8],
+}
+
+fn scan(
+    source: &mut Source,
+    (file, need): (&str, Need),
+    required: &[&str],
+    report: &mut Report,
+    each: &mut dyn FnMut(&Raw<'_>) -> Result<(), Problem>,
 ) -> Result<bool, SourceError> {
     let Some(bytes) = source.file(file)? else {
         if need == Need::Required {
@@ -54,13 +102,16 @@ pub fn read(
     if required.iter().any(|name| !columns.iter().any(|c| c == *name)) {
         return Ok(true);
     }
-    let mut record = csv::ByteRecord::new();
+    let byte = |at: &csv::Position| usize::try_from(at.byte()).unwrap_or(usize::MAX);
+    let mut values = csv::ByteRecord::new();
     loop {
-        match reader.read_byte_record(&mut record) {
+        match reader.read_byte_record(&mut values) {
             Ok(false) => return Ok(true),
             Ok(true) => {
-                let line = record.position().map_or(0, csv::Position::line);
-                if let Err(problem) = row(&record, line, file, &columns, &mut each) {
+                let (line, from) = values.position().map_or((0, 0), |at| (at.line(), byte(at)));
+                let text = bytes.get(from..byte(reader.position())).unwrap_or_default();
+                let raw = Raw { file, line, columns: &columns, values: &values, text };
+                if let Err(problem) = each(&raw) {
                     report.add(problem);
                 }
             }
@@ -75,23 +126,46 @@ pub fn read(
     }
 }
 
-fn row(
-    record: &csv::ByteRecord,
-    line: u64,
-    file: &str,
-    columns: &csv::StringRecord,
-    each: &mut impl FnMut(&Row<'_>) -> Result<(), Problem>,
-) -> Result<(), Problem> {
-    if record.iter().all(<[u8]>::is_empty) {
-        return Ok(());
+impl Raw<'_> {
+    fn row(&self, each: &mut impl FnMut(&Row<'_>) -> Result<(), Problem>) -> Result<(), Problem> {
+        let (file, line, columns) = (self.file, self.line, self.columns);
+        if self.values.iter().all(<[u8]>::is_empty) {
+            return Ok(());
+        }
+        let values = csv::StringRecord::from_byte_record(self.values.clone())
+            .map_err(|e| Problem::row(Kind::BadRow, file, line, "", e.utf8_error().to_string()))?;
+        if values.len() > columns.len() {
+            let text = format!("{} values for {} columns", values.len(), columns.len());
+            return Err(Problem::row(Kind::BadRow, file, line, "", text));
+        }
+        each(&Row { file, line, columns, values: &values })
     }
-    let values = csv::StringRecord::from_byte_record(record.clone())
-        .map_err(|e| Problem::row(Kind::BadRow, file, line, "", e.utf8_error().to_string()))?;
-    if values.len() > columns.len() {
-        let text = format!("{} values for {} columns", values.len(), columns.len());
-        return Err(Problem::row(Kind::BadRow, file, line, "", text));
+
+    fn one_line(&self) -> Result<(), Problem> {
+        match self.lines().count() {
+            0 | 1 => Ok(()),
+            lines => {
+                let text = format!("one row has {lines} lines: a quote is not closed");
+                Err(Problem::row(Kind::BadRow, self.file, self.line, "", text))
+            }
+        }
     }
-    each(&Row { file, line, columns, values: &values })
+
+    fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        let lines = self.text.split(|b| matches!(b, b'\n' | b'\r'));
+        lines.filter(|line| !line.trim_ascii().is_empty())
+    }
+
+    /// What stands in a column, also in lines that a quote took in.
+    fn named(&self, column: &str) -> Vec<String> {
+        let Some(place) = self.columns.iter().position(|c| c == column) else { return Vec::new() };
+        let in_lines = self.lines().filter_map(|line| line.split(|b| *b == b',').nth(place));
+        let name = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            text.trim_matches(|c: char| c == '"' || c.is_whitespace()).to_owned()
+        };
+        self.values.get(place).into_iter().chain(in_lines).map(name).collect()
+    }
 }
 
 impl<'a> Row<'a> {

@@ -112,12 +112,7 @@ const WRONG: &[(&str, &str, &str, &str)] = &[
         "t2,24:04:00",
         "left out: stop_times.txt:6: arrival_time: trip t2: the bus would be there before it left the stop before",
     ),
-    (
-        "stop_times.txt",
-        ",s2,2",
-        ",s9,2",
-        "left out: stop_times.txt:3: stop_id: no usable stop s9; trip t1 is left out",
-    ),
+    ("stop_times.txt", ",s2,2", ",s9,2", "left out: stop_times.txt:3: stop_id: no usable stop s9"),
     (
         "stop_times.txt",
         "s2,2\nt2,25:10:00,25:10:00,s1,9",
@@ -219,10 +214,37 @@ fn a_repeated_trip_without_a_usable_start_does_not_run_at_its_own_times() {
     let left_out = "frequencies.txt:2: trip_id: none of its starts can be used; trip t1 is left out";
     let (without, told) = runs(bad);
     assert_eq!((without, &told[..2]), (vec![t2.clone()], [why, left_out].map(String::from).as_slice()));
+    let (without, told) = runs("t1,06:00:00,07:00:00,1800,0,0\n");
+    let unread = "frequencies.txt:2: 6 values for 4 columns";
+    assert_eq!((without, &told[..2]), (vec![t2.clone()], [unread, left_out].map(String::from).as_slice()));
     // One that can be used is enough.
     let (with, told) = runs(&format!("{bad}t1,06:00:00,07:00:00,1800\n"));
     let starts = [6 * 3600, 6 * 3600 + 1800].map(|s| ("t1".to_owned(), Some(s)));
     assert_eq!((with, told), ([&starts[..], &[t2]].concat(), vec![why.to_owned()]));
+}
+
+#[test]
+fn a_trip_with_a_row_that_cannot_be_used_is_left_out_as_a_whole() {
+    let check = |from: &str, to: &str, (line, why): (u64, &str), gone: &[&str]| {
+        let mut files = small();
+        assert!(files["stop_times.txt"].contains(from), "{from:?}");
+        files.insert("stop_times.txt", files["stop_times.txt"].replacen(from, to, 1));
+        let (feed, report) = import(&files, None);
+        let file = format!("stop_times.txt:{line}");
+        let left_out =
+            |trip: &&str| format!("{file}: trip_id: a row of it cannot be used; trip {trip} is left out");
+        let want: Vec<_> = [format!("{file}: {why}")].into_iter().chain(gone.iter().map(left_out)).collect();
+        let told: Vec<_> = report.problems.iter().map(ToString::to_string).collect();
+        assert_eq!(told[..want.len()], want);
+        let trips: Vec<_> = feed.unwrap().timetable.trips.iter().map(|trip| trip.id.0.clone()).collect();
+        let left: Vec<_> = ["t1", "t2"].into_iter().filter(|trip| !gone.contains(trip)).collect();
+        assert_eq!(trips, left);
+    };
+    check("t1,,,s2,2\n", "t1,,,s2,2,,\n", (3, "7 values for 5 columns"), &["t1"]);
+    check("t1,,,s2,2\n", "t1,,,s9,2\n", (3, "stop_id: no usable stop s9"), &["t1"]);
+    // The quote takes in the first row of the other trip.
+    let two = (4, "one row has 2 lines: a quote is not closed");
+    check("s3,3\nt2,25:00:00,25:00:00,s3,1", "\"s3,3\nt2,25:00:00,25:00:00,s3\",1", two, &["t1", "t2"]);
 }
 
 #[test]
