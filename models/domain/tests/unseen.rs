@@ -257,6 +257,18 @@ fn a_run_is_told_when_its_bus_ended_the_one_before_and_is_heard_no_more() {
 }
 
 #[test]
+fn a_run_is_told_once_the_bus_that_waited_for_it_should_have_reported() {
+    let starts = DAY + DurationMs(i64::from(begins_s(3, false)) * 1_000);
+    let mut list = reports((0, 0), false);
+    // It stands at its first stop, and is heard for the last time a minute before its start.
+    list.retain(|(at, block, _)| *block != 3 || *at <= starts - DurationMs(60_000));
+    let told = told_of(list);
+    let out: Vec<_> = told.iter().filter(|(.., trip, _)| trip == "out-3").collect();
+    let [(finding, Phase::Begun, _, after_min), (_, Phase::Ended, ..)] = &out[..] else { panic!("{told:?}") };
+    assert!(*finding == Finding::RunUnseen && (14..16).contains(after_min), "{told:?}");
+}
+
+#[test]
 fn passengers_are_told_of_the_next_run_of_a_late_bus() {
     let plans = city();
     let habit = |_: &FeedId, _| Habit { day: DayKind::Workday, hour: 8 };

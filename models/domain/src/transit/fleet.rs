@@ -257,7 +257,7 @@ impl Fleet {
 
 /// Whether a bus was heard lately enough to be where it is taken to be. One that stands and waits reports seldom, and again as soon as
 /// it drives.
-fn is_heard(bus: &Vehicle, now: UtcMillis) -> bool {
+pub(super) fn is_heard(bus: &Vehicle, now: UtcMillis) -> bool {
     let Some(last) = &bus.last else { return false };
     let waits = matches!(bus.work, Work::Waiting(_) | Work::Finished { .. });
     let most = if waits && last.seen.speed.0 < WALK.0 { STANDS_UNHEARD } else { SILENT };

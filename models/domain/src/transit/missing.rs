@@ -8,11 +8,11 @@ use std::sync::Arc;
 use super::claims::{Claims, RunName};
 use super::day::BusDay;
 use super::finding::{Finding, TransitEvent};
-use super::fleet::SILENT;
+use super::fleet::{SILENT, is_heard};
 use super::pace::{Pace, Stretch};
 use super::plan::{self, DayPlan};
 use super::timetable::{FeedId, PatternStop, RouteId, RunKey};
-use super::vehicle::{Doing, Work};
+use super::vehicle::{Doing, Vehicle, Work};
 use crate::event::Phase;
 use crate::ids::VehicleId;
 use crate::units::{DurationMs, UtcMillis};
@@ -42,6 +42,9 @@ const FEW: usize = 4;
 /// A bus with a tracker that ran a stretch for its route tells of the trackers there for so long.
 const LATELY: DurationMs = DurationMs(28 * 24 * 3_600_000);
 
+/// A bus that is silent is waited for no longer than for this share of its run's time.
+const WAITED_FOR: f64 = 0.75;
+
 /// A bus that was late has set out on its next run by so long after its last.
 const SETS_OUT: DurationMs = DurationMs(5 * 60_000);
 /// Nobody is so late that more runs of a block are waited for.
@@ -63,6 +66,8 @@ struct Evidence<'a> {
     unheard: BTreeSet<(FeedId, RouteId)>,
     /// How likely it is that no bus which is heard now does a run.
     free: BTreeMap<RunName, f64>,
+    /// Runs that a bus waits for at their first stop, which may report seldom.
+    waited_for: BTreeSet<RunName>,
     /// Runs whose bus is heard, by their blocks, on one before, or was just now: it is late, or about to set out.
     awaited: BTreeSet<RunName>,
     /// What the buses that are heard do, or did last.
@@ -161,16 +166,22 @@ impl<'a> Evidence<'a> {
     ) -> Self {
         let (mut covered, mut unheard, mut free) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
         let (mut awaited, mut heard_on, mut strangers) = (BTreeSet::new(), BTreeSet::new(), false);
+        let mut waited_for = BTreeSet::new();
         for day in days.values() {
             covered.extend(day.calls_by_run.keys().cloned());
             let silent = day.newest().map_or(i64::MAX, |at| now.since(at).0);
             let under_way = matches!(day.bus.work, Work::Running(_));
             let long = if under_way { SILENT_UNDER_WAY } else { SILENT_AT_END };
+            let waits = waits_for(&day.bus, now);
+            if silent <= SILENT.0 || waits.is_some() {
+                awaited.extend(ahead(day));
+            }
+            waited_for.extend(waits);
+            // One that may be silent does not tell that the way to us is open, nor that it is still there.
             if silent <= SILENT.0 {
                 let route = route_of(day);
                 strangers |= route.is_none();
                 heard_on.extend(route);
-                awaited.extend(ahead(day));
                 // One that has just come to its end might be doing any run of that line, by its place.
                 let ended = matches!(day.bus.work, Work::Finished { .. });
                 for (run, share) in day.bus.claims.iter().filter(|_| !ended) {
@@ -181,7 +192,7 @@ impl<'a> Evidence<'a> {
             }
         }
         strangers &= plans.windows(2).all(|pair| pair[0].feed == pair[1].feed);
-        Self { covered, claims, unheard, free, awaited, heard_on, strangers }
+        Self { covered, claims, unheard, free, waited_for, awaited, heard_on, strangers }
     }
 
     /// Whether the way from the operator's buses to us is known to be open: any of its buses is heard.
@@ -200,9 +211,9 @@ impl<'a> Evidence<'a> {
         1.0 - self.free.get(run).copied().unwrap_or(1.0)
     }
 
-    /// A bus passed stops of it, or is heard on it.
+    /// A bus passed stops of it, is heard on it, or waits for it.
     fn is_heard(&self, run: &RunName) -> bool {
-        self.covered.contains(run) || self.heard(run) >= SEEN
+        self.covered.contains(run) || self.waited_for.contains(run) || self.heard(run) >= SEEN
     }
 
     fn explains(&self, plan: &DayPlan, run: usize) -> bool {
@@ -218,6 +229,17 @@ impl<'a> Evidence<'a> {
 fn route_of(day: &BusDay) -> Option<(FeedId, RouteId)> {
     let route = |d: &Doing| (d.plan.feed.clone(), d.plan.timetable.route(&d.plan.runs[d.run]).id.clone());
     day.bus.doing().map(route).or_else(|| day.last.as_ref().map(|p| (p.feed.clone(), p.route.clone())))
+}
+
+/// The run that a bus waits for, as passengers are told, for as long as it may stand there without a report; but for so long only that
+/// supervisors who are told then that nobody is seen on it can do something yet.
+fn waits_for(bus: &Vehicle, now: UtcMillis) -> Option<RunName> {
+    let Work::Waiting(doing) = &bus.work else { return None };
+    let (table, run, name) = (&doing.plan.timetable, &doing.plan.runs[doing.run], doing.key());
+    let (departs, takes) = (table.departs(run, 0), table.ends(run).since(table.departs(run, 0)));
+    let until = departs + DurationMs((takes.0 as f64 * WAITED_FOR) as i64);
+    let likely = bus.claims.iter().any(|(run, share)| *run == name && *share >= SEEN);
+    (likely && now <= until && is_heard(bus, now)).then_some(name)
 }
 
 /// What the block of a bus has after the run that it does.
