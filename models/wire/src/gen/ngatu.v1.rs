@@ -377,6 +377,28 @@ pub struct CorridorShown {
     /// Nobody knows what one of them showed.
     #[prost(message, repeated, tag = "3")]
     pub unknown: ::prost::alloc::vec::Vec<SignalSpan>,
+    /// Plans that ran, in order, with what lies outside the time that was asked for left out; nobody knows what ran between them. One that
+    /// goes on was heard of up to two minutes before the end.
+    #[prost(message, repeated, tag = "4")]
+    pub plans: ::prost::alloc::vec::Vec<PlanSpan>,
+    /// Of the last of these plans: how many whole seconds after the first place's cycle this one's begins, less than a cycle, as their
+    /// controllers count it. Absent where one of the two does not tell, or their cycles are not of one length.
+    #[prost(uint32, optional, tag = "5")]
+    pub offset_s: ::core::option::Option<u32>,
+}
+/// By the hall's clock.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PlanSpan {
+    #[prost(int64, tag = "1")]
+    pub from_ms: i64,
+    #[prost(int64, tag = "2")]
+    pub to_ms: i64,
+    /// 1 to 255.
+    #[prost(uint32, tag = "3")]
+    pub plan: u32,
+    /// Of one cycle; absent where the controller does not tell.
+    #[prost(uint32, optional, tag = "4")]
+    pub cycle_length_s: ::core::option::Option<u32>,
 }
 /// How well greens followed one another on one way, for vehicles that meet no queue.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -4117,6 +4139,22 @@ pub struct RouteNow {
     /// `predictions` says of how many arrivals they were told nothing else.
     #[prost(message, repeated, tag = "16")]
     pub timetable_predictions: ::prost::alloc::vec::Vec<PredictionErrors>,
+    /// What became of the arrivals that passengers were told of by where buses were seen, of the same days, but only what was told since
+    /// the hall was started. Absent where nothing has become of any yet.
+    #[prost(message, optional, tag = "17")]
+    pub told_arrivals: ::core::option::Option<ToldArrivals>,
+    /// The same of runs that nobody was seen on. Of those that never came a bus without a tracker may have.
+    #[prost(message, optional, tag = "18")]
+    pub timetable_told_arrivals: ::core::option::Option<ToldArrivals>,
+}
+/// Each arrival counts once, however often it was told.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ToldArrivals {
+    #[prost(uint64, tag = "1")]
+    pub came: u64,
+    /// No bus was seen to come within two hours of when it was told last.
+    #[prost(uint64, tag = "2")]
+    pub never_came: u64,
 }
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct PredictionErrors {
