@@ -128,7 +128,12 @@ async fn close(connection: &Connection) {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
+
+    /// Connection.Start (AMQP 0-9-1 §1.4.2.1): version 0-9, no properties, one mechanism, one language.
+    const START: &[u8] = b"\x01\0\0\0\0\0\x1c\0\x0a\0\x0a\0\x09\0\0\0\0\0\0\0\x05PLAIN\0\0\0\x05en_US\xce";
 
     /// Threads in which the library serves connections.
     fn threads() -> usize {
@@ -138,16 +143,19 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_broker_that_takes_connections_and_says_nothing_keeps_no_thread() {
+    async fn a_broker_that_hangs_before_or_behind_its_first_word_keeps_no_thread() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("amqp://bus:x@{}/%2f", listener.local_addr().unwrap());
         let hanging = tokio::spawn(async move {
             let mut taken = Vec::new();
-            loop {
-                taken.push(listener.accept().await.unwrap());
+            for said in [&b""[..], START].iter().cycle() {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                stream.read_exact(&mut [0; 8]).await.unwrap();
+                stream.write_all(said).await.unwrap();
+                taken.push(stream);
             }
         });
-        for _ in 0..3 {
+        for _ in 0..4 {
             let open = async |connection: Connection, link: Link, shown: Shown| Ok((connection, link, shown));
             let patience = Duration::from_secs(1);
             let served = async {
