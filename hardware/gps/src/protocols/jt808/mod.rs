@@ -314,7 +314,7 @@ fn sentence(used: usize, text: &str, now: UtcMillis) -> Decoded {
     let (note, reply) = if text.contains("BASE,2") {
         let (year, [month, day, hour, minute, second]) = fields(now);
         let time = format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}");
-        ("request for the time", text.replace("TIME", &time).into_bytes())
+        ("request for the time", text.replacen("TIME", &time, 1).into_bytes())
     } else {
         ("sentence", Vec::new())
     };

@@ -193,6 +193,9 @@ fn time_is_told() {
     check(&[message(0x0109, 4, &[])], &[&want]);
     let want = format!("request for the time {}", hex(b"(740190311185,1,001,BASE,2,20241231235959)"));
     check(&[b"(740190311185,1,001,BASE,2,TIME)".to_vec()], &[&want]);
+    // Once: an answer of many times would be a long one, sent to whoever the datagram says it is from.
+    let want = format!("request for the time {}", hex(b"(BASE,2,20241231235959TIMETIME)"));
+    check(&[b"(BASE,2,TIMETIMETIME)".to_vec()], &[&want]);
 }
 
 #[test]
