@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::protocols::kept::Kept;
 use crate::protocols::{self, Decoded, Protocol, Session, Source, UnknownProtocol, Zone, Zones};
-use crate::quiet::{Quiet, cut};
+use crate::quiet::{Quiet, line};
 
 #[derive(Debug, Clone)]
 pub struct FeedSettings {
@@ -157,7 +157,7 @@ impl Feed {
         if let Some(left_out) = left_out
             && let Some(answers) = self.left_out.due(clock.elapsed())
         {
-            tracing::warn!(feed = self.shown, answers, "left out: {}", cut(&left_out));
+            tracing::warn!(feed = self.shown, answers, "left out: {}", line(&left_out));
         }
         let of = fixes.len();
         let (mut new, mut taken) = (Vec::new(), HashMap::new());

@@ -15,6 +15,11 @@ pub(crate) fn cut(text: &str) -> &str {
     }
 }
 
+/// As [`cut`], on one line: whoever sends the end of a line must not begin one of the log.
+pub(crate) fn line(text: &str) -> String {
+    cut(text).replace(char::is_control, " ")
+}
+
 /// Lines of one kind; those between two that are due are only counted.
 #[derive(Debug, Default)]
 pub(crate) struct Quiet {
@@ -49,6 +54,11 @@ mod tests {
         assert_eq!(cut("29B-1"), "29B-1");
         let (fits, long) = ("ữ".repeat(LONGEST), "ữ".repeat(LONGEST + 1));
         assert_eq!((cut(&fits), cut(&long)), (fits.as_str(), fits.as_str()));
+    }
+
+    #[test]
+    fn nobody_begins_a_line_of_the_log() {
+        assert_eq!(line("ok\r\n2026-11-28 ERROR tắt máy\x1b[2J"), "ok  2026-11-28 ERROR tắt máy [2J");
     }
 
     #[test]

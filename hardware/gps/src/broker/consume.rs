@@ -19,7 +19,7 @@ use super::statements::statement;
 use super::words::{self, BaseMessage};
 use super::{BrokerError, Shown, close, connect};
 use crate::protocols::Fix;
-use crate::quiet::{Quiet, cut};
+use crate::quiet::{Quiet, line};
 
 #[derive(Debug, Clone)]
 pub struct ConsumerSettings {
@@ -103,7 +103,7 @@ impl Consumer {
         if let Some(left_out) = left_out
             && let Some(messages) = self.left_out.due(clock.elapsed())
         {
-            tracing::warn!(broker = self.shown.0, queue = self.queue, messages, "{}", cut(&left_out));
+            tracing::warn!(broker = self.shown.0, queue = self.queue, messages, "{}", line(&left_out));
         }
         Ok(content)
     }
@@ -119,7 +119,7 @@ impl Consumer {
         let content = match content {
             Ok(content) => content,
             Err(why) => {
-                tracing::warn!(broker = self.shown.0, queue = self.queue, "rejected: {}", cut(&why));
+                tracing::warn!(broker = self.shown.0, queue = self.queue, "rejected: {}", line(&why));
                 let options = BasicRejectOptions { requeue: false };
                 return delivery.reject(options).await.map(|_| ()).map_err(answered);
             }

@@ -7,7 +7,7 @@ use models_domain::DurationMs;
 use super::connection::Device;
 use super::waiting::{Later, at_once};
 use crate::protocols::Source;
-use crate::quiet::cut;
+use crate::quiet::{cut, line};
 
 /// An order in a datagram is sent again when it was not answered for so long.
 const UNANSWERED: DurationMs = DurationMs(60_000);
@@ -37,11 +37,11 @@ impl Device<'_> {
             match bytes {
                 Ok(bytes) => encoded.push((due, bytes)),
                 Err(why) => {
-                    let shown = cut(device);
+                    let (shown, said) = (cut(device), line(&why));
                     tracing::warn!(
                         protocol = protocol.name,
                         device = shown,
-                        "an order cannot be sent: {why}"
+                        "an order cannot be sent: {said}"
                     );
                     orders.failed(&due, &why);
                 }

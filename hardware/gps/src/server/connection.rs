@@ -8,44 +8,18 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use hardware_ports::sink::{GpsReport, NotKept, Sink};
+use hardware_ports::sink::{GpsReport, Sink};
 use models_domain::UtcMillis;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::end::End;
 use super::room::Room;
 use super::waiting::{Later, at_once, next};
 use super::{ANY, Counters, Shared};
 use crate::protocols::{Decoded, Message, Protocol, Session, Source, detect};
-use crate::quiet::cut;
-
-/// Why a connection ended.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum End {
-    #[error("the device closed it")]
-    Closed,
-    #[error("the server stops")]
-    Stopped,
-    #[error("nothing came for too long")]
-    Idle,
-    #[error("a message did not become whole in time")]
-    Slow,
-    #[error("{0}")]
-    Strange(String),
-    #[error("{0} bytes made no message")]
-    TooLong(usize),
-    #[error("{0} messages in a row could not be read")]
-    TooBad(u32),
-    #[error("a device that has not said who it is sent a position")]
-    Nameless,
-    #[error("{0} is not among the devices that are taken; add it to buses.devices if it is one of yours")]
-    Unlisted(String),
-    #[error("{0}")]
-    NotKept(NotKept),
-    #[error("{0}")]
-    Broken(#[from] std::io::Error),
-}
+use crate::quiet::{cut, line};
 
 pub(super) async fn serve(shared: &Shared, stream: TcpStream, peer: SocketAddr) {
     shared.counters.opened();
@@ -53,25 +27,10 @@ pub(super) async fn serve(shared: &Shared, stream: TcpStream, peer: SocketAddr) 
     let end = device.talk(stream).await;
     device.keep_rest().await;
     shared.counters.closed();
-    let (name, why) = (device.name(), end.to_string());
-    let why = cut(&why);
-    match end {
-        End::Closed | End::Stopped | End::Broken(_) => {
-            tracing::debug!(protocol = device.protocol_name(), %peer, device = name, "connection ended: {why}");
-        }
-        End::Idle | End::Slow => {
-            shared.counters.too_slow();
-            tracing::info!(protocol = device.protocol_name(), %peer, device = name, "connection ended: {why}");
-        }
-        End::Strange(_)
-        | End::TooLong(_)
-        | End::TooBad(_)
-        | End::Nameless
-        | End::Unlisted(_)
-        | End::NotKept(_) => {
-            tracing::warn!(protocol = device.protocol_name(), %peer, device = name, "connection ended: {why}");
-        }
+    if matches!(end, End::Idle | End::Slow) {
+        shared.counters.too_slow();
     }
+    end.tell(shared, device.protocol_name(), peer, device.name());
 }
 
 /// What is in hand when the server stops is waited for so long, at most twice: within the 2.2 s that the agent gives its
@@ -254,9 +213,14 @@ impl<'a> Device<'a> {
         let used = message.used.clamp(1, bytes.len());
         let mut answered = false;
         if let (Some(device), Some(answer)) = (&self.session.device, &message.answer) {
-            let (shown, text) = (cut(device), cut(&answer.text));
-            tracing::info!(protocol = protocol.name, device = shown, "answered: {text}");
             answered = self.shared.orders.answered(device, answer, now);
+            let (shown, text) = (cut(device), line(&answer.text));
+            // Who answers what nobody asked may do so without end.
+            if answered {
+                tracing::info!(protocol = protocol.name, device = shown, "answered: {text}");
+            } else {
+                tracing::debug!(protocol = protocol.name, device = shown, "answered unasked: {text}");
+            }
         }
         match self.keep(message, now).await {
             Ok(mut reply) => {
@@ -306,7 +270,7 @@ impl<'a> Device<'a> {
         // By its address: who connects for each message must not fill the log, either.
         let due = self.shared.told.due(&self.peer.ip().to_string(), self.shared.clock.elapsed());
         if let Some(times) = due {
-            let (protocol, device, why) = (self.protocol_name(), self.name(), cut(why));
+            let (protocol, device, why) = (self.protocol_name(), self.name(), line(why));
             tracing::warn!(protocol, peer = %self.peer, device, times, "bad message: {why}");
         }
         self.bad_in_a_row += 1;
@@ -318,8 +282,9 @@ impl<'a> Device<'a> {
 
     fn left_out(&self, warning: &str) {
         self.shared.counters.left_out();
-        let (device, warning) = (self.name(), cut(warning));
+        let device = self.name();
         if let Some(times) = self.shared.told.due(device, self.shared.clock.elapsed()) {
+            let warning = line(warning);
             tracing::warn!(protocol = self.protocol_name(), peer = %self.peer, device, times, "left out: {warning}");
         }
     }

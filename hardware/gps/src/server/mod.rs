@@ -7,6 +7,7 @@ mod asking;
 mod connection;
 mod counters;
 mod datagrams;
+mod end;
 mod left_out;
 pub mod orders;
 mod room;
@@ -25,6 +26,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::protocols::{self, Framing, Protocol, UnknownProtocol, Zone, Zones};
+use crate::quiet::Quiet;
 
 use self::left_out::Told;
 
@@ -287,6 +289,7 @@ const NO_SOCKET: Duration = Duration::from_millis(200);
 
 async fn accept(shared: Shared, listener: TcpListener, room: Arc<Semaphore>) {
     let mut connections = JoinSet::new();
+    let (mut failed, mut refused) = (Quiet::default(), Quiet::default());
     loop {
         let accepted: std::io::Result<(TcpStream, SocketAddr)> = tokio::select! {
             biased;
@@ -297,14 +300,19 @@ async fn accept(shared: Shared, listener: TcpListener, room: Arc<Semaphore>) {
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(err) => {
-                tracing::warn!(protocol = shared.name(), "accepting a connection: {err}");
+                if let Some(times) = failed.due(shared.clock.elapsed()) {
+                    tracing::warn!(protocol = shared.name(), times, "accepting a connection: {err}");
+                }
                 tokio::time::sleep(NO_SOCKET).await;
                 continue;
             }
         };
         let Ok(permit) = room.clone().try_acquire_owned() else {
             shared.counters.refused();
-            tracing::warn!(%peer, limit = shared.limits.connections, "refused: too many connections");
+            if let Some(times) = refused.due(shared.clock.elapsed()) {
+                let limit = shared.limits.connections;
+                tracing::warn!(%peer, limit, times, "refused: too many connections");
+            }
             continue;
         };
         let shared = shared.clone();

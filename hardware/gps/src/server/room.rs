@@ -4,7 +4,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::Shared;
-use super::connection::End;
+use super::end::End;
 use crate::protocols::Protocol;
 
 /// What one connection may hold of messages that are not whole yet.
