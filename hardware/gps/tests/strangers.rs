@@ -134,3 +134,29 @@ async fn who_connects_again_and_again_does_not_fill_the_log() {
     }
     assert_eq!((running.end().await.refused, log.count("refused")), (TIMES, 1));
 }
+
+/// A heartbeat of GT06: it names nobody, and is answered.
+const HEARTBEAT: &[u8] = b"\x78\x78\x0a\x13\x46\x04\x04\x00\x01\x00\x0f";
+
+#[tokio::test]
+async fn whoever_does_not_say_which_listed_device_it_is_does_not_stay() {
+    let limits = Limits { message: Duration::from_millis(300), ..Limits::default() };
+    let running = start(limits, Some("864717003283581")).await;
+    let mut stranger = running.connect().await;
+    // Each is answered, and begins no new patience.
+    let waited = async {
+        while stranger.write_all(&sealed(HEARTBEAT)).await.is_ok()
+            && matches!(stranger.read(&mut [0; 64]).await, Ok(1..))
+        {}
+    };
+    timeout(PATIENCE, waited).await.expect("closed in time");
+    assert_eq!(running.end().await.too_slow, 1);
+}
+
+/// With its checksum and its end.
+fn sealed(frame: &[u8]) -> Vec<u8> {
+    let crc = frame[2..].iter().fold(0xffff_u16, |crc, &byte| {
+        (0..8).fold(crc ^ u16::from(byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0x8408 } else { crc >> 1 })
+    });
+    [frame, &(!crc).to_be_bytes(), b"\r\n"].concat()
+}

@@ -80,13 +80,18 @@ impl<'a> Device<'a> {
         stream.set_nodelay(true).ok();
         let (mut buffer, mut room) = (Vec::new(), Room::default());
         let mut orders = self.shared.orders.watch();
-        let mut since = self.shared.clock.elapsed();
-        let mut any_message = false;
+        let connected = self.shared.clock.elapsed();
+        let (mut since, mut any_message) = (connected, false);
         loop {
             // Patience is short in the middle of a message and before the first one.
-            let waits_for_rest = !buffer.is_empty() || !any_message;
+            let heard = any_message && self.may_stay();
+            let waits_for_rest = !buffer.is_empty() || !heard;
             let begins = buffer.is_empty() && any_message;
-            let spent = self.shared.clock.elapsed().saturating_sub(since);
+            let from = if heard { since } else { connected };
+            let spent = self.shared.clock.elapsed().saturating_sub(from);
+            if !heard && spent >= limits.message {
+                return End::Slow;
+            }
             let patience = if waits_for_rest { limits.message.saturating_sub(spent) } else { limits.idle };
             let read = tokio::select! {
                 biased;
@@ -133,10 +138,8 @@ impl<'a> Device<'a> {
                 since = self.shared.clock.elapsed();
                 any_message = true;
             }
-            if let Err(end) = answer(&mut stream, &reply, limits.message).await {
-                return end;
-            }
-            if let Some(end) = end {
+            let answered = answer(&mut stream, &reply, limits.message).await;
+            if let Some(end) = answered.err().or(end) {
                 return end;
             }
             if let Err(end) = room.hold(self.shared, self.protocol, &mut buffer).await {
@@ -287,6 +290,11 @@ impl<'a> Device<'a> {
             let warning = line(warning);
             tracing::warn!(protocol = self.protocol_name(), peer = %self.peer, device, times, "left out: {warning}");
         }
+    }
+
+    /// Where a list says which devices are taken, whoever has not said which one it is has said nothing.
+    fn may_stay(&self) -> bool {
+        self.shared.devices.is_none() || self.session.device.is_some()
     }
 
     /// Neither kept nor answered: a stranger learns nothing, and a device of ours keeps what it has until it is listed.

@@ -76,7 +76,8 @@ pub struct Limits {
     /// Without a byte for so long, a connection ends, and an address that sends datagrams is a stranger again. Trackers say
     /// something every 3 to 5 minutes.
     pub idle: Duration,
-    /// From the first byte of a message to its last, and from connecting to the first message.
+    /// From the first byte of a message to its last, and from connecting to the first message; where a list says which devices are
+    /// taken, to the first that names its device.
     pub message: Duration,
     /// Bad messages in a row that end a connection.
     pub bad_in_a_row: u32,
