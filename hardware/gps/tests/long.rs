@@ -1,4 +1,4 @@
-//! Requests of telephones that stored positions for hours: longer than what a connection may hold of other messages.
+//! Requests of telephones that stored positions for hours, and messages in packets: longer than what a connection may hold of others.
 
 mod recorder;
 
@@ -10,7 +10,7 @@ use hardware_gps::server::Counters;
 use hardware_gps::{GpsServer, GpsServerSettings, Limits, Listener, Transport};
 use hardware_ports::SystemClock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,7 @@ const TOO_LARGE: &str = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n
 
 struct Running {
     address: SocketAddr,
+    datagrams: SocketAddr,
     recorder: Arc<Recorder>,
     counters: Arc<Counters>,
     stop: CancellationToken,
@@ -30,19 +31,19 @@ struct Running {
 }
 
 async fn start(limits: Limits) -> Running {
-    let listener = Listener {
+    let listener = |transport| Listener {
         protocol: "any".to_owned(),
         address: "127.0.0.1:0".parse().expect("an address"),
-        transport: Transport::Tcp,
+        transport,
         zone: None,
     };
-    let settings =
-        GpsServerSettings { listeners: vec![listener], zone_by_device: [].into(), devices: None, limits };
+    let listeners = vec![listener(Transport::Tcp), listener(Transport::Udp)];
+    let settings = GpsServerSettings { listeners, zone_by_device: [].into(), devices: None, limits };
     let server = GpsServer::bind(settings).await.expect("free ports");
     let (recorder, stop) = (Arc::new(Recorder::default()), CancellationToken::new());
-    let (address, counters) = (server.addresses()[0], server.counters());
+    let (address, datagrams, counters) = (server.addresses()[0], server.addresses()[1], server.counters());
     let task = tokio::spawn(server.run(recorder.clone(), Arc::new(SystemClock::new()), stop.clone()));
-    Running { address, recorder, counters, stop, task }
+    Running { address, datagrams, recorder, counters, stop, task }
 }
 
 impl Running {
@@ -108,4 +109,70 @@ async fn without_room_for_long_messages_short_ones_go_on() {
     timeout(PATIENCE, counted).await.expect("counted in time");
     assert_eq!(running.kept(), 100);
     running.end().await;
+}
+
+/// A message of terminal 013912345678.
+fn message(kind: u16, attributes: u16, serial: u16, rest: &[u8]) -> Vec<u8> {
+    let head = [kind, attributes].map(u16::to_be_bytes).concat();
+    let mut bytes = [&head[..], &[0x01, 0x39, 0x12, 0x34, 0x56, 0x78], &serial.to_be_bytes(), rest].concat();
+    bytes.push(bytes.iter().fold(0, |sum, byte| sum ^ byte));
+    assert!(!bytes.contains(&0x7e) && !bytes.contains(&0x7d), "nothing is to be escaped");
+    [&[0x7e][..], &bytes, &[0x7e]].concat()
+}
+
+/// One of so many, a thousand bytes each.
+fn packet(index: u16, total: u16) -> Vec<u8> {
+    let numbers = [total, index].map(u16::to_be_bytes).concat();
+    message(0x0f01, 1 << 13 | 1_000, index, &[&numbers[..], &[0; 1_000]].concat())
+}
+
+/// Waits for so many acknowledgements: delimiters, header (12), serial number, kind and result (5), checksum.
+async fn acknowledged(stream: &mut TcpStream, count: u16) {
+    let mut answers = vec![0; usize::from(count) * (1 + 12 + 5 + 1 + 1)];
+    timeout(PATIENCE, stream.read_exact(&mut answers)).await.expect("in time").expect("an open connection");
+}
+
+#[tokio::test]
+async fn messages_in_packets_have_room_for_few_devices_at_a_time() {
+    const TOTAL: u16 = 20;
+    let limits = Limits { long_messages: 1, message: Duration::from_millis(500), ..Limits::default() };
+    let running = start(limits).await;
+    let mut first = running.connect().await;
+    let most: Vec<u8> = (1..TOTAL).flat_map(|index| packet(index, TOTAL)).collect();
+    for _ in 0..2 {
+        // All but the last: the others may not hold so much, and a heartbeat goes on.
+        first.write_all(&[&most[..], &message(0x0002, 0, 99, &[])].concat()).await.expect("written");
+        acknowledged(&mut first, 1).await;
+        let mut second = running.connect().await;
+        // Reset while it still writes, or closed behind it.
+        let _ = second.write_all(&most).await;
+        let _ = timeout(PATIENCE, second.read_to_end(&mut Vec::new())).await.expect("closed in time");
+        // Whole, it gives the room back.
+        first.write_all(&packet(TOTAL, TOTAL)).await.expect("written");
+        acknowledged(&mut first, TOTAL).await;
+    }
+    assert_eq!(running.counters.now().too_slow, 2);
+    let mut third = running.connect().await;
+    third.write_all(&[&most[..], &packet(TOTAL, TOTAL)].concat()).await.expect("written");
+    acknowledged(&mut third, TOTAL).await;
+    running.end().await;
+}
+
+#[tokio::test]
+async fn packets_in_datagrams_are_dropped_where_there_is_no_room() {
+    const TOTAL: u16 = 20;
+    for (long_messages, answers) in [(0, vec![20]), (1, vec![20 * usize::from(TOTAL), 20])] {
+        let running = start(Limits { long_messages, ..Limits::default() }).await;
+        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
+        socket.connect(running.datagrams).await.expect("a peer");
+        for packet in (1..=TOTAL).map(|index| packet(index, TOTAL)).chain([message(0x0002, 0, 99, &[])]) {
+            socket.send(&packet).await.expect("sent");
+        }
+        for length in answers {
+            let mut answer = [0; 1024];
+            let got = timeout(PATIENCE, socket.recv(&mut answer)).await.expect("in time");
+            assert_eq!(got.expect("an answer"), length, "{long_messages}");
+        }
+        running.end().await;
+    }
 }

@@ -73,7 +73,8 @@ pub enum Source {
     Recording,
 }
 
-/// A message in packets: kept until all are there. Bounded by [`Parts::MAX`] packets of 1023 bytes each.
+/// A message in packets: kept until all are there. Bounded by [`Parts::MAX`] packets, each as long as the protocol's messages may be,
+/// and by the server, for all devices together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Parts {
     pub kind: u16,
@@ -90,6 +91,16 @@ impl Parts {
 impl Session {
     pub fn new(zones: Zones, source: Source) -> Self {
         Self { zones, source, ..Self::default() }
+    }
+
+    /// Bytes that it holds of a message whose other packets have not come.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.parts.by_index.values().map(|(_, part)| part.len()).sum()
+    }
+
+    /// The device, which gets no answer, sends them again.
+    pub(crate) fn drop_held(&mut self) {
+        self.parts = Parts::default();
     }
 
     /// Whether the end of the buffer ends a message that may lack its terminator.

@@ -142,7 +142,8 @@ impl<'a> Device<'a> {
             if let Some(end) = answered.err().or(end) {
                 return end;
             }
-            if let Err(end) = room.hold(self.shared, self.protocol, &mut buffer).await {
+            let packets = self.session.held_bytes();
+            if let Err(end) = room.hold(self.shared, self.protocol, &mut buffer, packets).await {
                 return end;
             }
         }

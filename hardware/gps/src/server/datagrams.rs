@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::Shared;
 use super::connection::{DRAIN, Device};
+use super::room::Room;
 use crate::protocols::{Protocol, Session, Source};
 
 /// Longest datagram that a tracker sends, with room; the rest of a longer one is cut off.
@@ -22,6 +23,7 @@ struct Known {
     protocol: Option<&'static Protocol>,
     /// When its session began.
     began: UtcMillis,
+    room: Room,
     last: Duration,
 }
 
@@ -61,9 +63,11 @@ pub(super) async fn serve(shared: Shared, socket: UdpSocket) {
             make_room(&mut known, now, shared.limits.idle);
         }
         let mut device = Device::new(&shared, Source::Datagram, peer);
+        let mut room = Room::default();
         let lately = |known: &Known| now.saturating_sub(known.last) < shared.limits.idle;
         if let Some(known) = known.remove(&peer).filter(lately) {
             (device.session, device.protocol, device.began) = (known.session, known.protocol, known.began);
+            room = known.room;
         }
         if let Some(reply) = device.datagram(&datagram[..length]).await {
             answer(&socket, &reply, peer).await;
@@ -81,8 +85,12 @@ pub(super) async fn serve(shared: Shared, socket: UdpSocket) {
             let socket = socket.clone();
             keeping.spawn(async move { answer(&socket, &asking.await, peer).await });
         }
-        let Device { session, protocol, began, .. } = device;
-        known.insert(peer, Known { session, protocol, began, last: now });
+        let Device { mut session, protocol, began, .. } = device;
+        if !room.may_hold(&shared, session.held_bytes()) {
+            session.drop_held();
+            room = Room::default();
+        }
+        known.insert(peer, Known { session, protocol, began, room, last: now });
     }
     let rest = async { while keeping.join_next().await.is_some() {} };
     if tokio::time::timeout(DRAIN, rest).await.is_err() {
@@ -121,8 +129,8 @@ mod tests {
     fn the_silent_are_forgotten_and_with_no_room_the_one_silent_longest() {
         let second = Duration::from_secs;
         let known = |last: u64| {
-            let (session, last) = (Session::default(), second(last));
-            Known { session, protocol: None, began: UtcMillis(0), last }
+            let (session, room, last) = (Session::default(), Room::default(), second(last));
+            Known { session, protocol: None, began: UtcMillis(0), room, last }
         };
         let address = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
         let mut all: HashMap<_, _> = (1..=4_u16).map(|n| (address(n), known(u64::from(n)))).collect();
