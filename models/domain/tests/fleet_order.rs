@@ -247,7 +247,7 @@ fn same(one: &Hall, other: &Hall) -> bool {
             };
             sorted(news) == sorted(&other.kept[v])
         });
-    days && news && one.fleet.claims() == other.fleet.claims()
+    days && news && one.fleet.claims() == other.fleet.claims() && one.fleet.pace == other.fleet.pace
 }
 
 #[test]

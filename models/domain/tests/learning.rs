@@ -101,13 +101,32 @@ fn the_same_drive_on_another_run_teaches_nothing_again() {
         }
         known("a", passings)
     };
-    for later_s in [0, 60, 0] {
-        fleet.replace([on_other(later_s)], habit);
-        assert_eq!(fleet.pace, first, "{later_s} s later");
-    }
-    // That is another drive.
-    fleet.replace([on_other(61)], habit);
+    fleet.replace([on_other(0)], habit);
+    assert_eq!(fleet.pace, first);
+    // Other times are learned instead.
+    let mut only = Fleet::default();
+    only.replace([on_other(60)], habit);
+    fleet.replace([on_other(60)], habit);
+    assert_eq!(fleet.pace, only.pace);
     assert_ne!(fleet.pace, first);
+}
+
+#[test]
+fn what_a_bus_did_not_do_after_all_is_unlearned() {
+    let habit = |_: &FeedId, _| EIGHT;
+    let mut fleet = Fleet::default();
+    fleet.replace([made("a", 480, 200)], habit);
+    let first = fleet.pace.clone();
+    fleet.replace([made("b", 490, 300)], habit);
+    assert_ne!(fleet.pace, first);
+    fleet.replace([known("b", Vec::new())], habit);
+    assert_eq!(fleet.pace, first);
+    // What was learned before today stays.
+    fleet.new_day();
+    fleet.replace([known("a", Vec::new())], habit);
+    let stretch = Stretch { feed: "f".into(), from: "s0".into(), to: "s1".into() };
+    let tomorrow = DAY + DurationMs(1_920 * 60_000);
+    assert!(fleet.pace.expect(&stretch, EIGHT, tomorrow, tomorrow).log > 0.1);
 }
 
 #[test]

@@ -4,7 +4,6 @@
 //! So nothing of a day lies in memory but where the bus is now, and how it went on the roads.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::claims::{Claims, Note};
@@ -15,10 +14,7 @@ use super::probe::{Ran, go_on};
 use super::timetable::{FeedId, RunKey};
 use super::vehicle::{Found, Observed, Vehicle};
 use crate::ids::VehicleId;
-use crate::units::{DurationMs, UtcMillis};
-
-/// Of a day that was made anew, a stop that was passed so near to when it was before was passed once.
-const SAME: DurationMs = DurationMs(60_000);
+use crate::units::UtcMillis;
 
 /// What is known of one bus of one day.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,8 +24,6 @@ pub struct BusDay {
     pub ran: Vec<Ran>,
     /// Of each run the calls that it passed.
     pub calls_by_run: BTreeMap<(FeedId, RunKey), BTreeSet<usize>>,
-    /// When it passed each stop, in the order of time, by a hash of the stop's name: reckoned, some 10 KB of a day.
-    passed: BTreeMap<u64, Vec<UtcMillis>>,
     /// The first stop that it was seen to pass of each run whose times are no promise: when, and when by the times of its way.
     pub set_outs: BTreeMap<(FeedId, RunKey), (UtcMillis, UtcMillis)>,
     /// The stop it passed last.
@@ -67,7 +61,6 @@ impl BusDay {
             bus: Vehicle::new(id),
             ran: Vec::new(),
             calls_by_run: BTreeMap::new(),
-            passed: BTreeMap::new(),
             set_outs: BTreeMap::new(),
             last: None,
             newest: None,
@@ -144,15 +137,6 @@ impl BusDay {
         if p.headway.is_some() {
             self.set_outs.entry(run()).or_insert((p.at, p.due));
         }
-        let times = self.passed.entry(stop_of(p)).or_default();
-        times.insert(times.partition_point(|at| *at <= p.at), p.at);
-    }
-
-    /// Whether it was known that the bus passed that stop then, on whatever run.
-    pub(super) fn has_passed(&self, p: &Passing) -> bool {
-        let Some(times) = self.passed.get(&stop_of(p)) else { return false };
-        let next = times.partition_point(|at| *at < p.at - SAME);
-        times.get(next).is_some_and(|at| *at <= p.at + SAME)
     }
 
     /// Whether anything was heard of it.
@@ -171,12 +155,6 @@ impl BusDay {
         let Some(at) = last.map(|(at, _)| at).max(self.called) else { return Vec::new() };
         self.bus.held.close(at, last.map(|(_, place)| place))
     }
-}
-
-fn stop_of(p: &Passing) -> u64 {
-    let mut hash = DefaultHasher::new();
-    (&p.feed, &p.stop).hash(&mut hash);
-    hash.finish()
 }
 
 /// An order of reports that hangs on nothing but what they say. A call for help comes first.

@@ -66,7 +66,7 @@ impl Fleet {
         self.changed.extend(more.map(Ran::cell));
         news.passings.iter().for_each(|passing| self.accuracy.came(passing));
         let learned: Vec<_> = traversals(before.as_ref(), &news.passings, habit).collect();
-        learned.iter().for_each(|t| self.pace.learn(t));
+        self.pace.learn_today(vehicle, &learned);
         news
     }
 
@@ -90,8 +90,8 @@ impl Fleet {
         told
     }
 
-    /// Puts in days that were made anew among these [`Fleet::claims`] from all that their buses reported; what was not known of the
-    /// bus before is learned from. What it did not do after all is not unlearned. Gives what is to be told of each.
+    /// Puts in days that were made anew among these [`Fleet::claims`] from all that their buses reported, and learns from them what it
+    /// had learned from these days as they were known before. Gives what is to be told of each.
     pub fn replace(
         &mut self,
         made: impl IntoIterator<Item = Made>,
@@ -115,14 +115,12 @@ impl Fleet {
             let old = self.days.insert(vehicle.clone(), day);
             let before = old.iter().flat_map(BusDay::drives).map(|drive| drive.way());
             self.bunching.doubt(&vehicle, before.chain(ways));
-            learned.extend(unknown(old.as_ref(), &news.passings, &habit));
+            learned.push((vehicle.clone(), traversals(None, &news.passings, &habit).collect::<Vec<_>>()));
             // What it told of the roads before may not be so any more.
             self.changed.extend(old.iter().flat_map(|old| old.ran.iter().map(Ran::cell)));
             told.push((vehicle, news));
         }
-        // What happened last tells of now, whichever bus it was.
-        learned.sort_by_key(|t| t.at);
-        learned.iter().for_each(|t| self.pace.learn(t));
+        self.pace.relearn_today(learned);
         told
     }
 
@@ -145,6 +143,7 @@ impl Fleet {
     /// Begins a new day: what was learned stays. What buses did on the one before may be asked for yet.
     pub fn new_day(&mut self) -> Claims {
         self.days.clear();
+        self.pace.end_day();
         self.disturbed.clear();
         self.changed.clear();
         self.missing.clear();
@@ -273,19 +272,6 @@ fn traversals<'a>(
     let froms = before.into_iter().chain(passings);
     let tos = passings.iter().skip(usize::from(before.is_none()));
     froms.zip(tos).filter_map(move |(from, to)| traversal(from, to, habit(&to.feed, to.at)))
-}
-
-/// From stop to stop on a day that was made anew, but for what was learned from the day as it was known before: the same stretch at the
-/// same time teaches nothing again, whichever run it turned out to be of.
-fn unknown<'a>(
-    old: Option<&'a BusDay>,
-    passings: &'a [Passing],
-    habit: impl Fn(&FeedId, UtcMillis) -> Habit + 'a,
-) -> impl Iterator<Item = Traversal> + 'a {
-    let was_known = move |p: &Passing| old.is_some_and(|old| old.has_passed(p));
-    let pairs = passings.iter().zip(passings.iter().skip(1));
-    let fresh = pairs.filter(move |(from, to)| !(was_known(from) && was_known(to)));
-    fresh.filter_map(move |(from, to)| traversal(from, to, habit(&to.feed, to.at)))
 }
 
 fn disturb(all: &mut Disturbed, more: Disturbed) {

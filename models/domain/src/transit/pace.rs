@@ -3,12 +3,18 @@
 //! Each stretch has two small Kalman filters over the logarithm of taken to timetabled time: a slow one for the hour, a fast
 //! one for what differs just now. What lies far outside (a breakdown, a lost tracker) moves neither of them far.
 
-use std::collections::BTreeMap;
+mod known;
+mod today;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use self::known::Known;
+use self::today::OfStretch;
 use super::passing::Passing;
 use super::timetable::{FeedId, RouteId, StopId};
 use crate::ids::VehicleId;
-use crate::units::{DurationMs, UtcMillis};
+use crate::units::UtcMillis;
 
 /// From one stop to the next of a run, whatever the route.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,96 +59,93 @@ pub struct Factor {
     pub variance: f64,
 }
 
-/// Timetables are made of what usually happens: a stretch takes within about a quarter of its time.
-const PRIOR_VARIANCE: f64 = 0.06;
-/// One bus differs from the mean of its hour by this.
-const BUS_VARIANCE: f64 = 0.09;
-/// Habits drift by this within a day.
-const DRIFT_VARIANCE_PER_DAY: f64 = 0.001;
-/// What differs just now differs by so much, and is forgotten in so long.
-const NOW_VARIANCE: f64 = 0.04;
-const NOW_FADES_MS: f64 = 30.0 * 60_000.0;
-/// What happened so long before another bus was there tells nothing of now any more.
-const LATE: DurationMs = DurationMs(10 * 60_000);
-/// Standard deviations beyond which an observation pulls no more than this.
-const OUTLIER: f64 = 2.5;
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Filter {
-    mean: f64,
-    variance: f64,
-    at: UtcMillis,
-}
-
+/// What is learned.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Pace {
-    by_habit: BTreeMap<(Stretch, Habit), Filter>,
-    now: BTreeMap<Stretch, Filter>,
-    /// When a bus of each route was last seen to run a stretch.
-    routes: BTreeMap<Stretch, BTreeMap<RouteId, UtcMillis>>,
+    by_stretch: BTreeMap<Arc<Stretch>, OfStretch>,
+    /// What each bus ran today.
+    ran_by_vehicle: BTreeMap<Arc<VehicleId>, BTreeSet<Arc<Stretch>>>,
 }
 
 impl Pace {
-    /// Takes what happened, in the order in which it became known. What becomes known late tells of its hour, and not of now.
+    /// Takes what happened before today, in the order of time. What becomes known late tells of its hour, and not of now.
     pub fn learn(&mut self, t: &Traversal) {
-        if t.took_s < 1.0 || t.timetabled_s < 1.0 {
-            return;
+        if t.teaches() {
+            let stretch = self.shared(&t.stretch);
+            self.by_stretch.entry(stretch).or_default().learn_former(t);
         }
-        let last_by_route = self.routes.entry(t.stretch.clone()).or_default();
-        match last_by_route.get_mut(&t.route) {
-            Some(last) => *last = t.at.max(*last),
-            None => _ = last_by_route.insert(t.route.clone(), t.at),
+    }
+
+    /// Takes what a bus did today beside what is known of it. What today teaches hangs on what happened, and not on when that became
+    /// known.
+    pub fn learn_today(&mut self, vehicle: &VehicleId, done: &[Traversal]) {
+        for t in done.iter().filter(|t| t.teaches()) {
+            let stretch = self.shared(&t.stretch);
+            let known = self.ran_by_vehicle.get_key_value(vehicle).map(|(vehicle, _)| vehicle.clone());
+            let vehicle = known.unwrap_or_else(|| Arc::new(vehicle.clone()));
+            self.by_stretch.entry(stretch.clone()).or_default().learn(&vehicle, t);
+            self.ran_by_vehicle.entry(vehicle).or_default().insert(stretch);
         }
-        let seen = (t.took_s / t.timetabled_s).ln().clamp(-2.5, 2.5);
-        let usual = self.usual(&t.stretch, t.habit, t.at);
-        let current = self.current(&t.stretch, t.at);
-        let key = (t.stretch.clone(), t.habit);
-        let newest = |before: Option<&Filter>| before.map_or(t.at, |f| f.at.max(t.at));
-        let at = newest(self.by_habit.get(&key));
-        let slow = Filter { mean: usual.log, variance: usual.variance, at };
-        self.by_habit.insert(key, slow.update(seen, BUS_VARIANCE + NOW_VARIANCE));
-        let at = newest(self.now.get(&t.stretch));
-        if at.since(t.at).0 > LATE.0 {
-            return;
+    }
+
+    /// Takes all that some buses did today: what was thought before that they did is unlearned.
+    pub fn relearn_today(&mut self, days: impl IntoIterator<Item = (VehicleId, Vec<Traversal>)>) {
+        let mut touched: BTreeSet<Arc<Stretch>> = BTreeSet::new();
+        for (vehicle, done) in days {
+            let before = self.ran_by_vehicle.remove(&vehicle).unwrap_or_default();
+            for stretch in &before {
+                if let Some(of) = self.by_stretch.get_mut(stretch) {
+                    of.forget(&vehicle);
+                }
+            }
+            let (vehicle, mut ran) = (Arc::new(vehicle), BTreeSet::new());
+            for t in done.iter().filter(|t| t.teaches()) {
+                let stretch = self.shared(&t.stretch);
+                _ = self.by_stretch.entry(stretch.clone()).or_default().put(&vehicle, t);
+                ran.insert(stretch);
+            }
+            touched.extend(before.into_iter().chain(ran.iter().cloned()));
+            if !ran.is_empty() {
+                self.ran_by_vehicle.insert(vehicle, ran);
+            }
         }
-        let fast = Filter { mean: current.log, variance: current.variance, at };
-        self.now.insert(t.stretch.clone(), fast.update(seen - usual.log, BUS_VARIANCE));
+        for stretch in touched {
+            let Some(of) = self.by_stretch.get_mut(&stretch) else { continue };
+            of.relearn();
+            if of.known().is_nothing() {
+                self.by_stretch.remove(&stretch);
+            }
+        }
+    }
+
+    /// The day is over: what it taught stays as it is known now.
+    pub fn end_day(&mut self) {
+        self.ran_by_vehicle.clear();
+        self.by_stretch.values_mut().for_each(OfStretch::end_day);
     }
 
     /// Whether a bus of a route was seen to run a stretch since then.
     pub fn knows(&self, stretch: &Stretch, route: &RouteId, since: UtcMillis) -> bool {
-        self.routes.get(stretch).and_then(|seen| seen.get(route)).is_some_and(|last| *last >= since)
+        let of = self.by_stretch.get(stretch);
+        of.and_then(|of| of.known().last(route)).is_some_and(|last| last >= since)
     }
 
     /// What is to be expected of a bus that runs a stretch about `at`, known at `known`.
     pub fn expect(&self, stretch: &Stretch, habit: Habit, known: UtcMillis, at: UtcMillis) -> Factor {
-        let usual = self.usual(stretch, habit, known);
-        let current = self.current(stretch, known.max(at));
-        Factor { log: usual.log + current.log, variance: usual.variance + current.variance + BUS_VARIANCE }
+        let of = self.by_stretch.get(stretch);
+        of.map_or_else(|| Known::default().expect(habit, known, at), |of| of.known().expect(habit, known, at))
     }
 
-    fn usual(&self, stretch: &Stretch, habit: Habit, at: UtcMillis) -> Factor {
-        let Some(f) = self.by_habit.get(&(stretch.clone(), habit)) else {
-            return Factor { log: 0.0, variance: PRIOR_VARIANCE };
-        };
-        let days = at.since(f.at).seconds().max(0.0) / 86_400.0;
-        let variance = (f.variance + days * DRIFT_VARIANCE_PER_DAY).min(PRIOR_VARIANCE);
-        Factor { log: f.mean, variance }
-    }
-
-    fn current(&self, stretch: &Stretch, at: UtcMillis) -> Factor {
-        let Some(f) = self.now.get(stretch) else { return Factor { log: 0.0, variance: NOW_VARIANCE } };
-        let kept = (-(at.since(f.at).0.max(0) as f64) / NOW_FADES_MS).exp();
-        Factor { log: f.mean * kept, variance: NOW_VARIANCE + (f.variance - NOW_VARIANCE) * kept * kept }
+    fn shared(&self, stretch: &Stretch) -> Arc<Stretch> {
+        let known = self.by_stretch.get_key_value(stretch).map(|(stretch, _)| stretch.clone());
+        known.unwrap_or_else(|| Arc::new(stretch.clone()))
     }
 }
 
-impl Filter {
-    fn update(self, seen: f64, noise: f64) -> Self {
-        let spread = (self.variance + noise).sqrt();
-        let surprise = (seen - self.mean).clamp(-OUTLIER * spread, OUTLIER * spread);
-        let gain = self.variance / (self.variance + noise);
-        Self { mean: self.mean + gain * surprise, variance: self.variance * (1.0 - gain), at: self.at }
+impl Traversal {
+    /// What took no time, or was to take none, is of clocks and timetables that are too coarse.
+    fn teaches(&self) -> bool {
+        self.took_s >= 1.0 && self.timetabled_s >= 1.0
     }
 }
 
@@ -244,6 +247,67 @@ mod tests {
         let knows =
             |route: &str, since_min: i64| pace.knows(&stretch, &route.into(), UtcMillis(since_min * 60_000));
         assert_eq!([knows("r", 10), knows("r", 11), knows("another", 0)], [true, false, false]);
+    }
+
+    fn bus(name: &str) -> VehicleId {
+        name.parse().unwrap()
+    }
+
+    #[test]
+    fn what_today_teaches_does_not_hang_on_when_it_became_known() {
+        let mut before = Pace::default();
+        (0..5).for_each(|day| before.learn(&ran(day * 1440, 120.0)));
+        let today = 5 * 1440;
+        let done: Vec<(VehicleId, Traversal)> = (0..12)
+            .map(|n| (bus(&format!("b{}", n % 3)), ran(today + 4 * (n / 2), 80.0 + 30.0 * (n % 5) as f64)))
+            .collect();
+        let learned = |order: &mut dyn Iterator<Item = usize>| {
+            let mut pace = before.clone();
+            order.for_each(|n| pace.learn_today(&done[n].0, std::slice::from_ref(&done[n].1)));
+            pace
+        };
+        let want = learned(&mut (0..12_usize));
+        assert_eq!(learned(&mut (0..12_usize).rev()), want);
+        assert_eq!(learned(&mut (0..12_usize).map(|n| n * 5 % 12)), want);
+        // It is the same as one after the other.
+        let (mut plain, mut in_order) = (before.clone(), done.clone());
+        in_order.sort_by_key(|(vehicle, t)| (t.at, vehicle.clone()));
+        in_order.iter().for_each(|(_, t)| plain.learn(t));
+        let min = today + 30;
+        assert_eq!(expected_s(&plain, EIGHT, min), expected_s(&want, EIGHT, min));
+        // Of each bus all at once, twice, and after it was thought to have done something else.
+        let days = || ["b0", "b1", "b2"].map(|name| (bus(name), of(&done, name)));
+        let mut anew = learned(&mut (3..9_usize));
+        let other = Stretch { to: "c".into(), ..done[0].1.stretch.clone() };
+        anew.learn_today(&bus("b1"), &[Traversal { stretch: other, ..done[0].1.clone() }]);
+        assert_ne!(anew, want);
+        for _ in 0..2 {
+            anew.relearn_today(days());
+            assert_eq!(anew, want);
+        }
+        anew.relearn_today(["b0", "b1", "b2"].map(|name| (bus(name), Vec::new())));
+        assert_eq!(anew, before);
+    }
+
+    fn of(done: &[(VehicleId, Traversal)], name: &str) -> Vec<Traversal> {
+        done.iter().filter(|(vehicle, _)| vehicle.as_str() == name).map(|(_, t)| t.clone()).collect()
+    }
+
+    #[test]
+    fn what_a_day_taught_stays_when_it_is_over() {
+        let mut pace = Pace::default();
+        pace.learn_today(&bus("b"), &[ran(0, 200.0)]);
+        let taught_s = expected_s(&pace, EIGHT, 1440);
+        pace.end_day();
+        pace.relearn_today([(bus("b"), Vec::new())]);
+        assert_eq!(expected_s(&pace, EIGHT, 1440), taught_s);
+        assert!(taught_s > 105.0);
+        // What becomes known of former days is none of today.
+        pace.learn_today(&bus("b"), &[ran(1440, 100.0)]);
+        let mut in_order = Pace::default();
+        [ran(0, 200.0), ran(10, 150.0), ran(1440, 100.0)].iter().for_each(|t| in_order.learn(t));
+        pace.learn(&ran(10, 150.0));
+        assert_eq!(expected_s(&pace, EIGHT, 1450), expected_s(&in_order, EIGHT, 1450));
     }
 
     #[test]
