@@ -129,6 +129,7 @@ mod tests {
             late: None,
             ahead: Some(DurationMs(60_000)),
             ahead_timetabled: Some(DurationMs(600_000)),
+            beside: None,
         }
     }
 

@@ -119,6 +119,14 @@ fn bus_now(bus: &Vehicle, ladder: &[Rung], advice: &[Advice]) -> Option<v1::BusN
     let rung = place.map(|i| &ladder[i]);
     let before = place.and_then(|i| i.checked_sub(1)).map(|i| &ladder[i]);
     let before = before.filter(|b| rung.is_some_and(|r| r.line == b.line && r.pattern == b.pattern));
+    let (mut ahead, mut wanted, mut ahead_vehicle) =
+        (rung.and_then(|r| r.ahead), rung.and_then(|r| r.ahead_timetabled), before.map(|b| &b.vehicle));
+    // Of two that it follows the one that it runs as one with, and is nearer to.
+    if let Some(beside) = rung.and_then(|r| r.beside.as_ref())
+        && ahead.is_none_or(|ahead| beside.ahead <= ahead)
+    {
+        (ahead, wanted, ahead_vehicle) = (Some(beside.ahead), Some(beside.timetabled), Some(&beside.vehicle));
+    }
     let seconds = |d: Option<DurationMs>| d.map(DurationMs::seconds);
     let advice = advice.iter().find(|a| a.vehicle == bus.id);
     Some(v1::BusNow {
@@ -138,9 +146,9 @@ fn bus_now(bus: &Vehicle, ladder: &[Rung], advice: &[Advice]) -> Option<v1::BusN
         length_m: doing.length().0,
         next_stop: next_stop(doing),
         late_s: seconds(doing.late()),
-        ahead_s: seconds(rung.and_then(|r| r.ahead)),
-        ahead_timetabled_s: seconds(rung.and_then(|r| r.ahead_timetabled)),
-        ahead_vehicle: before.map(|b| b.vehicle.to_string()).unwrap_or_default(),
+        ahead_s: seconds(ahead),
+        ahead_timetabled_s: seconds(wanted),
+        ahead_vehicle: ahead_vehicle.map(ToString::to_string).unwrap_or_default(),
         bunched: rung.and_then(Rung::is_bunched).unwrap_or(false),
         off_route: doing.off_since.is_some_and(|since| seen.at.since(since).0 >= 30_000),
         advice: advice.map(|a| v1::HoldingAdvice {

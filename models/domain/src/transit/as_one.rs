@@ -9,14 +9,16 @@ use super::finding::TransitEvent;
 use super::fleet::SILENT;
 use super::headway::BUNCHED;
 use super::plan::{self, DayPlan};
+use super::variant::between_variants;
 use crate::ids::VehicleId;
-use crate::units::{DurationMs, UtcMillis};
+use crate::units::{DurationMs, Meters, UtcMillis};
 
 /// Buses that lie farther apart in time do not run as one, whatever is promised: a quarter of eight hours.
 const APART_MAX: DurationMs = DurationMs(2 * 3_600_000);
 
-/// By timetable (two days may have two) and pattern. Feeds are not told apart: two of one timetable are asked for together.
-pub(super) type Way = (usize, usize);
+/// By timetable (two days may have two), route and direction: variants of a line serve the same stops. Feeds are not told apart: two of
+/// one timetable are asked for together.
+pub(super) type Way = (usize, usize, Option<u8>);
 
 /// What is asked for.
 #[derive(Debug, Default)]
@@ -90,24 +92,34 @@ impl<'a> Drives<'a> {
         let others: Vec<&Drive<'_>> = near.map(|(_, drive)| drive).collect();
         let mut seen = own.iter().flat_map(|own| own.between(from, until).map(move |place| (own, place)));
         let mut places = 0;
-        let as_one = seen.any(|(own, (at, along))| {
+        let as_one = seen.any(|(own, place)| {
             places += 1;
-            others.iter().any(|other| {
-                let near_ms = near_ms(own, other);
-                near_ms > 0.0
-                    && other.when(*along).is_some_and(|then| (at.since(then).0.abs() as f64) < near_ms)
-            })
+            others.iter().any(|other| is_near(own, other, *place))
         });
         as_one || places == 0
     }
 }
 
-/// Nearer than so many milliseconds two buses on one way run as one, as on the ladder; 0 where nothing is promised to lie between them.
-fn near_ms(own: &Drive<'_>, other: &Drive<'_>) -> f64 {
+/// Whether a bus ran as one with another where it was at a moment, as on the ladder; never where nothing is promised to lie between
+/// them.
+fn is_near(own: &Drive<'_>, other: &Drive<'_>, (at, along): (UtcMillis, Meters)) -> bool {
+    let there = if own.pattern() == other.pattern() {
+        Some((along, promised(own, other)))
+    } else {
+        between_variants(own, other, along)
+    };
+    there.is_some_and(|(place, promised)| {
+        let near_ms = BUNCHED * promised.0 as f64;
+        near_ms > 0.0 && other.when(place).is_some_and(|then| (at.since(then).0.abs() as f64) < near_ms)
+    })
+}
+
+/// What is promised to lie between two buses on one way.
+fn promised(own: &Drive<'_>, other: &Drive<'_>) -> DurationMs {
     let (table, run) = (&own.plan.timetable, &own.plan.runs[own.run]);
     let departs = |drive: &Drive<'_>| drive.plan.timetable.departs(&drive.plan.runs[drive.run], 0);
     let between = || DurationMs(departs(own).since(departs(other)).0.abs());
-    BUNCHED * table.promised_headway(run).unwrap_or_else(between).0 as f64
+    table.promised_headway(run).unwrap_or_else(between)
 }
 
 /// The way of the run that something was told of; `None` where it is in no timetable any more.

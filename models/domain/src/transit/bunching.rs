@@ -146,7 +146,7 @@ impl Bunching {
             place: days.get(vehicle).and_then(|day| day.bus.last.as_ref()).map(|o| o.seen.position),
             run: rung.map(|r| (r.line.feed.clone(), r.run.clone())),
             stop: None,
-            value: rung.and_then(|r| r.ahead).map(DurationMs::seconds),
+            value: rung.and_then(Rung::behind).map(DurationMs::seconds),
         };
         let on_ladder: BTreeSet<&VehicleId> = ladder.iter().map(|rung| &rung.vehicle).collect();
         let gone = self.held.keys().filter(|vehicle| !on_ladder.contains(vehicle));

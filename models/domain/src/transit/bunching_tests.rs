@@ -21,6 +21,7 @@ fn pair(ahead_s: i64) -> Vec<Rung> {
         late: None,
         ahead: ahead.map(|s| DurationMs(s * 1000)),
         ahead_timetabled: ahead.map(|_| DurationMs(600_000)),
+        beside: None,
     };
     vec![rung("a", None), rung("b", Some(ahead_s))]
 }
@@ -51,7 +52,7 @@ fn it_begins_after_a_minute_ends_once_and_survives_a_restart() {
 }
 
 /// Ten kilometres that buses `a` and `b` set out on ten minutes apart, to be driven in a quarter of an hour; a `twin` is to set out
-/// with `b`, an `extra` bus three minutes after it; and a way beside it.
+/// with `b`, an `extra` bus three minutes after it; a way back; and a `variant` of the way out that sets out with `a`.
 fn plan() -> Arc<DayPlan> {
     let place = |i: usize| LatLon::new(21.0 + 10.0 * i as f64 / 111.195_08, 105.8);
     let stop = |i: usize| Stop {
@@ -88,13 +89,14 @@ fn plan() -> Arc<DayPlan> {
     let table = Timetable {
         routes: vec![route],
         stops: (0..2).map(stop).collect(),
-        patterns: vec![pattern.clone(), pattern],
+        patterns: vec![pattern.clone(), Pattern { direction: Some(1), ..pattern.clone() }, pattern],
         trips: vec![
             trip("a", 0, 0),
             trip("b", 0, 600),
             trip("c", 1, 600),
             trip("twin", 0, 600),
             trip("extra", 0, 780),
+            trip("variant", 2, 0),
         ],
         services_by_id: [("w".to_owned(), service)].into(),
         ..Timetable::default()
@@ -174,6 +176,9 @@ fn what_late_reports_disprove_is_withdrawn() {
     // Whoever was ahead did something else, or the bus itself.
     check(&[("a", "c", SLOW), ("b", "b", FAST)], false);
     check(&[("a", "a", SLOW), ("b", "c", FAST)], false);
+    // Or it was of another variant of the line.
+    check(&[("a", "variant", SLOW), ("b", "b", FAST)], true);
+    check(&[("a", "variant", AHEAD), ("b", "b", FAST)], false);
     // Another one was as near.
     check(&[("a", "c", SLOW), ("b", "b", FAST), ("other", "a", SLOW)], true);
 }

@@ -48,7 +48,12 @@ impl Driven {
 impl Drive<'_> {
     pub fn way(&self) -> Way {
         let table = &self.plan.timetable;
-        (Arc::as_ptr(table) as usize, table.trip(&self.plan.runs[self.run]).pattern)
+        let pattern = table.pattern(&self.plan.runs[self.run]);
+        (Arc::as_ptr(table) as usize, pattern.route, pattern.direction)
+    }
+
+    pub fn pattern(&self) -> usize {
+        self.plan.timetable.trip(&self.plan.runs[self.run]).pattern
     }
 
     /// Whether it was on its way at some time from one moment to another.

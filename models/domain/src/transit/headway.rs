@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::passing::Passing;
 use super::timetable::{FeedId, RouteId, RunKey, StopId};
+pub use super::variant::Beside;
+use super::variant::beside;
 use super::vehicle::{Doing, Vehicle, Work};
 use crate::ids::VehicleId;
 use crate::units::{DurationMs, Meters, UtcMillis};
@@ -46,6 +48,8 @@ pub struct Rung {
     pub ahead: Option<DurationMs>,
     /// What the timetable has between the two, or promises of this one.
     pub ahead_timetabled: Option<DurationMs>,
+    /// The bus ahead is the next of its pattern; this one is of another that serves the same stops here, and they run as one.
+    pub beside: Option<Beside>,
 }
 
 /// How regular a line ran.
@@ -144,21 +148,26 @@ pub fn ladder<'a>(buses: impl Iterator<Item = &'a Vehicle>, at: UtcMillis) -> Ve
         Work::Running(doing) => Some((&bus.id, &**doing)),
         Work::Unknown | Work::Waiting(_) | Work::Finished { .. } => None,
     });
-    // By feed, timetable (two days may have two) and pattern.
+    // By feed, timetable (two days may have two) and pattern; and by route and direction.
     let mut by_pattern: BTreeMap<(FeedId, usize, usize), Buses<'_>> = BTreeMap::new();
+    let mut by_line: BTreeMap<(FeedId, usize, usize, Option<u8>), Buses<'_>> = BTreeMap::new();
     for (id, doing) in running {
         let pattern = doing.plan.timetable.trip(&doing.plan.runs[doing.run]).pattern;
         let table = std::sync::Arc::as_ptr(&doing.plan.timetable) as usize;
+        let p = &doing.plan.timetable.patterns[pattern];
+        let line = (doing.plan.feed.clone(), table, p.route, p.direction);
+        by_line.entry(line).or_default().push((id, doing));
         by_pattern.entry((doing.plan.feed.clone(), table, pattern)).or_default().push((id, doing));
     }
     let mut rungs = Vec::new();
-    for ((feed, _, pattern), mut buses) in by_pattern {
+    for ((feed, timetable, pattern), mut buses) in by_pattern {
         buses.sort_by(|(a, x), (b, y)| y.along.0.total_cmp(&x.along.0).then_with(|| a.cmp(b)));
         for (i, (id, doing)) in buses.iter().enumerate() {
             let ahead = i.checked_sub(1).map(|j| buses[j].1);
             let (table, run) = (&doing.plan.timetable, &doing.plan.runs[doing.run]);
             let p = table.pattern(run);
             let (route, direction) = (table.route(run).id.clone(), p.direction);
+            let of_line = by_line.get(&(feed.clone(), timetable, p.route, direction));
             rungs.push(Rung {
                 vehicle: (*id).clone(),
                 line: Line { feed: feed.clone(), route, direction },
@@ -172,6 +181,7 @@ pub fn ladder<'a>(buses: impl Iterator<Item = &'a Vehicle>, at: UtcMillis) -> Ve
                     let between = || DurationMs(departs(doing).since(departs(a)).0.abs());
                     table.promised_headway(run).unwrap_or_else(between)
                 }),
+                beside: of_line.and_then(|others| beside(doing, at, others)),
             });
         }
     }
@@ -179,10 +189,18 @@ pub fn ladder<'a>(buses: impl Iterator<Item = &'a Vehicle>, at: UtcMillis) -> Ve
 }
 
 impl Rung {
-    /// It runs as one with the bus ahead; `None` when there is none, or nothing is known of it.
+    /// It runs as one with the bus ahead, or with one of another variant; `None` when there is none, or nothing is known of it.
     pub fn is_bunched(&self) -> Option<bool> {
+        if self.beside.is_some() {
+            return Some(true);
+        }
         let (ahead, wanted) = (self.ahead?, self.ahead_timetabled?);
         Some(ahead.seconds() < BUNCHED * wanted.seconds())
+    }
+
+    /// How far it is behind whom it is nearest to: the bus ahead, or one of another variant.
+    pub fn behind(&self) -> Option<DurationMs> {
+        self.ahead.into_iter().chain(self.beside.as_ref().map(|beside| beside.ahead)).min()
     }
 }
 

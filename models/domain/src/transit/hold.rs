@@ -77,6 +77,7 @@ mod tests {
             late: None,
             ahead: ahead_s.map(|s| DurationMs(s * 1000)),
             ahead_timetabled: ahead_s.map(|_| DurationMs(600_000)),
+            beside: None,
         }
     }
 

@@ -3,7 +3,7 @@
 //! Suggested reading order: `timetable` (what is to be), `shape` and `matching` (where on its way a bus is), `evidence` and
 //! `assign` (which run it does), `slot` (by what name, where starts are no promise), `claims` and `among` (what others do), `vehicle` and `day` (all of that for one bus, with `passing`s and
 //! `finding`s), `headway`, `pace`, `eta`, `hold`; `road` and `probe` (buses as measures of traffic); `fleet` and `settle` (all buses),
-//! `bunching`, `as_one` and `driven`, `missing`, `gap`, `accuracy`, `report`.
+//! `bunching`, `as_one`, `variant` and `driven`, `missing`, `gap`, `accuracy`, `report`.
 
 pub mod accuracy;
 mod among;
@@ -38,6 +38,7 @@ mod slot;
 pub mod speed_road;
 mod tick;
 pub mod timetable;
+mod variant;
 pub mod vehicle;
 
 use crate::geo::LatLon;
