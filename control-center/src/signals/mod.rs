@@ -83,11 +83,14 @@ impl Judged {
 #[derive(Default)]
 pub struct Rates(Mutex<BTreeMap<JunctionId, Rate>>);
 
-/// A book of the orders of a junction that were sent and count by now.
+/// A book of the orders of a junction that were sent and count by now, with the one that stands: what asks for the same green goes on
+/// with it.
 async fn sent_lately(hall: &Hall, id: &JunctionId, at: UtcMillis) -> Result<Book, StoreError> {
     let sent = hall.store.orders_sent(id, at - ORDERS_WINDOW).await?;
+    let in_force = hall.store.order_standing(id, at).await?;
     let mut rates = hall.rates.0.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(rates.entry(id.clone()).or_default().count(at, &sent))
+    let counted = rates.entry(id.clone()).or_default().count(at, &sent);
+    Ok(Book { in_force, ..counted })
 }
 
 /// Whether an order was sent, and is neither over nor refused.

@@ -241,6 +241,44 @@ async fn numbers_grow_also_when_the_clock_does_not() {
 }
 
 #[tokio::test]
+async fn a_green_that_goes_on_counts_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let junction: models_domain::JunctionId = "kim-ma".parse().unwrap();
+    let green = |group: u8| order(Wanted::Groups([group].into_iter().collect()));
+    let send = async |order: &NewOrder, at: i64| {
+        let id = store.ask_order(order, UtcMillis(at)).await.unwrap();
+        let row = store.order(id).await.unwrap().unwrap();
+        assert!(store.send_order(&row, None, None, UtcMillis(at)).await.unwrap().is_some());
+    };
+    let counted = async || {
+        let sent = store.orders_sent(&junction, UtcMillis(0)).await.unwrap();
+        sent.into_iter().map(|one| one.number).collect::<Vec<_>>()
+    };
+    let stands = async |at: i64| {
+        store.order_standing(&junction, UtcMillis(at)).await.unwrap().map(|held| held.order.number)
+    };
+    assert_eq!(stands(999).await, None);
+    for at in [1_000, 11_000, 21_000] {
+        send(&green(0), at).await;
+    }
+    assert_eq!((counted().await, stands(21_000).await), (vec![1_000], Some(21_000)));
+    // Another one, and the first again after it; what was refused stands nowhere.
+    send(&green(1), 30_000).await;
+    send(&green(0), 31_000).await;
+    told(&store, 1, 31_000, Step::Refused).await;
+    send(&green(1), 32_000).await;
+    assert_eq!((counted().await, stands(32_000).await), (vec![1_000, 30_000, 31_000], Some(32_000)));
+    // After its time, and of another gateway; a plan begins anew.
+    send(&green(1), 92_000).await;
+    send(&NewOrder { gateway: "pole-2".parse().unwrap(), ..green(1) }, 93_000).await;
+    send(&order(Wanted::Plan(2)), 94_000).await;
+    send(&order(Wanted::Plan(2)), 95_000).await;
+    let all = [1_000, 30_000, 31_000, 92_000, 93_000, 94_000, 95_000];
+    assert_eq!(counted().await, all);
+}
+
+#[tokio::test]
 async fn the_store_sends_nothing_that_stops_service_on_one_word_and_nothing_old() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).await;

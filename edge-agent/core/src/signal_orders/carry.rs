@@ -146,10 +146,11 @@ impl SignalOrders {
 
     /// Written down before the controller hears of it: whatever happens then, it will be ended. What is `stuck` is ended with it.
     fn hold(&self, junction: &JunctionId, order: &Order, stuck: bool) -> bool {
-        let held = InForce { order: order.clone(), heard_at: self.clock.now(), ending: None, let_go: false };
+        let at = self.clock.now();
+        let held = InForce { order: order.clone(), heard_at: at, ending: None, let_go: false };
         let mut same = None;
         let put = |book: &mut Book| {
-            if let Some(before) = book.in_force.replace(held).filter(|_| stuck) {
+            if let Some(before) = book.begin(at, held).filter(|_| stuck) {
                 same = book.leave(before);
             }
             Ok::<_, ()>(())

@@ -1,7 +1,7 @@
 //! What stands against a person's order: a table, and every order at every moment of a cycle.
 
 use super::GroupSet;
-use super::order::{Book, ORDERS_MAX, Order, STOPS_MAX, Seen, Wanted};
+use super::order::{Book, InForce, ORDERS_MAX, Order, STOPS_MAX, Seen, Wanted};
 use super::plan::{Group, GroupKind, Layout, Limits};
 use super::safety::{Known, Refusal, check_moment, check_order, not_waited_out};
 use crate::units::{DurationMs, UtcMillis};
@@ -95,6 +95,14 @@ fn age_number_length_and_rate() {
     for wanted in [Wanted::Plan(2), groups(&[3])] {
         check(STAGE_1, often, wanted, &enough(6));
     }
+    // The green in force goes on, which changes no lamp; another one would.
+    let goes_on = |given: &mut Order, book: &mut Book| {
+        often(given, book);
+        let order = Order { number: 7, ..order(groups(&[3])) };
+        book.in_force = Some(InForce { order, heard_at: UtcMillis(100_000), ending: None, let_go: false });
+    };
+    check(STAGE_1, goes_on, groups(&[3]), "");
+    check(STAGE_1, goes_on, groups(&[1]), &enough(6));
     // Whoever ordered so much keeps nobody from what stops service, and that has its own bound.
     for wanted in [Wanted::OwnPlan, Wanted::Flash, Wanted::Dark, Wanted::AllRed] {
         check(STAGE_1, often, wanted, "");

@@ -189,8 +189,12 @@ pub fn check_moment(layout: &Layout, seen: &Seen, at: UtcMillis, order: &Order) 
 }
 
 /// What stops service takes two people, so it is none of what is ordered by machine, and counts by itself: whatever orders greens again and
-/// again keeps nobody from flash.
+/// again keeps nobody from flash. The rate is there to bound changes: a green that goes on is none, and what it costs others their bound of
+/// red has.
 fn too_many(book: &Book, at: UtcMillis, wanted: &Wanted) -> Option<Refusal> {
+    if book.goes_on(at, wanted) {
+        return None;
+    }
     let (taken, max) =
         if wanted.stops_service() { (&book.stops, STOPS_MAX) } else { (&book.taken, ORDERS_MAX) };
     let changes = taken.iter().filter(|then| at.since(**then) < ORDERS_WINDOW).count();

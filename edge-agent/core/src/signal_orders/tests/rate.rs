@@ -41,6 +41,26 @@ async fn greens_that_a_controller_refuses_keep_nobody_from_flash() {
     assert_eq!(pole.taken(pole.order(18, Wanted::OwnPlan)), "");
 }
 
+/// A fire engine stands before the line, and its green is ordered for longer again and again.
+#[tokio::test]
+async fn a_green_that_goes_on_leaves_people_their_orders() {
+    let pole = pole();
+    let mut told = Vec::new();
+    for number in 7..17 {
+        assert_eq!(pole.taken(pole.green(number)), "");
+        if number > 7 {
+            told.push(format!("{} ended order", number - 1));
+        }
+        told.push(format!("{number} done mode normal, plan 1, green 1"));
+        pole.told_all(&told).await;
+    }
+    assert_eq!(pole.orders.books.of(&junction()).taken.len(), 1, "as it began");
+    for number in 17..22 {
+        assert_eq!(pole.taken(pole.order(number, Wanted::Plan(2))), "");
+    }
+    assert_eq!(pole.taken(pole.order(22, Wanted::Plan(2))), "too_many_changes");
+}
+
 /// A bound of red stands for longer than a pole waits, and says at once that it does.
 #[tokio::test]
 async fn what_does_not_change_while_it_waits_is_refused_at_once() {

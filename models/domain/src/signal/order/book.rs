@@ -30,6 +30,9 @@ pub struct Book {
     /// The same of those alone that stop normal service, the newest [`STOPS_MAX`] of them.
     #[serde(default)]
     pub stops: VecDeque<UtcMillis>,
+    /// The newest order, where it goes on with the green in force and so counts as none of these.
+    #[serde(default)]
+    pub uncounted: Option<u64>,
     pub in_force: Option<InForce>,
     /// Orders that the controller did not let go of before what is in force took their place, the oldest first, at most one of each
     /// wish: they are taken back with it, greens before.
@@ -38,10 +41,34 @@ pub struct Book {
 }
 
 impl Book {
-    /// Notes that an order was taken: none with its number or a lower one is taken again.
+    /// Notes that an order was taken: none with its number or a lower one is taken again. It counts unless it [goes on](Self::goes_on).
     pub fn take(&mut self, at: UtcMillis, number: u64, wanted: &Wanted) {
         self.last_number = self.last_number.max(number);
         self.look(at);
+        self.uncounted = self.goes_on(at, wanted).then_some(number);
+        if self.uncounted.is_none() {
+            self.count(at, wanted);
+        }
+    }
+
+    /// Whether `wanted` is the green that is in force and not about to end: to order that for longer changes no lamp, and the rate of
+    /// orders is there to bound changes. A plan and a mode that are ordered once more may begin anew at the controller.
+    pub fn goes_on(&self, at: UtcMillis, wanted: &Wanted) -> bool {
+        let same = self.in_force.as_ref().is_some_and(|held| held.order.wanted == *wanted);
+        same && matches!(wanted, Wanted::Groups(_)) && self.due(at).is_none()
+    }
+
+    /// `held` begins; what it takes the place of. One that was to go on with a green that ended meanwhile changes lamps after all, and
+    /// counts from now.
+    pub fn begin(&mut self, at: UtcMillis, held: InForce) -> Option<InForce> {
+        let counts = self.uncounted.take_if(|number| *number == held.order.number).is_some();
+        if counts && !self.goes_on(at, &held.order.wanted) {
+            self.count(at, &held.order.wanted);
+        }
+        self.in_force.replace(held)
+    }
+
+    fn count(&mut self, at: UtcMillis, wanted: &Wanted) {
         note(&mut self.taken, at, ORDERS_MAX);
         if wanted.stops_service() {
             note(&mut self.stops, at, STOPS_MAX);
@@ -157,6 +184,44 @@ mod tests {
         restarted.restarted();
         check(restarted, &[(1, 7)], 2, Some(EndedBy::Restart));
         check(Book::default(), &[], 1, None);
+    }
+
+    #[test]
+    fn a_green_that_goes_on_counts_only_when_it_began_anew() {
+        let green = |group: u8| Wanted::Groups([group].into_iter().collect());
+        let held = |number: u64, wanted: Wanted, expires: i64| {
+            let made_at = UtcMillis(0);
+            let expires_at = UtcMillis(expires);
+            let order = Order { number, wanted, made_at, expires_at, patience: DurationMs(0) };
+            InForce { order, heard_at: made_at, ending: None, let_go: false }
+        };
+        let after = |at: i64, wanted: &Wanted, ending: Option<EndedBy>| {
+            let in_force = Some(InForce { ending, ..held(7, green(0), 9_000) });
+            let mut book = Book { last_number: 7, in_force, ..Book::default() };
+            book.take(UtcMillis(at), 8, wanted);
+            (book.last_number, book.taken.len(), book.uncounted)
+        };
+        assert_eq!(after(5_000, &green(0), None), (8, 0, Some(8)));
+        // Another green, a mode, the way back; and one whose time is over, or that is about to end.
+        for wanted in [green(1), Wanted::Plan(1), Wanted::Flash, Wanted::OwnPlan] {
+            assert_eq!(after(5_000, &wanted, None), (8, 1, None), "{wanted:?}");
+        }
+        assert_eq!(after(9_000, &green(0), None), (8, 1, None));
+        assert_eq!(after(5_000, &green(0), Some(EndedBy::Order)), (8, 1, None));
+        // A plan or a mode is told to the controller anew.
+        let mut book = book(0, 60_000);
+        book.take(UtcMillis(1), 8, &Wanted::Flash);
+        assert_eq!((book.taken.len(), book.stops.len()), (1, 1));
+        // Taken while the green stood; it ended before this one began.
+        for (ended, counted) in [(false, 0), (true, 1)] {
+            let mut book = Book { in_force: Some(held(7, green(0), 9_000)), ..Book::default() };
+            book.take(UtcMillis(8_000), 8, &green(0));
+            if ended {
+                book.in_force = None;
+            }
+            let before = book.begin(UtcMillis(8_500), held(8, green(0), 20_000));
+            assert_eq!((before.is_none(), book.taken.len(), book.uncounted), (ended, counted, None));
+        }
     }
 
     #[test]
