@@ -57,6 +57,8 @@ struct Known {
     /// The newest state and the controller's time of it.
     newest: Option<(UtcMillis, String)>,
     remembered: VecDeque<(UtcMillis, String)>,
+    /// As it was told last, of those that tell one.
+    stage: Option<u32>,
     alarms_by_name: BTreeMap<(String, String), (UtcMillis, SignalAlarm)>,
     late_alarms: VecDeque<(UtcMillis, SignalAlarm)>,
     /// When something that is so now was told last, by our clock.
@@ -91,9 +93,26 @@ impl SignalWorker {
                 return Ok(());
             }
             let state = (groups.controller_at, groups.groups.clone());
-            let old = groups.old;
+            let (old, stage) = (groups.old, groups.stage);
             self.keep.keep(at, EventBody::Signal { junction: junction.clone(), groups })?;
             known.remember(state, old);
+            if !old {
+                known.stage = stage.or(known.stage);
+            }
+            Ok(())
+        })
+    }
+
+    /// What was told of the lamps stands on the board as it is: this is no word about them.
+    fn stage(&self, junction: &JunctionId, at: UtcMillis, groups: GroupStates) -> Result<(), NotKept> {
+        self.with(junction, |known| {
+            known.told_at = Some(at);
+            let stage = groups.stage;
+            if stage.is_none() || stage == known.stage {
+                return Ok(());
+            }
+            self.keep.keep(at, EventBody::Signal { junction: junction.clone(), groups })?;
+            known.stage = stage;
             Ok(())
         })
     }
@@ -213,7 +232,8 @@ impl Known {
                 |(at, text): &(UtcMillis, String)| *at == groups.controller_at && *text == groups.groups;
             return !self.remembered.iter().any(same);
         }
-        self.newest.as_ref().is_none_or(|(_, text)| *text != groups.groups)
+        let another_stage = groups.stage.is_some() && groups.stage != self.stage;
+        another_stage || self.newest.as_ref().is_none_or(|(_, text)| *text != groups.groups)
     }
 
     fn remember(&mut self, state: (UtcMillis, String), old: bool) {
@@ -236,6 +256,7 @@ impl Sink<SignalReport> for SignalWorker {
         }
         match report {
             SignalReport::Groups { junction, at, groups } => self.groups(junction, at, groups),
+            SignalReport::Stage { junction, at, groups } => self.stage(&junction, at, groups),
             SignalReport::Alarm { junction, at, alarm } => {
                 self.alarm(junction, at, alarm, FoundBy::Controller)
             }

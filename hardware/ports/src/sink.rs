@@ -63,6 +63,12 @@ pub enum SignalReport {
         at: UtcMillis,
         state: LinkState,
     },
+    /// The stage without the groups, which may stay as they are; `groups`: as they were told last, with it. It is no word about the lamps.
+    Stage {
+        junction: JunctionId,
+        at: UtcMillis,
+        groups: GroupStates,
+    },
     /// What it says of itself, as far as it did.
     Now {
         junction: JunctionId,

@@ -241,6 +241,7 @@ fn play(
                 Action::Keep(SignalReport::Alarm { .. }) => outcome.alarms += 1,
                 Action::Keep(
                     SignalReport::Link { .. }
+                    | SignalReport::Stage { .. }
                     | SignalReport::Now { .. }
                     | SignalReport::Aggregated { .. }
                     | SignalReport::Changes { .. }

@@ -31,12 +31,14 @@ struct Kept {
 #[async_trait]
 impl Sink<SignalReport> for Kept {
     async fn accept(&self, report: SignalReport) -> Result<(), NotKept> {
-        use SignalReport::{Aggregated, Alarm, Changes, Detectors, Groups, Link, Now};
+        use SignalReport::{Aggregated, Alarm, Changes, Detectors, Groups, Link, Now, Stage};
         let line = match report {
             Groups { junction, groups, .. } => format!("{junction} {}", groups.groups),
             Alarm { junction, alarm, .. } => format!("{junction} {}", alarm.code),
             Link { junction, state: s, .. } => format!("{junction} {:?} {}", s.link, s.reason),
-            Now { .. } | Aggregated { .. } | Changes { .. } | Detectors { .. } => return Ok(()),
+            Stage { .. } | Now { .. } | Aggregated { .. } | Changes { .. } | Detectors { .. } => {
+                return Ok(());
+            }
         };
         if self.refused.lock().unwrap().as_ref().is_some_and(|part| line.contains(part)) {
             return Err(NotKept("the disk is full".into()));

@@ -138,7 +138,9 @@ impl RedLights {
                     lamps.entry(junction.clone()).or_default().lost(*at);
                 }
             }
-            SignalReport::Alarm { .. }
+            // The groups that come with a stage were told before: they may be others by now.
+            SignalReport::Stage { .. }
+            | SignalReport::Alarm { .. }
             | SignalReport::Aggregated { .. }
             | SignalReport::Changes { .. }
             | SignalReport::Detectors { .. } => {}

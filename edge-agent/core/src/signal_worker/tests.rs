@@ -107,6 +107,34 @@ fn a_controllers_clock_may_be_set_back() {
     check(&["1B@1000", "NB@10", "1B@11"], &["100 1B", "101 NB", "102 1B"], "1B");
 }
 
+#[test]
+fn a_stage_that_changes_while_the_lamps_stay_is_an_event_once() {
+    let (lines, board) = (Arc::new(Lines::default()), Arc::new(Board::default()));
+    let worker = SignalWorker::new(lines.clone(), board.clone());
+    let told = |at: i64, stage: Option<u32>| {
+        let (controller_at, late) = (UtcMillis(at), models_domain::DurationMs(0));
+        GroupStates { groups: "1B".into(), cycle_s: None, stage, controller_at, late, old: false }
+    };
+    let whole =
+        |at, stage| SignalReport::Groups { junction: junction(), at: UtcMillis(at), groups: told(at, stage) };
+    let alone =
+        |at, stage| SignalReport::Stage { junction: junction(), at: UtcMillis(at), groups: told(at, stage) };
+    for report in [
+        whole(1, Some(1)),
+        whole(2, None),
+        whole(3, Some(1)),
+        alone(4, Some(2)),
+        alone(5, Some(2)),
+        whole(6, Some(2)),
+        whole(7, Some(3)),
+    ] {
+        futures_ready(worker.accept(report)).unwrap();
+    }
+    assert_eq!(*lines.kept.lock().unwrap(), ["1 1B", "4 1B", "7 1B"]);
+    let seen = board.junction(&junction()).unwrap().seen;
+    assert!(seen.groups().iter().all(|group| group.since == UtcMillis(1)), "the lamps stay as they are");
+}
+
 fn alarm(at: i64, active: bool) -> SignalReport {
     let alarm = SignalAlarm {
         code: "A0302".into(),

@@ -91,6 +91,7 @@ impl Junction {
             SignalReport::Detectors { readings, .. } => self.detectors.extend(readings),
             SignalReport::Aggregated { status, .. } => self.aggregated = Some(status),
             SignalReport::Changes { changes, .. } => self.changes = changes,
+            SignalReport::Stage { .. } => {}
         }
     }
 }
@@ -104,6 +105,7 @@ impl Sink<SignalReport> for Kept {
             SignalReport::Groups { junction, .. }
             | SignalReport::Alarm { junction, .. }
             | SignalReport::Link { junction, .. }
+            | SignalReport::Stage { junction, .. }
             | SignalReport::Now { junction, .. }
             | SignalReport::Aggregated { junction, .. }
             | SignalReport::Changes { junction, .. }

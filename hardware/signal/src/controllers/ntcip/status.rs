@@ -232,6 +232,7 @@ mod tests {
             }
             other @ (SignalReport::Groups { .. }
             | SignalReport::Link { .. }
+            | SignalReport::Stage { .. }
             | SignalReport::Now { .. }
             | SignalReport::Aggregated { .. }
             | SignalReport::Changes { .. }

@@ -88,8 +88,17 @@ pub fn unknown_groups(known: &KnownSite, status: &Status, told_before: Duration)
 
 /// How far into its cycle the controller is, by S0001; not what it was when the link was down.
 pub fn cycle(status: &Status) -> Option<u32> {
+    recent(status, "cyclecounter")
+}
+
+/// The stage, by S0001; not what it was when the link was down.
+pub fn stage(status: &Status) -> Option<u32> {
+    recent(status, "stage")
+}
+
+fn recent(status: &Status, name: &str) -> Option<u32> {
     let is = |value: &&StatusValue| {
-        value.code == GROUPS_CODE && value.name == "cyclecounter" && value.quality == Quality::Recent
+        value.code == GROUPS_CODE && value.name == name && value.quality == Quality::Recent
     };
     Scalar::from(status.values.iter().find(is)?.value.clone()).0?.trim().parse().ok()
 }

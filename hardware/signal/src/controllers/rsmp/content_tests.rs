@@ -37,6 +37,37 @@ fn live_values_are_kept_then_acknowledged() {
     );
 }
 
+/// On change each value comes by itself, and the stage may change while the lamps stay.
+#[test]
+fn a_stage_without_groups_is_told_with_those_that_were_told_last() {
+    let alone = |id: &str, stage: &str, quality: &str| {
+        format!(
+            r#"{{"type":"StatusUpdate","mId":"{id}","cId":"TC","sTs":"2026-01-01T00:00:04.000Z","sS":[
+            {{"sCI":"S0001","n":"stage","s":"{stage}","q":"{quality}"}}]}}"#
+        )
+    };
+    let groups = status("s", "03", "11BB", "recent");
+    let told = [
+        // Of lamps of which nothing is known yet.
+        alone("a", "1", "recent"),
+        groups,
+        alone("b", "3", "recent"),
+        alone("c", "4", "old"),
+        alone("d", "5", "unknown"),
+    ];
+    let told: Vec<&str> = told.iter().map(String::as_str).collect();
+    let subscribed = [VERSION, "ack", WATCHDOG, "+1", "ack", "+1", "ack", "+1"];
+    check(
+        &[&subscribed[..], &told[..]].concat(),
+        &[
+            INTRODUCED,
+            &format!("1 {GROUPS_NOW}"),
+            &format!("2 {SUBSCRIBE}"),
+            "3 ack a | keep 11BB of 3 s now stage 2 cycle 20 | ack s | keep stage Some(3) with 11BB | ack b | ack c | ack d",
+        ],
+    );
+}
+
 #[test]
 fn buffered_values_go_before_our_requests_and_keep_their_time() {
     let old = |id: &str, at: &str, groups: &str| status(id, at, groups, "old");

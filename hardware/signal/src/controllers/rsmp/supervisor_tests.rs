@@ -62,6 +62,9 @@ fn told(action: Action) -> String {
             groups.cycle_s.map(|cycle| format!(" cycle {cycle}")).unwrap_or_default(),
             if groups.late.0 > 0 { format!(" late {} s", groups.late.0 / 1000) } else { String::new() },
         ),
+        Action::Keep(SignalReport::Stage { groups, .. }) => {
+            format!("keep stage {:?} with {}", groups.stage, groups.groups)
+        }
         Action::Keep(SignalReport::Alarm { at, alarm, .. }) => format!(
             "keep alarm {} {} of {} s{}{}{} p{} {:?}",
             alarm.code,

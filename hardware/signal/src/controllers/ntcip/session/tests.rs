@@ -107,10 +107,11 @@ impl House {
                 }
                 Action::Keep(
                     SignalReport::Link { .. }
+                    | SignalReport::Stage { .. }
                     | SignalReport::Aggregated { .. }
                     | SignalReport::Changes { .. },
                 ) => {
-                    unreachable!("the shell tells links, and 1202 no changes")
+                    unreachable!("the shell tells links, and 1202 no stages and no changes")
                 }
                 Action::Identified { .. } | Action::Close { .. } => unreachable!("of those that dial in"),
                 Action::Up { remark } => format!("up {remark}"),

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use hardware_ports::sink::SignalReport;
-use models_domain::signal::Cycle;
+use models_domain::DurationMs;
 use models_domain::signal::order::ControllerNow;
+use models_domain::signal::{Cycle, GroupStates};
 
 use super::Supervisor;
 use crate::controllers::rsmp::content::{self, Groups};
@@ -81,9 +82,28 @@ impl Supervisor {
                 };
                 self.remark(format!("no signal groups: component {:?} {why}", status.component));
             }
-            Groups::None => {}
+            Groups::None => self.stage(at, status),
         }
         Ok(())
+    }
+
+    /// On change each value of S0001 may come by itself: the groups are as they were told last over this link.
+    fn stage(&mut self, at: At, status: &Status) {
+        let Phase::Established(established) = &self.phase else { return };
+        let stage = content::stage(status).filter(|_| !established.groups.is_empty());
+        if stage.is_none() {
+            return;
+        }
+        let groups = GroupStates {
+            groups: established.groups.clone(),
+            cycle_s: content::cycle(status),
+            stage,
+            controller_at: status.at.0,
+            late: DurationMs(0),
+            old: false,
+        };
+        let junction = established.site.known.junction.clone();
+        self.actions.push_back(Action::Keep(SignalReport::Stage { junction, at: at.utc, groups }));
     }
 
     /// When a group goes to green and to red.
