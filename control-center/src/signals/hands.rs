@@ -20,7 +20,7 @@ pub fn hands(aggregated: Option<&Aggregated>, now: &ControllerNow) -> Hands {
     match now.mode {
         Some(Mode::Normal) => Hands::Plan,
         Some(Mode::Flash | Mode::Dark | Mode::AllRed | Mode::Manual) => Hands::Cabinet,
-        None => Hands::Unknown,
+        Some(Mode::Unknown) | None => Hands::Unknown,
     }
 }
 
@@ -41,6 +41,7 @@ mod tests {
                 check(local, Some(mode), Hands::Cabinet);
             }
             check(local, None, Hands::Unknown);
+            check(local, Some(Mode::Unknown), Hands::Unknown);
         }
         check(Some(true), Some(Mode::Normal), Hands::Cabinet);
         check(Some(true), None, Hands::Cabinet);

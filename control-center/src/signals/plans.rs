@@ -84,7 +84,7 @@ fn runs(city: &City, junction: &Junction) -> Option<(u8, Option<u32>)> {
     let normal = match now.mode {
         None | Some(Mode::Normal) => true,
         // What the controller tells then is the plan that waits.
-        Some(Mode::Flash | Mode::Dark | Mode::AllRed | Mode::Manual) => false,
+        Some(Mode::Flash | Mode::Dark | Mode::AllRed | Mode::Manual | Mode::Unknown) => false,
     };
     let there = alive && normal && junction.info.state.link == Link::Up;
     Some((now.plan.filter(|_| there)?, now.cycle_length_s))

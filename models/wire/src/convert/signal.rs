@@ -160,7 +160,8 @@ pub fn now_from_wire(m: &v1::SignalNow) -> Result<ControllerNow, BadMessage> {
 /// `order` and `ending` are the gateway's to fill in.
 pub fn now_to_wire(now: &ControllerNow) -> v1::SignalNow {
     let mode = match now.mode {
-        None => v1::SignalMode::Unspecified,
+        // The hall knows no more of the one than of the other.
+        None | Some(Mode::Unknown) => v1::SignalMode::Unspecified,
         Some(Mode::Normal) => v1::SignalMode::Normal,
         Some(Mode::Flash) => v1::SignalMode::Flash,
         Some(Mode::Dark) => v1::SignalMode::Dark,
@@ -328,6 +329,8 @@ mod tests {
             let back = now_from_wire(&now_to_wire(&now)).unwrap();
             assert_eq!((back.mode, back.plan), (mode, Some(2)));
         }
+        let unknown = ControllerNow { mode: Some(Mode::Unknown), ..ControllerNow::default() };
+        assert_eq!(now_from_wire(&now_to_wire(&unknown)).unwrap().mode, None);
     }
 
     #[test]

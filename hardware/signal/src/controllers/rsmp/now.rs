@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use models_domain::signal::order::{ControllerNow, Mode};
 
-use super::message::{Quality, Status};
+use super::message::{Quality, Status, StatusValue};
 use super::outgoing::StatusName;
 use super::sxl::{Code, SxlVersion};
 use crate::order::Value;
@@ -37,13 +37,33 @@ pub fn answers(status: &Status) -> bool {
         && status.values.iter().any(|value| value.code == "S0007")
 }
 
+/// What was said last of one of the statuses that make the mode.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Said {
+    /// Nothing, or that there is no such status.
+    #[default]
+    Nothing,
+    Is(bool),
+    /// It was said how it is, and then that this is not known.
+    Unknown,
+}
+
+impl Said {
+    fn not(self) -> Self {
+        match self {
+            Said::Is(is) => Said::Is(!is),
+            Said::Nothing | Said::Unknown => self,
+        }
+    }
+}
+
 /// What was said last, of each.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
-    on: Option<bool>,
-    manual: Option<bool>,
-    flash: Option<bool>,
-    all_red: Option<bool>,
+    on: Said,
+    manual: Said,
+    flash: Said,
+    all_red: Said,
     plan: Option<u8>,
     forced: Option<bool>,
     /// Seconds of a cycle, by plan.
@@ -54,33 +74,62 @@ impl Flags {
     /// Takes over what `status` says; whether there was anything. What was buffered is of a time that has passed.
     pub fn learn(&mut self, status: &Status) -> bool {
         let mut any = false;
-        for value in status.values.iter().filter(|value| value.quality == Quality::Recent) {
-            let known = Code::status(&value.code).and_then(|code| code.argument(&value.name));
-            let Some(read) = known.and_then(|known| known.read(&value.value).ok()) else { continue };
-            match (value.code.as_str(), value.name.as_str()) {
-                ("S0007", "status") => self.on = first(&read),
-                ("S0008", "status") => self.manual = first(&read),
-                ("S0011", "status") => self.flash = first(&read),
-                ("S0012", "status") => self.all_red = first(&read),
-                ("S0014", "status") => self.plan = integer(&read),
-                ("S0014", "source") => self.forced = forced(&read),
-                ("S0028", "status") => self.cycles = cycles(&read),
-                _ => continue,
-            }
-            any = true;
+        for value in &status.values {
+            any |= match value.quality {
+                Quality::Recent => self.read(value),
+                Quality::Undefined | Quality::Unknown => self.forget(value),
+                Quality::Old => false,
+            };
         }
         any
     }
 
+    fn read(&mut self, value: &StatusValue) -> bool {
+        let known = Code::status(&value.code).and_then(|code| code.argument(&value.name));
+        let Some(read) = known.and_then(|known| known.read(&value.value).ok()) else { return false };
+        match (value.code.as_str(), value.name.as_str()) {
+            ("S0007", "status") => self.on = first(&read),
+            ("S0008", "status") => self.manual = first(&read),
+            ("S0011", "status") => self.flash = first(&read),
+            ("S0012", "status") => self.all_red = first(&read),
+            ("S0014", "status") => self.plan = integer(&read),
+            ("S0014", "source") => self.forced = forced(&read),
+            ("S0028", "status") => self.cycles = cycles(&read),
+            _ => return false,
+        }
+        true
+    }
+
+    /// It does not know: at once, as with lamps, since nobody says any more that it is as before. Only of what it said how it is: a
+    /// status that a list does not have is told in the same words by core 3.1.2.
+    fn forget(&mut self, value: &StatusValue) -> bool {
+        let said = match (value.code.as_str(), value.name.as_str()) {
+            ("S0007", "status") => &mut self.on,
+            ("S0008", "status") => &mut self.manual,
+            ("S0011", "status") => &mut self.flash,
+            ("S0012", "status") => &mut self.all_red,
+            _ => return false,
+        };
+        if *said == Said::Nothing {
+            return false;
+        }
+        *said = Said::Unknown;
+        true
+    }
+
     pub fn now(&self) -> ControllerNow {
-        // Whoever works it by hand may have it flash: that is what it shows.
-        let mode = match (self.on, self.flash, self.all_red, self.manual) {
-            (Some(false), _, _, _) => Some(Mode::Dark),
-            (_, Some(true), _, _) => Some(Mode::Flash),
-            (_, _, Some(true), _) => Some(Mode::AllRed),
-            (_, _, _, Some(true)) => Some(Mode::Manual),
-            (Some(true), _, _, _) => Some(Mode::Normal),
-            (None, _, _, _) => None,
+        // Whoever works it by hand may have it flash: that is what it shows. What is not known may be so, and stands before the rest.
+        let modes = [
+            (self.on.not(), Mode::Dark),
+            (self.flash, Mode::Flash),
+            (self.all_red, Mode::AllRed),
+            (self.manual, Mode::Manual),
+        ];
+        let first = modes.into_iter().find(|(said, _)| matches!(said, Said::Is(true) | Said::Unknown));
+        let mode = match first {
+            Some((Said::Unknown, _)) => Some(Mode::Unknown),
+            Some((Said::Nothing | Said::Is(_), mode)) => Some(mode),
+            None => (self.on == Said::Is(true)).then_some(Mode::Normal),
         };
         ControllerNow {
             mode,
@@ -93,8 +142,9 @@ impl Flags {
 }
 
 /// Of a controller with several intersections the first is ours.
-fn first(value: &Value) -> Option<bool> {
-    if let Value::Booleans(all) = value { all.first().copied() } else { None }
+fn first(value: &Value) -> Said {
+    let Value::Booleans(all) = value else { return Said::Nothing };
+    all.first().map_or(Said::Nothing, |is| Said::Is(*is))
 }
 
 fn integer(value: &Value) -> Option<u8> {
@@ -165,6 +215,26 @@ mod tests {
         check(&["S0014.status=7 S0014.source=calendar_clock"], "None Some(7) Some(false)");
         // Buffered values, and such as are no values, say nothing of now.
         check(&["S0014.status=7", "S0014.status=9/old S0014.status=900"], "None Some(7) None");
+    }
+
+    #[test]
+    fn a_mode_that_the_site_does_not_know_any_more_is_unknown() {
+        let runs = "S0007.status=True S0008.status=False S0011.status=False S0014.status=2";
+        check(&[runs], "Some(Normal) Some(2) None");
+        for lost in ["S0007.status=True", "S0008.status=False", "S0011.status=True"] {
+            for quality in ["unknown", "undefined"] {
+                let lost = format!("{lost}/{quality}");
+                check(&[runs, &lost], "Some(Unknown) Some(2) None");
+                check(&[runs, &lost, runs], "Some(Normal) Some(2) None");
+            }
+        }
+        // It is dark, or flashes, whatever else it does not know; and it may be dark.
+        check(&[runs, "S0007.status=False S0011.status=False/unknown"], "Some(Dark) Some(2) None");
+        check(&[runs, "S0011.status=True S0008.status=False/unknown"], "Some(Flash) Some(2) None");
+        check(&[runs, "S0011.status=True S0007.status=True/unknown"], "Some(Unknown) Some(2) None");
+        // What it never said.
+        check(&["S0007.status=True S0011.status=True/unknown"], "Some(Normal) None None");
+        check(&["S0007.status=True/unknown"], "None None None");
     }
 
     #[test]

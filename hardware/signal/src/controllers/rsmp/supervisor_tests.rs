@@ -287,11 +287,12 @@ fn mode_and_plan_are_kept_and_merged() {
     let both = r#"{"sCI":"S0007","n":"status","s":"True","q":"recent"},{"sCI":"S0014","n":"status","s":"2","q":"recent"}"#;
     let manual = r#"{"sCI":"S0008","n":"status","s":"True","q":"recent"}"#;
     let flash = r#"{"sCI":"S0011","n":"status","s":"True","q":"recent"}"#;
+    let unknown = r#"{"sCI":"S0007","n":"status","s":null,"q":"unknown"}"#;
     check(
-        &[VERSION, "ack", WATCHDOG, &told(both), &told(manual), &told(flash)],
+        &[VERSION, "ack", WATCHDOG, &told(both), &told(manual), &told(flash), &told(unknown)],
         &[&format!(
             "{} | keep Some(Normal) plan Some(2) | ack s | keep Some(Manual) plan Some(2) | ack s | keep Some(Flash) plan \
-             Some(2) | ack s",
+             Some(2) | ack s | keep Some(Unknown) plan Some(2) | ack s",
             INTRODUCED.split(" | watchdog").next().unwrap()
         )],
     );

@@ -243,6 +243,7 @@ mod tests {
                 "back" => _ = lamp.arrive(at),
                 "flash" => lamp.mode(at, Mode::Flash),
                 "manual" => lamp.mode(at, Mode::Manual),
+                "unsure" => lamp.mode(at, Mode::Unknown),
                 "normal" => lamp.mode(at, Mode::Normal),
                 groups => {
                     let (groups, late) = groups.split_once('~').unwrap_or((groups, "0"));
@@ -371,11 +372,15 @@ mod tests {
 
     #[test]
     fn another_mode_than_the_plan_is_unknown() {
-        check(
-            &format!("{KNOWN} 1B@65000/30 cc@80000/30 flash@80200 BB@90000/30 normal@90500/30 1B@91000/30"),
-            1,
-            "1 5030..5030, c 20030..20030, - 20030..20030, B 30530..30530, 1 31030..31030",
-            31_030,
-        );
+        for mode in ["flash", "unsure"] {
+            check(
+                &format!(
+                    "{KNOWN} 1B@65000/30 cc@80000/30 {mode}@80200 BB@90000/30 normal@90500/30 1B@91000/30"
+                ),
+                1,
+                "1 5030..5030, c 20030..20030, - 20030..20030, B 30530..30530, 1 31030..31030",
+                31_030,
+            );
+        }
     }
 }
