@@ -2,7 +2,7 @@
 //! events of the gateway. `history` reads what was shown, `plans` keeps and reads by which plan, `emergency`
 //! orders greens ahead of a vehicle, `bus_priority` green for late buses, `calendar` plans by the clock; `advice` says what adaptive control
 //! would do, from what is `counted` by those whom `trust` lets believe, and `adaptive` orders it where it may; `hands` says who has a
-//! controller, `health` what is wrong with it.
+//! controller, `pauses` when who was asked in vain is asked again, `health` what is wrong with it.
 //!
 //! Who outranks whom: people, then emergency runs, late buses, calendars, adaptive control. Each looks at what stands, and the store
 //! sends nothing past an order that it gives way to.
@@ -16,6 +16,7 @@ pub mod emergency;
 mod hands;
 pub mod health;
 pub mod history;
+mod pauses;
 pub mod plans;
 pub mod trust;
 

@@ -22,16 +22,13 @@ use models_domain::{DurationMs, JunctionId, UtcMillis};
 
 use super::advice::{Counter, cameras};
 use super::hands::{Hands, hands};
+use super::pauses::{Back, Pauses};
 use super::trust::{troubles, untrusted};
 use super::{adaptive, calendar, counted};
 use crate::hall::Hall;
 
 /// Counts are read anew after this.
 const COUNTS_EVERY: DurationMs = DurationMs(20_000);
-/// What could not be given back is tried again after this.
-const AGAIN: DurationMs = DurationMs(3_000);
-/// A pole that is being asked.
-const ASKED: UtcMillis = UtcMillis(i64::MAX);
 
 /// As the hall's file has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,7 +65,7 @@ struct Known {
     rows: BTreeMap<Key, BusPriorityRow>,
     load: Option<(UtcMillis, Load)>,
     /// Requests whose pole is being asked to let go, or did not.
-    paused: BTreeMap<Key, UtcMillis>,
+    paused: Pauses<Key>,
 }
 
 impl Priority {
@@ -158,14 +155,15 @@ async fn step_one(
         let layout = &can.layout;
         let look = Look { coming, blocked: blocked.as_ref(), load: &load, seen: &seen, layout };
         let mut calls = known.turns.step(&priority.setup, now, look);
-        known.paused.retain(|_, until| *until > now);
+        let requests = known.turns.requests();
+        known.paused.retain(|key| requests.contains_key(key));
         calls.retain(|call| match call {
             Call::Green { .. } => true,
-            Call::Release { key, .. } => !known.paused.contains_key(key),
+            Call::Release { key, .. } => !known.paused.holds(key, now),
         });
         for call in &calls {
             if let Call::Release { key, .. } = call {
-                known.paused.insert(key.clone(), ASKED);
+                known.paused.asked(key.clone());
             }
         }
         calls
@@ -199,8 +197,7 @@ async fn carry(hall: Arc<Hall>, priority: Arc<Priority>, call: Call) {
 /// What came of a call.
 enum Answer {
     Green(Result<(u64, UtcMillis), Why>),
-    /// Whether nothing of it stands any more.
-    Back(bool),
+    Back(Back),
 }
 
 fn answer(hall: &Hall, priority: &Priority, call: Call, answered: anyhow::Result<Answer>) {
@@ -209,19 +206,25 @@ fn answer(hall: &Hall, priority: &Priority, call: Call, answered: anyhow::Result
         tracing::error!(priority = priority.setup.id, "{err:#}");
     }
     hall.priorities.change(&priority.setup.id, |known| match (call, answered) {
-        (Call::Green { key, .. }, Ok(Answer::Green(answer))) => known.turns.answered(&key, now, answer),
+        (Call::Green { key, .. }, Ok(Answer::Green(answer))) => {
+            known.paused.done(&key);
+            known.turns.answered(&key, now, answer);
+        }
         (Call::Green { key, .. }, Ok(Answer::Back(_))) => {
             known.turns.answered(&key, now, Err(Why::Failed("no answer".to_owned())));
         }
         (Call::Green { key, .. }, Err(err)) => {
             known.turns.answered(&key, now, Err(Why::Failed(err.to_string())));
         }
-        (Call::Release { key, order }, Ok(Answer::Back(true))) => {
-            known.paused.remove(&key);
+        (Call::Release { key, order }, Ok(Answer::Back(Back::Over))) => {
+            known.paused.done(&key);
             known.turns.given_back(&key, order, now);
         }
-        (Call::Release { key, .. }, Ok(Answer::Back(false) | Answer::Green(_)) | Err(_)) => {
-            known.paused.insert(key, now + AGAIN);
+        (Call::Release { key, .. }, Ok(Answer::Back(Back::NotYet { ends }))) => {
+            known.paused.again(key, now, ends);
+        }
+        (Call::Release { key, .. }, Ok(Answer::Green(_)) | Err(_)) => {
+            known.paused.again(key, now, None);
         }
     });
 }

@@ -9,6 +9,7 @@ use models_domain::signal::order::Wanted;
 use models_domain::{DurationMs, UtcMillis};
 
 use super::super::hands::{Hands, hands};
+use super::super::pauses::Back;
 use super::super::{Judged, failed, judge, newest_of, order, stands};
 use super::{Priority, ordered, standing};
 use crate::hall::Hall;
@@ -75,28 +76,33 @@ fn new(
     }
 }
 
-/// Ends what was ordered for a bus; `true`: nothing of it stands any more, since it was ended, somebody ordered something else since,
-/// or its time is over.
-pub(super) async fn release(hall: &Hall, priority: &Priority, order_id: u64) -> anyhow::Result<bool> {
+/// Ends what was ordered for a bus. Nothing of it stands any more when it was ended, somebody ordered something else since, or its time is
+/// over.
+pub(super) async fn release(hall: &Hall, priority: &Priority, order_id: u64) -> anyhow::Result<Back> {
     let junction = &priority.setup.junction;
     let in_force = hall.store.orders_in_force(hall.clock.now()).await?;
     let newest = in_force.iter().filter(|row| row.order.junction == *junction).max_by_key(|row| row.number);
-    let Some(own) = newest.filter(|row| row.id >= order_id && ordered(row)) else { return Ok(true) };
+    let Some(own) = newest.filter(|row| row.id >= order_id && ordered(row)) else {
+        return Ok(Back::Over);
+    };
     if own.order.wanted == Wanted::OwnPlan {
-        return Ok(true);
+        return Ok(Back::Over);
     }
-    let Some(judged) = judge(hall, junction, &Wanted::OwnPlan, BACK_WITHIN).await? else { return Ok(false) };
+    let not_yet = Back::NotYet { ends: own.ends };
+    let Some(judged) = judge(hall, junction, &Wanted::OwnPlan, BACK_WITHIN).await? else {
+        return Ok(not_yet);
+    };
     // A pole that cannot be reached ends it by itself in time. The way back tells the controller its mode as well: whoever took it at
     // the cabinet is not overruled, and the green ends in its time too.
     let info = &judged.junction.info;
     let on_plan = hands(info.aggregated.as_ref(), &info.now) == Hands::Plan;
     if !on_plan || !hall.view.is_alive(&judged.junction.gateway) {
-        return Ok(false);
+        return Ok(not_yet);
     }
     let back = (BACK_WITHIN, DurationMs(0));
     let new = new(priority, &judged, Wanted::OwnPlan, back, own.order.purpose.clone());
     let row = order(hall, &new, newest_of(&in_force, junction)).await?;
-    Ok(stands(&row))
+    Ok(if stands(&row) { Back::Over } else { not_yet })
 }
 
 /// Orders that stand no more though their time is not over, and why.

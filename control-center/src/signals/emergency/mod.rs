@@ -4,7 +4,6 @@
 mod orders;
 mod place;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use control_center_store::{AuditLine, EmergencyRow, Store, StoreError};
@@ -13,6 +12,7 @@ use models_domain::signal::emergency::{AGAIN, Call, Run, State, Why};
 use models_domain::{DurationMs, UtcMillis, VehicleId};
 use serde::{Deserialize, Serialize};
 
+use super::pauses::{Back, Pauses};
 use crate::hall::Hall;
 
 /// Ended runs are shown for so long.
@@ -46,16 +46,13 @@ pub struct Emergency {
     pub trouble: Trouble,
     /// Stops that are not called before then: their pole is being asked, or did not let go.
     #[serde(skip)]
-    paused: BTreeMap<usize, UtcMillis>,
+    paused: Pauses<usize>,
     /// As it is kept in the store, and whether that has its end.
     #[serde(skip)]
     kept: String,
     #[serde(skip)]
     end_kept: bool,
 }
-
-/// A pole that is being asked.
-const ASKED: UtcMillis = UtcMillis(i64::MAX);
 
 /// What is wrong with a vehicle's tracker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,7 +94,7 @@ impl Emergency {
         run: Run,
     ) -> Self {
         let (ended, trouble) = (None, Trouble::None);
-        let (paused, kept, end_kept) = (BTreeMap::new(), String::new(), false);
+        let (paused, kept, end_kept) = (Pauses::default(), String::new(), false);
         Self {
             id: 0,
             corridor,
@@ -121,7 +118,7 @@ impl Emergency {
 
     /// Somebody is still to be asked something, or its end is still to be written down.
     fn is_under_way(&self) -> bool {
-        let asks = !self.run.is_given_back() || self.paused.values().any(|until| *until == ASKED);
+        let asks = !self.run.is_given_back() || self.paused.is_asking();
         self.ended.is_none() || !self.end_kept || asks
     }
 
@@ -152,9 +149,8 @@ impl Emergency {
     /// What is to be asked of whom now; they are paused until they answer.
     fn calls(&mut self, now: UtcMillis) -> Vec<(usize, Call)> {
         let mut calls = if self.ended.is_some() { self.run.end() } else { self.run.step(now) };
-        self.paused.retain(|_, until| *until > now);
-        calls.retain(|(stop, _)| !self.paused.contains_key(stop));
-        self.paused.extend(calls.iter().map(|(stop, _)| (*stop, ASKED)));
+        calls.retain(|(stop, _)| !self.paused.holds(stop, now));
+        calls.iter().for_each(|(stop, _)| self.paused.asked(*stop));
         calls
     }
 }
@@ -305,7 +301,7 @@ async fn step_one(hall: &Arc<Hall>, id: u64) -> anyhow::Result<()> {
     let kept = keep(hall, &emergency, None).await;
     if kept.is_err() {
         // What could not be written down is not sent, and comes again; so does its end.
-        hall.emergencies.change_any(id, |e| e.paused.retain(|stop, _| !calls.iter().any(|(s, _)| s == stop)));
+        hall.emergencies.change_any(id, |e| calls.iter().for_each(|(stop, _)| e.paused.wait(*stop, now)));
     }
     kept?;
     for (stop, call) in calls {
@@ -316,6 +312,7 @@ async fn step_one(hall: &Arc<Hall>, id: u64) -> anyhow::Result<()> {
 
 /// Asks one pole, and takes its answer in.
 async fn carry(hall: Arc<Hall>, emergency: Emergency, stop: usize, call: Call) {
+    let releases = matches!(call, Call::Release { .. });
     let carried = match call {
         Call::Release { order } => {
             let released = orders::release(&hall, &emergency, stop, (order, emergency.by())).await;
@@ -329,18 +326,20 @@ async fn carry(hall: Arc<Hall>, emergency: Emergency, stop: usize, call: Call) {
     let answered = hall.emergencies.change_any(emergency.id, |e| {
         match carried {
             Ok(Answer::Green(answer)) => e.run.answered(stop, now, answer),
-            Ok(Answer::Release { order, back: true }) => e.run.given_back(stop, order),
-            Ok(Answer::Release { order: _, back: false }) => {
-                e.paused.insert(stop, now + AGAIN);
+            Ok(Answer::Release { order, back: Back::Over }) => e.run.given_back(stop, order),
+            Ok(Answer::Release { order: _, back: Back::NotYet { ends } }) => {
+                e.paused.again(stop, now, ends);
                 return e.clone();
             }
             Err(err) => {
-                tracing::error!(emergency = e.id, junction = %e.run.stops[stop].junction, "{err:#}; again in {} s", AGAIN.seconds());
-                e.paused.insert(stop, now + AGAIN);
+                let again = if releases { e.paused.again(stop, now, None) } else { now + AGAIN };
+                e.paused.wait(stop, again);
+                let wait_s = again.since(now).seconds();
+                tracing::error!(emergency = e.id, junction = %e.run.stops[stop].junction, "{err:#}; again in {wait_s} s");
                 return e.clone();
             }
         }
-        e.paused.remove(&stop);
+        e.paused.done(&stop);
         e.clone()
     });
     // The next start must know of it, whatever comes before the next step.
@@ -354,5 +353,5 @@ async fn carry(hall: Arc<Hall>, emergency: Emergency, stop: usize, call: Call) {
 /// What came of a call.
 enum Answer {
     Green(Result<(u64, UtcMillis), Why>),
-    Release { order: u64, back: bool },
+    Release { order: u64, back: Back },
 }

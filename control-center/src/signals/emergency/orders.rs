@@ -7,6 +7,7 @@ use models_domain::signal::order::Wanted;
 use models_domain::{DurationMs, JunctionId, UtcMillis};
 
 use super::super::hands::{Hands, hands};
+use super::super::pauses::Back;
 use super::super::{Judged, adaptive, bus_priority, calendar, failed, judge, newest_of, order, stands};
 use super::Emergency;
 use crate::auth::rights::{self, Scope};
@@ -100,32 +101,32 @@ fn new(
     }
 }
 
-/// Ends what a run ordered of a junction; `true`: nothing of it stands there any more, since it was ended, somebody ordered something
-/// else since, or its time is over.
+/// Ends what a run ordered of a junction. Nothing of it stands there any more when it was ended, somebody ordered something else since, or
+/// its time is over.
 pub(super) async fn release(
     hall: &Hall,
     emergency: &Emergency,
     stop: usize,
     (order_id, by): (u64, &str),
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<Back> {
     let id = &emergency.run.stops[stop].junction;
     let in_force = hall.store.orders_in_force(hall.clock.now()).await?;
     let newest = in_force.iter().filter(|row| row.order.junction == *id).max_by_key(|row| row.id);
-    if newest.is_none_or(|row| row.id < order_id || row.order.purpose != emergency.order_purpose()) {
-        return Ok(true);
-    }
-    let Some(judged) = judge(hall, id, &Wanted::OwnPlan, BACK_WITHIN).await? else { return Ok(false) };
+    let own = newest.filter(|row| row.id >= order_id && row.order.purpose == emergency.order_purpose());
+    let Some(own) = own else { return Ok(Back::Over) };
+    let not_yet = Back::NotYet { ends: own.ends };
+    let Some(judged) = judge(hall, id, &Wanted::OwnPlan, BACK_WITHIN).await? else { return Ok(not_yet) };
     // A pole that cannot be reached ends it by itself in time. The way back tells the controller its mode as well: whoever took it at
     // the cabinet meanwhile is not overruled, and the green ends in its time too.
     let info = &judged.junction.info;
     let taken = hands(info.aggregated.as_ref(), &info.now) == Hands::Cabinet;
     if taken || !hall.view.is_alive(&judged.junction.gateway) {
-        return Ok(false);
+        return Ok(not_yet);
     }
     let back = (BACK_WITHIN, DurationMs(0));
     let new = new(emergency, by, (id, &judged), Wanted::OwnPlan, back);
     let row = order(hall, &new, newest_of(&in_force, id)).await?;
-    Ok(stands(&row))
+    Ok(if stands(&row) { Back::Over } else { not_yet })
 }
 
 /// Orders of a run that stand no more though their time is not over, and why.

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::order::again_after;
 use super::route::Pass;
 use super::safety::Refusal;
 use crate::geo::LatLon;
@@ -25,9 +26,8 @@ const HOLD_MAX: DurationMs = DurationMs(120_000);
 /// An order is made again when it ends within this and the vehicle is not through.
 const RENEW: DurationMs = DurationMs(5_000);
 /// After a refusal the junction is asked again. What its pole or its controller did not take counts to the orders that it may have: that is
-/// tried again after twice as long each time, up to the most.
+/// tried again after twice as long each time, up to a minute.
 pub const AGAIN: DurationMs = DurationMs(3_000);
-const AGAIN_MAX: DurationMs = DurationMs(60_000);
 /// A run is over after three times its time and this: nobody keeps a street for a vehicle that does not come.
 const LATEST: DurationMs = DurationMs(180_000);
 
@@ -237,7 +237,7 @@ impl Run {
         let Some(stop) = self.stops.get_mut(stop) else { return };
         let mut wait = AGAIN;
         if matches!(answer, Err(Why::Failed(_))) {
-            wait = DurationMs((AGAIN.0 << stop.failures.min(10)).min(AGAIN_MAX.0));
+            wait = again_after(stop.failures);
             stop.failures = stop.failures.saturating_add(1);
         }
         stop.state = match (answer, &stop.state) {

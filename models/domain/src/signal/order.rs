@@ -26,6 +26,11 @@ pub const PATIENCE_MAX: DurationMs = DurationMs(30_000);
 /// Not heard of by the hall for so long, an order ends: the junction goes back to its own plan.
 pub const BACKUP: DurationMs = DurationMs(10_000);
 
+/// After how long a way back that could not be sent is tried again, when it failed so often in a row before: 3 s, and up to a minute.
+pub fn again_after(times: u32) -> DurationMs {
+    DurationMs((3_000_i64 << times.min(10)).min(60_000))
+}
+
 /// What the junction is to show until the order ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Wanted {

@@ -92,3 +92,9 @@ fn what_a_controller_says_is_held_against_what_was_wanted() {
     let one: GroupSet = [1].into_iter().collect();
     assert!(now.shows(&Wanted::Groups(one), &one) && !now.shows(&Wanted::Groups(one), &none));
 }
+
+#[test]
+fn a_way_back_is_tried_later_and_later_and_once_a_minute_at_least() {
+    let seconds = [0, 1, 2, 3, 4, 5, u32::MAX].map(|times| again_after(times).seconds());
+    assert_eq!(seconds, [3.0, 6.0, 12.0, 24.0, 48.0, 60.0, 60.0]);
+}

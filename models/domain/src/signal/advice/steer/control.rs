@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use super::{Back, Bounds, Call, Kind, Look, Lost, Refused, Released, State, Tally, Why};
-use crate::signal::order::ORDERS_WINDOW;
+use crate::signal::order::{ORDERS_WINDOW, again_after};
 use crate::units::{DurationMs, UtcMillis};
 
 /// After a refusal, twice as long after each in a row, and at most.
@@ -66,6 +66,8 @@ pub struct Steer {
     backs: u32,
     backs_open: u32,
     last_back: Option<u64>,
+    /// How often in a row it could not be asked.
+    unsent: u32,
     /// Nothing stood at the last look, and when that was.
     idle: bool,
     looked_at: Option<UtcMillis>,
@@ -98,6 +100,7 @@ impl Steer {
             backs: 0,
             backs_open: 0,
             last_back: None,
+            unsent: 0,
             idle: true,
             looked_at: None,
             again: None,
@@ -278,7 +281,10 @@ impl Steer {
         }
         match released {
             Released::Over => self.over(),
+            // No try, and so never the last one: later and later until its time is over.
             Released::NotSent if only => {
+                *again = at + again_after(self.unsent);
+                self.unsent = self.unsent.saturating_add(1);
                 self.backs -= 1;
                 self.sent.pop_back();
             }
@@ -295,6 +301,7 @@ impl Steer {
         self.tally.back(why);
         self.taken_at = None;
         (self.backs, self.backs_open, self.last_back) = (0, 0, Some(order));
+        self.unsent = 0;
         self.state = State::Back { order, until, why, again: at };
     }
 

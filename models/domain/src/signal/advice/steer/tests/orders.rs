@@ -250,16 +250,17 @@ fn gives_back() -> World {
 #[test]
 fn only_what_was_sent_uses_up_a_try_to_give_back() {
     let mut world = gives_back();
-    let again = |world: &mut World, released: Released| {
+    let again = |world: &mut World, released: Released, after_s: i64| {
         world.steer.given_back(world.now, 1, released);
-        world.nothing_for(2);
+        world.nothing_for(after_s - 1);
         world.second()
     };
-    for _ in 0..4 {
-        assert_eq!(again(&mut world, Released::NotSent), Some(Call::Release { order: 1 }));
+    // Later and later, and however often.
+    for after_s in [3, 6, 12] {
+        assert_eq!(again(&mut world, Released::NotSent, after_s), Some(Call::Release { order: 1 }));
     }
-    assert_eq!(again(&mut world, Released::Sent), Some(Call::Release { order: 1 }));
-    assert_eq!(again(&mut world, Released::Sent), None);
+    assert_eq!(again(&mut world, Released::Sent, 3), Some(Call::Release { order: 1 }));
+    assert_eq!(again(&mut world, Released::Sent, 3), None);
     world.nothing_for(10);
     assert!(matches!(world.steer.state(), State::Back { .. }), "it is left to its own end");
     world.nothing_for(20);
