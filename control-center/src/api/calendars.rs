@@ -19,6 +19,11 @@ pub fn get(hall: &Hall, junction: &JunctionId) -> v1::GetCalendarResponse {
         Told::UnderWay => (State::UnderWay, None),
         Told::Not(why) => (State::NotFollowed, Some(why)),
     };
+    // It does what is said of it; whether that is a green wave lies with its neighbours too: why is wave_broken then, detail their names.
+    let alone = match &told {
+        Told::Followed if step.plan.is_some() => hall.calendars.out_of_wave(calendar, junction),
+        Told::Followed | Told::UnderWay | Told::Not(_) => Vec::new(),
+    };
     let (detail, why_ms, why_number) = match why {
         Some(Why::OtherOrder { by, until }) => (by.clone(), until.0, 0),
         Some(Why::Failed { why, again }) => (why.clone(), again.0, 0),
@@ -33,7 +38,7 @@ pub fn get(hall: &Hall, junction: &JunctionId) -> v1::GetCalendarResponse {
             | Why::AtCabinet
             | Why::Shortly,
         )
-        | None => (String::new(), 0, 0),
+        | None => (names(hall, &alone), 0, 0),
     };
     v1::GetCalendarResponse {
         calendar: Some(v1::SignalCalendar {
@@ -43,10 +48,17 @@ pub fn get(hall: &Hall, junction: &JunctionId) -> v1::GetCalendarResponse {
             until_ms: step.until.map_or(0, |until| until.0),
             next_plan: next.map(u32::from),
             state: state.into(),
-            why: why.map(Why::name).unwrap_or_default().to_owned(),
+            why: why.map_or(if alone.is_empty() { "" } else { "wave_broken" }, Why::name).to_owned(),
             detail,
             why_ms,
             why_number,
         }),
     }
+}
+
+/// As people know them.
+fn names(hall: &Hall, junctions: &[JunctionId]) -> String {
+    let name =
+        |id: &JunctionId| hall.view.junction(id).map_or_else(|| id.to_string(), |known| known.info.name);
+    junctions.iter().map(name).collect::<Vec<_>>().join(", ")
 }

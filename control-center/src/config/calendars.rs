@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::named;
 use crate::areas::Area;
-use crate::signals::calendar::Calendar;
+use crate::signals::calendar::{Calendar, Wave};
 
 const DAY_MIN: u16 = 24 * 60;
 const LEAP_YEAR: i32 = 2028;
@@ -150,12 +150,15 @@ impl RawCalendar {
                 wrong(format!("there is no [[area]] {area:?}; there are: {}", ids.join(", ")));
             }
         }
+        let mut waves = Vec::new();
         for id in &self.corridors {
             let Some(corridor) = corridors.iter().find(|corridor| corridor.id == *id) else {
                 let ids: Vec<&str> = corridors.iter().map(|corridor| corridor.id.as_str()).collect();
                 wrong(format!("there is no [[corridor]] {id:?}; there are: {}", ids.join(", ")));
                 continue;
             };
+            let along = corridor.places.iter().map(|place| place.junction.clone()).collect();
+            waves.push(Wave { corridor: id.clone(), junctions: along });
             for place in &corridor.places {
                 // Corridors cross, and one of their junctions may be listed too.
                 if !junctions.contains(&place.junction) {
@@ -177,7 +180,7 @@ impl RawCalendar {
         }
         let own = own_timetables(&entries, &plans, ahead);
         let timetable = Timetable { entries, ahead };
-        Calendar { id: self.id, name: self.name, areas: self.areas, junctions, timetable, own }
+        Calendar { id: self.id, name: self.name, areas: self.areas, junctions, timetable, own, waves }
     }
 }
 
@@ -360,6 +363,8 @@ mod tests {
         let all = read(&format!("{head}{}{}", entry("plans = { j1 = 5, j3 = 4 }"), entry(""))).unwrap();
         let ids: Vec<&str> = all[0].junctions.iter().map(JunctionId::as_str).collect();
         assert_eq!(ids, ["j2", "j1", "j3"]);
+        let wave: Vec<&str> = all[0].waves[0].junctions.iter().map(JunctionId::as_str).collect();
+        assert_eq!((all[0].waves.len(), wave), (1, vec!["j1", "j2", "j3"]), "in the order of the street");
         let plans = |id: &str| -> Vec<u8> {
             let timetable = all[0].timetable_of(&id.parse().unwrap());
             timetable.entries.iter().map(|entry| entry.plan).collect()

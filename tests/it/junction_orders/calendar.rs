@@ -165,6 +165,9 @@ async fn a_corridor_follows_one_calendar_with_a_plan_for_each_junction() {
     // Of the other no gateway has told: it is in the calendar by its corridor, with the plan of all.
     let other = admin.calendar_of("b").await;
     assert_eq!((other.id.as_str(), other.plan, other.why.as_str()), ("peak", Some(3), "not_heard_of"));
+    // The first keeps its plan, and says that there is no green wave.
+    let now = admin.until_calendar("the broken wave", |now| now.why == "wave_broken").await;
+    assert_eq!((now.state(), now.plan, now.detail.as_str()), (S::Followed, Some(2), "b"));
 }
 
 async fn people_come_first(admin: &Person<'_>) {

@@ -27,11 +27,22 @@ pub struct Calendar {
     pub timetable: Timetable,
     /// The same entries with other plans.
     pub own: BTreeMap<JunctionId, Timetable>,
+    /// Of its corridors.
+    pub waves: Vec<Wave>,
+}
+
+/// Junctions of one corridor: one of them that runs another plan than the calendar's breaks the green wave of all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wave {
+    pub corridor: String,
+    pub junctions: Vec<JunctionId>,
 }
 
 pub struct Calendars {
     all: Vec<Calendar>,
     known: Mutex<BTreeMap<JunctionId, Known>>,
+    /// By corridor, where its wave is broken, as the log has it.
+    logged: Mutex<BTreeMap<String, Vec<JunctionId>>>,
 }
 
 #[derive(Debug, Clone)]
@@ -39,6 +50,13 @@ struct Known {
     told: Told,
     /// Until then what was read from the store is good enough.
     good: UtcMillis,
+}
+
+impl Known {
+    /// It does not do what its calendar says, and will not in a moment.
+    fn is_out(&self) -> bool {
+        matches!(&self.told, Told::Not(why) if *why != Why::Shortly)
+    }
 }
 
 /// Whether a junction does what its calendar says.
@@ -118,7 +136,7 @@ impl Calendar {
 
 impl Calendars {
     pub fn new(all: Vec<Calendar>) -> Self {
-        Self { all, known: Mutex::default() }
+        Self { all, known: Mutex::default(), logged: Mutex::default() }
     }
 
     /// The one that a junction follows: that lists it, else the first with an area in which it lies.
@@ -130,6 +148,49 @@ impl Calendars {
 
     pub fn told(&self, junction: &JunctionId) -> Option<Told> {
         self.lock().get(junction).map(|known| known.told.clone())
+    }
+
+    /// Junctions of the same corridors that do not follow `calendar` as this one does. What is ordered or done in a moment is left out.
+    pub fn out_of_wave(&self, calendar: &Calendar, junction: &JunctionId) -> Vec<JunctionId> {
+        let known = self.lock();
+        let with = calendar.waves.iter().filter(|wave| wave.junctions.contains(junction));
+        let mut out: Vec<JunctionId> = Vec::new();
+        for other in with.flat_map(|wave| &wave.junctions) {
+            if known.get(other).is_some_and(Known::is_out) && !out.contains(other) {
+                out.push(other.clone());
+            }
+        }
+        out
+    }
+
+    /// By corridor, who does not follow the calendar while others of it do.
+    fn broken(&self) -> BTreeMap<String, Vec<JunctionId>> {
+        let known = self.lock();
+        let out = |junction: &&JunctionId| known.get(*junction).is_some_and(Known::is_out);
+        let mut broken = BTreeMap::new();
+        for wave in self.all.iter().flat_map(|calendar| &calendar.waves) {
+            let junctions: Vec<JunctionId> = wave.junctions.iter().filter(out).cloned().collect();
+            if !junctions.is_empty() && junctions.len() < wave.junctions.len() {
+                broken.insert(wave.corridor.clone(), junctions);
+            }
+        }
+        broken
+    }
+
+    /// Says in the log where a green wave is broken, when it was not so before.
+    fn log_waves(&self) {
+        let broken = self.broken();
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        for (corridor, junctions) in &broken {
+            if logged.get(corridor) != Some(junctions) {
+                let out: Vec<&str> = junctions.iter().map(JunctionId::as_str).collect();
+                tracing::warn!(corridor, junctions = out.join(", "), "out of the calendar's green wave");
+            }
+        }
+        for corridor in logged.keys().filter(|corridor| !broken.contains_key(*corridor)) {
+            tracing::info!(corridor, "no junction is out of the calendar's green wave any more");
+        }
+        *logged = broken;
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<JunctionId, Known>> {
@@ -163,6 +224,7 @@ mod tests {
             junctions: junctions.iter().map(|id| id.parse().unwrap()).collect(),
             timetable: Timetable { entries: Vec::new(), ahead: DurationMs(0) },
             own: BTreeMap::new(),
+            waves: Vec::new(),
         };
         let all = vec![calendar("one", &["a"], &[]), calendar("two", &["a"], &["j"])];
         let calendars = Calendars::new(all);
@@ -173,5 +235,47 @@ mod tests {
         assert_eq!(of("j", &[&area]).as_deref(), Some("two"));
         assert_eq!(of("k", &[&area]).as_deref(), Some("one"));
         assert_eq!(of("k", &[]), None);
+    }
+
+    #[test]
+    fn one_that_does_not_follow_breaks_the_wave_of_its_corridors() {
+        let ids = |ids: &[&str]| -> Vec<JunctionId> { ids.iter().map(|id| id.parse().unwrap()).collect() };
+        let wave = |corridor: &str, junctions: &[&str]| Wave {
+            corridor: corridor.into(),
+            junctions: ids(junctions),
+        };
+        let calendar = Calendar {
+            id: "peak".into(),
+            name: "Peak".into(),
+            areas: Vec::new(),
+            junctions: ids(&["a", "b", "c", "d", "e"]),
+            timetable: Timetable { entries: Vec::new(), ahead: DurationMs(0) },
+            own: BTreeMap::new(),
+            // They cross at b; e lies on none.
+            waves: vec![wave("ab", &["a", "b"]), wave("bcd", &["b", "c", "d"])],
+        };
+        let calendars = Calendars::new(vec![calendar.clone()]);
+        let tell = |junction: &str, told: Told| {
+            let known = Known { told, good: UtcMillis(0) };
+            calendars.lock().insert(junction.parse().unwrap(), known);
+        };
+        let out = |junction: &str| calendars.out_of_wave(&calendar, &junction.parse().unwrap());
+        for junction in ["a", "b", "c"] {
+            tell(junction, Told::Followed);
+        }
+        // Not looked at yet, about to follow, and on no corridor.
+        tell("d", Told::Not(Why::Shortly));
+        tell("e", Told::Not(Why::LinkDown));
+        assert_eq!((out("a"), calendars.broken()), (ids(&[]), BTreeMap::new()));
+        tell("d", Told::Not(Why::GatewayAway));
+        assert_eq!([out("a"), out("b"), out("c"), out("e")], [ids(&[]), ids(&["d"]), ids(&["d"]), ids(&[])]);
+        assert_eq!(calendars.broken(), BTreeMap::from([("bcd".to_owned(), ids(&["d"]))]));
+        // Nobody is left to be out of step with.
+        for junction in ["b", "c"] {
+            tell(junction, Told::Not(Why::GatewayAway));
+        }
+        assert_eq!(calendars.broken(), BTreeMap::from([("ab".to_owned(), ids(&["b"]))]));
+        calendars.log_waves();
+        assert_eq!(*calendars.logged.lock().unwrap(), calendars.broken());
     }
 }

@@ -55,6 +55,7 @@ pub async fn step(hall: &Hall) -> anyhow::Result<()> {
     }
     let looks: Vec<_> = futures_util::stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
     *hall.calendars.lock() = looks.into_iter().collect::<anyhow::Result<_>>()?;
+    hall.calendars.log_waves();
     Ok(())
 }
 

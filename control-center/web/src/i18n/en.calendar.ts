@@ -8,6 +8,7 @@ export const calendar: Record<keyof typeof vi, string> = {
   "calendar.now": "{now} until {time}, then {next}",
   "calendar.unchanged": "{now}, the same for the next 8 days",
   "calendar.followed": "followed",
+  "calendar.wave-broken": "followed, but the green wave is broken at {where}",
   "calendar.under-way": "being ordered",
   "calendar.not": "not followed: {why}",
   "calendar.failed": "The calendar could not be read: {why}",

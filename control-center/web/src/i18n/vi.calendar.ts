@@ -6,6 +6,7 @@ export const calendar = {
   "calendar.now": "{now} đến {time}, sau đó {next}",
   "calendar.unchanged": "{now}, không đổi trong 8 ngày tới",
   "calendar.followed": "đang theo",
+  "calendar.wave-broken": "đang theo, nhưng làn sóng xanh đứt ở {where}",
   "calendar.under-way": "đang gửi lệnh",
   "calendar.not": "chưa theo: {why}",
   "calendar.failed": "Không lấy được lịch: {why}",

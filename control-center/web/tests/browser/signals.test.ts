@@ -128,6 +128,11 @@ test("what the calendar says for now and next, and why it is not followed", asyn
   hall.signals.calendar = calendar();
   await page.waitForSelector(".live .calendar .outcome.good");
   expect(await text(".live .calendar")).toMatch(/^Theo lịch \(Giờ cao điểm\): chương trình 3 đến (\d\d\/\d\d )?\d\d:00, sau đó chương trình 1 ● đang theo$/);
+  hall.signals.calendar = calendar({ why: "wave_broken", detail: "Cầu Giấy, Kim Mã" });
+  await page.waitForSelector(".live .calendar .outcome.warn");
+  expect(await text(".live .calendar")).toMatch(/▲ đang theo, nhưng làn sóng xanh đứt ở Cầu Giấy, Kim Mã$/);
+  hall.signals.calendar = calendar();
+  await page.waitForSelector(".live .calendar .outcome.good");
   hall.signals.calendar = calendar({ state: SignalCalendarState.NOT_FOLLOWED, why: "failed", detail: "the junction has no plan 3", whyMs: BigInt(Date.now() + 60_000) });
   await page.waitForSelector(".live .calendar .outcome.warn");
   expect(await text(".live .calendar")).toMatch(/▲ chưa theo: lệnh không thành \(tủ không có chương trình này\); thử lại lúc .*\d\d:\d\d:\d\d$/);

@@ -51,6 +51,8 @@ export function saidInWords(calendar: Pick<SignalCalendar, "plan" | "nextPlan" |
 export function stateInWords(calendar: Pick<SignalCalendar, "state" | "why" | "detail" | "whyMs" | "whyNumber">, nowMs: number): { sign: string; kind: string; text: string } {
   switch (calendar.state) {
     case SignalCalendarState.FOLLOWED:
+      // Its own plan is right, and the street has no green wave.
+      if (calendar.why === "wave_broken") return { sign: "▲", kind: "warn", text: t("calendar.wave-broken", { where: calendar.detail }) };
       return { sign: "●", kind: "good", text: t("calendar.followed") };
     case SignalCalendarState.UNDER_WAY:
       return { sign: "◌", kind: "warn", text: t("calendar.under-way") };
