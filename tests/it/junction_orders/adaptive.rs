@@ -1,5 +1,6 @@
 //! Adaptive control that orders, with real programs: counts and lamps come over RSMP, and where one street is full its green is held
-//! beyond the plan's and given back within bounds; nothing is ordered while a detector is out, nor while a person's order stands.
+//! beyond the plan's and given back within bounds; nothing is ordered while a detector is out, nor while a person's order stands. A pole
+//! that is killed and an emergency run that begins while a green is held.
 
 use std::fs;
 use std::path::Path;
@@ -65,6 +66,16 @@ const STEERED: &str = "[[advice]]\njunction = \"a\"\nwarm_up_s = 120\n\
     [[advice.approach]]\nname = \"Phố đông\"\ngroups = [1]\nlanes = 2\ndetectors = [1, 2, 3, 4]\n\
     [[advice.approach]]\nname = \"Phố vắng\"\ngroups = [2]\nlanes = 1\ndetectors = [5]\n";
 
+/// The same, with greens that are held for long.
+fn long(more: &str) -> String {
+    STEERED.replace("stretch_max_s = 8", "stretch_max_s = 20") + more
+}
+
+/// A way for the fire engine by the empty street; of its second junction nobody has heard.
+const WAY: &str = "[[emergency_route]]\nid = \"way\"\nname = \"A – B\"\n\
+    [[emergency_route.junction]]\nid = \"a\"\nat_m = 0\ngroup = 2\n\
+    [[emergency_route.junction]]\nid = \"b\"\nat_m = 400\ngroup = 1\n";
+
 /// The first detector's fault has just begun.
 fn start_street(dir: &Path, rsmp: &str) -> Running {
     let shift_s: i64 = "HN+A".bytes().map(i64::from).sum::<i64>() * 7;
@@ -79,7 +90,7 @@ fn start_street(dir: &Path, rsmp: &str) -> Running {
 }
 
 /// What is said and done at the junction, as soon as it is as wanted.
-async fn until(
+pub async fn until(
     person: &Person<'_>,
     what: &str,
     reached: impl Fn(&v1::SignalAdvice, &v1::SignalSteering) -> bool,
@@ -97,7 +108,8 @@ async fn until(
     }
 }
 
-async fn orders(person: &Person<'_>) -> Vec<v1::SignalOrderRow> {
+/// Its orders, newest first.
+pub async fn orders(person: &Person<'_>) -> Vec<v1::SignalOrderRow> {
     let asked =
         person.with(v1::ListOrdersRequest { junction: "a".into(), adaptive: true, ..Default::default() });
     let rows = person.calls().list_orders(asked).await.unwrap().into_inner().orders;
@@ -172,4 +184,96 @@ async fn a_full_street_s_green_is_held_and_given_back() {
     let words = "\"user\":\"adaptive:a\",\"action\":\"signal_order_outcome\",\"purpose\":\"adaptive control: hold stage 1";
     assert!(lines.len() == 1 && lines[0].contains(words), "{lines:?}");
     assert!(!hall.run(&["audit", "--but-adaptive"]).contains("adaptive:a"));
+}
+
+/// A hall that steers, its pole and its street; the password of its first user.
+async fn world(dir: &Path, steered: &str) -> (Hall, String, Running, Running) {
+    let (hall, password) = Hall::start_in(dir, "", steered).await;
+    hall.run(&["gateway-certificate", "--gateway", "edge-street", "--out", "c"]);
+    let rsmp = free_address();
+    let pole = run_pole(dir, &pole(&hall.bus, &rsmp));
+    let street = start_street(dir, &rsmp);
+    (hall, password.unwrap(), pole, street)
+}
+
+fn plan_is_known(steering: &v1::SignalSteering) -> bool {
+    !steering.stages.is_empty() && steering.stages.iter().all(|stage| stage.plan_ms > 0)
+}
+
+/// Waits until the full street's green is held, for some seconds more.
+async fn held(person: &Person<'_>) -> u64 {
+    until(person, "the plan", |_, now| plan_is_known(now)).await;
+    let (_, now) = until(person, "an order", |_, now| now.state == "ordered").await;
+    assert_eq!((now.kind.as_str(), now.stage), ("hold", 1), "{now:?}");
+    person.until(now.order, "done").await;
+    now.order
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pole_that_is_killed_lets_go_of_a_held_green_when_it_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let (hall, password, mut pole, _street) = world(dir, &long("")).await;
+    let admin = hall.sign_in("admin", &password).await;
+    let first = held(&admin).await;
+    pole.kill();
+    let configuration = fs::read_to_string(dir.join("pole.toml")).unwrap();
+    let _pole = run_pole(dir, &configuration);
+    // What was in force ends with the start, whatever the hall thinks of it.
+    let ended = admin.until(first, "ended").await;
+    assert_eq!(ended.detail, "restart", "{ended:?}");
+    admin.on_its_own_plan().await;
+    // Nobody gave it up for good: it watches the plan, and will go on from there.
+    let (_, now) =
+        until(&admin, "the plan again", |_, now| now.state != "gives_back" && plan_is_known(now)).await;
+    assert_ne!(now.why, "stopped", "{now:?}");
+    assert!(hall.run(&["audit"]).contains("ended restart"), "it is not in the audit");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emergency_run_takes_the_junction_from_a_held_green() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let (hall, password, _pole, _street) = world(dir, &long(WAY)).await;
+    let admin = hall.sign_in("admin", &password).await;
+    let first = held(&admin).await;
+    let asked = v1::StartEmergencyRequest {
+        corridor: "way".into(),
+        to: "a".into(),
+        speed_kmh: 36.0,
+        before_m: 300.0,
+        purpose: "xe chữa cháy 114".into(),
+        ..Default::default()
+    };
+    let run = admin.calls().start_emergency(admin.with(asked)).await.unwrap().into_inner();
+
+    // It gives way at once, by itself or since the run's order took the place, and says to whom.
+    let ended = admin.until(first, "ended").await;
+    assert_eq!(ended.detail, "order", "{ended:?}");
+    let (_, now) = until(&admin, "to give way", |_, now| now.why == "emergency").await;
+    assert_eq!(now.state, "follows", "{now:?}");
+    let before = orders(&admin).await.len();
+
+    // The other street is green for it, and stays so.
+    let green = until_green(&admin).await;
+    assert!(green.detail.ends_with("green 2"), "{green:?}");
+    assert_eq!(orders(&admin).await.len(), before, "nothing of it comes in between");
+    admin.calls().end_emergency(admin.with(v1::EndEmergencyRequest { id: run.id })).await.unwrap();
+    admin.until(green.id, "ended").await;
+    admin.on_its_own_plan().await;
+}
+
+/// Waits until the run's order is done.
+async fn until_green(person: &Person<'_>) -> v1::SignalOrderRow {
+    let until = tokio::time::Instant::now() + WAIT;
+    loop {
+        let asked = person.with(v1::ListOrdersRequest { junction: "a".into(), ..Default::default() });
+        let rows = person.calls().list_orders(asked).await.unwrap().into_inner().orders;
+        let done = rows.iter().find(|row| row.purpose.starts_with("emergency ") && row.state == "done");
+        if let Some(done) = done {
+            return done.clone();
+        }
+        assert!(tokio::time::Instant::now() < until, "the run has no green: {rows:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }

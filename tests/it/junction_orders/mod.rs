@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod adaptive;
+mod adaptive_ntcip;
 mod advice;
 mod alarms;
 mod areas;

@@ -28,8 +28,9 @@ red_preempt = 3
 backup_s = 6
 "#;
 
-fn start_unit(dir: &Path) -> (Running, String) {
-    fs::write(dir.join("unit.toml"), UNIT).unwrap();
+/// A unit with this configuration, and where it answers.
+pub fn start_unit(dir: &Path, unit: &str) -> (Running, String) {
+    fs::write(dir.join("unit.toml"), unit).unwrap();
     let mut unit = Running::start(
         Command::new(program("ntcip-simulator")).args(["--config", "unit.toml"]).current_dir(dir),
     );
@@ -78,7 +79,7 @@ async fn orders_reach_a_controller_that_is_dialled() {
     hall.run(&["gateway-certificate", "--gateway", "edge-street", "--out", "certificates"]);
     let second = hall.add_user("lan", "administrator");
     let wire = Wire::to(hall.bus.clone()).await;
-    let (_unit, address) = start_unit(dir);
+    let (_unit, address) = start_unit(dir, UNIT);
     let _pole = start_pole(dir, &wire.address, &address);
     let admin = hall.sign_in("admin", &password.unwrap()).await;
     let lan = hall.sign_in("lan", &second).await;

@@ -50,6 +50,9 @@ pub struct Unit {
     /// Tells local time where UTC belongs.
     #[serde(default)]
     pub local_time: bool,
+    /// From the first detector on: every so many seconds a vehicle passes it. The others count what no street has.
+    #[serde(default)]
+    pub vehicle_every_s: Vec<i64>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -95,6 +98,7 @@ impl Unit {
             ensure!(all.clone().all(|phase| (1..=16).contains(phase)), "phases are 1 to 16");
             ensure!(stage.green_s > self.ped_clear_s, "green_s within ped_clear_s");
         }
+        ensure!(self.vehicle_every_s.iter().all(|every| *every > 0), "vehicle_every_s: from 1 on");
         let preempts = 1..=crate::mib::PREEMPTS;
         ensure!(
             self.red_preempt.is_none_or(|number| preempts.contains(&number)),

@@ -74,8 +74,16 @@ impl Unit {
         let second = (now_ms - self.booted_ms) / 1_000;
         if second != self.sequence {
             self.sequence = second;
-            for (index, count) in (1..).zip(&mut self.counts) {
-                *count = ((second * index) % 7, (second * index * 5) % 201);
+            let every_s = self.config.vehicle_every_s.iter().map(Some).chain(std::iter::repeat(None));
+            for ((index, every_s), count) in (1..).zip(every_s).zip(&mut self.counts) {
+                *count = match every_s {
+                    // It covers the detector for a tenth of the second.
+                    Some(every_s) => {
+                        let passes = i64::from(second % every_s == 0);
+                        (passes, passes * 20)
+                    }
+                    None => ((second * index) % 7, (second * index * 5) % 201),
+                };
             }
         }
         if self.flashes() {
