@@ -1,13 +1,15 @@
 //! NTCIP 1202 over SNMP: we ask, the controller answers; nothing comes by itself. Pure.
 //!
-//! `snmp` (datagrams) -> `session` (what is asked when) -> `lamps`, `status`, `clock`, `counts`, `settings`, `timing` (what the answers mean).
+//! `snmp` (datagrams) -> `session` (what is asked when) -> `lamps`, `status`, `clock`, `counts`, `settings`, `blocks`, `timing` (what the answers
+//! mean).
 //! The other way `steer` (what a person wants) -> `held` (settings, set again within the unit's backup time). Clause numbers are those of
 //! NTCIP 1202 v02.18.
 //!
-//! The block objects of 1202 (§2.12) carry the unit's settings and none of its state, so state is read in groups of at most
-//! eight variables, as many as the smallest units answer at once; `settings` says why those are too.
+//! The block objects of 1202 (§2.12, §3.1) carry the unit's settings and no lamps, so lamps are read in groups of at most eight
+//! variables, as many as the smallest units answer at once. Settings are too, and again by block: `session/blocks.rs` says when.
 
 mod ber;
+mod blocks;
 mod clock;
 mod counts;
 mod held;

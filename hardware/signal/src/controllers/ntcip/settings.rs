@@ -1,11 +1,10 @@
 //! The times, plans and splits that are set in the unit: what is read of them, and what of it has changed since. Pure.
 //!
-//! They are read as single objects. The block objects (§2.12) would tell a table at once, but each needs a setting of
-//! `ascBlockGetControl` first, which every system that asks the unit shares; and how `ascBlockData` is packed (NTCIP 1102) could be
-//! held against no example of the standard and no unit. A minimum green that was read at the wrong place would be worse than a slow one.
+//! What is told of them is what single objects tell. Blocks (§2.12) tell the same at once, and are held against those.
 
 use std::collections::BTreeSet;
 
+use super::blocks::{self, Block};
 use super::lamps::Lamp;
 use super::objects::{
     PATTERN_CYCLE_TIME, PATTERN_OFFSET_TIME, PATTERN_SEQUENCE_NUMBER, PATTERN_SPLIT_NUMBER, PHASE_MAXIMUM_1,
@@ -21,6 +20,10 @@ fn phases(lamps: &[Lamp]) -> BTreeSet<u32> {
     lamps.iter().filter_map(|lamp| lamp.phase().ok()).map(|(phase, _)| phase).collect()
 }
 
+fn with_row(pattern: Option<u8>) -> Option<u8> {
+    pattern.filter(|pattern| (1..=PATTERN_MAX).contains(pattern))
+}
+
 /// What to ask for of the phases and of the pattern that runs.
 pub fn variables(lamps: &[Lamp], pattern: Option<u8>) -> Vec<Var> {
     let times = [
@@ -31,7 +34,7 @@ pub fn variables(lamps: &[Lamp], pattern: Option<u8>) -> Vec<Var> {
         PHASE_PEDESTRIAN_CLEAR,
         PHASE_MAXIMUM_1,
     ];
-    let pattern = pattern.filter(|pattern| (1..=PATTERN_MAX).contains(pattern)).map(|pattern| {
+    let pattern = with_row(pattern).map(|pattern| {
         [PATTERN_CYCLE_TIME, PATTERN_OFFSET_TIME, PATTERN_SPLIT_NUMBER, PATTERN_SEQUENCE_NUMBER]
             .map(|column| column.row(pattern.into()))
     });
@@ -39,14 +42,29 @@ pub fn variables(lamps: &[Lamp], pattern: Option<u8>) -> Vec<Var> {
     phases.chain(pattern.into_iter().flatten()).collect()
 }
 
+/// Blocks that tell all of that.
+pub fn in_blocks(lamps: &[Lamp], pattern: Option<u8>) -> Vec<Block> {
+    let pattern = with_row(pattern).map(Block::Pattern);
+    blocks::of_phases(&phases(lamps)).into_iter().chain(pattern).collect()
+}
+
+/// The table of splits that `pattern` uses, by what was read of it.
+fn split_table(pattern: Option<u8>, values: &Values) -> Option<u32> {
+    let table = values.number_of(&PATTERN_SPLIT_NUMBER.row(pattern?.into()))?;
+    u32::try_from(table).ok().filter(|table| *table > 0)
+}
+
 /// What to ask for of the splits that `pattern` uses, by what was read of it; nothing where it names no table of them.
 pub fn splits(lamps: &[Lamp], pattern: Option<u8>, values: &Values) -> Vec<Var> {
-    let table = pattern.and_then(|pattern| values.number_of(&PATTERN_SPLIT_NUMBER.row(pattern.into())));
-    let Some(table) = table.and_then(|table| u32::try_from(table).ok()).filter(|table| *table > 0) else {
-        return Vec::new();
-    };
+    let Some(table) = split_table(pattern, values) else { return Vec::new() };
     let cells = |phase| [SPLIT_TIME.cell(table, phase), SPLIT_MODE.cell(table, phase)];
     phases(lamps).into_iter().flat_map(cells).collect()
+}
+
+/// Blocks that tell all of that.
+pub fn splits_in_blocks(lamps: &[Lamp], pattern: Option<u8>, values: &Values) -> Vec<Block> {
+    let table = split_table(pattern, values);
+    table.map(|table| blocks::of_splits(table, &phases(lamps))).unwrap_or_default()
 }
 
 /// Takes over the numbers that `read` has of `vars`. What was another number before, in words: somebody has been at the unit.
@@ -100,6 +118,24 @@ mod tests {
         assert_eq!(text(&splits(&lamps, Some(4), &values)), "");
         values.insert(PATTERN_SPLIT_NUMBER.row(3).oid().to_vec(), Value::Number(0));
         assert_eq!(text(&splits(&lamps, Some(3), &values)), "");
+    }
+
+    #[test]
+    fn blocks_tell_all_that_is_asked_for() {
+        let lamps = lamps(&["phase 2", "ped 4", "phase 12"]);
+        let mut values = Values::default();
+        values.insert(PATTERN_SPLIT_NUMBER.row(3).oid().to_vec(), Value::Number(7));
+        let told = |blocks: &[Block], var: &Var| blocks.iter().any(|block| block.tells(var));
+        for pattern in [None, Some(3), Some(254)] {
+            let blocks = in_blocks(&lamps, pattern);
+            assert!(
+                variables(&lamps, pattern).iter().all(|var| told(&blocks, var)),
+                "{pattern:?}: {blocks:?}"
+            );
+        }
+        let blocks = splits_in_blocks(&lamps, Some(3), &values);
+        assert!(splits(&lamps, Some(3), &values).iter().all(|var| told(&blocks, var)), "{blocks:?}");
+        assert!(splits_in_blocks(&lamps, Some(4), &values).is_empty());
     }
 
     #[test]

@@ -265,7 +265,19 @@ impl Asker {
     /// Sends what is outstanding, once more or for the first time.
     pub(super) fn send(&mut self, at: At) {
         let Some(outstanding) = &mut self.outstanding else { return };
-        outstanding.until = at.elapsed + ANSWER_MAX;
+        let wait = match outstanding.job {
+            // Nothing that could be had in another way keeps lamps waiting.
+            Job::ChooseBlock | Job::ReadBlock => {
+                self.lamps_at.saturating_sub(at.elapsed).max(self.settings.poll / 2).min(ANSWER_MAX)
+            }
+            Job::Read(_)
+            | Job::Backup
+            | Job::Order { .. }
+            | Job::ReadBack { .. }
+            | Job::Refresh
+            | Job::SetClock => ANSWER_MAX,
+        };
+        outstanding.until = at.elapsed + wait;
         outstanding.asked_at = at.utc;
         match self.snmp.write(outstanding.number, &outstanding.request) {
             Ok(datagram) => self.actions.push_back(Action::Send(datagram)),

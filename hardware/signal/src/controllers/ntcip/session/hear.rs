@@ -77,6 +77,8 @@ impl Asker {
                     self.warn(format!("the controller refuses what it took before: {}", in_words(error.0)));
                 }
             }
+            (Job::ChooseBlock, _) => self.block_chosen(at, error),
+            (Job::ReadBlock, _) => self.block_read(at, error, &values),
             (Job::SetClock, _) => {
                 self.unit.clock.forget();
                 match error.0 {
@@ -160,7 +162,7 @@ fn read_back(setting: &[(Var, Value)], values: &Values) -> Answer {
 }
 
 /// RFC 3416 §3, error-status.
-fn in_words(error: u32) -> String {
+pub(super) fn in_words(error: u32) -> String {
     let name = match error {
         1 => "tooBig",
         2 => "noSuchName",

@@ -87,7 +87,7 @@ impl Asker {
             (self.unit.clock_may_be_local, self.unit.clock_local_told) = (false, None);
         }
         self.unit.offset_s = offset_s;
-        self.learn_restart(values);
+        self.learn_restart(at, values);
         self.begin_probe(Numbering::Bits8);
     }
 
@@ -150,7 +150,7 @@ impl Asker {
     }
 
     fn learn_unit(&mut self, at: At, values: &Values) {
-        self.learn_restart(values);
+        self.learn_restart(at, values);
         let mut now = status::now(values, self.unit.flashing, self.settings.all_red_preempt, None);
         if self.unit.plan != now.plan {
             (self.unit.plan, self.unit.cycle_s) = (now.plan, None);
@@ -212,13 +212,14 @@ impl Asker {
     }
 
     /// After a restart nothing of what was ordered is in force, and nobody has judged whether it may be ordered now.
-    fn learn_restart(&mut self, values: &Values) {
+    fn learn_restart(&mut self, at: At, values: &Values) {
         let Some(up_time) = values.number(SYS_UP_TIME) else { return };
         if self.unit.up_time.is_some_and(|before| up_time < before) {
             let held = if self.held.is_empty() { "" } else { "; what was ordered is over" };
             self.warn(format!("the controller was started anew{held}"));
             self.held.forget();
             self.unit.clock.forget();
+            self.blocks_after_restart(at);
         }
         self.unit.up_time = Some(up_time);
     }

@@ -2,12 +2,15 @@
 //! once a second, orders in between. No sockets, no clock: datagrams and time in, actions out.
 
 mod ask;
+mod blocks;
 mod hear;
 mod learn;
 mod orders;
 mod own;
 mod reading;
 
+#[cfg(test)]
+mod blocks_tests;
 #[cfg(test)]
 mod clock_tests;
 #[cfg(test)]
@@ -96,10 +99,19 @@ struct Outstanding {
 enum Job {
     Read(What),
     Backup,
-    Order { number: u64, ready: Ready },
-    ReadBack { number: u64, ready: Ready },
+    Order {
+        number: u64,
+        ready: Ready,
+    },
+    ReadBack {
+        number: u64,
+        ready: Ready,
+    },
     Refresh,
     SetClock,
+    /// Which block of settings is to be told, and what it tells.
+    ChooseBlock,
+    ReadBlock,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -237,7 +249,9 @@ impl Asker {
     fn down(&mut self, at: At, pause: Duration, reason: String) {
         let in_flight = self.outstanding.take().and_then(|outstanding| match outstanding.job {
             Job::Order { number, .. } | Job::ReadBack { number, .. } => Some(number),
-            Job::Read(_) | Job::Backup | Job::Refresh | Job::SetClock => None,
+            Job::Read(_) | Job::Backup | Job::Refresh | Job::SetClock | Job::ChooseBlock | Job::ReadBlock => {
+                None
+            }
         });
         let unanswered: Vec<u64> =
             in_flight.into_iter().chain(self.now_asked.drain(..)).chain(self.now_served.drain(..)).collect();
@@ -296,6 +310,11 @@ impl Session for Asker {
                 if let Some(Request::Get(vars)) = unanswered {
                     self.own.put_off(at.elapsed, vars);
                 }
+                self.ask_next(at);
+            }
+            Some(Outstanding { job: Job::ChooseBlock | Job::ReadBlock, .. }) => {
+                self.outstanding = None;
+                self.block_unanswered(at);
                 self.ask_next(at);
             }
             Some(outstanding) if outstanding.tries < TRIES_MAX => {

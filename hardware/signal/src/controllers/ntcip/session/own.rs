@@ -1,5 +1,5 @@
 //! The unit's own settings: read after the start, when the pattern changes, and once an hour, one question at a time in between
-//! those for the lamps; and held against the configuration.
+//! those for the lamps; and held against the configuration. What `blocks` tells is not asked for by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,8 +8,10 @@ use hardware_ports::sink::SignalReport;
 use models_domain::signal::SignalAlarm;
 
 use super::ask::Next;
+use super::blocks::Blocks;
 use super::reading::{Reading, What};
 use super::{Asker, GROUP_MAX, Job, Read};
+use crate::controllers::ntcip::blocks::Block;
 use crate::controllers::ntcip::objects::{PATTERN_CYCLE_TIME, Values, Var};
 use crate::controllers::ntcip::settings;
 use crate::controllers::ntcip::snmp::Request;
@@ -20,7 +22,7 @@ use crate::controllers::{Action, At};
 const AFTER: Duration = Duration::from_secs(1);
 
 /// Between two questions.
-const PACE: Duration = Duration::from_millis(500);
+pub(super) const PACE: Duration = Duration::from_millis(500);
 
 /// So much later than it was due, a question goes before the lamps: of a slow unit they are always due.
 const LATE: Duration = Duration::from_secs(2);
@@ -34,11 +36,12 @@ const PUT_OFF: Duration = Duration::from_secs(60);
 /// Where the reading stands, and what was read.
 pub(super) struct Own {
     reading: Option<Reading>,
+    pub(super) blocks: Blocks,
     /// What the running reading asks for in all.
     vars: Vec<Var>,
     /// It is at the splits.
     at_splits: bool,
-    next_at: Duration,
+    pub(super) next_at: Duration,
     /// Variables in one question: fewer where the unit found more too big, or answered none of them.
     most: usize,
     /// What the unit has not; asked for again once an hour.
@@ -51,7 +54,7 @@ pub(super) struct Own {
     /// Which were given up, as it was told last.
     given_up_told: String,
     /// As they were read last, since the link began: to find what was changed.
-    known: Values,
+    pub(super) known: Values,
     /// Times that differ from the configured ones, as they were told last, by group.
     told: BTreeMap<(u8, Way), String>,
 }
@@ -60,6 +63,7 @@ impl Default for Own {
     fn default() -> Self {
         Self {
             reading: None,
+            blocks: Blocks::default(),
             vars: Vec::new(),
             at_splits: false,
             next_at: Duration::MAX,
@@ -81,6 +85,7 @@ impl Own {
     pub(super) fn begin(&mut self, now: Duration) {
         self.rest(now + AFTER);
         (self.missing_until, self.known) = (Duration::ZERO, Values::default());
+        self.blocks.begin();
         self.forget_failures();
     }
 
@@ -110,6 +115,7 @@ impl Own {
 
     fn rest(&mut self, next_at: Duration) {
         (self.reading, self.at_splits, self.next_at) = (None, false, next_at);
+        self.blocks.stop();
     }
 
     pub(super) fn too_big(&mut self, variables: usize) {
@@ -135,18 +141,29 @@ impl Own {
     }
 
     /// All is read anew. Where another pattern has cut the last reading short, what that gave up is not tried once more.
-    fn start_anew(&mut self, now: Duration, mut vars: Vec<Var>) {
+    fn start_anew(&mut self, now: Duration, mut vars: Vec<Var>, blocks: Vec<Block>) {
         if self.missing_until <= now {
             self.missing.clear();
             self.missing_until = now + EVERY;
         }
         vars.retain(|var| !self.given_up.iter().any(|other| other.oid() == var.oid()));
-        self.start(vars);
+        self.start(now, vars, blocks);
     }
 
-    fn start(&mut self, vars: Vec<Var>) {
-        self.reading = Some(Reading::new(What::Settings, vars.iter().cloned()));
+    /// What no block is believed to tell is asked for by itself.
+    fn start(&mut self, now: Duration, vars: Vec<Var>, blocks: Vec<Block>) {
+        self.blocks.start(now, blocks);
+        let singly = vars.iter().filter(|var| !self.blocks.tells(var)).cloned();
+        self.reading = Some(Reading::new(What::Settings, singly));
         self.vars = vars;
+    }
+
+    /// What this block was to tell is asked for by itself after all.
+    pub(super) fn ask_singly(&mut self, block: Block) {
+        let vars = self.vars.iter().filter(|var| block.tells(var)).cloned().collect();
+        if let Some(reading) = &mut self.reading {
+            reading.put_back(vars);
+        }
     }
 }
 
@@ -157,16 +174,23 @@ impl Asker {
             return None;
         }
         if self.own.reading.is_none() {
-            self.own.start_anew(at.elapsed, settings::variables(&self.lamps, self.unit.plan));
+            let blocks = self.if_allowed(settings::in_blocks(&self.lamps, self.unit.plan));
+            self.own.start_anew(at.elapsed, settings::variables(&self.lamps, self.unit.plan), blocks);
+        } else if !self.held.is_empty() {
+            self.leave_blocks();
         }
         let reading = self.own.reading.as_mut()?;
         let vars = reading.next(self.own.most.min(self.group_max), &self.own.missing);
-        if vars.is_empty() {
-            let values = std::mem::take(&mut reading.got);
-            return Some(Next::Read(Read { what: What::Settings, values }));
+        if !vars.is_empty() {
+            self.own.next_at = at.elapsed + PACE;
+            return Some(Next::Ask(Request::Get(vars), Job::Read(What::Settings)));
         }
-        self.own.next_at = at.elapsed + PACE;
-        Some(Next::Ask(Request::Get(vars), Job::Read(What::Settings)))
+        if let Some((request, job)) = self.next_of_blocks(at) {
+            self.own.next_at = at.elapsed + PACE;
+            return Some(Next::Ask(request, job));
+        }
+        let values = std::mem::take(&mut self.own.reading.as_mut()?.got);
+        Some(Next::Read(Read { what: What::Settings, values }))
     }
 
     pub(super) fn learn_settings(&mut self, at: At, values: &Values) {
@@ -180,7 +204,9 @@ impl Asker {
             self.hold_against_configuration(at, values);
             let splits = settings::splits(&self.lamps, self.unit.plan, values);
             if !splits.is_empty() {
-                self.own.start(splits);
+                let blocks = settings::splits_in_blocks(&self.lamps, self.unit.plan, values);
+                let blocks = self.if_allowed(blocks);
+                self.own.start(at.elapsed, splits, blocks);
                 self.own.at_splits = true;
                 return;
             }

@@ -39,6 +39,7 @@ impl House {
             clock_off_max: None,
             all_red_preempt: None,
             layout: None,
+            blocks: false,
             first_number: 7,
         };
         let mut table = Table::new(scalars());
@@ -124,7 +125,7 @@ impl House {
         any
     }
 
-    fn plan(&mut self, plan: i64) {
+    pub(super) fn plan(&mut self, plan: i64) {
         let values = vec![("pattern".to_owned(), Typed::Integer(plan))];
         let what = Asked::Command { code: "systemPatternControl".into(), component: None, values };
         self.asker.order(Order { number: 1, what });
