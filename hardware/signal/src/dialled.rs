@@ -30,6 +30,8 @@ pub struct Dialled {
     pub steering: Option<Steering>,
     /// What safety holds it to, its groups in the same order: a controller that tells its own times is held against it.
     pub layout: Option<Layout>,
+    /// It may be set which block of settings it is to tell; that changes nothing of what it does.
+    pub blocks: bool,
 }
 
 impl Dialled {
@@ -103,6 +105,7 @@ impl Dialled {
             clock_off_max: self.clock_off_max,
             all_red_preempt: self.steering.as_ref().and_then(|steering| steering.all_red_input),
             layout: self.layout.clone(),
+            blocks: self.blocks,
             first_number: i32::from_be_bytes([a, b, c, d]),
         }
     }

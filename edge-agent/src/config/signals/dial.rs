@@ -39,6 +39,7 @@ pub(super) fn read(
     let backup = one.has("backup_s").then(|| one.number("backup_s", 2.0..=600.0, 10.0));
     let clock = one.has("set_clock_beyond_s").then(|| one.number("set_clock_beyond_s", 1.0..=3_600.0, 2.0));
     let all_red = one.optional::<u8>("all_red_preempt").map(Spanned::into_inner);
+    let blocks = one.optional::<bool>("read_by_block").map(Spanned::into_inner);
     let plans: Vec<u8> = one.list("plans");
     let (found, conflicts) = (one.sections("group"), one.sections("conflict"));
     let is_steered = !conflicts.is_empty();
@@ -68,6 +69,8 @@ pub(super) fn read(
         clock_off_max: clock.map(Duration::from_secs_f64),
         steering,
         layout: can.as_ref().map(|can| can.layout.clone()),
+        // Where nothing may be ordered, nothing is set either, unless somebody says so.
+        blocks: blocks.unwrap_or(is_steered),
     };
     for problem in dialled.problems() {
         one.problem(&here, "dial", problem);
@@ -136,4 +139,33 @@ fn secret(one: &mut Section<'_, '_>, key: &'static str, folder: &Path) -> Option
 
 fn millis(number: f64) -> Duration {
     Duration::from_millis(number as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::config::Config;
+
+    #[track_caller]
+    fn check(lines: &str, want: bool) {
+        let text = format!(
+            "[gateway]\nid = \"p\"\ndata_dir = \"d\"\n\
+             [hall]\nconnect = \"h:1\"\nca = \"ca.pem\"\ncertificate = \"c.pem\"\nkey = \"k\"\n\
+             [signals]\n[[signals.dial]]\naddress = \"192.0.2.7:161\"\njunction = \"a\"\nname = \"A\"\nsnmp = \"v3\"\n\
+             user = \"hanoi\"\ngroup = [{{ component = \"phase 2\" }}, {{ component = \"phase 4\" }}]\n{lines}"
+        );
+        let config = Config::parse(&text, Path::new("/etc/ngatu"), &crate::wiring::known());
+        let signals = config.unwrap_or_else(|problems| panic!("{problems:?}")).signals.unwrap();
+        assert_eq!(signals.dialled[0].dialled.blocks, want, "{lines}");
+    }
+
+    #[test]
+    fn only_what_may_be_ordered_is_set_unless_somebody_says_so() {
+        const ORDERED: &str = "conflict = [{ groups = [1], with = [2] }]\n";
+        check("", false);
+        check(ORDERED, true);
+        check(&format!("{ORDERED}read_by_block = false\n"), false);
+        check("read_by_block = true\n", true);
+    }
 }

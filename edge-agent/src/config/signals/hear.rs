@@ -55,6 +55,7 @@ pub(super) fn read(
         clock_off_max: None,
         steering: None,
         layout: None,
+        blocks: false,
     };
     for problem in dialled.problems() {
         one.problem(&here, "hear", problem);

@@ -108,6 +108,7 @@ fn dialled(kind: &str, access: Access) -> DialSettings {
         clock_off_max: Some(Duration::from_secs(2)),
         all_red_preempt: None,
         layout: None,
+        blocks: true,
         first_number: 1,
     }
 }

@@ -188,6 +188,8 @@ pub struct DialSettings {
     pub all_red_preempt: Option<u8>,
     /// What safety holds the junction to, its groups in the same order; `None`: nothing is ordered of it.
     pub layout: Option<Layout>,
+    /// It may be set which block of settings it is to tell, where that saves asking for each setting by itself.
+    pub blocks: bool,
     /// Number of the first question: chance is an argument.
     pub first_number: i32,
 }

@@ -41,6 +41,7 @@ pub async fn falls_back(snmp: Snmp, address: &str, wait: Duration) -> bool {
         clock_off_max: None,
         steering: None,
         layout: None,
+        blocks: false,
     };
     let dialler = SignalDialler::new(vec![dialled], &sink, &clock).unwrap();
     let stop = CancellationToken::new();

@@ -109,6 +109,7 @@ pub fn spat(wish: &Wish, index: usize, address: &str) -> Dialled {
         access: Access::Broadcast { region: None, intersection, from: vec!["127.0.0.1".parse().unwrap()] },
         groups: ["group 2", "group 4", "ped 10", "ped 12"].map(str::to_owned).into(),
         steering: None,
+        blocks: false,
         ..ntcip(Snmp::V2c, wish, index, address)
     }
 }
@@ -126,6 +127,7 @@ pub fn ntcip(snmp: Snmp, wish: &Wish, index: usize, address: &str) -> Dialled {
         clock_off_max: None,
         steering: Some(Steering { groups, all_red_input: Some(3) }),
         layout: Some(layout()),
+        blocks: true,
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 
 use crate::ber::{self, INTEGER, NULL, OCTETS, Reader, SEQUENCE};
+use crate::blocks;
 use crate::config;
 use crate::mib::{self, ASC, Refused, Value};
 use crate::unit::Unit;
@@ -19,6 +20,7 @@ const GET_BULK: u8 = 0xa5;
 const TOO_BIG: i64 = 1;
 const NO_SUCH_NAME: i64 = 2;
 const BAD_VALUE: i64 = 3;
+const NOT_WRITABLE: i64 = 17;
 
 /// SNMP versions as on the wire.
 const V1: i64 = 0;
@@ -41,6 +43,9 @@ pub struct Agent {
     /// Objects that it has not after all, below the root of 1202.
     pub lacks: Vec<Vec<u32>>,
     pub answered: u64,
+    /// How often somebody said which block is wanted, whether or not that was taken, and was told one.
+    pub blocks_wanted: u64,
+    pub blocks_told: u64,
 }
 
 /// A question, or its answer.
@@ -64,6 +69,8 @@ impl Agent {
             variables_max: None,
             lacks: Vec::new(),
             answered: 0,
+            blocks_wanted: 0,
+            blocks_told: 0,
         }
     }
 
@@ -125,6 +132,7 @@ impl Agent {
         if self.variables_max.is_some_and(|most| asked.binds.len() > most) {
             return Ok(refuse(TOO_BIG, 0));
         }
+        self.count_blocks(&asked);
         match asked.tag {
             GET => {
                 for (index, (oid, _)) in asked.binds.iter().enumerate() {
@@ -173,8 +181,7 @@ impl Agent {
                         };
                         match done {
                             Ok(()) => {}
-                            Err(Refused::NoSuchName) => return Ok(refuse(NO_SUCH_NAME, index + 1)),
-                            Err(Refused::BadValue) => return Ok(refuse(BAD_VALUE, index + 1)),
+                            Err(why) => return Ok(refuse(error_status(why, version), index + 1)),
                         }
                     }
                 }
@@ -183,6 +190,12 @@ impl Agent {
             other => anyhow::bail!("a message of kind {other:#x}"),
         }
         Ok(answer)
+    }
+
+    fn count_blocks(&mut self, asked: &Pdu) {
+        let has = |tail: &[u32]| asked.binds.iter().any(|(oid, _)| oid.strip_prefix(&ASC[..]) == Some(tail));
+        self.blocks_wanted += u64::from(asked.tag == SET && has(&blocks::CONTROL));
+        self.blocks_told += u64::from(asked.tag == GET && has(&blocks::DATA));
     }
 
     fn lacks(&self, oid: &[u32]) -> bool {
@@ -220,6 +233,16 @@ impl Pdu {
         let binds: Vec<u8> = self.binds.iter().flat_map(bind).collect();
         let numbers = [self.number, self.error, self.index].map(|number| ber::write_integer(INTEGER, number));
         ber::write(self.tag, &[numbers.concat(), ber::write(SEQUENCE, &binds)].concat())
+    }
+}
+
+fn error_status(why: Refused, version: i64) -> i64 {
+    match why {
+        Refused::NoSuchName => NO_SUCH_NAME,
+        Refused::BadValue => BAD_VALUE,
+        // RFC 1157 has no word of its own for it.
+        Refused::NotWritable if version == V1 => NO_SUCH_NAME,
+        Refused::NotWritable => NOT_WRITABLE,
     }
 }
 

@@ -7,6 +7,8 @@ use std::path::Path;
 use anyhow::{Context, ensure};
 use serde::Deserialize;
 
+use crate::blocks::Blocks;
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -53,6 +55,8 @@ pub struct Unit {
     /// From the first detector on: every so many seconds a vehicle passes it. The others count what no street has.
     #[serde(default)]
     pub vehicle_every_s: Vec<i64>,
+    #[serde(default)]
+    pub blocks: Blocks,
 }
 
 #[derive(Debug, Clone, Deserialize)]

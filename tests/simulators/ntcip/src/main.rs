@@ -6,6 +6,7 @@
 
 mod agent;
 mod ber;
+mod blocks;
 mod clock;
 mod config;
 mod faults;
@@ -115,8 +116,12 @@ async fn run(args: Args) -> anyhow::Result<()> {
             },
         }
     }
-    let answered: u64 = agents.iter().map(|agent| lock(agent).answered).sum();
-    say(&serde_json::json!({ "answered": answered }))
+    let sum = |count: fn(&Agent) -> u64| agents.iter().map(|agent| count(&lock(agent))).sum::<u64>();
+    say(&serde_json::json!({
+        "answered": sum(|agent| agent.answered),
+        "blocks_wanted": sum(|agent| agent.blocks_wanted),
+        "blocks_told": sum(|agent| agent.blocks_told),
+    }))
 }
 
 /// What the lamps show, ten times a second.

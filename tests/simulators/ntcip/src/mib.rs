@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::blocks;
 use crate::plan::MINIMUM_GREEN_S;
 use crate::unit::Unit;
 
@@ -22,6 +23,7 @@ pub enum Value {
 pub enum Refused {
     NoSuchName,
     BadValue,
+    NotWritable,
 }
 
 /// Preempts that a unit has.
@@ -92,12 +94,13 @@ pub fn objects(unit: &Unit) -> Vec<Vec<u32>> {
     all.extend(unit.config.red_preempt.map(|number| under(&ASC, &[6, 3, 1, 2, number])));
     all.extend([2, 3, 4].map(|column| under(&ASC, &[8, 4, 1, column, 1])));
     all.extend([2, 3, 4].map(|column| under(&ASC, &[9, 4, 1, column, 1])));
+    all.extend(blocks::objects(unit).iter().map(|tail| under(&ASC, tail)));
     all.extend([1, 2, 4, 5, 6].map(|last| under(&GLOBAL, &[3, last, 0])));
     all.sort();
     all
 }
 
-fn under(root: &[u32], tail: &[u32]) -> Vec<u32> {
+pub fn under(root: &[u32], tail: &[u32]) -> Vec<u32> {
     root.iter().chain(tail).copied().collect()
 }
 
@@ -123,7 +126,7 @@ pub fn get(unit: &Unit, now_ms: i64, oid: &[u32]) -> Option<Value> {
         };
     }
     let tail = oid.strip_prefix(&ASC[..])?;
-    phases(unit, tail).or_else(|| rest(unit, tail))
+    phases(unit, tail).or_else(|| rest(unit, tail)).or_else(|| blocks::get(unit, tail))
 }
 
 fn phases(unit: &Unit, tail: &[u32]) -> Option<Value> {
@@ -276,6 +279,9 @@ pub fn set(unit: &mut Unit, now_ms: i64, oid: &[u32], value: &Value, only_look: 
     let tail = oid.strip_prefix(&ASC[..]).ok_or(Refused::NoSuchName)?;
     if let Some((column, row)) = control(unit, tail) {
         return set_phases(unit, column, row, value, only_look);
+    }
+    if let Some(done) = blocks::set(unit, tail, value, only_look) {
+        return done;
     }
     let Value::Integer(number) = value else { return Err(Refused::BadValue) };
     match tail {

@@ -34,6 +34,8 @@ pub struct Unit {
     /// Of the last period: vehicles and half percents, by detector.
     pub counts: [(i64, i64); 8],
     pub sequence: i64,
+    /// The block of settings that is wanted.
+    pub block: Vec<u8>,
 }
 
 impl Unit {
@@ -60,6 +62,7 @@ impl Unit {
             street_preempt: None,
             counts: [(0, 0); 8],
             sequence: 0,
+            block: crate::blocks::AT_FIRST.to_vec(),
         }
     }
 

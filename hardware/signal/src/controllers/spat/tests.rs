@@ -36,6 +36,7 @@ fn session(region: Option<u16>) -> Box<dyn Session> {
         clock_off_max: None,
         all_red_preempt: None,
         layout: None,
+        blocks: false,
         first_number: 1,
     };
     open(at(0), settings)
