@@ -194,6 +194,9 @@ pub struct Wish {
     pub changes: bool,
     /// An older core of RSMP that the sites speak.
     pub core: Option<&'static str>,
+    /// What NTCIP units make of block objects, and seconds from the end of yellow to the next green.
+    pub blocks: &'static str,
+    pub all_red_s: u32,
 }
 
 impl Default for Wish {
@@ -205,6 +208,8 @@ impl Default for Wish {
             poll: Duration::from_millis(100),
             changes: false,
             core: None,
+            blocks: "right",
+            all_red_s: 2,
         }
     }
 }

@@ -7,6 +7,7 @@
     reason = "a test that panics has failed; what was seen is for people"
 )]
 
+mod blocks;
 mod house;
 mod load;
 mod older;

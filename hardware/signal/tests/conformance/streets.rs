@@ -78,11 +78,14 @@ pub fn ntcip_unit(snmp: Snmp, wish: &Wish) -> String {
         Snmp::V1 | Snmp::V2c | Snmp::V2cOctets => "community = \"secret\"",
     };
     format!(
-        "[[unit]]\nlisten = \"127.0.0.1:0\"\n{secret}\nv4 = {}\nspeed = {:?}\nyellow_s = 3\nall_red_s = 2\nped_clear_s = 6\n\
+        "[[unit]]\nlisten = \"127.0.0.1:0\"\n{secret}\nv4 = {}\nspeed = {:?}\nyellow_s = 3\nall_red_s = {}\nped_clear_s = 6\n\
+         blocks = \"{}\"\n\
          stages = [{{ green_s = 20, phases = [2], peds = [2] }}, {{ green_s = 15, phases = [4], peds = [4] }}]\n\
          patterns = {{ 2 = [30, 12] }}\nred_preempt = 3\nbackup_s = {BACKUP_S}\nzone_s = 25200\n",
         snmp == Snmp::V2cOctets,
-        wish.speed
+        wish.speed,
+        wish.all_red_s,
+        wish.blocks
     )
 }
 

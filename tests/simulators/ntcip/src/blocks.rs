@@ -50,13 +50,15 @@ pub fn get(unit: &Unit, tail: &[u32]) -> Option<Value> {
 
 /// `None` where it is none of these objects.
 pub fn set(unit: &mut Unit, tail: &[u32], value: &Value, only_look: bool) -> Option<Result<(), Refused>> {
-    if tail != CONTROL || unit.config.blocks == Blocks::None {
+    if tail != CONTROL {
         return None;
     }
-    let Value::Octets(control) = value else { return Some(Err(Refused::BadValue)) };
-    if unit.config.blocks == Blocks::Refuses {
-        return Some(Err(Refused::NotWritable));
+    match unit.config.blocks {
+        Blocks::Right | Blocks::Shifted => {}
+        Blocks::Refuses => return Some(Err(Refused::NotWritable)),
+        Blocks::None => return Some(Err(Refused::NoSuchName)),
     }
+    let Value::Octets(control) = value else { return Some(Err(Refused::BadValue)) };
     if data(unit, control).is_none() {
         return Some(Err(Refused::BadValue));
     }
@@ -160,7 +162,7 @@ mod tests {
             check("right", odd, "Some(Err(BadValue))");
         }
         check("refuses", &[0, 0x00, 2, 1], "Some(Err(NotWritable))");
-        check("none", &[0, 0x00, 2, 1], "None");
+        check("none", &[0, 0x00, 2, 1], "Some(Err(NoSuchName))");
         assert_eq!((get(&unit("none"), &DATA), objects(&unit("none")).len()), (None, 0));
     }
 }
