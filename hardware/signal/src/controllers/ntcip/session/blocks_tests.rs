@@ -107,6 +107,16 @@ fn what_a_block_tells_anew_is_told_by_single_objects() {
     assert_eq!((house.table.times(&green(4)), asked(&house)), (2, (10, 10)));
 }
 
+/// It is asked for again an hour later, as where there is no block; a block alone tells nothing of it.
+#[test]
+fn what_single_objects_do_not_tell_no_block_tells() {
+    let mut house = house(Blocks::Right);
+    let walk = PHASE_WALK.row(4);
+    house.table.values.remove(walk.oid());
+    assert_eq!(minutes(&mut house, 61), Vec::<String>::new());
+    assert_eq!((house.table.times(&walk), house.table.times(&green(4)), asked(&house)), (2, 1, (6, 6)));
+}
+
 /// It goes on being right only where it is looked at: once a day.
 #[test]
 fn after_a_day_it_is_held_against_single_objects_again() {

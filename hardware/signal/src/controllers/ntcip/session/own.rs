@@ -150,17 +150,19 @@ impl Own {
         self.start(now, vars, blocks);
     }
 
-    /// What no block is believed to tell is asked for by itself.
+    /// What no block is believed to tell is asked for by itself; so is what was not told by itself before.
     fn start(&mut self, now: Duration, vars: Vec<Var>, blocks: Vec<Block>) {
         self.blocks.start(now, blocks);
-        let singly = vars.iter().filter(|var| !self.blocks.tells(var)).cloned();
+        let is_known = |var: &Var| self.known.number_of(var).is_some();
+        let singly = vars.iter().filter(|var| !(is_known(var) && self.blocks.tells(var))).cloned();
         self.reading = Some(Reading::new(What::Settings, singly));
         self.vars = vars;
     }
 
     /// What this block was to tell is asked for by itself after all.
     pub(super) fn ask_singly(&mut self, block: Block) {
-        let vars = self.vars.iter().filter(|var| block.tells(var)).cloned().collect();
+        let is_known = |var: &Var| self.known.number_of(var).is_some();
+        let vars = self.vars.iter().filter(|var| is_known(var) && block.tells(var)).cloned().collect();
         if let Some(reading) = &mut self.reading {
             reading.put_back(vars);
         }
