@@ -642,7 +642,7 @@ pub struct SignalCalendar {
     #[prost(enumeration = "SignalCalendarState", tag = "6")]
     pub state: i32,
     /// Why it is not followed: other_order, emergency, taken_back, failed, shortly, shows, not_orderable, gateway_away, link_down,
-    /// at_cabinet, not_heard_of.
+    /// at_cabinet, not_heard_of. Or, where it is followed: wave_broken, and detail names the junctions of its corridor that are out.
     #[prost(string, tag = "7")]
     pub why: ::prost::alloc::string::String,
     /// Who ordered the other thing, or how the last order failed.
