@@ -12,13 +12,14 @@ use hardware_signal::controllers::{self, Action};
 /// Intersection 12111, as `src/j2735/tests.rs` has it.
 const SPAT: &str = "001338000817a780000089680500204642b342b34802021a15a955a940181190acd0acd20100868555c555c00104342aae2aae002821a155715570";
 
-const RSMP: [&str; 8] = [
+const RSMP: [&str; 9] = [
     r#"{"mType":"rSMsg","type":"StatusUpdate","mId":"s","cId":"TC","sTs":"2026-01-01T00:01:00.000Z","sS":[{"sCI":"S0001","n":"signalgroupstatus","s":"1B0N","q":"recent"},{"sCI":"S0001","n":"stage","s":"2","q":"old"}]}"#,
     r#"{"mType":"rSMsg","type":"StatusUpdate","mId":"c","cId":"TC","sTs":"2026-01-01T00:01:00.000Z","sS":[{"sCI":"S0205","n":"start","s":"2026-01-01T00:00:00.000Z","q":"recent"},{"sCI":"S0205","n":"vehicles","s":"3,-1,0","q":"recent"},{"sCI":"S0208","n":"start","s":"2026-01-01T00:00:00.000Z","q":"old"},{"sCI":"S0208","n":"MC","s":"3,2","q":"old"}]}"#,
     r#"{"mType":"rSMsg","type":"StatusResponse","mId":"d","cId":"DL2","sTs":"2026-01-01T00:01:00.000Z","sS":[{"sCI":"S0203","n":"starttime","s":"2026-01-01T00:00:00.000Z","q":"recent"},{"sCI":"S0203","n":"occupancy","s":"17","q":"recent"}]}"#,
     r#"{"mType":"rSMsg","type":"Alarm","mId":"a","cId":"DL1","aCId":"A0302","xACId":"loop 4","xNACId":"","aSp":"Issue","ack":"notAcknowledged","aS":"Active","sS":"notSuspended","aTs":"2026-01-01T00:00:00.500Z","cat":"D","pri":"2","rvs":[{"n":"detector","v":"1"}]}"#,
     r#"{"mType":"rSMsg","type":"AggregatedStatus","mId":"g","cId":"TC","se":[false,false,false,false,true,true,false,false]}"#,
     r#"{"mType":"rSMsg","type":"CommandResponse","mId":"r","cId":"TC","rvs":[{"cCI":"M0002","n":"status","v":"True","age":"recent"}]}"#,
+    r#"{"mType":"rSMsg","type":"ComponentList","mId":"l","components":[{"id":"TC","type":"main","name":"a"}]}"#,
     r#"{"mType":"rSMsg","type":"Watchdog","mId":"w","wTs":"2026-01-01T00:01:00.000Z"}"#,
     r#"{"mType":"rSMsg","type":"MessageNotAck","oMId":"8b2f4a7e-9d3c-4f10-a1b2-c3d4e5f60718","rea":"no"}"#,
 ];

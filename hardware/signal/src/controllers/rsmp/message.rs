@@ -37,8 +37,7 @@ pub enum Body {
     /// `StatusResponse` and `StatusUpdate`: the same content, asked for or subscribed to.
     Status(Status),
     CommandResponse(CommandAnswer),
-    /// Known, and nothing to do but to acknowledge.
-    Other(&'static str),
+    ComponentList(ComponentList),
     /// Messages that only a supervisor sends.
     NotForUs(&'static str),
 }
@@ -81,6 +80,17 @@ pub struct SiteId {
 pub struct Sxl {
     pub name: String,
     pub version: String,
+}
+
+/// What a site consists of, from core 3.3.0 on.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ComponentList {
+    pub components: Vec<ListedComponent>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ListedComponent {
+    pub id: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -304,7 +314,7 @@ fn body(kind: &str, value: serde_json::Value) -> Result<Body, String> {
         "Alarm" => Body::Alarm(read(kind, value)?),
         "StatusResponse" | "StatusUpdate" => Body::Status(read(kind, value)?),
         "CommandResponse" => Body::CommandResponse(read(kind, value)?),
-        "ComponentList" => Body::Other("ComponentList"),
+        "ComponentList" => Body::ComponentList(read(kind, value)?),
         "AggregatedStatusRequest" => Body::NotForUs("AggregatedStatusRequest"),
         "StatusRequest" => Body::NotForUs("StatusRequest"),
         "StatusSubscribe" => Body::NotForUs("StatusSubscribe"),

@@ -212,6 +212,16 @@ fn the_newest_core_answers_in_its_own_shape() {
         .replace("3.2.2", "3.3.0")
         .replace(r#""SXL":"1.2.1""#, r#""SXLS":[{"name":"tlc","version":"1.3.0"}]"#);
     check(&[&version], &["0 identified HN+AG1 | ack v | version 3.3.0 Response"]);
+    // Then the site lists what it consists of; a name of the configuration that is not there is told.
+    let list = r#"{"type":"ComponentList","mId":"l","components":[{"id":"TC","type":"main","name":"a"}]}"#;
+    let other = list.replace("TC", "TC1");
+    check(
+        &[&version, "ack", WATCHDOG, list, &other, r#"{"type":"ComponentList","mId":"m"}"#],
+        &["0 identified HN+AG1 | ack v | version 3.3.0 Response | up  | ack w | ack l | \
+           warn the site does not list \"TC\" of the configuration among its components | ack l | \
+           warn message refused: ComponentList: missing field `components` | \
+           not ack m: ComponentList: missing field `components`"],
+    );
 }
 
 #[test]

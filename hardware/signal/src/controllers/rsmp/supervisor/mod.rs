@@ -1,7 +1,7 @@
 //! The supervisor's side of one RSMP connection. No sockets, no clock: bytes and time in, actions out.
 //!
-//! Site Version -> our Version -> Watchdogs both ways -> aggregated status, alarms, buffered messages -> our
-//! subscription ("Communication establishment between sites and supervision system").
+//! Site Version -> our Version -> Watchdogs both ways -> from core 3.3.0 on the site's components -> aggregated status,
+//! alarms, buffered messages -> our subscription ("Communication establishment between sites and supervision system").
 
 mod own;
 mod session;
@@ -91,7 +91,7 @@ impl Supervisor {
             | Body::Alarm(_)
             | Body::Status(_)
             | Body::CommandResponse(_)
-            | Body::Other(_)
+            | Body::ComponentList(_)
             | Body::NotForUs(_)) => self.message(at, Incoming { id: message.id, body }),
         }
     }
@@ -176,7 +176,10 @@ impl Supervisor {
                 self.settle(at, settled);
                 Ok(())
             }
-            Body::Other(_) => Ok(()),
+            Body::ComponentList(list) => {
+                self.components(&list);
+                Ok(())
+            }
             Body::NotForUs(kind) => Err(format!("{kind} is for sites; this is a supervisor")),
             Body::Version(_) => Err("Version was exchanged already".to_owned()),
             Body::Ack(_) | Body::NotAck(_) => return,

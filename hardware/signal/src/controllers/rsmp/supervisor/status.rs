@@ -1,5 +1,7 @@
-//! What the supervisor does with statuses and alarms: signal groups, counts, mode and plan become reports.
+//! What the supervisor does with statuses and alarms: signal groups, counts, mode and plan become reports. And what a site
+//! consists of is held against the configuration.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hardware_ports::sink::SignalReport;
@@ -10,7 +12,7 @@ use models_domain::signal::{Cycle, GroupStates};
 use super::Supervisor;
 use crate::controllers::rsmp::content::{self, Groups};
 use crate::controllers::rsmp::counts;
-use crate::controllers::rsmp::message::{AggregatedStatus, Alarm, Quality, Status};
+use crate::controllers::rsmp::message::{AggregatedStatus, Alarm, ComponentList, Quality, Status};
 use crate::controllers::rsmp::now;
 use crate::controllers::rsmp::phase::Phase;
 use crate::controllers::rsmp::sxl::Code;
@@ -157,6 +159,19 @@ impl Supervisor {
         let report = self.junction(|junction| content::aggregated(junction, at.utc, status))?;
         self.actions.push_back(Action::Keep(report));
         Ok(())
+    }
+
+    /// A name that is wrong in the configuration would be silent for ever.
+    pub(super) fn components(&mut self, list: &ComponentList) {
+        let Some(known) = self.site().map(|site| &site.known) else { return };
+        let listed: BTreeSet<&str> = list.components.iter().map(|component| component.id.as_str()).collect();
+        let named = [&known.main_component].into_iter().chain(&known.groups).chain(&known.detectors);
+        let missing: Vec<&String> = named.filter(|name| !listed.contains(name.as_str())).collect();
+        let Some((first, others)) = missing.split_first() else { return };
+        let more = if others.is_empty() { String::new() } else { format!(" nor {} others", others.len()) };
+        let text =
+            format!("the site does not list {first:?}{more} of the configuration among its components");
+        self.warn(text);
     }
 
     /// Kept before whoever waits for it hears that it is so.
