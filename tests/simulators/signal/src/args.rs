@@ -7,8 +7,13 @@ use time::{Date, Month, PrimitiveDateTime, Time};
 pub struct Args<'a>(pub Vec<&'a Value>);
 
 impl<'a> Args<'a> {
+    /// As it was sent.
+    pub fn value(&self, name: &str) -> Option<&'a Value> {
+        self.0.iter().find(|argument| argument["n"] == name).map(|argument| &argument["v"])
+    }
+
     pub fn find(&self, name: &str) -> Option<&'a str> {
-        self.0.iter().find(|argument| argument["n"] == name).and_then(|argument| argument["v"].as_str())
+        self.value(name).and_then(Value::as_str)
     }
 
     /// # Errors
@@ -24,6 +29,14 @@ impl<'a> Args<'a> {
         number
             .filter(|number| (least..=most).contains(number))
             .ok_or_else(|| format!("{name} is out of range"))
+    }
+
+    /// A number from 0 on; 0 when it is left out.
+    ///
+    /// # Errors
+    /// When it is there, and no number or beyond `most`.
+    pub fn number_or_0(&self, name: &str, most: i64) -> Result<i64, String> {
+        self.value(name).map_or(Ok(0), |_| self.number(name, 0, most))
     }
 
     /// A number from `least` to 255.
@@ -45,6 +58,15 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// JSON's own true or false, which M0024 alone has.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn bare_flag(&self, name: &str) -> Result<bool, String> {
+        let flag = self.value(name).and_then(Value::as_bool);
+        flag.ok_or_else(|| format!("{name} must be true or false, and no text"))
+    }
+
     /// The moment of an M0104 (milliseconds, UTC).
     ///
     /// # Errors
@@ -59,6 +81,13 @@ impl<'a> Args<'a> {
         let (Ok(date), Ok(time)) = (date, time) else { return Err("there is no such date".to_owned()) };
         Ok(PrimitiveDateTime::new(date, time).assume_utc().unix_timestamp() * 1000)
     }
+}
+
+/// Whether a CommandRequest has one command code alone.
+pub fn is_of_one_command(message: &Value) -> bool {
+    let mut codes = message["arg"].as_array().into_iter().flatten().map(|argument| &argument["cCI"]);
+    let first = codes.next();
+    codes.all(|code| Some(code) == first)
 }
 
 /// `a-b-c` as numbers, as many as `N`.
@@ -94,6 +123,12 @@ mod tests {
             (Ok(true), true, true)
         );
         assert_eq!(args.number("day", 1, 28).unwrap_err(), "day is out of range");
+        assert_eq!((args.number_or_0("day", 29), args.number_or_0("x", 29)), (Ok(29), Ok(0)));
+        assert_eq!(args.number_or_0("day", 28).unwrap_err(), "day is out of range");
+        values[6]["v"] = true.into();
+        let args = Args(values.iter().collect());
+        assert_eq!((args.bare_flag("on"), args.flag("on").is_err()), (Ok(true), true));
+        assert!(args.bare_flag("off").is_err() && args.bare_flag("x").is_err());
         values[2]["v"] = "31".into();
         assert_eq!(Args(values.iter().collect()).date_ms().unwrap_err(), "there is no such date");
         assert_eq!(

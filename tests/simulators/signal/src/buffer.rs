@@ -95,11 +95,16 @@ impl Buffer {
     /// "Any buffered alarm events that contains the exact same alarm event and timestamp as sent when sending all alarms
     /// should not be sent again."
     pub fn told_already(&mut self, messages: &[Value]) {
-        let (told, rest) = std::mem::take(&mut self.entries)
+        self.forget(|message| messages.contains(message));
+    }
+
+    /// Messages that are not to be sent any more.
+    pub fn forget(&mut self, is: impl Fn(&Value) -> bool) {
+        let (done, rest) = std::mem::take(&mut self.entries)
             .into_iter()
-            .partition::<VecDeque<Entry>, _>(|entry| messages.contains(&entry.message));
+            .partition::<VecDeque<Entry>, _>(|entry| is(&entry.message));
         self.entries = rest;
-        told.iter().for_each(|entry| self.note(|journal| journal.done(entry.number)));
+        done.iter().for_each(|entry| self.note(|journal| journal.done(entry.number)));
     }
 
     /// The next message to send, numbered `id` from now on.

@@ -29,6 +29,30 @@ impl Component {
         }
     }
 
+    /// Everything that the site consists of.
+    pub fn all(site: &Site) -> impl Iterator<Item = Self> {
+        let groups = (0..site.groups.len()).map(Self::Group);
+        std::iter::once(Self::Controller).chain(groups).chain((0..site.detectors).map(Self::Detector))
+    }
+
+    /// What it is in a ComponentList.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Controller => "main",
+            Self::Group(_) => "signal_group",
+            Self::Detector(_) => "detector_logic",
+        }
+    }
+
+    /// For people.
+    pub fn title(self) -> String {
+        match self {
+            Self::Controller => "Controller".to_owned(),
+            Self::Group(index) => format!("Signal group {}", index + 1),
+            Self::Detector(index) => format!("Detector logic {}", index + 1),
+        }
+    }
+
     pub fn name(self, site: &Site) -> String {
         match self {
             Self::Controller => site.component.clone(),
@@ -65,5 +89,8 @@ mod tests {
             assert_eq!(got, want, "{name}");
             assert!(got.is_none_or(|component| component.name(&site) == name), "{name}");
         }
+        let all: Vec<Component> = Component::all(&site).collect();
+        assert_eq!((all.len(), all[0], all[10]), (11, Component::Controller, Component::Detector(3)));
+        assert!(all.iter().all(|component| Component::of(&site, &component.name(&site)) == Some(*component)));
     }
 }

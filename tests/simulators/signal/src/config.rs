@@ -7,7 +7,8 @@ use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::lines::LINES;
-use crate::list::Version;
+use crate::list::{V1_3, Version};
+use crate::rsmp::SINCE_3_3;
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,9 +26,9 @@ pub struct Config {
     /// The signal exchange list the sites have.
     #[serde(default = "sxl")]
     pub sxl: Version,
-    /// Versions of RSMP core they offer.
-    #[serde(default = "core")]
-    pub core: Vec<Version>,
+    /// Versions of RSMP core they offer; when left out, [`Config::cores`] says which.
+    #[serde(default)]
+    pub core: Option<Vec<Version>>,
     /// How long a request for signal priority waits, and how long it is active when nobody cancels it.
     #[serde(default = "priority_max_s")]
     pub priority_max_s: f64,
@@ -74,11 +75,6 @@ fn sxl() -> Version {
     Version::new(1, 2, 1)
 }
 
-fn core() -> Vec<Version> {
-    let new = Version::new;
-    vec![new(3, 1, 2), new(3, 1, 3), new(3, 1, 4), new(3, 1, 5), new(3, 2, 0), new(3, 2, 1), new(3, 2, 2)]
-}
-
 fn priority_max_s() -> f64 {
     60.0
 }
@@ -122,12 +118,30 @@ impl Config {
         ] {
             ensure!((least..=86_400.0).contains(&value), "{name} must be from {least} to 86400");
         }
-        ensure!(!config.core.is_empty(), "core: at least one version");
+        let core = config.cores();
+        ensure!(!core.is_empty(), "core: at least one version");
+        ensure!(
+            config.sxl < V1_3 || core.iter().all(|version| *version >= SINCE_3_3),
+            "core: list {} goes with core {SINCE_3_3} and newer only",
+            config.sxl
+        );
         ensure!(config.zone_s.abs() <= 86_400, "zone_s must be from -86400 to 86400");
         for site in &config.sites {
             site.check().with_context(|| format!("site {}", site.site_id))?;
         }
         Ok(config)
+    }
+
+    /// Versions of RSMP core that the sites offer. Older than 3.3.0 unless the file says otherwise or the list needs it: a
+    /// supervisor takes the newest, and tests are about the older ones.
+    pub fn cores(&self) -> Vec<Version> {
+        match &self.core {
+            Some(core) => core.clone(),
+            None if self.sxl >= V1_3 => vec![SINCE_3_3],
+            None => [(1, 2), (1, 3), (1, 4), (1, 5), (2, 0), (2, 1), (2, 2)]
+                .map(|(minor, patch)| Version::new(3, minor, patch))
+                .into(),
+        }
     }
 }
 
@@ -205,7 +219,16 @@ mod tests {
     #[test]
     fn the_file_for_validators() {
         let config = Config::parse(ONE_SITE).unwrap();
-        assert_eq!((config.sites.len(), config.sxl, config.core.len()), (1, Version::new(1, 2, 1), 7));
+        assert_eq!((config.sites.len(), config.sxl, config.cores().len()), (1, Version::new(1, 2, 1), 7));
+        let newest = Config::parse(&ONE_SITE.replace("\"1.2.1\"", "\"1.3.0\"")).unwrap();
+        assert_eq!(newest.cores(), [SINCE_3_3]);
+        let both = ONE_SITE.replace("speed = 1.0", "core = [\"3.2.2\", \"3.3.0\"]\nspeed = 1.0");
+        assert_eq!(Config::parse(&both).unwrap().cores(), [Version::new(3, 2, 2), SINCE_3_3]);
+        refused(
+            "sxl = \"1.2.1\"",
+            "sxl = \"1.3.0\"\ncore = [\"3.2.2\", \"3.3.0\"]",
+            "core: list 1.3.0 goes with core 3.3.0 and newer only",
+        );
         assert_eq!(config.sites[0].plan_numbers(), [1, 2, 3]);
         refused("1.2.1", "one", "\"one\" is no version");
         refused("_input = 7", "_input = 9", "inputs are from 1 to 8");

@@ -11,7 +11,8 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::alarms::{alarm_step, is_faulty};
+use crate::alarms::alarm_step;
+use crate::args::is_of_one_command;
 use crate::clock::{now, utc_ms};
 use crate::components::Component;
 use crate::list::{self, Version};
@@ -76,6 +77,8 @@ struct Link<'a, S> {
     unacknowledged: BTreeMap<String, Instant>,
     /// The number of our Version, until it is acknowledged.
     version_id: String,
+    /// The number of our ComponentList, until it is acknowledged.
+    components_id: Option<String>,
     /// The version of core that both speak, once the supervisor's Version came.
     core: Option<Version>,
     watchdog_next: Instant,
@@ -89,6 +92,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
             stream,
             unacknowledged: BTreeMap::new(),
             version_id: uuid::Uuid::new_v4().to_string(),
+            components_id: None,
             core: None,
             watchdog_next: now,
         }
@@ -140,14 +144,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
     async fn message(&mut self, message: &Value) -> anyhow::Result<()> {
         let kind = message["type"].as_str().unwrap_or_default();
         if let Some(id) = message["oMId"].as_str() {
-            return self.acknowledged(id, kind, message);
+            return self.acknowledged(id, kind, message).await;
         }
         let id = message["mId"].as_str().context("a message without number")?.to_owned();
         match kind {
             "Version" => self.introduced(&id, message).await,
             "Watchdog" => {
                 self.reply(rsmp::ack(&id)).await?;
-                if self.controller.state().link_up { Ok(()) } else { self.established().await }
+                self.watched().await
             }
             "StatusRequest" => self.requested(&id, message, false).await,
             "StatusSubscribe" => self.requested(&id, message, true).await,
@@ -162,10 +166,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
                 self.aggregated().await
             }
             "CommandRequest" => {
-                let done = {
-                    let Controller { config, site, .. } = self.controller;
-                    self.controller.state().ordered.command(site, config.sxl, utc_ms(), message)
-                };
+                let done = self.commanded(message);
                 self.done(&id, done).await
             }
             "Alarm" => {
@@ -187,28 +188,61 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
         Component::of(&self.controller.site, message["cId"].as_str()?)
     }
 
-    /// What was refused is done with as well: it would be refused again. Without a Version in common there is no link.
-    fn acknowledged(&mut self, id: &str, kind: &str, message: &Value) -> anyhow::Result<()> {
-        self.unacknowledged.remove(id);
-        let mut state = self.controller.state();
-        if state.buffer.acknowledged(id) {
-            state.counts.acknowledged += 1;
+    /// The supervisor's first Watchdog: what the site consists of goes before what there is to tell, from core 3.3.0 on.
+    async fn watched(&mut self) -> anyhow::Result<()> {
+        if self.controller.state().link_up || self.components_id.is_some() {
+            return Ok(());
         }
+        if self.core < Some(rsmp::SINCE_3_3) {
+            return self.established().await;
+        }
+        let id = uuid::Uuid::new_v4().to_string();
+        self.components_id = Some(id.clone());
+        self.send_as(&id, rsmp::component_list(&self.controller.site), false).await
+    }
+
+    /// # Errors
+    /// The reason for a MessageNotAck.
+    fn commanded(&self, message: &Value) -> Result<Value, String> {
+        if self.core >= Some(rsmp::SINCE_3_3) && !is_of_one_command(message) {
+            return Err("more than one command in a message".to_owned());
+        }
+        let Controller { config, site, .. } = self.controller;
+        self.controller.state().ordered.command(site, config.sxl, utc_ms(), message)
+    }
+
+    /// What was refused is done with as well: it would be refused again. Without a Version in common, and with a list of
+    /// components that nobody takes, there is no link.
+    async fn acknowledged(&mut self, id: &str, kind: &str, message: &Value) -> anyhow::Result<()> {
+        self.unacknowledged.remove(id);
+        {
+            let mut state = self.controller.state();
+            if state.buffer.acknowledged(id) {
+                state.counts.acknowledged += 1;
+            }
+        }
+        let is_list = self.components_id.as_deref() == Some(id);
         if kind == "MessageNotAck" {
             let reason = message["rea"].as_str().unwrap_or("no reason given");
             ensure!(id != self.version_id, "refused: {reason}");
+            ensure!(!is_list, "the list of components was refused: {reason}");
             eprintln!("signal-simulator: {}: refused: {reason}", self.controller.site.site_id);
         }
-        Ok(())
+        if !is_list {
+            return Ok(());
+        }
+        self.components_id = None;
+        self.established().await
     }
 
     async fn introduced(&mut self, id: &str, message: &Value) -> anyhow::Result<()> {
         let Some(core) = rsmp::common(&self.controller.config, &self.controller.site, message) else {
-            self.reply(rsmp::not_ack(id, "no version in common, or another site")).await?;
-            bail!("no version in common, or another site: {message}");
+            self.reply(rsmp::not_ack(id, "no version or list in common, or another site")).await?;
+            bail!("no version or list in common, or another site: {message}");
         };
         self.reply(rsmp::ack(id)).await?;
         self.core = Some(core);
+        self.controller.state().wants_alarms = rsmp::wants_alarms(core, message);
         // The site's Watchdog is the next message.
         self.timeout().await
     }
@@ -229,9 +263,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
         self.aggregated().await?;
         let alarms = {
             let mut state = self.controller.state();
-            let alarms = state.alarms.clone();
-            state.buffer.told_already(&alarms);
-            alarms
+            if state.wants_alarms {
+                let alarms = state.alarms.clone();
+                state.buffer.told_already(&alarms);
+                alarms
+            } else {
+                state.buffer.forget(|message| message["type"] == "Alarm");
+                Vec::new()
+            }
         };
         for alarm in alarms {
             self.send(alarm, false).await?;
@@ -242,9 +281,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
 
     async fn aggregated(&mut self) -> anyhow::Result<()> {
         let status = {
-            let state = self.controller.state();
+            let mut state = self.controller.state();
             let site_ms = state.site_ms(utc_ms());
-            rsmp::aggregated_status(&self.controller.site, site_ms, is_faulty(&state.alarms))
+            state.whole = self.controller.whole(&state);
+            rsmp::aggregated_status(&self.controller.site, site_ms, state.whole)
         };
         self.send(status, false).await
     }
@@ -335,3 +375,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
         self.stream.write_all(&rsmp::packet(&message)).await.context("writing")
     }
 }
+
+#[cfg(test)]
+#[path = "link_tests.rs"]
+mod tests;

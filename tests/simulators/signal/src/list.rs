@@ -40,6 +40,9 @@ impl std::fmt::Display for Version {
 const V1_1: Version = Version::new(1, 1, 0);
 const V1_2: Version = Version::new(1, 2, 0);
 
+/// Goes with core 3.3.0 and newer only.
+pub const V1_3: Version = Version::new(1, 3, 0);
+
 /// What kind of component has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Of {
@@ -80,28 +83,39 @@ pub struct Command {
 }
 
 impl Command {
-    /// All that are needed are there, and no others.
+    /// All that `version` needs are there, and no others.
     ///
     /// # Errors
     /// The reason for a MessageNotAck.
-    pub fn check(&self, args: &Args<'_>) -> Result<(), String> {
+    pub fn check(&self, version: Version, args: &Args<'_>) -> Result<(), String> {
         for argument in &args.0 {
             let name = argument["n"].as_str().unwrap_or_default();
-            if !self.needs.contains(&name) && !self.may.contains(&name) {
+            let known = self.needs.contains(&name) || self.may.contains(&name);
+            if !known || !is_in(version, self.code, name) {
                 return Err(format!("{} has no argument {name:?}", self.code));
             }
             if argument["cO"] != self.order {
                 return Err(format!("cO of {} is {:?}", self.code, self.order));
             }
         }
-        self.needs.iter().try_for_each(|name| args.text(name).map(|_| ()))
+        for name in self.needs.iter().filter(|name| is_needed(version, self.code, name)) {
+            let told = args.value(name).is_some_and(|value| value.is_string() || value.is_boolean());
+            if !told {
+                return Err(format!("{name} is missing"));
+            }
+        }
+        Ok(())
     }
 }
 
 const KINDS: &[&str] = &["P", "PS", "L", "LS", "B", "SP", "MC", "C", "F"];
 
 const STATUSES: &[(&str, Of, &[&str])] = &[
-    ("S0001", Of::Controller, &["signalgroupstatus", "cyclecounter", "basecyclecounter", "stage"]),
+    (
+        "S0001",
+        Of::Controller,
+        &["signalgroupstatus", "cyclecounter", "basecyclecounter", "stage", "millisecond"],
+    ),
     ("S0002", Of::Controller, &["detectorlogicstatus"]),
     ("S0003", Of::Controller, &["inputstatus", "extendedinputstatus"]),
     ("S0004", Of::Controller, &["outputstatus", "extendedoutputstatus"]),
@@ -175,6 +189,8 @@ const COMMANDS: &[Command] = &[
     controller("M0007", "setFixedTime", &["status", "securityCode"]),
     Command {
         of: Of::Detector,
+        // The list's text has it left out, its schema of a whole message asks for it.
+        may: &["duration"],
         ..controller("M0008", "setForceDetectorLogic", &["status", "securityCode", "mode"])
     },
     Command { of: Of::Group, ..controller("M0010", "setStart", &["status", "securityCode"]) },
@@ -206,6 +222,7 @@ const COMMANDS: &[Command] = &[
         ..controller("M0022", "requestPriority", &["requestId", "type"])
     },
     controller("M0023", "setTimeout", &["status", "securityCode"]),
+    Command { security: Security::None, ..controller("M0024", "clearAlarms", &["status"]) },
     Command {
         security: Security::Old,
         ..controller("M0103", "setSecurityCode", &["status", "oldSecurityCode", "newSecurityCode"])
@@ -230,7 +247,16 @@ fn is_in(version: Version, code: &str, name: &str) -> bool {
         ("S0003", "extendedinputstatus") | ("S0004", "extendedoutputstatus") | ("S0018", _) => version < V1_2,
         ("S0091" | "S0092", "status") => version < V1_1,
         ("S0005", "statusByIntersection") | ("S0035", _) => version >= V1_2,
+        ("S0001", "millisecond") | ("M0008", "duration") | ("M0024", _) => version >= V1_3,
         (_, "source") | ("S0032" | "S0033" | "S0034" | "M0022" | "M0023", _) => version >= V1_1,
+        _ => true,
+    }
+}
+
+/// Arguments that must be there in some versions only.
+fn is_needed(version: Version, code: &str, name: &str) -> bool {
+    match (code, name) {
+        ("M0001", "timeout" | "intersection") => version < V1_3,
         _ => true,
     }
 }
@@ -290,6 +316,8 @@ mod tests {
     fn what_each_version_has() {
         check("1.2.1", Component::Controller, "S0001.stage", true);
         check("1.2.1", Component::Controller, "S0001.bad", false);
+        check("1.2.1", Component::Controller, "S0001.millisecond", false);
+        check("1.3.0", Component::Controller, "S0001.millisecond", true);
         check("1.2.1", Component::Controller, "S0000.status", false);
         check("1.2.1", Component::Group(0), "S0001.stage", false);
         check("1.2.1", Component::Group(0), "S0025.ToRConfidence", true);
@@ -304,5 +332,7 @@ mod tests {
         assert!(command(Version::new(1, 0, 15), Component::Controller, "M0022").is_err());
         assert!(command(Version::new(1, 1, 0), Component::Controller, "M0022").is_ok());
         assert!(command(Version::new(1, 2, 1), Component::Controller, "M0008").is_err());
+        assert!(command(Version::new(1, 2, 1), Component::Controller, "M0024").is_err());
+        assert!(command(V1_3, Component::Controller, "M0024").is_ok());
     }
 }

@@ -1,4 +1,4 @@
-//! `signal-simulator`: traffic light controllers that dial a supervisor over RSMP 3.1.2 to 3.2.2, run fixed-time plans, fail now
+//! `signal-simulator`: traffic light controllers that dial a supervisor over RSMP 3.1.2 to 3.3.0, run fixed-time plans, fail now
 //! and then, and buffer what they could not tell.
 
 mod alarms;

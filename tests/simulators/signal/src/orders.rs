@@ -24,6 +24,14 @@ pub enum Mode {
     Dark,
 }
 
+/// A detector logic that is forced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forced {
+    pub on: bool,
+    /// When it is released by itself (milliseconds of the machine).
+    until_ms: Option<i64>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ordered {
     pub mode: Mode,
@@ -45,7 +53,7 @@ pub struct Ordered {
     /// Groups that were stopped (M0011), from 0: they are red, or become so.
     pub stopped: BTreeSet<usize>,
     /// Detector logics that are forced, from 0.
-    pub detectors: BTreeMap<usize, bool>,
+    pub detectors: BTreeMap<usize, Forced>,
     /// Sensitivity of loop detectors, from 1.
     pub levels: BTreeMap<u8, u8>,
     /// Emergency routes that are on, the last one last.
@@ -60,6 +68,8 @@ pub struct Ordered {
     pub ahead_ms: i64,
     /// A restart was ordered (M0004).
     pub restart: bool,
+    /// All alarms are to be cleared (M0024).
+    pub clear_alarms: bool,
 }
 
 impl Default for Ordered {
@@ -85,13 +95,15 @@ impl Default for Ordered {
             codes: SECURITY_CODES.map(str::to_owned),
             ahead_ms: 0,
             restart: false,
+            clear_alarms: false,
         }
     }
 }
 
 impl Ordered {
-    /// Lets a mode expire.
+    /// Lets a mode and what forces detectors expire.
     pub fn tick(&mut self, utc_ms: i64) {
+        self.detectors.retain(|_, forced| forced.until_ms.is_none_or(|until| utc_ms < until));
         if let Some((until, before)) = self.mode_until
             && until <= utc_ms
         {
@@ -191,7 +203,7 @@ impl Ordered {
             for code in codes {
                 let args = Args(arguments.iter().filter(|argument| argument["cCI"] == code).collect());
                 let command = list::command(version, component, code)?;
-                command.check(&args)?;
+                command.check(version, &args)?;
                 after.check_code(command, &args)?;
                 after.obey(command, site, component, at_ms, &args)?;
             }
@@ -240,13 +252,7 @@ impl Ordered {
             ("M0005", _) => self.set_route(site, args)?,
             ("M0006", _) => self.inputs.set(args.number("input", 1, 255)?, args.flag("status")?)?,
             ("M0007", _) => self.fixed_time = args.flag("status")?,
-            ("M0008", Component::Detector(index)) => {
-                let mode = args.flag("mode")?;
-                match args.flag("status")? {
-                    true => drop(self.detectors.insert(index, mode)),
-                    false => drop(self.detectors.remove(&index)),
-                }
-            }
+            ("M0008", Component::Detector(index)) => self.force_detector(index, at_ms, args)?,
             ("M0010" | "M0011", Component::Group(index)) => {
                 self.move_group(index, command.code == "M0010", args.flag("status")?);
             }
@@ -269,6 +275,7 @@ impl Ordered {
             ("M0020", _) => force(&mut self.outputs, "output", "outputValue", args)?,
             ("M0021", _) => self.set_levels(site, args.text("status")?)?,
             ("M0022", _) => self.priorities.ask(site, at_ms, args)?,
+            ("M0024", _) => self.clear_alarms |= args.bare_flag("status")?,
             ("M0103", _) => {
                 let level = usize::from(args.text("status")? == "Level2");
                 let code = args.text("newSecurityCode")?;
@@ -279,6 +286,18 @@ impl Ordered {
             }
             ("M0104", _) => self.ahead_ms = args.date_ms()? - at_ms,
             _ => return Err(format!("there is no command {} of this component", command.code)),
+        }
+        Ok(())
+    }
+
+    fn force_detector(&mut self, index: usize, at_ms: i64, args: &Args<'_>) -> Result<(), String> {
+        let on = args.flag("mode")?;
+        if args.flag("status")? {
+            let lasts_ms = args.number_or_0("duration", i64::MAX)?;
+            let until_ms = (lasts_ms > 0).then(|| at_ms.saturating_add(lasts_ms));
+            self.detectors.insert(index, Forced { on, until_ms });
+        } else {
+            self.detectors.remove(&index);
         }
         Ok(())
     }
@@ -295,9 +314,9 @@ impl Ordered {
     }
 
     fn set_mode(&mut self, at_ms: i64, args: &Args<'_>) -> Result<(), String> {
-        let minutes = args.number("timeout", 0, 1440)?;
+        let minutes = args.number_or_0("timeout", 1440)?;
         // There is one intersection; 0 are all.
-        args.number("intersection", 0, 1)?;
+        args.number_or_0("intersection", 1)?;
         let mode = match args.text("status")? {
             "NormalControl" => Mode::Normal,
             "YellowFlash" => Mode::YellowFlash,

@@ -211,6 +211,58 @@ fn started_and_stopped_groups_routes_and_priority() {
 }
 
 #[test]
+fn from_list_1_3_on_a_mode_needs_no_time_out_and_no_intersection() {
+    let mut message = request("M0001 status=Dark");
+    message["arg"].as_array_mut().unwrap().retain(|argument| argument["n"] != "intersection");
+    let (site, mut ordered) = (site(), Ordered::default());
+    let older = ordered.command(&site, Version::new(1, 2, 1), NOW_MS, &message);
+    assert_eq!(older.unwrap_err(), "timeout is missing");
+    ordered.command(&site, list::V1_3, NOW_MS, &message).unwrap();
+    assert_eq!((ordered.mode, ordered.mode_until), (Mode::Dark, None));
+}
+
+#[test]
+fn from_list_1_3_on_a_detector_may_be_forced_for_a_while() {
+    let (site, mut ordered) = (site(), Ordered::default());
+    let order = |ordered: &mut Ordered, version: Version, text: &str| {
+        ordered.command(&site, version, NOW_MS, &request(&format!("M0008 {text} @DL002"))).map(|_| ())
+    };
+    let long = "status=True mode=True duration=500";
+    let older = order(&mut ordered, Version::new(1, 2, 1), long);
+    assert_eq!(older.unwrap_err(), "M0008 has no argument \"duration\"");
+    order(&mut ordered, list::V1_3, long).unwrap();
+    ordered.tick(NOW_MS + 499);
+    assert_eq!(ordered.detectors.get(&1).map(|forced| forced.on), Some(true));
+    ordered.tick(NOW_MS + 500);
+    assert_eq!(ordered.detectors.len(), 0);
+    for without_end in ["status=True mode=True", "status=True mode=True duration=0"] {
+        order(&mut ordered, list::V1_3, without_end).unwrap();
+        ordered.tick(i64::MAX);
+        assert_eq!(ordered.detectors.len(), 1, "{without_end}");
+        order(&mut ordered, list::V1_3, "status=False mode=True duration=500").unwrap();
+        assert_eq!(ordered.detectors.len(), 0);
+    }
+    let refused = order(&mut ordered, list::V1_3, "status=True mode=True duration=-1");
+    assert_eq!(refused.unwrap_err(), "duration is out of range");
+}
+
+#[test]
+fn from_list_1_3_on_alarms_are_cleared_with_a_bare_true() {
+    let (site, mut ordered) = (site(), Ordered::default());
+    let mut clear = |version: Version, value: Value| {
+        let arguments = json!([{ "cCI": "M0024", "cO": "clearAlarms", "n": "status", "v": value }]);
+        let asked = json!({ "cId": site.component, "arg": arguments });
+        ordered.command(&site, version, NOW_MS, &asked).map(|_| ordered.clear_alarms)
+    };
+    let older = clear(Version::new(1, 2, 1), json!(true));
+    assert_eq!(older.unwrap_err(), "there is no command M0024 of this component");
+    assert_eq!(clear(list::V1_3, json!("True")).unwrap_err(), "status must be true or false, and no text");
+    assert_eq!(clear(list::V1_3, json!(null)).unwrap_err(), "status is missing");
+    assert_eq!(clear(list::V1_3, json!(false)), Ok(false));
+    assert_eq!(clear(list::V1_3, json!(true)), Ok(true));
+}
+
+#[test]
 fn a_site_that_hears_nothing_does_nothing() {
     let deaf = Site { deaf: true, ..site() };
     let mut ordered = Ordered::default();

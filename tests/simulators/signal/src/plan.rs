@@ -16,9 +16,11 @@ pub struct Shown {
     pub stage: u32,
     pub cycle_s: u32,
     pub base_cycle_s: u32,
+    /// Where the cycle was when a group changed last, in milliseconds.
+    pub changed_ms: u32,
 }
 
-/// `plan_s`: seconds since some moment that all junctions share.
+/// `plan_s`: seconds since some moment that all junctions share. A change is taken for one of that second.
 pub fn shown(site: &Site, plan_s: u64) -> Shown {
     let cycle = u64::from(site.cycle_s());
     let base = plan_s % cycle;
@@ -41,11 +43,13 @@ pub fn shown(site: &Site, plan_s: u64) -> Shown {
                 stage: u32::try_from(index + 1).unwrap_or(0),
                 cycle_s: second,
                 base_cycle_s: base,
+                changed_ms: second * 1000,
             };
         }
         start += length;
     }
-    Shown { groups: "B".repeat(site.groups.len()), stage: 0, cycle_s: second, base_cycle_s: base }
+    let groups = "B".repeat(site.groups.len());
+    Shown { groups, stage: 0, cycle_s: second, base_cycle_s: base, changed_ms: second * 1000 }
 }
 
 /// By how much the plan must jump or stay behind at `plan_s` so that the started groups become and stay green: the stage of

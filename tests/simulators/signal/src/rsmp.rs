@@ -1,4 +1,4 @@
-//! RSMP 3.1.2 to 3.2.2 as a traffic light site writes and reads it: JSON packets ended by a form feed.
+//! RSMP 3.1.2 to 3.3.0 as a traffic light site writes and reads it: JSON packets ended by a form feed.
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -12,6 +12,22 @@ use crate::subscriptions::Name;
 
 const PACKET_MAX: usize = 1024 * 1024;
 const FORM_FEED: u8 = 0x0c;
+
+/// From this version of core on lists have names, the supervisor answers our Version in a shape of its own, the site lists its
+/// components, and a message has one command alone.
+pub const SINCE_3_3: Version = Version::new(3, 3, 0);
+
+/// What our list is called from then on.
+const LIST: &str = "tlc";
+
+/// What the aggregated status tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Whole {
+    /// A fault of low priority is there.
+    pub faulty: bool,
+    /// In use; else idle.
+    pub in_use: bool,
+}
 
 pub fn timestamp(utc_ms: i64) -> String {
     let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
@@ -50,12 +66,20 @@ pub fn in_words(mut message: Value) -> Value {
 }
 
 pub fn version(config: &Config, site: &Site) -> Value {
-    let core: Vec<Value> = config.core.iter().map(|version| json!({ "vers": version.to_string() })).collect();
-    let sxl = config.sxl.to_string();
-    json!({ "mType": "rSMsg", "type": "Version", "RSMP": core, "siteId": [{ "sId": site.site_id }], "SXL": sxl })
+    let (core, sxl) = (config.cores(), config.sxl.to_string());
+    let offered: Vec<Value> = core.iter().map(|version| json!({ "vers": version.to_string() })).collect();
+    let mut message = json!({
+        "mType": "rSMsg", "type": "Version", "RSMP": offered, "siteId": [{ "sId": site.site_id }], "SXL": sxl,
+    });
+    if core.iter().any(|version| *version >= SINCE_3_3) {
+        message["step"] = "Request".into();
+        message["SXLS"] = json!([{ "name": LIST, "version": sxl }]);
+    }
+    message
 }
 
-/// The highest version of core that the supervisor's Version has too; `None`: there is none, or it means another list or site.
+/// The highest version of core that the supervisor's Version has too; `None`: there is none, or it means another site or list, or
+/// does not take ours.
 pub fn common(config: &Config, site: &Site, message: &Value) -> Option<Version> {
     let list = message["SXL"].as_str().and_then(Version::parse);
     let names_us = |ids: &Vec<Value>| ids.iter().any(|id| id["sId"] == site.site_id.as_str());
@@ -64,7 +88,29 @@ pub fn common(config: &Config, site: &Site, message: &Value) -> Option<Version> 
     }
     let theirs = message["RSMP"].as_array().into_iter().flatten();
     let theirs = theirs.filter_map(|version| Version::parse(version["vers"].as_str()?));
-    theirs.filter(|version| config.core.contains(version)).max()
+    let core = theirs.filter(|version| config.cores().contains(version)).max()?;
+    (core < SINCE_3_3 || takes_list(config, message)).then_some(core)
+}
+
+/// Whether a response of core 3.3.0 takes our list.
+fn takes_list(config: &Config, message: &Value) -> bool {
+    let is_ours = |list: &Value| {
+        let version = list["version"].as_str().and_then(Version::parse);
+        list["name"] == LIST && version == Some(config.sxl) && list.get("rejected").is_none()
+    };
+    message["SXLS"].as_array().is_some_and(|lists| lists.iter().any(is_ours))
+}
+
+/// Whether the supervisor wants alarms, by its Version: before core 3.3.0, and when it does not say, it does.
+pub fn wants_alarms(core: Version, message: &Value) -> bool {
+    core < SINCE_3_3 || message["receiveAlarms"] != false
+}
+
+/// What the site consists of.
+pub fn component_list(site: &Site) -> Value {
+    let one = |component: Component| json!({ "id": component.name(site), "type": component.kind(), "name": component.title() });
+    let all: Vec<Value> = Component::all(site).map(one).collect();
+    json!({ "mType": "rSMsg", "type": "ComponentList", "components": all })
 }
 
 pub fn watchdog(utc_ms: i64) -> Value {
@@ -79,12 +125,11 @@ pub fn not_ack(id: &str, reason: &str) -> Value {
     json!({ "mType": "rSMsg", "type": "MessageNotAck", "oMId": id, "rea": reason })
 }
 
-/// `faulty`: a fault of low priority is there.
-pub fn aggregated_status(site: &Site, utc_ms: i64, faulty: bool) -> Value {
+pub fn aggregated_status(site: &Site, utc_ms: i64, Whole { faulty, in_use }: Whole) -> Value {
     json!({
         "mType": "rSMsg", "type": "AggregatedStatus", "ntsOId": site.component, "xNId": "", "cId": site.component,
         "aSTS": timestamp(utc_ms), "fP": null, "fS": null,
-        "se": [false, false, false, false, faulty, true, false, false],
+        "se": [false, false, false, false, faulty, in_use, !in_use, false],
     })
 }
 
@@ -122,6 +167,7 @@ pub fn group_value(shown: &Shown, name: &str) -> Option<Value> {
         "cyclecounter" => shown.cycle_s.to_string(),
         "basecyclecounter" => shown.base_cycle_s.to_string(),
         "stage" => shown.stage.to_string(),
+        "millisecond" => shown.changed_ms.to_string(),
         _ => return None,
     }))
 }

@@ -15,6 +15,15 @@ use crate::street::Controller;
 const STREET: &str = include_str!("../../../../deploy/config/street-signals.toml");
 const ID: &str = "8b2f4a7e-9d3c-4f10-a1b2-c3d4e5f60718";
 
+/// Lists, and the core that goes with each.
+const PAIRS: [(&str, &str); 4] =
+    [("1.0.15", "3.1.5"), ("1.1.0", "3.2.2"), ("1.2.1", "3.2.2"), ("1.3.0", "3.3.0")];
+
+/// The street with another list.
+fn config(sxl: &str) -> Config {
+    Config { sxl: Version::parse(sxl).unwrap(), ..Config::parse(STREET).unwrap() }
+}
+
 struct Published {
     folder: PathBuf,
     schemas: Schemas,
@@ -51,11 +60,18 @@ impl Published {
 #[test]
 fn every_kind_of_message_follows_the_schemas() {
     let Some(mut published) = Published::open() else { return };
-    let config = Config::parse(STREET).unwrap();
+    for (sxl, core) in &PAIRS[2..] {
+        every_kind_follows(&mut published, sxl, core);
+    }
+}
+
+#[track_caller]
+fn every_kind_follows(published: &mut Published, sxl: &str, core: &str) {
+    let config = config(sxl);
     for site in &config.sites {
         let mut alarms = Fault::ALL.map(|fault| alarm(site, fault, true, 1_767_225_600_123));
         for one in &alarms {
-            let path = format!("tlc/1.2.1/alarms/{}.json", one["aCId"].as_str().unwrap());
+            let path = format!("tlc/{sxl}/alarms/{}.json", one["aCId"].as_str().unwrap());
             one["rvs"].as_array().unwrap().iter().for_each(|value| published.check(&path, value));
         }
         let known = alarms.clone();
@@ -76,14 +92,15 @@ fn every_kind_of_message_follows_the_schemas() {
             watchdog(0),
             ack(ID),
             not_ack(ID, "why"),
-            aggregated_status(site, 1, true),
+            aggregated_status(site, 1, Whole { faulty: true, in_use: false }),
             no_component(site, "StatusResponse", 1, &asked),
             status(site, Component::Group(0), "StatusUpdate", 1, unknown),
             Ordered::default().command(site, config.sxl, 1, &command).unwrap(),
         ];
-        let all = messages.into_iter().chain(known).chain(stepped);
+        let list = (sxl == "1.3.0").then(|| component_list(site));
+        let all = messages.into_iter().chain(known).chain(stepped).chain(list);
         for (message, old) in all.zip([false, true].into_iter().cycle()) {
-            published.check("core/3.2.2/rsmp.json", &numbered(message, ID, old));
+            published.check(&format!("core/{core}/rsmp.json"), &numbered(message, ID, old));
         }
     }
 }
@@ -112,8 +129,8 @@ fn what_a_component_that_is_not_there_was_told_is_answered_with_null_and_with_no
 #[test]
 fn every_value_of_every_list_follows_the_schemas() {
     let Some(mut published) = Published::open() else { return };
-    for sxl in ["1.0.15", "1.1.0", "1.2.1"] {
-        let config = Config { sxl: Version::parse(sxl).unwrap(), ..Config::parse(STREET).unwrap() };
+    for (sxl, core) in PAIRS {
+        let config = config(sxl);
         let controller = Controller::new(config.clone(), config.sites[0].clone(), Buffer::default());
         let mut count = 0;
         for component in [Component::Controller, Component::Group(0), Component::Detector(1)] {
@@ -128,8 +145,7 @@ fn every_value_of_every_list_follows_the_schemas() {
                 if readable {
                     published.check(&path, &told["sS"][0]);
                 }
-                let core = if sxl == "1.0.15" { "core/3.1.5/rsmp.json" } else { "core/3.2.2/rsmp.json" };
-                published.check(core, &numbered(told, ID, true));
+                published.check(&format!("core/{core}/rsmp.json"), &numbered(told, ID, true));
                 count += 1;
             }
         }
@@ -165,8 +181,11 @@ fn lists_with_something_in_them_follow_the_schemas() {
             assert!(code != "S0033" || value[0]["s"] == state, "{value}");
             let values = vec![((code.to_owned(), name.to_owned()), Some(value))];
             let told = status(site, Component::Controller, "StatusResponse", 1, values);
-            published.check(&format!("tlc/1.2.1/statuses/{code}.json"), &told["sS"][0]);
-            published.check("core/3.2.2/rsmp.json", &numbered(told, ID, false));
+            let told = numbered(told, ID, false);
+            for (sxl, core) in &PAIRS[2..] {
+                published.check(&format!("tlc/{sxl}/statuses/{code}.json"), &told["sS"][0]);
+                published.check(&format!("core/{core}/rsmp.json"), &told);
+            }
         }
         ordered.priorities.step(site, 1, 0);
     }
@@ -175,7 +194,7 @@ fn lists_with_something_in_them_follow_the_schemas() {
 #[test]
 fn before_3_1_3_all_values_are_texts() {
     let site = Config::parse(STREET).unwrap().sites.remove(0);
-    let told = in_words(aggregated_status(&site, 1, true));
+    let told = in_words(aggregated_status(&site, 1, Whole { faulty: true, in_use: true }));
     assert_eq!(told["se"], json!(["false", "false", "false", "false", "true", "true", "false", "false"]));
     let unknown = vec![(("S0025".to_owned(), "ToGConfidence".to_owned()), None)];
     let told = in_words(status(&site, Component::Group(0), "StatusUpdate", 1, unknown));
@@ -195,4 +214,47 @@ fn the_highest_version_in_common_of_the_same_list_and_site() {
     assert_eq!(common(&["3.3.0"], "1.2.1", us), None);
     assert_eq!(common(&["3.2.2"], "1.1", us), None);
     assert_eq!(common(&["3.2.2"], "1.2.1", "HN+AG0102"), None);
+}
+
+/// What was asked to be cleared is answered as it was asked, with JSON's own true.
+#[test]
+fn alarms_are_cleared_without_a_security_code() {
+    let Some(mut published) = Published::open() else { return };
+    let config = config("1.3.0");
+    let site = &config.sites[0];
+    let arguments = json!([{ "cCI": "M0024", "cO": "clearAlarms", "n": "status", "v": true }]);
+    let asked = json!({ "cId": site.component, "arg": arguments });
+    let answer = Ordered::default().command(site, config.sxl, 1, &asked).unwrap();
+    published.check("core/3.3.0/rsmp.json", &numbered(answer.clone(), ID, false));
+    published.check("tlc/1.3.0/commands/M0024.json", &answer["rvs"][0]);
+}
+
+#[test]
+fn from_core_3_3_on_the_supervisor_takes_our_list_by_its_name() {
+    let config = config("1.3.0");
+    let asked = version(&config, &config.sites[0]);
+    assert_eq!((&asked["RSMP"], &asked["step"]), (&json!([{ "vers": "3.3.0" }]), &json!("Request")));
+    assert_eq!(asked["SXLS"], json!([{ "name": "tlc", "version": "1.3.0" }]));
+    assert_eq!(version(&self::config("1.2.1"), &config.sites[0]).get("SXLS"), None);
+    let common = |lists: Value| {
+        let told = json!({ "step": "Response", "RSMP": [{ "vers": "3.3.0" }], "supervisorId": "hanoi", "SXLS": lists });
+        super::common(&config, &config.sites[0], &told).map(|version| version.to_string())
+    };
+    let ours = json!({ "name": "tlc", "version": "1.3.0" });
+    assert_eq!(
+        common(json!([{ "name": "cam", "version": "1.0", "rejected": 1 }, ours])).as_deref(),
+        Some("3.3.0")
+    );
+    for lists in [
+        json!([]),
+        json!(null),
+        json!([{ "name": "cam", "version": "1.3.0" }]),
+        json!([{ "name": "tlc", "version": "1.2.1" }]),
+        json!([{ "name": "tlc", "version": "1.3.0", "rejected": 2, "reason": "1.2.1 only" }]),
+    ] {
+        assert_eq!(common(lists.clone()), None, "{lists}");
+    }
+    let wants = |core: Version, told: Value| wants_alarms(core, &json!({ "receiveAlarms": told }));
+    assert_eq!([wants(SINCE_3_3, json!(true)), wants(SINCE_3_3, json!(false))], [true, false]);
+    assert!(wants(Version::new(3, 2, 2), json!(false)) && wants_alarms(SINCE_3_3, &json!({})));
 }

@@ -91,7 +91,7 @@ impl View<'_> {
         let ordered = self.ordered;
         let detectors = 0..self.site.detectors;
         let is_on = |index: usize| {
-            let forced = ordered.detectors.get(&index).copied();
+            let forced = ordered.detectors.get(&index).map(|forced| forced.on);
             forced.unwrap_or_else(|| counting::is_covered(self.site, index, self.at_ms))
         };
         Some(match (code, name) {

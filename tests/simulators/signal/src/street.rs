@@ -14,9 +14,10 @@ use crate::clock::utc_ms;
 use crate::components::Component;
 use crate::config::{Config, GroupKind, Site};
 use crate::counting;
+use crate::list::V1_3;
 use crate::orders::{Mode, Ordered};
 use crate::plan::{Shown, shown};
-use crate::rsmp;
+use crate::rsmp::{self, Whole};
 use crate::statuses::View;
 use crate::subscriptions::Subscriptions;
 
@@ -60,6 +61,10 @@ pub struct State {
     loses: bool,
     /// The last word about each fault.
     pub alarms: Vec<Value>,
+    /// What the aggregated status told last.
+    pub whole: Whole,
+    /// Whether the supervisor who was there last wants alarms.
+    pub wants_alarms: bool,
     pub counts: Counts,
 }
 
@@ -99,6 +104,8 @@ impl Controller {
             hang_up: false,
             loses: false,
             alarms,
+            whole: Whole { faulty: false, in_use: true },
+            wants_alarms: true,
             counts: Counts::default(),
         };
         Arc::new(Self { config, site, state: Mutex::new(state), news: Notify::new() })
@@ -137,7 +144,9 @@ impl Controller {
         state.ordered.priorities.step(&self.site, machine_ms, longest_ms);
         self.tell_alarms(&mut state, machine_ms);
         if state.ordered.restart {
-            state.ordered = state.ordered.restarted();
+            // "The controller must also clear all alarms."
+            let clear_alarms = self.config.sxl >= V1_3;
+            state.ordered = Ordered { clear_alarms, ..state.ordered.restarted() };
             state.subscriptions = Subscriptions::default();
             (state.ahead_s, state.hang_up) = (0, true);
             self.news.notify_one();
@@ -155,8 +164,10 @@ impl Controller {
 
     fn tell_alarms(&self, state: &mut State, machine_ms: i64) {
         let site_ms = state.site_ms(machine_ms);
-        let was_faulty = is_faulty(&state.alarms);
-        let faults = self.faults(&state.ordered, machine_ms);
+        // What is cleared and still there comes again at the next look.
+        let cleared = std::mem::take(&mut state.ordered.clear_alarms);
+        let faults =
+            if cleared { [false; Fault::ALL.len()] } else { self.faults(&state.ordered, machine_ms) };
         for ((fault, active), index) in Fault::ALL.into_iter().zip(faults).zip(0..) {
             let Some(before) = state.alarms.get_mut(index) else { continue };
             if before["aS"] == if active { "Active" } else { "inActive" } {
@@ -164,16 +175,23 @@ impl Controller {
             }
             *before = followed(before, alarm(&self.site, fault, active, site_ms));
             let now = before.clone();
-            if now["sS"] == "Suspended" {
+            if now["sS"] == "Suspended" || !state.wants_alarms {
                 continue;
             }
             self.push(state, now);
             state.counts.alarms += 1;
         }
-        let faulty = is_faulty(&state.alarms);
-        if faulty != was_faulty {
-            self.push(state, rsmp::aggregated_status(&self.site, site_ms, faulty));
+        let whole = self.whole(state);
+        if whole != state.whole {
+            state.whole = whole;
+            self.push(state, rsmp::aggregated_status(&self.site, site_ms, whole));
         }
+    }
+
+    /// What the aggregated status tells now. Before list 1.3.0 a site that is dark or flashes is in use too.
+    pub fn whole(&self, state: &State) -> Whole {
+        let in_use = self.config.sxl < V1_3 || state.ordered.mode == Mode::Normal;
+        Whole { faulty: is_faulty(&state.alarms), in_use }
     }
 
     fn push(&self, state: &mut State, message: Value) {
@@ -203,10 +221,12 @@ impl Controller {
             self.stop_groups(state, plan_s, &mut now);
         }
         let changed = state.shown.groups != now.groups;
-        if changed && state.subscriptions.has_groups() {
+        if !changed {
+            now.changed_ms = state.shown.changed_ms;
+        } else if state.subscriptions.has_groups() {
             state.counts.changes += 1;
         }
-        let values = state.subscriptions.groups(|name| rsmp::group_value(&now, name));
+        let values = state.subscriptions.groups(machine_ms, |name| rsmp::group_value(&now, name));
         state.shown = now;
         if !values.is_empty() {
             let site_ms = state.site_ms(machine_ms);
@@ -352,3 +372,7 @@ impl Controller {
         [by_input || (there && turn == 0), there && turn == 1]
     }
 }
+
+#[cfg(test)]
+#[path = "street_tests.rs"]
+mod tests;

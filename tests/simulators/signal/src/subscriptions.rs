@@ -100,8 +100,12 @@ impl Subscriptions {
         told
     }
 
-    /// The values of S0001 in one picture, when one that is wanted on change has changed.
-    pub fn groups(&mut self, mut value: impl FnMut(&str) -> Option<Value>) -> Vec<(Name, Option<Value>)> {
+    /// The values of S0001 in one picture, when one that is wanted on change has changed (milliseconds of the machine).
+    pub fn groups(
+        &mut self,
+        at_ms: i64,
+        mut value: impl FnMut(&str) -> Option<Value>,
+    ) -> Vec<(Name, Option<Value>)> {
         let mut all: Vec<(&mut Item, Option<Value>)> = Vec::new();
         for item in self.0.iter_mut().filter(|item| item.name.0 == GROUPS) {
             let now = value(&item.name.1);
@@ -111,6 +115,10 @@ impl Subscriptions {
             return Vec::new();
         }
         let tell = |(item, now): (&mut Item, Option<Value>)| {
+            // "If updateRate and sendOnChange=true are combined, the updateRate timer is reset when the value changes."
+            if item.on_change && now != item.last {
+                item.since_ms = at_ms;
+            }
             item.last.clone_from(&now);
             (item.name.clone(), now)
         };
@@ -230,9 +238,9 @@ mod tests {
             let groups = groups.to_owned();
             move |name: &str| Some(if name == "signalgroupstatus" { json!(groups) } else { json!(1) })
         };
-        assert_eq!(all.groups(picture("1B")).len(), 3);
-        assert_eq!(all.groups(picture("1B")).len(), 0);
-        assert_eq!(all.groups(picture("4B")).len(), 3);
+        assert_eq!(all.groups(1_000, picture("1B")).len(), 3);
+        assert_eq!(all.groups(2_000, picture("1B")).len(), 0);
+        assert_eq!(all.groups(3_000, picture("4B")).len(), 3);
         assert!(all.has_groups());
         assert_eq!(words(&all.due(60_000, |_| Some(json!(7)))), "S0001.cyclecounter=7");
         all.subscribe(
@@ -243,5 +251,21 @@ mod tests {
         assert_eq!(all.due(0, |_| Some(json!(1)))[&Component::Group(1)].len(), 2);
         let told = all.due(1, |item| Some(json!(if item.name.1 == "ToGConfidence" { 1 } else { 2 })));
         assert_eq!(words(&told), "S0025.minToGEstimate=2 S0025.ToGConfidence=1");
+    }
+
+    #[test]
+    fn groups_that_changed_are_not_told_again_until_a_whole_interval_later() {
+        let mut all = Subscriptions::default();
+        let text = wanted("S0001.signalgroupstatus=5/change S0001.cyclecounter=5/no S0001.stage=5/change");
+        all.subscribe(Component::Controller, &text, 0);
+        let picture = |name: &str| Some(json!(name.len()));
+        let stages = |name: &str| Some(json!(if name == "stage" { 2 } else { name.len() }));
+        assert_eq!(all.groups(1_000, picture).len(), 3);
+        // Only the stage changes: the interval of no other begins anew.
+        assert_eq!(all.groups(3_000, stages).len(), 3);
+        let mut at = |at_ms: i64| words(&all.due(at_ms, |item| stages(&item.name.1)));
+        assert_eq!([at(4_999), at(5_000), at(5_999)], ["", "S0001.cyclecounter=12", ""]);
+        assert_eq!([at(6_000), at(7_999)], ["S0001.signalgroupstatus=17", ""]);
+        assert_eq!(at(8_000), "S0001.stage=2");
     }
 }
