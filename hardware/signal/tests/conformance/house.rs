@@ -194,6 +194,8 @@ pub struct Wish {
     pub changes: bool,
     /// An older core of RSMP that the sites speak.
     pub core: Option<&'static str>,
+    /// RSMP sites have list 1.3.0, and with it core 3.3.0.
+    pub newest: bool,
     /// What NTCIP units make of block objects, and seconds from the end of yellow to the next green.
     pub blocks: &'static str,
     pub all_red_s: u32,
@@ -208,6 +210,7 @@ impl Default for Wish {
             poll: Duration::from_millis(100),
             changes: false,
             core: None,
+            newest: false,
             blocks: "right",
             all_red_s: 2,
         }

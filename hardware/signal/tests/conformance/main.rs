@@ -10,6 +10,7 @@
 mod blocks;
 mod house;
 mod load;
+mod newest;
 mod older;
 mod ordered;
 mod settings;

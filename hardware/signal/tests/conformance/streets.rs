@@ -15,6 +15,9 @@ pub fn rsmp_street(wish: &Wish) -> String {
         "reconnect_s = 0.5\nwatchdog_s = 1.0\nacknowledgement_s = 20.0\nspeed = {:?}\nalarm_every_s = 1.0\nalarm_lasts_s = 0.4\n",
         wish.speed
     );
+    if wish.newest {
+        text += "sxl = \"1.3.0\"\n";
+    }
     for index in 0..wish.junctions {
         write!(
             text,
