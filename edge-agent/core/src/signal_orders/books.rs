@@ -93,6 +93,7 @@ impl Books {
 #[cfg(test)]
 mod tests {
     use models_domain::UtcMillis;
+    use models_domain::signal::GroupSet;
     use models_domain::signal::order::Wanted;
 
     use super::*;
@@ -104,7 +105,7 @@ mod tests {
         let junction: JunctionId = "kim-ma".parse().unwrap();
         let books = Books::open(&path).unwrap();
         let take = |book: &mut Book| {
-            book.take(UtcMillis(5), 9, &Wanted::Flash);
+            book.take(UtcMillis(5), 9, &Wanted::Flash, &GroupSet::EMPTY);
             Ok::<_, ()>(())
         };
         books.change(&junction, take).unwrap().unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hardware_ports::signal::Put;
 use models_domain::JunctionId;
 use models_domain::signal::order::{
-    Book, ControllerNow, EndedBy, InForce, Order, PATIENCE_MAX, Step, Wanted,
+    Book, ControllerNow, EndedBy, InForce, Order, PATIENCE_MAX, Seen, Step, Wanted,
 };
 use models_domain::signal::safety;
 
@@ -49,6 +49,13 @@ impl SignalOrders {
             }
             return;
         }
+        // Greens that were let pass as going on with one that has ended since would else begin as often as anybody likes.
+        let (book, seen) = (self.books.of(junction), self.seen(junction));
+        if let Some(refusal) = safety::check_begin(&book, &seen, self.clock.now(), order) {
+            self.tell(junction, order.number, Step::Refused, &refusal.to_string());
+            self.end(junction, EndedBy::Order, order.number).await;
+            return;
+        }
         // What takes another's place: the controller still does what was ordered before.
         let replaces = self.books.of(junction).in_force.is_some();
         if order.wanted != Wanted::OwnPlan && !self.hold(junction, order, stuck) {
@@ -80,6 +87,11 @@ impl SignalOrders {
             },
         }
         self.show(junction);
+    }
+
+    /// The lamps as they were told last.
+    fn seen(&self, junction: &JunctionId) -> Seen {
+        self.board.junction(junction).map(|now| now.seen).unwrap_or_default()
     }
 
     /// How long this program will have run when the order has waited for long enough: its age is told by the time of day, which may be set
@@ -118,8 +130,7 @@ impl SignalOrders {
                 *stuck = true;
                 continue;
             }
-            let seen = self.board.junction(junction).map(|now| now.seen).unwrap_or_default();
-            let refusals = safety::check_moment(&can.layout, &seen, at, order);
+            let refusals = safety::check_moment(&can.layout, &self.seen(junction), at, order);
             if refusals.is_empty() {
                 return Ok(());
             }
@@ -148,9 +159,10 @@ impl SignalOrders {
     fn hold(&self, junction: &JunctionId, order: &Order, stuck: bool) -> bool {
         let at = self.clock.now();
         let held = InForce { order: order.clone(), heard_at: at, ending: None, let_go: false };
+        let greens = self.seen(junction).greens();
         let mut same = None;
         let put = |book: &mut Book| {
-            if let Some(before) = book.begin(at, held).filter(|_| stuck) {
+            if let Some(before) = book.begin(at, held, &greens).filter(|_| stuck) {
                 same = book.leave(before);
             }
             Ok::<_, ()>(())

@@ -109,7 +109,7 @@ impl SignalOrders {
             let known = Known { layout: &can.layout, plans: &can.plans, seen: &seen, book };
             let refusals = safety::check_order(known, at, order);
             if safety::not_waited_out(&refusals, order.patience).is_empty() {
-                book.take(at, order.number, &order.wanted);
+                book.take(at, order.number, &order.wanted, &seen.greens());
                 Ok(())
             } else {
                 Err(refusals)

@@ -32,6 +32,8 @@ struct Street {
     /// It lets go of no group, and refuses to.
     keeps_groups: Mutex<bool>,
     released: Mutex<Vec<Wanted>>,
+    /// How many greens it took.
+    greens: Mutex<usize>,
 }
 
 impl Street {
@@ -60,6 +62,9 @@ impl SignalDesk for Street {
     async fn put(&self, _: &JunctionId, wanted: &Wanted, _: DurationMs) -> Put {
         if *self.refuses.lock().unwrap() {
             return Put::Refused("not now".into());
+        }
+        if matches!(wanted, Wanted::Groups(_)) {
+            *self.greens.lock().unwrap() += 1;
         }
         self.do_it(|now| match wanted {
             Wanted::Plan(plan) => (now.plan, now.plan_forced) = (Some(*plan), Some(true)),

@@ -278,7 +278,7 @@ impl Tally {
                 let order = wish(&street, &book, at, &mut chance);
                 self.unseen += u64::from(link.down.is_some());
                 if self.judge((&street, &link), (&book, &taken), at, &order) && dice(&mut chance, 25) == 0 {
-                    book.take(at, order.number, &order.wanted);
+                    book.take(at, order.number, &order.wanted, &link.seen.greens());
                     taken.0.push((at, order.wanted.stops_service()));
                 }
             }

@@ -88,7 +88,7 @@ fn age_number_length_and_rate() {
     check(STAGE_1, long, Wanted::Flash, "at most 7200 s may be ordered, not 7200.001");
     let often = |_: &mut Order, book: &mut Book| {
         for _ in 0..ORDERS_MAX {
-            book.take(UtcMillis(50_000), 3, &Wanted::Plan(1));
+            book.take(UtcMillis(50_000), 3, &Wanted::Plan(1), &GroupSet::EMPTY);
         }
     };
     let enough = |changes| format!("{changes} changes within the last 60 s are enough");
@@ -101,15 +101,18 @@ fn age_number_length_and_rate() {
         let order = Order { number: 7, ..order(groups(&[3])) };
         book.in_force = Some(InForce { order, heard_at: UtcMillis(100_000), ending: None, let_go: false });
     };
-    check(STAGE_1, goes_on, groups(&[3]), "");
-    check(STAGE_1, goes_on, groups(&[1]), &enough(6));
+    let stage_2 = "60:BB4B";
+    check(stage_2, goes_on, groups(&[3]), "");
+    check(stage_2, goes_on, groups(&[1]), &enough(6));
+    // It is in force and not shown.
+    check(STAGE_1, goes_on, groups(&[3]), &enough(6));
     // Whoever ordered so much keeps nobody from what stops service, and that has its own bound.
     for wanted in [Wanted::OwnPlan, Wanted::Flash, Wanted::Dark, Wanted::AllRed] {
         check(STAGE_1, often, wanted, "");
     }
     let stopped = |_: &mut Order, book: &mut Book| {
         for wanted in [Wanted::Flash, Wanted::Dark, Wanted::AllRed].iter().take(STOPS_MAX) {
-            book.take(UtcMillis(50_000), 3, wanted);
+            book.take(UtcMillis(50_000), 3, wanted, &GroupSet::EMPTY);
         }
     };
     for wanted in [Wanted::Flash, Wanted::Dark, Wanted::AllRed] {

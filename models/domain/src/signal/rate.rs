@@ -58,6 +58,7 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signal::GroupSet;
     use crate::signal::order::{ORDERS_MAX, Order, STOPS_MAX, Seen, Wanted};
     use crate::signal::plan::{Layout, Limits};
     use crate::signal::safety::{Known, Refusal, check_order};
@@ -94,14 +95,14 @@ mod tests {
     fn what_was_taken_counts_again_once_a_clock_that_ran_ahead_is_right() {
         let mut book = Book::default();
         for number in 1..=8_u64 {
-            book.take(UtcMillis(100_000 + number.cast_signed()), number, &Wanted::OwnPlan);
+            book.take(UtcMillis(100_000 + number.cast_signed()), number, &Wanted::OwnPlan, &GroupSet::EMPTY);
         }
         book.look(UtcMillis(4_000_000));
         book.look(UtcMillis(110_000));
         let newest: Vec<i64> = book.taken.iter().map(|then| then.0).collect();
         assert_eq!(newest, [100_003, 100_004, 100_005, 100_006, 100_007, 100_008]);
         // One that was taken meanwhile takes the place of the oldest alone.
-        book.take(UtcMillis(4_000_000), 9, &Wanted::Flash);
+        book.take(UtcMillis(4_000_000), 9, &Wanted::Flash, &GroupSet::EMPTY);
         book.look(UtcMillis(110_000));
         assert_eq!((book.taken.len(), book.taken.back()), (ORDERS_MAX, Some(&UtcMillis(110_000))));
         assert_eq!(book.stops, [UtcMillis(110_000)]);
@@ -174,7 +175,7 @@ mod tests {
             let refused = street(seed, |at, wanted, number| {
                 book.look(at);
                 if let Some(number) = number {
-                    book.take(at, number, wanted);
+                    book.take(at, number, wanted, &GroupSet::EMPTY);
                 }
                 too_many(&book, at, wanted)
             });
@@ -202,7 +203,7 @@ mod tests {
         for number in 0..20_000_u64 {
             let at = UtcMillis(number.cast_signed() * 2_000);
             if !too_many(&book, at, &Wanted::Plan(1)) {
-                book.take(at, number, &Wanted::Plan(1));
+                book.take(at, number, &Wanted::Plan(1), &GroupSet::EMPTY);
             }
             if random(&mut dice, 10) != 0 {
                 continue;
@@ -212,7 +213,7 @@ mod tests {
             assert_eq!(refused, lately >= STOPS_MAX, "at {at:?}, after {lately}");
             kept_out += u64::from(refused);
             if !refused {
-                book.take(at, number, &Wanted::Flash);
+                book.take(at, number, &Wanted::Flash, &GroupSet::EMPTY);
                 flashes.push(at.0);
             }
         }

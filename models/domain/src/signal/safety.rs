@@ -159,7 +159,7 @@ pub fn check_order(known: Known<'_>, at: UtcMillis, order: &Order) -> Vec<Refusa
     if asked > max {
         refusals.push(Refusal::TooLong { asked, max });
     }
-    refusals.extend(too_many(book, at, &order.wanted));
+    refusals.extend(too_many(book, seen, at, &order.wanted));
     match &order.wanted {
         Wanted::Plan(plan) if !plans.contains(plan) => refusals.push(Refusal::NoSuchPlan { plan: *plan }),
         Wanted::Groups(groups) => refusals.extend(groups_wanted(layout, groups)),
@@ -188,11 +188,16 @@ pub fn check_moment(layout: &Layout, seen: &Seen, at: UtcMillis, order: &Order) 
     order_moment(layout, seen, at, order)
 }
 
+/// What the rate says against beginning `order` now, if it was let pass as one that goes on with a green: that may have ended since.
+pub fn check_begin(book: &Book, seen: &Seen, at: UtcMillis, order: &Order) -> Option<Refusal> {
+    if book.uncounted == Some(order.number) { too_many(book, seen, at, &order.wanted) } else { None }
+}
+
 /// What stops service takes two people, so it is none of what is ordered by machine, and counts by itself: whatever orders greens again and
 /// again keeps nobody from flash. The rate is there to bound changes: a green that goes on is none, and what it costs others their bound of
 /// red has.
-fn too_many(book: &Book, at: UtcMillis, wanted: &Wanted) -> Option<Refusal> {
-    if book.goes_on(at, wanted) {
+fn too_many(book: &Book, seen: &Seen, at: UtcMillis, wanted: &Wanted) -> Option<Refusal> {
+    if book.goes_on(at, wanted, &seen.greens()) {
         return None;
     }
     let (taken, max) =

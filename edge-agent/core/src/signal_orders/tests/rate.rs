@@ -1,5 +1,7 @@
 //! How often something may be ordered: what is ordered by machine keeps nobody from flash.
 
+use models_domain::signal::order::ORDERS_MAX;
+
 use super::*;
 
 impl Pole {
@@ -7,6 +9,10 @@ impl Pole {
     fn green(&self, number: u64) -> v1::SignalOrder {
         let group_1 = Wanted::Groups([0].into_iter().collect());
         v1::SignalOrder { expires_ms: 1_015_000, ..self.order(number, group_1) }
+    }
+
+    fn greens(&self) -> usize {
+        *self.street.greens.lock().unwrap()
     }
 
     async fn told_all(&self, told: &[String]) {
@@ -59,6 +65,52 @@ async fn a_green_that_goes_on_leaves_people_their_orders() {
         assert_eq!(pole.taken(pole.order(number, Wanted::Plan(2))), "");
     }
     assert_eq!(pole.taken(pole.order(22, Wanted::Plan(2))), "too_many_changes");
+}
+
+/// The controller still serves another phase when the next one comes, which takes the place of what never began to show.
+#[tokio::test]
+async fn a_green_that_is_never_shown_is_ordered_no_more_often_than_others() {
+    let pole = pole();
+    pole.board.update_junction(&junction(), |now| {
+        now.seen.report(UtcMillis(950_000), "BB");
+    });
+    let mut answers = Vec::new();
+    for number in 7..17 {
+        let before = pole.greens();
+        let answer = pole.taken(pole.green(number));
+        if answer.is_empty() {
+            pole.until(|pole| pole.greens() > before).await;
+        }
+        answers.push(answer);
+    }
+    assert_eq!(pole.greens(), ORDERS_MAX, "{answers:?}");
+    assert!(answers[ORDERS_MAX..].iter().all(|answer| answer == "too_many_changes"), "{answers:?}");
+}
+
+/// It was let pass as going on with what stood then.
+#[tokio::test]
+async fn a_green_that_waited_until_the_one_before_was_over_is_held_to_the_rate() {
+    let pole = pole();
+    pole.orders.books.note(&junction(), |book| {
+        book.taken.extend([UtcMillis(999_000); ORDERS_MAX - 1]);
+    });
+    let short = v1::SignalOrder { expires_ms: 1_005_000, ..pole.green(7) };
+    assert_eq!(pole.taken(short), "");
+    let done = "7 done mode normal, plan 1, green 1";
+    pole.told(&[done]).await;
+    pole.board.update_junction(&junction(), |now| {
+        now.seen.report(UtcMillis(1_000_000), "4N");
+    });
+    let patient = v1::SignalOrder { patience_ms: 20_000, ..pole.green(8) };
+    assert_eq!(pole.taken(patient), "");
+    tokio::time::sleep(LOOK).await;
+    pole.board.update_junction(&junction(), |now| {
+        now.seen.report(UtcMillis(1_004_000), "4B");
+    });
+    pole.clock.advance(DurationMs(5_000));
+    let refused = "8 refused 6 changes within the last 60 s are enough";
+    pole.told(&[done, "7 ending expiry", "7 ended expiry", refused]).await;
+    assert_eq!(pole.greens(), 1);
 }
 
 /// A bound of red stands for longer than a pole waits, and says at once that it does.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::{BACKUP, EndedBy, ORDERS_MAX, Order, STOPS_MAX, Wanted};
+use crate::signal::GroupSet;
 use crate::units::UtcMillis;
 
 /// An order that holds.
@@ -42,27 +43,30 @@ pub struct Book {
 
 impl Book {
     /// Notes that an order was taken: none with its number or a lower one is taken again. It counts unless it [goes on](Self::goes_on).
-    pub fn take(&mut self, at: UtcMillis, number: u64, wanted: &Wanted) {
+    /// `greens`: the groups that show green, as far as is known.
+    pub fn take(&mut self, at: UtcMillis, number: u64, wanted: &Wanted, greens: &GroupSet) {
         self.last_number = self.last_number.max(number);
         self.look(at);
-        self.uncounted = self.goes_on(at, wanted).then_some(number);
+        self.uncounted = self.goes_on(at, wanted, greens).then_some(number);
         if self.uncounted.is_none() {
             self.count(at, wanted);
         }
     }
 
-    /// Whether `wanted` is the green that is in force and not about to end: to order that for longer changes no lamp, and the rate of
-    /// orders is there to bound changes. A plan and a mode that are ordered once more may begin anew at the controller.
-    pub fn goes_on(&self, at: UtcMillis, wanted: &Wanted) -> bool {
+    /// Whether `wanted` is the green that is in force, shown among `greens` and not about to end: to order that for longer changes no lamp,
+    /// and the rate of orders is there to bound changes. One that is not shown yet may end before it ever is. A plan and a mode that are
+    /// ordered once more may begin anew at the controller.
+    pub fn goes_on(&self, at: UtcMillis, wanted: &Wanted, greens: &GroupSet) -> bool {
         let same = self.in_force.as_ref().is_some_and(|held| held.order.wanted == *wanted);
-        same && matches!(wanted, Wanted::Groups(_)) && self.due(at).is_none()
+        let shown = matches!(wanted, Wanted::Groups(groups) if groups.is_subset(greens));
+        same && shown && self.due(at).is_none()
     }
 
     /// `held` begins; what it takes the place of. One that was to go on with a green that ended meanwhile changes lamps after all, and
-    /// counts from now.
-    pub fn begin(&mut self, at: UtcMillis, held: InForce) -> Option<InForce> {
+    /// counts from now. `greens`: the groups that show green, as far as is known.
+    pub fn begin(&mut self, at: UtcMillis, held: InForce, greens: &GroupSet) -> Option<InForce> {
         let counts = self.uncounted.take_if(|number| *number == held.order.number).is_some();
-        if counts && !self.goes_on(at, &held.order.wanted) {
+        if counts && !self.goes_on(at, &held.order.wanted, greens) {
             self.count(at, &held.order.wanted);
         }
         self.in_force.replace(held)
@@ -195,10 +199,11 @@ mod tests {
             let order = Order { number, wanted, made_at, expires_at, patience: DurationMs(0) };
             InForce { order, heard_at: made_at, ending: None, let_go: false }
         };
+        let shows = |group: u8| [group].into_iter().collect::<GroupSet>();
         let after = |at: i64, wanted: &Wanted, ending: Option<EndedBy>| {
             let in_force = Some(InForce { ending, ..held(7, green(0), 9_000) });
             let mut book = Book { last_number: 7, in_force, ..Book::default() };
-            book.take(UtcMillis(at), 8, wanted);
+            book.take(UtcMillis(at), 8, wanted, &shows(0));
             (book.last_number, book.taken.len(), book.uncounted)
         };
         assert_eq!(after(5_000, &green(0), None), (8, 0, Some(8)));
@@ -208,18 +213,25 @@ mod tests {
         }
         assert_eq!(after(9_000, &green(0), None), (8, 1, None));
         assert_eq!(after(5_000, &green(0), Some(EndedBy::Order)), (8, 1, None));
+        // One that is not shown, or not any more.
+        for (before, then, want) in [(1, 1, (1, None)), (0, 0, (0, None)), (0, 1, (1, None))] {
+            let mut book = Book { in_force: Some(held(7, green(0), 9_000)), ..Book::default() };
+            book.take(UtcMillis(5_000), 8, &green(0), &shows(before));
+            book.begin(UtcMillis(5_500), held(8, green(0), 20_000), &shows(then));
+            assert_eq!((book.taken.len(), book.uncounted), want, "{before} {then}");
+        }
         // A plan or a mode is told to the controller anew.
         let mut book = book(0, 60_000);
-        book.take(UtcMillis(1), 8, &Wanted::Flash);
+        book.take(UtcMillis(1), 8, &Wanted::Flash, &shows(0));
         assert_eq!((book.taken.len(), book.stops.len()), (1, 1));
         // Taken while the green stood; it ended before this one began.
         for (ended, counted) in [(false, 0), (true, 1)] {
             let mut book = Book { in_force: Some(held(7, green(0), 9_000)), ..Book::default() };
-            book.take(UtcMillis(8_000), 8, &green(0));
+            book.take(UtcMillis(8_000), 8, &green(0), &shows(0));
             if ended {
                 book.in_force = None;
             }
-            let before = book.begin(UtcMillis(8_500), held(8, green(0), 20_000));
+            let before = book.begin(UtcMillis(8_500), held(8, green(0), 20_000), &shows(0));
             assert_eq!((before.is_none(), book.taken.len(), book.uncounted), (ended, counted, None));
         }
     }
