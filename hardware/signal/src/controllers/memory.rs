@@ -20,6 +20,8 @@ struct Remembered {
     clock: ClockMemory,
     /// How many signal groups it told of last.
     groups: usize,
+    /// Statuses by which it ever said how it runs.
+    modes_told: BTreeSet<String>,
 }
 
 /// What was done about the site's clock.
@@ -71,6 +73,18 @@ impl Memory {
 
     pub(crate) fn groups_told(&self, count: usize) {
         self.open().groups = count;
+    }
+
+    /// Whether it ever said how it runs by the status `code`: where it does not know that now, it did before.
+    pub(crate) fn is_mode_told(&self, code: &str) -> bool {
+        self.open().modes_told.contains(code)
+    }
+
+    pub(crate) fn mode_told(&self, code: &str) {
+        let mut open = self.open();
+        if !open.modes_told.contains(code) {
+            open.modes_told.insert(code.to_owned());
+        }
     }
 
     fn open(&self) -> MutexGuard<'_, Remembered> {

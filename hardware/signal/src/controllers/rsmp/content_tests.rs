@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hardware_ports::sink::SignalReport;
 use models_domain::JunctionId;
+use models_domain::signal::order::Mode;
 
 use super::CONTROLLER;
 use super::supervisor_tests::{GROUPS_NOW, INTRODUCED, START, SUBSCRIBE, VERSION, WATCHDOG, check, settings};
@@ -174,17 +175,22 @@ fn groups_that_the_site_does_not_know_any_more_are_told_as_unknown() {
     );
 }
 
+/// What comes of a link of its own, over which the site says so.
+fn link(settings: &SessionSettings, messages: &[&str]) -> Vec<Action> {
+    let at = At { utc: START, elapsed: Duration::ZERO, synchrony: Synchrony::Synchronised };
+    let mut session = (CONTROLLER.opener().unwrap())(at, settings.clone());
+    for message in messages {
+        session.receive(at, format!("{{\"mType\":\"rSMsg\",{}\u{c}", &message[1..]).as_bytes());
+    }
+    std::iter::from_fn(|| session.poll()).collect()
+}
+
 /// The last lamps of a link that was lost, and those that a configuration names, stand elsewhere until they are told anew.
 #[test]
 fn groups_of_the_link_before_are_unknown_too() {
     let unknown = r#"{"type":"StatusResponse","mId":"u","cId":"TC","sTs":"2026-01-01T00:00:04.000Z","sS":[
         {"sCI":"S0001","n":"signalgroupstatus","s":null,"q":"unknown"}]}"#;
-    let at = At { utc: START, elapsed: Duration::ZERO, synchrony: Synchrony::Synchronised };
     let told = |settings: &SessionSettings, messages: &[&str]| -> Vec<String> {
-        let mut session = (CONTROLLER.opener().unwrap())(at, settings.clone());
-        for message in messages {
-            session.receive(at, format!("{{\"mType\":\"rSMsg\",{}\u{c}", &message[1..]).as_bytes());
-        }
         let groups = |action: Action| match action {
             Action::Keep(SignalReport::Groups { groups, .. }) => Some(groups.groups),
             Action::Keep(_)
@@ -196,7 +202,7 @@ fn groups_of_the_link_before_are_unknown_too() {
             | Action::Warn(_)
             | Action::Close { .. } => None,
         };
-        std::iter::from_fn(|| session.poll()).filter_map(groups).collect()
+        link(settings, messages).into_iter().filter_map(groups).collect()
     };
     let site = settings();
     let live = status("s", "03", "11BB", "recent");
@@ -207,6 +213,35 @@ fn groups_of_the_link_before_are_unknown_too() {
     known.groups = vec!["SG1".into(), "SG2".into()];
     let named = SessionSettings { sites: Arc::new([("HN+AG1".to_owned(), known)].into()), ..settings() };
     assert_eq!(told(&named, &[VERSION, WATCHDOG, unknown]), ["--"]);
+}
+
+/// How it ran when the link was lost says nothing of now; that it ever said so does.
+#[test]
+fn a_mode_that_was_told_over_the_link_before_is_unknown_too() {
+    let told = |settings: &SessionSettings, values: &[(&str, &str, &str)]| -> Vec<Mode> {
+        let value = |(code, is, quality): &(&str, &str, &str)| {
+            format!(r#"{{"sCI":"{code}","n":"status","s":{is},"q":"{quality}"}}"#)
+        };
+        let values: Vec<String> = values.iter().map(value).collect();
+        let status = format!(
+            r#"{{"type":"StatusUpdate","mId":"s","cId":"TC","sTs":"2026-01-01T00:00:00.000Z","sS":[{}]}}"#,
+            values.join(",")
+        );
+        let mode = |action: Action| {
+            if let Action::Keep(SignalReport::Now { now, .. }) = action { now.mode } else { None }
+        };
+        link(settings, &[VERSION, WATCHDOG, &status]).into_iter().filter_map(mode).collect()
+    };
+    let site = settings();
+    let runs = [("S0007", "\"True\"", "recent"), ("S0008", "\"False\"", "recent")];
+    assert_eq!(told(&site, &runs), [Mode::Normal]);
+    for quality in ["unknown", "undefined"] {
+        let lost = ("S0008", "null", quality);
+        assert_eq!(told(&site, &[runs[0], lost]), [Mode::Unknown], "{quality}");
+        assert_eq!(told(&site, &[runs[0], ("S0012", "null", quality)]), [Mode::Normal], "it never said so");
+        // Another site, or the agent was started anew.
+        assert_eq!(told(&settings(), &[runs[0], lost]), [Mode::Normal], "{quality}");
+    }
 }
 
 #[test]

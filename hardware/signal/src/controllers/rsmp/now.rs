@@ -7,6 +7,7 @@ use models_domain::signal::order::{ControllerNow, Mode};
 use super::message::{Quality, Status, StatusValue};
 use super::outgoing::StatusName;
 use super::sxl::{Code, SxlVersion};
+use crate::controllers::Memory;
 use crate::order::Value;
 
 /// Longest cycle, as the counter of S0001 has it.
@@ -68,9 +69,16 @@ pub struct Flags {
     forced: Option<bool>,
     /// Seconds of a cycle, by plan.
     cycles: BTreeMap<u8, u32>,
+    /// Of the site, also over its other links.
+    memory: Memory,
 }
 
 impl Flags {
+    /// Of a link that begins, to the site that `memory` is of.
+    pub fn of(memory: Memory) -> Self {
+        Self { memory, ..Self::default() }
+    }
+
     /// Takes over what `status` says; whether there was anything. What was buffered is of a time that has passed.
     pub fn learn(&mut self, status: &Status) -> bool {
         let mut any = false;
@@ -87,11 +95,15 @@ impl Flags {
     fn read(&mut self, value: &StatusValue) -> bool {
         let known = Code::status(&value.code).and_then(|code| code.argument(&value.name));
         let Some(read) = known.and_then(|known| known.read(&value.value).ok()) else { return false };
+        if let Some(of_mode) = self.of_mode(value) {
+            let said = first(&read);
+            *of_mode = said;
+            if said != Said::Nothing {
+                self.memory.mode_told(&value.code);
+            }
+            return true;
+        }
         match (value.code.as_str(), value.name.as_str()) {
-            ("S0007", "status") => self.on = first(&read),
-            ("S0008", "status") => self.manual = first(&read),
-            ("S0011", "status") => self.flash = first(&read),
-            ("S0012", "status") => self.all_red = first(&read),
             ("S0014", "status") => self.plan = integer(&read),
             ("S0014", "source") => self.forced = forced(&read),
             ("S0028", "status") => self.cycles = cycles(&read),
@@ -101,20 +113,27 @@ impl Flags {
     }
 
     /// It does not know: at once, as with lamps, since nobody says any more that it is as before. Only of what it said how it is: a
-    /// status that a list does not have is told in the same words by core 3.1.2.
+    /// status that a list does not have is told in the same words by core 3.1.2. What it said over another link is none of now, and
+    /// still tells the two apart.
     fn forget(&mut self, value: &StatusValue) -> bool {
-        let said = match (value.code.as_str(), value.name.as_str()) {
-            ("S0007", "status") => &mut self.on,
-            ("S0008", "status") => &mut self.manual,
-            ("S0011", "status") => &mut self.flash,
-            ("S0012", "status") => &mut self.all_red,
-            _ => return false,
-        };
-        if *said == Said::Nothing {
+        let told = self.memory.is_mode_told(&value.code);
+        let Some(said) = self.of_mode(value) else { return false };
+        if *said == Said::Nothing && !told {
             return false;
         }
         *said = Said::Unknown;
         true
+    }
+
+    /// Where it is kept, if it is one of those that make the mode.
+    fn of_mode(&mut self, value: &StatusValue) -> Option<&mut Said> {
+        match (value.code.as_str(), value.name.as_str()) {
+            ("S0007", "status") => Some(&mut self.on),
+            ("S0008", "status") => Some(&mut self.manual),
+            ("S0011", "status") => Some(&mut self.flash),
+            ("S0012", "status") => Some(&mut self.all_red),
+            _ => None,
+        }
     }
 
     pub fn now(&self) -> ControllerNow {

@@ -144,6 +144,7 @@ impl Supervisor {
         self.wish_at = at.elapsed + self.settings.timing.pace;
         self.wishes = Wish::at_start(&site);
         let own = Box::new(Own { codes_sent: Vec::new(), clock: self.clock_watch(&site) });
+        let flags = Flags::of(site.known.memory.clone());
         self.phase = Phase::Established(Established {
             site,
             since: at.elapsed,
@@ -153,7 +154,7 @@ impl Supervisor {
             clock_warned: false,
             asked: false,
             own,
-            flags: Flags::default(),
+            flags,
             estimates: Estimates::default(),
             groups: String::new(),
             groups_told: None,
