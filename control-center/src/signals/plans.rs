@@ -82,9 +82,9 @@ fn runs(city: &City, junction: &Junction) -> Option<(u8, Option<u32>)> {
     let alive = city.gateways.get(&junction.gateway).is_some_and(|gateway| gateway.alive);
     let now = &junction.info.now;
     let normal = match now.mode {
-        None | Some(Mode::Normal) => true,
-        // What the controller tells then is the plan that waits.
-        Some(Mode::Flash | Mode::Dark | Mode::AllRed | Mode::Manual | Mode::Unknown) => false,
+        Some(Mode::Normal) => true,
+        // What the controller tells then is the plan that waits; and one that does not say how it runs may flash.
+        None | Some(Mode::Flash | Mode::Dark | Mode::AllRed | Mode::Manual | Mode::Unknown) => false,
     };
     let there = alive && normal && junction.info.state.link == Link::Up;
     Some((now.plan.filter(|_| there)?, now.cycle_length_s))

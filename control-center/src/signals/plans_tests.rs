@@ -82,9 +82,14 @@ fn a_plan_is_kept_when_it_begins_goes_on_changes_and_is_lost() {
     assert_eq!(look(&mut watch, &city, 100), NOTHING, "no plan runs while it flashes");
     tell(&mut city, 103, Link::Up, runs_plan(2, Some(70)));
     assert_eq!(look(&mut watch, &city, 105), ["2 70 105-105"]);
-    city.presence(&pole(), false, at(107));
-    assert_eq!(look(&mut watch, &city, 110), ["2 70 105-105"]);
-    assert_eq!(look(&mut watch, &city, 115), NOTHING);
+    tell(&mut city, 106, Link::Up, ControllerNow { mode: None, ..runs_plan(2, Some(70)) });
+    assert_eq!(look(&mut watch, &city, 107), ["2 70 105-105"], "nobody says that it runs");
+    assert_eq!(look(&mut watch, &city, 108), NOTHING);
+    tell(&mut city, 109, Link::Up, runs_plan(2, Some(70)));
+    assert_eq!(look(&mut watch, &city, 110), ["2 70 110-110"]);
+    city.presence(&pole(), false, at(112));
+    assert_eq!(look(&mut watch, &city, 115), ["2 70 110-110"]);
+    assert_eq!(look(&mut watch, &city, 120), NOTHING);
 }
 
 #[test]
