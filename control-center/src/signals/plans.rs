@@ -44,8 +44,12 @@ impl Watch {
         for id in city.junctions.keys() {
             let Some((plan, cycle_length_s)) = runs(id) else { continue };
             if let Some(running) = self.by_junction.get_mut(id) {
-                running.row.until = now.max(running.row.until);
-                if running.goes_on(plan, cycle_length_s) {
+                // A clock that was set back: how long the row's plan ran since is in no row of its time.
+                let back = now < running.kept;
+                if !back {
+                    running.row.until = now.max(running.row.until);
+                }
+                if !back && running.goes_on(plan, cycle_length_s) {
                     if running.learn(cycle_length_s) || now.since(running.kept) >= KEPT_EVERY {
                         running.kept = now;
                         news.push((id.clone(), running.row));

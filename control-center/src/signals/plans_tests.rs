@@ -93,6 +93,16 @@ fn a_plan_is_kept_when_it_begins_goes_on_changes_and_is_lost() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_begins_another_row() {
+    let (mut city, mut watch) = (City::default(), Watch::default());
+    tell(&mut city, 4_000, Link::Up, runs_plan(1, Some(90)));
+    assert_eq!(look(&mut watch, &city, 4_000), ["1 90 4000-4000"]);
+    assert_eq!(look(&mut watch, &city, 4_060), ["1 90 4000-4060"]);
+    assert_eq!(look(&mut watch, &city, 500), ["1 90 4000-4060", "1 90 500-500"]);
+    assert_eq!(look(&mut watch, &city, 560), ["1 90 500-560"], "and is kept by the minute");
+}
+
+#[test]
 fn plans_of_a_time_are_cut_to_it_and_short_breaks_are_none() {
     let row =
         |plan, (began, until)| PlanRow { plan, cycle_length_s: Some(90), began: at(began), until: at(until) };
