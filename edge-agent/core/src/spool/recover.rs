@@ -71,7 +71,7 @@ impl Boot {
             Ok(()) => true,
             Err(err) if is_full(&err) => {
                 tracing::warn!(
-                    "writing {}: {err}; what waits there is sent, and nothing more is kept until there is room: free space on this disk",
+                    "writing {}: {err}; nothing more is kept there until there is room: free space on this disk",
                     path.display()
                 );
                 false
