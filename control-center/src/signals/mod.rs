@@ -88,7 +88,10 @@ pub struct Rates(Mutex<BTreeMap<JunctionId, Rate>>);
 /// with it.
 async fn sent_lately(hall: &Hall, id: &JunctionId, at: UtcMillis) -> Result<Book, StoreError> {
     let sent = hall.store.orders_sent(id, at - ORDERS_WINDOW).await?;
-    let in_force = hall.store.order_standing(id, at).await?;
+    let in_force = match hall.view.junction(id) {
+        Some(known) => hall.store.order_standing(id, &known.gateway, at).await?,
+        None => None,
+    };
     let mut rates = hall.rates.0.lock().unwrap_or_else(PoisonError::into_inner);
     let counted = rates.entry(id.clone()).or_default().count(at, &sent);
     Ok(Book { in_force, ..counted })

@@ -2,7 +2,7 @@
 
 use models_domain::signal::order::{InForce, Order};
 use models_domain::signal::rate::Sent;
-use models_domain::{JunctionId, UtcMillis};
+use models_domain::{GatewayId, JunctionId, UtcMillis};
 
 use crate::errs::StoreError;
 use crate::open::Store;
@@ -39,20 +39,22 @@ impl Store {
         Ok(rows.into_iter().map(sent).collect())
     }
 
-    /// The newest order of `junction` that stands, as its pole has it in force as far as is known here.
+    /// The newest order of `junction` by `gateway` that stands, as that pole has it in force as far as is known here: another has none of it.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn order_standing(
         &self,
         junction: &JunctionId,
+        gateway: &GatewayId,
         at: UtcMillis,
     ) -> Result<Option<InForce>, StoreError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM signal_order WHERE junction = ? AND ends_ms > ? AND state IN ('sent', 'taken', 'done') \
-             ORDER BY number DESC LIMIT 1"
+            "SELECT {COLUMNS} FROM signal_order WHERE junction = ? AND gateway = ? AND ends_ms > ? \
+             AND state IN ('sent', 'taken', 'done') ORDER BY number DESC LIMIT 1"
         );
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(junction.as_str()).bind(at.0);
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        let query = query.bind(junction.as_str()).bind(gateway.as_str()).bind(at.0);
         let rows = self.order_rows(query).await?;
         Ok(rows.into_iter().next().and_then(|row| held(row, at)))
     }

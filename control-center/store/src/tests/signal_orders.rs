@@ -255,9 +255,11 @@ async fn a_green_that_goes_on_counts_once() {
         let sent = store.orders_sent(&junction, UtcMillis(0)).await.unwrap();
         sent.into_iter().map(|one| one.number).collect::<Vec<_>>()
     };
-    let stands = async |at: i64| {
-        store.order_standing(&junction, UtcMillis(at)).await.unwrap().map(|held| held.order.number)
+    let stands_at = async |gateway: &str, at: i64| {
+        let held = store.order_standing(&junction, &gateway.parse().unwrap(), UtcMillis(at)).await.unwrap();
+        held.map(|held| held.order.number)
     };
+    let stands = async |at: i64| stands_at("pole-1", at).await;
     assert_eq!(stands(999).await, None);
     for at in [1_000, 11_000, 21_000] {
         send(&green(0), at).await;
@@ -271,7 +273,9 @@ async fn a_green_that_goes_on_counts_once() {
     assert_eq!((counted().await, stands(32_000).await), (vec![1_000, 30_000, 31_000], Some(32_000)));
     // After its time, and of another gateway; a plan begins anew.
     send(&green(1), 92_000).await;
+    assert_eq!(stands_at("pole-2", 92_000).await, None);
     send(&NewOrder { gateway: "pole-2".parse().unwrap(), ..green(1) }, 93_000).await;
+    assert_eq!((stands(93_000).await, stands_at("pole-2", 93_000).await), (Some(92_000), Some(93_000)));
     send(&order(Wanted::Plan(2)), 94_000).await;
     send(&order(Wanted::Plan(2)), 95_000).await;
     let all = [1_000, 30_000, 31_000, 92_000, 93_000, 94_000, 95_000];
