@@ -6,7 +6,7 @@ use models_domain::{GatewayId, JunctionId, UtcMillis};
 
 use crate::errs::StoreError;
 use crate::open::Store;
-use crate::signal_orders::{COLUMNS, NOT_SENT, OrderRow};
+use crate::signal_orders::{COLUMNS, NOT_SENT, OrderRow, SENT};
 
 impl Store {
     /// Orders of `junction` that were sent since a moment, by the hall's clock as it was then: what lies ahead of a clock that was set back is
@@ -61,6 +61,10 @@ impl Store {
 }
 
 fn held(row: OrderRow, at: UtcMillis) -> Option<InForce> {
+    // Whether the pole ever got it is not known.
+    if row.state == SENT {
+        return None;
+    }
     let OrderRow { order, number, sent, ends, .. } = row;
     let order = Order {
         number: number?,

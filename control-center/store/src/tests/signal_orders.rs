@@ -246,10 +246,15 @@ async fn a_green_that_goes_on_counts_once() {
     let store = open(dir.path()).await;
     let junction: models_domain::JunctionId = "kim-ma".parse().unwrap();
     let green = |group: u8| order(Wanted::Groups([group].into_iter().collect()));
-    let send = async |order: &NewOrder, at: i64| {
+    let only_send = async |order: &NewOrder, at: i64| {
         let id = store.ask_order(order, UtcMillis(at)).await.unwrap();
         let row = store.order(id).await.unwrap().unwrap();
         assert!(store.send_order(&row, None, None, UtcMillis(at)).await.unwrap().is_some());
+        row
+    };
+    let send = async |order: &NewOrder, at: i64| {
+        let row = only_send(order, at).await;
+        assert!(store.move_order(&row, (SENT, TAKEN), "lan", "", UtcMillis(at)).await.unwrap());
     };
     let counted = async || {
         let sent = store.orders_sent(&junction, UtcMillis(0)).await.unwrap();
@@ -280,6 +285,11 @@ async fn a_green_that_goes_on_counts_once() {
     send(&order(Wanted::Plan(2)), 95_000).await;
     let all = [1_000, 30_000, 31_000, 92_000, 93_000, 94_000, 95_000];
     assert_eq!(counted().await, all);
+    // Nobody knows whether the pole got the one before.
+    only_send(&green(0), 300_000).await;
+    assert_eq!(stands(300_000).await, None);
+    only_send(&green(0), 301_000).await;
+    assert_eq!(counted().await, [&all[..], &[300_000, 301_000]].concat());
 }
 
 #[tokio::test]
