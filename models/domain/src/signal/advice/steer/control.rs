@@ -288,7 +288,8 @@ impl Steer {
                 self.backs -= 1;
                 self.sent.pop_back();
             }
-            Released::NotSent | Released::Sent => {}
+            Released::Sent => self.unsent = 0,
+            Released::NotSent => {}
         }
     }
 

@@ -265,6 +265,13 @@ fn only_what_was_sent_uses_up_a_try_to_give_back() {
     assert!(matches!(world.steer.state(), State::Back { .. }), "it is left to its own end");
     world.nothing_for(20);
     assert_eq!(world.steer.state(), &State::Follows);
+    // In a row: after one that was sent it begins anew.
+    let mut world = gives_back();
+    for (released, after_s) in
+        [(Released::NotSent, 3), (Released::NotSent, 6), (Released::Sent, 3), (Released::NotSent, 3)]
+    {
+        assert_eq!(again(&mut world, released, after_s), Some(Call::Release { order: 1 }), "{after_s}");
+    }
     // Of two that are open nobody knows which one was not sent; another order's answer says nothing of this one.
     let mut world = gives_back();
     world.nothing_for(9);
