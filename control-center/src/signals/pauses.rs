@@ -70,6 +70,11 @@ impl<K: Ord> Pauses<K> {
         self.0.remove(key);
     }
 
+    /// Somebody wants it now: who is not being asked is asked at once, and anew.
+    pub fn hurry(&mut self) {
+        self.0.retain(|_, pause| pause.until == ASKED);
+    }
+
     pub fn retain(&mut self, stays: impl Fn(&K) -> bool) {
         self.0.retain(|key, _| stays(key));
     }
@@ -101,5 +106,15 @@ mod tests {
         assert_eq!(pauses.again("a", now, None), UtcMillis(103_000));
         pauses.retain(|key| *key == "b");
         assert_eq!(pauses.again("a", now, None), UtcMillis(103_000));
+    }
+
+    #[test]
+    fn what_is_hurried_waits_for_nothing_but_an_answer() {
+        let (mut pauses, now) = (Pauses::default(), UtcMillis(0));
+        pauses.asked("asked");
+        assert_eq!([0; 3].map(|_: i32| pauses.again("waits", now, None).0), [3_000, 6_000, 12_000]);
+        pauses.hurry();
+        assert!(pauses.holds(&"asked", now) && !pauses.holds(&"waits", now));
+        assert_eq!(pauses.again("waits", now, None), UtcMillis(3_000));
     }
 }

@@ -248,6 +248,8 @@ pub async fn end(hall: &Arc<Hall>, id: u64, by: &str) -> anyhow::Result<bool> {
     let now = hall.clock.now();
     let ended = hall.emergencies.change(id, |e| {
         e.ended = Some((now, by.to_owned()));
+        // Whoever was asked in vain before may be there again.
+        e.paused.hurry();
         drop(e.run.end());
     });
     if ended.is_none() {
