@@ -184,8 +184,12 @@ pub async fn send(
     newest: Option<u64>,
 ) -> anyhow::Result<Option<OrderRow>> {
     let at = hall.clock.now();
-    let Some(number) = hall.store.send_order(row, approved_by, newest, at).await? else { return Ok(None) };
     let NewOrder { gateway, junction, wanted, hold, patience, asked_by, .. } = &row.order;
+    let greens = hall.view.junction(junction).map(|known| known.seen.greens()).unwrap_or_default();
+    let shown = matches!(wanted, Wanted::Groups(groups) if groups.is_subset(&greens));
+    let Some(number) = hall.store.send_order(row, approved_by, newest, shown, at).await? else {
+        return Ok(None);
+    };
     let order =
         Order { number, wanted: wanted.clone(), made_at: at, expires_at: at + *hold, patience: *patience };
     let user = approved_by.unwrap_or(asked_by);

@@ -104,7 +104,8 @@ impl Store {
     /// would stop normal service on one person's word, or is a calendar's, for a bus or adaptive control's and another's order stands
     /// that it gives way to, or a green of adaptive control that was asked for more than 1.5 s ago. `newest`: the highest number in force that whoever made it has looked at; when a person's order, or one for another
     /// purpose, was sent after it and stands, this one is not sent. A green that the junction's
-    /// newest order in force is already, and that the pole took, goes on with it, as `order::Book::goes_on` has it, and is written down as such.
+    /// newest order in force is already, and that the pole took and the lamps
+    /// show (`shown`), goes on with it, as `order::Book::goes_on` has it, and is written down as such.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -113,6 +114,7 @@ impl Store {
         row: &OrderRow,
         approved_by: Option<&str>,
         newest: Option<u64>,
+        shown: bool,
         at: UtcMillis,
     ) -> Result<Option<u64>, StoreError> {
         let mut writer = self.writer().await?;
@@ -121,7 +123,7 @@ impl Store {
         let number: Option<i64> = sqlx::query_scalar(
             "UPDATE signal_order SET state = 'sent', state_ms = ?1, sent_ms = ?1, ends_ms = ?1 + hold_ms, approved_by = ?2, \
              number = (SELECT max(?1, coalesce(max(number), 0) + 1) FROM signal_order), \
-             goes_on = (wish = 'groups' AND (SELECT other.wish = 'groups' AND other.state <> 'sent' AND other.groups = signal_order.groups \
+             goes_on = (?6 AND wish = 'groups' AND (SELECT other.wish = 'groups' AND other.state <> 'sent' AND other.groups = signal_order.groups \
              AND other.gateway = signal_order.gateway FROM signal_order AS other INDEXED BY signal_order_stands \
              WHERE other.junction = signal_order.junction AND other.ends_ms > ?1 \
              AND other.state IN ('sent', 'taken', 'done') ORDER BY other.number DESC LIMIT 1) IS 1) \
@@ -142,6 +144,7 @@ impl Store {
         .bind(clamp(row.id))
         .bind(APPROVE_WITHIN.0)
         .bind(newest.map(clamp))
+        .bind(shown)
         .fetch_optional(&mut *tx)
         .await
         .map_err(&failed)?;

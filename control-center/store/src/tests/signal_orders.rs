@@ -33,7 +33,7 @@ async fn a_calendar_gives_way() {
     let send = async |order: &NewOrder, at: i64| {
         let id = store.ask_order(order, UtcMillis(at)).await.unwrap();
         let row = store.order(id).await.unwrap().unwrap();
-        store.send_order(&row, None, None, UtcMillis(at)).await.unwrap()
+        store.send_order(&row, None, None, true, UtcMillis(at)).await.unwrap()
     };
     let calendar = of("calendar:c", Wanted::Plan(2));
     assert!(send(&calendar, 1_000).await.is_some());
@@ -59,7 +59,7 @@ async fn an_order_for_a_bus_gives_way_to_all_but_a_calendar() {
     let send = async |order: &NewOrder, at: i64| {
         let id = store.ask_order(order, UtcMillis(at)).await.unwrap();
         let row = store.order(id).await.unwrap().unwrap();
-        store.send_order(&row, None, None, UtcMillis(at)).await.unwrap()
+        store.send_order(&row, None, None, true, UtcMillis(at)).await.unwrap()
     };
     let bus = of("bus_priority:p", Wanted::Groups([0].into_iter().collect()));
     assert!(send(&of("calendar:c", Wanted::Plan(2)), 1_000).await.is_some());
@@ -87,7 +87,7 @@ async fn adaptive_control_gives_way_to_everybody_and_keeps_nobody() {
     let send = async |order: &NewOrder, newest: Option<u64>, at: i64| {
         let id = store.ask_order(order, UtcMillis(at)).await.unwrap();
         let row = store.order(id).await.unwrap().unwrap();
-        store.send_order(&row, None, newest, UtcMillis(at)).await.unwrap()
+        store.send_order(&row, None, newest, true, UtcMillis(at)).await.unwrap()
     };
     let adaptive = of("adaptive:kim-ma", groups());
     for (nth, other) in ["calendar:c", "bus_priority:p", "lan"].into_iter().enumerate() {
@@ -105,7 +105,7 @@ async fn adaptive_control_gives_way_to_everybody_and_keeps_nobody() {
     for (wanted, goes) in [(groups(), false), (Wanted::OwnPlan, true)] {
         let id = store.ask_order(&of("adaptive:kim-ma", wanted), UtcMillis(4_000_000)).await.unwrap();
         let row = store.order(id).await.unwrap().unwrap();
-        let sent = store.send_order(&row, None, Some(0), UtcMillis(4_001_600)).await.unwrap();
+        let sent = store.send_order(&row, None, Some(0), true, UtcMillis(4_001_600)).await.unwrap();
         assert_eq!(sent.is_some(), goes);
     }
     // It waits until the time of a way back is over, too.
@@ -147,7 +147,7 @@ async fn what_a_person_sent_meanwhile_keeps_a_run_from_passing_it() {
     let send = async |order: &NewOrder, newest: Option<u64>, at: i64| {
         let id = store.ask_order(order, UtcMillis(at)).await.unwrap();
         let row = store.order(id).await.unwrap().unwrap();
-        store.send_order(&row, None, newest, UtcMillis(at)).await.unwrap()
+        store.send_order(&row, None, newest, true, UtcMillis(at)).await.unwrap()
     };
     // Nothing stands, and the run's own does not keep it.
     let first = send(&run(groups()), Some(0), 1_000).await.unwrap();
@@ -156,7 +156,8 @@ async fn what_a_person_sent_meanwhile_keeps_a_run_from_passing_it() {
     let person = order(Wanted::Flash);
     let id = store.ask_order(&person, UtcMillis(3_000)).await.unwrap();
     let waiting = store.order(id).await.unwrap().unwrap();
-    let approved = store.send_order(&waiting, Some("mai"), None, UtcMillis(4_000)).await.unwrap().unwrap();
+    let approved =
+        store.send_order(&waiting, Some("mai"), None, true, UtcMillis(4_000)).await.unwrap().unwrap();
     for wanted in [groups(), Wanted::OwnPlan] {
         assert_eq!(send(&run(wanted), Some(first), 5_000).await, None);
     }
@@ -180,9 +181,13 @@ async fn from_asking_to_its_end() {
     assert_eq!((row.state.as_str(), row.order.wanted.clone(), row.number), (WAITING, groups, None));
     assert_eq!(store.orders(None, true, 9).await.unwrap().len(), 1);
 
-    let number = store.send_order(&row, Some("an"), None, UtcMillis(6_000)).await.unwrap().unwrap();
+    let number = store.send_order(&row, Some("an"), None, true, UtcMillis(6_000)).await.unwrap().unwrap();
     assert_eq!(number, 6_000);
-    assert_eq!(store.send_order(&row, Some("an"), None, UtcMillis(6_001)).await.unwrap(), None, "sent twice");
+    assert_eq!(
+        store.send_order(&row, Some("an"), None, true, UtcMillis(6_001)).await.unwrap(),
+        None,
+        "sent twice"
+    );
     let gone = store.move_order(&row, (WAITING, "declined"), "an", "", UtcMillis(6_002)).await.unwrap();
     assert!(!gone, "declined after it was sent");
 
@@ -222,7 +227,7 @@ async fn numbers_grow_also_when_the_clock_does_not() {
     for (at, wanted) in [(9_000, Wanted::Plan(2)), (9_000, Wanted::Flash), (4_000, Wanted::OwnPlan)] {
         let id = store.ask_order(&order(wanted), UtcMillis(at)).await.unwrap();
         let row = store.order(id).await.unwrap().unwrap();
-        numbers.push(store.send_order(&row, Some("mai"), None, UtcMillis(at)).await.unwrap().unwrap());
+        numbers.push(store.send_order(&row, Some("mai"), None, true, UtcMillis(at)).await.unwrap().unwrap());
     }
     assert_eq!(numbers, [9_000, 9_001, 9_002]);
     let sent = async |since| store.orders_sent(&"kim-ma".parse().unwrap(), UtcMillis(since)).await.unwrap();
@@ -234,7 +239,7 @@ async fn numbers_grow_also_when_the_clock_does_not() {
     // One that never left the hall is none.
     let id = store.ask_order(&order(Wanted::Plan(2)), UtcMillis(9_500)).await.unwrap();
     let row = store.order(id).await.unwrap().unwrap();
-    store.send_order(&row, Some("mai"), None, UtcMillis(9_500)).await.unwrap().unwrap();
+    store.send_order(&row, Some("mai"), None, true, UtcMillis(9_500)).await.unwrap().unwrap();
     assert_eq!(sent(5_000).await.len(), 3);
     assert!(store.move_order(&row, (SENT, "silent"), "mai", NOT_SENT, UtcMillis(9_501)).await.unwrap());
     assert_eq!(sent(5_000).await, ahead);
@@ -246,14 +251,14 @@ async fn a_green_that_goes_on_counts_once() {
     let store = open(dir.path()).await;
     let junction: models_domain::JunctionId = "kim-ma".parse().unwrap();
     let green = |group: u8| order(Wanted::Groups([group].into_iter().collect()));
-    let only_send = async |order: &NewOrder, at: i64| {
+    let only_send = async |order: &NewOrder, shown: bool, at: i64| {
         let id = store.ask_order(order, UtcMillis(at)).await.unwrap();
         let row = store.order(id).await.unwrap().unwrap();
-        assert!(store.send_order(&row, None, None, UtcMillis(at)).await.unwrap().is_some());
+        assert!(store.send_order(&row, None, None, shown, UtcMillis(at)).await.unwrap().is_some());
         row
     };
     let send = async |order: &NewOrder, at: i64| {
-        let row = only_send(order, at).await;
+        let row = only_send(order, true, at).await;
         assert!(store.move_order(&row, (SENT, TAKEN), "lan", "", UtcMillis(at)).await.unwrap());
     };
     let counted = async || {
@@ -286,10 +291,12 @@ async fn a_green_that_goes_on_counts_once() {
     let all = [1_000, 30_000, 31_000, 92_000, 93_000, 94_000, 95_000];
     assert_eq!(counted().await, all);
     // Nobody knows whether the pole got the one before.
-    only_send(&green(0), 300_000).await;
+    only_send(&green(0), true, 300_000).await;
     assert_eq!(stands(300_000).await, None);
-    only_send(&green(0), 301_000).await;
-    assert_eq!(counted().await, [&all[..], &[300_000, 301_000]].concat());
+    // It was taken, and the lamps do not show it.
+    send(&green(0), 301_000).await;
+    only_send(&green(0), false, 302_000).await;
+    assert_eq!(counted().await, [&all[..], &[300_000, 301_000, 302_000]].concat());
 }
 
 #[tokio::test]
@@ -304,9 +311,9 @@ async fn the_store_sends_nothing_that_stops_service_on_one_word_and_nothing_old(
         for (who, at) in
             [(None, UtcMillis(2_000)), (Some(asker.as_str()), UtcMillis(2_000)), (Some("mai"), late)]
         {
-            assert_eq!(store.send_order(&row, who, None, at).await.unwrap(), None, "{who:?} {at:?}");
+            assert_eq!(store.send_order(&row, who, None, true, at).await.unwrap(), None, "{who:?} {at:?}");
         }
-        assert!(store.send_order(&row, Some("mai"), None, UtcMillis(2_000)).await.unwrap().is_some());
+        assert!(store.send_order(&row, Some("mai"), None, true, UtcMillis(2_000)).await.unwrap().is_some());
     }
 }
 
@@ -324,7 +331,7 @@ async fn what_the_hall_ordered_by_itself_is_forgotten_by_age() {
     }
     // One that was asked long ago may stand until now.
     let row = store.order(ask("calendar:d", 1_000).await).await.unwrap().unwrap();
-    assert!(store.send_order(&row, None, None, UtcMillis(1_500)).await.unwrap().is_some());
+    assert!(store.send_order(&row, None, None, true, UtcMillis(1_500)).await.unwrap().is_some());
     assert_eq!(store.forget_orders(UtcMillis(5_000)).await.unwrap(), 2);
     let left: Vec<String> =
         store.orders(None, false, 9).await.unwrap().into_iter().map(|row| row.order.asked_by).collect();
@@ -341,7 +348,7 @@ async fn an_order_of_adaptive_control_has_one_line_in_the_audit() {
         let new = NewOrder { asked_by: "adaptive:kim-ma".into(), ..order(wanted) };
         let id = store.ask_order(&new, UtcMillis(at)).await.unwrap();
         let row = store.order(id).await.unwrap().unwrap();
-        (store.send_order(&row, None, None, UtcMillis(at)).await.unwrap().unwrap(), row)
+        (store.send_order(&row, None, None, true, UtcMillis(at)).await.unwrap().unwrap(), row)
     };
     let (green, row) = send(Wanted::Groups([0].into_iter().collect()), 1_000).await;
     assert!(store.move_order(&row, (SENT, TAKEN), "adaptive:kim-ma", "", UtcMillis(1_001)).await.unwrap());
