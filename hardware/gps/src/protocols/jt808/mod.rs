@@ -159,7 +159,8 @@ fn part(
     body: &[u8],
     now: UtcMillis,
 ) -> Result<Message, String> {
-    if total > Parts::MAX && (1..=total).contains(&index) {
+    // A photograph is never put together: of it only the place is taken, which is in its first packet.
+    if (header.kind == 0x0801 || total > Parts::MAX) && (1..=total).contains(&index) {
         return Ok(of_many(session, header, (total, index), body, now));
     }
     if total > Parts::MAX || index == 0 || index > total {
@@ -183,8 +184,8 @@ fn part(
     Ok(whole(session, header, &body, replies, now))
 }
 
-/// A packet of a message in more than are put together. A photograph is not kept, however large it is; where it was taken is in its
-/// first packet. Of anything else all are left out, and acknowledged one by one: the terminal would repeat them for ever.
+/// A packet of a photograph, or of a message in more than are put together. Where a photograph was taken is in its first packet. Of
+/// anything else all are left out. Each is acknowledged: the terminal would repeat them for ever.
 fn of_many(
     session: &mut Session,
     header: &Header,

@@ -98,7 +98,7 @@ fn photographs_say_where_they_were_taken() {
         packet(0x0801, 8, Some((2, 1)), &[&head[..], &location(), &[0xff, 0xd8]].concat()),
         packet(0x0801, 9, Some((2, 2)), &[0xff, 0xd9]),
     ];
-    check(&parts, &["part of a message", &[photograph(8), answer(9, 0x0801)].concat(), FIX]);
+    check(&parts, &[&photograph(8), FIX, &format!("part of a photograph {}", answer(9, 0x0801))]);
     // Of 2011, without a place.
     let picture = [0xff, 0xd8, 0xff, 0xe0].repeat(9);
     check(&[message(0x0801, 7, &[&head[..], &picture].concat())], &[&photograph(7)]);
