@@ -31,6 +31,11 @@ struct Running {
 }
 
 async fn start(limits: Limits) -> Running {
+    start_for(None, limits).await
+}
+
+/// Of these devices alone.
+async fn start_for(devices: Option<&[&str]>, limits: Limits) -> Running {
     let listener = |transport| Listener {
         protocol: "any".to_owned(),
         address: "127.0.0.1:0".parse().expect("an address"),
@@ -38,7 +43,8 @@ async fn start(limits: Limits) -> Running {
         zone: None,
     };
     let listeners = vec![listener(Transport::Tcp), listener(Transport::Udp)];
-    let settings = GpsServerSettings { listeners, zone_by_device: [].into(), devices: None, limits };
+    let devices = devices.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+    let settings = GpsServerSettings { listeners, zone_by_device: [].into(), devices, limits };
     let server = GpsServer::bind(settings).await.expect("free ports");
     let (recorder, stop) = (Arc::new(Recorder::default()), CancellationToken::new());
     let (address, datagrams, counters) = (server.addresses()[0], server.addresses()[1], server.counters());
@@ -111,10 +117,16 @@ async fn without_room_for_long_messages_short_ones_go_on() {
     running.end().await;
 }
 
+const OURS: [u8; 6] = [0x01, 0x39, 0x12, 0x34, 0x56, 0x78];
+
 /// A message of terminal 013912345678.
 fn message(kind: u16, attributes: u16, serial: u16, rest: &[u8]) -> Vec<u8> {
+    message_of(OURS, kind, attributes, serial, rest)
+}
+
+fn message_of(phone: [u8; 6], kind: u16, attributes: u16, serial: u16, rest: &[u8]) -> Vec<u8> {
     let head = [kind, attributes].map(u16::to_be_bytes).concat();
-    let mut bytes = [&head[..], &[0x01, 0x39, 0x12, 0x34, 0x56, 0x78], &serial.to_be_bytes(), rest].concat();
+    let mut bytes = [&head[..], &phone, &serial.to_be_bytes(), rest].concat();
     bytes.push(bytes.iter().fold(0, |sum, byte| sum ^ byte));
     assert!(!bytes.contains(&0x7e) && !bytes.contains(&0x7d), "nothing is to be escaped");
     [&[0x7e][..], &bytes, &[0x7e]].concat()
@@ -122,8 +134,12 @@ fn message(kind: u16, attributes: u16, serial: u16, rest: &[u8]) -> Vec<u8> {
 
 /// One of so many, a thousand bytes each.
 fn packet(index: u16, total: u16) -> Vec<u8> {
+    packet_of(OURS, index, total)
+}
+
+fn packet_of(phone: [u8; 6], index: u16, total: u16) -> Vec<u8> {
     let numbers = [total, index].map(u16::to_be_bytes).concat();
-    message(0x0f01, 1 << 13 | 1_000, index, &[&numbers[..], &[0; 1_000]].concat())
+    message_of(phone, 0x0f01, 1 << 13 | 1_000, index, &[&numbers[..], &[0; 1_000]].concat())
 }
 
 /// Waits for so many acknowledgements: delimiters, header (12), serial number, kind and result (5), checksum.
@@ -175,4 +191,24 @@ async fn packets_in_datagrams_are_dropped_where_there_is_no_room() {
         }
         running.end().await;
     }
+}
+
+#[tokio::test]
+async fn packets_of_strangers_by_datagram_take_no_room() {
+    const TOTAL: u16 = 20;
+    let limits = Limits { long_messages: 1, ..Limits::default() };
+    let running = start_for(Some(&["13912345678"]), limits).await;
+    let [stranger, ours] = [UdpSocket::bind("127.0.0.1:0").await, UdpSocket::bind("127.0.0.1:0").await]
+        .map(|socket| socket.expect("a port"));
+    let unlisted = [0x01, 0x39, 0x12, 0x34, 0x56, 0x79];
+    for packet in (1..TOTAL).map(|index| packet_of(unlisted, index, TOTAL)) {
+        stranger.send_to(&packet, running.datagrams).await.expect("sent");
+    }
+    for packet in (1..=TOTAL).map(|index| packet(index, TOTAL)) {
+        ours.send_to(&packet, running.datagrams).await.expect("sent");
+    }
+    let mut answer = [0; 1024];
+    let got = timeout(PATIENCE, ours.recv(&mut answer)).await.expect("in time");
+    assert_eq!(got.expect("an answer"), 20 * usize::from(TOTAL));
+    running.end().await;
 }

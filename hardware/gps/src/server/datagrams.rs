@@ -69,7 +69,9 @@ pub(super) async fn serve(shared: Shared, socket: UdpSocket) {
             (device.session, device.protocol, device.began) = (known.session, known.protocol, known.began);
             room = known.room;
         }
-        if let Some(reply) = device.datagram(&datagram[..length]).await {
+        let reply = device.datagram(&datagram[..length]).await;
+        let is_taken = reply.is_some();
+        if let Some(reply) = reply {
             answer(&socket, &reply, peer).await;
         }
         for kept in device.keeping.drain(..) {
@@ -86,7 +88,8 @@ pub(super) async fn serve(shared: Shared, socket: UdpSocket) {
             keeping.spawn(async move { answer(&socket, &asking.await, peer).await });
         }
         let Device { mut session, protocol, began, .. } = device;
-        if !room.may_hold(&shared, session.held_bytes()) {
+        // Of whom we take nothing, nothing is held.
+        if !is_taken || !room.may_hold(&shared, session.held_bytes()) {
             session.drop_held();
             room = Room::default();
         }

@@ -62,7 +62,9 @@ impl Room {
             return true;
         }
         let now = shared.clock.elapsed();
-        let take = || Some((shared.long.clone().try_acquire_owned().ok()?, now));
+        // Whom a datagram is from can be forged: half of the rooms stay for connections.
+        let is_free = 2 * shared.long.available_permits() > shared.limits.long_messages;
+        let take = || Some((is_free.then(|| shared.long.clone().try_acquire_owned().ok())??, now));
         self.long = self.long.take().or_else(take);
         let since = self.long.as_ref().map(|(_, since)| *since);
         since.is_some_and(|since| now.saturating_sub(since) < shared.limits.idle)
