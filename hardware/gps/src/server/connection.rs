@@ -142,8 +142,8 @@ impl<'a> Device<'a> {
             if let Some(end) = answered.err().or(end) {
                 return end;
             }
-            let packets = self.session.held_bytes();
-            if let Err(end) = room.hold(self.shared, self.protocol, &mut buffer, packets).await {
+            let held = room.hold(self.shared, self.protocol, &mut buffer, &mut self.session).await;
+            if let Err(end) = held {
                 return end;
             }
         }

@@ -89,10 +89,10 @@ pub(super) async fn serve(shared: Shared, socket: UdpSocket) {
         }
         let Device { mut session, protocol, began, .. } = device;
         // Of whom we take nothing, nothing is held.
-        if !is_taken || !room.may_hold(&shared, session.held_bytes()) {
+        if !is_taken {
             session.drop_held();
-            room = Room::default();
         }
+        room.hold_packets(&shared, &mut session, 0);
         known.insert(peer, Known { session, protocol, began, room, last: now });
     }
     let rest = async { while keeping.join_next().await.is_some() {} };

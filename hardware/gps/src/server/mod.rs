@@ -71,7 +71,7 @@ pub struct Limits {
     /// Bytes of one connection that make no message yet; more end it, but for protocols that have longer messages.
     pub buffered_bytes: usize,
     /// Connections that may hold a longer message at a time, each [`Protocol::longest`] and at most as much again that the
-    /// buffer grew ahead of it, or all packets of a message in packets; the others wait.
+    /// buffer grew ahead of it, or all packets of a message in packets; the others wait, and their packets are dropped.
     pub long_messages: usize,
     /// Without a byte for so long, a connection ends, and an address that sends datagrams is a stranger again. Trackers say
     /// something every 3 to 5 minutes.

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::Shared;
 use super::end::End;
-use crate::protocols::Protocol;
+use crate::protocols::{Protocol, Session, Source};
 
 /// What one device may hold of messages that are not whole yet.
 #[derive(Default)]
@@ -17,8 +17,8 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// After what came was read; `packets` are bytes of a message whose other packets have not come. Where too many others hold long
-    /// messages it waits, and nothing more is read meanwhile.
+    /// After what came was read. Where too many others hold long messages it waits, and nothing more is read meanwhile; packets are
+    /// dropped.
     ///
     /// # Errors
     /// [`End`] when no message is so long, when there was no room in time or the message did not become whole in the time in which a
@@ -28,11 +28,13 @@ impl Room {
         shared: &Shared,
         protocol: Option<&Protocol>,
         buffer: &mut Vec<u8>,
-        packets: usize,
+        session: &mut Session,
     ) -> Result<(), End> {
         let limits = &shared.limits;
-        if buffer.len() + packets <= limits.buffered_bytes {
-            if self.long.take().is_some() {
+        if buffer.len() <= limits.buffered_bytes {
+            let was_long = self.long.is_some();
+            self.hold_packets(shared, session, buffer.len());
+            if was_long && self.long.is_none() {
                 buffer.shrink_to(limits.buffered_bytes);
             }
             return Ok(());
@@ -55,18 +57,25 @@ impl Room {
         Ok(())
     }
 
-    /// The same of packets that came by datagrams, for which nobody waits: whether they may be held.
-    pub fn may_hold(&mut self, shared: &Shared, packets: usize) -> bool {
-        if packets <= shared.limits.buffered_bytes {
+    /// Packets of a message whose other packets have not come, beside so many bytes. Where there is no room, and where the others do
+    /// not come in the time in which a quiet connection ends, they are dropped: nobody waits for them, and what else the device says
+    /// goes on.
+    pub fn hold_packets(&mut self, shared: &Shared, session: &mut Session, buffered: usize) {
+        if session.held_bytes() + buffered <= shared.limits.buffered_bytes {
             self.long = None;
-            return true;
+            return;
         }
         let now = shared.clock.elapsed();
-        // Whom a datagram is from can be forged: half of the rooms stay for connections.
-        let is_free = 2 * shared.long.available_permits() > shared.limits.long_messages;
+        let is_free = match session.source {
+            // Whom a datagram is from can be forged: half of the rooms stay for connections.
+            Source::Datagram => 2 * shared.long.available_permits() > shared.limits.long_messages,
+            Source::Live | Source::Recording => true,
+        };
         let take = || Some((is_free.then(|| shared.long.clone().try_acquire_owned().ok())??, now));
-        self.long = self.long.take().or_else(take);
-        let since = self.long.as_ref().map(|(_, since)| *since);
-        since.is_some_and(|since| now.saturating_sub(since) < shared.limits.idle)
+        let long = self.long.take().or_else(take);
+        self.long = long.filter(|(_, since)| now.saturating_sub(*since) < shared.limits.idle);
+        if self.long.is_none() {
+            session.drop_held();
+        }
     }
 }
