@@ -121,10 +121,7 @@ fn bus_now(bus: &Vehicle, ladder: &[Rung], advice: &[Advice]) -> Option<v1::BusN
     let before = before.filter(|b| rung.is_some_and(|r| r.line == b.line && r.pattern == b.pattern));
     let (mut ahead, mut wanted, mut ahead_vehicle) =
         (rung.and_then(|r| r.ahead), rung.and_then(|r| r.ahead_timetabled), before.map(|b| &b.vehicle));
-    // Of two that it follows the one that it runs as one with, and is nearer to.
-    if let Some(beside) = rung.and_then(|r| r.beside.as_ref())
-        && ahead.is_none_or(|ahead| beside.ahead <= ahead)
-    {
+    if let Some(beside) = rung.and_then(|r| r.beside.as_ref()) {
         (ahead, wanted, ahead_vehicle) = (Some(beside.ahead), Some(beside.timetabled), Some(&beside.vehicle));
     }
     let seconds = |d: Option<DurationMs>| d.map(DurationMs::seconds);

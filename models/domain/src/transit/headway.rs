@@ -167,6 +167,7 @@ pub fn ladder<'a>(buses: impl Iterator<Item = &'a Vehicle>, at: UtcMillis) -> Ve
             let (table, run) = (&doing.plan.timetable, &doing.plan.runs[doing.run]);
             let p = table.pattern(run);
             let (route, direction) = (table.route(run).id.clone(), p.direction);
+            let behind = ahead.and_then(|a| a.when(doing.along)).map(|then| at.min(doing.at).since(then));
             let of_line = by_line.get(&(feed.clone(), timetable, p.route, direction));
             rungs.push(Rung {
                 vehicle: (*id).clone(),
@@ -175,13 +176,13 @@ pub fn ladder<'a>(buses: impl Iterator<Item = &'a Vehicle>, at: UtcMillis) -> Ve
                 pattern,
                 along: doing.along,
                 late: doing.late(),
-                ahead: ahead.and_then(|a| a.when(doing.along)).map(|then| at.min(doing.at).since(then)),
+                ahead: behind,
                 ahead_timetabled: ahead.map(|a| {
                     let departs = |d: &Doing| table.departs(&d.plan.runs[d.run], 0);
                     let between = || DurationMs(departs(doing).since(departs(a)).0.abs());
                     table.promised_headway(run).unwrap_or_else(between)
                 }),
-                beside: of_line.and_then(|others| beside(doing, at, others)),
+                beside: of_line.and_then(|others| beside(doing, at, others, behind)),
             });
         }
     }

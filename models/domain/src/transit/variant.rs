@@ -29,21 +29,28 @@ pub(super) fn place_on(own: &Pattern, along: Meters, other: &Pattern) -> Option<
     Some(Meters(pair[0].along.0 + share * (pair[1].along.0 - pair[0].along.0)))
 }
 
-/// Of the buses of one line and timetable the nearest of another variant ahead that a bus runs as one with. Where only distances are
-/// promised, none is promised between variants.
-pub(super) fn beside(bus: &Doing, at: UtcMillis, others: &[(&VehicleId, &Doing)]) -> Option<Beside> {
+/// Of the buses of one line and timetable the nearest of another variant ahead, where a bus runs as one with it; `own_ahead` is how far
+/// the next of its own variant is: behind that one nobody else is the bus ahead. Where only distances are promised, none is promised
+/// between variants.
+pub(super) fn beside(
+    bus: &Doing,
+    at: UtcMillis,
+    others: &[(&VehicleId, &Doing)],
+    own_ahead: Option<DurationMs>,
+) -> Option<Beside> {
     let own = drive(bus);
-    let near = others.iter().filter_map(|(vehicle, other)| {
+    let ahead = others.iter().filter_map(|(vehicle, other)| {
         let theirs = drive(other);
         if own.pattern() == theirs.pattern() {
             return None;
         }
         let (place, timetabled) = between_variants(&own, &theirs, bus.along)?;
         let ahead = at.min(bus.at).since(other.when(place)?);
-        let is_near = ahead.0 >= 0 && ahead.seconds() < BUNCHED * timetabled.seconds();
-        is_near.then(|| Beside { vehicle: (*vehicle).clone(), ahead, timetabled })
+        (ahead.0 >= 0).then(|| Beside { vehicle: (*vehicle).clone(), ahead, timetabled })
     });
-    near.min_by(|a, b| (a.ahead, &a.vehicle).cmp(&(b.ahead, &b.vehicle)))
+    let next = ahead.min_by(|a, b| (a.ahead, &a.vehicle).cmp(&(b.ahead, &b.vehicle)))?;
+    let is_next = own_ahead.is_none_or(|own| next.ahead <= own);
+    (is_next && next.ahead.seconds() < BUNCHED * next.timetabled.seconds()).then_some(next)
 }
 
 /// Where on the way of another variant's bus a place lies, and what the timetable has between the two buses there; `None` where nothing
@@ -175,18 +182,27 @@ mod tests {
             bus.work = Work::Running(Box::new(doing.clone()));
             bus
         };
-        let told = |behind: &Doing, ahead: &Doing| {
-            let buses = [bus(&one, behind), bus(&other, ahead)];
+        let told_of = |buses: &[Vehicle]| {
             let rungs = ladder(buses.iter(), UtcMillis(640_000));
             let rung = rungs.iter().find(|rung| rung.vehicle == one).unwrap();
             assert_eq!(rung.is_bunched() == Some(true), rung.beside.is_some());
             rung.beside.clone().map(|b| (b.vehicle, b.ahead.0 / 1_000, b.timetabled.0 / 1_000))
         };
+        let told = |behind: &Doing, ahead: &Doing| told_of(&[bus(&one, behind), bus(&other, ahead)]);
         // The one ahead comes to its place 45 s after it was seen first. Nine minutes are to lie between the two there.
         assert_eq!(told(&behind(250.0), &ahead(500)), Some((other.clone(), 85, 540)));
         assert_eq!(told(&behind(250.0), &ahead(300)), None, "far enough");
         assert_eq!(told(&behind(1_250.0), &ahead(500)), None, "the next stop is another");
         assert_eq!(told(&behind(250.0), &behind(300.0)), None, "one variant has a ladder of its own");
         assert_eq!(told(&behind(250.0), &ahead(620)), None, "it was not there yet when this one was seen");
+        // One of its own variant came between the two.
+        let next = "next".parse::<VehicleId>().unwrap();
+        let between = doing(&plan, "main", &[(560, 0.0), (600, 400.0)]);
+        let buses = [bus(&one, &behind(250.0)), bus(&other, &ahead(500)), bus(&next, &between)];
+        assert_eq!(told_of(&buses), None, "the next is of its own variant");
+        // Of two of the other.
+        let third = "third".parse::<VehicleId>().unwrap();
+        let buses = [bus(&one, &behind(250.0)), bus(&other, &ahead(480)), bus(&third, &ahead(500))];
+        assert_eq!(told_of(&buses), Some((third, 85, 540)), "the nearest of several");
     }
 }
