@@ -67,7 +67,7 @@ export const buses: Record<keyof typeof vi, string> = {
   "buses.lead-bias": "Bias",
   "buses.lead-60": "Within 1 min",
   "buses.lead-180": "Within 3 min",
-  "buses.never-came": "Never came (since the hall started)",
+  "buses.never-came": "Never came (last 7 days, since the hall started at most)",
   "buses.never-came-of": "{n} of {all} ({share})",
   "buses.replay": "Replay",
   "buses.replay-title": "Replay the day of bus {vehicle} on the map",

@@ -65,7 +65,7 @@ export const buses = {
   "buses.lead-bias": "Lệch TB",
   "buses.lead-60": "Sai dưới 1 phút",
   "buses.lead-180": "Sai dưới 3 phút",
-  "buses.never-came": "Không thấy xe đến (từ lúc trung tâm khởi động)",
+  "buses.never-came": "Không thấy xe đến (7 ngày gần nhất, tính từ lúc trung tâm khởi động)",
   "buses.never-came-of": "{n} / {all} ({share})",
   "buses.replay": "Phát lại",
   "buses.replay-title": "Phát lại ngày chạy của xe {vehicle} trên bản đồ",
