@@ -52,11 +52,13 @@ impl Known {
         self.routes.is_empty()
     }
 
-    /// As it is learned; names of routes are shared.
-    pub fn ran(&self, t: &Traversal) -> Ran {
+    /// As it is to be learned, which it must be then: names of routes are shared, also of what is not learned yet.
+    pub fn ran(&mut self, t: &Traversal) -> Ran {
         let known = self.routes.get_key_value(&t.route).map(|(route, _)| route.clone());
+        let route = known.unwrap_or_else(|| Arc::new(t.route.clone()));
+        self.routes.entry(route.clone()).or_insert(t.at);
         let log = (t.took_s / t.timetabled_s).ln().clamp(-2.5, 2.5);
-        Ran { at: t.at, habit: t.habit, log, route: known.unwrap_or_else(|| Arc::new(t.route.clone())) }
+        Ran { at: t.at, habit: t.habit, log, route }
     }
 
     /// Takes what happened, one after the other. What is older than another by more than a few minutes tells of its hour, and not

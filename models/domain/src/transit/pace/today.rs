@@ -56,9 +56,10 @@ impl OfStretch {
 
     /// Takes what a bus did today, to be learned from with [`OfStretch::relearn`]: how it stands to what was last until now.
     pub fn put(&mut self, vehicle: &Arc<VehicleId>, t: &Traversal) -> Ordering {
+        // First what was known before: `ran` notes the route.
+        self.before.get_or_insert_with(|| self.known.clone());
         let one = OfBus { vehicle: vehicle.clone(), ran: self.known.ran(t) };
         let order = self.today.last().map_or(Ordering::Greater, |last| one.order(last));
-        self.before.get_or_insert_with(|| self.known.clone());
         self.today.push(one);
         order
     }
@@ -91,5 +92,36 @@ impl OfBus {
         let by_bus = a.at.cmp(&b.at).then_with(|| self.vehicle.cmp(&other.vehicle));
         let by_time = by_bus.then_with(|| a.log.total_cmp(&b.log));
         by_time.then_with(|| (a.habit, &a.route).cmp(&(b.habit, &b.route)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{DayKind, Habit, Stretch};
+    use super::*;
+    use crate::units::UtcMillis;
+
+    #[test]
+    fn the_name_of_a_route_is_kept_once_also_before_it_is_learned() {
+        let stretch = Stretch { feed: "f".into(), from: "a".into(), to: "b".into() };
+        let at = |s: i64| Traversal {
+            stretch: stretch.clone(),
+            route: "r".into(),
+            habit: Habit { day: DayKind::Workday, hour: 8 },
+            at: UtcMillis(s * 1_000),
+            took_s: 120.0,
+            timetabled_s: 100.0,
+        };
+        let (mut of, bus) = (OfStretch::default(), Arc::new("b".parse::<VehicleId>().unwrap()));
+        for s in [0, 600] {
+            _ = of.put(&bus, &at(s));
+        }
+        of.relearn();
+        let [one, other] = &of.today[..] else { panic!("two") };
+        assert!(Arc::ptr_eq(&one.ran.route, &other.ran.route));
+        // And nothing else stays of what a bus did not do after all.
+        of.forget(&bus);
+        of.relearn();
+        assert_eq!(of, OfStretch::default());
     }
 }
