@@ -142,8 +142,7 @@ impl<'a> Device<'a> {
             if let Some(end) = answered.err().or(end) {
                 return end;
             }
-            let held = room.hold(self.shared, self.protocol, &mut buffer, &mut self.session).await;
-            if let Err(end) = held {
+            if let Err(end) = room.hold(self.shared, self.protocol, &mut buffer, &mut self.session).await {
                 return end;
             }
         }
