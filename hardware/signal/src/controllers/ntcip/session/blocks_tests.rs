@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use models_domain::DurationMs;
-use models_domain::signal::plan::{Group, GroupKind, Layout, Limits};
-
+use super::own_tests::layout;
 use super::table::Blocks;
 use super::tests::House;
 use crate::controllers::Access;
@@ -125,18 +123,6 @@ fn after_a_day_it_is_held_against_single_objects_again() {
     assert_eq!(house.table.times(&green(2)), 1);
     minutes(&mut house, 120);
     assert_eq!(house.table.times(&green(2)), 2);
-}
-
-fn layout() -> Layout {
-    let group = Group {
-        kind: GroupKind::Vehicle,
-        green_min: DurationMs(5_000),
-        clearance: DurationMs(3_000),
-        red_max: DurationMs(90_000),
-    };
-    let mut layout = Layout::new(vec![group, group], Limits::default());
-    layout.set_intergreen(0, 1, DurationMs(5_000));
-    layout
 }
 
 /// Told once, and never asked for again; what single objects tell fits the configuration all the while.

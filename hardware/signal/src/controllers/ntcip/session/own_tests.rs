@@ -92,7 +92,7 @@ fn a_unit_that_leaves_such_questions_unanswered_keeps_its_link() {
 }
 
 /// Groups of phases 2 and 4, with times as the unit of [`house`] has them.
-fn layout() -> Layout {
+pub(super) fn layout() -> Layout {
     let group = Group {
         kind: GroupKind::Vehicle,
         green_min: DurationMs(5_000),
