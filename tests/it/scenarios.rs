@@ -132,6 +132,7 @@ impl Known {
             began_bbox: past.began_bbox,
             seen: at,
             witnessed: true,
+            faint: false,
         }
     }
 }

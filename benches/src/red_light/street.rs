@@ -220,5 +220,6 @@ fn track(at: UtcMillis, foot: f64) -> Track {
         began_bbox: bbox,
         seen: at,
         witnessed: true,
+        faint: false,
     }
 }

@@ -129,6 +129,7 @@ impl Street {
                 began_bbox: bbox,
                 seen: at(ms),
                 witnessed: true,
+                faint: false,
             };
             self.eyes.picture(&frame, &[track]);
         }

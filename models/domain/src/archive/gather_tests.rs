@@ -47,6 +47,7 @@ fn track(id: u64, began: i64, seen: i64, x: f64) -> Track {
         began_bbox: BBox::new(0.0, 160.0, 40.0, 40.0),
         seen: UtcMillis(seen),
         witnessed: true,
+        faint: false,
     }
 }
 

@@ -45,6 +45,8 @@ pub struct LineCounter {
     length: f64,
     passages_by_track: BTreeMap<TrackId, Passage>,
     recent: Vec<Counted>,
+    /// The first picture: what was before it nobody counted.
+    watched_from: Option<UtcMillis>,
 }
 
 /// One track's way over the line.
@@ -63,6 +65,8 @@ struct Passage {
     /// Farthest it has been from its first spot, in pixels.
     moved: f64,
     class: Class,
+    /// As in [`Track`].
+    faint: bool,
     /// The side on which it last was clear of the line.
     clear_on: Option<Direction>,
     /// Latest time the path met the line, and towards which side; until it is clear there.
@@ -91,11 +95,12 @@ struct Counted {
 impl LineCounter {
     pub fn new(line: Line) -> Self {
         let length = (line.b.x - line.a.x).hypot(line.b.y - line.a.y).max(f64::MIN_POSITIVE);
-        Self { line, length, passages_by_track: BTreeMap::new(), recent: Vec::new() }
+        Self { line, length, passages_by_track: BTreeMap::new(), recent: Vec::new(), watched_from: None }
     }
 
     /// Appends the crossings that became certain at `at`, each with the time it happened, which may be earlier.
     pub fn step(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<(UtcMillis, LineCrossing)>) {
+        self.watch(at);
         for track in tracks.iter().filter(|t| t.is_seen(at) && t.witnessed) {
             self.observe(at, track, out);
         }
@@ -104,12 +109,18 @@ impl LineCounter {
 
     /// The same for a picture in which nothing moves: only what ended with it is decided.
     pub fn still(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<(UtcMillis, LineCrossing)>) {
+        self.watch(at);
         let gone: Vec<TrackId> =
             self.passages_by_track.keys().filter(|id| tracks.iter().all(|t| t.id != **id)).copied().collect();
         for id in gone {
             self.end(id, out);
         }
         self.recent.retain(|c| at.since(c.seen) < DurationMs(10_000) && at >= c.began);
+    }
+
+    /// A clock that is set back does not make what follows unwatched.
+    fn watch(&mut self, at: UtcMillis) {
+        self.watched_from = Some(self.watched_from.map_or(at, |from| from.min(at)));
     }
 
     /// The clip is over: what is on its way over the line is decided now.
@@ -126,6 +137,7 @@ impl LineCounter {
         passage.size = size_of(&track.bbox);
         passage.bbox = track.bbox;
         passage.class = track.class;
+        passage.faint = track.faint;
         passage.velocity = track.velocity;
         passage.seen = at;
         self.walk(&mut passage, now);
@@ -151,6 +163,7 @@ impl LineCounter {
             rest: first,
             moved: 0.0,
             class: track.class,
+            faint: track.faint,
             clear_on: self.clear_side(first.p, size),
             met: None,
             found_late: None,
@@ -222,7 +235,8 @@ impl LineCounter {
         direction: Direction,
         out: &mut Vec<(UtcMillis, LineCrossing)>,
     ) {
-        if passage.counted.contains(&direction) {
+        let before = self.watched_from.is_some_and(|from| met.at < from);
+        if passage.faint || before || passage.counted.contains(&direction) {
             return;
         }
         passage.counted.push(direction);

@@ -28,6 +28,7 @@ fn car(id: u64, began: (i64, f64), at: i64, x: f64, y: f64, vx: f64) -> Track {
         began_bbox: bbox(began.1),
         seen: UtcMillis(at),
         witnessed: true,
+        faint: false,
     }
 }
 
@@ -35,6 +36,7 @@ fn car(id: u64, began: (i64, f64), at: i64, x: f64, y: f64, vx: f64) -> Track {
 #[track_caller]
 fn check(y: f64, ways: &[&[(i64, f64)]], want: &[&str]) {
     let (mut counter, mut out) = (counter(), Vec::new());
+    counter.step(UtcMillis(-5_000), &[], &mut out);
     for (id, way) in (1..).zip(ways) {
         let mut last = way[0];
         for &(ms, x) in &way[1..] {
@@ -80,6 +82,27 @@ fn lost_before_or_found_behind() {
     check(100.0, &[&[(0, 0.0), (500, 10.0), (800, 50.0)]], &[]);
     check(100.0, &[&[(1000, 110.0), (1500, 160.0), (2000, 210.0)]], &["900 to_right"]);
     check(100.0, &[&[(1000, 150.0), (1500, 200.0), (2000, 250.0)]], &[]);
+}
+
+#[test]
+fn nobody_crosses_before_the_first_picture() {
+    let (mut counter, mut out) = (counter(), Vec::new());
+    for (ms, x) in [(1000, 110.0), (1500, 160.0), (2000, 210.0)] {
+        counter.step(UtcMillis(ms), &[car(1, (1000, 110.0), ms, x, 100.0, 100.0)], &mut out);
+    }
+    counter.finish(&mut out);
+    assert_eq!(out, []);
+}
+
+#[test]
+fn what_is_hardly_seen_beside_others_crosses_nothing() {
+    let (mut counter, mut out) = (counter(), Vec::new());
+    for (ms, x) in [(0, 50.0), (500, 90.0), (1000, 150.0)] {
+        let ghost = Track { faint: true, ..car(1, (0, 50.0), ms, x, 100.0, 100.0) };
+        let next = car(2, (0, 10.0), ms, x - 40.0, 100.0, 100.0);
+        counter.step(UtcMillis(ms), &[ghost, next], &mut out);
+    }
+    assert_eq!(out.iter().map(|(_, c)| c.track.0).collect::<Vec<_>>(), [2]);
 }
 
 #[test]

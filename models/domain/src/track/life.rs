@@ -1,5 +1,6 @@
 //! The life of one track: tentative, confirmed, coasting, over.
 
+use super::looks::Looks;
 use super::motion::Motion;
 use super::{Settings, Track, Trail};
 use crate::detection::{BBox, Class, Detection};
@@ -21,8 +22,10 @@ const MEMORY_MAX: DurationMs = DurationMs(6_000);
 const KNOWN_SPEED: f64 = 0.8;
 /// Seen in one of the last pictures.
 const OF_LATE: DurationMs = DurationMs(600);
-/// Share of the newest score in the usual one.
+/// Share of the newest score in the usual one, and what a box counts for when it is asked whether there is somebody: both of boxes
+/// this far apart or farther. More pictures a second show no more than that.
 const USUAL_SHARE: f32 = 0.2;
+const USUAL_STEP: DurationMs = DurationMs(160);
 /// A track must be this old before it can be said to stand.
 const STANDING_AGE: DurationMs = DurationMs(1_000);
 
@@ -89,6 +92,8 @@ pub struct Life {
     missed: DurationMs,
     age: DurationMs,
     hits: u32,
+    /// Scores of its boxes, each by the time since the one before.
+    evidence: f32,
     confirmed: bool,
     votes: [f32; Class::ALL.len()],
     score: f32,
@@ -101,6 +106,7 @@ pub struct Life {
     seen: UtcMillis,
     trail: Trail,
     witnessed: bool,
+    faint: bool,
 }
 
 impl Life {
@@ -116,6 +122,7 @@ impl Life {
             missed: DurationMs(0),
             age: DurationMs(0),
             hits: 1,
+            evidence: first.score,
             confirmed: false,
             votes,
             score: first.score,
@@ -127,6 +134,7 @@ impl Life {
             seen: at,
             trail,
             witnessed: false,
+            faint: false,
         }
     }
 
@@ -143,7 +151,9 @@ impl Life {
         self.trail.push(at, &seen.bbox);
         self.votes[index(seen.class)] += seen.score;
         self.score = seen.score;
-        self.usual += USUAL_SHARE * (seen.score - self.usual);
+        let weight = (self.unseen.0 as f32 / USUAL_STEP.0 as f32).clamp(0.0, 1.0);
+        self.usual += (1.0 - (1.0 - USUAL_SHARE).powf(weight)) * (seen.score - self.usual);
+        self.evidence += weight * seen.score;
         self.hits = self.hits.saturating_add(1);
         self.seen = at;
         self.unseen = DurationMs(0);
@@ -160,6 +170,11 @@ impl Life {
         self.witnessed |= is_seen && (self.hits == 1 || gone() >= self.motion.size());
     }
 
+    /// Of late it was seen far worse than others of its size here.
+    pub fn compare(&mut self, looks: &Looks) {
+        self.faint = looks.is_faint(&self.motion.bbox(), self.class(), self.usual);
+    }
+
     /// Seen often and long enough, and either clearly or while it went steadily on: what a network takes for a road user by
     /// mistake stays where it is or jumps about.
     fn is_credible(&self, settings: &Settings) -> bool {
@@ -170,7 +185,7 @@ impl Life {
         self.best >= settings.sure
             || (self.hits >= 2 * settings.confirm_hits - 1
                 && self.age.0 >= 2 * settings.confirm_after.0
-                && self.votes.iter().sum::<f32>() >= settings.confirm_votes
+                && self.evidence >= settings.confirm_votes
                 && moved >= settings.confirm_moved * self.motion.size()
                 && off <= OFF_COURSE * moved
                 && self.motion.relative_speed() >= STANDING)
@@ -241,6 +256,7 @@ impl Life {
             began_bbox: self.began_bbox,
             seen: self.seen,
             witnessed: self.witnessed,
+            faint: self.faint,
         }
     }
 }

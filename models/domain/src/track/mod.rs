@@ -8,6 +8,7 @@ mod affinity;
 mod assign;
 mod flow;
 mod life;
+mod looks;
 mod motion;
 mod shake;
 mod trail;
@@ -25,6 +26,7 @@ use affinity::{Gate, Search, Seen};
 use assign::{Costs, FORBIDDEN, cheapest_pairs};
 use flow::Flow;
 use life::Life;
+use looks::Looks;
 use shake::Shake;
 
 /// One road user as the tracker believes it to be at the time of a step.
@@ -51,6 +53,9 @@ pub struct Track {
     /// only ever saw in a still picture, nobody saw come or do anything; it still stands where it stands, so occupancy, queues, crowds
     /// and left objects do not ask.
     pub witnessed: bool,
+    /// A vehicle that of late was seen far worse than others of its size here: as a rule a piece of one, or what it leaves behind. It
+    /// crosses no line.
+    pub faint: bool,
 }
 
 impl Track {
@@ -73,7 +78,8 @@ pub struct Settings {
     pub sure: f32,
     /// How far such a weak one must have moved, in sizes of its box ...
     pub confirm_moved: f64,
-    /// ... and what the scores of its boxes must sum up to: the weaker they are, the more of them it takes.
+    /// ... and what the scores of its boxes must sum up to: the weaker they are, the more of them it takes. Those of boxes that follow
+    /// each other fast count less.
     pub confirm_votes: f32,
     /// A track counts from so many detections on ...
     pub confirm_hits: u32,
@@ -129,6 +135,8 @@ const TWICE_IOU: f64 = 0.7;
 /// ... and this much when one is doubtful and clearly weaker than the other.
 const TWICE_WEAK_IOU: f64 = 0.5;
 const CLEARLY_WEAKER: f32 = 0.8;
+/// Of the time between two pictures no more than this counts as time in which a vehicle was seen.
+const NOTED: DurationMs = DurationMs(400);
 /// Cost of each second that a track was not seen: who was seen just now goes first.
 const UNSEEN_COST: f64 = 0.1;
 
@@ -138,6 +146,7 @@ pub struct Tracker {
     lives: Vec<Life>,
     tracks: Vec<Track>,
     flow: Flow,
+    looks: Looks,
     shake: Shake,
     last: Option<UtcMillis>,
     next_id: u64,
@@ -150,6 +159,7 @@ impl Tracker {
             lives: Vec::new(),
             tracks: Vec::new(),
             flow: Flow::default(),
+            looks: Looks::default(),
             shake: Shake::default(),
             last: None,
             next_id: 1,
@@ -187,13 +197,18 @@ impl Tracker {
         self.pair(at, &mut free[..split], &mut fed, &NEW, |life| !life.is_confirmed());
         self.pair(at, &mut free, &mut fed, &DOUBTFUL, |life| life.usual < high || life.unseen <= LOST);
         for life in self.lives.iter().filter(|l| l.is_confirmed() && l.unseen.0 == 0 && l.is_well_known()) {
-            self.flow.learn(&life.motion.bbox(), life.class(), life.motion.velocity());
+            let (bbox, class) = (life.motion.bbox(), life.class());
+            self.flow.learn(&bbox, class, life.motion.velocity());
+            if !life.is_standing() {
+                self.looks.learn(&bbox, class, life.usual, step.min(NOTED));
+            }
         }
         self.begin(at, free.iter().flatten().map(|s| &s.detection));
         if !still {
             self.lives.iter_mut().for_each(Life::witness);
         }
         self.drop_doubles();
+        self.lives.iter_mut().for_each(|life| life.compare(&self.looks));
         self.tracks.clear();
         self.tracks.extend(self.lives.iter().filter(|l| l.is_confirmed()).map(Life::track));
         &self.tracks

@@ -197,3 +197,44 @@ fn clocks_that_stand_or_jump_break_nothing() {
     assert!(ids.len() <= 3, "{ids:?}");
     assert!(tracker.step(UtcMillis(60_000), &[]).is_empty(), "all forgotten after a minute");
 }
+
+/// When something seen with this score, that goes steadily on, is believed, in milliseconds; a picture every `every_ms`.
+fn believed_after(score: f32, every_ms: i64) -> Option<i64> {
+    let mut tracker = Tracker::new(Settings::default());
+    (0..3_000 / every_ms).map(|i| i * every_ms).find(|&ms| {
+        let bbox = BBox::new(100.0 + 60.0 * ms as f64 / 1000.0, 100.0, 30.0, 40.0);
+        !tracker.step(UtcMillis(ms), &[Detection { class: Class::Motorcycle, bbox, score }]).is_empty()
+    })
+}
+
+#[test]
+fn more_pictures_a_second_of_something_doubtful_prove_no_more() {
+    let (slow, fast) = (believed_after(0.22, 167).unwrap(), believed_after(0.22, 40).unwrap());
+    assert!((600..=700).contains(&slow), "{slow}");
+    assert!((slow - 120..=slow + 120).contains(&fast), "{fast}, but {slow} at six a second");
+    assert!(believed_after(0.8, 40).unwrap() < 300);
+}
+
+#[test]
+fn what_is_seen_far_worse_than_vehicles_of_its_size_is_faint() {
+    let mut tracker = Tracker::new(Settings::default());
+    let mut faint = BTreeMap::new();
+    for ms in (0..12_000).step_by(160) {
+        // Lanes of cars, each followed by a mark on the road that its shadow moves over.
+        let lane = |n: i64| {
+            let x = (ms as f64 * 0.06 + 120.0 * n as f64) % 720.0;
+            let car = BBox::new(x, 100.0, 50.0, 40.0);
+            let ghost = BBox::new(x - 55.0, 105.0, 45.0, 36.0);
+            let seen = |bbox, score| Detection { class: Class::Car, bbox, score };
+            [seen(car, 0.7), seen(ghost, 0.2)]
+        };
+        let boxes: Vec<Detection> = (0..3).flat_map(lane).collect();
+        for track in tracker.step(UtcMillis(ms), &boxes).iter().filter(|t| t.is_seen(UtcMillis(ms))) {
+            if ms > 10_000 {
+                faint.insert(track.id.0, (track.score < 0.3, track.faint));
+            }
+        }
+    }
+    assert!(faint.values().any(|(ghost, _)| *ghost) && faint.values().any(|(ghost, _)| !*ghost));
+    assert!(faint.values().all(|(ghost, faint)| ghost == faint), "{faint:?}");
+}

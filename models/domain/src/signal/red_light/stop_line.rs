@@ -246,6 +246,7 @@ mod tests {
             began_bbox: bbox,
             seen: at,
             witnessed: true,
+            faint: false,
         }
     }
 
