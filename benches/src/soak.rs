@@ -1,22 +1,28 @@
 //! `soak`: whether memory stays flat over hours: four RTSP cameras, one of which goes away every half a minute -> agent -> zenoh over
-//! TLS -> hall, all real programs. Resident memory is read once a minute.
+//! TLS -> hall, all real programs. Resident memory is read once a minute. With `--clock 3` the clocks of all these programs run three
+//! times as fast, so that six of their hours, with all pictures, minutes, reconnects and time-outs of six hours, pass in two.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use clap::Parser;
 use serde_json::{Value, json};
 
-use crate::started::Started;
+use crate::started::{Started, free_port};
 use crate::{Bench, programs};
 
 pub const BENCH: Bench =
     Bench { name: "soak", about: "memory of an agent and its hall over hours of four streams", run };
 
 const CAMERAS: usize = 4;
+/// The last camera goes away for so long ...
+const AWAY: Duration = Duration::from_secs(3);
+/// ... this often.
+const GOES: Duration = Duration::from_secs(30);
 /// So many minutes are one reading, at the begin and at the end: a single one is as high as its minute was busy.
 const READING: usize = 10;
 
@@ -33,6 +39,12 @@ struct Args {
     /// A shipped network.
     #[arg(long, default_value = "nanodet-g-640x384-int8")]
     model: String,
+    /// Clocks of the programs run so many times as fast, by Debian's `faketime`.
+    #[arg(long, default_value_t = 1.0)]
+    clock: f64,
+    /// What the cameras play, in turn; the field's or the registry's clips when left out.
+    #[arg(long, value_name = "FILE")]
+    clip: Vec<PathBuf>,
 }
 
 fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
@@ -43,6 +55,7 @@ fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
         "--hours must leave {} minutes after --settle",
         2 * READING
     );
+    ensure!(args.clock >= 1.0, "--clock runs faster than the world, not slower: 1 or more");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting")?;
     runtime.block_on(measure(&args, minutes))
 }
@@ -50,13 +63,18 @@ fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
 async fn measure(args: &Args, minutes: usize) -> anyhow::Result<Value> {
     let folder = tempfile::tempdir().context("making a folder")?;
     let mut started = Started::new(folder.path());
-    let hall = started.hall(Command::new(programs::beside("control-center")?))?;
-    let urls = started.cameras(&street()?, CAMERAS)?;
-    let text = started.gateway("pole", &hall)? + &cameras(&args.model, &urls)?;
-    started.agent("agent", Command::new(programs::beside("edge-agent")?), &text)?;
+    let program = |name: &str| anyhow::Ok(faster(&programs::beside(name)?, args.clock));
+    let hall = started.hall(program("control-center")?)?;
+    let cameras = street(args)?;
+    for camera in &cameras {
+        started.camera(&camera.name, camera.command()?)?;
+    }
+    let urls: Vec<String> = cameras.iter().map(Camera::url).collect();
+    let text = started.gateway("pole", &hall)? + &sections(&args.model, &urls)?;
+    started.agent("agent", program("edge-agent")?, &text)?;
     let mut read: Vec<[f64; 2]> = Vec::new();
     for minute in 1..=minutes {
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        a_minute(&mut started, cameras.last().context("no camera")?).await?;
         started.alive()?;
         let used = started.used()?;
         let of = |name: &str| used.iter().find(|(known, _)| *known == name).map(|(_, used)| *used);
@@ -70,10 +88,72 @@ async fn measure(args: &Args, minutes: usize) -> anyhow::Result<Value> {
     started.stop().await?;
     Ok(json!({
         "minutes": minutes,
+        "clock": args.clock,
         "streams": CAMERAS,
         "agent": told(&read, args.settle, 0),
         "hall": told(&read, args.settle, 1),
     }))
+}
+
+/// A minute of the programs' clocks, in which the camera goes away twice.
+async fn a_minute(started: &mut Started, goes: &Camera) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let pause = |of: Duration| tokio::time::sleep(of.div_f64(goes.clock));
+    for half in 1..=2 {
+        tokio::time::sleep_until((begun + (GOES * half - AWAY).div_f64(goes.clock)).into()).await;
+        started.end(&goes.name)?;
+        pause(AWAY).await;
+        started.camera(&goes.name, goes.command()?)?;
+    }
+    Ok(())
+}
+
+/// The program, with its clocks running `clock` times as fast.
+fn faster(program: &Path, clock: f64) -> Command {
+    if clock == 1.0 {
+        return Command::new(program);
+    }
+    let mut command = Command::new("faketime");
+    command.args(["-f", &format!("+0 x{clock}")]).arg(program);
+    command
+}
+
+/// A simulated camera, a program of its own that can be ended and comes back at the same address.
+struct Camera {
+    name: String,
+    clip: PathBuf,
+    codec: &'static str,
+    port: u16,
+    clock: f64,
+}
+
+impl Camera {
+    fn url(&self) -> String {
+        format!("rtsp://127.0.0.1:{}/{}", self.port, self.name)
+    }
+
+    fn command(&self) -> anyhow::Result<Command> {
+        let mut command = faster(&programs::beside("camera-simulator")?, self.clock);
+        command.arg("--clip").arg(&self.clip).args(["--codec", self.codec, "--path", &self.name]);
+        // The plain server's own clock paces it; the other one is paced by GStreamer, whose waits no other clock hastens.
+        command.args(["--fault", "none", "--port", &self.port.to_string()]);
+        Ok(command)
+    }
+}
+
+/// All clips in turn, one of them in H.265.
+fn street(args: &Args) -> anyhow::Result<Vec<Camera>> {
+    let clips = programs::clips(&args.clip)?;
+    let camera = |n: usize| {
+        Ok(Camera {
+            name: format!("c{n}"),
+            clip: clips[n % clips.len()].canonicalize().context("a clip")?,
+            codec: if n == 2 { "h265" } else { "h264" },
+            port: free_port()?.port(),
+            clock: args.clock,
+        })
+    };
+    (0..CAMERAS).map(camera).collect()
 }
 
 /// One program's figures over the minutes: its memory settled and at the end, in MB.
@@ -95,25 +175,8 @@ fn tenth(mb: f64) -> f64 {
     (mb * 10.0).round() / 10.0
 }
 
-/// The simulator's file: all clips that there are in turn, one of them in H.265, the last camera away for 3 s every 30 s.
-fn street() -> anyhow::Result<String> {
-    let clips = programs::clips(&[])?;
-    let mut text = "port = 0\n".to_owned();
-    for n in 0..CAMERAS {
-        let clip = clips[n % clips.len()].canonicalize().context("a clip")?;
-        let codec = if n == 2 { "h265" } else { "h264" };
-        writeln!(
-            text,
-            "[[camera]]\nid = \"c{n}\"\nclips = [{:?}]\ncodec = \"{codec}\"",
-            clip.display().to_string()
-        )?;
-    }
-    writeln!(text, "restart_every_s = 30")?;
-    Ok(text)
-}
-
 /// The agent's cameras: each counts over a line and watches a zone; the first is decoded in full, the others as the ladder says.
-fn cameras(model: &str, urls: &[String]) -> anyhow::Result<String> {
+fn sections(model: &str, urls: &[String]) -> anyhow::Result<String> {
     let mut text = format!("[detector]\nmodel = {model:?}\nthreads = 1\n[cameras]\nanalyze_fps = 4\n");
     for (n, url) in urls.iter().enumerate() {
         let rung = if n == 0 { "full" } else { "auto" };

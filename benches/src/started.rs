@@ -83,21 +83,24 @@ impl Started {
         self.start(name, command, |line| line.contains("is ready")).map(drop)
     }
 
-    /// Simulated cameras as this file says; where each of the `count` of them is.
+    /// Starts one simulated camera; `command`: `camera-simulator` with all that it is told.
     ///
     /// # Errors
-    /// When they do not all start.
-    pub fn cameras(&mut self, text: &str, count: usize) -> anyhow::Result<Vec<String>> {
-        std::fs::write(self.folder.join("street.toml"), text).context("writing street.toml")?;
-        let mut command = Command::new(programs::beside("camera-simulator")?);
-        command.args(["--config", "street.toml"]);
-        let mut seen = 0;
-        let lines = self.start("cameras", command, |line| {
-            seen += usize::from(line.contains("\"url\""));
-            seen == count
-        })?;
-        let url = |line: &String| Some(serde_json::from_str::<Value>(line).ok()?["url"].as_str()?.to_owned());
-        Ok(lines.iter().filter_map(url).collect())
+    /// When it does not start.
+    pub fn camera(&mut self, name: &str, command: Command) -> anyhow::Result<()> {
+        self.start(name, command, |line| line.contains("\"url\"")).map(drop)
+    }
+
+    /// Ends one at once, as when its power is cut.
+    ///
+    /// # Errors
+    /// When none of that name runs, or it does not end.
+    pub fn end(&mut self, name: &str) -> anyhow::Result<()> {
+        let at = self.running.iter().position(|(known, _)| known == name);
+        let (_, mut child) = self.running.remove(at.with_context(|| format!("no {name} runs"))?);
+        child.kill().with_context(|| format!("ending {name}"))?;
+        child.wait().with_context(|| format!("waiting for the end of {name}"))?;
+        Ok(())
     }
 
     /// Waits until it says what is wanted; its lines up to that one.
