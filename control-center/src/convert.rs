@@ -93,6 +93,7 @@ pub fn state(state: v1::GatewayState) -> Result<GatewayState, BadMessage> {
     Ok(GatewayState {
         at: UtcMillis(state.at_ms),
         waiting: state.waiting_events,
+        keeps_nothing: state.keeps_nothing,
         cameras: state.cameras.into_iter().map(camera_info).collect::<Result<_, _>>()?,
         junctions: state.junctions.into_iter().map(junction_info).collect::<Result<_, _>>()?,
     })

@@ -209,6 +209,9 @@ impl Page {
         let waiting = all().map(|(of, g)| (of, g.waiting as f64));
         let help = "Events that the gateway keeps because the hall has not stored them yet";
         self.gauge("gateway_waiting_events", help, waiting);
+        let full = all().map(|(of, g)| (of, f64::from(u8::from(g.keeps_nothing))));
+        let help = "1 while the gateway keeps nothing more until there is room: its disk was full when it started, or its spool is";
+        self.gauge("gateway_keeps_nothing", help, full);
     }
 
     fn faults(&mut self, hall: &Hall) {

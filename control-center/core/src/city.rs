@@ -24,6 +24,8 @@ pub struct Gateway {
     pub last_heard: UtcMillis,
     /// Events kept at the pole that are not confirmed yet.
     pub waiting: u64,
+    /// Nothing more is kept at the pole until there is room.
+    pub keeps_nothing: bool,
     /// Cameras and junctions that it tells though another gateway has them: it is not believed.
     pub claims: Vec<String>,
 }
@@ -61,6 +63,7 @@ pub struct Vehicle {
 pub struct GatewayState {
     pub at: UtcMillis,
     pub waiting: u64,
+    pub keeps_nothing: bool,
     pub cameras: Vec<CameraInfo>,
     pub junctions: Vec<JunctionInfo>,
 }
@@ -112,7 +115,7 @@ impl City {
         let claims = self.take_claims(id, &mut state);
         let gateway = self.gateway(id);
         gateway.claims = claims;
-        gateway.waiting = state.waiting;
+        (gateway.waiting, gateway.keeps_nothing) = (state.waiting, state.keeps_nothing);
         gateway.last_heard = gateway.last_heard.max(now);
         changes.push(Change::Gateway(gateway.clone()));
         if self.brings_or_drops(id, &state) {
@@ -232,6 +235,7 @@ impl City {
             alive: false,
             last_heard: UtcMillis(0),
             waiting: 0,
+            keeps_nothing: false,
             claims: Vec::new(),
         })
     }

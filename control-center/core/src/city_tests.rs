@@ -88,7 +88,7 @@ fn told(at: UtcMillis) -> GatewayState {
         handles_alarms: true,
         alarms: None,
     };
-    GatewayState { at, waiting: 3, cameras: vec![camera], junctions: vec![junction] }
+    GatewayState { at, waiting: 3, keeps_nothing: false, cameras: vec![camera], junctions: vec![junction] }
 }
 
 /// Applies `(at, body)` in this order and in the opposite one; the present must be `want` both times.

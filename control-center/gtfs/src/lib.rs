@@ -34,7 +34,7 @@ pub struct Feed {
 }
 
 /// Reads a feed. `zone` from our configuration wins over the feed's own `agency_timezone`.
-/// The feed is `None` when the report holds something fatal.
+/// The feed is `None` when the report holds something fatal. Where it [`Report::is_refused`], the feed is not to be imported anew.
 ///
 /// # Errors
 /// When the source itself cannot be read.
@@ -54,6 +54,10 @@ pub fn read(source: &mut Source, zone: Option<&str>) -> Result<(Option<Feed>, Re
     let Ok(zone) = zone else { return Ok((None, report)) };
     check_zone(&timetable, &zone, zone_wins, &mut report);
     check_use(&timetable, &mut report);
+    if timetable.trips.is_empty() {
+        let text = "no trip can be used: nothing would run";
+        report.add(Problem::file(Kind::NoTrips, "trips.txt", text));
+    }
     if report.is_fatal() {
         return Ok((None, report));
     }

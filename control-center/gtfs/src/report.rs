@@ -7,6 +7,8 @@ use serde::Serialize;
 
 /// How many problems of one kind are kept in words; all are counted.
 const KEPT_PER_KIND: usize = 50;
+/// Letters of a problem: where a quote is not closed, a value is the rest of its file.
+const LETTERS_MAX: usize = 400;
 
 /// Something wrong in one place of a feed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,6 +42,12 @@ pub enum Kind {
     NeverRuns,
     UnreasonableSpeed,
     Unused,
+    /// Nothing of a file can be read, for its header cannot.
+    UnreadHeader,
+    /// It is not known on which day a service does not run.
+    UnreadDay,
+    /// Nothing of the feed would run.
+    NoTrips,
 }
 
 /// What a problem does to the import.
@@ -48,6 +56,8 @@ pub enum Kind {
 pub enum Weight {
     /// Nothing can be imported.
     Fatal,
+    /// Not imported until it is mended. Of what was imported before, only what this is about is left out.
+    Refused,
     /// The row, or the trip, is left out.
     LeftOut,
     /// Imported, but somebody should look.
@@ -75,6 +85,7 @@ impl Kind {
     pub fn weight(self) -> Weight {
         match self {
             Kind::MissingFile | Kind::MissingColumn | Kind::UnknownZone => Weight::Fatal,
+            Kind::UnreadHeader | Kind::UnreadDay | Kind::NoTrips => Weight::Refused,
             Kind::BadRow
             | Kind::BadValue
             | Kind::UnknownReference
@@ -95,13 +106,23 @@ impl Kind {
 
 impl Problem {
     pub fn file(kind: Kind, file: &str, text: impl Into<String>) -> Self {
-        Self { kind, file: file.to_owned(), line: None, column: None, text: text.into() }
+        Self { kind, file: file.to_owned(), line: None, column: None, text: shown(text.into()) }
     }
 
     pub fn row(kind: Kind, file: &str, line: u64, column: &str, text: impl Into<String>) -> Self {
         let column = (!column.is_empty()).then(|| column.to_owned());
-        Self { kind, file: file.to_owned(), line: Some(line), column, text: text.into() }
+        Self { kind, file: file.to_owned(), line: Some(line), column, text: shown(text.into()) }
     }
+}
+
+/// Fit for a terminal, whatever stands in the feed.
+fn shown(text: String) -> String {
+    let is_long = text.chars().nth(LETTERS_MAX).is_some();
+    if !is_long && !text.contains(char::is_control) {
+        return text;
+    }
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().take(LETTERS_MAX).map(plain).chain(is_long.then_some('…')).collect()
 }
 
 impl Report {
@@ -119,6 +140,11 @@ impl Report {
 
     pub fn is_fatal(&self) -> bool {
         self.count(Weight::Fatal) > 0
+    }
+
+    /// Whether a feed must not be imported as it is, fatal or not.
+    pub fn is_refused(&self) -> bool {
+        self.is_fatal() || self.count(Weight::Refused) > 0
     }
 }
 
@@ -140,6 +166,7 @@ impl fmt::Display for Report {
         for problem in &self.problems {
             let weight = match problem.kind.weight() {
                 Weight::Fatal => "fatal",
+                Weight::Refused => "refused",
                 Weight::LeftOut => "left out",
                 Weight::Warning => "warning",
             };

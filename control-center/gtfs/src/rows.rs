@@ -72,9 +72,11 @@ impl Rows {
     }
 
     fn agencies(&mut self, source: &mut Source, report: &mut Report) -> Result<(), SourceError> {
+        let mut seen = HashMap::new();
         let required = ["agency_name", "agency_timezone"];
         read(source, ("agency.txt", Need::Required), &required, report, |row| {
             let zone = row.need("agency_timezone")?;
+            once(&mut seen, row.text("agency_id"), row, "agency_id")?;
             self.agencies.push((row.text("agency_id").to_owned(), row.need("agency_name")?.to_owned()));
             let first = self.zone.get_or_insert_with(|| zone.to_owned());
             if first != zone {
@@ -125,10 +127,21 @@ impl Rows {
     }
 
     fn services(&mut self, source: &mut Source, report: &mut Report) -> Result<(), SourceError> {
+        let regular = self.calendar(source, report)?;
+        let single = self.single_days(source, report)?;
+        if !regular && !single {
+            let text = "neither it nor calendar_dates.txt is there: no trip runs on any day";
+            report.add(Problem::file(Kind::MissingFile, "calendar.txt", text));
+        }
+        Ok(())
+    }
+
+    /// Whether the file was there.
+    fn calendar(&mut self, source: &mut Source, report: &mut Report) -> Result<bool, SourceError> {
         const DAYS: [&str; 7] =
             ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
         let required = [["service_id", "start_date", "end_date"].as_slice(), &DAYS].concat();
-        let regular = read(source, ("calendar.txt", Need::Optional), &required, report, |row| {
+        read(source, ("calendar.txt", Need::Optional), &required, report, |row| {
             let mut weekdays = [false; 7];
             for (day, column) in weekdays.iter_mut().zip(DAYS) {
                 *day = match row.need(column)? {
@@ -149,26 +162,54 @@ impl Rows {
             }
             (service.weekdays, service.span) = (weekdays, Some(span));
             Ok(())
-        })?;
+        })
+    }
+
+    /// Whether the file was there. Nobody is to wait for a bus on a day on which its service may have been taken out.
+    fn single_days(&mut self, source: &mut Source, report: &mut Report) -> Result<bool, SourceError> {
         let required = ["service_id", "date", "exception_type"];
-        let single = read(source, ("calendar_dates.txt", Need::Optional), &required, report, |row| {
-            let date = row.date("date")?;
-            let service = self.services.entry(row.need("service_id")?.to_owned()).or_default();
-            match row.need("exception_type")? {
+        let file = ("calendar_dates.txt", Need::Optional);
+        let mut told = Vec::new();
+        let (there, unread) = read_parts(source, file, &required, "service_id", report, |row| {
+            let (name, kind) = (row.need("service_id")?, row.text("exception_type"));
+            let date = match row.date("date") {
+                Ok(date) => date,
+                // It would run on a day more; all others are as they are.
+                Err(problem) if kind == "1" => {
+                    told.push(problem);
+                    return Ok(());
+                }
+                Err(problem) => return Err(problem),
+            };
+            let service = self.services.entry(name.to_owned()).or_default();
+            match kind {
                 "1" => service.added.push(date),
                 "2" => service.removed.push(date),
                 text => {
-                    let text = format!("{text:?} is not 1 (added) or 2 (removed)");
-                    return Err(row.problem(Kind::BadValue, "exception_type", text));
+                    service.removed.push(date);
+                    let text = format!(
+                        "{text:?} is not 1 (added) or 2 (removed): service {name} does not run on {date}"
+                    );
+                    told.push(row.problem(Kind::BadValue, "exception_type", text));
                 }
             }
             Ok(())
         })?;
-        if !regular && !single {
-            let text = "neither it nor calendar_dates.txt is there: no trip runs on any day";
-            report.add(Problem::file(Kind::MissingFile, "calendar.txt", text));
+        told.into_iter().for_each(|problem| report.add(problem));
+        for (name, line) in unread {
+            let what = match self.services.get_mut(&name) {
+                Some(service) => {
+                    *service = Service::default();
+                    format!(
+                        "it cannot be read on which day service {name} does not run, so it would run on none"
+                    )
+                }
+                None => "it cannot be read which service does not run on which day".to_owned(),
+            };
+            let text = format!("{what}; correct this row, or delete it if it takes out no day");
+            report.add(Problem::row(Kind::UnreadDay, file.0, line, "", text));
         }
-        Ok(())
+        Ok(there)
     }
 
     fn shapes(&mut self, source: &mut Source, report: &mut Report) -> Result<(), SourceError> {
@@ -203,7 +244,7 @@ impl Rows {
             if self.trip_by_id.contains_key(&id) {
                 return Err(row.problem(Kind::Duplicate, "trip_id", format!("trip {id} is there already")));
             }
-            let service = row.need("service_id")?.to_owned();
+            let (service, route) = (row.need("service_id")?.to_owned(), row.need("route_id")?);
             if !self.services.contains_key(&service) {
                 let text = format!("service {service} is in no calendar");
                 return Err(row.problem(Kind::UnknownReference, "service_id", text));
@@ -212,7 +253,7 @@ impl Rows {
             self.trips.push(TripRow {
                 line: row.line,
                 id,
-                route: RouteId::from(row.need("route_id")?),
+                route: RouteId::from(route),
                 service,
                 headsign: row.text("trip_headsign").to_owned(),
                 direction,
@@ -232,7 +273,7 @@ impl Rows {
             self.stops.iter().enumerate().map(|(i, s)| (s.id.as_str(), i)).collect();
         let required = ["trip_id", "stop_id", "stop_sequence", "arrival_time", "departure_time"];
         let file = ("stop_times.txt", Need::Required);
-        let broken = read_parts(source, file, &required, "trip_id", report, |row| {
+        let (_, broken) = read_parts(source, file, &required, "trip_id", report, |row| {
             let id = TripId::from(row.need("trip_id")?);
             let Some(trip) = self.trip_by_id.get(&id) else {
                 return Err(row.problem(Kind::UnknownReference, "trip_id", format!("no usable trip {id}")));
@@ -267,12 +308,17 @@ impl Rows {
     fn frequencies(&mut self, source: &mut Source, report: &mut Report) -> Result<(), SourceError> {
         let required = ["trip_id", "start_time", "end_time", "headway_secs"];
         let file = ("frequencies.txt", Need::Optional);
-        let broken = read_parts(source, file, &required, "trip_id", report, |row| {
+        let (_, broken) = read_parts(source, file, &required, "trip_id", report, |row| {
             let id = TripId::from(row.need("trip_id")?);
             let Some(trip) = self.trip_by_id.get(&id) else {
                 return Err(row.problem(Kind::UnknownReference, "trip_id", format!("no usable trip {id}")));
             };
-            self.trips[*trip].frequencies.push(frequency(row)?);
+            let (more, all) = (frequency(row)?, &mut self.trips[*trip].frequencies);
+            if all.iter().any(|f| f.start_s == more.start_s) {
+                let text = format!("trip {id} is repeated from there on already");
+                return Err(row.problem(Kind::Duplicate, "start_time", text));
+            }
+            all.push(more);
             Ok(())
         })?;
         for (trip, line) in places(&self.trip_by_id, broken) {
@@ -294,6 +340,9 @@ fn places(trip_by_id: &HashMap<TripId, usize>, line_by_name: BTreeMap<String, u6
     line_by_name.into_iter().filter_map(place).collect()
 }
 
+/// No buses of a line follow each other so closely. It is minutes that were written then, and thousands of runs a day would be made of them.
+const HEADWAY_MIN_S: i32 = 30;
+
 fn frequency(row: &Row<'_>) -> Result<Frequency, Problem> {
     let empty = |column| row.problem(Kind::BadValue, column, "is empty");
     let start_s = row.time("start_time")?.ok_or_else(|| empty("start_time"))?;
@@ -301,6 +350,10 @@ fn frequency(row: &Row<'_>) -> Result<Frequency, Problem> {
     let headway_s: i32 = row.number("headway_secs")?;
     if headway_s <= 0 || end_s <= start_s {
         let text = "a repeated trip needs a headway above 0 and an end after its start";
+        return Err(row.problem(Kind::BadValue, "headway_secs", text));
+    }
+    if headway_s < HEADWAY_MIN_S {
+        let text = format!("a bus every {headway_s} seconds: are these minutes?");
         return Err(row.problem(Kind::BadValue, "headway_secs", text));
     }
     Ok(Frequency { start_s, end_s, headway_s, exact: row.text("exact_times") == "1" })

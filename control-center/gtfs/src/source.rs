@@ -1,12 +1,15 @@
 //! The files of a feed: out of a zip in memory or on disk, or out of a folder.
 
+use std::collections::BTreeSet;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use zip::ZipArchive;
 
 /// Largest file that is unpacked: a small zip can hold a file that fills the memory.
-const UNPACKED_MAX: u64 = 4 << 30;
+const UNPACKED_MAX: u64 = 1 << 30;
+/// Where a zip has these, there is a feed.
+const OF_A_FEED: [&str; 3] = ["stops.txt", "trips.txt", "stop_times.txt"];
 
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
@@ -22,6 +25,10 @@ pub enum SourceError {
         #[source]
         source: zip::result::ZipError,
     },
+    #[error(
+        "open {path}: it holds several feeds, in the folders {folders}; make a zip of each and import them apart"
+    )]
+    SeveralFeeds { path: String, folders: String },
     #[error("unpack {file}")]
     Unpack {
         file: String,
@@ -33,8 +40,14 @@ pub enum SourceError {
 }
 
 pub enum Source {
-    Zip(Box<ZipArchive<Cursor<Vec<u8>>>>),
+    Zip(Box<Zipped>),
     Folder(PathBuf),
+}
+
+pub struct Zipped {
+    archive: ZipArchive<Cursor<Vec<u8>>>,
+    /// Where in it the feed lies; empty, or with a slash at its end.
+    folder: String,
 }
 
 impl Source {
@@ -50,15 +63,15 @@ impl Source {
     }
 
     /// # Errors
-    /// When `bytes` are no zip; `name` is for the error's text.
+    /// When `bytes` are no zip, or hold several feeds; `name` is for the error's text.
     pub fn from_zip(bytes: Vec<u8>, name: &str) -> Result<Self, SourceError> {
-        match ZipArchive::new(Cursor::new(bytes)) {
-            Ok(archive) => Ok(Self::Zip(Box::new(archive))),
-            Err(source) => Err(SourceError::NotAZip { path: name.to_owned(), source }),
-        }
+        let archive = ZipArchive::new(Cursor::new(bytes))
+            .map_err(|source| SourceError::NotAZip { path: name.to_owned(), source })?;
+        let folder = folder(archive.file_names(), name)?;
+        Ok(Self::Zip(Box::new(Zipped { archive, folder })))
     }
 
-    /// The whole of one file, `None` if the feed has none of that name. In a zip it may lie in a folder.
+    /// The whole of one file, `None` if the feed has none of that name. In a zip all of a feed may lie in a folder.
     ///
     /// # Errors
     /// When it is there but cannot be read or unpacked.
@@ -70,10 +83,10 @@ impl Source {
                 Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(None),
                 Err(err) => Err(fail(err)),
             },
-            Self::Zip(archive) => {
-                let suffix = format!("/{name}");
-                let path = archive.file_names().find(|n| *n == name || n.ends_with(&suffix));
-                let path = path.map(str::to_owned);
+            Self::Zip(zipped) => {
+                let Zipped { archive, folder } = &mut **zipped;
+                let wanted = format!("{folder}{name}");
+                let path = archive.file_names().find(|n| slashed(n) == wanted).map(str::to_owned);
                 let Some(path) = path else { return Ok(None) };
                 let entry = archive.by_name(&path).map_err(|e| fail(std::io::Error::other(e)))?;
                 let mut bytes = Vec::new();
@@ -85,4 +98,28 @@ impl Source {
             }
         }
     }
+}
+
+/// Where in a zip the feed lies. A zip of a folder has all of it in there; files of two feeds must not be read as one.
+fn folder<'a>(names: impl Iterator<Item = &'a str>, path: &str) -> Result<String, SourceError> {
+    let mut folders = BTreeSet::new();
+    for name in names.map(slashed) {
+        let file = name.rsplit('/').next().unwrap_or_default();
+        if OF_A_FEED.contains(&file) {
+            folders.insert(name[..name.len() - file.len()].to_owned());
+        }
+    }
+    match folders.first() {
+        Some(first) if first.is_empty() || folders.len() == 1 => Ok(first.clone()),
+        None => Ok(String::new()),
+        Some(_) => {
+            let folders = folders.into_iter().take(5).collect::<Vec<_>>().join(", ");
+            Err(SourceError::SeveralFeeds { path: path.to_owned(), folders })
+        }
+    }
+}
+
+/// Some programs write folders as in Windows.
+fn slashed(name: &str) -> String {
+    name.replace('\\', "/")
 }

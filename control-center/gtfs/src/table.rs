@@ -37,8 +37,12 @@ pub fn read(
     scan(source, file, required, report, &mut |raw| raw.row(&mut each))
 }
 
-/// The same of rows that are parts of what `owner`, a column, names: gives the owners of which a row cannot be used, each with the line
-/// of the first such row. A row over several lines is refused: GTFS has none, and a quote that is not closed takes in the rows after it.
+/// Whether a file was there, and the owners of which a row cannot be used, each with the line of the first such row. Rows that name none
+/// stand under an empty name.
+pub type Unusable = (bool, BTreeMap<String, u64>);
+
+/// The same of rows that are parts of what `owner`, a column, names. A row over several lines is refused: GTFS has none, and a quote that
+/// is not closed takes in the rows after it.
 ///
 /// # Errors
 /// When the file is there but cannot be read.
@@ -49,19 +53,26 @@ pub fn read_parts(
     owner: &str,
     report: &mut Report,
     mut each: impl FnMut(&Row<'_>) -> Result<(), Problem>,
-) -> Result<BTreeMap<String, u64>, SourceError> {
+) -> Result<Unusable, SourceError> {
     let mut line_by_owner = BTreeMap::new();
-    scan(source, file, required, report, &mut |raw| {
+    let there = scan(source, file, required, report, &mut |raw| {
         let done = raw.one_line().and_then(|()| raw.row(&mut each));
         if done.is_err() {
-            for name in raw.named(owner) {
+            let mut names = raw.named(owner);
+            if names.is_empty() {
+                names.push(String::new());
+            }
+            for name in names {
                 line_by_owner.entry(name).or_insert(raw.line);
             }
         }
         done
     })?;
-    Ok(line_by_owner)
+    Ok((there, line_by_owner))
 }
+
+/// Of UTF-8; some editors begin a file with it.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A row as it stands in the file.
 struct Raw<'a> {
@@ -86,17 +97,32 @@ fn scan(
         }
         return Ok(false);
     };
+    if need == Need::Optional && bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes).trim_ascii().is_empty()
+    {
+        report.add(Problem::file(
+            Kind::Unused,
+            file,
+            "the file is empty: the feed is read as if it were not there",
+        ));
+        return Ok(false);
+    }
     let mut reader =
         csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(bytes.as_slice());
     let columns = match reader.headers() {
         Ok(columns) => columns.clone(),
         Err(err) => {
-            report.add(Problem::row(Kind::BadRow, file, 1, "", err.to_string()));
+            let text = format!("its header cannot be read; save the file as UTF-8: {err}");
+            report.add(Problem::row(Kind::UnreadHeader, file, 1, "", text));
             return Ok(true);
         }
     };
+    let has = if columns.is_empty() {
+        "the file is empty".to_owned()
+    } else {
+        format!("it has {}", columns.iter().collect::<Vec<_>>().join(", "))
+    };
     for name in required.iter().filter(|name| !columns.iter().any(|c| c == **name)) {
-        let text = format!("has no column {name}; it has {}", columns.iter().collect::<Vec<_>>().join(", "));
+        let text = format!("has no column {name}; {has}");
         report.add(Problem::row(Kind::MissingColumn, file, 1, name, text));
     }
     if required.iter().any(|name| !columns.iter().any(|c| c == *name)) {
@@ -133,7 +159,8 @@ impl Raw<'_> {
             return Ok(());
         }
         let values = csv::StringRecord::from_byte_record(self.values.clone())
-            .map_err(|e| Problem::row(Kind::BadRow, file, line, "", e.utf8_error().to_string()))?;
+            .map_err(|e| format!("{}; save the file as UTF-8", e.utf8_error()))
+            .map_err(|text| Problem::row(Kind::BadRow, file, line, "", text))?;
         if values.len() > columns.len() {
             let text = format!("{} values for {} columns", values.len(), columns.len());
             return Err(Problem::row(Kind::BadRow, file, line, "", text));

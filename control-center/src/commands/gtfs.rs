@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use control_center_gtfs::report::{Report, Weight};
 use control_center_gtfs::{Feed, Source, read};
 use control_center_store::{Store, TimetableRow};
@@ -24,7 +24,7 @@ pub enum Command {
 
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  control-center gtfs check hanoi.zip --zone Asia/Ho_Chi_Minh\n\
-    Exits with 1 when nothing could be imported.")]
+    Exits with 1 when it would not be imported.")]
 pub struct CheckArgs {
     /// A zip, or a folder of .txt files.
     #[arg(value_name = "FILE")]
@@ -70,8 +70,7 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
 fn check(args: &CheckArgs) -> anyhow::Result<()> {
     let (feed, report) = read(&mut Source::open(&args.feed)?, args.zone.as_deref())?;
     print(&report, args.json)?;
-    ensure!(feed.is_some(), "{} cannot be imported; see what is marked fatal", args.feed.display());
-    Ok(())
+    usable(feed, &report, &args.feed).map(|_| ())
 }
 
 fn import(args: &ImportArgs) -> anyhow::Result<()> {
@@ -86,7 +85,7 @@ fn import(args: &ImportArgs) -> anyhow::Result<()> {
     let mut source = Source::from_zip(zip.clone(), &path.display().to_string())?;
     let (read, report) = read(&mut source, args.zone.as_deref())?;
     print(&report, false)?;
-    let Some(read) = read else { bail!("{} cannot be imported; see what is marked fatal", path.display()) };
+    let read = usable(read, &report, path)?;
     let row = TimetableRow {
         feed,
         takes_effect: takes_effect(args.takes_effect.as_deref(), &read, path)?,
@@ -103,6 +102,13 @@ fn import(args: &ImportArgs) -> anyhow::Result<()> {
     })?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{} is in force from {} on", row.feed, row.takes_effect).context("printing")
+}
+
+fn usable(feed: Option<Feed>, report: &Report, path: &Path) -> anyhow::Result<Feed> {
+    match feed {
+        Some(feed) if !report.is_refused() => Ok(feed),
+        Some(_) | None => bail!("{} is not imported; mend what is marked fatal or refused", path.display()),
+    }
 }
 
 fn takes_effect(asked: Option<&str>, feed: &Feed, path: &Path) -> anyhow::Result<Date> {

@@ -152,7 +152,13 @@ mod tests {
             alarms: Some(alarms.iter().map(alarm).collect()),
         };
         let junctions = junctions.iter().map(junction).collect();
-        let state = GatewayState { at: UtcMillis(at), waiting: 0, cameras: Vec::new(), junctions };
+        let state = GatewayState {
+            at: UtcMillis(at),
+            waiting: 0,
+            keeps_nothing: false,
+            cameras: Vec::new(),
+            junctions,
+        };
         city.presence(&pole(), true, UtcMillis(at));
         city.state(&pole(), state, UtcMillis(at));
     }

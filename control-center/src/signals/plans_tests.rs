@@ -36,7 +36,13 @@ fn tell(city: &mut City, s: i64, link: Link, now: ControllerNow) {
         handles_alarms: false,
         alarms: None,
     };
-    let state = GatewayState { at: at(s), waiting: 0, cameras: Vec::new(), junctions: vec![junction] };
+    let state = GatewayState {
+        at: at(s),
+        waiting: 0,
+        keeps_nothing: false,
+        cameras: Vec::new(),
+        junctions: vec![junction],
+    };
     city.presence(&pole(), true, at(s));
     city.state(&pole(), state, at(s));
 }

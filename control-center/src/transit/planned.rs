@@ -38,7 +38,13 @@ impl Planned {
             let name = format!("{} of {}", row.feed, row.takes_effect);
             let read = Source::from_zip(row.zip, &name).and_then(|mut s| read(&mut s, row.zone.as_deref()));
             match read {
-                Ok((Some(feed), _)) => {
+                Ok((Some(feed), report)) => {
+                    if report.is_refused() {
+                        tracing::error!(
+                            "the timetable {name} was imported before what is marked refused was looked for; mend that and import \
+                             it again: {report}"
+                        );
+                    }
                     planned.zone_by_feed.insert(row.feed.clone(), feed.zone.clone());
                     let version = Version { takes_effect: row.takes_effect, feed: Arc::new(feed) };
                     planned.feeds.add(row.feed, version);

@@ -76,6 +76,7 @@ async fn tell_state(pole: &Pole) {
         at_ms: SystemClock::new().now().0,
         cameras: vec![busy, away],
         waiting_events: 42,
+        keeps_nothing: true,
         ..Default::default()
     };
     pole.put("state", &state).await;
@@ -128,6 +129,7 @@ async fn what_each_camera_gets_is_told() {
         "ngatu_camera_state{gateway=\"pole-1\",camera=\"cam-1\",state=\"up\"} 1.0",
         "ngatu_camera_state{gateway=\"pole-1\",camera=\"cam-2\",state=\"down\"} 1.0",
         "ngatu_gateway_up{gateway=\"pole-1\"} 1.0",
+        "ngatu_gateway_keeps_nothing{gateway=\"pole-1\"} 1.0",
         "ngatu_waiting{store=\"event_batches\"} 0.0",
         "ngatu_waiting{store=\"evidence\"} 0.0",
         "ngatu_waiting{store=\"tracker_orders\"} 0.0",

@@ -81,6 +81,7 @@ impl Pole {
             cameras: vec![camera],
             junctions: vec![junction],
             waiting_events: 2,
+            keeps_nothing: false,
         };
         self.put("state", &state).await;
     }

@@ -93,6 +93,17 @@ impl EventKeeper {
         self.held().iter().all(|lane| lane.spool.is_numbered())
     }
 
+    /// Tries again to bring that number to disk where there was no room for it. Blocking.
+    pub fn number(&self) {
+        self.held().iter_mut().for_each(|lane| lane.spool.number());
+    }
+
+    /// Whether nothing more is kept until there is room, as far as is known without writing.
+    pub fn keeps_nothing(&self) -> bool {
+        let lanes = self.held();
+        lanes.live.spool.is_full(EVENT_BYTES) || !lanes.iter().all(|lane| lane.spool.is_numbered())
+    }
+
     /// The next encoded `EventBatch` to publish; `None` when there is nothing to send now. Reads the disk: a
     /// millisecond at most.
     ///

@@ -69,11 +69,30 @@ fn a_start_on_a_full_disk_sends_what_waits_and_keeps_more_once_there_is_room() {
     assert_eq!((second.is_numbered(), next(&second)), (false, Some((100, 1, vec![1]))));
     let body = EventBody::CameraStats { camera: camera(), stats: CameraStats::default() };
     second.keep(UtcMillis(5), body).unwrap_err();
-    assert_eq!((second.waiting(), second.numbered()), (1, 0));
+    second.number();
+    assert_eq!((second.waiting(), second.numbered(), second.keeps_nothing()), (1, 0, true));
     std::fs::remove_file(&fresh).unwrap();
     assert_eq!(keep(&second, 2), EventId { boot: 101, seq: Seq(1) });
     second.confirm(100, 1);
     assert_eq!((second.is_numbered(), next(&second)), (true, Some((101, 1, vec![1]))));
+    assert!(!second.keeps_nothing());
+}
+
+#[test]
+fn that_nothing_is_kept_is_over_once_there_is_room_though_nobody_has_anything_to_keep() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(FakeClock::at(UtcMillis(100)));
+    let fresh = dir.path().join("boot.new");
+    std::os::unix::fs::symlink("/dev/full", &fresh).unwrap();
+    let keeper = two_lanes(dir.path(), &clock);
+    assert!(keeper.keeps_nothing());
+    std::fs::remove_file(&fresh).unwrap();
+    keeper.number();
+    assert!(!keeper.keeps_nothing());
+    drop(keeper);
+    let settings = SpoolSettings { max_bytes: 400, ..SpoolSettings::new(dir.path().to_owned()) };
+    let small = EventKeeper::open_with_late(settings, Limits::default(), clock.clone()).unwrap();
+    assert!(small.keeps_nothing(), "its spool has no room for an event");
 }
 
 #[test]

@@ -22,7 +22,10 @@ impl FileShelf {
     /// [`NotKept`] when the folder cannot be used.
     pub fn open(dir: &Path) -> Result<(Self, Vec<Given>), NotKept> {
         let refused = |err: std::io::Error| {
-            NotKept(format!("opening {}: {err}; check that the disk is there and writable", dir.display()))
+            NotKept(format!(
+                "opening {}: {err}; check that the disk is there, writable and not full",
+                dir.display()
+            ))
         };
         std::fs::create_dir_all(dir).map_err(refused)?;
         let mut left = Vec::new();

@@ -1,7 +1,7 @@
 //! `edge-agent run`: starts every part that the configuration switches on, and stops them in order.
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 async fn service(config: Config) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("listening to SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("listening to SIGTERM")?;
-    let pole = Pole::open(&config)?;
+    let pole = Pole::open(&config).map_err(|err| explained(err, &config.gateway.data_dir))?;
     let (workers_stop, uplink_stop, sync_stop) =
         (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
     let roll = Arc::new(Roll::default());
@@ -146,6 +146,7 @@ async fn sync_on_and_on(
             keeper.sync();
             shelves();
             if round.is_multiple_of(NOTE_EVERY) {
+                keeper.number();
                 keeper.note_confirmed();
             }
         });
@@ -153,6 +154,19 @@ async fn sync_on_and_on(
             tracing::error!("syncing the spool: {err}");
         }
     }
+}
+
+/// Whatever folder or file of the gateway finds no room, the same is to be done.
+fn explained(err: anyhow::Error, data_dir: &Path) -> anyhow::Error {
+    let is_full =
+        |err: &std::io::Error| matches!(err.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+    if !err.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(is_full)) {
+        return err;
+    }
+    err.context(format!(
+        "the disk of [gateway] data_dir {} is full, and nothing runs: free space on it and start again",
+        data_dir.display()
+    ))
 }
 
 /// Files that are open beside trackers' connections, with room.
@@ -190,4 +204,25 @@ fn summary(config: &Config) -> String {
 fn say(line: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "{line}").and_then(|()| out.flush()).context("writing to standard output")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_that_finds_no_room_says_what_to_do() {
+        let of = |kind: ErrorKind| {
+            let refused =
+                anyhow::Error::from(std::io::Error::from(kind)).context("creating /data/spool/late");
+            format!("{:#}", explained(refused.context("opening the spool"), Path::new("/data")))
+        };
+        let full = of(ErrorKind::StorageFull);
+        assert!(
+            full.starts_with("the disk of [gateway] data_dir /data is full, and nothing runs: free space"),
+            "{full}"
+        );
+        assert!(full.contains("creating /data/spool/late"), "{full}");
+        assert!(of(ErrorKind::PermissionDenied).starts_with("opening the spool: creating /data/spool/late"));
+    }
 }

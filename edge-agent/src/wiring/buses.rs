@@ -30,6 +30,7 @@ pub(super) fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> V
         parts.push(giver(to, relay.clone(), pole, stop));
         sink = relay;
     }
+    buses.listen.iter().filter_map(|one| open_to_all(one, buses)).for_each(|text| tracing::warn!("{text}"));
     parts.extend(buses.listen.iter().map(|one| listener(one, buses, sink.clone(), pole, stop)));
     parts.extend(buses.feeds.iter().map(|one| feed(one, sink.clone(), pole, stop)));
     if let Some(from) = &buses.ufms_from {
@@ -43,6 +44,18 @@ pub(super) fn parts(config: &Config, pole: &Pole, stop: &CancellationToken) -> V
         parts.push(taker(from, sink, statements, pole, stop));
     }
     parts
+}
+
+/// What is said of a port at which every device is taken: trackers do not prove who they are.
+fn open_to_all(one: &GpsListener, buses: &Buses) -> Option<String> {
+    let transport = if one.udp { "udp" } else { "tcp" };
+    buses.devices.is_none().then(|| {
+        format!(
+            "[buses] {} {} ({transport}) takes every device: anybody who reaches this port may fill the store with made-up \
+             positions; name your trackers in buses.devices, and let none but their network reach the port",
+            one.protocol, one.address
+        )
+    })
 }
 
 fn listener(one: &GpsListener, buses: &Buses, sink: Fixes, pole: &Pole, stop: &CancellationToken) -> Part {
@@ -152,4 +165,38 @@ fn plates(to: &UfmsTo) -> BTreeMap<VehicleId, String> {
     let named =
         |(device, plate): (&String, &String)| Some((VehicleId::from_device(device).ok()?, plate.clone()));
     to.plate_by_device.iter().filter_map(named).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_port_that_takes_every_device_is_named_with_what_to_do() {
+        let door = |protocol: &str, address: &str, udp: bool| GpsListener {
+            protocol: protocol.to_owned(),
+            address: address.parse().unwrap(),
+            udp,
+            zone: None,
+        };
+        let warned = |devices: Option<&str>| {
+            let buses = Buses {
+                listen: vec![door("gt06", "0.0.0.0:5023", false), door("any", "[::]:5055", true)],
+                feeds: Vec::new(),
+                ufms_from: None,
+                ufms_to: None,
+                zone_by_device: BTreeMap::new(),
+                devices: devices.map(|one| [one.to_owned()].into()),
+                connections_max: 1,
+            };
+            buses.listen.iter().filter_map(|one| open_to_all(one, &buses)).collect::<Vec<_>>()
+        };
+        let told = warned(None);
+        assert_eq!(told.len(), 2);
+        for (text, port) in told.iter().zip(["gt06 0.0.0.0:5023 (tcp)", "any [::]:5055 (udp)"]) {
+            assert!(text.starts_with(&format!("[buses] {port} takes every device: anybody")), "{text}");
+            assert!(text.contains("buses.devices"), "{text}");
+        }
+        assert_eq!(warned(Some("864717003283581")), Vec::<String>::new());
+    }
 }

@@ -66,7 +66,8 @@ pub struct Feed {
     shown: String,
     etag: Option<String>,
     modified: Option<String>,
-    /// Servers repeat a position until there is a newer one.
+    /// Servers repeat a position until there is a newer one. At most [`VEHICLES_MAX`], each for an hour: what is forgotten is passed on once
+    /// more if it comes again, and the hall drops it.
     taken: HashMap<VehicleId, Taken>,
     left_out: Quiet,
 }
@@ -85,6 +86,26 @@ struct Taken {
 const AHEAD: DurationMs = DurationMs(60_000);
 /// A vehicle that is in no answer for so long is forgotten: some servers give vehicles new names each day.
 const FORGOTTEN_AFTER: DurationMs = DurationMs(3_600_000);
+/// Positions that are taken of one answer, and vehicles that are remembered: ten times as many as any operator has.
+const POSITIONS_MAX: usize = 20_000;
+const VEHICLES_MAX: usize = POSITIONS_MAX;
+
+/// Forgets who was not seen for long; of more than `most` also who was seen longest ago.
+fn forget(taken: &mut HashMap<VehicleId, Taken>, most: usize, now: UtcMillis) {
+    taken.retain(|_, taken| taken.seen + FORGOTTEN_AFTER > now);
+    let Some(over) = taken.len().checked_sub(most + 1) else { return };
+    let mut seen: Vec<UtcMillis> = taken.values().map(|taken| taken.seen).collect();
+    let (_, last, _) = seen.select_nth_unstable(over);
+    let last = *last;
+    taken.retain(|_, taken| taken.seen > last);
+}
+
+/// Leaves the first `most`, and says where there were more.
+fn first<T>(all: &mut Vec<T>, most: usize) -> Option<String> {
+    let count = all.len();
+    all.truncate(most);
+    (count > most).then(|| format!("of {count} positions the first {most} are taken"))
+}
 
 impl Taken {
     /// Whether a position of `at` is new; then it is what was taken last.
@@ -171,7 +192,7 @@ impl Feed {
         let kept = sink.accept_all(new).await;
         kept.map_err(|source| FeedError::NotKept { feed: self.shown.clone(), source })?;
         self.taken.extend(taken);
-        self.taken.retain(|_, taken| taken.seen + FORGOTTEN_AFTER > received);
+        forget(&mut self.taken, VEHICLES_MAX, received);
         // Only now: what was not kept must come again.
         (self.etag, self.modified) = (answer.etag, answer.modified);
         Ok(Polled::Taken { new: count, of })
@@ -208,7 +229,7 @@ impl Feed {
         let zones = Zones { otherwise: self.settings.zone, ..Zones::default() };
         let mut session = Session::new(zones, Source::Live);
         let content = |why: String| FeedError::Content { feed: self.shown.clone(), why };
-        let message = match (self.protocol.decode)(&mut session, body, received) {
+        let mut message = match (self.protocol.decode)(&mut session, body, received) {
             Decoded::Message(message) => message,
             Decoded::NeedMore => return Err(content("an empty answer".to_owned())),
             Decoded::Bad { why, .. } => return Err(content(why)),
@@ -218,8 +239,9 @@ impl Feed {
             let named = protocols::Fix { device, ..fix }.named(received, self.protocol.name);
             named.map_err(|err| err.to_string())
         };
+        let too_many = first(&mut message.fixes, POSITIONS_MAX);
         let kept: Kept<transit::Fix> = message.fixes.into_iter().map(named).collect();
-        let left_out = message.warning.or_else(|| kept.warning());
+        let left_out = too_many.or(message.warning).or_else(|| kept.warning());
         Ok((kept.good, left_out))
     }
 }
@@ -254,7 +276,32 @@ fn answer(
 
 #[cfg(test)]
 mod tests {
-    use super::prefixed;
+    use super::*;
+
+    #[test]
+    fn who_was_seen_longest_ago_is_forgotten_first() {
+        let vehicle = |n: i64| VehicleId::new(format!("bus-{n}")).unwrap();
+        let seen = |n: i64| (vehicle(n), Taken { seen: UtcMillis(n), ..Taken::default() });
+        let left = |most: usize, now: i64| {
+            let mut taken: HashMap<_, _> = (0..100).map(seen).collect();
+            forget(&mut taken, most, UtcMillis(now));
+            (taken.len(), taken.values().map(|taken| taken.seen.0).min())
+        };
+        assert_eq!(
+            [left(100, 99), left(10, 99), left(1, 99)],
+            [(100, Some(0)), (10, Some(90)), (1, Some(99))]
+        );
+        assert_eq!(left(100, FORGOTTEN_AFTER.0 + 50), (49, Some(51)));
+        assert_eq!(left(10, FORGOTTEN_AFTER.0 + 99), (0, None));
+    }
+
+    #[test]
+    fn of_an_endless_answer_the_first_are_taken() {
+        let mut all: Vec<u32> = (0..9).collect();
+        assert_eq!((first(&mut all, 9), all.len()), (None, 9));
+        let told = first(&mut all, 2);
+        assert_eq!((told.as_deref(), all), (Some("of 9 positions the first 2 are taken"), vec![0, 1]));
+    }
 
     #[test]
     fn a_blank_name_stays_none_behind_a_prefix() {

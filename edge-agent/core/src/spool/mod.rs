@@ -171,6 +171,13 @@ impl Spool {
         self.boot.is_noted()
     }
 
+    /// Tries again to bring that number to disk where there was no room for it.
+    pub fn number(&mut self) {
+        if let Err(err) = self.boot.note(&self.settings.dir) {
+            tracing::debug!("{err}");
+        }
+    }
+
     /// The seq that the next [`Spool::append`] gives.
     pub fn next_seq(&self) -> u64 {
         self.next_seq

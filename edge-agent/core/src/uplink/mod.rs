@@ -28,7 +28,7 @@ use crate::site::Site;
 use crate::stills::Stills;
 use crate::supervise::chain;
 use crate::track_log::TrackLog;
-use state::gateway_state;
+use state::{Kept, gateway_state};
 
 const STATE_EVERY: Duration = Duration::from_secs(5);
 /// At least, however often something changes: a state has all junctions, and many of them foretell their lamps.
@@ -167,7 +167,8 @@ impl Uplink {
                 _ = every.tick() => {}
                 () = self.board.urgent() => {}
             }
-            let state = gateway_state(self.clock.now(), &self.site, &self.board, self.keeper.waiting());
+            let kept = Kept { waiting: self.keeper.waiting(), full: self.keeper.keeps_nothing() };
+            let state = gateway_state(self.clock.now(), &self.site, &self.board, kept);
             if let Err(err) = self.bus.publish(key, state.encode_to_vec(), Delivery::NewestWins).await {
                 tracing::debug!("{err}; the next state follows");
             }

@@ -12,13 +12,23 @@ use models_wire::v1::{CameraInfo, GatewayState, JunctionAlarms, JunctionInfo, Si
 use crate::board::Board;
 use crate::site::{CameraSite, JunctionSite, Site};
 
-pub fn gateway_state(at: UtcMillis, site: &Site, board: &Board, waiting_events: u64) -> GatewayState {
+/// How it is about events at this pole.
+#[derive(Debug, Clone, Copy)]
+pub struct Kept {
+    /// Events that the hall has not confirmed.
+    pub waiting: u64,
+    /// Nothing more is kept until there is room.
+    pub full: bool,
+}
+
+pub fn gateway_state(at: UtcMillis, site: &Site, board: &Board, kept: Kept) -> GatewayState {
     GatewayState {
         at_ms: at.0,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         cameras: site.cameras.iter().map(|c| camera(c, board)).collect(),
         junctions: site.junctions.iter().map(|j| junction(j, board)).collect(),
-        waiting_events,
+        waiting_events: kept.waiting,
+        keeps_nothing: kept.full,
     }
 }
 
@@ -92,10 +102,12 @@ mod tests {
             junctions: Vec::new(),
         };
         let board = Board::default();
-        let told = gateway_state(UtcMillis(7), &site, &board, 3);
+        let kept = Kept { waiting: 3, full: true };
+        let told = gateway_state(UtcMillis(7), &site, &board, kept);
+        assert!(told.keeps_nothing);
         assert_eq!((told.at_ms, told.waiting_events, told.cameras[0].link()), (7, 3, v1::Link::Connecting));
         board.update_camera(&id, |c| c.state = LinkState { link: Link::Down, reason: "no route".into() });
-        let told = gateway_state(UtcMillis(8), &site, &board, 3);
+        let told = gateway_state(UtcMillis(8), &site, &board, kept);
         assert_eq!((told.cameras[0].link(), told.cameras[0].reason.as_str()), (v1::Link::Down, "no route"));
         assert_eq!(told.cameras[0].effort, None);
     }
@@ -109,7 +121,9 @@ mod tests {
         let (rung, why, priority) = (Rung::Watch, Some(Why::Quiet), Priority::Incident);
         let effort = Effort { rung, why, priority, share: 0.5, shed: 12, missed: None };
         board.update_camera(&id, |c| c.effort = Some(effort));
-        let told = gateway_state(UtcMillis(7), &site, &board, 0).cameras[0].effort.unwrap();
+        let told = gateway_state(UtcMillis(7), &site, &board, Kept { waiting: 0, full: false }).cameras[0]
+            .effort
+            .unwrap();
         let want = (v1::Rung::Watch, v1::RungWhy::Quiet, v1::Priority::Incident, 0.5, 12);
         assert_eq!((told.rung(), told.why(), told.priority(), told.share, told.shed), want);
     }

@@ -5,6 +5,7 @@
 use models_domain::transit::assign::SignOn;
 use models_domain::{Degrees, MetersPerSecond, UtcMillis};
 use prost::Message as _;
+use prost::encoding::{DecodeContext, decode_key, skip_field};
 
 use super::when::Zone;
 use super::{Decoded, Fix, Framing, Message, Protocol, Session, Told, detect};
@@ -98,7 +99,28 @@ fn decode(_session: &mut Session, buf: &[u8], _now: UtcMillis) -> Decoded {
     Decoded::of(buf.len(), read(buf))
 }
 
+/// Vehicles, trips and alerts of the largest operators are some ten thousand. An entity of two bytes takes two hundred once it is read.
+const ENTITIES_MAX: usize = 100_000;
+/// Its field in a feed.
+const ENTITY: u32 = 2;
+
+/// How many entities there are, up to where it cannot be read.
+fn entities(mut buf: &[u8]) -> usize {
+    let mut count = 0;
+    while let Ok((tag, wire)) = decode_key(&mut buf) {
+        count += usize::from(tag == ENTITY);
+        if skip_field(wire, tag, &mut buf, DecodeContext::default()).is_err() {
+            break;
+        }
+    }
+    count
+}
+
 fn read(buf: &[u8]) -> Result<Message, String> {
+    let count = entities(buf);
+    if count > ENTITIES_MAX {
+        return Err(format!("{count} entities, and at most {ENTITIES_MAX} are read"));
+    }
     let feed = FeedMessage::decode(buf).map_err(|err| format!("not a FeedMessage: {err}"))?;
     let header = feed.header.ok_or("a feed without a header")?;
     let mut fixes = Vec::new();
@@ -187,6 +209,14 @@ mod tests {
         let message = read(&feed(vec![said, empty])).expect("a feed");
         let signed: Vec<_> = message.fixes.into_iter().map(|fix| fix.told.signed).collect();
         assert_eq!(signed, [SignOn::of(Some("t-7".to_owned()), None, Some("32".to_owned())), None]);
+    }
+
+    #[test]
+    fn more_entities_than_there_are_vehicles_are_not_read() {
+        let (header, none) = (feed(Vec::new()), [0x12_u8, 0]);
+        let told = |count: usize| read(&[header.clone(), none.repeat(count)].concat()).map(|m| m.fixes.len());
+        assert_eq!(told(ENTITIES_MAX), Ok(0));
+        assert_eq!(told(ENTITIES_MAX + 1), Err("100001 entities, and at most 100000 are read".to_owned()));
     }
 
     #[test]

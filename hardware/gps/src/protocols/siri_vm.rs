@@ -116,10 +116,29 @@ fn decode(session: &mut Session, buf: &[u8], _now: UtcMillis) -> Decoded {
 
 /// Deeper is no delivery, and would cost the reader its stack.
 const DEPTH: usize = 64;
+/// How often vehicles are spoken of in XML, at their begins and ends: the largest operators have some ten thousand. Twenty bytes of it take
+/// hundreds once they are read.
+const MENTIONS_MAX: usize = 100_000;
+/// Objects and lists of twenty thousand vehicles in JSON, where each is some twenty, and the values in them.
+const OBJECTS_MAX: usize = 400_000;
+const VALUES_MAX: usize = 4_000_000;
+
+/// What would take too much memory.
+fn is_too_much(text: &str) -> bool {
+    let more = |count: usize, most: usize| count > most;
+    if !text.starts_with('{') {
+        return more(text.matches("VehicleActivity").count(), MENTIONS_MAX);
+    }
+    more(text.bytes().filter(|b| matches!(b, b'{' | b'[')).count(), OBJECTS_MAX)
+        || more(text.bytes().filter(|b| *b == b',').count(), VALUES_MAX)
+}
 
 fn read(session: &Session, buf: &[u8]) -> Result<Message, String> {
     let text = str::from_utf8(buf).map_err(|err| format!("not UTF-8: {err}"))?;
     let text = text.trim_start_matches('\u{feff}').trim();
+    if is_too_much(text) {
+        return Err("more vehicles than are read at once".to_owned());
+    }
     let siri = if text.starts_with('{') {
         json(text).map_err(|err| format!("not a SIRI delivery: {err}"))?
     } else {
@@ -295,6 +314,25 @@ mod tests {
         let message = read(&Session::default(), xml.as_bytes()).expect("a delivery");
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(message.fixes[0].told.signed, SignOn::of(text("t-7"), text("b"), text("01")));
+    }
+
+    #[test]
+    fn more_than_any_operator_has_is_not_read() {
+        let (xml, json) = ("<VehicleActivity/>", "{},");
+        let of = |text: &str, (head, tail): (&str, &str), count: usize| {
+            let text = format!("{head}{}{tail}", text.repeat(count));
+            read(&Session::default(), text.as_bytes()).map(|message| message.fixes.len())
+        };
+        let in_xml = (
+            "<Siri><ServiceDelivery><VehicleMonitoringDelivery>",
+            "</VehicleMonitoringDelivery></ServiceDelivery></Siri>",
+        );
+        let in_json =
+            ("{\"ServiceDelivery\":{\"VehicleMonitoringDelivery\":{\"VehicleActivity\":[", "{}]}}}");
+        let much = Err("more vehicles than are read at once".to_owned());
+        assert_eq!([of(xml, in_xml, 9), of(xml, in_xml, MENTIONS_MAX + 1)], [Ok(0), much.clone()]);
+        assert_eq!([of(json, in_json, 9), of(json, in_json, OBJECTS_MAX)], [Ok(0), much.clone()]);
+        assert_eq!(of("0,", ("{\"a\":[", "0]}"), VALUES_MAX + 1), much);
     }
 
     #[test]

@@ -19,10 +19,13 @@ pub struct SignOn {
     pub route: Option<RouteId>,
 }
 
+/// Bytes of an id that is worth keeping: it is kept with each position.
+const ID_MAX: usize = 256;
+
 impl SignOn {
-    /// `None` where all of it is missing.
+    /// `None` where all of it is missing, or longer than any id.
     pub fn of(trip: Option<String>, block: Option<String>, route: Option<String>) -> Option<Self> {
-        let there = |text: &String| !text.is_empty();
+        let there = |text: &String| (1..=ID_MAX).contains(&text.len());
         let trip = trip.filter(there).map(TripId);
         let (block, route) = (block.filter(there).map(BlockId), route.filter(there).map(RouteId));
         (trip.is_some() || block.is_some() || route.is_some()).then_some(Self { trip, block, route })

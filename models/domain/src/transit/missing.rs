@@ -27,7 +27,7 @@ const SEEN_SHARE: f64 = 0.92;
 /// The operator's share of runs that are seen stands for so many runs of a route.
 const FEED_WEIGHT: f64 = 20.0;
 /// A bus that fell silent on its way may be driving on for so long; one that had come to its end, for so long.
-const SILENT_UNDER_WAY: DurationMs = DurationMs(3 * 3_600_000);
+pub(super) const SILENT_UNDER_WAY: DurationMs = DurationMs(3 * 3_600_000);
 const SILENT_AT_END: DurationMs = DurationMs(30 * 60_000);
 
 /// A run is not told to be unseen where it is as likely as this that somebody who is heard is on it.

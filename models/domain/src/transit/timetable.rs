@@ -3,7 +3,7 @@
 //! Times are seconds after the start of the service day, which is noon minus twelve hours of local time (GTFS, "Time"):
 //! trips after midnight count on beyond 24:00, and a day of 23 or 25 hours keeps its noon.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use time::Date;
@@ -210,7 +210,9 @@ impl Timetable {
             if trip.frequencies.is_empty() {
                 runs.push(Run { trip: index, date: day.date, base: day.start, start_s: None });
             }
-            for start_s in trip.frequencies.iter().flat_map(Frequency::starts) {
+            // Two repetitions may have a start in common: it is one run.
+            let starts: BTreeSet<i32> = trip.frequencies.iter().flat_map(Frequency::starts).collect();
+            for start_s in starts {
                 let base = UtcMillis(day.start.0 + i64::from(start_s - first.depart_s) * 1000);
                 runs.push(Run { trip: index, date: day.date, base, start_s: Some(start_s) });
             }
@@ -351,6 +353,15 @@ mod tests {
         let service = Service { added: vec![day(2)], ..Service::default() };
         let services_by_id = [("w".to_owned(), service)].into();
         Timetable { trips: vec![trip], services_by_id, ..Timetable::default() }
+    }
+
+    #[test]
+    fn a_start_that_two_repetitions_have_in_common_is_one_run() {
+        let mut table = repeated();
+        table.trips[0].frequencies[1].start_s = 27_000;
+        let runs = table.runs(ServiceDay { date: day(2), start: UtcMillis(0) });
+        // Every ten minutes for two hours, and of the half hours from 7:30 on those from 8:00 on are new.
+        assert_eq!(runs.len(), 12 + 4);
     }
 
     #[test]

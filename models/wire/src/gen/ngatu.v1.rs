@@ -3525,6 +3525,9 @@ pub struct GatewayState {
     /// Events kept at the pole that the hall has not confirmed yet.
     #[prost(uint64, tag = "5")]
     pub waiting_events: u64,
+    /// Nothing more is kept there until there is room: its disk or its spool is full.
+    #[prost(bool, tag = "6")]
+    pub keeps_nothing: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CameraInfo {
