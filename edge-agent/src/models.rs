@@ -125,7 +125,12 @@ fn read(path: &Path) -> anyhow::Result<(Manifest, Option<PathBuf>)> {
 pub fn model_file(manifest: &Manifest, folder: Option<&Path>, places: &Places) -> Result<PathBuf, String> {
     let beside = folder.map(|f| f.join(&manifest.file));
     let candidates: Vec<_> = beside.into_iter().chain(places.models(&manifest.file)).collect();
-    Places::first_file(&manifest.file, &candidates)
+    let found = Places::first_file(&manifest.file, &candidates);
+    match manifest.source {
+        Some(_) => found,
+        // Nothing makes it.
+        None => found.map_err(|why| format!("{why}; or, since it is your own, put it beside its manifest")),
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub struct Graph {
     initializers: Vec<Vec<u8>>,
     inputs: Vec<Vec<u8>>,
     outputs: Vec<Vec<u8>>,
+    metadata: Vec<Vec<u8>>,
 }
 
 /// A list of numbers that belongs to a node.
@@ -20,6 +21,13 @@ impl Graph {
 
     pub fn output(&mut self, name: &str, shape: &[u64]) {
         self.outputs.push(value_info(name, shape));
+    }
+
+    pub fn metadata(&mut self, key: &str, value: &str) {
+        let mut pair = Vec::new();
+        bytes(&mut pair, 1, key.as_bytes());
+        bytes(&mut pair, 2, value.as_bytes());
+        self.metadata.push(pair);
     }
 
     pub fn floats(&mut self, name: &str, shape: &[u64], data: &[f32]) {
@@ -76,6 +84,7 @@ impl Graph {
         bytes(&mut model, 7, &graph);
         number(&mut opset, 2, 17);
         bytes(&mut model, 8, &opset);
+        self.metadata.iter().for_each(|pair| bytes(&mut model, 14, pair));
         model
     }
 }
