@@ -85,7 +85,15 @@ impl Inspected {
     /// # Errors
     /// [`InferError::Model`] when it cannot be run so, or has no such tensor of 32-bit floats.
     pub fn answers(&mut self, manifest: &Manifest) -> Result<Vec<Answer>, InferError> {
-        Ok(self.placed_answers(manifest)?.0)
+        Ok(self.placed_answers(manifest, 1)?.0)
+    }
+
+    /// Whether it takes two pictures at once, as it must on an accelerator.
+    ///
+    /// # Errors
+    /// [`InferError::Model`] saying why not.
+    pub fn takes_two(&mut self, manifest: &Manifest) -> Result<(), InferError> {
+        self.placed_answers(manifest, 2).map(|_| ())
     }
 
     /// What it sees in a grey picture, read as the manifest says: it should be nothing.
@@ -93,7 +101,7 @@ impl Inspected {
     /// # Errors
     /// [`InferError::Model`] saying which tensor is not what the manifest says.
     pub fn look_at_grey(&mut self, manifest: &Manifest) -> Result<Look, InferError> {
-        let (answers, place) = self.placed_answers(manifest)?;
+        let (answers, place) = self.placed_answers(manifest, 1)?;
         let tensors: Vec<_> = answers.iter().map(Answer::tensor).collect();
         let part = post::part(manifest, &Wish::of(manifest), &tensors, &place);
         let part = part.map_err(|err| network::failed(manifest, err.to_string()))?;
@@ -102,14 +110,23 @@ impl Inspected {
         Ok(Look { found, doubts: layouts::doubts(manifest, &tensors) })
     }
 
-    fn placed_answers(&mut self, manifest: &Manifest) -> Result<(Vec<Answer>, Letterbox), InferError> {
+    /// To so many grey pictures, and where each lies in the input.
+    fn placed_answers(
+        &mut self,
+        manifest: &Manifest,
+        count: usize,
+    ) -> Result<(Vec<Answer>, Letterbox), InferError> {
         let (width, height) = (manifest.input.width, manifest.input.height);
         let grey = Picture::from_rgb(width, height, vec![128; width as usize * height as usize * 3]);
         let mut scratch = Scratch::default();
-        let place = scratch.prepare(0, &grey, Region::whole((width, height)), &manifest.input)?;
-        let tensor = scratch.tensor(0, 1, &manifest.input);
-        let outputs = network::run(&mut self.session, manifest, tensor, 1)?;
-        let outputs = network::outputs_of(manifest, &outputs, 1)?;
+        let whole = Region::whole((width, height));
+        for slot in 1..count {
+            scratch.prepare(slot, &grey, whole, &manifest.input)?;
+        }
+        let place = scratch.prepare(0, &grey, whole, &manifest.input)?;
+        let tensor = scratch.tensor(0, count, &manifest.input);
+        let outputs = network::run(&mut self.session, manifest, tensor, count)?;
+        let outputs = network::outputs_of(manifest, &outputs, count)?;
         let answers = outputs.into_iter().map(|(shape, data)| Answer { shape, data: data.to_vec() });
         Ok((answers.collect(), place))
     }

@@ -112,14 +112,21 @@ impl Network {
         Ok(made)
     }
 
-    /// Shapes are wrong now or never; and what is no number would go unseen for ever, as a street in which nobody is.
+    /// With one picture and with all that it takes: a batch is seldom full, and TensorRT compiles anew, for minutes, for every
+    /// number outside of those that it has seen.
     fn try_out(&mut self) -> Result<(), InferError> {
-        let empty = vec![Picture::from_rgb(32, 32, vec![0; 32 * 32 * 3]); self.batch];
+        let most = self.batch;
+        (1..=most).filter(|count| [1, most].contains(count)).try_for_each(|count| self.try_with(count))
+    }
+
+    /// Shapes are wrong now or never; and what is no number would go unseen for ever, as a street in which nobody is.
+    fn try_with(&mut self, count: usize) -> Result<(), InferError> {
+        let empty = vec![Picture::from_rgb(32, 32, vec![0; 32 * 32 * 3]); count];
         let (found, scratch) = self.detect(prepare(&self.manifest, Scratch::default(), &empty));
         found.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let Self { session, manifest, batch, .. } = self;
-        let outputs = run(session, manifest, scratch.tensor(0, *batch, &manifest.input), *batch)?;
-        let outputs = outputs_of(manifest, &outputs, *batch)?;
+        let Self { session, manifest, .. } = self;
+        let outputs = run(session, manifest, scratch.tensor(0, count, &manifest.input), count)?;
+        let outputs = outputs_of(manifest, &outputs, count)?;
         let mut named = manifest.tensors.iter().zip(&outputs);
         match named.find(|(_, (_, data))| data.iter().any(|v| v.is_nan())) {
             Some((name, _)) => Err(failed(

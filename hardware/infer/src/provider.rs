@@ -15,7 +15,8 @@ pub enum Provider {
     OpenVino,
     /// NVIDIA.
     Cuda,
-    /// NVIDIA, compiled for the very card when the network is loaded: minutes the first time.
+    /// NVIDIA, compiled for the very card when the network is loaded: minutes at every start. Works in 16-bit floats where that is
+    /// faster, so its accuracy is to be measured.
     TensorRt,
 }
 

@@ -153,7 +153,7 @@ fn text(file: &Path, model: &Inspected, intake: &Intake, layout: &Layout, tensor
         "name = {stem:?}\nfile = {name:?}\nsha256 = {:?}\nlicence = \"write here whose it is and on what terms\"\n\n# How networks \
          of this layout are taught as a rule; what yours was taught is what counts.\n[input]\ntensor = {tensor:?}\nwidth = \
          {width}\nheight = {height}\n{}\n\n[output]\nlayout = {:?}\ntensors = {tensors:?}\n\n# {by}\n[classes]\n{}\n[thresholds]\n\
-         min_score = 0.15\nsame_class_iou = 0.6\nany_vehicle_iou = 0.7",
+         min_score = 0.12\nsame_class_iou = 0.6\nany_vehicle_iou = 0.7",
         model.sha256,
         layout.taught,
         layout.name,

@@ -148,7 +148,18 @@ fn of_model(
                 ));
             }
         }
-        Err(err) => findings.problems.push(format!("output: {err}")),
+        Err(err) => {
+            findings.problems.push(format!("output: {err}"));
+            return Ok(());
+        }
+    }
+    let input = model.inputs.iter().find(|port| port.name == manifest.input.tensor);
+    let open = input.is_some_and(|port| port.shape.first() == Some(&None));
+    if open && let Err(err) = model.takes_two(manifest) {
+        findings.notes.push(format!(
+            "input: it says that it takes any number of pictures at once, and does not take two, so it cannot be used where a \
+             profile has batches; export it with a batch of 1, or with the batch left open in every layer: {err}"
+        ));
     }
     Ok(())
 }

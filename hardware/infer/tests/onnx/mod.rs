@@ -15,6 +15,7 @@ pub struct Graph {
 pub type Attribute<'a> = (&'a str, &'a [i64]);
 
 impl Graph {
+    /// A side of 0 is one of any size.
     pub fn input(&mut self, name: &str, shape: &[u64]) {
         self.inputs.push(value_info(name, shape));
     }
@@ -102,7 +103,10 @@ fn value_info(name: &str, shape: &[u64]) -> Vec<u8> {
     let (mut sides, mut kind, mut all, mut out) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for n in shape {
         let mut side = Vec::new();
-        number(&mut side, 1, *n);
+        match n {
+            0 => bytes(&mut side, 2, b"batch"),
+            _ => number(&mut side, 1, *n),
+        }
         bytes(&mut sides, 1, &side);
     }
     number(&mut kind, 1, 1);

@@ -233,7 +233,7 @@ mod tests {
         check("\"scores_8\", ", "", "layout nanodet has 6 of them, not 5");
         check("5 = \"bus\"", "5 = \"tram\"", "unknown variant `tram`");
         check("5 = \"bus\"", "x = \"bus\"", "\"x\" is not a class number");
-        check("min_score = 0.15", "min_score = 3", "thresholds.min_score 3 is outside 0..=1");
+        check("min_score = 0.12", "min_score = 3", "thresholds.min_score 3 is outside 0..=1");
         check("57.375", "0.0", "std above 0");
         check(
             "[thresholds]",
