@@ -70,6 +70,9 @@ fn a_good_network_can_be_used_and_a_bad_one_is_told_everything_at_once() {
     )
     .unwrap();
     said(&["check", &own], false, &["1 problem", "\"scores_16\" has shape [1, 960, 80]"]);
+    std::fs::write(&own, shipped_text().replace("7 = \"truck\"", "90 = \"truck\"")).unwrap();
+    let fewer = "expects [1, 3840, 91 or more]; the least comes of [classes], which has 90 for truck";
+    said(&["check", &own], false, &["1 problem", fewer]);
     // A manifest that is none.
     std::fs::write(&own, shipped_text().replace("height = 384", "height = 385").replace("0.6\n", "6.0\n"))
         .unwrap();

@@ -149,7 +149,8 @@ fn of_model(
             }
         }
         Err(err) => {
-            findings.problems.push(format!("output: {err}"));
+            let text = err.to_string();
+            findings.problems.push(format!("output: {text}{}", too_few_classes(manifest, &text)));
             return Ok(());
         }
     }
@@ -162,6 +163,13 @@ fn of_model(
         ));
     }
     Ok(())
+}
+
+/// A network with fewer classes than the manifest's numbers need counts them otherwise: where the number comes from.
+fn too_few_classes(manifest: &Manifest, err: &str) -> String {
+    let last = manifest.classes.last().filter(|_| err.contains(" or more"));
+    last.map(|(id, class)| format!("; the least comes of [classes], which has {id} for {class}"))
+        .unwrap_or_default()
 }
 
 /// The manifest's class numbers against the names that the model carries.
