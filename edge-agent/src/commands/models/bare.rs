@@ -59,6 +59,8 @@ pub(super) fn bare(file: &Path, places: &Places) -> anyhow::Result<()> {
     let intake = Intake { tensor, width, height };
     let floats: Vec<String> = model.outputs.iter().filter(|p| p.float).map(|p| p.name.clone()).collect();
     let mut manifest = probe(&intake)?;
+    // It stands in what goes wrong.
+    manifest.name = file.display().to_string();
     manifest.tensors = floats.clone();
     let answers = model.answers(&manifest)?;
     let mut refusals = Vec::new();
