@@ -45,7 +45,8 @@ struct Turn {
 fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
     let args = Args::parse_from(words);
     let models = if args.models.is_empty() {
-        let at_set_up = |name: &&str| Manifest::shipped(name).is_ok_and(|m| !m.source.on_request);
+        let at_set_up =
+            |name: &&str| Manifest::shipped(name).is_ok_and(|m| m.source.is_some_and(|s| !s.on_request));
         SHIPPED.iter().map(|(name, _)| *name).filter(at_set_up).map(str::to_owned).collect()
     } else {
         args.models

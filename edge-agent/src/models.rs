@@ -33,12 +33,15 @@ pub fn open_network(model: Option<&str>, options: &Options) -> anyhow::Result<Ne
     Ok(Network::open(Runtime::load(&places)?, manifest, &file, options)?)
 }
 
-/// Opens a network for following road users: weak boxes too, which the tracker needs, and riders as one road user.
+/// Opens a network for following road users: weak boxes too, as far as its manifest lets them, and riders as one road user.
 ///
 /// # Errors
 /// As [`open`].
 pub fn open_for_tracking(model: Option<&str>, threads: usize) -> anyhow::Result<OrtDetector> {
-    open(model, &Options { threads, ..for_tracking() })
+    let places = Places::of_this_process();
+    let (manifest, file) = find(model.unwrap_or(manifest::DEFAULT), &places)?;
+    let options = Options { threads, wish: Some(for_tracking(&manifest)), ..Options::default() };
+    Ok(OrtDetector::open(Runtime::load(&places)?, manifest, &file, &options)?)
 }
 
 /// Opens the network of all cameras as the board's profile has it: several sessions side by side on a processor, batches
@@ -52,9 +55,9 @@ pub fn open_for_cameras(
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Arc<dyn Detector>> {
     let Inference { provider, threads, sharing, .. } = *inference;
-    let options = Options { provider, threads, batch: sharing.batch, ..for_tracking() };
     let places = Places::of_this_process();
     let (manifest, file) = find(model.unwrap_or(&inference.model), &places)?;
+    let options = Options { provider, threads, batch: sharing.batch, wish: Some(for_tracking(&manifest)) };
     let runtime = Runtime::load(&places)?;
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let open = |options: &Options| Network::open(runtime, manifest.clone(), &file, options);
@@ -76,9 +79,9 @@ pub fn open_for_cameras(
     Ok(Arc::new(SharedOrt::start(networks, sharing, clock)?))
 }
 
-fn for_tracking() -> Options {
-    let wish = Wish { min_score: min_score(), riders: Riders::Merged };
-    Options { wish: Some(wish), ..Options::default() }
+/// What the tracker has no use for is not asked for; what the manifest says is noise of its network is not either.
+fn for_tracking(manifest: &Manifest) -> Wish {
+    Wish { min_score: manifest.thresholds.min_score.max(min_score()), riders: Riders::Merged }
 }
 
 /// A manifest and its model file.
@@ -125,7 +128,12 @@ fn read(path: &Path) -> anyhow::Result<(Manifest, Option<PathBuf>)> {
 pub fn model_file(manifest: &Manifest, folder: Option<&Path>, places: &Places) -> Result<PathBuf, String> {
     let beside = folder.map(|f| f.join(&manifest.file));
     let candidates: Vec<_> = beside.into_iter().chain(places.models(&manifest.file)).collect();
-    Places::first_file(&manifest.file, &candidates)
+    let found = Places::first_file(&manifest.file, &candidates);
+    match manifest.source {
+        Some(_) => found,
+        // Nothing makes it.
+        None => found.map_err(|why| format!("{why}; or, since it is your own, put it beside its manifest")),
+    }
 }
 
 #[cfg(test)]
@@ -151,6 +159,19 @@ mod tests {
 
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
+        }
+    }
+
+    #[test]
+    fn a_manifest_holds_weak_boxes_back_and_no_shipped_one_those_that_the_tracker_needs() {
+        let mut own = Manifest::shipped(manifest::DEFAULT).unwrap();
+        for (says, want) in [(0.4, 0.4), (0.01, min_score())] {
+            own.thresholds.min_score = says;
+            assert_eq!(for_tracking(&own).min_score, want);
+        }
+        for (name, _) in manifest::SHIPPED {
+            let wish = for_tracking(&Manifest::shipped(name).unwrap());
+            assert_eq!(wish, Wish { min_score: min_score(), riders: Riders::Merged }, "{name}");
         }
     }
 

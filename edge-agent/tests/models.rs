@@ -70,6 +70,9 @@ fn a_good_network_can_be_used_and_a_bad_one_is_told_everything_at_once() {
     )
     .unwrap();
     said(&["check", &own], false, &["1 problem", "\"scores_16\" has shape [1, 960, 80]"]);
+    std::fs::write(&own, shipped_text().replace("7 = \"truck\"", "90 = \"truck\"")).unwrap();
+    let fewer = "expects [1, 3840, 91 or more]; the least comes of [classes], which has 90 for truck";
+    said(&["check", &own], false, &["1 problem", fewer]);
     // A manifest that is none.
     std::fs::write(&own, shipped_text().replace("height = 384", "height = 385").replace("0.6\n", "6.0\n"))
         .unwrap();
@@ -82,13 +85,24 @@ fn a_good_network_can_be_used_and_a_bad_one_is_told_everything_at_once() {
 }
 
 #[test]
-fn a_bare_model_gets_the_beginning_of_a_manifest() {
+fn a_bare_model_gets_a_manifest() {
     let file = model_file().display().to_string();
     let want =
         ["picture [any, 3, 384, 640]", "layout nanodet fits", &Manifest::shipped(DEFAULT).unwrap().sha256];
     let text = said(&["check", &file], true, &want);
-    assert_eq!(text.matches("fits. A manifest begins").count(), 1, "{text}");
+    assert_eq!(text.matches("fits. A manifest for it:").count(), 1, "{text}");
     let folder = tempfile::tempdir().unwrap();
+    // It can be used as it is, beside its model.
+    let (_, own) = text.split_once("A manifest for it:").unwrap();
+    let path = folder.path().join("own.toml");
+    std::fs::write(&path, own).unwrap();
+    let (path, beside) = (path.display().to_string(), folder.path().join(Manifest::parse(own).unwrap().file));
+    let missing = ["1 problem", "is not there", "since it is your own, put it beside its manifest"];
+    let elsewhere = folder.path().join("elsewhere.toml");
+    std::fs::write(&elsewhere, own.replace("file = \"nano", "file = \"other-nano")).unwrap();
+    said(&["check", &elsewhere.display().to_string()], false, &missing);
+    std::fs::copy(model_file(), beside).unwrap();
+    said(&["check", &path], true, &["nanodet-g-640x384-batch: can be used"]);
     let cut = folder.path().join("cut.onnx");
     std::fs::write(&cut, &std::fs::read(model_file()).unwrap()[..1000]).unwrap();
     said(&["check", &cut.display().to_string()], false, &["cut.onnx", "ONNX Runtime refuses it"]);
@@ -118,8 +132,16 @@ fn a_network_is_scored_against_labels() {
     let (labels, images) = (labels.display().to_string(), folder.path().display().to_string());
     let args = ["measure", "--coco", &labels, "--images", &images];
     said(&args, false, &["1 of the 2 pictures", "the first is gone.jpg", "--present-only"]);
-    let text = said(&[&args[..], &["--present-only"]].concat(), true, &["car                 2     0.0"]);
-    let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let text = said(
+        &[&args[..], &["--present-only"]].concat(),
+        true,
+        &[
+            "car                 2     0.0",
+            "left out, and what is found there counts as found wrongly: boat (1)",
+        ],
+    );
+    let last = text.lines().find(|line| line.starts_with('{')).unwrap();
+    let last: Value = serde_json::from_str(last).unwrap();
     assert_eq!((&last["model"], &last["pictures"]), (&json!(DEFAULT), &json!(1)));
     assert_eq!((&last["labelled"], &last["ap"], &last["recall"]), (&json!(2), &json!(0.0), &json!(0.0)));
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use gst_video::{VideoFormat, VideoFrame, VideoFrameExt, VideoInfo, video_frame::Readable};
-use hardware_ports::camera::{Picture, PixelFormat, Plane, Planes};
+use gst_video::{VideoColorRange, VideoFormat, VideoFrame, VideoFrameExt, VideoInfo, video_frame::Readable};
+use hardware_ports::camera::{Levels, Picture, PixelFormat, Plane, Planes};
 
 /// What the sink asks the decoder for. `videoconvert` before it makes these of anything else (10 bit, 4:2:2 …).
 pub const FORMATS: [(VideoFormat, PixelFormat); 2] =
@@ -32,6 +32,38 @@ impl Planes for Mapped {
         match (data, stride) {
             (Some(data), Some(stride)) => Plane { data, stride },
             _ => Plane { data: &[], stride: 0 },
+        }
+    }
+
+    fn levels(&self) -> Levels {
+        if self.0.info().colorimetry().range() == VideoColorRange::Range0_255 {
+            Levels::Full
+        } else {
+            Levels::Limited
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+    use super::*;
+
+    #[test]
+    fn full_range_is_told() {
+        gst::init().unwrap();
+        // Range, matrix, transfer, primaries, as GStreamer writes them; the third says nothing of its range.
+        for (colorimetry, want) in [
+            ("1:4:0:0", Levels::Full),
+            ("2:4:0:0", Levels::Limited),
+            ("0:4:0:0", Levels::Limited),
+            ("bt709", Levels::Limited),
+        ] {
+            let info = VideoInfo::builder(VideoFormat::I420, 64, 48);
+            let info = info.colorimetry(&colorimetry.parse().unwrap()).build().unwrap();
+            let buffer = gst::Buffer::with_size(info.size()).unwrap();
+            assert_eq!(picture(buffer, &info).unwrap().planes.levels(), want, "{colorimetry}");
         }
     }
 }

@@ -24,7 +24,7 @@ mod turns;
 pub use colour::BoxColours;
 pub use detector::OrtDetector;
 pub use draw::{Drawing, Label, annotate};
-pub use inspect::{Inspected, Port};
+pub use inspect::{Answer, Inspected, Look, Port};
 pub use jpeg::{JpegEncoder, read_picture};
 pub use meter::Meter;
 pub use network::{Network, Options};

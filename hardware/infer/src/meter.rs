@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use hardware_ports::camera::{Picture, PixelFormat};
+use hardware_ports::camera::{Levels, Picture, PixelFormat};
 use hardware_ports::infer::{InferError, PictureMeter};
 use models_domain::health::{CELLS, SIZE, Texture, Thumb};
 use opencv::core::{Mat, Rect, Size, Vec3b};
@@ -35,8 +35,26 @@ impl PictureMeter for Meter {
             PixelFormat::Rgb => (Cow::Owned(grey(picture).map_err(failed)?), width),
         };
         let small = small(&luma, stride, width, height).map_err(failed)?;
-        Ok(Thumb { luma: small, cells: textures(&luma, stride, width, height) })
+        let thumb = Thumb { luma: small, cells: textures(&luma, stride, width, height) };
+        Ok(match (picture.format, picture.planes.levels()) {
+            (PixelFormat::I420 | PixelFormat::Nv12, Levels::Full) => as_limited(thumb),
+            (PixelFormat::I420 | PixelFormat::Nv12, Levels::Limited) | (PixelFormat::Rgb, _) => thumb,
+        })
     }
+}
+
+/// What is dark or without detail is told by limited luma.
+fn limited(luma: u8) -> u8 {
+    (16 + u32::from(luma) * 219 / 255) as u8
+}
+
+fn as_limited(mut thumb: Thumb) -> Thumb {
+    thumb.luma.iter_mut().for_each(|p| *p = limited(*p));
+    for cell in &mut thumb.cells {
+        cell.fine *= 219.0 / 255.0;
+        cell.coarse *= 219.0 / 255.0;
+    }
+    thumb
 }
 
 /// Limited-range luma of an RGB picture, without gaps.
@@ -48,7 +66,7 @@ fn grey(picture: &Picture) -> opencv::Result<Vec<u8>> {
     let rgb = Mat::new_rows_cols_with_bytes::<Vec3b>(height as i32, width as i32, &data)?;
     let mut full = Mat::default();
     imgproc::cvt_color_def(&rgb, &mut full, imgproc::COLOR_RGB2GRAY)?;
-    Ok(full.data_bytes()?.iter().map(|p| (16 + u32::from(*p) * 219 / 255) as u8).collect())
+    Ok(full.data_bytes()?.iter().map(|p| limited(*p)).collect())
 }
 
 /// The mean of each of the thumb's pixels.
@@ -109,7 +127,7 @@ fn textures(luma: &[u8], stride: usize, width: usize, height: usize) -> Vec<Text
 mod tests {
     use std::sync::Arc;
 
-    use hardware_ports::camera::OwnedPlanes;
+    use hardware_ports::camera::{OwnedPlanes, Plane, Planes};
 
     use super::*;
 
@@ -143,6 +161,31 @@ mod tests {
     fn rgb_is_read_as_the_same_light() {
         let grey = Picture::from_rgb(320, 180, vec![128; 320 * 180 * 3]);
         assert!(Meter.thumb(&grey).unwrap().luma.iter().all(|p| *p == 125));
+    }
+
+    /// The same memory, from 0 to 255.
+    struct Full(Picture);
+
+    impl Planes for Full {
+        fn plane(&self, index: usize) -> Plane<'_> {
+            self.0.planes.plane(index)
+        }
+
+        fn levels(&self) -> Levels {
+            Levels::Full
+        }
+    }
+
+    #[test]
+    fn full_range_is_read_as_the_same_light() {
+        let limited = picture(320, 180, |x, _| if x % 8 < 4 { 16 } else { 235 });
+        let given = picture(320, 180, |x, _| if x % 8 < 4 { 0 } else { 255 });
+        let full = Picture { planes: Arc::new(Full(given.clone())), ..given };
+        let [limited, full] = [limited, full].map(|p| Meter.thumb(&p).unwrap());
+        assert!((limited.mean() - full.mean()).abs() < 1.5, "{} {}", limited.mean(), full.mean());
+        for (a, b) in limited.cells.iter().zip(&full.cells) {
+            assert!((a.fine - b.fine).abs() < 0.01 && (a.coarse - b.coarse).abs() < 0.01, "{a:?} {b:?}");
+        }
     }
 
     #[test]

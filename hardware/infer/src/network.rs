@@ -63,10 +63,12 @@ struct Taken {
 }
 
 impl Network {
-    /// Checks the file against the manifest, loads it and runs it once on an empty picture.
+    /// Checks the file against the manifest, loads it and runs it on empty pictures; where the provider cannot do that, the
+    /// processor does it.
     ///
     /// # Errors
-    /// [`InferError::Model`] when the file is missing, is another one, is no network, or is not what its manifest says.
+    /// [`InferError::Model`] when the file is missing, is another one, is no network, is not what its manifest says, or gives what
+    /// is no number.
     pub fn open(
         runtime: &Runtime,
         manifest: Manifest,
@@ -75,28 +77,64 @@ impl Network {
     ) -> Result<Self, InferError> {
         let failed = |why: String| InferError::Model { model: manifest.name.clone(), why };
         let bytes = model_file::read(file, &manifest.sha256).map_err(failed)?;
-        let make = |on: &[ExecutionProviderDispatch]| session(runtime, &bytes, options, on);
-        let (session, provider) = options
-            .provider
-            .session(&manifest.name, options.threads.max(1), make)
-            .map_err(|err| failed(format!("{}: ONNX Runtime refuses it: {err}", file.display())))?;
+        let make = |on: &[ExecutionProviderDispatch]| {
+            let session = session(runtime, &bytes, options, on).map_err(|err| {
+                let (file, err) = (file.display(), err.to_string());
+                failed(format!("{file}: ONNX Runtime refuses it: {err}{}", model_file::remedy(&err)))
+            })?;
+            Self::made(manifest.clone(), session, file, options)
+        };
+        let (mut made, provider) = options.provider.make(&manifest.name, options.threads.max(1), make)?;
+        made.provider = provider;
+        Ok(made)
+    }
+
+    /// Tried out, as on the processor.
+    fn made(
+        manifest: Manifest,
+        session: Session,
+        file: &Path,
+        options: &Options,
+    ) -> Result<Self, InferError> {
         let has = |outlets: &[Outlet], name: &str| outlets.iter().any(|o| o.name() == name);
         let missing = manifest.tensors.iter().find(|name| !has(session.outputs(), name));
         let missing =
             missing.or((!has(session.inputs(), &manifest.input.tensor)).then_some(&manifest.input.tensor));
         if let Some(name) = missing {
             let text = format!("{} has no tensor {name:?}, which its manifest names", file.display());
-            return Err(failed(text));
+            return Err(failed(&manifest, text));
         }
         let fixed = session.inputs().iter().any(|i| i.name() == manifest.input.tensor && first(i) == Some(1));
         let batch = if fixed { 1 } else { options.batch.max(1) };
         let wish = options.wish.unwrap_or_else(|| Wish::of(&manifest));
-        let mut made = Self { wish, manifest, session, batch, provider };
-        // Shapes are wrong now or never.
-        let empty = vec![Picture::from_rgb(32, 32, vec![0; 32 * 32 * 3]); batch];
-        let (found, _) = made.detect(prepare(&made.manifest, Scratch::default(), &empty));
-        found.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let mut made = Self { wish, manifest, session, batch, provider: Provider::Cpu };
+        made.try_out()?;
         Ok(made)
+    }
+
+    /// With one picture and with all that it takes: a batch is seldom full, and TensorRT compiles anew, for minutes, for every
+    /// number outside of those that it has seen.
+    fn try_out(&mut self) -> Result<(), InferError> {
+        let most = self.batch;
+        (1..=most).filter(|count| [1, most].contains(count)).try_for_each(|count| self.try_with(count))
+    }
+
+    /// Shapes are wrong now or never; and what is no number would go unseen for ever, as a street in which nobody is.
+    fn try_with(&mut self, count: usize) -> Result<(), InferError> {
+        let empty = vec![Picture::from_rgb(32, 32, vec![0; 32 * 32 * 3]); count];
+        let (found, scratch) = self.detect(prepare(&self.manifest, Scratch::default(), &empty));
+        found.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let Self { session, manifest, .. } = self;
+        let outputs = run(session, manifest, scratch.tensor(0, count, &manifest.input), count)?;
+        let outputs = outputs_of(manifest, &outputs, count)?;
+        let mut named = manifest.tensors.iter().zip(&outputs);
+        match named.find(|(_, (_, data))| data.iter().any(|v| v.is_nan())) {
+            Some((name, _)) => Err(failed(
+                manifest,
+                format!("its tensor {name:?} holds what is no number (NaN) for an empty picture"),
+            )),
+            None => Ok(()),
+        }
     }
 
     pub fn manifest(&self) -> &Manifest {

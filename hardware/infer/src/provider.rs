@@ -4,7 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use ort::ep::{self, ExecutionProvider, ExecutionProviderDispatch};
-use ort::session::Session;
 
 /// Where a network's arithmetic is done. All but the first need an ONNX Runtime library built with them (PyPI's
 /// `onnxruntime-openvino`, `onnxruntime-gpu`) and the maker's drivers.
@@ -16,7 +15,8 @@ pub enum Provider {
     OpenVino,
     /// NVIDIA.
     Cuda,
-    /// NVIDIA, compiled for the very card when the network is loaded: minutes the first time.
+    /// NVIDIA, compiled for the very card when the network is loaded: minutes at every start. Works in 16-bit floats where that is
+    /// faster, so its accuracy is to be measured.
     TensorRt,
 }
 
@@ -61,20 +61,31 @@ impl Provider {
         }
     }
 
-    /// Makes a session on it, or on the processor when that fails, which is told in one line.
-    pub(crate) fn session(
+    /// Makes something that runs on it, or on the processor when that fails, which is told in one line. `make` should have it work
+    /// once: some makers' libraries are found to be missing only then.
+    pub(crate) fn make<T, E: fmt::Display>(
         self,
         model: &str,
         threads: usize,
-        make: impl Fn(&[ExecutionProviderDispatch]) -> ort::Result<Session>,
-    ) -> ort::Result<(Session, Self)> {
-        let made = match (self, self.in_library()) {
+        make: impl Fn(&[ExecutionProviderDispatch]) -> Result<T, E>,
+    ) -> Result<(T, Self), E> {
+        self.make_if(self.in_library(), model, threads, make)
+    }
+
+    fn make_if<T, E: fmt::Display>(
+        self,
+        in_library: bool,
+        model: &str,
+        threads: usize,
+        make: impl Fn(&[ExecutionProviderDispatch]) -> Result<T, E>,
+    ) -> Result<(T, Self), E> {
+        let made = match (self, in_library) {
             (Self::Cpu, _) => return Ok((make(&[])?, Self::Cpu)),
             (_, false) => Err("this ONNX Runtime library is built without it".to_owned()),
             (_, true) => make(&self.dispatches(threads)).map_err(|err| err.to_string()),
         };
         match made {
-            Ok(session) => Ok((session, self)),
+            Ok(made) => Ok((made, self)),
             Err(why) => {
                 tracing::warn!("model {model} runs on the processor: {self} cannot be used: {why}");
                 Ok((make(&[])?, Self::Cpu))
@@ -102,6 +113,21 @@ impl FromStr for Provider {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_fails_when_it_first_works_is_done_by_the_processor() {
+        let of = |provider: Provider, card: Result<&'static str, &'static str>| {
+            let make = |on: &[ExecutionProviderDispatch]| if on.is_empty() { Ok("processor") } else { card };
+            provider.make_if(true, "m", 1, make)
+        };
+        assert_eq!(of(Provider::Cuda, Ok("card")), Ok(("card", Provider::Cuda)));
+        for provider in [Provider::Cuda, Provider::TensorRt, Provider::OpenVino] {
+            assert_eq!(of(provider, Err("libcudnn_ops.so.9 is missing")), Ok(("processor", Provider::Cpu)));
+        }
+        let broken = |_: &[ExecutionProviderDispatch]| Err::<(), _>("no network");
+        assert_eq!(Provider::Cuda.make_if(true, "m", 1, broken), Err("no network"));
+        assert_eq!(Provider::Cpu.make_if(true, "m", 1, broken), Err("no network"));
+    }
 
     #[test]
     fn providers_by_name() {

@@ -4,7 +4,7 @@ use hardware_ports::camera::Picture;
 use hardware_ports::infer::InferError;
 use models_vision::letterbox::SIDES;
 
-use crate::pixels::{Resized, Row, check, rgb_of, whole};
+use crate::pixels::{Conversion, Resized, Row, check, whole};
 
 /// Rows of red, green, blue without padding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,13 +40,14 @@ impl Rgb {
         let mut resized = Resized::default();
         resized.load(picture, &whole(picture), size)?;
         let mut data = Vec::with_capacity(width as usize * height as usize * 3);
+        let by = resized.conversion();
         resized.rows(size, |_, row| match row {
             Row::Rgb(rgb) => data.extend_from_slice(rgb),
             Row::Planar { y, u, v } => {
-                data.extend(y.iter().enumerate().flat_map(|(x, y)| bytes(*y, u[x / 2], v[x / 2])));
+                data.extend(y.iter().enumerate().flat_map(|(x, y)| bytes(by, *y, u[x / 2], v[x / 2])));
             }
             Row::Interleaved { y, uv } => {
-                let of = |(x, y): (usize, &u8)| bytes(*y, uv[x / 2 * 2], uv[x / 2 * 2 + 1]);
+                let of = |(x, y): (usize, &u8)| bytes(by, *y, uv[x / 2 * 2], uv[x / 2 * 2 + 1]);
                 data.extend(y.iter().enumerate().flat_map(of));
             }
         })?;
@@ -59,6 +60,6 @@ impl Rgb {
 }
 
 /// `as` cuts to 0..=255, and makes 0 of what is no number.
-fn bytes(y: u8, u: u8, v: u8) -> [u8; 3] {
-    rgb_of(y, u, v).map(|value| (value + 0.5) as u8)
+fn bytes(by: Conversion, y: u8, u: u8, v: u8) -> [u8; 3] {
+    by.rgb(y, u, v).map(|value| (value + 0.5) as u8)
 }

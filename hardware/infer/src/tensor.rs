@@ -6,7 +6,7 @@ use models_vision::Letterbox;
 use models_vision::letterbox::Region;
 use models_vision::manifest::{Channels, Input};
 
-use crate::pixels::{Resized, Row, check, light_of, tint_of};
+use crate::pixels::{Conversion, Resized, Row, check};
 
 /// Memory for pictures on their way into the network; used again and again.
 #[derive(Default)]
@@ -104,6 +104,7 @@ fn write(
 ) -> Result<(), InferError> {
     let width = place.content.0 as usize;
     tints.iter_mut().for_each(|tint| tint.resize(width, 0.0));
+    let by = resized.conversion();
     resized.rows(place.content, |i, row| {
         let at = (i + place.offset.1 as usize) * place.input.0 as usize + place.offset.0 as usize;
         let out = [&mut red[at..at + width], &mut green[at..at + width], &mut blue[at..at + width]];
@@ -111,15 +112,15 @@ fn write(
             Row::Rgb(rgb) => write_rgb(rgb, out, scales),
             Row::Planar { y, u, v } => {
                 if i % 2 == 0 {
-                    tint(tints, u.iter().zip(v).map(|(u, v)| (*u, *v)));
+                    tint(tints, by, u.iter().zip(v).map(|(u, v)| (*u, *v)));
                 }
-                write_yuv(y, tints, out, scales);
+                write_yuv(y, by, tints, out, scales);
             }
             Row::Interleaved { y, uv } => {
                 if i % 2 == 0 {
-                    tint(tints, uv.chunks_exact(2).map(|uv| (uv[0], uv[1])));
+                    tint(tints, by, uv.chunks_exact(2).map(|uv| (uv[0], uv[1])));
                 }
-                write_yuv(y, tints, out, scales);
+                write_yuv(y, by, tints, out, scales);
             }
         }
     })
@@ -134,10 +135,10 @@ fn write_rgb(rgb: &[u8], [red, green, blue]: [&mut [f32]; 3], scales: [Scale; 3]
 }
 
 /// One pair (U, V) tints two pixels of a row.
-fn tint([red, green, blue]: &mut [Vec<f32>; 3], chroma: impl Iterator<Item = (u8, u8)>) {
+fn tint([red, green, blue]: &mut [Vec<f32>; 3], by: Conversion, chroma: impl Iterator<Item = (u8, u8)>) {
     let pairs = red.chunks_exact_mut(2).zip(green.chunks_exact_mut(2)).zip(blue.chunks_exact_mut(2));
     for (((r, g), b), (u, v)) in pairs.zip(chroma) {
-        let [red, green, blue] = tint_of(u, v);
+        let [red, green, blue] = by.tint(u, v);
         r.fill(red);
         g.fill(green);
         b.fill(blue);
@@ -145,10 +146,10 @@ fn tint([red, green, blue]: &mut [Vec<f32>; 3], chroma: impl Iterator<Item = (u8
 }
 
 /// Colour by colour, so that the compiler makes vector code of it.
-fn write_yuv(y: &[u8], tints: &[Vec<f32>; 3], out: [&mut [f32]; 3], scales: [Scale; 3]) {
+fn write_yuv(y: &[u8], by: Conversion, tints: &[Vec<f32>; 3], out: [&mut [f32]; 3], scales: [Scale; 3]) {
     for ((out, tint), scale) in out.into_iter().zip(tints).zip(scales) {
         for ((out, tint), y) in out.iter_mut().zip(tint).zip(y) {
-            *out = scale.of(light_of(*y) + tint);
+            *out = scale.of(by.light(*y) + tint);
         }
     }
 }
@@ -157,7 +158,7 @@ fn write_yuv(y: &[u8], tints: &[Vec<f32>; 3], out: [&mut [f32]; 3], scales: [Sca
 mod tests {
     use std::sync::Arc;
 
-    use hardware_ports::camera::{OwnedPlanes, PixelFormat};
+    use hardware_ports::camera::{Levels, OwnedPlanes, PixelFormat, Plane, Planes};
     use models_vision::manifest::{DEFAULT, Fit, Manifest};
 
     use super::*;
@@ -224,6 +225,37 @@ mod tests {
         assert_eq!((place.content, place.offset), ((512, 384), (0, 0)));
         assert_eq!(at(&scratch, 511, 383), [50.0, 100.0, 200.0]);
         assert_eq!(at(&scratch, 512, 0), [114.0, 114.0, 114.0]);
+    }
+
+    /// Planes from 0 to 255.
+    struct Full(OwnedPlanes);
+
+    impl Planes for Full {
+        fn plane(&self, index: usize) -> Plane<'_> {
+            self.0.plane(index)
+        }
+
+        fn levels(&self) -> Levels {
+            Levels::Full
+        }
+    }
+
+    #[test]
+    fn full_range_keeps_its_shadows_and_lights() {
+        let (w, h) = (64_usize, 36_usize);
+        let y = [vec![10; w / 2], vec![245; w / 2]].concat().repeat(h);
+        let data = [y, vec![128; w * h / 2]].concat();
+        let planes = vec![(0, w), (w * h, w / 2), (w * h + w * h / 4, w / 2)];
+        let full: Arc<dyn Planes> =
+            Arc::new(Full(OwnedPlanes { data: data.clone(), planes: planes.clone() }));
+        let limited: Arc<dyn Planes> = Arc::new(OwnedPlanes { data, planes });
+        let mut scratch = Scratch::default();
+        let mut seen = |planes: Arc<dyn Planes>| {
+            whole(&mut scratch, &Picture { width: 64, height: 36, format: PixelFormat::I420, planes });
+            (at(&scratch, 100, 192), at(&scratch, 500, 192))
+        };
+        assert_eq!(seen(full), ([10.0; 3], [245.0; 3]));
+        assert_eq!(seen(limited), ([0.0; 3], [255.0; 3]));
     }
 
     #[test]

@@ -67,8 +67,13 @@ fn car(car: f32, other: f32) -> Vec<f32> {
 }
 
 fn begun() -> Graph {
+    begun_for(1)
+}
+
+/// `batch`: 0 for any.
+fn begun_for(batch: u64) -> Graph {
     let mut graph = Graph::default();
-    graph.input("picture", &[1, 3, SIDE, SIDE]);
+    graph.input("picture", &[batch, 3, SIDE, SIDE]);
     graph
 }
 
@@ -149,8 +154,13 @@ fn boxes(strides: &[u64], scale: f32) -> Vec<[f32; 4]> {
 }
 
 fn yolov8() -> (Manifest, Vec<u8>) {
-    let mut graph = begun();
-    all_strides(&mut graph, &car(1.0, 0.0), &[0.0; 6]);
+    yolov8_of(1, &[0.0; 6])
+}
+
+fn yolov8_of(batch: u64, bias: &[f32]) -> (Manifest, Vec<u8>) {
+    let mut graph = begun_for(batch);
+    graph.metadata("names", "{0: 'person', 3: 'car'}");
+    all_strides(&mut graph, &car(1.0, 0.0), bias);
     let boxes = boxes(&[8, 16, 32], 1.0);
     let lines: Vec<f32> = (0..4).flat_map(|i| boxes.iter().map(move |b| b[i])).collect();
     graph.floats("boxes", &[1, 4, 84], &lines);
@@ -234,12 +244,51 @@ fn a_model_without_a_manifest_is_recognised() {
         assert_eq!(inspected.inputs[0].shape, [1, 3, 64, 64].map(Some));
         let names: Vec<_> = inspected.outputs.iter().map(|p| p.name.clone()).collect();
         assert_eq!(names, manifest.tensors);
-        assert_eq!(inspected.look_at_grey(&manifest).unwrap().iter().filter(|d| d.score > 0.9).count(), 0);
+        let look = inspected.look_at_grey(&manifest).unwrap();
+        assert_eq!(look.found.iter().filter(|d| d.score > 0.9).count(), 0);
+        assert_eq!(look.doubts, Vec::<String>::new(), "{}", manifest.layout.name);
         let mut other = manifest.clone();
         other.classes.push((50, Class::Bus));
         let err = inspected.look_at_grey(&other).unwrap_err().to_string();
         assert!(err.contains("or more"), "{err}");
     }
+}
+
+#[test]
+fn a_network_that_gives_no_numbers_is_refused_and_one_before_its_sigmoid_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("made.onnx");
+    let (manifest, model) = yolov8_of(1, &[f32::NAN; 6]);
+    std::fs::write(&file, &model).unwrap();
+    let refused = OrtDetector::open(runtime(), manifest.clone(), &file, &Options::default()).err().unwrap();
+    assert!(refused.to_string().contains("its tensor \"output0\" holds what is no number"), "{refused}");
+    let mut inspected = Inspected::open(runtime(), &file).unwrap();
+    let doubts = inspected.look_at_grey(&manifest).unwrap().doubts;
+    assert!(doubts.len() == 1 && doubts[0].contains("holds what is no number"), "{doubts:?}");
+    assert_eq!(inspected.names, [(0, "person".to_owned()), (CAR, "car".to_owned())]);
+    assert_eq!((inspected.outputs[0].float, inspected.outputs[0].numbers.as_str()), (true, "f32"));
+
+    let (manifest, model) = yolov8_of(1, &[-7.0; 6]);
+    std::fs::write(&file, &model).unwrap();
+    let doubts = Inspected::open(runtime(), &file).unwrap().look_at_grey(&manifest).unwrap().doubts;
+    assert!(doubts.len() == 1 && doubts[0].contains("the sigmoid is missing"), "{doubts:?}");
+}
+
+/// As exports often are: the batch is open at the input, and one is written into the layers.
+#[test]
+fn a_batch_that_is_open_in_name_only_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("made.onnx");
+    let (manifest, model) = yolov8_of(0, &[0.0; 6]);
+    std::fs::write(&file, &model).unwrap();
+    let mut inspected = Inspected::open(runtime(), &file).unwrap();
+    assert_eq!(inspected.inputs[0].shape, [None, Some(3), Some(64), Some(64)]);
+    assert!(inspected.look_at_grey(&manifest).is_ok() && inspected.takes_two(&manifest).is_err());
+    let open = |batch| {
+        OrtDetector::open(runtime(), manifest.clone(), &file, &Options { batch, ..Options::default() })
+    };
+    assert!(open(1).is_ok());
+    assert!(open(4).is_err(), "not when the first batch of a street is full");
 }
 
 #[test]

@@ -18,6 +18,21 @@ pub struct Plane<'a> {
 /// Memory of a decoded picture, read in place: whoever decoded it keeps it alive until the last reader is gone.
 pub trait Planes: Send + Sync {
     fn plane(&self, index: usize) -> Plane<'_>;
+
+    /// Which numbers stand for black and white.
+    fn levels(&self) -> Levels {
+        Levels::Limited
+    }
+}
+
+/// From which luma to which a picture reaches; RGB is always full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Levels {
+    /// 16 to 235, as television has it: whatever says nothing else.
+    #[default]
+    Limited,
+    /// 0 to 255, as JPEG has it, and many cameras whose stream says so (H.264 annex E, `video_full_range_flag`).
+    Full,
 }
 
 /// Layout of a picture's planes.

@@ -2,12 +2,13 @@
 //! Pure; the network itself runs in `hardware/infer`.
 //!
 //! Suggested reading order: `manifest`, `letterbox`, `layouts`, then what is made of the boxes: `nms`, `tiles`, `riders`,
-//! `post`; and how good a network is: `measure`.
+//! `post`; how good a network is: `measure`; and what it calls its classes: `names`.
 
 pub mod layouts;
 pub mod letterbox;
 pub mod manifest;
 pub mod measure;
+pub mod names;
 pub mod nms;
 pub mod post;
 pub mod riders;

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use hardware_infer::{Inspected, Places, Port, Runtime};
 use models_domain::Class;
-use models_vision::layouts::{self, Layout};
-use models_vision::manifest::{DEFAULT, Input, Manifest, ManifestError};
+use models_vision::manifest::{Input, Manifest, ManifestError};
+use models_vision::names;
 
+use super::bare::bare;
 use crate::models;
 
 const EXAMPLE: &str = "Examples:
@@ -17,7 +18,7 @@ const EXAMPLE: &str = "Examples:
     output.tensors: the model has no tensor \"scores\"; it has boxes [1, 300, 4], logits [1, 300, 6]
 
   edge-agent models check our-city.onnx
-  Says which layouts fit the model's outputs, and prints the beginning of a manifest for it.
+  Says which layouts fit the model's outputs, or why none does, and prints a manifest for it: write it beside the model and check it.
 
 The exit status is 1 when there is a problem.";
 
@@ -117,14 +118,16 @@ fn of_model(
             model.sha256
         ));
     }
+    of_classes(manifest, &model.names, &mut findings.problems);
     let before = findings.problems.len();
     of_input(&manifest.input, &model.inputs, &mut findings.problems);
     for name in &manifest.tensors {
         match model.outputs.iter().find(|port| port.name == *name) {
             Some(port) if port.float => {}
-            Some(_) => {
-                findings.problems.push(format!("output.tensors: {name:?} does not hold 32-bit floats"))
-            }
+            Some(port) => findings.problems.push(format!(
+                "output.tensors: {name:?} holds {}, not f32: export it with 32-bit floats (half=False)",
+                port.numbers
+            )),
             None => findings.problems.push(format!(
                 "output.tensors: the model has no tensor {name:?}; it has {}",
                 ports(&model.outputs)
@@ -135,17 +138,57 @@ fn of_model(
         return Ok(());
     }
     match model.look_at_grey(manifest) {
-        Ok(found) => {
-            let sure = found.iter().filter(|d| d.score >= 0.5).count();
-            if sure > 0 {
+        Ok(look) => {
+            let sure = look.found.iter().filter(|d| d.score >= 0.5).count();
+            let clear = look.doubts.is_empty();
+            findings.problems.extend(look.doubts.into_iter().map(|doubt| format!("output: {doubt}")));
+            if sure > 0 && clear {
                 findings.notes.push(format!(
                     "it is sure of {sure} road users in a plain grey picture; are channels, mean and std right?"
                 ));
             }
         }
-        Err(err) => findings.problems.push(format!("output: {err}")),
+        Err(err) => {
+            let text = err.to_string();
+            findings.problems.push(format!("output: {text}{}", too_few_classes(manifest, &text)));
+            return Ok(());
+        }
+    }
+    let input = model.inputs.iter().find(|port| port.name == manifest.input.tensor);
+    let open = input.is_some_and(|port| port.shape.first() == Some(&None));
+    if open && let Err(err) = model.takes_two(manifest) {
+        findings.notes.push(format!(
+            "input: it says that it takes any number of pictures at once, and does not take two, so it cannot be used where a \
+             profile has batches; export it with a batch of 1, or with the batch left open in every layer: {err}"
+        ));
     }
     Ok(())
+}
+
+/// A network with fewer classes than the manifest's numbers need counts them otherwise: where the number comes from.
+fn too_few_classes(manifest: &Manifest, err: &str) -> String {
+    let last = manifest.classes.last().filter(|_| err.contains(" or more"));
+    last.map(|(id, class)| format!("; the least comes of [classes], which has {id} for {class}"))
+        .unwrap_or_default()
+}
+
+/// The manifest's class numbers against the names that the model carries.
+fn of_classes(manifest: &Manifest, names: &[(usize, String)], problems: &mut Vec<String>) {
+    for (id, class) in manifest.classes.iter().filter(|_| !names.is_empty()) {
+        match names.iter().find(|(number, _)| number == id) {
+            None => {
+                let has: Vec<_> = names.iter().map(|(number, name)| format!("{number} {name}")).collect();
+                problems.push(format!(
+                    "classes: the manifest has {id} for {class}, the model has no such number; it has {}",
+                    has.join(", ")
+                ));
+            }
+            // What the model calls otherwise, a van, may count as what the city likes.
+            Some((_, name)) if names::class(name).is_some_and(|named| named != *class) => problems
+                .push(format!("classes: the manifest has {id} for {class}, the model says it is {name}")),
+            Some(_) => {}
+        }
+    }
 }
 
 fn of_input(input: &Input, inputs: &[Port], problems: &mut Vec<String>) {
@@ -155,11 +198,13 @@ fn of_input(input: &Input, inputs: &[Port], problems: &mut Vec<String>) {
         return;
     };
     if !port.float {
-        problems.push(format!("input.tensor: {:?} does not take 32-bit floats", input.tensor));
+        problems.push(format!(
+            "input.tensor: {:?} takes {}, not f32: export it with 32-bit floats (half=False)",
+            input.tensor, port.numbers
+        ));
     }
-    let others: Vec<_> = inputs.iter().filter(|p| p.name != input.tensor).map(|p| p.name.as_str()).collect();
-    if !others.is_empty() {
-        problems.push(format!("input.tensor: the model needs more inputs than one: {}", others.join(", ")));
+    if let Some(text) = more_inputs(&input.tensor, inputs) {
+        problems.push(format!("input.tensor: {text}"));
     }
     let wanted = [1, 3, u64::from(input.height), u64::from(input.width)];
     let fits = port.shape.len() == 4 && port.shape.iter().zip(wanted).all(|(n, w)| n.is_none_or(|n| n == w));
@@ -173,94 +218,24 @@ fn of_input(input: &Input, inputs: &[Port], problems: &mut Vec<String>) {
     }
 }
 
-/// A model without a manifest: what it is, which layouts fit, and how a manifest for it begins.
-fn bare(file: &Path, places: &Places) -> anyhow::Result<()> {
-    let mut model = Inspected::open(Runtime::load(places)?, file)?;
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "inputs:  {}", ports(&model.inputs))?;
-    writeln!(out, "outputs: {}", ports(&model.outputs))?;
-    let Some((input, width, height)) = picture_input(&model.inputs) else {
-        anyhow::bail!(
-            "{} has no input for pictures: one float tensor [batch, 3, height, width] is needed",
-            file.display()
-        );
-    };
-    let (width, height) = match (width, height) {
-        (Some(width), Some(height)) => (width, height),
-        (None, _) | (_, None) => {
-            writeln!(out, "its input takes any size; 640 x 384 is tried")?;
-            (640, 384)
-        }
-    };
-    for (side, n) in [("width", width), ("height", height)] {
-        anyhow::ensure!(n % 32 == 0, "{}: its input's {side} is {n}, no multiple of 32", file.display());
-    }
-    let fitting: Vec<_> = layouts::ALL
-        .iter()
-        .filter_map(|layout| Some((layout, fits(layout, &mut model, &input, (width, height))?)))
-        .collect();
-    if fitting.is_empty() {
-        let known: Vec<_> = layouts::ALL.iter().map(|l| format!("\n  {}: {}", l.name, l.reads)).collect();
-        anyhow::bail!("no layout fits its outputs; known are{}", known.concat());
-    }
-    for (layout, tensors) in fitting {
-        writeln!(out, "\nlayout {} fits. A manifest begins:\n", layout.name)?;
-        writeln!(out, "{}", skeleton(file, &model, &input, (width, height), layout, &tensors))?;
-    }
-    Ok(())
-}
-
-/// The first input that pictures can go into: its name, and width and height where they are fixed.
-fn picture_input(inputs: &[Port]) -> Option<(String, Option<u32>, Option<u32>)> {
-    inputs.iter().find_map(|port| match port.shape[..] {
-        [_, Some(3), height, width] if port.float => {
-            let side = |n: Option<u64>| n.and_then(|n| u32::try_from(n).ok());
-            Some((port.name.clone(), side(width), side(height)))
-        }
-        _ => None,
+/// What is wrong when pictures are not all that the model wants.
+pub(super) fn more_inputs(input: &str, inputs: &[Port]) -> Option<String> {
+    let others: Vec<_> = inputs.iter().filter(|p| p.name != input).map(|p| p.name.as_str()).collect();
+    (!others.is_empty()).then(|| {
+        format!(
+            "the model needs more inputs than one: {}; export it without its own post-processing, so that it takes pictures and \
+             gives boxes and scores as they are",
+            others.join(", ")
+        )
     })
 }
 
-/// The outputs in an order that the layout reads.
-fn fits(
-    layout: &'static Layout,
-    model: &mut Inspected,
-    input: &str,
-    size: (u32, u32),
-) -> Option<Vec<String>> {
-    let floats: Vec<String> = model.outputs.iter().filter(|p| p.float).map(|p| p.name.clone()).collect();
-    let mut manifest = Manifest::shipped(DEFAULT).ok()?;
-    manifest.layout = layout;
-    manifest.classes = vec![(0, Class::Person)];
-    manifest.tiles = None;
-    (manifest.input.tensor, manifest.input.width, manifest.input.height) = (input.to_owned(), size.0, size.1);
-    let reversed: Vec<_> = floats.iter().rev().cloned().collect();
-    [floats, reversed].into_iter().find(|order| {
-        manifest.tensors = order.iter().take(layout.tensors).cloned().collect();
-        order.len() == layout.tensors && model.look_at_grey(&manifest).is_ok()
-    })
-}
-
-fn skeleton(
-    file: &Path,
-    model: &Inspected,
-    input: &str,
-    (width, height): (u32, u32),
-    layout: &Layout,
-    tensors: &[String],
-) -> String {
-    let stem = file.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-    let name = file.file_name().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-    format!(
-        "name = {stem:?}\nfile = {name:?}\nsha256 = {:?}\n\n[input]\ntensor = {input:?}\nwidth = {width}\nheight = \
-         {height}\n\n[output]\nlayout = {:?}\ntensors = {tensors:?}\n\n# licence, [source], the rest of [input], [classes] and \
-         [thresholds] as in models/manifests/{DEFAULT}.toml",
-        model.sha256, layout.name
-    )
-}
-
-fn ports(ports: &[Port]) -> String {
-    ports.iter().map(|p| format!("{} {}", p.name, shape(&p.shape))).collect::<Vec<_>>().join(", ")
+pub(super) fn ports(ports: &[Port]) -> String {
+    let of = |p: &Port| {
+        let numbers = if p.float { String::new() } else { format!(" of {}", p.numbers) };
+        format!("{} {}{numbers}", p.name, shape(&p.shape))
+    };
+    ports.iter().map(of).collect::<Vec<_>>().join(", ")
 }
 
 fn shape(shape: &[Option<u64>]) -> String {

@@ -113,6 +113,17 @@ fn read(args: &Args) -> anyhow::Result<Labelled> {
             missing[0]
         );
     }
+    if !labelled.left_out.is_empty() {
+        let left_out: Vec<_> =
+            labelled.left_out.iter().take(10).map(|(name, n)| format!("{name} ({n})")).collect();
+        eprintln!(
+            "edge-agent: {} categories of {} are none of ours and left out, and what is found there counts as found wrongly: \
+             {}; rename those that are ours",
+            labelled.left_out.len(),
+            coco.display(),
+            left_out.join(", ")
+        );
+    }
     labelled.without(&missing);
     anyhow::ensure!(!labelled.pictures.is_empty(), "{} lists no picture that is there", coco.display());
     Ok(labelled)

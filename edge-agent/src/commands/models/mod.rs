@@ -1,5 +1,6 @@
 //! `edge-agent models`: what is wrong with a network, and how good it is.
 
+mod bare;
 mod check;
 mod list;
 mod measure;

@@ -8,18 +8,27 @@ pub struct Graph {
     initializers: Vec<Vec<u8>>,
     inputs: Vec<Vec<u8>>,
     outputs: Vec<Vec<u8>>,
+    metadata: Vec<Vec<u8>>,
 }
 
 /// A list of numbers that belongs to a node.
 pub type Attribute<'a> = (&'a str, &'a [i64]);
 
 impl Graph {
+    /// A side of 0 is one of any size.
     pub fn input(&mut self, name: &str, shape: &[u64]) {
         self.inputs.push(value_info(name, shape));
     }
 
     pub fn output(&mut self, name: &str, shape: &[u64]) {
         self.outputs.push(value_info(name, shape));
+    }
+
+    pub fn metadata(&mut self, key: &str, value: &str) {
+        let mut pair = Vec::new();
+        bytes(&mut pair, 1, key.as_bytes());
+        bytes(&mut pair, 2, value.as_bytes());
+        self.metadata.push(pair);
     }
 
     pub fn floats(&mut self, name: &str, shape: &[u64], data: &[f32]) {
@@ -76,6 +85,7 @@ impl Graph {
         bytes(&mut model, 7, &graph);
         number(&mut opset, 2, 17);
         bytes(&mut model, 8, &opset);
+        self.metadata.iter().for_each(|pair| bytes(&mut model, 14, pair));
         model
     }
 }
@@ -93,7 +103,10 @@ fn value_info(name: &str, shape: &[u64]) -> Vec<u8> {
     let (mut sides, mut kind, mut all, mut out) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for n in shape {
         let mut side = Vec::new();
-        number(&mut side, 1, *n);
+        match n {
+            0 => bytes(&mut side, 2, b"batch"),
+            _ => number(&mut side, 1, *n),
+        }
         bytes(&mut sides, 1, &side);
     }
     number(&mut kind, 1, 1);

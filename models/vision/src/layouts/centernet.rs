@@ -3,14 +3,16 @@
 
 use models_domain::BBox;
 
-use super::{Candidate, Layout, LayoutError, Tensor, class_numbers, wrong};
+use super::{Candidate, Layout, LayoutError, Tensor, class_numbers, no_scores, wrong};
 use crate::manifest::Manifest;
 
 pub const LAYOUT: Layout = Layout {
     name: "centernet",
     tensors: 2,
     reads: "heat [1, classes, height / 4, width / 4] as 0..=1, then sides [1, 4, height / 4, width / 4] in pixels",
+    taught: "channels = \"rgb\"\nfit = \"letterbox\"\npad = 0.0\nmean = [0.0, 0.0, 0.0]\nstd = [1.0, 1.0, 1.0]",
     decode,
+    doubt,
 };
 
 const STRIDE: u32 = 4;
@@ -70,6 +72,10 @@ fn is_peak(heat: &[f32], columns: usize, cell: usize) -> bool {
     let rows = row.saturating_sub(1)..(row + 2).min(heat.len() / columns);
     rows.flat_map(|r| (column.saturating_sub(1)..(column + 2).min(columns)).map(move |c| r * columns + c))
         .all(|other| other == cell || heat[other] < heat[cell] || (heat[other] == heat[cell] && cell < other))
+}
+
+fn doubt(manifest: &Manifest, tensors: &[Tensor<'_>]) -> Option<String> {
+    no_scores(manifest, 0, tensors.first()?.data.iter().copied())
 }
 
 #[cfg(test)]

@@ -1,14 +1,16 @@
 //! DETR (Carion et al. 2020, arXiv:2005.12872): a set of guesses, each with a number a class and a last one for "nothing", and
 //! a box as shares of the input.
 
-use super::{Candidate, Layout, LayoutError, Tensor, guesses};
+use super::{ABOUT, Candidate, Layout, LayoutError, Tensor, guesses};
 use crate::manifest::Manifest;
 
 pub const LAYOUT: Layout = Layout {
     name: "detr",
     tensors: 2,
     reads: "logits [1, guesses, classes + 1], the last for nothing, then boxes [1, guesses, 4]: x, y, width, height as 0..=1",
+    taught: "channels = \"rgb\"\nfit = \"stretch\"\npad = 0.0\nmean = [123.675, 116.28, 103.53]\nstd = [58.395, 57.12, 57.375]",
     decode,
+    doubt,
 };
 
 fn decode(
@@ -24,6 +26,18 @@ fn decode(
         guesses::add(manifest, score, sides, min_score, out);
     }
     Ok(())
+}
+
+fn doubt(manifest: &Manifest, tensors: &[Tensor<'_>]) -> Option<String> {
+    let logits = tensors.first()?;
+    let row = logits.plane()?.1;
+    let is_sure = |row: &[f32]| {
+        row.iter().all(|v| (0.0..=1.0).contains(v)) && (row.iter().sum::<f32>() - 1.0).abs() < ABOUT
+    };
+    if logits.data.chunks_exact(row).all(is_sure) {
+        return guesses::scores_already(manifest, "softmax");
+    }
+    guesses::doubt(manifest, tensors)
 }
 
 #[cfg(test)]

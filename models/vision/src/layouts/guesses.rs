@@ -1,6 +1,6 @@
 //! What DETR and its kin have in common: a set of guesses, each with numbers for the classes and a box.
 
-use super::{Candidate, Layout, LayoutError, Tensor, around, class_numbers, wrong};
+use super::{Candidate, Layout, LayoutError, Tensor, around, class_numbers, other_unit, wrong};
 use crate::manifest::Manifest;
 
 /// One guess: its logits, and its box as x, y, width, height.
@@ -45,4 +45,23 @@ pub fn add(
             out.push(Candidate { class, bbox, score });
         }
     }
+}
+
+/// Boxes as shares of the input do not reach far beyond it.
+const SHARE_MAX: f32 = 2.0;
+
+/// Boxes that are no shares of the input.
+pub fn doubt(manifest: &Manifest, tensors: &[Tensor<'_>]) -> Option<String> {
+    let boxes = tensors.get(1)?;
+    let beyond = boxes.data.iter().any(|v| v.abs() > SHARE_MAX);
+    beyond.then(|| other_unit(manifest, 1, "in pixels", "as shares of the input (0..=1)")).flatten()
+}
+
+/// The network ends in scores, and reading them would make scores of them again.
+pub fn scores_already(manifest: &Manifest, by: &str) -> Option<String> {
+    let (name, layout) = (manifest.tensors.first()?, manifest.layout.name);
+    Some(format!(
+        "tensor {name:?} holds scores (0..=1) already, layout {layout} expects numbers before the {by}: export it without that \
+         last step"
+    ))
 }

@@ -3,14 +3,16 @@
 
 use models_domain::BBox;
 
-use super::{Candidate, Layout, LayoutError, Tensor, class_numbers, wrong};
+use super::{Candidate, Layout, LayoutError, Tensor, class_numbers, no_scores, wrong};
 use crate::manifest::Manifest;
 
 pub const LAYOUT: Layout = Layout {
     name: "nanodet",
     tensors: 6,
     reads: "scores [1, cells, classes] of strides 8, 16, 32, then sides [1, cells, 44] of the same",
+    taught: "channels = \"bgr\"\nfit = \"letterbox\"\npad = 0.0\nmean = [103.53, 116.28, 123.675]\nstd = [57.375, 57.12, 58.395]",
     decode,
+    doubt,
 };
 
 const STRIDES: [u32; 3] = [8, 16, 32];
@@ -74,6 +76,11 @@ fn expected(bins: &[f32]) -> f64 {
         mean += weight * i as f64;
     }
     mean / sum
+}
+
+fn doubt(manifest: &Manifest, tensors: &[Tensor<'_>]) -> Option<String> {
+    let scores = tensors.iter().take(STRIDES.len()).enumerate();
+    scores.filter_map(|(i, t)| no_scores(manifest, i, t.data.iter().copied())).next()
 }
 
 #[cfg(test)]

@@ -8,7 +8,9 @@ pub const LAYOUT: Layout = Layout {
     name: "rtdetr",
     tensors: 2,
     reads: "logits [1, guesses, classes], each class by itself, then boxes [1, guesses, 4]: x, y, width, height as 0..=1",
+    taught: "channels = \"rgb\"\nfit = \"stretch\"\npad = 0.0\nmean = [0.0, 0.0, 0.0]\nstd = [255.0, 255.0, 255.0]",
     decode,
+    doubt,
 };
 
 fn decode(
@@ -21,6 +23,14 @@ fn decode(
         guesses::add(manifest, |id| sigmoid(logits[id]), sides, min_score, out);
     }
     Ok(())
+}
+
+fn doubt(manifest: &Manifest, tensors: &[Tensor<'_>]) -> Option<String> {
+    let logits = tensors.first()?;
+    if logits.data.iter().all(|v| (0.0..=1.0).contains(v)) {
+        return guesses::scores_already(manifest, "sigmoid");
+    }
+    guesses::doubt(manifest, tensors)
 }
 
 #[cfg(test)]

@@ -2,14 +2,16 @@
 //! a class, one column a cell of strides 8, 16, 32.
 
 use super::yolo::{Lie, STRIDES, one_tensor};
-use super::{Candidate, Layout, LayoutError, Tensor, around, cells};
+use super::{Candidate, Layout, LayoutError, Tensor, around, cells, no_scores, other_unit};
 use crate::manifest::Manifest;
 
 pub const LAYOUT: Layout = Layout {
     name: "yolov8",
     tensors: 1,
     reads: "[1, 4 + classes, cells of strides 8, 16, 32]: x, y, width, height in pixels, then scores as 0..=1",
+    taught: "channels = \"rgb\"\nfit = \"letterbox\"\npad = 114.0\nmean = [0.0, 0.0, 0.0]\nstd = [255.0, 255.0, 255.0]",
     decode,
+    doubt,
 };
 
 fn decode(
@@ -32,6 +34,22 @@ fn decode(
         }
     }
     Ok(())
+}
+
+/// Middles lie all over the input; as shares none is farther from its corner than this.
+const SHARE_MAX: f32 = 2.0;
+
+fn doubt(manifest: &Manifest, tensors: &[Tensor<'_>]) -> Option<String> {
+    let data = tensors.first()?.data;
+    let count = cells(manifest, &STRIDES).count();
+    let line = |i: usize| data.get(i * count..(i + 1) * count).unwrap_or_default();
+    let middles = || line(0).iter().chain(line(1));
+    if middles().all(|v| v.abs() <= SHARE_MAX) {
+        return other_unit(manifest, 0, "as shares of the input (0..=1)", "in pixels of it");
+    }
+    // What comes behind the classes, masks' numbers and points, are no scores.
+    let scores = manifest.classes.iter().flat_map(|(id, _)| line(4 + id).iter().copied());
+    no_scores(manifest, 0, scores)
 }
 
 #[cfg(test)]

@@ -2,14 +2,16 @@
 //! of a box relative to the cell, how sure it is that something is there, and of what class.
 
 use super::yolo::{Lie, STRIDES, one_tensor};
-use super::{Candidate, Layout, LayoutError, Tensor, around, cells};
+use super::{Candidate, Layout, LayoutError, Tensor, around, cells, no_scores, other_unit};
 use crate::manifest::Manifest;
 
 pub const LAYOUT: Layout = Layout {
     name: "yolox",
     tensors: 1,
     reads: "[1, cells of strides 8, 16, 32, 5 + classes]: x, y, width, height not yet decoded, then scores as 0..=1",
+    taught: "channels = \"bgr\"\nfit = \"upper_left\"\npad = 114.0\nmean = [0.0, 0.0, 0.0]\nstd = [1.0, 1.0, 1.0]",
     decode,
+    doubt,
 };
 
 /// Middle = (number + cell) * stride, size = exp(number) * stride, score = objectness * class.
@@ -34,6 +36,20 @@ fn decode(
         }
     }
     Ok(())
+}
+
+/// e to the power of it times the stride is a box's side: beyond this no picture is so large.
+const LOG_SIDE_MAX: f32 = 12.0;
+
+fn doubt(manifest: &Manifest, tensors: &[Tensor<'_>]) -> Option<String> {
+    let data = tensors.first()?.data;
+    let width = data.len() / cells(manifest, &STRIDES).count().max(1);
+    let rows = || data.chunks_exact(width.max(1)).filter(|row| row.len() >= 5);
+    if rows().any(|row| row[2].max(row[3]) > LOG_SIDE_MAX) {
+        let remedy = "not yet decoded; export it with decode_in_inference off";
+        return other_unit(manifest, 0, "in pixels", remedy);
+    }
+    no_scores(manifest, 0, rows().flat_map(|row| row[4..].iter().copied()))
 }
 
 #[cfg(test)]

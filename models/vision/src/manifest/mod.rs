@@ -30,7 +30,8 @@ pub struct Manifest {
     /// Of the ONNX model, lower-case hexadecimal.
     pub sha256: String,
     pub licence: String,
-    pub source: Source,
+    /// `None` for a network that somebody brought as a file.
+    pub source: Option<Source>,
     /// `None` for a float network.
     pub quantized: Option<Quantized>,
     pub input: Input,
@@ -64,7 +65,7 @@ struct RawManifest {
     file: String,
     sha256: String,
     licence: String,
-    source: Source,
+    source: Option<Source>,
     quantized: Option<Quantized>,
     input: Input,
     tiles: Option<Tiles>,
@@ -111,7 +112,8 @@ impl RawManifest {
         if self.file.is_empty() || self.file.contains(['/', '\\']) || self.file.starts_with('.') {
             problems.push(format!("file {:?} must be a plain file name", self.file));
         }
-        for (key, sum) in [("sha256", &self.sha256), ("source.weights_sha256", &self.source.weights_sha256)] {
+        let weights = self.source.as_ref().map(|source| ("source.weights_sha256", &source.weights_sha256));
+        for (key, sum) in [("sha256", &self.sha256)].into_iter().chain(weights) {
             if !is_sha256(sum) {
                 problems.push(format!("{key} {sum:?} is not 64 lower-case hexadecimal digits"));
             }
@@ -135,10 +137,14 @@ impl RawManifest {
             )),
             Some(_) => {}
         }
-        let classes = self.classes.iter().map(|(number, &class)| (number.parse(), number, class));
-        let mut read = Vec::new();
+        let classes = self.classes.iter().map(|(number, &class)| (number.parse::<usize>(), number, class));
+        let mut read: Vec<(usize, Class)> = Vec::new();
         for (parsed, number, class) in classes {
             match parsed {
+                // "3" and "03" are two keys and one number: each of its boxes would come twice.
+                Ok(id) if read.iter().any(|(known, _)| *known == id) => {
+                    problems.push(format!("classes: {id} is named twice"));
+                }
                 Ok(id) if id < 10_000 => read.push((id, class)),
                 Ok(_) | Err(_) => problems.push(format!("classes: {number:?} is not a class number")),
             }
@@ -182,6 +188,7 @@ mod tests {
             let manifest = Manifest::shipped(name).unwrap();
             assert_eq!(manifest.name, *name);
             assert!(!manifest.measured.is_empty(), "{name}: measured accuracy is missing");
+            assert!(manifest.source.is_some(), "{name}: nothing says what it is made of");
         }
         assert!(Manifest::shipped(DEFAULT).is_ok());
     }
@@ -206,7 +213,18 @@ mod tests {
     }
 
     #[test]
+    fn a_network_that_somebody_brought_comes_from_no_registry() {
+        let text = SHIPPED[0].1;
+        let (before, rest) = text.split_once("[source]").unwrap();
+        let (_, after) = rest.split_once("[input]").unwrap();
+        let own = Manifest::parse(&format!("{before}[input]{after}")).unwrap();
+        assert_eq!((own.source, own.tensors), (None, Manifest::shipped(DEFAULT).unwrap().tensors));
+    }
+
+    #[test]
     fn bad_manifests_are_refused() {
+        check("5 = \"bus\"", "5 = \"bus\"\n03 = \"car\"", "classes: 3 is named twice");
+        check("weights_sha256 = \"", "weights_sha256 = \"E", "source.weights_sha256");
         check("min_score", "min_scorr", "unknown field `min_scorr`");
         check("file = \"nano", "file = \"../nano", "must be a plain file name");
         check("sha256 = \"", "sha256 = \"E", "is not 64 lower-case hexadecimal digits");
@@ -215,7 +233,7 @@ mod tests {
         check("\"scores_8\", ", "", "layout nanodet has 6 of them, not 5");
         check("5 = \"bus\"", "5 = \"tram\"", "unknown variant `tram`");
         check("5 = \"bus\"", "x = \"bus\"", "\"x\" is not a class number");
-        check("min_score = 0.15", "min_score = 3", "thresholds.min_score 3 is outside 0..=1");
+        check("min_score = 0.12", "min_score = 3", "thresholds.min_score 3 is outside 0..=1");
         check("57.375", "0.0", "std above 0");
         check(
             "[thresholds]",

@@ -97,6 +97,7 @@ pub struct Tiles {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Thresholds {
+    /// Weaker boxes never reach the tracker.
     pub min_score: f32,
     pub same_class_iou: f64,
     pub any_vehicle_iou: f64,

@@ -6,6 +6,7 @@ use models_domain::{BBox, Class};
 use serde::Deserialize;
 
 use super::Truth;
+use crate::names::class;
 
 /// The parts of the file that are read; whatever else it has is left alone.
 #[derive(Debug, Clone, Deserialize)]
@@ -55,6 +56,8 @@ pub struct Labelled {
     /// File names; [`Truth::picture`] counts from 0 here.
     pub pictures: Vec<String>,
     pub truths: Vec<Truth>,
+    /// Categories that are none of ours, and how many annotations each has, most first. Whoever is found there is found wrongly.
+    pub left_out: Vec<(String, usize)>,
 }
 
 impl Labelled {
@@ -94,13 +97,17 @@ impl Coco {
         let picture_by_id: BTreeMap<u64, usize> =
             self.images.iter().enumerate().map(|(i, image)| (image.id, i)).collect();
         let mut truths = Vec::with_capacity(self.annotations.len());
+        let mut others: BTreeMap<u64, usize> = BTreeMap::new();
         for (annotation, one) in self.annotations.iter().enumerate() {
             let Annotation { image_id, category_id, bbox: [x, y, w, h], iscrowd } = *one;
             let picture = picture_by_id.get(&image_id).copied();
             let picture = picture.ok_or(CocoError::NoPicture { annotation, image_id })?;
             let class = class_by_category.get(&category_id).copied();
             let class = class.ok_or(CocoError::NoCategory { annotation, category_id })?;
-            let Some(class) = class else { continue };
+            let Some(class) = class else {
+                *others.entry(category_id).or_default() += 1;
+                continue;
+            };
             let bbox = BBox::new(x, y, w, h);
             let sane = x.is_finite() && y.is_finite() && bbox.area().is_finite() && bbox.area() > 0.0;
             if !sane {
@@ -108,14 +115,13 @@ impl Coco {
             }
             truths.push(Truth { picture, class, bbox, crowd: iscrowd != 0 });
         }
-        Ok(Labelled { pictures: self.images.into_iter().map(|i| i.file_name).collect(), truths })
+        let name = |id: u64| self.categories.iter().find(|c| c.id == id).map(|c| c.name.clone());
+        let mut left_out: Vec<(String, usize)> =
+            others.into_iter().filter_map(|(id, count)| Some((name(id)?, count))).collect();
+        left_out.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let pictures = self.images.into_iter().map(|i| i.file_name).collect();
+        Ok(Labelled { pictures, truths, left_out })
     }
-}
-
-/// By our names; "motorbike" is what Pascal VOC and many cities' labels say.
-fn class(name: &str) -> Option<Class> {
-    let name = name.trim().to_ascii_lowercase();
-    if name == "motorbike" { Some(Class::Motorcycle) } else { name.parse().ok() }
 }
 
 #[cfg(test)]
@@ -146,6 +152,14 @@ mod tests {
         let bbox = BBox::new(1.0, 2.0, 3.0, 4.0);
         let of = |picture, class, crowd| Truth { picture, class, bbox, crowd };
         assert_eq!(read.truths, [of(1, Class::Car, false), of(0, Class::Motorcycle, true)]);
+    }
+
+    #[test]
+    fn what_is_left_out_is_told() {
+        let given = [1, 2, 3, 3, 4].map(|category| one(7, category, BOX));
+        let read = coco(given.to_vec(), &["car", "van", "pedestrian", "bus", "boat"]).labelled().unwrap();
+        assert_eq!(read.truths.len(), 2);
+        assert_eq!(read.left_out, [("pedestrian".to_owned(), 2), ("van".to_owned(), 1)]);
     }
 
     #[test]
