@@ -31,8 +31,8 @@ pub struct Headway {
     pub between: Vec<DurationMs>,
 }
 
-/// When runs that were told to be missing should have come, by route, direction and stop.
-pub type Missed<'a> = BTreeMap<(&'a RouteId, Option<u8>, &'a StopId), Vec<UtcMillis>>;
+/// When runs that were told to be missing should have come, by route, direction, stop, and how many times before they were to be there.
+pub type Missed<'a> = BTreeMap<(&'a RouteId, Option<u8>, &'a StopId, usize), Vec<UtcMillis>>;
 
 /// A bus on the ladder of its line.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,21 +75,26 @@ impl Passing {
     }
 }
 
-/// Headways at every stop, from passings in any order. Where a stop comes twice in a trip, each time counts apart.
-pub fn headways<'a>(passings: impl IntoIterator<Item = &'a Passing>, missed: &Missed<'_>) -> Vec<Headway> {
+/// Headways at every stop, from passings in any order. Where a stop comes twice in a trip, each time counts apart: `times_before` tells
+/// how many times before a passing its trip is at that stop.
+pub fn headways<'a>(
+    passings: impl IntoIterator<Item = &'a Passing>,
+    times_before: impl Fn(&Passing) -> usize,
+    missed: &Missed<'_>,
+) -> Vec<Headway> {
     let mut by_stop: BTreeMap<_, Vec<&Passing>> = BTreeMap::new();
     for p in passings {
-        by_stop.entry((&p.feed, &p.route, p.direction, &p.stop)).or_default().push(p);
+        by_stop.entry((&p.feed, &p.route, p.direction, &p.stop, times_before(p))).or_default().push(p);
     }
     let mut all = Vec::new();
-    for ((feed, route, direction, stop), mut list) in by_stop {
+    for ((feed, route, direction, stop, times), mut list) in by_stop {
         let line = Line { feed: feed.clone(), route: route.clone(), direction };
         list.sort_by(|a, b| (a.at, &a.run, &a.vehicle).cmp(&(b.at, &b.run, &b.vehicle)));
         // One start may stand for two buses where it is no promise.
         let two = |a: &Passing, b: &Passing| {
             a.run != b.run || (a.headway.is_some() && b.headway.is_some() && a.vehicle != b.vehicle)
         };
-        let missed = missed.get(&(route, direction, stop)).map_or(&[][..], Vec::as_slice);
+        let missed = missed.get(&(route, direction, stop, times)).map_or(&[][..], Vec::as_slice);
         for pair in list.windows(2).filter(|pair| two(pair[0], pair[1])) {
             let timed = pair[1].headway.is_none();
             all.push(Headway {
