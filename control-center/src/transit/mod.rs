@@ -50,7 +50,7 @@ use time::Date;
 
 pub use anew::{Anew, Passed, Reported};
 use calls::{Calls, call_of};
-use planned::{DAY_BEGINS, Planned};
+use planned::Planned;
 use ready::Ready;
 use shown::Shown;
 use supervise::Supervised;

@@ -233,6 +233,17 @@ fn a_bus_is_told_with_where_it_goes_and_its_next_stop() {
 }
 
 #[test]
+fn a_bus_that_waits_for_its_start_is_not_early() {
+    let mut city = city(&files());
+    let delay = |city: &City, s: i64| city.activity(at(s))["MonitoredVehicleJourney"]["Delay"].clone();
+    city.drive(EIGHT - 600..=EIGHT - 540, |s| report("t1", EIGHT + 120, s));
+    assert_eq!(delay(&city, EIGHT - 540), "PT0S");
+    city.drive(EIGHT - 525..=EIGHT + 90, |s| report("t1", EIGHT + 120, s));
+    let late = delay(&city, EIGHT + 90);
+    assert!(late == "PT90S" || late == "PT89S", "{late}");
+}
+
+#[test]
 fn where_nobody_may_board_a_bus_is_no_next_bus_but_its_times_are_told() {
     let mut city = city(&files());
     city.drive(EIGHT + 840..=EIGHT + 1_230, |s| report("t4", EIGHT + 960, s));

@@ -139,6 +139,9 @@ test("an alert's place is shown on the map, and a bus's day is driven once more"
   await expect.poll(() => p.locator(".replay output").innerText()).not.toBe(time);
   await p.waitForTimeout(2_000);
   await p.click(".replay button:text-is('Dừng')");
+  // At the end of the day it says what was passed last, and on which route.
+  await p.locator(".replay input[type=range]").press("End");
+  await expect.poll(() => p.locator(".replay .what").innerText()).toContain("32 Xuân Thủy");
   await settled(p);
   await look(p, "replay");
   expect(await axe(p)).toEqual([]);
