@@ -9,6 +9,7 @@ mod calls;
 pub mod downloads;
 mod history;
 pub mod live;
+mod names;
 mod news;
 pub mod planned;
 pub mod ready;

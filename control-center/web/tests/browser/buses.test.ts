@@ -85,6 +85,22 @@ test("another route and direction are asked for with the keyboard alone", async 
   await expect.poll(() => hall.asked.at(-1)?.day).toBe("2026-03-02");
 });
 
+test("a page that is left open shows the day that it is", async () => {
+  const p = await open();
+  await p.waitForSelector(".diagram .driven");
+  const day = p.locator(".line input[type=date]");
+  expect(await day.inputValue()).toMatch(/^\d{4}-\d\d-\d\d$/);
+  hall.serviceDay = "2031-01-02";
+  await expect.poll(() => day.inputValue(), { timeout: 20_000 }).toBe("2031-01-02");
+  // A day that somebody chose stays.
+  await day.fill("2030-12-30");
+  await p.locator(".diagram").focus();
+  await expect.poll(() => hall.asked.at(-1)?.day).toBe("2030-12-30");
+  const asked = hall.asked.length;
+  await expect.poll(() => hall.asked.length, { timeout: 20_000 }).toBeGreaterThan(asked);
+  expect(await day.inputValue()).toBe("2030-12-30");
+});
+
 test("alerts, trackers and reports say what an operator needs", async () => {
   const p = await open(WIDE, "en");
   await p.click(".views .chip:text-is('Alerts')");
