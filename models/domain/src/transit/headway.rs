@@ -42,6 +42,8 @@ pub struct Rung {
     pub run: RunKey,
     pub pattern: usize,
     pub along: Meters,
+    /// Stops that it has not passed, but for the last: nobody waits there.
+    pub stops_ahead: usize,
     /// `None` where no time is promised.
     pub late: Option<DurationMs>,
     /// Since when the bus ahead has left the place where this one is now.
@@ -180,6 +182,7 @@ pub fn ladder<'a>(buses: impl Iterator<Item = &'a Vehicle>, at: UtcMillis) -> Ve
                 run: table.key(run),
                 pattern,
                 along: doing.along,
+                stops_ahead: p.stops.len().saturating_sub(doing.next_call + 1),
                 late: doing.late(),
                 ahead: behind,
                 ahead_timetabled: ahead.map(|a| {
