@@ -284,6 +284,20 @@ fn a_detour_is_told_to_passengers_once_it_is_driven_and_while_the_bus_is_heard()
 }
 
 #[test]
+fn a_bus_on_a_detour_is_not_about_to_come_where_it_should_have_been() {
+    let mut city = City::at_five_past_eight();
+    let off_s = EIGHT + 300;
+    let north = |s: i64| beside(10.0 * (s - off_s) as f64, s);
+    let comes =
+        |city: &City, s: i64, stop: &str| city.visits(at(s), stop).iter().any(|(trip, _)| trip == "t1");
+    // It was to be at the fourth stop half a minute after it left its line, and at the ninth more than eight minutes after.
+    city.drive(off_s + 15..=off_s + 120, north);
+    assert!(comes(&city, off_s + 120, "s3") && comes(&city, off_s + 120, "s8"));
+    city.drive(off_s + 135..=off_s + 135, north);
+    assert!(!comes(&city, off_s + 135, "s3") && comes(&city, off_s + 135, "s8"));
+}
+
+#[test]
 fn a_bus_that_is_seen_beside_its_line_for_long_and_drives_nowhere_is_on_no_detour() {
     let mut city = City::at_five_past_eight();
     let off_s = EIGHT + 300;
