@@ -12,9 +12,8 @@ use tonic::Status;
 
 use super::internal;
 use crate::hall::Hall;
-use crate::transit::planned::DAY_BEGINS;
+use crate::transit::planned::{day_at, day_span};
 
-const DAY: DurationMs = DurationMs(24 * 3_600_000);
 const ROWS_MAX: u32 = 100_000;
 
 pub async fn list(hall: &Arc<Hall>, known: u64) -> Result<v1::ListSegmentsResponse, Status> {
@@ -45,9 +44,8 @@ pub async fn day(
     let known = tokio::task::spawn_blocking(known).await.map_err(internal)?;
     let (length, reference, camera) =
         known.ok_or_else(|| Status::not_found(format!("there is no segment {name:?} of the roads now")))?;
-    let date = date.unwrap_or_else(|| zone.date(hall.clock.now() - DAY_BEGINS));
-    let from = zone.service_day(date).start + DAY_BEGINS;
-    let span = Span { from, to: from + DAY };
+    let date = date.unwrap_or_else(|| day_at(zone, hall.clock.now()));
+    let span = day_span(zone, date).ok_or_else(|| Status::invalid_argument("day: has no end"))?;
     let rows = hall.store.probes_of(name, span).await.map_err(internal)?;
     let buckets = rows.into_iter().map(|row| v1::SegmentBucket {
         from_ms: row.bucket.0,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use control_center_store::{AuditLine, BusEventFilter, PassingFilter, Span, TrackerRow};
+use control_center_store::{AuditLine, BusEventFilter, PassingFilter, TrackerRow};
 use models_domain::transit::passing::Passing;
 use models_domain::transit::plan::DayPlan;
 use models_domain::transit::timetable::{FeedId, RouteId};
@@ -208,11 +208,10 @@ async fn bus_day(
     vehicle: &VehicleId,
     date: Option<Date>,
 ) -> Result<v1::GetBusDayResponse, Status> {
-    let zones = hall.transit.zones();
-    let zone = zones.values().next().ok_or_else(|| Status::not_found("there is no timetable yet"))?;
-    let date = date.unwrap_or_else(|| zone.date(hall.clock.now()));
-    let from = zone.service_day(date).start;
-    let span = Span { from, to: from + DurationMs(24 * HOUR.0) };
+    let planned = hall.transit.planned();
+    // From the hour at which buses' days begin: a run that goes on after midnight is seen to its end.
+    let day = date.or_else(|| planned.date(hall.clock.now())).and_then(|day| Some((day, planned.span(day)?)));
+    let (date, span) = day.ok_or_else(|| Status::not_found("there is no timetable yet"))?;
     let what = format!("vehicle={vehicle} day={date}");
     let (purpose, action) = (String::new(), "replay_bus".to_owned());
     let line = AuditLine { at: hall.clock.now(), user: user.to_owned(), action, purpose, what };
@@ -226,8 +225,8 @@ async fn bus_day(
         speed_mps: r.speed.0 as f32,
     });
     let fixes = fixes.collect();
-    // A run of the evening before may go on after midnight.
-    let days = Some((date.previous_day().unwrap_or(date), date));
+    // A run of the evening before may go on after the day has begun, and one of the next day begin before it is over.
+    let days = Some((date.previous_day().unwrap_or(date), date.next_day().unwrap_or(date)));
     let filter = PassingFilter { vehicle: Some(vehicle.clone()), days, ..PassingFilter::default() };
     let passings = hall.store.passings(&filter, PASSINGS_MAX).await.map_err(internal)?;
     let mut names = Names::new(hall);
@@ -236,7 +235,8 @@ async fn bus_day(
         at_ms: p.at.0,
         due_ms: p.headway.is_none().then_some(p.due.0),
         stop_name: names.stop(&p.feed, Some(p.run.date), &p.stop),
-        route: p.route.0,
+        // For people: ids are for machines.
+        route: names.route(&p.feed, Some(p.run.date), &p.route),
     });
     Ok(v1::GetBusDayResponse { fixes, passings: passings.collect() })
 }

@@ -13,7 +13,7 @@ use axum::{Json, Router};
 use control_center_gtfs::Zone;
 use control_center_store::{AuditLine, PositionRow, ProbeLine, Span};
 use models_domain::transit::passing::Passing;
-use models_domain::{DurationMs, Meters, UtcMillis, VehicleId};
+use models_domain::{Meters, UtcMillis, VehicleId};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::mpsc::Sender;
@@ -21,6 +21,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::by_vehicle::Taken;
 use super::history::{Column, Encoder, Kind, Value};
+use super::planned::{day_at, day_span};
 use super::reports::{self, Asked};
 use super::{by_vehicle, sheet};
 use crate::auth::sessions::Session;
@@ -34,7 +35,6 @@ const PAGE: u32 = 20_000;
 const PARTS: usize = 4;
 /// A reader that takes nothing for so long makes room for others.
 const READER: Duration = Duration::from_secs(60);
-const DAY: DurationMs = DurationMs(24 * 3_600_000);
 
 pub fn router(hall: &Arc<Hall>) -> Router {
     Router::new().route("/transit/{file}", get(download)).with_state(hall.clone())
@@ -159,7 +159,7 @@ async fn answer(
     let Some(turn) = hall.transit.turn(user).await else {
         return Ok(refuse(StatusCode::TOO_MANY_REQUESTS, super::BUSY));
     };
-    let days = asked.name(zone.date(hall.clock.now() - super::DAY_BEGINS));
+    let days = asked.name(day_at(&zone, hall.clock.now()));
     let mut what = format!("file={name} days={days}");
     if let Some(feed) = &asked.feed {
         what += &format!(" feed={feed}");
@@ -225,11 +225,10 @@ async fn report_xlsx(hall: &Arc<Hall>, asked: &Asked, vietnamese: bool) -> anyho
 }
 
 /// From the first service day's begin to the last one's end.
-fn span(asked: &Asked, zone: &Zone, now: UtcMillis) -> Span {
-    let today = zone.date(now - super::DAY_BEGINS);
+fn span(asked: &Asked, zone: &Zone, now: UtcMillis) -> Option<Span> {
+    let today = day_at(zone, now);
     let (from, to) = asked.days.unwrap_or((today, today));
-    let begin = |day| zone.service_day(day).start + super::DAY_BEGINS;
-    Span { from: begin(from), to: begin(to) + DAY }
+    Some(Span { from: day_span(zone, from)?.from, to: day_span(zone, to)?.to })
 }
 
 const PASSING: &[Column] = &[
@@ -341,7 +340,7 @@ async fn history(
         Format::Csv => Encoder::csv(columns, zone.clone()),
         Format::Parquet => Encoder::parquet(columns)?,
     };
-    let span = span(asked, zone, hall.clock.now());
+    let span = span(asked, zone, hall.clock.now()).context("these days have no end")?;
     match of {
         Of::Passings => {
             let mut place = (span.from, 0);

@@ -114,7 +114,8 @@ impl Encoder {
 
 /// A cell of a CSV file that no spreadsheet takes for a formula: names come from trackers and from others' timetables.
 pub fn harmless(text: &str) -> Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+    // The wide signs are read as formulas where people write wide ones.
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
         return Cow::Owned(format!("'{text}"));
     }
     Cow::Borrowed(text)
@@ -200,7 +201,7 @@ mod tests {
         let row = vec![Value::Text("=1+1".into()), Value::Count(-3), Value::Number(-0.5), Value::Missing];
         let text = file(Encoder::csv(COLUMNS, Zone::UTC), &[vec![row]]);
         assert_eq!(String::from_utf8(text).unwrap(), "bus,calls,late_s,at\n'=1+1,-3,-0.5,\n");
-        for text in ["+1", "-1", "@x", "\tx", "\rx"] {
+        for text in ["+1", "-1", "@x", "\tx", "\rx", "\nx", "＝1", "＋1", "－1", "＠x"] {
             assert_eq!(harmless(text), format!("'{text}"));
         }
         assert_eq!((harmless("29-B 1=2"), harmless("")), ("29-B 1=2".into(), "".into()));

@@ -7,81 +7,16 @@ use control_center_store::{BusEvent, BusEventRow, BusKey, BusNews};
 use models_domain::UtcMillis;
 use models_domain::event::Phase;
 use models_domain::transit::finding::Finding;
-use models_domain::transit::timetable::{FeedId, RouteId, RunKey, StopId};
 use models_wire::v1;
-use time::Date;
 
+pub use super::names::Names;
 use crate::hall::Hall;
 
 /// So many findings are remembered to have been told; of more, all are forgotten, and some told twice.
 const TOLD_MAX: usize = 200_000;
 
-/// Names of stops and routes, by feed.
-pub struct Names<'a> {
-    hall: &'a Hall,
-    by_feed: BTreeMap<FeedId, OfFeed>,
-    /// Of those that were asked for.
-    block_by_run: BTreeMap<(FeedId, RunKey), String>,
-}
-
-#[derive(Default)]
-struct OfFeed {
-    stops: BTreeMap<StopId, String>,
-    routes: BTreeMap<RouteId, String>,
-}
-
-impl<'a> Names<'a> {
-    pub fn new(hall: &'a Hall) -> Self {
-        Self { hall, by_feed: BTreeMap::new(), block_by_run: BTreeMap::new() }
-    }
-
-    pub fn stop(&mut self, feed: &FeedId, date: Option<Date>, stop: &StopId) -> String {
-        let name = self.of(feed, date).stops.get(stop);
-        name.filter(|n| !n.is_empty()).cloned().unwrap_or_else(|| stop.0.clone())
-    }
-
-    pub fn route(&mut self, feed: &FeedId, date: Option<Date>, route: &RouteId) -> String {
-        let name = self.of(feed, date).routes.get(route);
-        name.filter(|n| !n.is_empty()).cloned().unwrap_or_else(|| route.0.clone())
-    }
-
-    /// The block of a run; empty where there is none.
-    pub fn block(&mut self, run: &(FeedId, RunKey)) -> String {
-        let find = || {
-            let (feed, key) = run;
-            let table = self.hall.transit.planned().timetable(feed, key.date)?;
-            let trip = table.trips.iter().find(|trip| trip.id == key.trip)?;
-            // All starts of a repeated trip stand in one block.
-            trip.block.as_ref().filter(|_| key.start_s.is_none()).map(ToString::to_string)
-        };
-        if let Some(block) = self.block_by_run.get(run) {
-            return block.clone();
-        }
-        let block = find().unwrap_or_default();
-        self.block_by_run.insert(run.clone(), block.clone());
-        block
-    }
-
-    fn of(&mut self, feed: &FeedId, date: Option<Date>) -> &OfFeed {
-        self.by_feed.entry(feed.clone()).or_insert_with(|| {
-            let planned = self.hall.transit.planned();
-            let date = date.or_else(|| planned.date(self.hall.clock.now()));
-            let table = date.and_then(|date| planned.timetable(feed, date));
-            let Some(table) = table else { return OfFeed::default() };
-            let title = |r: &models_domain::transit::timetable::Route| {
-                let name = if r.short_name.is_empty() { &r.long_name } else { &r.short_name };
-                (r.id.clone(), name.clone())
-            };
-            OfFeed {
-                stops: table.stops.iter().map(|s| (s.id.clone(), s.name.clone())).collect(),
-                routes: table.routes.iter().map(title).collect(),
-            }
-        })
-    }
-}
-
 /// A kept finding in a message.
-pub fn bus_event(row: BusEventRow, names: &mut Names<'_>) -> v1::BusEvent {
+pub fn bus_event(row: BusEventRow, names: &mut Names) -> v1::BusEvent {
     let kept = BusEvent { event: row.event, line: row.line };
     let name = BusKey::of(&kept).name;
     let BusEvent { event: e, line } = kept;
@@ -213,7 +148,7 @@ pub fn kept(hall: &Hall, news: &[BusNews]) {
 }
 
 /// Tells viewers what of it is new.
-fn tell(hall: &Hall, news: &BusNews, names: &mut Names<'_>) {
+fn tell(hall: &Hall, news: &BusNews, names: &mut Names) {
     let tell = told(hall).take(news);
     let now = hall.clock.now();
     let mut send = |kept: BusEvent, withdrawn: bool| {
@@ -235,6 +170,7 @@ mod tests {
     use models_domain::DurationMs;
     use models_domain::transit::finding::TransitEvent;
     use models_domain::transit::passing::Passing;
+    use models_domain::transit::timetable::RunKey;
     use time::macros::date;
 
     use super::*;

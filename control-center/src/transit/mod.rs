@@ -9,6 +9,7 @@ mod calls;
 pub mod downloads;
 mod history;
 pub mod live;
+mod names;
 mod news;
 pub mod planned;
 pub mod ready;
@@ -50,7 +51,7 @@ use time::Date;
 
 pub use anew::{Anew, Passed, Reported};
 use calls::{Calls, call_of};
-use planned::{DAY_BEGINS, Planned};
+use planned::Planned;
 use ready::Ready;
 use shown::Shown;
 use supervise::Supervised;

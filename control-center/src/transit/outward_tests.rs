@@ -233,6 +233,17 @@ fn a_bus_is_told_with_where_it_goes_and_its_next_stop() {
 }
 
 #[test]
+fn a_bus_that_waits_for_its_start_is_not_early() {
+    let mut city = city(&files());
+    let delay = |city: &City, s: i64| city.activity(at(s))["MonitoredVehicleJourney"]["Delay"].clone();
+    city.drive(EIGHT - 600..=EIGHT - 540, |s| report("t1", EIGHT + 120, s));
+    assert_eq!(delay(&city, EIGHT - 540), "PT0S");
+    city.drive(EIGHT - 525..=EIGHT + 90, |s| report("t1", EIGHT + 120, s));
+    let late = delay(&city, EIGHT + 90);
+    assert!(late == "PT90S" || late == "PT89S", "{late}");
+}
+
+#[test]
 fn where_nobody_may_board_a_bus_is_no_next_bus_but_its_times_are_told() {
     let mut city = city(&files());
     city.drive(EIGHT + 840..=EIGHT + 1_230, |s| report("t4", EIGHT + 960, s));
@@ -270,6 +281,20 @@ fn a_detour_is_told_to_passengers_once_it_is_driven_and_while_the_bus_is_heard()
     let updates = city.updates(now);
     assert_eq!(updates.iter().map(|u| u.timestamp).collect::<Vec<_>>(), [seconds(at(off_s))]);
     assert_eq!(city.alerts(now + DurationMs(301_000)), [], "nobody knows where it is");
+}
+
+#[test]
+fn a_bus_on_a_detour_is_not_about_to_come_where_it_should_have_been() {
+    let mut city = City::at_five_past_eight();
+    let off_s = EIGHT + 300;
+    let north = |s: i64| beside(10.0 * (s - off_s) as f64, s);
+    let comes =
+        |city: &City, s: i64, stop: &str| city.visits(at(s), stop).iter().any(|(trip, _)| trip == "t1");
+    // It was to be at the fourth stop half a minute after it left its line, and at the ninth more than eight minutes after.
+    city.drive(off_s + 15..=off_s + 120, north);
+    assert!(comes(&city, off_s + 120, "s3") && comes(&city, off_s + 120, "s8"));
+    city.drive(off_s + 135..=off_s + 135, north);
+    assert!(!comes(&city, off_s + 135, "s3") && comes(&city, off_s + 135, "s8"));
 }
 
 #[test]

@@ -14,7 +14,25 @@ use models_domain::{DurationMs, UtcMillis};
 use time::Date;
 
 /// Buses' days begin at this local hour, when hardly any runs.
-pub const DAY_BEGINS: DurationMs = DurationMs(3 * 3_600_000);
+const DAY_BEGINS: DurationMs = DurationMs(3 * 3_600_000);
+
+/// The buses' day of a moment in a zone: the one whose [`day_span`] holds it, also in a night in which clocks are changed.
+pub fn day_at(zone: &Zone, at: UtcMillis) -> Date {
+    let date = zone.date(at - DAY_BEGINS);
+    if at < begin(zone, date) {
+        return date.previous_day().unwrap_or(date);
+    }
+    date.next_day().filter(|next| begin(zone, *next) <= at).unwrap_or(date)
+}
+
+/// From a buses' day's begin to its end, 23 to 25 hours; `None` for the last day that can be written.
+pub fn day_span(zone: &Zone, date: Date) -> Option<Span> {
+    Some(Span { from: begin(zone, date), to: begin(zone, date.next_day()?) })
+}
+
+fn begin(zone: &Zone, date: Date) -> UtcMillis {
+    zone.service_day(date).start + DAY_BEGINS
+}
 
 #[derive(Debug, Clone, Default)]
 pub struct Planned {
@@ -71,14 +89,12 @@ impl Planned {
 
     /// The buses' day of a moment; `None` without a timetable.
     pub fn date(&self, at: UtcMillis) -> Option<Date> {
-        Some(self.zone_by_feed.values().next()?.date(at - DAY_BEGINS))
+        Some(day_at(self.zone_by_feed.values().next()?, at))
     }
 
     /// From a buses' day's begin to its end.
     pub fn span(&self, date: Date) -> Option<Span> {
-        let zone = self.zone_by_feed.values().next()?;
-        let begin = |date| zone.service_day(date).start + DAY_BEGINS;
-        Some(Span { from: begin(date), to: begin(date.next_day()?) })
+        day_span(self.zone_by_feed.values().next()?, date)
     }
 
     /// Plans that a bus may be driving on a buses' day: of that day, the one before and the one after.
@@ -93,7 +109,7 @@ impl Planned {
 
     /// The plan of a feed for a service day; of today when no day is given. `None`: no such feed.
     pub fn plan(&self, feed: &FeedId, date: Option<Date>, now: UtcMillis) -> Option<Arc<DayPlan>> {
-        let date = date.or_else(|| Some(self.zone_by_feed.get(feed)?.date(now - DAY_BEGINS)))?;
+        let date = date.or_else(|| Some(day_at(self.zone_by_feed.get(feed)?, now)))?;
         let have = self.plans.iter().find(|p| p.feed == *feed && p.day.date == date).cloned();
         have.or_else(|| self.feeds.plan(feed, date).map(Arc::new))
     }
@@ -105,5 +121,33 @@ impl Planned {
 
     pub fn habit(&self, feed: &FeedId, at: UtcMillis) -> Habit {
         self.zone_by_feed.get(feed).unwrap_or(&Zone::UTC).habit(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::date;
+
+    #[test]
+    fn each_moment_is_of_one_day_also_where_clocks_are_changed() {
+        // Clocks are changed there on 29 March and on 25 October, both at 1 o'clock UTC.
+        let zone = Zone::new("Europe/Berlin").unwrap();
+        for (around, hours) in [
+            (date!(2026 - 03 - 29), [24, 23, 24]),
+            (date!(2026 - 10 - 25), [24, 25, 24]),
+            (date!(2026 - 12 - 01), [24, 24, 24]),
+        ] {
+            let days = [-2, -1, 0].map(|days| around + time::Duration::days(days));
+            let spans = days.map(|day| day_span(&zone, day).unwrap());
+            assert_eq!(spans.map(|span| span.to.since(span.from).0 / 3_600_000), hours);
+            let (mut at, last) = (spans[0].from, spans[2].to);
+            while at < last {
+                let day = day_at(&zone, at);
+                let span = day_span(&zone, day).unwrap();
+                assert!(span.from <= at && at < span.to, "{at:?} is not within {day}");
+                at = UtcMillis(at.0 + 600_000);
+            }
+        }
     }
 }

@@ -376,8 +376,13 @@ fn nobody_is_told_a_time_that_was_not_promised() {
         let visits =
             told.pointer("/Siri/ServiceDelivery/StopMonitoringDelivery/0/MonitoredStopVisit").unwrap();
         let journeys = visits.as_array().unwrap().iter().map(|v| &v["MonitoredVehicleJourney"]);
-        let aimed: Vec<bool> = journeys.map(|j| j["MonitoredCall"]["AimedArrivalTime"].is_string()).collect();
+        let aimed: Vec<bool> =
+            journeys.clone().map(|j| j["MonitoredCall"]["AimedArrivalTime"].is_string()).collect();
         assert!(aimed.iter().all(|aimed| *aimed == promised), "{told}");
+        // Starts of one trip on one day are told apart by when they set out.
+        let starts = journeys.map(|j| j["OriginAimedDepartureTime"].to_string());
+        let starts: std::collections::BTreeSet<_> = starts.collect();
+        assert_eq!(starts.len(), if promised { aimed.len() } else { 1 }, "{told}");
         assert_eq!(
             aimed.len() > 2,
             promised,

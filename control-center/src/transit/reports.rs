@@ -5,24 +5,24 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use control_center_store::{BusEventFilter, BusEventRow, PassingFilter, Span};
+use models_domain::UtcMillis;
 use models_domain::transit::finding::{Finding, Limits};
 use models_domain::transit::passing::Passing;
 use models_domain::transit::plan::DayPlan;
 use models_domain::transit::report::{Figures, Found, Report, report as sum_up};
 use models_domain::transit::timetable::{FeedId, RunKey};
-use models_domain::{DurationMs, UtcMillis};
 use models_wire::v1;
 use time::Date;
 use time::macros::format_description;
 
 use super::by_vehicle::{self, Taken, VehicleDay};
+use super::planned::{day_at, day_span};
 use crate::hall::Hall;
 
 const DAYS_MAX: i64 = 31;
 /// Of one operator on one day.
 const PASSINGS_MAX: u32 = 3_000_000;
 pub const EVENTS_MAX: u32 = 200_000;
-const DAY: DurationMs = DurationMs(24 * 3_600_000);
 
 /// Which days of which operator; `None` is today, and all.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,16 +82,17 @@ pub async fn with_vehicles(
     let zones = hall.transit.zones();
     for (feed, zone) in zones.iter().filter(|(feed, _)| asked.feed.as_ref().is_none_or(|f| f == *feed)) {
         let now = hall.clock.now();
-        let today = zone.date(now - super::DAY_BEGINS);
+        let today = day_at(zone, now);
         let (from, to) = asked.days.unwrap_or((today, today));
         let mut date = Some(from);
         while let Some(day) = date.filter(|d| *d <= to) {
+            date = day.next_day();
+            let Some(span) = day_span(zone, day) else { continue };
             let (of, plans) = (feed.clone(), hall.clone());
             let plan = tokio::task::spawn_blocking(move || plans.transit.plan(&of, Some(day), now)).await;
             if let Some(plan) = plan.context("making a day's plan")? {
-                add_day(hall, plan, now, (&mut told, &mut taken)).await?;
+                add_day(hall, (plan, span), now, (&mut told, &mut taken)).await?;
             }
-            date = day.next_day();
         }
     }
     if asked.feed.is_some() {
@@ -104,7 +105,7 @@ pub async fn with_vehicles(
 
 async fn add_day(
     hall: &Arc<Hall>,
-    plan: Arc<DayPlan>,
+    (plan, span): (Arc<DayPlan>, Span),
     now: UtcMillis,
     (told, taken): (&mut v1::GetTransitReportResponse, &mut Taken),
 ) -> anyhow::Result<()> {
@@ -113,14 +114,13 @@ async fn add_day(
         PassingFilter { feed: Some(feed.clone()), days: Some((date, date)), ..PassingFilter::default() };
     let passings = hall.store.passings(&filter, PASSINGS_MAX).await?;
     // Findings belong to the day in which they begin, as buses' days are cut.
-    let begin = plan.day.start + super::DAY_BEGINS;
-    let span = Some((begin, begin + DAY));
-    let filter = BusEventFilter { feed: Some(feed), span, ..BusEventFilter::default() };
+    let within = Some((span.from, span.to));
+    let filter = BusEventFilter { feed: Some(feed), span: within, ..BusEventFilter::default() };
     let events = hall.store.bus_events(&filter, EVENTS_MAX).await?;
-    let rejected = hall.store.rejected_by_vehicle(Span { from: begin, to: begin + DAY }).await?;
+    let rejected = hall.store.rejected_by_vehicle(span).await?;
     let summed = tokio::task::spawn_blocking(move || {
         // Of today only what should have begun by now is asked of the buses.
-        let plan = if begin + DAY > now { until(&plan, &passings, now) } else { plan };
+        let plan = if span.to > now { until(&plan, &passings, now) } else { plan };
         let found: Vec<Found> = events
             .iter()
             .map(|row| {

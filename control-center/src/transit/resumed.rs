@@ -126,6 +126,7 @@ mod tests {
             run: RunKey { date: date!(2025 - 11 - 25), trip: vehicle.into(), start_s: None },
             pattern: 0,
             along: Meters(0.0),
+            stops_ahead: 9,
             late: None,
             ahead: Some(DurationMs(60_000)),
             ahead_timetabled: Some(DurationMs(600_000)),

@@ -31,14 +31,16 @@ pub struct Line<'a> {
     /// Empty where no time was promised.
     late_mean_s: Option<f64>,
     headways: u32,
-    headway_variation: f64,
-    excess_wait_s: f64,
+    /// Empty where no bus came after another.
+    headway_variation: Option<f64>,
+    excess_wait_s: Option<f64>,
     bunchings: u32,
     overspeeds: u32,
     overspeed_kmh_max: f64,
     vehicles: u32,
     positions_rejected: u32,
-    gap_median_s: f64,
+    /// Empty where no stop was passed.
+    gap_median_s: Option<f64>,
     /// Empty where only the distance between buses is promised of some.
     runs_unseen: Option<u32>,
 }
@@ -64,14 +66,14 @@ impl<'a> Line<'a> {
             late: r.late,
             late_mean_s: (timed(r) > 0).then(|| rounded(r.late_mean_s, 1)),
             headways: r.headways,
-            headway_variation: rounded(r.headway_variation, 3),
-            excess_wait_s: rounded(r.excess_wait_s, 1),
+            headway_variation: (r.headways > 0).then(|| rounded(r.headway_variation, 3)),
+            excess_wait_s: (r.headways > 0).then(|| rounded(r.excess_wait_s, 1)),
             bunchings: r.bunchings,
             overspeeds: r.overspeeds,
             overspeed_kmh_max: rounded(r.overspeed_kmh_max, 1),
             vehicles: r.vehicles,
             positions_rejected: r.positions_rejected,
-            gap_median_s: rounded(r.gap_median_s, 1),
+            gap_median_s: (r.passings > 0).then(|| rounded(r.gap_median_s, 1)),
             runs_unseen: unseen(r),
         }
     }
@@ -108,8 +110,13 @@ const COLUMNS: [Column<RouteDay>; 23] = [
     ("Trễ trung bình (giây)", "Mean lateness (s)", 12.0, |r| {
         if timed(r) > 0 { Cell::Number(r.late_mean_s, "0") } else { Cell::Text("") }
     }),
-    ("Biến thiên giãn cách", "Headway variation", 12.0, |r| Cell::Number(r.headway_variation, "0.00")),
-    ("Khách chờ thêm (giây)", "Excess wait (s)", 12.0, |r| Cell::Number(r.excess_wait_s, "0")),
+    // Nothing is known of it where no bus came after another: 0 would say that all came evenly.
+    ("Biến thiên giãn cách", "Headway variation", 12.0, |r| {
+        if r.headways > 0 { Cell::Number(r.headway_variation, "0.00") } else { Cell::Text("") }
+    }),
+    ("Khách chờ thêm (giây)", "Excess wait (s)", 12.0, |r| {
+        if r.headways > 0 { Cell::Number(r.excess_wait_s, "0") } else { Cell::Text("") }
+    }),
     ("Lần dồn xe", "Bunchings", 10.0, |r| Cell::Count(r.bunchings)),
     ("Lần quá tốc độ", "Overspeeds", 10.0, |r| Cell::Count(r.overspeeds)),
     ("Tốc độ cao nhất (km/h)", "Highest speed (km/h)", 12.0, |r| {
@@ -251,6 +258,29 @@ mod tests {
             assert_eq!(rows.matches("<v>12.5</v>").count(), 1, "{rows}");
             // Where no stop was passed nothing is known of it.
             assert!(rows.contains("r=\"V2\"") && !rows.contains("r=\"V3\""), "{rows}");
+        }
+    }
+
+    #[test]
+    fn of_a_route_on_which_no_bus_came_after_another_no_distance_is_told() {
+        let row = |headways: u32, excess_wait_s: f64| RouteDay {
+            headways,
+            headway_variation: excess_wait_s / 100.0,
+            excess_wait_s,
+            ..RouteDay::default()
+        };
+        // Even buses are told, and so is a route of which nobody knows.
+        let rows = [row(8, 0.0), row(0, 0.0)];
+        let told = rows.each_ref().map(|row| {
+            let line = Line::of(row);
+            (line.headway_variation, line.excess_wait_s, line.gap_median_s)
+        });
+        assert_eq!(told, [(Some(0.0), Some(0.0), None), (None, None, None)]);
+        let told = GetTransitReportResponse { routes: rows.to_vec(), operators: Vec::new() };
+        let rows = part(&workbook(&told, &[], true).unwrap(), "xl/worksheets/sheet1.xml");
+        for column in ["O", "P"] {
+            let has = |row: u32| rows.contains(&format!("r=\"{column}{row}\""));
+            assert_eq!((has(2), has(3)), (true, false), "{rows}");
         }
     }
 

@@ -9,7 +9,7 @@ use models_domain::geo::LatLon;
 use models_domain::transit::fleet::{Fleet, Outlook};
 use models_domain::transit::plan::DayPlan;
 use models_domain::transit::timetable::{FeedId, Route, StopId};
-use models_domain::transit::vehicle::{Doing, Vehicle};
+use models_domain::transit::vehicle::{Doing, Vehicle, Work};
 use models_domain::{Degrees, DurationMs, UtcMillis, VehicleId};
 use models_wire::convert::gtfs_realtime::{alerts, trip_updates, vehicle_positions};
 use prost::Message;
@@ -49,6 +49,8 @@ pub struct NextBus {
     pub headsign: String,
     pub trip: String,
     pub date: time::Date,
+    /// When its run is to set out: all starts of a repeated trip have one `trip`. `None` where no time is promised.
+    pub departs: Option<UtcMillis>,
     /// `None` where no time is promised.
     pub due: Option<UtcMillis>,
     /// Without a bus that is seen, and without `due`, it says nothing.
@@ -74,6 +76,8 @@ pub struct ShownBus {
     pub headsign: String,
     pub trip: String,
     pub date: time::Date,
+    /// When its run is to set out; `None` where no time is promised.
+    pub departs: Option<UtcMillis>,
     /// `None` where no time is promised.
     pub late: Option<DurationMs>,
     /// `None` where its run is over.
@@ -148,11 +152,18 @@ fn buses(working: &[&Vehicle], outlooks: &[Outlook], name: impl Fn(&VehicleId) -
             headsign: table.trip(run).headsign.clone(),
             trip: table.trip(run).id.0.clone(),
             date: run.date,
-            late: doing.late(),
+            departs: table.keeps_times(run).then(|| table.departs(run, 0)),
+            late: late(bus, doing),
             next: next_call(doing, outlook_by_vehicle.get(&bus.id).copied()),
         })
     });
     shown.collect()
+}
+
+/// A bus that waits for its start is not early: it is late once that is over.
+fn late(bus: &Vehicle, doing: &Doing) -> Option<DurationMs> {
+    let waits = matches!(bus.work, Work::Waiting(_));
+    doing.late().map(|late| if waits { late.max(DurationMs(0)) } else { late })
 }
 
 fn next_call(doing: &Doing, outlook: Option<&Outlook>) -> Option<NextCall> {
@@ -163,7 +174,7 @@ fn next_call(doing: &Doing, outlook: Option<&Outlook>) -> Option<NextCall> {
     Some(NextCall {
         stop: stop.id.clone(),
         name: stop.name.clone(),
-        due: table.keeps_times(run).then(|| table.arrives(run, doing.next_call)),
+        due: table.keeps_times(run).then(|| table.passes(run, doing.next_call)),
         at: arrival.map(|a| a.at),
     })
 }
@@ -205,6 +216,7 @@ fn stops(
                 headsign: trip.headsign.clone(),
                 trip: trip.id.0.clone(),
                 date: run.date,
+                departs: table.keeps_times(run).then(|| table.departs(run, 0)),
                 due: table.keeps_times(run).then_some(a.due),
                 at: a.at,
                 every: table.promised_headway(run),

@@ -30,6 +30,7 @@ pub fn stop_monitoring(shown: &Shown, feed: &FeedId, id: &StopId) -> Option<Valu
                         "DataFrameRef": bus.date.to_string(),
                         "DatedVehicleJourneyRef": bus.trip,
                     },
+                    "OriginAimedDepartureTime": bus.departs.map(|departs| time(zone, departs)),
                     "Monitored": bus.vehicle.is_some(),
                     "VehicleRef": bus.vehicle,
                     "MonitoredCall": {
@@ -64,6 +65,7 @@ pub fn vehicle_monitoring(shown: &Shown, feed: &FeedId) -> Option<Value> {
                         "DataFrameRef": bus.date.to_string(),
                         "DatedVehicleJourneyRef": bus.trip,
                     },
+                    "OriginAimedDepartureTime": bus.departs.map(|departs| time(zone, departs)),
                     "Monitored": true,
                     "VehicleRef": bus.name,
                     "VehicleLocation": { "Longitude": bus.position.lon.0, "Latitude": bus.position.lat.0 },

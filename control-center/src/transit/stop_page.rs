@@ -99,19 +99,28 @@ pub fn stop(shown: &Shown, key: &(FeedId, StopId), language: Language) -> Option
 
 /// The page where stops are looked for by name or code.
 pub fn find(shown: &Shown, asked: &str, language: Language) -> String {
-    let wanted = asked.trim().to_lowercase();
-    let fits = |text: &str| text.to_lowercase().contains(&wanted);
+    let wanted = plain(asked.trim());
+    let fits = |text: &str| plain(text).contains(&wanted);
     let mut list = String::new();
     let found = shown.stops.iter().filter(|((_, id), s)| fits(&s.name) || fits(&s.code) || fits(id.as_str()));
-    for ((feed, id), stop) in found.take(if wanted.is_empty() { 0 } else { FOUND_MAX }) {
+    let found: Vec<_> = found.take(if wanted.is_empty() { 0 } else { FOUND_MAX + 1 }).collect();
+    for ((feed, id), stop) in found.iter().take(FOUND_MAX) {
         let name = if stop.name.is_empty() { id.as_str() } else { &stop.name };
+        // Both sides of a street have one name.
+        let code = Some(if stop.code.is_empty() { id.as_str() } else { &stop.code }).filter(|c| *c != name);
+        let code = code.map_or(String::new(), |code| format!("<span class=soft>{}</span>", escape(code)));
         list += &format!(
-            "<li><a href=\"/stops/{}/{}?lang={}\">{}</a></li>",
+            "<li><a href=\"/stops/{}/{}?lang={}\">{}</a>{code}</li>",
             percent(feed.as_str()),
             percent(id.as_str()),
             language.code(),
             escape(name)
         );
+    }
+    if found.len() > FOUND_MAX {
+        let more = language
+            .say("Còn trạm khác: gõ thêm tên hoặc mã.", "There are more: type more of the name or code.");
+        list += &format!("<li>{more}</li>");
     }
     if list.is_empty() && !wanted.is_empty() {
         list = format!("<li>{}</li>", language.say("Không tìm thấy trạm nào.", "No such stop."));
@@ -167,6 +176,27 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
+/// In small letters without tone marks, composed or not: half of all phones write none.
+fn plain(text: &str) -> String {
+    let small = text.chars().flat_map(char::to_lowercase);
+    small.filter(|c| !('\u{300}'..='\u{36f}').contains(c)).map(unmarked).collect()
+}
+
+fn unmarked(letter: char) -> char {
+    match letter {
+        'à' | 'á' | 'ả' | 'ã' | 'ạ' | 'ă' | 'ằ' | 'ắ' | 'ẳ' | 'ẵ' | 'ặ' | 'â' | 'ầ' | 'ấ' | 'ẩ' | 'ẫ'
+        | 'ậ' => 'a',
+        'è' | 'é' | 'ẻ' | 'ẽ' | 'ẹ' | 'ê' | 'ề' | 'ế' | 'ể' | 'ễ' | 'ệ' => 'e',
+        'ì' | 'í' | 'ỉ' | 'ĩ' | 'ị' => 'i',
+        'ò' | 'ó' | 'ỏ' | 'õ' | 'ọ' | 'ô' | 'ồ' | 'ố' | 'ổ' | 'ỗ' | 'ộ' | 'ơ' | 'ờ' | 'ớ' | 'ở' | 'ỡ'
+        | 'ợ' => 'o',
+        'ù' | 'ú' | 'ủ' | 'ũ' | 'ụ' | 'ư' | 'ừ' | 'ứ' | 'ử' | 'ữ' | 'ự' => 'u',
+        'ỳ' | 'ý' | 'ỷ' | 'ỹ' | 'ỵ' => 'y',
+        'đ' => 'd',
+        other => other,
+    }
+}
+
 fn percent(text: &str) -> String {
     let mut out = String::new();
     for b in text.bytes() {
@@ -181,6 +211,7 @@ fn percent(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::shown::ShownStop;
     use super::*;
 
     #[test]
@@ -190,6 +221,44 @@ mod tests {
         let page = find(&Shown::default(), "\"><script>", Language::English);
         assert!(!page.contains("<script"), "{page}");
         assert!(!page.contains("http-equiv=refresh"), "a search is not interrupted: {page}");
+    }
+
+    fn city(stops: &[(&str, &str, &str)]) -> Shown {
+        let mut shown = Shown::default();
+        for (id, name, code) in stops {
+            let stop = ShownStop { code: (*code).into(), name: (*name).into(), buses: Vec::new() };
+            shown.stops.insert(("xe".into(), (*id).into()), stop);
+        }
+        shown
+    }
+
+    #[test]
+    fn a_stop_is_found_without_tone_marks_and_told_from_the_one_across_the_street() {
+        let shown =
+            city(&[("1", "Bến xe Mỹ Đình", "MD-A"), ("2", "Bến xe Mỹ Đình", ""), ("3", "Đường Láng", "")]);
+        let found = |asked: &str| {
+            let page = find(&shown, asked, Language::Vietnamese);
+            ["1", "2", "3"].map(|id| page.contains(&format!("/stops/xe/{id}?")))
+        };
+        for asked in ["ben xe my dinh", "Bến xe Mỹ Đình", "BẾN XE", "Be\u{302}\u{301}n xe", "mỹ đinh"]
+        {
+            assert_eq!(found(asked), [true, true, false], "{asked}");
+        }
+        assert_eq!((found("duong lang"), found("md-a")), ([false, false, true], [true, false, false]));
+        let page = find(&shown, "dinh", Language::Vietnamese);
+        assert!(page.contains("</a><span class=soft>MD-A</span>"), "{page}");
+        assert!(page.contains("</a><span class=soft>2</span>"), "{page}");
+    }
+
+    #[test]
+    fn that_more_stops_were_found_than_are_listed_is_said() {
+        let names: Vec<String> = (0..=FOUND_MAX).map(|i| format!("s{i:02}")).collect();
+        let stops: Vec<_> = names.iter().map(|id| (id.as_str(), "Nguyễn Trãi", "")).collect();
+        let listed = |stops: &[(&str, &str, &str)]| {
+            let page = find(&city(stops), "nguyen trai", Language::Vietnamese);
+            (page.matches("<li><a").count(), page.contains("Còn trạm khác"))
+        };
+        assert_eq!((listed(&stops[..FOUND_MAX]), listed(&stops)), ((FOUND_MAX, false), (FOUND_MAX, true)));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use models_domain::transit::vehicle::{Doing, Vehicle, Work};
 use models_domain::{DurationMs, UtcMillis};
 use models_wire::v1;
 
-use super::DAY_BEGINS;
+use super::planned::day_at;
 
 #[derive(Debug, Clone, Default)]
 pub struct Supervised {
@@ -170,7 +170,7 @@ type Routes = BTreeMap<(String, String), v1::RouteNow>;
 fn routes(plans: &[Arc<DayPlan>], zones: &BTreeMap<FeedId, Zone>, now: UtcMillis) -> Routes {
     let mut routes = Routes::new();
     for plan in plans {
-        let today = zones.get(&plan.feed).map(|zone| zone.date(now - DAY_BEGINS));
+        let today = zones.get(&plan.feed).map(|zone| day_at(zone, now));
         if today != Some(plan.day.date) {
             continue;
         }

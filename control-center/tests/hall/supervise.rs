@@ -159,6 +159,7 @@ async fn supervisors_see_the_buses_and_their_day() {
     let replay = transit.get_bus_day(with(&token, day)).await.unwrap().into_inner();
     assert_eq!(replay.fixes.len(), 31);
     assert!(!replay.passings.is_empty() && replay.passings[0].stop_name.starts_with("Trạm"));
+    assert_eq!(replay.passings[0].route, "32", "what stands on the bus");
 
     assert_eq!(routes[0].predictions, []);
     let told = a_prediction_is_scored(&hall, &mut pole).await;

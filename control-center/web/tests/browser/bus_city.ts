@@ -99,7 +99,7 @@ export function report(day: string): GetTransitReportResponse {
 
 export function busDay(nowMs: number): GetBusDayResponse {
   const fixes = Array.from({ length: 240 }, (_, i) => ({ atMs: BigInt(nowMs - (240 - i) * 15_000), lat: 20.985 + i * 0.00025, lon: 105.842 - 0.02 * Math.sin(i / 60), speedMps: i % 20 < 3 ? 0 : 7.5 }));
-  const passings = STOPS.slice(0, 12).map((stopName, i) => ({ atMs: BigInt(nowMs - (60 - 5 * i) * MINUTE), dueMs: BigInt(nowMs - (61 - 5 * i) * MINUTE), route: "r32", stopName }));
+  const passings = STOPS.slice(0, 12).map((stopName, i) => ({ atMs: BigInt(nowMs - (60 - 5 * i) * MINUTE), dueMs: BigInt(nowMs - (61 - 5 * i) * MINUTE), route: "32", stopName }));
   return create(GetBusDayResponseSchema, { fixes, passings });
 }
 

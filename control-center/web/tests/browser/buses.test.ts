@@ -85,6 +85,22 @@ test("another route and direction are asked for with the keyboard alone", async 
   await expect.poll(() => hall.asked.at(-1)?.day).toBe("2026-03-02");
 });
 
+test("a page that is left open shows the day that it is", async () => {
+  const p = await open();
+  await p.waitForSelector(".diagram .driven");
+  const day = p.locator(".line input[type=date]");
+  expect(await day.inputValue()).toMatch(/^\d{4}-\d\d-\d\d$/);
+  hall.serviceDay = "2031-01-02";
+  await expect.poll(() => day.inputValue(), { timeout: 20_000 }).toBe("2031-01-02");
+  // A day that somebody chose stays.
+  await day.fill("2030-12-30");
+  await p.locator(".diagram").focus();
+  await expect.poll(() => hall.asked.at(-1)?.day).toBe("2030-12-30");
+  const asked = hall.asked.length;
+  await expect.poll(() => hall.asked.length, { timeout: 20_000 }).toBeGreaterThan(asked);
+  expect(await day.inputValue()).toBe("2030-12-30");
+});
+
 test("alerts, trackers and reports say what an operator needs", async () => {
   const p = await open(WIDE, "en");
   await p.click(".views .chip:text-is('Alerts')");
@@ -139,6 +155,9 @@ test("an alert's place is shown on the map, and a bus's day is driven once more"
   await expect.poll(() => p.locator(".replay output").innerText()).not.toBe(time);
   await p.waitForTimeout(2_000);
   await p.click(".replay button:text-is('Dừng')");
+  // At the end of the day it says what was passed last, and on which route.
+  await p.locator(".replay input[type=range]").press("End");
+  await expect.poll(() => p.locator(".replay .what").innerText()).toContain("32 Xuân Thủy");
   await settled(p);
   await look(p, "replay");
   expect(await axe(p)).toEqual([]);

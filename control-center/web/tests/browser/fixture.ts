@@ -57,6 +57,8 @@ export class FixtureHall {
   transitFails = "";
   /** How many WatchPictures streams are open. */
   pictureStreams = 0;
+  /** The service day of buses, where it is not today. */
+  serviceDay = "";
   /** Whether calls are refused as a hall that is down would. */
   down = false;
 
@@ -155,7 +157,9 @@ export class FixtureHall {
       getBuses: ({ route }, context) => ({ atMs: BigInt(told(context)), buses: buses(Date.now()).filter((b) => route === "" || b.route === route) }),
       getSpaceTime: ({ feed, route, direction, day }, context) => {
         this.asked.push({ feed, route, direction, day });
-        return spaceTime(told(context));
+        const line = spaceTime(told(context));
+        if (this.serviceDay) line.day = this.serviceDay;
+        return line;
       },
       listBusEvents: (_, context) => ({ events: alerts(told(context)) }),
       listTrackers: (_, context) => ({ atMs: BigInt(told(context)), trackers: trackers(Date.now()) }),

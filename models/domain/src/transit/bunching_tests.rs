@@ -18,6 +18,7 @@ fn pair(ahead_s: i64) -> Vec<Rung> {
         run: RunKey { date: date!(2026 - 03 - 02), trip: name.into(), start_s: None },
         pattern: 0,
         along: Meters(0.0),
+        stops_ahead: 9,
         late: None,
         ahead: ahead.map(|s| DurationMs(s * 1000)),
         ahead_timetabled: ahead.map(|_| DurationMs(600_000)),

@@ -57,7 +57,7 @@ pub fn predict(
     let (mut slower_s, mut variance) = (0.0, start.variance);
     let mut left = start.due;
     for call in start.call..pattern.stops.len() {
-        let due = table.arrives(r, call);
+        let due = table.passes(r, call);
         let ahead_s = due.since(left).seconds().max(0.0);
         if call > 0 && ahead_s > 0.0 {
             let id = |c: usize| table.stops[pattern.stops[c].stop].id.clone();
@@ -99,7 +99,7 @@ impl Start {
             Known::Timetable { late } => {
                 let late = late.max(DurationMs(0));
                 let behind = table.pattern(r).stops.iter().enumerate();
-                let call = behind.map(|(c, _)| c).find(|c| table.arrives(r, *c).0 + late.0 >= at.0);
+                let call = behind.map(|(c, _)| c).find(|c| table.passes(r, *c).0 + late.0 >= at.0);
                 let call = call.unwrap_or(table.trip(r).calls.len());
                 // It is on its way from the stop before, as far as anybody knows: what is behind it is not driven again.
                 let left = call.checked_sub(1).map_or(departs, |before| table.departs(r, before));
@@ -223,5 +223,27 @@ mod tests {
         let before = predict(&plan, 0, known, departs - DurationMs(60_000), &pace, |_| EIGHT);
         assert_eq!((before.len(), before[4].at), (7, before[4].due));
         assert!(before[5].at.since(before[5].due).seconds() > 24.0, "{before:?}");
+    }
+
+    #[test]
+    fn a_bus_that_stands_at_its_first_stop_for_passengers_is_told_by_when_it_leaves() {
+        let timed = plan();
+        let mut table = (*timed.timetable).clone();
+        // It is to be there five minutes before.
+        table.trips[0].calls[0].arrive_s -= 300;
+        let plan = DayPlan::new("f".into(), Arc::new(table), timed.day);
+        let departs = UtcMillis(i64::from(DEPARTS_S) * 1_000);
+        let known = Known::Timetable { late: DurationMs(0) };
+        for before_s in [600, 120] {
+            let now = departs - DurationMs(before_s * 1_000);
+            let told = predict(&plan, 0, known, now, &Pace::default(), |_| EIGHT);
+            assert_eq!((told[0].call, told[0].due, told[0].at), (0, departs, departs), "{before_s} s before");
+        }
+        // Who leaves on time is on time, and not five minutes late.
+        let vehicle = "bus".parse().unwrap();
+        let way = ((departs, Meters(0.0)), (departs + DurationMs(60_000), Meters(500.0)));
+        let passed = crate::transit::passing::between(&plan, 0, &vehicle, way.0, way.1);
+        let late = passed[0].late().map(DurationMs::seconds);
+        assert!(passed[0].call == 0 && late.is_some_and(|s| (0.0..10.0).contains(&s)), "{passed:?}");
     }
 }

@@ -329,8 +329,7 @@ impl Mark {
     /// When a run wants the bus to be there.
     pub fn due(&self, table: &Timetable, run: &Run) -> UtcMillis {
         match self.call {
-            Some(0) => table.departs(run, 0),
-            Some(call) => table.arrives(run, call),
+            Some(call) => table.passes(run, call),
             None => table.due(run, self.along),
         }
     }

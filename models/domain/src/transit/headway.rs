@@ -31,8 +31,8 @@ pub struct Headway {
     pub between: Vec<DurationMs>,
 }
 
-/// When runs that were told to be missing should have come, by route, direction and stop.
-pub type Missed<'a> = BTreeMap<(&'a RouteId, Option<u8>, &'a StopId), Vec<UtcMillis>>;
+/// When runs that were told to be missing should have come, by route, direction, stop, and how many times before they were to be there.
+pub type Missed<'a> = BTreeMap<(&'a RouteId, Option<u8>, &'a StopId, usize), Vec<UtcMillis>>;
 
 /// A bus on the ladder of its line.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +42,8 @@ pub struct Rung {
     pub run: RunKey,
     pub pattern: usize,
     pub along: Meters,
+    /// Stops that it has not passed, but for the last: nobody waits there.
+    pub stops_ahead: usize,
     /// `None` where no time is promised.
     pub late: Option<DurationMs>,
     /// Since when the bus ahead has left the place where this one is now.
@@ -57,7 +59,7 @@ pub struct Rung {
 pub struct Regularity {
     pub headways: usize,
     pub mean_s: f64,
-    /// Standard deviation over mean: 0 is even, 1 is as if by chance.
+    /// How unevenly headways are off what was promised, over its mean: 0 is as promised, 1 is as if by chance.
     pub variation: f64,
     /// What a passenger who comes at any time waits more than the timetable promises, in seconds. Promised are the runs that were seen,
     /// and those that were told to be missing: of others nobody knows whether they were driven.
@@ -75,21 +77,26 @@ impl Passing {
     }
 }
 
-/// Headways at every stop, from passings in any order. Where a stop comes twice in a trip, each time counts apart.
-pub fn headways<'a>(passings: impl IntoIterator<Item = &'a Passing>, missed: &Missed<'_>) -> Vec<Headway> {
+/// Headways at every stop, from passings in any order. Where a stop comes twice in a trip, each time counts apart: `times_before` tells
+/// how many times before a passing its trip is at that stop.
+pub fn headways<'a>(
+    passings: impl IntoIterator<Item = &'a Passing>,
+    times_before: impl Fn(&Passing) -> usize,
+    missed: &Missed<'_>,
+) -> Vec<Headway> {
     let mut by_stop: BTreeMap<_, Vec<&Passing>> = BTreeMap::new();
     for p in passings {
-        by_stop.entry((&p.feed, &p.route, p.direction, &p.stop)).or_default().push(p);
+        by_stop.entry((&p.feed, &p.route, p.direction, &p.stop, times_before(p))).or_default().push(p);
     }
     let mut all = Vec::new();
-    for ((feed, route, direction, stop), mut list) in by_stop {
+    for ((feed, route, direction, stop, times), mut list) in by_stop {
         let line = Line { feed: feed.clone(), route: route.clone(), direction };
         list.sort_by(|a, b| (a.at, &a.run, &a.vehicle).cmp(&(b.at, &b.run, &b.vehicle)));
         // One start may stand for two buses where it is no promise.
         let two = |a: &Passing, b: &Passing| {
             a.run != b.run || (a.headway.is_some() && b.headway.is_some() && a.vehicle != b.vehicle)
         };
-        let missed = missed.get(&(route, direction, stop)).map_or(&[][..], Vec::as_slice);
+        let missed = missed.get(&(route, direction, stop, times)).map_or(&[][..], Vec::as_slice);
         for pair in list.windows(2).filter(|pair| two(pair[0], pair[1])) {
             let timed = pair[1].headway.is_none();
             all.push(Headway {
@@ -118,6 +125,12 @@ fn between(one: UtcMillis, other: UtcMillis, missed: &[UtcMillis]) -> Vec<Durati
 }
 
 impl Headway {
+    /// The mean of what was promised between the two, in seconds.
+    fn mean_promised_s(&self) -> f64 {
+        let (count, sum) = self.promised_s().fold((0.0, 0.0), |(count, sum), s| (count + 1.0, sum + s));
+        sum / count
+    }
+
     /// What was promised between the two, in seconds: one distance, or more where runs between were not driven.
     fn promised_s(&self) -> impl Iterator<Item = f64> {
         let whole = self.between.is_empty().then_some(self.timetabled);
@@ -127,19 +140,29 @@ impl Headway {
 
 /// Mean waiting time is half the mean square of the headways over their mean (Osuna and Newell 1972).
 pub fn regularity(headways: &[Headway]) -> Regularity {
-    fn waits(all_s: impl Iterator<Item = f64>) -> (f64, f64, f64) {
+    fn waits(all_s: impl Iterator<Item = f64>) -> (f64, f64) {
         let (sum, squares) = all_s.fold((0.0, 0.0), |(s, q), h| (s + h, q + h * h));
-        (sum, squares, if sum > 0.0 { squares / sum / 2.0 } else { 0.0 })
+        (sum, if sum > 0.0 { squares / sum / 2.0 } else { 0.0 })
     }
-    let (sum, squares, wait) = waits(headways.iter().map(|h| h.behind.seconds()));
-    let (.., promised) = waits(headways.iter().flat_map(Headway::promised_s));
+    let (sum, wait) = waits(headways.iter().map(|h| h.behind.seconds()));
+    let (_, promised) = waits(headways.iter().flat_map(Headway::promised_s));
     if headways.is_empty() || sum <= 0.0 {
         return Regularity::default();
     }
-    let count = headways.len() as f64;
-    let mean_s = sum / count;
-    let variation = (squares / count - mean_s * mean_s).max(0.0).sqrt() / mean_s;
-    Regularity { headways: headways.len(), mean_s, variation, excess_wait_s: wait - promised }
+    let mean_s = sum / headways.len() as f64;
+    let (variation, excess_wait_s) = (variation(headways, mean_s), wait - promised);
+    Regularity { headways: headways.len(), mean_s, variation, excess_wait_s }
+}
+
+/// Standard deviation of how far headways are off what was promised, over the mean of what was promised (Transit Capacity and Quality
+/// of Service Manual, headway adherence): that fewer buses are timetabled in the evening is nothing irregular.
+fn variation(headways: &[Headway], mean_s: f64) -> f64 {
+    let mean =
+        |each: &dyn Fn(&Headway) -> f64| headways.iter().map(each).sum::<f64>() / headways.len() as f64;
+    let promised_s = mean(&Headway::mean_promised_s);
+    let off_s = |h: &Headway| h.behind.seconds() - h.mean_promised_s() - (mean_s - promised_s);
+    let deviation_s = mean(&|h| off_s(h).powi(2)).sqrt();
+    if promised_s > 0.0 { deviation_s / promised_s } else { 0.0 }
 }
 
 /// The buses under way of every line, foremost first, each with the time to the bus ahead.
@@ -175,6 +198,7 @@ pub fn ladder<'a>(buses: impl Iterator<Item = &'a Vehicle>, at: UtcMillis) -> Ve
                 run: table.key(run),
                 pattern,
                 along: doing.along,
+                stops_ahead: p.stops.len().saturating_sub(doing.next_call + 1),
                 late: doing.late(),
                 ahead: behind,
                 ahead_timetabled: ahead.map(|a| {
@@ -235,6 +259,28 @@ mod tests {
             (pairs.variation - 1.0).abs() < 1e-9 && (pairs.excess_wait_s - 300.0).abs() < 1e-9,
             "{pairs:?}"
         );
+    }
+
+    #[test]
+    fn buses_that_keep_what_was_promised_are_even_however_often_they_are_timetabled() {
+        let driven = |promised_s: &[i64], late_s: i64| {
+            let mut all = every(promised_s);
+            all.iter_mut().zip(promised_s).for_each(|(h, s)| h.timetabled = DurationMs(s * 1_000));
+            // One comes late, and the next on time.
+            all[0].behind = DurationMs((promised_s[0] + late_s) * 1_000);
+            all[1].behind = DurationMs((promised_s[1] - late_s) * 1_000);
+            regularity(&all)
+        };
+        let day = [300, 300, 1_800, 1_800];
+        let kept = driven(&day, 0);
+        assert!(kept.variation < 1e-9 && kept.excess_wait_s.abs() < 1e-9, "{kept:?}");
+        // Two of four are off by 210 s, of 1,050 s in the mean.
+        let off = driven(&day, 210).variation;
+        assert!((off - 210.0 * 0.5_f64.sqrt() / 1_050.0).abs() < 1e-9, "{off}");
+        // Of a run that was told to be missing people know that it was promised.
+        let mut missed = every(&[600, 600, 1_200]);
+        missed[2].between = vec![DurationMs(600_000); 2];
+        assert!(regularity(&missed).variation > 0.4, "{missed:?}");
     }
 
     #[test]

@@ -32,6 +32,10 @@ pub fn advise(ladder: &[Rung]) -> Vec<Advice> {
         if bus.line != after.line || bus.pattern != after.pattern {
             continue;
         }
+        // Nobody waits for it any more: held at its end it gains nothing.
+        if bus.stops_ahead == 0 {
+            continue;
+        }
         let (Some(ahead), Some(wanted), Some(behind)) = (bus.ahead, bus.ahead_timetabled, after.ahead) else {
             continue;
         };
@@ -74,6 +78,7 @@ mod tests {
             run: RunKey { date: date!(2026 - 03 - 02), trip: TripId::from(name), start_s: None },
             pattern: 0,
             along: Meters(0.0),
+            stops_ahead: 9,
             late: None,
             ahead: ahead_s.map(|s| DurationMs(s * 1000)),
             ahead_timetabled: ahead_s.map(|_| DurationMs(600_000)),
@@ -88,6 +93,15 @@ mod tests {
         assert_eq!((advice[0].vehicle.as_str(), advice[0].hold), ("b", DurationMs(180_000)));
         // (100² + 1100²) / 2400 is 508 s, (280² + 920²) / 2400 is 385 s.
         assert!((advice[0].wait_saved_s - 123.0).abs() < 0.5, "{advice:?}");
+    }
+
+    #[test]
+    fn a_bus_that_comes_to_its_last_stop_is_not_held() {
+        let mut ladder = [rung("a", None), rung("b", Some(100)), rung("c", Some(1100))];
+        ladder[1].stops_ahead = 1;
+        assert_eq!(advise(&ladder).len(), 1);
+        ladder[1].stops_ahead = 0;
+        assert_eq!(advise(&ladder), []);
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub struct Passing {
     pub call: usize,
     pub stop: StopId,
     pub at: UtcMillis,
-    /// When the timetable wanted the bus to arrive. Where only `headway` is promised it tells no more than how long the way takes.
+    /// When the timetable wanted the bus to leave its first stop, or to arrive at another. Where only `headway` is promised it tells no more than how long the way takes.
     pub due: UtcMillis,
     /// So long after the bus before, where a trip is repeated and its starts are no promise.
     pub headway: Option<DurationMs>,
@@ -71,7 +71,7 @@ pub fn between(
                 call,
                 stop: table.stops[stop.stop].id.clone(),
                 at: from_at + DurationMs((gap.0 as f64 * share) as i64),
-                due: table.arrives(r, call),
+                due: table.passes(r, call),
                 headway: table.promised_headway(r),
                 gap,
             }

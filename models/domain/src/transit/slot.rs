@@ -75,7 +75,7 @@ impl Vehicle {
         let (table, run) = (&doing.plan.timetable, &doing.plan.runs[doing.run]);
         for passing in &mut doing.pending {
             passing.run = table.key(run);
-            (passing.due, passing.headway) = (table.arrives(run, passing.call), table.promised_headway(run));
+            (passing.due, passing.headway) = (table.passes(run, passing.call), table.promised_headway(run));
         }
     }
 }

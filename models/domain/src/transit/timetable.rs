@@ -97,6 +97,14 @@ pub struct Pattern {
     pub coarse: bool,
 }
 
+impl Pattern {
+    /// How many times before its call number `call` the way has been at that stop: 0, unless it is a loop or turns there.
+    pub fn times_before(&self, call: usize) -> usize {
+        let Some(stop) = self.stops.get(call).map(|s| s.stop) else { return 0 };
+        self.stops[..call].iter().filter(|s| s.stop == stop).count()
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PatternStop {
     /// Index into [`Timetable::stops`].
@@ -263,6 +271,11 @@ impl Timetable {
     /// When a run is to leave its call number `call`.
     pub fn departs(&self, run: &Run, call: usize) -> UtcMillis {
         UtcMillis(run.base.0 + i64::from(self.trip(run).calls[call].depart_s) * 1000)
+    }
+
+    /// When a run is to pass its call number `call`: its first stop when it leaves, every other when it arrives.
+    pub fn passes(&self, run: &Run, call: usize) -> UtcMillis {
+        if call == 0 { self.departs(run, 0) } else { self.arrives(run, call) }
     }
 
     /// When a run is to be over.

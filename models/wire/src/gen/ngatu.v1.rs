@@ -4490,7 +4490,7 @@ pub struct RouteDay {
     pub late_mean_s: f64,
     #[prost(uint32, tag = "16")]
     pub headways: u32,
-    /// Standard deviation over mean: 0 is even.
+    /// Off what was promised: 0 is as promised.
     #[prost(double, tag = "17")]
     pub headway_variation: f64,
     /// What a passenger waits more than the timetable promises.

@@ -81,7 +81,7 @@ class Buses implements Mounted {
   async #replay(vehicle: string, day: string): Promise<void> {
     try {
       const { fixes, passings } = await transit.getBusDay({ vehicle, day }, { timeoutMs: 30_000 });
-      const told = passings.map((p) => ({ ms: Number(p.atMs), text: `${this.#names.get(`/${p.route}`) ?? ""} ${p.stopName}`.trim() }));
+      const told = passings.map((p) => ({ ms: Number(p.atMs), text: `${p.route} ${p.stopName}`.trim() }));
       this.page.replay({ vehicle, fixes: fixes.map((f) => ({ ms: Number(f.atMs), at: [f.lon, f.lat] as const, speedMps: f.speedMps })), told });
     } catch (error) {
       if (!signedOut(error)) this.page.replay({ vehicle, fixes: [], told: [], problem: explain(error) });

@@ -111,7 +111,8 @@ export class Lines implements View {
         const [line, now] = await Promise.all([transit.getSpaceTime(where, options), transit.getBuses({ feed, route }, options)]);
         this.#problem.hidden = true;
         this.#diagram.show(line, fresh);
-        if (!this.#date.value) this.#date.value = line.day;
+        // A page is left open over night: today is another day then. Whoever is writing one is not interrupted.
+        if (this.#day === "" && document.activeElement !== this.#date) this.#date.value = line.day;
         this.#drawLadder(now.buses.filter((b) => (b.direction ?? null) === direction));
         const told = routes.find((r) => r.feed === feed && r.route === route);
         this.#drawAccuracy(t("buses.accuracy"), told?.predictions ?? [], told?.toldArrivals);

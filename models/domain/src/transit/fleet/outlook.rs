@@ -11,11 +11,14 @@ use crate::transit::eta::{Arrival, Known, carried_over, predict};
 use crate::transit::pace::Habit;
 use crate::transit::plan::DayPlan;
 use crate::transit::timetable::FeedId;
-use crate::transit::vehicle::Work;
+use crate::transit::vehicle::{Doing, Vehicle, Work};
 use crate::units::{DurationMs, UtcMillis};
 
 /// A bus is no later on the run before.
 const LATE_MAX: DurationMs = DurationMs(3 * 3_600_000);
+
+/// So long off its line a bus drives a way of its own, as passengers are told.
+const ASTRAY: DurationMs = DurationMs(120_000);
 
 /// A run with what is expected of it.
 #[derive(Debug, Clone)]
@@ -58,6 +61,11 @@ impl Seen<'_> {
     }
 }
 
+fn is_astray(bus: &Vehicle, doing: &Doing) -> bool {
+    let seen = bus.last.as_ref().map(|last| last.seen.at);
+    doing.off_since.zip(seen).is_some_and(|(since, seen)| seen.since(since).0 >= ASTRAY.0)
+}
+
 impl Fleet {
     /// Everything expected until `until`: runs with a bus, what these buses do next, and runs that nobody is seen on, up to where they
     /// should be over. None of those that are told to be missing.
@@ -79,7 +87,12 @@ impl Fleet {
                 taken.insert(doing.key());
                 continue;
             }
-            let arrivals = predict(plan, run, Known::Bus(doing), now, &self.pace, |t| habit(&plan.feed, t));
+            let known = Known::Bus(doing);
+            let mut arrivals = predict(plan, run, known, now, &self.pace, |t| habit(&plan.feed, t));
+            if is_astray(bus, doing) {
+                // It drives on beside its line. Where it should have been by now it is not about to come.
+                arrivals.retain(|a| a.at > now);
+            }
             taken.insert(doing.key());
             if let (Some(last), Some(next)) = (arrivals.last(), plan.next_of_block(run)) {
                 let departs = plan.timetable.departs(&plan.runs[next], 0);
