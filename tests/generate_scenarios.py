@@ -14,11 +14,12 @@ HERE = pathlib.Path(__file__).parent / "scenarios"
 
 class User:
     """`gaps`: spans of seconds without a detection. `ids`: (from second, id) for scenarios with ready tracks.
-    `seen_as`: (from second, class), when the network takes it for something else."""
+    `seen_as`: (from second, class), when the network takes it for something else. `carried`: (from second, to second, id)
+    in which the tracker carries a track on unseen, for scenarios with ready tracks."""
 
-    def __init__(self, kind, size, way, gaps=(), ids=(), seen_as=(), score=0.8):
+    def __init__(self, kind, size, way, gaps=(), ids=(), seen_as=(), score=0.8, carried=()):
         self.kind, self.size, self.way, self.gaps = kind, size, way, gaps
-        self.ids, self.seen_as, self.score = ids, seen_as, score
+        self.ids, self.seen_as, self.score, self.carried = ids, seen_as, score, carried
 
     def foot(self, t):
         if not self.way[0][0] <= t <= self.way[-1][0]:
@@ -32,14 +33,18 @@ class User:
         return next((what for since, what in reversed(changes) if since <= t), otherwise)
 
 
-def write(name, users, fps=6, seconds=30, missing=0.0, jitter=0.03, shake=0.0, tracks=False):
+def write(name, users, fps=6, seconds=30, missing=0.0, jitter=0.03, shake=0.0, tracks=False, blind=()):
+    """`blind`: spans of seconds without a picture."""
     chance = random.Random(name)
-    lines = []
+    lines, boxes = [], {}
     for n in range(int(seconds * fps) + 1):
         t = n / fps
+        if any(a <= t < b for a, b in blind):
+            continue
         sway = (chance.gauss(0, shake), chance.gauss(0, shake))
         seen = []
         for number, user in enumerate(users, 1):
+            seen += [{"id": one, "class": user.kind, "bbox": boxes[one], "unseen": True} for a, b, one in user.carried if a <= t < b]
             foot = user.foot(t)
             if foot is None or any(a <= t < b for a, b in user.gaps) or chance.random() < missing:
                 continue
@@ -49,6 +54,7 @@ def write(name, users, fps=6, seconds=30, missing=0.0, jitter=0.03, shake=0.0, t
             box = [round(v, 1) for v in (x, y, w, h)]
             kind = user.last_of(user.seen_as, t, user.kind)
             if tracks:
+                boxes[user.last_of(user.ids, t, number)] = box
                 seen.append({"id": user.last_of(user.ids, t, number), "class": kind, "bbox": box})
             else:
                 score = round(min(0.99, max(0.13, chance.gauss(user.score, 0.08))), 2)
@@ -110,6 +116,17 @@ def turning_hidden():
     write("turning_hidden", users, seconds=20, tracks=True)
 
 
+def turning_carried():
+    # A car turns south behind a bus. The tracker carries it on, straight ahead, while it is found as somebody new; the new
+    # one has left before the old one is given up. And where one left by the south, another comes in a second later.
+    users = [
+        car((0, 20, 210), (4, 260, 210), (5, 300, 230), (8, 310, 350), gaps=[(4.2, 4.8)], ids=[(0, 1), (4.4, 11)],
+            carried=[(4.2, 8.5, 1)]),
+        car((9, 320, 350), (12, 330, 200), (16, 620, 200), ids=[(0, 2)]),
+    ]
+    write("turning_carried", users, fps=5, seconds=20, jitter=0, tracks=True)
+
+
 def zone_occupancy():
     # A box junction that fills, one by one, and empties; a bus hides two of its cars meanwhile. Lasts 70 s.
     users = [car((4 + 2 * i, 20, 220 + 20 * i), (8 + 2 * i, 260 + 70 * i, 220 + 20 * i),
@@ -133,6 +150,13 @@ def illegal_parking():
         car((0, 300, 120), (40, 300, 120), ids=[(0, 4)]),
     ]
     write("illegal_parking", users, fps=5, seconds=40, tracks=True)
+
+
+def illegal_parking_unwatched():
+    # Parks at 3 s. Nothing moves from 15 s to 200 s and again until 400 s, so no picture is looked at; the tracker has given
+    # it up each time. Drives away at 410 s.
+    users = [car((0, 20, 250), (3, 200, 250), (410, 200, 250), (414, 600, 250), ids=[(0, 1), (15, 11), (300, 21)])]
+    write("illegal_parking_unwatched", users, fps=5, seconds=415, jitter=0, tracks=True, blind=[(15, 200), (205, 400)])
 
 
 def illegal_parking_at_night():
@@ -184,6 +208,33 @@ def pedestrian_on_carriageway():
     write("pedestrian_on_carriageway", users)
 
 
+def pedestrian_along_the_kerb():
+    # Walks along the kerb, every second for one picture with a foot on the road; then steps on to it.
+    kerb = [(n / 5, 100 + 4 * n, 162 if n % 5 == 0 else 157) for n in range(50)]
+    write("pedestrian_along_the_kerb", [man(*kerb, (10, 300, 165), (13, 360, 165))], fps=5, seconds=13, jitter=0, tracks=True)
+
+
+def motorcycles_parked_in_a_row():
+    # The network sees now one, now the other of two that are parked. Then one rides by, under two ids.
+    users = [
+        bike((0, 200, 305), (5, 200, 305), ids=[(0, 1)]),
+        bike((6, 255, 305), (12, 255, 305), ids=[(0, 2)]),
+        bike((14, 20, 320), (20, 600, 325), ids=[(0, 3), (16, 33)]),
+    ]
+    write("motorcycles_parked_in_a_row", users, fps=5, seconds=20, jitter=0, tracks=True)
+
+
+def wrong_way_broken():
+    # Rides against the way, is hidden for a second and found as somebody new: told once. A track that jumps twice in a row
+    # to who comes behind, as all go the right way, is nobody who goes against it.
+    column = [(10, 100, 260), (12, 180, 260), (12.2, 148, 260), (12.4, 116, 260), (16, 260, 260)]
+    users = [
+        bike((0, 600, 200), (10, 20, 200), gaps=[(4, 5)], ids=[(0, 1), (4, 11)]),
+        bike(*column, ids=[(0, 2)]),
+    ]
+    write("wrong_way_broken", users, fps=5, seconds=17, jitter=0, tracks=True)
+
+
 def motorcycle_on_pavement():
     users = [
         # Rides along the pavement.
@@ -226,6 +277,19 @@ def queue():
 
 def queue_in_metres():
     write("queue_in_metres", column(6, 560, 220, 75, 1, 26), fps=6, seconds=36)
+
+
+def queue_beside_a_bus():
+    # Six motorcycles queue; a bus that waits at its stop farther on is heavier than all of them, and no queue.
+    users = [User("bus", BUS, [(0, 560, 240), (12, 560, 240)])]
+    users += [bike((0, 30 + 30 * i, 240), (12, 30 + 30 * i, 240)) for i in range(6)]
+    write("queue_beside_a_bus", users, fps=5, seconds=12, jitter=0, tracks=True)
+
+
+def level_of_service_interrupted():
+    # Full for a minute; nobody looks for four; full for another; then empty. Two minutes that are not in a row.
+    users = [car((0, 40 + 50 * i, 200), (359.5, 40 + 50 * i, 200)) for i in range(12)]
+    write("level_of_service_interrupted", users, fps=1, seconds=425, jitter=0, tracks=True, blind=[(61, 300)])
 
 
 def level_of_service():
@@ -343,7 +407,8 @@ def abandoned_object():
         (30, shows(), []), *comes(320, 440, False), (60, shows(440), one(440)), *comes(440, 320, False), (40, shows(), [])])
 
 
-MADE = [stopped_vehicle_now_and_then, intrusion_new_identities, turning_movement, turning_hidden,
+MADE = [turning_carried, illegal_parking_unwatched, pedestrian_along_the_kerb, motorcycles_parked_in_a_row,
+        wrong_way_broken, queue_beside_a_bus, level_of_service_interrupted, stopped_vehicle_now_and_then, intrusion_new_identities, turning_movement, turning_hidden,
         zone_occupancy, illegal_parking, illegal_parking_at_night, loitering, loitering_two_people,
         pedestrian_on_carriageway, motorcycle_on_pavement, motorcycle_on_pavement_at_night, queue,
         queue_in_metres, level_of_service, crowd, speed, speed_at_6_fps, abandoned_object,
