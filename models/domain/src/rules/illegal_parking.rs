@@ -52,10 +52,13 @@ fn a_minute() -> i64 {
 
 /// One that is told of has left when it is this many tolerances away.
 const GONE: f64 = 3.0;
+/// A parked vehicle in a quiet street is not looked at until something moves again: until then it is where it was.
+const BLIND: DurationMs = DurationMs(3_600_000);
 
 fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
     let params: Params = read(params)?;
-    let memory = Memory { away: duration("hidden_ms", params.hidden_ms)?, near: 0.5, walks: 0.0 };
+    let away = duration("hidden_ms", params.hidden_ms)?;
+    let memory = Memory { away, near: 0.5, walks: 0.0, blind: BLIND };
     Ok(Box::new(IllegalParking {
         zone: zone(scene, &params.zone)?,
         stand: duration("for_ms", params.for_ms)?,
