@@ -159,6 +159,11 @@ def illegal_parking_unwatched():
     write("illegal_parking_unwatched", users, fps=5, seconds=415, jitter=0, tracks=True, blind=[(15, 200), (205, 400)])
 
 
+def illegal_parking_over_the_edge():
+    # Parked just within the zone, leaves it sideways: over as soon as it is gone.
+    write("illegal_parking_over_the_edge", [car((0, 300, 190), (10, 300, 190), (12, 300, 90))], fps=5, seconds=14, jitter=0, tracks=True)
+
+
 def illegal_parking_at_night():
     # Half of the detections are missing and the camera sways: one stop, one event.
     users = [car((0, 20, 250), (3, 220, 250), (50, 220, 250), score=0.45)]
@@ -333,6 +338,11 @@ def speed():
     write("speed", users, fps=10, seconds=32)
 
 
+def speed_in_two_places():
+    # 61 km/h through both arms of a zone, too short a time in each.
+    write("speed_in_two_places", [car((0, 100, 200), (4, 780, 200))], fps=10, seconds=4, jitter=0, tracks=True)
+
+
 def speed_at_6_fps():
     # A shaking camera, a third of the detections missing: the fast one is told, the one at the limit is not.
     users = [bike((1, -20, 200), (4.7, 820, 200), score=0.6), bike((8, -20, 240), (14, 813, 240), score=0.6)]
@@ -407,7 +417,7 @@ def abandoned_object():
         (30, shows(), []), *comes(320, 440, False), (60, shows(440), one(440)), *comes(440, 320, False), (40, shows(), [])])
 
 
-MADE = [turning_carried, illegal_parking_unwatched, pedestrian_along_the_kerb, motorcycles_parked_in_a_row,
+MADE = [speed_in_two_places, illegal_parking_over_the_edge, turning_carried, illegal_parking_unwatched, pedestrian_along_the_kerb, motorcycles_parked_in_a_row,
         wrong_way_broken, queue_beside_a_bus, level_of_service_interrupted, stopped_vehicle_now_and_then, intrusion_new_identities, turning_movement, turning_hidden,
         zone_occupancy, illegal_parking, illegal_parking_at_night, loitering, loitering_two_people,
         pedestrian_on_carriageway, motorcycle_on_pavement, motorcycle_on_pavement_at_night, queue,
