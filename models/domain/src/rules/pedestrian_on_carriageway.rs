@@ -93,7 +93,7 @@ impl Rule for PedestrianOnCarriageway {
                 continue;
             }
             if allowed || !stands_in(Some(&self.zone), track) {
-                self.stays.outside(track.id);
+                self.stays.left(track.id, |stay| !stay.told);
                 continue;
             }
             let stay = self.stays.inside(at, track);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::common::distance;
+use super::common::{distance, duration};
 use crate::detection::BBox;
 use crate::ids::TrackId;
 use crate::track::{Track, size_of};
@@ -17,8 +17,8 @@ pub struct Memory {
     pub near: f64,
     /// ... and this much more for each second since.
     pub walks: f64,
-    /// A span without pictures up to this long counts for no more than [`GLIMPSE`]: while nothing is decoded nobody looks, and
-    /// who had moved would have been seen to. A longer one counts in full, as all do where this is 0.
+    /// A span without pictures up to this long counts as a glimpse: while nothing is decoded nobody looks, and who had moved
+    /// would have been seen to. A longer one counts in full, as all do where this is 0.
     pub blind: DurationMs,
 }
 
@@ -73,8 +73,23 @@ pub struct Stays {
 
 /// Most lost stays remembered: the newest.
 const LOST_MAX: usize = 200;
-/// As much of a span without pictures counts as time away; key frames come about so often.
-const GLIMPSE: DurationMs = DurationMs(2_500);
+/// Pictures no farther apart than this come regularly: key frames do.
+const REGULAR: DurationMs = DurationMs(2_500);
+/// As much of a span without pictures counts as time away.
+const GLIMPSE: DurationMs = DurationMs(400);
+
+/// How long one may be away, from the scene file. Shorter than from one key frame to the next, nobody would stay.
+pub fn away(key: &str, ms: i64) -> Result<DurationMs, String> {
+    let away = duration(key, ms)?;
+    if away >= REGULAR {
+        Ok(away)
+    } else {
+        Err(format!(
+            "{key}: {ms} is less than {}: who is looked at in key frames would be gone each time",
+            REGULAR.0
+        ))
+    }
+}
 
 impl Stays {
     pub fn new(memory: Memory) -> Self {
@@ -85,7 +100,7 @@ impl Stays {
     pub fn begin(&mut self, at: UtcMillis, tracks: &[Track]) -> Vec<Stay> {
         self.unseen = tracks.iter().filter(|t| !t.is_seen(at)).map(|t| t.id).collect();
         let span = self.last.replace(at).map_or(DurationMs(0), |last| at.since(last)).max(DurationMs(0));
-        let counts = if span > self.memory.blind { span } else { span.min(GLIMPSE) };
+        let counts = if span > REGULAR && span <= self.memory.blind { GLIMPSE } else { span };
         self.by_track.values_mut().chain(&mut self.lost).for_each(|stay| stay.away = stay.away + counts);
         let away = self.memory.away;
         let is_over = |s: &Stay| s.away > away || at < s.inside;
@@ -129,11 +144,9 @@ impl Stays {
         self.by_track.insert(track.id, Stay::new(at, track))
     }
 
-    /// The road user is seen outside: a stay that nobody was told of is over, and begins anew when it comes back.
-    pub fn outside(&mut self, track: TrackId) {
-        if self.by_track.get(&track).is_some_and(|stay| !stay.told) {
-            self.by_track.remove(&track);
-        }
+    /// The road user is seen outside: its stay, when it `is_over` for that and not only when it was away for long.
+    pub fn left(&mut self, track: TrackId, is_over: impl Fn(&Stay) -> bool) -> Option<Stay> {
+        self.by_track.get(&track).is_some_and(is_over).then(|| self.by_track.remove(&track)).flatten()
     }
 
     /// The nearest lost stay that this new track can be the rest of.

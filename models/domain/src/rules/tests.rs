@@ -93,6 +93,15 @@ fn wrong_keys_of_zones_and_times() {
         &format!("kind = \"loitering\"{zone}\nclasses = []"),
         "rule 1 (loitering): classes: the list is empty, the rule would never fire; leave it out or name one",
     );
+    check(&format!("kind = \"loitering\"{zone}\naway_ms = 2500"), "fine");
+    check(
+        &format!("kind = \"loitering\"{zone}\naway_ms = 0"),
+        "rule 1 (loitering): away_ms: 0 is less than 2500: who is looked at in key frames would be gone each time",
+    );
+    check(
+        &format!("kind = \"illegal_parking\"{zone}\nhidden_ms = 1000"),
+        "rule 1 (illegal_parking): hidden_ms: 1000 is less than 2500: who is looked at in key frames would be gone each time",
+    );
     check("kind = \"turning_movement\"\ngates = [\"n\", \"box\"]", "fine");
     check(
         "kind = \"turning_movement\"\ngates = [\"n\"]",
