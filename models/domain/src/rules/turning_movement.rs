@@ -137,21 +137,11 @@ impl Trip {
 
 impl Rule for TurningMovement {
     fn step(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<RuleEvent>) {
-        self.follow(at, tracks);
-        for (gate, track, when) in self.passages(at, tracks) {
-            let in_zone = matches!(self.gates[gate].shape, Shape::Zone(_));
-            if let Some(trip) = self.trips_by_track.get_mut(&track) {
-                // A line told twice was crossed both ways: a turn back. In a zone one stays for many pictures.
-                let again = trip.passed.last().is_some_and(|(last, _)| *last == gate);
-                if !(in_zone && again) {
-                    trip.passed.push((gate, when));
-                }
-            }
-        }
-        self.settle(at, tracks);
-        if let Some(from) = self.minute.over(at) {
-            self.figures(from, out);
-        }
+        self.take_in(at, tracks, false, out);
+    }
+
+    fn still(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<RuleEvent>) {
+        self.take_in(at, tracks, true, out);
     }
 
     fn finish(&mut self, out: &mut Vec<RuleEvent>) {
@@ -175,6 +165,24 @@ impl Rule for TurningMovement {
 }
 
 impl TurningMovement {
+    fn take_in(&mut self, at: UtcMillis, tracks: &[Track], still: bool, out: &mut Vec<RuleEvent>) {
+        self.follow(at, tracks);
+        for (gate, track, when) in self.passages(at, tracks, still) {
+            let in_zone = matches!(self.gates[gate].shape, Shape::Zone(_));
+            if let Some(trip) = self.trips_by_track.get_mut(&track) {
+                // A line told twice was crossed both ways: a turn back. In a zone one stays for many pictures.
+                let again = trip.passed.last().is_some_and(|(last, _)| *last == gate);
+                if !(in_zone && again) {
+                    trip.passed.push((gate, when));
+                }
+            }
+        }
+        self.settle(at, tracks);
+        if let Some(from) = self.minute.over(at) {
+            self.figures(from, out);
+        }
+    }
+
     fn follow(&mut self, at: UtcMillis, tracks: &[Track]) {
         for track in tracks.iter().filter(|t| t.is_seen(at) && t.witnessed) {
             if !self.classes.contains(&track.class) {
@@ -227,17 +235,21 @@ impl TurningMovement {
         }
     }
 
-    fn passages(&mut self, at: UtcMillis, tracks: &[Track]) -> Vec<(usize, TrackId, UtcMillis)> {
+    /// Gates that were passed, by whom and when, in order; in a still picture nobody comes into a zone either.
+    fn passages(&mut self, at: UtcMillis, tracks: &[Track], still: bool) -> Vec<(usize, TrackId, UtcMillis)> {
         let mut found = Vec::new();
         for (i, gate) in self.gates.iter_mut().enumerate() {
             match &mut gate.shape {
                 Shape::Line(counter) => {
                     let mut crossings = Vec::new();
-                    counter.step(at, tracks, &mut crossings);
+                    match still {
+                        false => counter.step(at, tracks, &mut crossings),
+                        true => counter.still(at, tracks, &mut crossings),
+                    }
                     found.extend(crossings.iter().map(|(when, c)| (i, c.track, *when)));
                 }
                 Shape::Zone(zone) => {
-                    let there = tracks.iter().filter(|t| t.is_seen(at) && stands_in(Some(zone), t));
+                    let there = tracks.iter().filter(|t| !still && t.is_seen(at) && stands_in(Some(zone), t));
                     found.extend(there.map(|t| (i, t.id, at)));
                 }
             }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::common::{distance, line, read, stands_in, vehicles, within, zone};
 use super::{Kind, Rule, RuleEvent};
-use crate::count::{Direction, LineCounter};
+use crate::count::{Direction, LineCounter, LineCrossing};
 use crate::detection::{BBox, Class};
 use crate::event::Phase;
 use crate::geo::Point;
@@ -209,6 +209,18 @@ impl Rule for OverLine {
     fn step(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<RuleEvent>) {
         let mut crossings = Vec::new();
         self.counter.step(at, tracks, &mut crossings);
+        self.tell(crossings, tracks, out);
+    }
+
+    fn still(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<RuleEvent>) {
+        let mut crossings = Vec::new();
+        self.counter.still(at, tracks, &mut crossings);
+        self.tell(crossings, tracks, out);
+    }
+}
+
+impl OverLine {
+    fn tell(&self, crossings: Vec<(UtcMillis, LineCrossing)>, tracks: &[Track], out: &mut Vec<RuleEvent>) {
         for (when, crossing) in crossings {
             if crossing.direction == self.allowed || !self.classes.contains(&crossing.class) {
                 continue;
