@@ -1,8 +1,8 @@
 //! Streets as data: `scenarios/<name>/{scene.toml,in.jsonl,want.txt}`, run through tracker, counters and rules.
 //!
 //! A line of `in.jsonl` is one picture: `{"at_ms", "detections": [{"class", "bbox", "score"}]}`, or with ready
-//! `"tracks": [{"id", "class", "bbox"}]`; a made-up `"look"` besides is what the camera shows, small and grey. With
-//! `NGATU_BLESS=1` a run writes `want.txt` anew: read what it wrote.
+//! `"tracks": [{"id", "class", "bbox"}]`, one that the tracker carries on with `"unseen": true`; a made-up `"look"` besides is
+//! what the camera shows, small and grey. With `NGATU_BLESS=1` a run writes `want.txt` anew: read what it wrote.
 
 mod painted;
 
@@ -43,6 +43,8 @@ struct Known {
     id: u64,
     class: Class,
     bbox: [f64; 4],
+    #[serde(default)]
+    unseen: bool,
 }
 
 #[test]
@@ -103,6 +105,7 @@ struct Past {
     began: UtcMillis,
     began_bbox: BBox,
     last: (UtcMillis, BBox),
+    velocity: (f64, f64),
     trail: Trail,
 }
 
@@ -114,23 +117,26 @@ impl Known {
             began: at,
             began_bbox: bbox,
             last: (at, bbox),
+            velocity: (0.0, 0.0),
             trail: Trail::default(),
         });
-        past.trail.push(at, &bbox);
-        let (last, last_bbox) = std::mem::replace(&mut past.last, (at, bbox));
-        let (p, q) = (last_bbox.center(), bbox.center());
-        let seconds = at.since(last).seconds().max(0.001);
-        let velocity = ((q.x - p.x) / seconds, (q.y - p.y) / seconds);
+        if !self.unseen {
+            past.trail.push(at, &bbox);
+            let (last, last_bbox) = std::mem::replace(&mut past.last, (at, bbox));
+            let (p, q) = (last_bbox.center(), bbox.center());
+            let seconds = at.since(last).seconds().max(0.001);
+            past.velocity = ((q.x - p.x) / seconds, (q.y - p.y) / seconds);
+        }
         Track {
             id: TrackId(self.id),
             class: self.class,
             bbox,
-            velocity,
+            velocity: past.velocity,
             trail: past.trail,
             score: 0.9,
             began: past.began,
             began_bbox: past.began_bbox,
-            seen: at,
+            seen: past.last.0,
             witnessed: true,
             faint: false,
         }

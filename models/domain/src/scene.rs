@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use crate::geo::Point;
 use crate::geo::lens::RawLens;
+use crate::geo::{Point, side};
 use crate::ground::{Ground, RawMark};
 use crate::health;
 use crate::ids::{LineId, ZoneId};
@@ -121,6 +121,9 @@ impl RawScene {
             if line.a == line.b {
                 problems.push(format!("line {:?} has no length", line.id.as_str()));
             }
+            if let Some(why) = misplaced(&[line.a, line.b], self.size) {
+                problems.push(format!("line {:?} {why}", line.id.as_str()));
+            }
         }
         for zone in &self.zones {
             if !seen.insert(zone.id.as_str()) {
@@ -128,6 +131,9 @@ impl RawScene {
             }
             if zone.polygon.len() < 3 {
                 problems.push(format!("zone {:?} needs three corners or more", zone.id.as_str()));
+            } else if let Some(why) = misplaced(&zone.polygon, self.size).or_else(|| misshapen(&zone.polygon))
+            {
+                problems.push(format!("zone {:?} {why}", zone.id.as_str()));
             }
         }
         let mut rules = Vec::new();
@@ -156,6 +162,36 @@ impl RawScene {
             Err(problems)
         }
     }
+}
+
+/// Why a line or zone with these corners is never met by anybody in a picture of `size`.
+fn misplaced(corners: &[Point], size: (u32, u32)) -> Option<String> {
+    if let Some(i) = corners.iter().position(|p| !p.x.is_finite() || !p.y.is_finite()) {
+        return Some(format!("has no number at its point {}", i + 1));
+    }
+    let (w, h) = (f64::from(size.0), f64::from(size.1));
+    let all = |is_out: &dyn Fn(&Point) -> bool| corners.iter().all(is_out);
+    let outside = all(&|p| p.x < 0.0) || all(&|p| p.x > w) || all(&|p| p.y < 0.0) || all(&|p| p.y > h);
+    outside.then(|| format!("lies outside the picture of {w} x {h}"))
+}
+
+/// Why a polygon is not the area that somebody meant: it has none, or its corners are not in order.
+fn misshapen(polygon: &[Point]) -> Option<String> {
+    let edge = |i: usize| (polygon[i], polygon[(i + 1) % polygon.len()]);
+    let apart = |(a, b): (Point, Point), (p, q): (Point, Point)| side(a, b, p) * side(a, b, q) < 0.0;
+    for i in 0..polygon.len() {
+        for j in i + 1..polygon.len() {
+            if apart(edge(i), edge(j)) && apart(edge(j), edge(i)) {
+                return Some(format!(
+                    "crosses itself between its corners {} and {}: give them in order around it",
+                    i + 1,
+                    j + 1
+                ));
+            }
+        }
+    }
+    let twice: f64 = (0..polygon.len()).map(|i| side(Point::default(), edge(i).0, edge(i).1)).sum();
+    (twice.abs() < 2.0).then(|| "has no area".to_owned())
 }
 
 /// The ground of a scene, if it has marks. A lens without marks is checked all the same.
@@ -199,6 +235,35 @@ mod tests {
             "the scene: size 1 x 720 is not a picture's size; line \"n\" has no length; \
              zone \"n\": the id is used twice; zone \"n\" needs three corners or more; rule 1: kind is missing",
         );
+    }
+
+    #[test]
+    fn what_nobody_can_meet_is_refused() {
+        let zone = |polygon: &str| format!("size = [640, 360]\n[[zone]]\nid = \"z\"\npolygon = {polygon}\n");
+        let line = |ends: &str| format!("size = [640, 360]\n[[line]]\nid = \"n\"\n{ends}\n");
+        check(
+            &zone("[[100, 100], [300, 100], [100, 200], [300, 200]]"),
+            "the scene: zone \"z\" crosses itself between its corners 2 and 4: give them in order around it",
+        );
+        check(&zone("[[100, 100], [200, 200], [300, 300]]"), "the scene: zone \"z\" has no area");
+        check(
+            &zone("[[700, 10], [900, 10], [900, 90]]"),
+            "the scene: zone \"z\" lies outside the picture of 640 x 360",
+        );
+        check(&zone("[[0, 0], [nan, 10], [90, 90]]"), "the scene: zone \"z\" has no number at its point 2");
+        check(
+            &line("a = [10, 400]\nb = [90, 500]"),
+            "the scene: line \"n\" lies outside the picture of 640 x 360",
+        );
+        // A polygon may be closed by its first corner, be drawn either way round, have a bay, and lie partly outside.
+        for fine in [
+            "[[0, 0], [90, 0], [90, 90], [0, 0]]",
+            "[[0, 0], [0, 90], [90, 90], [90, 0]]",
+            "[[0, 0], [90, 0], [90, 90], [50, 20], [0, 90]]",
+            "[[-50, -50], [700, -50], [700, 400], [-50, 400]]",
+        ] {
+            assert!(Scene::parse(&zone(fine)).is_ok(), "{fine}");
+        }
     }
 
     #[test]

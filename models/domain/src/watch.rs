@@ -138,7 +138,10 @@ fn judge(
     );
     let mut found = Vec::new();
     for rule in rules {
-        rule.step(at, tracks, &mut found);
+        match still {
+            false => rule.step(at, tracks, &mut found),
+            true => rule.still(at, tracks, &mut found),
+        }
     }
     tell(camera, at, found, out);
 }

@@ -39,8 +39,13 @@ for_ms = 5000
 /// Pictures come five times a second; each spell is (seconds, whether nothing moves, x at its begin and at its end).
 #[track_caller]
 fn check(spells: &[(i64, bool, f64, f64)], want: &[&str]) {
+    check_in(SCENE, spells, want);
+}
+
+#[track_caller]
+fn check_in(scene: &str, spells: &[(i64, bool, f64, f64)], want: &[&str]) {
     let camera = CameraId::new("c").unwrap();
-    let mut watch = Watch::new(camera, &Scene::parse(SCENE).unwrap(), Settings::default()).unwrap();
+    let mut watch = Watch::new(camera, &Scene::parse(scene).unwrap(), Settings::default()).unwrap();
     let (mut at, mut out) = (UtcMillis(0), Vec::new());
     for &(seconds, still, from, to) in spells {
         for i in 0..seconds * 5 {
@@ -85,4 +90,21 @@ fn who_came_stays_in_the_still_picture() {
         &[(2, false, 500.0, 500.0), (20, true, 500.0, 500.0)],
         &["illegal_parking", "intrusion", "stopped_vehicle"],
     );
+}
+
+/// The line's own rules count as the line does: what the network moves about in still pictures crosses nothing.
+#[test]
+fn a_box_that_moves_in_still_pictures_goes_no_wrong_way_over_a_line() {
+    let scene = "size = [640, 360]\n[[line]]\nid = \"over\"\na = [320, 360]\nb = [320, 0]\n\
+                 [[rule]]\nkind = \"wrong_way\"\nline = \"over\"\nallowed = \"to_left\"\n";
+    let there_and_back = |still| {
+        [
+            (3, false, 150.0, 250.0),
+            (4, still, 250.0, 400.0),
+            (4, still, 400.0, 250.0),
+            (2, false, 250.0, 250.0),
+        ]
+    };
+    check_in(scene, &there_and_back(false), &["line_crossing", "line_crossing", "wrong_way"]);
+    check_in(scene, &there_and_back(true), &[]);
 }

@@ -28,6 +28,8 @@ const MOVED: f64 = 0.4;
 /// shakes.
 const STANDS_WITHIN: f64 = 0.7;
 const STOOD: DurationMs = DurationMs(3_000);
+/// A track that is this much older than its trail was there, not seen to move, before it could cross.
+const STOOD_UNSEEN: DurationMs = DurationMs(1_000);
 /// Two tracks that cross together and overlap this much are one road user seen twice.
 const SEEN_TWICE: f64 = 0.5;
 /// The same for one that is carried over the line unseen.
@@ -152,10 +154,13 @@ impl LineCounter {
 
     fn first_seen(&self, track: &Track) -> Passage {
         let first = Spot { at: track.began, p: reference(&track.began_bbox) };
+        // Who stood for long before it was seen to move stood until its trail begins, and crosses after that.
+        let trail = track.trail.steps().first().map(|step| step.at);
+        let stood = trail.filter(|at| at.since(first.at) > STOOD_UNSEEN).unwrap_or(first.at);
         let size = size_of(&track.began_bbox);
         Passage {
             first,
-            last: first,
+            last: Spot { at: stood, ..first },
             seen: first.at,
             velocity: track.velocity,
             size,

@@ -120,6 +120,20 @@ fn a_track_in_two_parts_counts_once() {
 }
 
 #[test]
+fn one_that_stood_for_long_crosses_when_it_moves_off() {
+    let (mut counter, mut out) = (counter(), Vec::new());
+    let mut rider = car(1, (0, 90.0), 600_000, 130.0, 100.0, 40.0);
+    for (ms, x) in [(599_000, 90.0), (600_000, 130.0)] {
+        rider.trail.push(UtcMillis(ms), &BBox::new(x - 20.0, 60.0, 40.0, 40.0));
+    }
+    counter.step(UtcMillis(600_000), &[rider], &mut out);
+    assert_eq!(
+        out.iter().map(|(at, c)| (at.0, c.direction)).collect::<Vec<_>>(),
+        [(599_250, Direction::ToRight)]
+    );
+}
+
+#[test]
 fn two_that_follow_each_other_count_twice() {
     let (mut counter, mut out) = (counter(), Vec::new());
     for i in 0..30 {

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use super::common::{distance, duration, read, stands_in, within, zone};
-use super::stays::{Memory, Stay, Stays};
+use super::stays::{Memory, Stay, Stays, away};
 use super::{Kind, Rule, RuleEvent};
 use crate::detection::Class;
 use crate::event::Phase;
@@ -21,7 +21,7 @@ pub const KIND: Kind = Kind {
     name: RULE,
     about: "a vehicle is parked where it may not; begins, and ends when it has left. zone; for_ms (300000): how long it \
             must stand; tolerance (0.3): how far its middle may stray, in sizes of its box; \
-            hidden_ms (60000): how long it may be out of sight; classes (all vehicles)",
+            hidden_ms (60000): how long it may be out of sight, 2500 or more; classes (all vehicles)",
     make,
 };
 
@@ -52,10 +52,13 @@ fn a_minute() -> i64 {
 
 /// One that is told of has left when it is this many tolerances away.
 const GONE: f64 = 3.0;
+/// A parked vehicle in a quiet street is not looked at until something moves again: until then it is where it was.
+const BLIND: DurationMs = DurationMs(3_600_000);
 
 fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
     let params: Params = read(params)?;
-    let memory = Memory { away: duration("hidden_ms", params.hidden_ms)?, near: 0.5, walks: 0.0 };
+    let hidden = away("hidden_ms", params.hidden_ms)?;
+    let memory = Memory { away: hidden, near: 0.5, walks: 0.0, blind: BLIND };
     Ok(Box::new(IllegalParking {
         zone: zone(scene, &params.zone)?,
         stand: duration("for_ms", params.for_ms)?,
@@ -78,13 +81,15 @@ impl Rule for IllegalParking {
         let over = self.stays.begin(at, tracks);
         out.extend(over.iter().filter(|s| s.told).map(|s| self.ended(s)));
         for track in tracks.iter().filter(|t| t.is_seen(at) && self.classes.contains(&t.class)) {
+            let beyond = GONE * self.tolerance;
             if !stands_in(Some(&self.zone), track) {
+                let left = self.stays.left(track.id, |stay| gone(stay, track) > beyond);
+                out.extend(left.filter(|s| s.told).map(|s| self.ended(&s)));
                 continue;
             }
             let stay = self.stays.inside(at, track);
-            let away = distance(track.bbox.center(), stay.from.center()) / size_of(&stay.from);
-            let still = if stay.told { GONE * self.tolerance } else { self.tolerance };
-            if away > still {
+            let still = if stay.told { beyond } else { self.tolerance };
+            if gone(stay, track) > still {
                 let left = self.stays.restart(at, track);
                 out.extend(left.filter(|s| s.told).map(|s| self.ended(&s)));
             } else if stay.is_new() && at.since(stay.since) >= self.stand {
@@ -94,6 +99,11 @@ impl Rule for IllegalParking {
             }
         }
     }
+}
+
+/// How far it is from where it stood, in sizes of its box.
+fn gone(stay: &Stay, track: &Track) -> f64 {
+    distance(track.bbox.center(), stay.from.center()) / size_of(&stay.from)
 }
 
 impl IllegalParking {

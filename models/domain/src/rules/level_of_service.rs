@@ -16,7 +16,7 @@ use crate::measure::{Measure, MeasureKind};
 use crate::pcu::PcuTable;
 use crate::scene::{Scene, Zone};
 use crate::track::Track;
-use crate::units::{MetersPerSecond, UtcMillis};
+use crate::units::{DurationMs, MetersPerSecond, UtcMillis};
 
 const RULE: &str = "level_of_service";
 
@@ -77,6 +77,9 @@ fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
     let lanes = within("lanes", params.lanes, 0.5..=20.0)?;
     let from = LEVELS.iter().position(|l| *l == params.tell_from.to_lowercase());
     let tell_from = from.ok_or_else(|| format!("tell_from: {:?} is none of a to f", params.tell_from))?;
+    if tell_from == 0 {
+        return Err("tell_from: \"a\" is every level, it would never be over; b to f".to_owned());
+    }
     if !params.density.is_sorted() || params.density[0] <= 0.0 {
         return Err("density: five numbers above 0 that grow, the most of A to E".to_owned());
     }
@@ -105,6 +108,7 @@ fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
         means: Means::default(),
         told: None,
         other: 0,
+        judged: None,
     }))
 }
 
@@ -124,6 +128,8 @@ struct LevelOfService {
     told: Option<UtcMillis>,
     /// Minutes in a row that say otherwise.
     other: u32,
+    /// The last minute that was judged.
+    judged: Option<UtcMillis>,
 }
 
 impl Rule for LevelOfService {
@@ -164,6 +170,10 @@ impl LevelOfService {
         measures.extend(speed.map(|v| MeasureKind::SpeedMps.of(v)));
         out.push(self.event(Phase::Figure, from, measures.clone()));
         let bad = level >= self.tell_from;
+        // Of a minute that was not seen nobody knows: those on either side of it are not in a row.
+        if self.judged.replace(from).is_some_and(|before| from.since(before) != DurationMs(60_000)) {
+            self.other = 0;
+        }
         if bad == self.told.is_some() {
             self.other = 0;
             return;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::common::{classes, duration, read, stands_in, zone};
-use super::stays::{Memory, Stays};
+use super::stays::{Memory, Stays, away};
 use super::{Kind, Rule, RuleEvent};
 use crate::detection::Class;
 use crate::event::Phase;
@@ -17,7 +17,7 @@ const RULE: &str = "loitering";
 pub const KIND: Kind = Kind {
     name: RULE,
     about: "somebody stays in a zone for long, once a stay. zone; for_ms (120000); \
-            away_ms (10000): how long one may be outside or hidden; classes ([\"person\"])",
+            away_ms (10000): how long one may be outside or hidden, 2500 or more; classes ([\"person\"])",
     make,
 };
 
@@ -40,10 +40,14 @@ fn ten_seconds() -> i64 {
     10_000
 }
 
+/// Who stands still for minutes is not looked at until something moves again.
+const BLIND: DurationMs = DurationMs(600_000);
+
 fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
     let params: Params = read(params)?;
     // Whoever is lost for a second is looked for within an arm's length, and a step more for each second.
-    let memory = Memory { away: duration("away_ms", params.away_ms)?, near: 0.7, walks: 0.5 };
+    let away = away("away_ms", params.away_ms)?;
+    let memory = Memory { away, near: 0.7, walks: 0.5, blind: BLIND };
     Ok(Box::new(Loitering {
         zone: zone(scene, &params.zone)?,
         stay: duration("for_ms", params.for_ms)?,

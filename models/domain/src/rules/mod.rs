@@ -37,6 +37,11 @@ pub trait Rule: Send {
     /// Appends what became true at `at`. `tracks` are all confirmed tracks, boxes in pixels of the scene.
     fn step(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<RuleEvent>);
 
+    /// The same for a picture in which nothing moves by its brightness: nobody crosses a line in it, whatever the boxes do.
+    fn still(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<RuleEvent>) {
+        self.step(at, tracks, out);
+    }
+
     /// The same with a look at the picture itself, about once a second, after the step with the same `at`.
     fn look(&mut self, at: UtcMillis, thumb: &Thumb, tracks: &[Track], out: &mut Vec<RuleEvent>) {
         let _ = (at, thumb, tracks, out);

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::common::{classes, distance, duration, read, stands_in, within, zone};
 use super::stays::{Memory, Stays};
 use super::{Kind, Rule, RuleEvent};
-use crate::detection::Class;
+use crate::detection::{BBox, Class};
 use crate::event::Phase;
 use crate::ids::ZoneId;
 use crate::scene::{Scene, Zone};
@@ -41,6 +41,9 @@ fn ten_seconds() -> i64 {
     10_000
 }
 
+/// Of the way this much, in sizes of the box, must be the track's own: of a row of parked ones the network sees now one, now
+/// the next, and that is no ride.
+const OWN: f64 = 0.5;
 /// A ride goes on after this long outside or out of sight.
 const AWAY: DurationMs = DurationMs(2_000);
 
@@ -51,7 +54,7 @@ fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
         travelled: within("travelled", params.travelled, 0.2..=100.0)?,
         within: duration("within_ms", params.within_ms)?,
         classes: classes(params.classes, &[Class::Motorcycle])?,
-        stays: Stays::new(Memory { away: AWAY, near: 0.7, walks: 2.0 }),
+        stays: Stays::new(Memory { away: AWAY, near: 0.7, walks: 2.0, blind: DurationMs(0) }),
     }))
 }
 
@@ -71,8 +74,10 @@ impl Rule for MotorcycleOnPavement {
                 continue;
             }
             let stay = self.stays.inside(at, track);
-            let gone = distance(track.bbox.foot(), stay.from.foot()) / size_of(&track.bbox);
-            if stay.is_new() && gone >= self.travelled {
+            let far = |from: &BBox| distance(track.bbox.foot(), from.foot()) / size_of(&track.bbox);
+            let rides =
+                far(&stay.from) >= self.travelled && far(&track.began_bbox) >= OWN.min(self.travelled);
+            if stay.is_new() && rides {
                 stay.told = true;
                 let zone = Some(self.zone.id.clone());
                 out.push(RuleEvent { zone, ..RuleEvent::new(RULE, Phase::Moment, stay.since).about(track) });

@@ -46,7 +46,8 @@ fn two() -> f64 {
     2.0
 }
 
-/// A stay goes on after this long outside or out of sight.
+/// A stay goes on after this long out of sight, and one that was told also outside: who walks along the kerb, now with one
+/// foot on the road, is not on it for long.
 const AWAY: DurationMs = DurationMs(3_000);
 /// This part of a person inside a two-wheeler's box is its rider.
 const RIDING: f64 = 0.35;
@@ -62,7 +63,7 @@ fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
         except: except?,
         stay: duration("for_ms", params.for_ms)?,
         walk_max: within("walk_max", params.walk_max, 0.1..=20.0)?,
-        stays: Stays::new(Memory { away: AWAY, near: 0.7, walks: 0.5 }),
+        stays: Stays::new(Memory { away: AWAY, near: 0.7, walks: 0.5, blind: DurationMs(0) }),
         rode_by_track: BTreeMap::new(),
     }))
 }
@@ -88,7 +89,11 @@ impl Rule for PedestrianOnCarriageway {
             }
             let rode = self.rode_by_track.get(&track.id).is_some_and(|when| at.since(*when) < RODE);
             let allowed = self.except.iter().any(|zone| stands_in(Some(zone), track));
-            if rode || allowed || !stands_in(Some(&self.zone), track) {
+            if rode {
+                continue;
+            }
+            if allowed || !stands_in(Some(&self.zone), track) {
+                self.stays.left(track.id, |stay| !stay.told);
                 continue;
             }
             let stay = self.stays.inside(at, track);

@@ -142,6 +142,14 @@ struct Found {
     meters: Option<f64>,
 }
 
+impl Found {
+    /// What is a queue is longer than what is none; then metres decide where they are known, and the number otherwise.
+    fn is_longer(&self, other: &Found, least: f64) -> bool {
+        let key = |f: &Found| (f.vehicles >= least, f.meters, f.vehicles);
+        key(self) > key(other)
+    }
+}
+
 impl Rule for Queue {
     fn step(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<RuleEvent>) {
         self.slow_by_track.retain(|id, _| tracks.iter().any(|t| t.id == *id));
@@ -157,7 +165,7 @@ impl Rule for Queue {
         if let Some(from) = self.minute.over(at) {
             self.figure(from, out);
         }
-        if found.vehicles > self.longest.vehicles || found.meters > self.longest.meters {
+        if found.is_longer(&self.longest, self.least) {
             self.longest = found;
         }
         let is = if found.vehicles >= self.least {
@@ -199,7 +207,8 @@ impl Queue {
         held.is_on()
     }
 
-    /// The largest group that hangs together; from the stop line on when there is one.
+    /// The group of most vehicles that hangs together (a bus at its stop outweighs many motorcycles and is no queue); from the
+    /// stop line on when there is one.
     fn hang_together(&self, mut free: Vec<Queued>) -> Found {
         let mut best = Found::default();
         while let Some(first) = self.first(&mut free) {
@@ -216,7 +225,7 @@ impl Queue {
                 pcu: self.pcu.sum(group.iter().map(|q| q.class)),
                 meters: self.length(&group),
             };
-            if found.pcu > best.pcu || found.vehicles > best.vehicles {
+            if (found.vehicles, found.pcu) > (best.vehicles, best.pcu) {
                 best = found;
             }
             if self.stop_line.is_some() {
@@ -284,4 +293,29 @@ fn nearest_of(line: &Line, p: Point) -> Point {
     let along = ((p.x - line.a.x) * dx + (p.y - line.a.y) * dy) / (dx * dx + dy * dy).max(f64::MIN_POSITIVE);
     let along = along.clamp(0.0, 1.0);
     Point::new(line.a.x + along * dx, line.a.y + along * dy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_of_a_minute_stays_the_longest() {
+        let found = |vehicles, meters| Found { vehicles, pcu: vehicles, meters };
+        let longest = |all: &[Found]| {
+            let mut longest = Found::default();
+            for one in all {
+                if one.is_longer(&longest, 4.0) {
+                    longest = *one;
+                }
+            }
+            (longest.vehicles, longest.meters)
+        };
+        let (many, far, few) = (found(9.0, Some(40.0)), found(5.0, Some(60.0)), found(6.0, Some(20.0)));
+        assert_eq!(longest(&[many, far, few]), (5.0, Some(60.0)));
+        assert_eq!(longest(&[far, many, few]), (5.0, Some(60.0)));
+        // One that waits far from its line is no queue; without a ground the number decides.
+        assert_eq!(longest(&[found(1.0, Some(30.0)), few]), (6.0, Some(20.0)));
+        assert_eq!(longest(&[found(5.0, None), found(7.0, None), found(6.0, None)]), (7.0, None));
+    }
 }

@@ -108,10 +108,13 @@ impl Rule for Speed {
         }
         for track in tracks.iter().filter(|t| t.is_seen(at) && t.witnessed && self.classes.contains(&t.class))
         {
-            if !stands_in(self.zone.as_ref(), track) {
-                continue;
-            }
-            let Some((speed, spread)) = self.ground.speed(track).filter(|(v, _)| v.0 <= FASTEST.0) else {
+            let is_inside = stands_in(self.zone.as_ref(), track);
+            let speed = is_inside.then(|| self.ground.speed(track)).flatten();
+            let Some((speed, spread)) = speed.filter(|(v, _)| v.0 <= FASTEST.0) else {
+                // What comes later says nothing of the time between.
+                if let Some(run) = self.runs_by_track.get_mut(&track.id) {
+                    run.fast = None;
+                }
                 continue;
             };
             let run = self.runs_by_track.entry(track.id).or_default();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::common::distance;
+use super::common::{distance, duration};
 use crate::detection::BBox;
 use crate::ids::TrackId;
 use crate::track::{Track, size_of};
@@ -17,6 +17,9 @@ pub struct Memory {
     pub near: f64,
     /// ... and this much more for each second since.
     pub walks: f64,
+    /// A span without pictures up to this long counts as a glimpse: while nothing is decoded nobody looks, and who had moved
+    /// would have been seen to. A longer one counts in full, as all do where this is 0.
+    pub blind: DurationMs,
 }
 
 /// One road user's stay.
@@ -31,9 +34,24 @@ pub struct Stay {
     pub told: bool,
     /// Of somebody who was seen to come ([`Track::witnessed`]).
     pub witnessed: bool,
+    /// Time since it was last seen inside, as it counts.
+    away: DurationMs,
 }
 
 impl Stay {
+    fn new(at: UtcMillis, track: &Track) -> Self {
+        let bbox = track.bbox;
+        Self {
+            since: at,
+            from: bbox,
+            inside: at,
+            bbox,
+            told: false,
+            witnessed: track.witnessed,
+            away: DurationMs(0),
+        }
+    }
+
     /// It can be told of, and was not yet.
     pub fn is_new(&self) -> bool {
         self.witnessed && !self.told
@@ -49,21 +67,43 @@ pub struct Stays {
     unseen: Vec<TrackId>,
     /// Stays whose track is gone.
     lost: Vec<Stay>,
+    /// Time of the last picture.
+    last: Option<UtcMillis>,
 }
 
 /// Most lost stays remembered: the newest.
 const LOST_MAX: usize = 200;
+/// Pictures no farther apart than this come regularly: key frames do.
+const REGULAR: DurationMs = DurationMs(2_500);
+/// As much of a span without pictures counts as time away.
+const GLIMPSE: DurationMs = DurationMs(400);
+
+/// How long one may be away, from the scene file. Shorter than from one key frame to the next, nobody would stay.
+pub fn away(key: &str, ms: i64) -> Result<DurationMs, String> {
+    let away = duration(key, ms)?;
+    if away >= REGULAR {
+        Ok(away)
+    } else {
+        Err(format!(
+            "{key}: {ms} is less than {}: who is looked at in key frames would be gone each time",
+            REGULAR.0
+        ))
+    }
+}
 
 impl Stays {
     pub fn new(memory: Memory) -> Self {
-        Self { memory, by_track: BTreeMap::new(), unseen: Vec::new(), lost: Vec::new() }
+        Self { memory, by_track: BTreeMap::new(), unseen: Vec::new(), lost: Vec::new(), last: None }
     }
 
     /// Call once a picture, before [`Stays::inside`]; gives back the stays that are over.
     pub fn begin(&mut self, at: UtcMillis, tracks: &[Track]) -> Vec<Stay> {
         self.unseen = tracks.iter().filter(|t| !t.is_seen(at)).map(|t| t.id).collect();
+        let span = self.last.replace(at).map_or(DurationMs(0), |last| at.since(last)).max(DurationMs(0));
+        let counts = if span > REGULAR && span <= self.memory.blind { GLIMPSE } else { span };
+        self.by_track.values_mut().chain(&mut self.lost).for_each(|stay| stay.away = stay.away + counts);
         let away = self.memory.away;
-        let is_over = |s: &Stay| at.since(s.inside) > away || at < s.inside;
+        let is_over = |s: &Stay| s.away > away || at < s.inside;
         let gone = |id: &TrackId| tracks.iter().all(|t| t.id != *id);
         let mut over: Vec<Stay> = Vec::new();
         let mut kept = BTreeMap::new();
@@ -92,38 +132,30 @@ impl Stays {
             true => None,
             false => self.lost_near(track),
         };
-        let new = || {
-            let bbox = track.bbox;
-            taken_over.unwrap_or(Stay {
-                since: at,
-                from: bbox,
-                inside: at,
-                bbox,
-                told: false,
-                witnessed: track.witnessed,
-            })
-        };
+        let new = || taken_over.unwrap_or_else(|| Stay::new(at, track));
         let stay = self.by_track.entry(track.id).or_insert_with(new);
-        (stay.inside, stay.bbox) = (at, track.bbox);
+        (stay.inside, stay.bbox, stay.away) = (at, track.bbox, DurationMs(0));
         stay.witnessed |= track.witnessed;
         stay
     }
 
     /// Begins the stay anew: it did something that ends it, and is still there.
     pub fn restart(&mut self, at: UtcMillis, track: &Track) -> Option<Stay> {
-        let bbox = track.bbox;
-        self.by_track.insert(
-            track.id,
-            Stay { since: at, from: bbox, inside: at, bbox, told: false, witnessed: track.witnessed },
-        )
+        self.by_track.insert(track.id, Stay::new(at, track))
+    }
+
+    /// The road user is seen outside: its stay, when it `is_over` for that and not only when it was away for long.
+    pub fn left(&mut self, track: TrackId, is_over: impl Fn(&Stay) -> bool) -> Option<Stay> {
+        self.by_track.get(&track).is_some_and(is_over).then(|| self.by_track.remove(&track)).flatten()
     }
 
     /// The nearest lost stay that this new track can be the rest of.
     fn lost_near(&mut self, track: &Track) -> Option<Stay> {
         let size = size_of(&track.began_bbox);
         let far = |s: &Stay| distance(s.bbox.foot(), track.began_bbox.foot()) / size;
-        let reach =
-            |s: &Stay| self.memory.near + self.memory.walks * track.began.since(s.inside).seconds().max(0.0);
+        // In a span without pictures nobody went far.
+        let gone = |s: &Stay| track.began.since(s.inside).min(s.away).seconds().max(0.0);
+        let reach = |s: &Stay| self.memory.near + self.memory.walks * gone(s);
         let alike = |s: &Stay| (0.4..=2.5).contains(&(size_of(&s.bbox) / size));
         let same = |s: &Stay| s.inside <= track.began && alike(s) && far(s) <= reach(s);
         let unseen = self.unseen.iter().filter_map(|id| Some((*id, self.by_track.get(id)?)));

@@ -53,6 +53,10 @@ fn wrong_keys() {
         "kind = \"wrong_way\"\nzone = \"box\"\ndirection = [0, 0]",
         "rule 1 (wrong_way): direction: has no length",
     );
+    check(
+        "kind = \"wrong_way\"\nzone = \"box\"\ndegrees = 90\nclasses = []",
+        "rule 1 (wrong_way): classes: the list is empty, the rule would never fire; leave it out or name one",
+    );
 }
 
 /// Each kind says its name, and its text for people names every key that it knows; they are listed by name.
@@ -88,6 +92,15 @@ fn wrong_keys_of_zones_and_times() {
     check(
         &format!("kind = \"loitering\"{zone}\nclasses = []"),
         "rule 1 (loitering): classes: the list is empty, the rule would never fire; leave it out or name one",
+    );
+    check(&format!("kind = \"loitering\"{zone}\naway_ms = 2500"), "fine");
+    check(
+        &format!("kind = \"loitering\"{zone}\naway_ms = 0"),
+        "rule 1 (loitering): away_ms: 0 is less than 2500: who is looked at in key frames would be gone each time",
+    );
+    check(
+        &format!("kind = \"illegal_parking\"{zone}\nhidden_ms = 1000"),
+        "rule 1 (illegal_parking): hidden_ms: 1000 is less than 2500: who is looked at in key frames would be gone each time",
     );
     check("kind = \"turning_movement\"\ngates = [\"n\", \"box\"]", "fine");
     check(
@@ -134,6 +147,10 @@ fn wrong_keys_of_measures() {
     check(
         &format!("{service}\ntell_from = \"g\""),
         "rule 1 (level_of_service): tell_from: \"g\" is none of a to f",
+    );
+    check(
+        &format!("{service}\ntell_from = \"A\""),
+        "rule 1 (level_of_service): tell_from: \"a\" is every level, it would never be over; b to f",
     );
     check(&format!("kind = \"crowd\"{zone}"), "rule 1 (crowd): needs persons or density_per_m2");
     check(

@@ -1,7 +1,8 @@
 //! `turning_movement`: who came into a junction by which arm and left it by which, counted by the minute.
 //!
 //! Gates are lines or zones of the scene. A movement is from the first gate a road user passed to the last. A track that
-//! is lost in the junction and found again near by, as after a bus, is one road user.
+//! is lost in the junction and found again near by, as after a bus, is one road user; also when it was found before the
+//! tracker gave the lost one up.
 
 use std::collections::BTreeMap;
 
@@ -108,29 +109,39 @@ struct Trip {
     class: Class,
     /// Gates in the order in which it passed them, with the time.
     passed: Vec<(usize, UtcMillis)>,
+    /// First detection of its track, and its box then.
+    began: UtcMillis,
+    began_bbox: BBox,
+    /// It is known to go on from another.
+    is_rest: bool,
     bbox: BBox,
     /// Pixels a second.
     velocity: (f64, f64),
     seen: UtcMillis,
 }
 
+impl Trip {
+    /// How far from where this one went on to, in sizes of the box, somebody began who can be the same; `None` when they
+    /// cannot be. Only who is on its way through goes on: where one leaves, others come in.
+    fn off(&self, began: UtcMillis, bbox: &BBox, class: Class, hidden: DurationMs) -> Option<f64> {
+        let since = began.since(self.seen);
+        let (s, here, mut p) = (since.seconds(), bbox.foot(), self.bbox.foot());
+        (p.x, p.y) = (p.x + s * self.velocity.0, p.y + s * self.velocity.1);
+        let far = distance(p, here).min(distance(self.bbox.foot(), here)) / size_of(bbox);
+        let alike = self.class.is_two_wheeler() == class.is_two_wheeler()
+            && (self.class == Class::Person) == (class == Class::Person);
+        let same = (DurationMs(0)..=hidden).contains(&since) && far <= NEAR + NEAR_A_SECOND * s && alike;
+        (same && self.passed.len() < 2).then_some(far)
+    }
+}
+
 impl Rule for TurningMovement {
     fn step(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<RuleEvent>) {
-        self.follow(at, tracks);
-        for (gate, track, when) in self.passages(at, tracks) {
-            let in_zone = matches!(self.gates[gate].shape, Shape::Zone(_));
-            if let Some(trip) = self.trips_by_track.get_mut(&track) {
-                // A line told twice was crossed both ways: a turn back. In a zone one stays for many pictures.
-                let again = trip.passed.last().is_some_and(|(last, _)| *last == gate);
-                if !(in_zone && again) {
-                    trip.passed.push((gate, when));
-                }
-            }
-        }
-        self.settle(at, tracks);
-        if let Some(from) = self.minute.over(at) {
-            self.figures(from, out);
-        }
+        self.take_in(at, tracks, false, out);
+    }
+
+    fn still(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<RuleEvent>) {
+        self.take_in(at, tracks, true, out);
     }
 
     fn finish(&mut self, out: &mut Vec<RuleEvent>) {
@@ -154,6 +165,24 @@ impl Rule for TurningMovement {
 }
 
 impl TurningMovement {
+    fn take_in(&mut self, at: UtcMillis, tracks: &[Track], still: bool, out: &mut Vec<RuleEvent>) {
+        self.follow(at, tracks);
+        for (gate, track, when) in self.passages(at, tracks, still) {
+            let in_zone = matches!(self.gates[gate].shape, Shape::Zone(_));
+            if let Some(trip) = self.trips_by_track.get_mut(&track) {
+                // A line told twice was crossed both ways: a turn back. In a zone one stays for many pictures.
+                let again = trip.passed.last().is_some_and(|(last, _)| *last == gate);
+                if !(in_zone && again) {
+                    trip.passed.push((gate, when));
+                }
+            }
+        }
+        self.settle(at, tracks);
+        if let Some(from) = self.minute.over(at) {
+            self.figures(from, out);
+        }
+    }
+
     fn follow(&mut self, at: UtcMillis, tracks: &[Track]) {
         for track in tracks.iter().filter(|t| t.is_seen(at) && t.witnessed) {
             if !self.classes.contains(&track.class) {
@@ -165,6 +194,9 @@ impl TurningMovement {
                 found.unwrap_or(Trip {
                     class: track.class,
                     passed: Vec::new(),
+                    began: track.began,
+                    began_bbox: track.began_bbox,
+                    is_rest: false,
                     bbox: track.bbox,
                     velocity: track.velocity,
                     seen: at,
@@ -176,39 +208,48 @@ impl TurningMovement {
         }
     }
 
-    /// The lost road user that this new track goes on from; only one that is on its way through.
+    /// The lost road user that this new track goes on from.
     fn found_again(&mut self, track: &Track) -> Option<Trip> {
-        let size = size_of(&track.began_bbox);
-        let off = |trip: &Trip| {
-            let s = track.began.since(trip.seen).seconds();
-            let mut p = trip.bbox.foot();
-            (p.x, p.y) = (p.x + s * trip.velocity.0, p.y + s * trip.velocity.1);
-            let here = track.began_bbox.foot();
-            (distance(p, here).min(distance(trip.bbox.foot(), here)) / size, s)
-        };
-        let same = |trip: &Trip| {
-            let (far, s) = off(trip);
-            s >= 0.0
-                && far <= NEAR + NEAR_A_SECOND * s
-                && trip.class.is_two_wheeler() == track.class.is_two_wheeler()
-                && (trip.class == Class::Person) == (track.class == Class::Person)
-        };
-        let best = self.lost.iter().enumerate().filter(|(_, trip)| same(trip));
-        let best = best.min_by(|a, b| off(a.1).0.total_cmp(&off(b.1).0))?.0;
-        Some(self.lost.swap_remove(best))
+        let off = |trip: &Trip| trip.off(track.began, &track.began_bbox, track.class, self.hidden);
+        let lost = self.lost.iter().enumerate().filter_map(|(i, trip)| Some((i, off(trip)?)));
+        let (best, _) = lost.min_by(|a, b| a.1.total_cmp(&b.1))?;
+        let trip = self.lost.swap_remove(best);
+        Some(Trip { is_rest: true, ..trip })
     }
 
-    fn passages(&mut self, at: UtcMillis, tracks: &[Track]) -> Vec<(usize, TrackId, UtcMillis)> {
+    /// The tracker gave it up: it goes on as somebody who was found meanwhile, or waits to be found.
+    fn lose(&mut self, trip: Trip) {
+        let hidden = self.hidden;
+        let others = self.trips_by_track.values_mut().chain(&mut self.lost);
+        let rest = others
+            .filter(|other| !other.is_rest && !trip.passed.is_empty())
+            .filter_map(|other| Some((trip.off(other.began, &other.began_bbox, other.class, hidden)?, other)))
+            .min_by(|a, b| a.0.total_cmp(&b.0));
+        match rest {
+            Some((_, rest)) => {
+                let later = std::mem::replace(&mut rest.passed, trip.passed);
+                rest.passed.extend(later);
+                rest.is_rest = true;
+            }
+            None => self.lost.push(trip),
+        }
+    }
+
+    /// Gates that were passed, by whom and when, in order; in a still picture nobody comes into a zone either.
+    fn passages(&mut self, at: UtcMillis, tracks: &[Track], still: bool) -> Vec<(usize, TrackId, UtcMillis)> {
         let mut found = Vec::new();
         for (i, gate) in self.gates.iter_mut().enumerate() {
             match &mut gate.shape {
                 Shape::Line(counter) => {
                     let mut crossings = Vec::new();
-                    counter.step(at, tracks, &mut crossings);
+                    match still {
+                        false => counter.step(at, tracks, &mut crossings),
+                        true => counter.still(at, tracks, &mut crossings),
+                    }
                     found.extend(crossings.iter().map(|(when, c)| (i, c.track, *when)));
                 }
                 Shape::Zone(zone) => {
-                    let there = tracks.iter().filter(|t| t.is_seen(at) && stands_in(Some(zone), t));
+                    let there = tracks.iter().filter(|t| !still && t.is_seen(at) && stands_in(Some(zone), t));
                     found.extend(there.map(|t| (i, t.id, at)));
                 }
             }
@@ -221,7 +262,11 @@ impl TurningMovement {
     fn settle(&mut self, at: UtcMillis, tracks: &[Track]) {
         let gone: Vec<TrackId> =
             self.trips_by_track.keys().filter(|id| tracks.iter().all(|t| t.id != **id)).copied().collect();
-        self.lost.extend(gone.iter().filter_map(|id| self.trips_by_track.remove(id)));
+        for id in gone {
+            if let Some(trip) = self.trips_by_track.remove(&id) {
+                self.lose(trip);
+            }
+        }
         let hidden = self.hidden;
         let late = |trip: &Trip| at.since(trip.seen) > hidden || at < trip.seen;
         let (over, lost) = std::mem::take(&mut self.lost).into_iter().partition(late);

@@ -1,19 +1,20 @@
-//! `wrong_way`: a vehicle goes against the one direction that is allowed, in a zone or over a line, told once per track.
+//! `wrong_way`: a vehicle goes against the one direction that is allowed, in a zone or over a line, told once per track; in a
+//! zone also once when its track breaks.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::common::{distance, line, read, stands_in, within, zone};
+use super::common::{distance, line, read, stands_in, vehicles, within, zone};
 use super::{Kind, Rule, RuleEvent};
-use crate::count::{Direction, LineCounter};
-use crate::detection::Class;
+use crate::count::{Direction, LineCounter, LineCrossing};
+use crate::detection::{BBox, Class};
 use crate::event::Phase;
 use crate::geo::Point;
 use crate::ids::{LineId, TrackId, ZoneId};
 use crate::scene::{Scene, Zone};
 use crate::track::{Track, size_of};
-use crate::units::UtcMillis;
+use crate::units::{DurationMs, UtcMillis};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,6 +46,14 @@ fn fifty() -> f64 {
 }
 
 const RULE: &str = "wrong_way";
+/// So many pictures must each show it farther against: a track that jumps to who comes behind goes against only once.
+const PICTURES: u32 = 3;
+/// One that was told of and lost goes on as a new track that begins within this time ...
+const LOST_FOR: DurationMs = DurationMs(3_000);
+/// ... within this many sizes of the box of where it went on to ...
+const NEAR: f64 = 1.2;
+/// ... and this much more for each second since.
+const NEAR_A_SECOND: f64 = 1.0;
 
 pub const KIND: Kind = Kind {
     name: RULE,
@@ -57,8 +66,7 @@ pub const KIND: Kind = Kind {
 
 fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
     let params: Params = read(params)?;
-    let classes =
-        params.classes.unwrap_or_else(|| Class::ALL.into_iter().filter(|c| c.is_vehicle()).collect());
+    let classes = vehicles(params.classes)?;
     match (params.zone, params.line) {
         (Some(id), None) => {
             if params.allowed.is_some() {
@@ -68,7 +76,8 @@ fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
             let allowed = unit(params.direction, params.degrees)?;
             let travelled = within("travelled", params.travelled, 0.1..=100.0)?;
             let spread = within("within_degrees", params.within_degrees, 1.0..=89.0)?.to_radians().tan();
-            Ok(Box::new(InZone { zone, allowed, travelled, spread, classes, ways_by_track: BTreeMap::new() }))
+            let (ways_by_track, lost) = (BTreeMap::new(), Vec::new());
+            Ok(Box::new(InZone { zone, allowed, travelled, spread, classes, ways_by_track, lost }))
         }
         (None, Some(id)) => {
             if params.direction.is_some() || params.degrees.is_some() {
@@ -107,6 +116,8 @@ struct InZone {
     spread: f64,
     classes: Vec<Class>,
     ways_by_track: BTreeMap<TrackId, Way>,
+    /// Of those that were told of, whose track is gone.
+    lost: Vec<Way>,
 }
 
 #[derive(Debug, Clone)]
@@ -114,32 +125,77 @@ struct Way {
     /// Where it began to go against the allowed direction.
     from: Point,
     since: UtcMillis,
+    /// How far it has gone against since then, in pixels, and in how many pictures farther than before.
+    against: f64,
+    pictures: u32,
     told: bool,
+    /// Last seen in the zone: when, where, and its pixels a second.
+    seen: UtcMillis,
+    bbox: BBox,
+    velocity: (f64, f64),
+}
+
+impl Way {
+    fn new(at: UtcMillis, track: &Track, told: bool) -> Self {
+        let (bbox, velocity) = (track.bbox, track.velocity);
+        Self { from: bbox.foot(), since: at, against: 0.0, pictures: 0, told, seen: at, bbox, velocity }
+    }
+
+    fn goes_on_as(&self, track: &Track) -> bool {
+        let since = track.began.since(self.seen);
+        let (s, foot) = (since.seconds(), self.bbox.foot());
+        let on = Point::new(foot.x + s * self.velocity.0, foot.y + s * self.velocity.1);
+        let far = distance(on, track.began_bbox.foot()) / size_of(&track.began_bbox);
+        (DurationMs(1)..=LOST_FOR).contains(&since) && far <= NEAR + NEAR_A_SECOND * s
+    }
 }
 
 impl Rule for InZone {
     fn step(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<RuleEvent>) {
-        self.ways_by_track.retain(|id, _| tracks.iter().any(|t| t.id == *id));
+        self.forget(at, tracks);
         for track in tracks.iter().filter(|t| t.is_seen(at) && t.witnessed && self.classes.contains(&t.class))
         {
             if !stands_in(Some(&self.zone), track) {
                 continue;
             }
             let here = track.bbox.foot();
-            let way =
-                self.ways_by_track.entry(track.id).or_insert(Way { from: here, since: at, told: false });
+            let known = self.ways_by_track.remove(&track.id);
+            let mut way = known.unwrap_or_else(|| Way::new(at, track, self.is_rest_of_one_told(at, track)));
+            (way.seen, way.bbox, way.velocity) = (at, track.bbox, track.velocity);
             let gone = (here.x - way.from.x, here.y - way.from.y);
             let against = -(gone.0 * self.allowed.0 + gone.1 * self.allowed.1);
             if against < 0.0 {
-                (way.from, way.since) = (here, at);
+                (way.from, way.since, way.pictures) = (here, at, 0);
+            } else if against > way.against {
+                way.pictures += 1;
             }
+            way.against = against.max(0.0);
+            let far = against >= self.travelled * size_of(&track.bbox) && way.pictures >= PICTURES;
             let aside = (distance(here, way.from).powi(2) - against.powi(2)).max(0.0).sqrt();
-            if !way.told && against >= self.travelled * size_of(&track.bbox) && aside <= self.spread * against
-            {
+            if !way.told && far && aside <= self.spread * against {
                 way.told = true;
                 out.push(event(way.since, Some(self.zone.id.clone()), track));
             }
+            self.ways_by_track.insert(track.id, way);
         }
+    }
+}
+
+impl InZone {
+    /// Forgets those whose track is gone, a little later those that were told of.
+    fn forget(&mut self, at: UtcMillis, tracks: &[Track]) {
+        let gone: Vec<TrackId> =
+            self.ways_by_track.keys().filter(|id| tracks.iter().all(|t| t.id != **id)).copied().collect();
+        for id in gone {
+            self.lost.extend(self.ways_by_track.remove(&id).filter(|way| way.told));
+        }
+        self.lost.retain(|way| (DurationMs(0)..=LOST_FOR).contains(&at.since(way.seen)));
+    }
+
+    /// Whether this new track goes on from one that was told of, which the tracker gave up or carries on unseen.
+    fn is_rest_of_one_told(&self, at: UtcMillis, track: &Track) -> bool {
+        let unseen = self.ways_by_track.values().filter(|way| way.told && way.seen < at);
+        unseen.chain(&self.lost).any(|way| way.goes_on_as(track))
     }
 }
 
@@ -153,6 +209,18 @@ impl Rule for OverLine {
     fn step(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<RuleEvent>) {
         let mut crossings = Vec::new();
         self.counter.step(at, tracks, &mut crossings);
+        self.tell(crossings, tracks, out);
+    }
+
+    fn still(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<RuleEvent>) {
+        let mut crossings = Vec::new();
+        self.counter.still(at, tracks, &mut crossings);
+        self.tell(crossings, tracks, out);
+    }
+}
+
+impl OverLine {
+    fn tell(&self, crossings: Vec<(UtcMillis, LineCrossing)>, tracks: &[Track], out: &mut Vec<RuleEvent>) {
         for (when, crossing) in crossings {
             if crossing.direction == self.allowed || !self.classes.contains(&crossing.class) {
                 continue;
