@@ -87,7 +87,7 @@ fn a_recovery_point_is_a_key() {
 /// Slices of type 7 (I) and 5 (P) that are no IDR: `1 | 0001000` and `1 | 00110`.
 #[test]
 fn a_stream_that_never_sends_another_idr_is_begun_at_its_intra_pictures() {
-    let (idr, intra, p) = ([0x65, 0x88, 0x80, 0], [0x41, 0x88, 0x80, 0], [0x41, 0x9a, 0, 0]);
+    let (idr, intra, p) = ([0x65_u8, 0x88, 0x80, 0], [0x41_u8, 0x88, 0x80, 0], [0x41_u8, 0x9a, 0, 0]);
     let mut inspector = Inspector::new(NalCodec::H264);
     let mut keys = |pictures: &[&[u8]]| -> Vec<bool> {
         pictures.iter().map(|nal| inspector.look([*nal].into_iter()).kind == UnitKind::Key).collect()

@@ -203,7 +203,8 @@ impl Ladder {
         }
     }
 
-    /// What is missed of this camera; `None` until the first audit is over, and where everything is always decoded.
+    /// What is missed of this camera; `None` until the first audit is over and something was found at all, and where everything is
+    /// always analysed.
     pub fn miss(&self) -> Option<MissEstimate> {
         self.audits.tally().estimate()
     }

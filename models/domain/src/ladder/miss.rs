@@ -62,9 +62,9 @@ impl Tally {
         self.found_squared = self.found_squared.div_ceil(2);
     }
 
-    /// `None` before the first audit is over, or when there was nothing to miss.
+    /// `None` before the first audit is over, and while nothing at all was found: of no crossings nobody can say which share is missed.
     pub fn estimate(&self) -> Option<MissEstimate> {
-        if self.audited.0 <= 0 || self.watched.0 < 0 {
+        if self.audited.0 <= 0 || self.watched.0 < 0 || self.caught + self.found == 0 {
             return None;
         }
         let found = self.found as f64;
@@ -77,7 +77,7 @@ impl Tally {
         let seen = self.caught as f64 + found;
         let share = |count: f64| {
             let missed = count * per_found;
-            if missed + seen > 0.0 { missed / (missed + seen) } else { 0.0 }
+            missed / (missed + seen)
         };
         Some(MissEstimate {
             share: share(found),
@@ -208,6 +208,8 @@ mod tests {
     #[test]
     fn no_audit_no_estimate() {
         assert_eq!(Tally::default().estimate(), None);
+        // Nor where nobody ever came by.
+        assert_eq!(tally(0, 0, 0).estimate(), None);
     }
 
     /// Many cameras with a known rate: the interval must contain it as often as it says.
