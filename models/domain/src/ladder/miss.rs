@@ -53,13 +53,14 @@ impl Tally {
 
     /// Half of everything: what was is forgotten little by little.
     pub(super) fn halve(&mut self) {
+        // What is odd goes up as often as down: always up, and a single miss would be held against the camera for ever.
+        let up = self.audits % 2;
         self.caught /= 2;
         self.watched.0 /= 2;
         self.audited.0 /= 2;
         self.audits /= 2;
-        // Rounded up: a miss is never forgotten by rounding.
-        self.found = self.found.div_ceil(2);
-        self.found_squared = self.found_squared.div_ceil(2);
+        self.found = (self.found + up) / 2;
+        self.found_squared = (self.found_squared + up) / 2;
     }
 
     /// `None` before the first audit is over, and while nothing at all was found: of no crossings nobody can say which share is missed.
@@ -203,6 +204,24 @@ mod tests {
         let group = tally(10_000, 4, 16).estimate().unwrap();
         assert_eq!(apart.share, group.share);
         assert!(group.high > apart.high && group.low < apart.low, "{group:?} {apart:?}");
+    }
+
+    #[test]
+    fn halves_are_fair_to_few_misses() {
+        let (mut sum, runs) = (0, 1_000);
+        for audits in 0..runs {
+            let mut one = Tally { audits, ..tally(100, 3, 5) };
+            one.halve();
+            assert!((1..=2).contains(&one.found) && one.found_squared >= one.found, "{one:?}");
+            sum += one.found;
+        }
+        assert_eq!(sum, runs * 3 / 2);
+        let mut single = tally(100, 1, 1);
+        for audits in [7, 4] {
+            single.audits = audits;
+            single.halve();
+        }
+        assert_eq!((single.found, single.found_squared), (0, 0));
     }
 
     #[test]
