@@ -18,6 +18,7 @@ use axum::http::{Response, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use control_center_core::city::{Camera, City};
+use models_domain::effort::Priority;
 use models_domain::event::Link;
 use models_domain::ladder::Rung;
 use models_domain::signal::maintenance::FaultKind;
@@ -172,6 +173,9 @@ impl Page {
         let efforts = || all().filter_map(|c| Some((of(c), c.info.effort.as_ref()?)));
         let rungs = efforts().map(|(of, effort)| (of, rung(effort.rung)));
         self.gauge("camera_rung", "How much is decoded: 0 nothing, 1 key frames, 2 everything", rungs);
+        let priorities = efforts().map(|(of, effort)| (of, priority(effort.priority)));
+        let help = "Who is served first under load: 2 counts, then 1 incidents, then 0 health";
+        self.gauge("camera_priority", help, priorities);
         let shares = efforts().map(|(of, effort)| (of, f64::from(effort.share)));
         let help =
             "Part of the pictures whose turn it is that is analysed; below 1 the gateway is overloaded";
@@ -189,6 +193,8 @@ impl Page {
         self.gauge("camera_missed_share_low", help, missed().map(|(of, m)| (of, m.low)));
         let help = "Upper end of the interval that contains the true share with 95 %";
         self.gauge("camera_missed_share_high", help, missed().map(|(of, m)| (of, m.high)));
+        let help = "What the random checks behind the estimate looked at";
+        self.gauge("camera_audited_seconds", help, missed().map(|(of, m)| (of, m.audited.seconds())));
     }
 
     fn lags(&mut self, city: &City, noted: &Noted) {
@@ -256,6 +262,14 @@ fn state(link: Link) -> &'static str {
         Link::Connecting => "connecting",
         Link::Up => "up",
         Link::Down => "down",
+    }
+}
+
+fn priority(priority: Priority) -> f64 {
+    match priority {
+        Priority::Health => 0.0,
+        Priority::Incident => 1.0,
+        Priority::Counting => 2.0,
     }
 }
 

@@ -117,10 +117,12 @@ async fn what_each_camera_gets_is_told() {
     for (name, value) in [
         ("camera_pictures_per_second", "5.5"),
         ("camera_rung", "1.0"),
+        ("camera_priority", "2.0"),
         ("camera_shed_pictures_total", "17"),
         ("camera_missed_share", "0.01"),
         ("camera_missed_share_low", "0.0025"),
         ("camera_missed_share_high", "0.04"),
+        ("camera_audited_seconds", "60.0"),
     ] {
         let want = format!("ngatu_{name}{{{both}}} {value}");
         assert!(lines.contains(&want), "{want}: {lines:#?}");

@@ -33,10 +33,10 @@ export function priorityOf(effort: EffortPb): string {
   return priority ? t(`priority.${priority}`) : "";
 }
 
-/** What is missed by not decoding everything, as far as random checks tell. */
+/** What is missed by not decoding everything, as far as random checks tell; empty where everything is decoded always. */
 export function missedOf(effort: EffortPb): string {
   const { missed } = effort;
-  if (!missed) return "";
+  if (!missed) return effort.rung === Rung.FULL && effort.why === RungWhy.PINNED ? "" : t("effort.unmeasured");
   const percent = (share: number) => oneDecimal(share * 100);
   return t("effort.missed", { n: percent(missed.share), low: percent(missed.low), high: percent(missed.high) });
 }

@@ -1,4 +1,7 @@
-//! What this machine decodes and how fast: its decoders, each hardware one tried once, and clips made on the spot.
+//! What this machine decodes and how fast: its decoders, each hardware one tried once, and clips made on the spot. `sender` plays
+//! them to this machine's own receiver.
+
+mod sender;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +12,8 @@ use hardware_ports::camera::{OwnedPlanes, Picture, PixelFormat};
 use hardware_ports::units::Codec;
 
 use crate::problem;
+
+pub use self::sender::Sender;
 
 /// Pictures a second of the clips, as city cameras have it.
 pub const FPS: u32 = 25;

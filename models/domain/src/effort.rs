@@ -25,6 +25,6 @@ pub struct Effort {
     pub share: f32,
     /// Pictures left unseen because of the load, since the gateway started.
     pub shed: u64,
-    /// What the ladder misses; `None` until the first audit is over.
+    /// What the ladder misses; `None` until the first audit is over and something was found at all.
     pub missed: Option<MissEstimate>,
 }

@@ -45,8 +45,9 @@ test.each([
 });
 
 test.each([
-  [{ rung: Rung.WATCH, why: RungWhy.QUIET, priority: Priority.HEALTH, share: 1 }, "Chỉ theo dõi luồng · không có chuyển động | Tình trạng |  | "],
-  [{ rung: Rung.FULL, why: RungWhy.LOOKED_AT, priority: Priority.COUNTING, share: 0.56, missed: { share: 0.008, low: 0.003, high: 0.013 } }, "Toàn bộ · có người đang xem | Đếm xe | quá tải: phân tích 56 % | 0,8 % lượt qua vạch (0,3 đến 1,3)"],
+  [{ rung: Rung.WATCH, why: RungWhy.QUIET, priority: Priority.HEALTH, share: 1 }, "Chỉ theo dõi luồng · không có chuyển động | Tình trạng |  | chưa đo được"],
+  [{ rung: Rung.FULL, why: RungWhy.PINNED, priority: Priority.COUNTING, share: 1 }, "Toàn bộ · theo cấu hình | Đếm xe |  | "],
+  [{ rung: Rung.FULL, why: RungWhy.LOOKED_AT, priority: Priority.COUNTING, share: 0.56, missed: { share: 0.008, low: 0.003, high: 0.013 } }, "Toàn bộ · có người đang xem | Đếm xe | quá tải: phân tích 56 % | 0,8 % lượt qua vạch (0,3 đến 1,3, độ tin cậy 95 %)"],
 ])("what a camera gets, in words: %o", (what, want) => {
   const effort = create(EffortSchema, what);
   expect([rungOf(effort), priorityOf(effort), shedOf(effort), missedOf(effort)].join(" | ")).toBe(want);

@@ -16,8 +16,9 @@ const HOLD_UNSEEN: DurationMs = DurationMs(500);
 const RENEW: DurationMs = DurationMs(20_000);
 /// Who left changes the picture for about so long: nothing is learned then.
 const GHOST: DurationMs = DurationMs(2_500);
-/// Time back by more is a clock that was set.
-const BREAK: DurationMs = DurationMs(30_000);
+/// Time back by more is a clock that was set: pictures that are looked at late are never older, since on the way up they begin
+/// [`models_domain::ladder::LOOK_BACK`] before.
+const BREAK: DurationMs = DurationMs(5_000);
 
 /// What is done with a decoded picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,6 +199,19 @@ mod tests {
         assert_eq!(told(&mut gate, 1_900, None, false), "Old");
         assert_eq!(told(&mut gate, 3_000, Some(10), false), "Analyse { still: false } moves");
         assert_eq!(told(&mut gate, 4_000, Some(30), false), "Analyse { still: false } moves");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_leaves_no_picture_unseen() {
+        let mut gate = Gate::new();
+        gate.careful(Care::Moving);
+        told(&mut gate, 60_000, None, false);
+        told(&mut gate, 60_100, None, false);
+        assert_eq!(told(&mut gate, 58_000, None, false), "Old");
+        // Twelve seconds back; then a car comes.
+        assert_eq!(told(&mut gate, 48_000, None, false), "Analyse { still: false }");
+        assert_eq!(told(&mut gate, 48_100, None, false), "Still");
+        assert_eq!(told(&mut gate, 49_000, Some(10), false), "Analyse { still: false } moves");
     }
 
     #[test]

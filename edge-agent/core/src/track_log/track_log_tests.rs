@@ -3,7 +3,8 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 
-use models_domain::archive::Colour;
+use models_domain::archive::{Colour, LineTouch, ZoneTouch};
+use models_domain::count::Direction;
 use models_domain::{BBox, Class, TrackId};
 
 use super::*;
@@ -87,6 +88,52 @@ fn only_what_was_asked_for() {
     check(&|q| (q.from, q.to) = (UtcMillis(4_600), UtcMillis(6_500)), &[6, 5]);
     check(&|q| q.height_min = Some(21), &[]);
     check(&|q| q.cameras = vec!["cam-9".parse().unwrap()], &[]);
+}
+
+#[test]
+fn by_line_direction_zone_and_size_and_all_together_by_pages() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    let log = TrackLog::open(&settings).unwrap();
+    for id in 1..=60_u64 {
+        let mut one = track(id, id as i64 * 1_000);
+        let direction = if id.is_multiple_of(2) { Direction::ToLeft } else { Direction::ToRight };
+        if id.is_multiple_of(3) {
+            one.lines = vec![LineTouch { line: "north".parse().unwrap(), direction, at: one.began }];
+        }
+        if id.is_multiple_of(4) {
+            one.zones = vec![ZoneTouch { zone: "box".parse().unwrap(), from: one.began, to: one.ended }];
+        }
+        one.best_box.h = id as f64;
+        log.keep_track(one);
+    }
+    drop(log);
+    let check = |change: &dyn Fn(&mut TrackQuery), want: &dyn Fn(u64) -> bool| {
+        let mut query = TrackQuery { limit: 7, ..all() };
+        change(&mut query);
+        let log = TrackLog::open(&settings).unwrap();
+        let mut seen = Vec::new();
+        loop {
+            let rows = log.search(&query, || false);
+            assert!(!rows.partial && rows.rows.len() <= 7, "{}", rows.problem);
+            seen.extend(ids(&rows));
+            let Some(last) = rows.rows.last().filter(|_| rows.more) else { break };
+            query.after = Some(Cursor { ended: UtcMillis(last.ended_ms), number: last.number });
+        }
+        assert_eq!(seen, (1..=60).rev().filter(|id| want(*id)).collect::<Vec<_>>());
+    };
+    check(&|q| q.line = Some("north".parse().unwrap()), &|id| id.is_multiple_of(3));
+    check(&|q| q.direction = Some(Direction::ToRight), &|id| id % 6 == 3);
+    check(&|q| q.zone = Some("box".parse().unwrap()), &|id| id.is_multiple_of(4));
+    check(&|q| (q.height_min, q.height_max) = (Some(20), Some(40)), &|id| (20..=40).contains(&id));
+    let together = |q: &mut TrackQuery| {
+        (q.from, q.to) = (UtcMillis(10_000), UtcMillis(55_000));
+        (q.classes, q.height_min) = (vec![Class::Car], Some(13));
+        (q.line, q.direction) = (Some("north".parse().unwrap()), Some(Direction::ToLeft));
+        q.zone = Some("box".parse().unwrap());
+    };
+    check(&together, &|id| id.is_multiple_of(12) && (13..=55).contains(&id));
+    check(&|q| q.line = Some("south".parse().unwrap()), &|_| false);
 }
 
 #[test]

@@ -159,6 +159,16 @@ pub fn slice_pps(nal: &[u8]) -> Option<u32> {
     r.ue_max(255)
 }
 
+/// Whether a slice refers to no other picture (table 7-6: I or SI).
+pub fn is_intra(nal: &[u8]) -> bool {
+    let kind = || -> Option<u32> {
+        let mut r = Bits::new(nal.get(1..)?);
+        r.ue()?;
+        r.ue_max(9)
+    };
+    kind().is_some_and(|kind| kind % 5 == 2 || kind % 5 == 4)
+}
+
 /// The quantiser with which a slice begins (§7.4.3: SliceQPY).
 pub fn slice_qp(nal: &[u8], sps: &Sps, pps: &Pps) -> Option<i32> {
     let header = *nal.first()?;

@@ -34,11 +34,17 @@ pub struct Looked {
 /// Most parameter sets that are kept; the standards allow more, cameras send three.
 const MAX_SETS: usize = 64;
 
+/// After so many pictures that refer to no other, without one that says that decoding may begin there, decoding begins at them too:
+/// some H.264 encoders send an IDR picture at the start and never again. One or two of them between keys are cuts of the scene.
+const INTRAS_MAX: u32 = 4;
+
 /// Keeps the parameter sets of a stream and looks at its access units by them.
 #[derive(Debug, Clone)]
 pub struct Inspector {
     codec: NalCodec,
     sets: Vec<Set>,
+    /// Pictures that refer to no other since the last one that says that decoding may begin there.
+    intras: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -80,7 +86,7 @@ enum Role {
 
 impl Inspector {
     pub fn new(codec: NalCodec) -> Self {
-        Self { codec, sets: Vec::new() }
+        Self { codec, sets: Vec::new(), intras: 0 }
     }
 
     /// Takes note of a parameter set; whether it is a sequence parameter set that was not known.
@@ -130,12 +136,14 @@ impl Inspector {
     /// Looks at the NAL units of one access unit, and takes note of its parameter sets.
     pub fn look<'a>(&mut self, nals: impl Iterator<Item = &'a [u8]>) -> Looked {
         let (mut bytes, mut key, mut has_sets, mut is_news) = (0usize, false, false, false);
+        let mut intra = self.codec == NalCodec::H264;
         let (mut sum, mut told) = (0i32, 0u16);
         for nal in nals {
             match self.role(nal) {
                 Role::Slice { key: here } => {
                     bytes += nal.len();
                     key |= here;
+                    intra = intra && h264::is_intra(nal);
                     if told < u16::MAX
                         && let Some(qp) = self.slice_qp(nal)
                     {
@@ -150,6 +158,12 @@ impl Inspector {
                 }
                 Role::Other => {}
             }
+        }
+        if key {
+            self.intras = 0;
+        } else if intra && bytes > 0 {
+            self.intras = self.intras.saturating_add(1);
+            key = self.intras > INTRAS_MAX;
         }
         Looked {
             bytes: u32::try_from(bytes).unwrap_or(u32::MAX),

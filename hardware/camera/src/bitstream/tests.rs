@@ -84,6 +84,25 @@ fn a_recovery_point_is_a_key() {
     assert_eq!(look(&[&slice]).bytes, 4);
 }
 
+/// Slices of type 7 (I) and 5 (P) that are no IDR: `1 | 0001000` and `1 | 00110`.
+#[test]
+fn a_stream_that_never_sends_another_idr_is_begun_at_its_intra_pictures() {
+    let (idr, intra, p) = ([0x65_u8, 0x88, 0x80, 0], [0x41_u8, 0x88, 0x80, 0], [0x41_u8, 0x9a, 0, 0]);
+    let mut inspector = Inspector::new(NalCodec::H264);
+    let mut keys = |pictures: &[&[u8]]| -> Vec<bool> {
+        pictures.iter().map(|nal| inspector.look([*nal].into_iter()).kind == UnitKind::Key).collect()
+    };
+    assert_eq!(keys(&[&idr, &p, &intra, &intra]), [true, false, false, false], "cuts of the scene");
+    assert_eq!(keys(&[&idr, &intra, &p, &intra, &intra, &intra]), [true, false, false, false, false, false]);
+    assert_eq!(keys(&[&p, &intra, &p, &intra]), [false, true, false, true]);
+    assert_eq!(keys(&[&idr, &intra]), [true, false], "it does send one");
+    // One slice of several that refers to others.
+    let mut mixed = Inspector::new(NalCodec::H264);
+    for _ in 0..6 {
+        assert_eq!(mixed.look([intra.as_slice(), &p].into_iter()).kind, UnitKind::Delta);
+    }
+}
+
 #[test]
 fn random_access_of_h265_is_by_type() {
     for (kind, key) in

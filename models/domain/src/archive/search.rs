@@ -87,6 +87,14 @@ impl TrackQuery {
                 format!("{} are too many; name at most {CAMERAS_MAX}", self.cameras.len()),
             );
         }
+        for (field, named, all) in [
+            ("road_users", self.classes.len(), Class::ALL.len()),
+            ("colours", self.colours.len(), Colour::ALL.len()),
+        ] {
+            if named > all {
+                return bad(field, format!("{named} are too many; there are {all}"));
+            }
+        }
         match (self.height_min, self.height_max) {
             (Some(min), Some(max)) if min > max => bad("height_max", format!("{max} is less than {min}")),
             (Some(_) | None, Some(_) | None) => Ok(()),

@@ -88,6 +88,9 @@ fn what_cannot_be_asked_is_named() {
         refused(&|q| (q.height_min, q.height_max) = (Some(9), Some(8))),
         "height_max: 8 is less than 9"
     );
+    let twice = [Colour::ALL.as_slice(), &Colour::ALL].concat();
+    assert_eq!(refused(&|q| q.colours.clone_from(&twice)), "colours: 20 are too many; there are 10");
+    assert_eq!(refused(&|q| q.classes = vec![Class::Car; 7]), "road_users: 7 are too many; there are 6");
     let many = vec!["c".parse().unwrap(); 1_001];
     assert_eq!(refused(&|q| q.cameras.clone_from(&many)), "cameras: 1001 are too many; name at most 1000");
 }

@@ -11,6 +11,9 @@ const FIRST_S: f64 = 60.0;
 /// How long a road user must have been seen before a crossing is certain; what crosses earlier after the decoder began
 /// would not have been counted with or without the audit.
 const LEAD: DurationMs = DurationMs(1_000);
+/// Analysed pictures farther apart than this say nothing of what lies between: the camera rests, the machine is behind, or the
+/// decoder waits for a key frame.
+const APART: DurationMs = DurationMs(1_500);
 /// How long after an audit a climb may still reach back into it, from the kept group of pictures on.
 const REACH: DurationMs = DurationMs(10_000);
 /// The tally is halved when this much was audited: a camera's street changes.
@@ -22,6 +25,8 @@ pub(super) struct Audits {
     chance: Chance,
     /// Watched time until the next one begins, seconds.
     wait_s: f64,
+    /// Watched time since the last climb or audit.
+    watched: DurationMs,
     last: Option<Audit>,
     tally: Tally,
 }
@@ -34,6 +39,8 @@ struct Audit {
     is_over: bool,
     /// From here on the ladder's own climb would have found everything.
     caught_from: Option<UtcMillis>,
+    /// From when to when its pictures were analysed without a hole.
+    looked: Vec<(UtcMillis, UtcMillis)>,
     found: Vec<(UtcMillis, u64)>,
 }
 
@@ -52,6 +59,7 @@ impl Audits {
             share,
             chance: Chance::new(seed),
             wait_s: f64::INFINITY,
+            watched: DurationMs(0),
             last: None,
             tally: Tally::default(),
         };
@@ -79,11 +87,11 @@ impl Audits {
         }
         if !self.is_running() {
             self.tally.watched.0 += watched.0;
+            self.watched.0 += watched.0;
             self.wait_s -= watched.seconds();
             if self.wait_s <= 0.0 && self.last.is_none() && watched.0 > 0 {
-                let end = at + LENGTH;
-                self.last =
-                    Some(Audit { began: at, end, is_over: false, caught_from: None, found: Vec::new() });
+                self.last = Some(Audit::new(at));
+                self.watched = DurationMs(0);
                 self.draw();
             }
         }
@@ -93,10 +101,11 @@ impl Audits {
     /// The ladder climbs by itself, and decodes from the key frame at `from` on.
     pub fn climbed(&mut self, at: UtcMillis, from: UtcMillis) {
         if !self.is_running() {
-            // What it reaches back to was not only watched after all.
-            let reached = at.since(from + LEAD).0.max(0);
+            // What it reaches back to was not only watched after all; farther back than the last climb all was seen anyway.
+            let reached = at.since(from + LEAD).0.clamp(0, self.watched.0);
             self.tally.watched.0 = (self.tally.watched.0 - reached).max(0);
         }
+        self.watched = DurationMs(0);
         if let Some(audit) = &mut self.last {
             audit.is_over = true;
             audit.end = audit.end.min(at);
@@ -107,6 +116,17 @@ impl Audits {
     /// The stream's time broke: what was open cannot be judged.
     pub fn abandon(&mut self) {
         self.last = None;
+    }
+
+    /// The picture at `at` was analysed.
+    pub fn looked(&mut self, at: UtcMillis) {
+        let Some(audit) = &mut self.last else { return };
+        match audit.looked.last_mut() {
+            // On the way up earlier pictures come after later ones.
+            Some((_, to)) if at <= *to => {}
+            Some((_, to)) if at.since(*to) <= APART => *to = at,
+            Some(_) | None => audit.looked.push((at, at)),
+        }
     }
 
     /// `count` crossings and events became certain that are found whether an audit runs or not.
@@ -135,16 +155,18 @@ impl Audits {
 
     fn close(&mut self) -> Outcome {
         let Some(audit) = self.last.take() else { return Outcome::Open };
-        let caught_from = audit.caught_from.unwrap_or(audit.end + LEAD);
+        let judged = audit.judged();
+        let is_judged = |at: UtcMillis| judged.iter().any(|(from, to)| (*from..=*to).contains(&at));
         let (mut caught, mut missed) = (0, 0);
-        for (at, count) in audit.found {
-            if at < caught_from { missed += count } else { caught += count }
+        for (at, count) in &audit.found {
+            let would_be_caught = audit.caught_from.is_some_and(|from| *at >= from);
+            if is_judged(*at) && !would_be_caught { missed += count } else { caught += count }
         }
-        let judged = audit.end.min(caught_from).since(audit.began + LEAD);
+        let audited: i64 = judged.iter().map(|(from, to)| to.since(*from).0.max(0)).sum();
         self.tally.add(&Tally {
             caught,
-            audited: DurationMs(judged.0.max(0)),
-            audits: 1,
+            audited: DurationMs(audited),
+            audits: u64::from(audited > 0),
             found: missed,
             found_squared: missed * missed,
             ..Tally::default()
@@ -152,6 +174,72 @@ impl Audits {
         if self.tally.audited >= REMEMBERED {
             self.tally.halve();
         }
-        if missed > 0 { Outcome::Missed } else { Outcome::Clean }
+        match (missed, audited) {
+            (1.., _) => Outcome::Missed,
+            (0, 1..) => Outcome::Clean,
+            // Nobody looked: that is no news of what is missed.
+            (0, _) => Outcome::Open,
+        }
+    }
+}
+
+impl Audit {
+    fn new(began: UtcMillis) -> Self {
+        let (looked, found) = (Vec::new(), Vec::new());
+        Self { began, end: began + LENGTH, is_over: false, caught_from: None, looked, found }
+    }
+
+    /// When a crossing would have been found by it alone, from and to; the first may be after the second.
+    fn judged(&self) -> Vec<(UtcMillis, UtcMillis)> {
+        let until = self.caught_from.map_or(self.end, |from| self.end.min(from));
+        let one = |(from, to): &(UtcMillis, UtcMillis)| ((*from).max(self.began) + LEAD, (*to).min(until));
+        self.looked.iter().map(one).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An audit right away, with pictures analysed at these times (milliseconds after its begin) and one crossing; what came of it.
+    #[track_caller]
+    fn check(looked: impl IntoIterator<Item = i64>, crossing: i64, want: (Outcome, i64, u64, u64)) {
+        let mut audits = Audits::new(0.5, 3);
+        audits.step(UtcMillis(0), DurationMs(10_000_000));
+        assert!(audits.is_running());
+        looked.into_iter().for_each(|at| audits.looked(UtcMillis(at)));
+        audits.found(UtcMillis(crossing), 1);
+        let outcome = audits.step(UtcMillis(0) + LENGTH + REACH + DurationMs(1), DurationMs(0));
+        let tally = audits.tally();
+        assert_eq!((outcome, tally.audited.0, tally.found, tally.caught), want);
+    }
+
+    #[test]
+    fn only_what_was_looked_at_counts_as_audited() {
+        let all = || (-2_000..=8_000).step_by(200);
+        check(all(), 5_000, (Outcome::Missed, 7_000, 1, 0));
+        // Road users were seen from the begin on, but who came only then could not be certain yet.
+        check(all(), 800, (Outcome::Clean, 7_000, 0, 1));
+        // Others had its turn, or no key frame came in all the time.
+        check([], 9_000, (Outcome::Open, 0, 0, 1));
+        check((0..=8_000).step_by(2_000), 9_000, (Outcome::Open, 0, 0, 1));
+        // The decoder began late, and there was a hole.
+        let holed = || (3_000..=5_000).step_by(200).chain((7_000..=9_000).step_by(200));
+        check(holed(), 4_400, (Outcome::Missed, 1_000, 1, 0));
+        check(holed(), 7_400, (Outcome::Clean, 1_000, 0, 1));
+    }
+
+    #[test]
+    fn a_climb_takes_back_no_more_than_was_watched_before_it() {
+        let mut audits = Audits::new(0.0, 3);
+        let mut climb = |at: i64, watched| {
+            audits.step(UtcMillis(at), DurationMs(watched));
+            audits.climbed(UtcMillis(at), UtcMillis(at - 2_500));
+            audits.tally().watched.0
+        };
+        assert_eq!(climb(10_000, 10_000), 8_500);
+        // Down for half a second since.
+        assert_eq!(climb(15_000, 500), 8_500);
+        assert_eq!(climb(20_000, 2_000), 9_000);
     }
 }

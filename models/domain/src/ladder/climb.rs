@@ -158,6 +158,7 @@ impl Ladder {
         }
         let looked = self.looked.map_or(at, |looked| looked.max(at));
         self.looked = Some(looked);
+        self.audits.looked(at);
         if !shown.still {
             if self.standing.len() >= STANDING_PICTURES {
                 self.standing.pop_front();
@@ -202,7 +203,8 @@ impl Ladder {
         }
     }
 
-    /// What is missed of this camera; `None` until the first audit is over, and where everything is always decoded.
+    /// What is missed of this camera; `None` until the first audit is over and something was found at all, and where everything is
+    /// always analysed.
     pub fn miss(&self) -> Option<MissEstimate> {
         self.audits.tally().estimate()
     }
@@ -240,7 +242,9 @@ impl Ladder {
     }
 
     fn audit(&mut self, at: UtcMillis, passed: DurationMs) {
-        let watched = if self.is_down() && !self.follows { passed } else { DurationMs(0) };
+        // Where every picture is analysed anyway nothing is missed, and there is nothing to check.
+        let is_watched = self.is_down() && !self.follows && self.settings.pinned != Some(Rung::Full);
+        let watched = if is_watched { passed } else { DurationMs(0) };
         let ran = self.audits.is_running();
         match self.audits.step(at, watched) {
             Outcome::Open => {}

@@ -22,6 +22,9 @@ const SPREAD_MIN_INTRA: f32 = 0.001;
 /// So many seconds in a row this far off, in spreads, and the floor is another one now.
 const FAR: f32 = 3.0;
 const FAR_SECONDS: usize = 4;
+/// The same of seconds that nobody looked at, and only far below: a lamp that takes the noise away, another bit rate. What moves
+/// adds bytes, so nothing hides in fewer of them; until the floor has followed, it would.
+const SUNK_SECONDS: usize = SECONDS_MIN;
 
 /// How sure it is that nothing moved in a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,12 +78,16 @@ impl Floor {
     pub fn learn(&mut self, second: &[Cost; SPANS], quiet: Quiet, intra: bool) -> bool {
         let off = if self.is_known() { self.off(second, 0) } else { 0.0 };
         let before = self.far.last().map_or(off, |last| self.off(last, 0));
-        if off.abs() <= FAR || off * before <= 0.0 || quiet == Quiet::Unseen {
+        let (tells, enough) = match quiet {
+            Quiet::Seen => (true, FAR_SECONDS),
+            Quiet::Unseen => (off < 0.0 && !intra, SUNK_SECONDS),
+        };
+        if off.abs() <= FAR || off * before <= 0.0 || !tells {
             self.far.clear();
         } else {
             self.far.push(*second);
         }
-        let is_news = self.far.len() >= FAR_SECONDS;
+        let is_news = self.far.len() >= enough;
         if is_news {
             // The light went on, the gain went up: what was before says nothing any more.
             self.seconds = self.far.drain(..).collect();

@@ -53,18 +53,19 @@ impl Tally {
 
     /// Half of everything: what was is forgotten little by little.
     pub(super) fn halve(&mut self) {
+        // What is odd goes up as often as down: always up, and a single miss would be held against the camera for ever.
+        let up = self.audits % 2;
         self.caught /= 2;
         self.watched.0 /= 2;
         self.audited.0 /= 2;
         self.audits /= 2;
-        // Rounded up: a miss is never forgotten by rounding.
-        self.found = self.found.div_ceil(2);
-        self.found_squared = self.found_squared.div_ceil(2);
+        self.found = (self.found + up) / 2;
+        self.found_squared = (self.found_squared + up) / 2;
     }
 
-    /// `None` before the first audit is over, or when there was nothing to miss.
+    /// `None` before the first audit is over, and while nothing at all was found: of no crossings nobody can say which share is missed.
     pub fn estimate(&self) -> Option<MissEstimate> {
-        if self.audited.0 <= 0 || self.watched.0 < 0 {
+        if self.audited.0 <= 0 || self.watched.0 < 0 || self.caught + self.found == 0 {
             return None;
         }
         let found = self.found as f64;
@@ -77,7 +78,7 @@ impl Tally {
         let seen = self.caught as f64 + found;
         let share = |count: f64| {
             let missed = count * per_found;
-            if missed + seen > 0.0 { missed / (missed + seen) } else { 0.0 }
+            missed / (missed + seen)
         };
         Some(MissEstimate {
             share: share(found),
@@ -206,8 +207,28 @@ mod tests {
     }
 
     #[test]
+    fn halves_are_fair_to_few_misses() {
+        let (mut sum, runs) = (0, 1_000);
+        for audits in 0..runs {
+            let mut one = Tally { audits, ..tally(100, 3, 5) };
+            one.halve();
+            assert!((1..=2).contains(&one.found) && one.found_squared >= one.found, "{one:?}");
+            sum += one.found;
+        }
+        assert_eq!(sum, runs * 3 / 2);
+        let mut single = tally(100, 1, 1);
+        for audits in [7, 4] {
+            single.audits = audits;
+            single.halve();
+        }
+        assert_eq!((single.found, single.found_squared), (0, 0));
+    }
+
+    #[test]
     fn no_audit_no_estimate() {
         assert_eq!(Tally::default().estimate(), None);
+        // Nor where nobody ever came by.
+        assert_eq!(tally(0, 0, 0).estimate(), None);
     }
 
     /// Many cameras with a known rate: the interval must contain it as often as it says.

@@ -54,7 +54,7 @@ pub enum Care {
 /// Whether a picture can be decoded without those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum UnitKind {
-    /// H.264 IDR or recovery point, H.265 IRAP, every JPEG.
+    /// H.264 IDR or recovery point, or an intra picture where these never come; H.265 IRAP, every JPEG.
     Key,
     Delta,
 }

@@ -2,6 +2,7 @@
 
 use super::{HOLD, KEY_EVERY, Ladder, State};
 use crate::ladder::{Care, Rung, Why};
+use crate::units::DurationMs;
 
 /// Audits that found misses have made it this eager, and everything is decoded instead of key frames only.
 const WARY: f64 = 2.0;
@@ -30,7 +31,9 @@ impl Ladder {
             State::Standing(_) => Rung::KeyFrames,
             State::Down | State::Learning | State::Up { .. } => Rung::Watch,
         };
-        let rare = self.key_every > KEY_EVERY || self.stir.is_intra();
+        // An encoder that puts key frames off while nothing moves does not tell beforehand when the next one comes.
+        let waits = self.now.zip(self.keys.back()).map_or(DurationMs(0), |(now, key)| now.since(*key));
+        let rare = self.key_every.max(waits) > KEY_EVERY || self.stir.is_intra();
         let rung = self.settings.pinned.map_or(own, |pinned| pinned.max(own));
         if rung == Rung::KeyFrames && (rare || self.eager >= WARY) { Rung::Full } else { rung }
     }
