@@ -1,14 +1,14 @@
 //! Cameras that misbehave: each ends in an error that says why, or in units that go on.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-use hardware_ports::camera::{CameraError, Transport};
-use hardware_ports::units::{AccessUnit, Codec, NextUnit};
+use hardware_ports::camera::{CameraError, CameraSource, Transport};
+use hardware_ports::units::{AccessUnit, Codec, NextUnit, UnitDriver};
 use hardware_ports::{Clock, SystemClock};
 use models_domain::ladder::UnitKind;
 use ngatu_tests::programs::Running;
 
 use crate::cameras::{bikes, camera};
-use crate::streams::{decoded, open, unit, wait};
+use crate::streams::{cameras, decoded, open, unit, wait};
 
 fn faulty(fault: &str, more: &[&str]) -> Option<(Running, String)> {
     camera(&[&["--fault", fault][..], more].concat())
@@ -74,6 +74,29 @@ fn parameter_sets_may_be_told_beside_the_stream_alone() {
         assert_eq!(units[0].format.size, (640, 272));
         assert_eq!(decoded(&units).len(), units.len(), "{codec}");
     }
+}
+
+#[test]
+fn delimiters_by_themselves_are_neither_pictures_nor_losses() {
+    check_flows("delimiters");
+}
+
+#[test]
+fn a_camera_that_names_another_source_than_it_sends_is_read_the_second_time() {
+    let Some((_camera, url)) = faulty("wrong-source", &[]) else { return };
+    let (cameras, source) = (cameras(), CameraSource { url, ..CameraSource::default() });
+    wait(async {
+        let mut stream = UnitDriver::open(&cameras, &source).await.unwrap();
+        let err = loop {
+            if let Err(err) = stream.next().await {
+                break err;
+            }
+        };
+        assert!(err.to_string().contains("something else than it said"), "{err}");
+        drop(stream);
+        let mut stream = UnitDriver::open(&cameras, &source).await.unwrap();
+        assert_eq!(unit(&mut *stream).await.format.size, (640, 272));
+    });
 }
 
 /// What follows a loss is told, is not guessed, and the next key frame makes it whole again.

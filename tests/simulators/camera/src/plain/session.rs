@@ -169,8 +169,9 @@ async fn setup(
     let Some(port) =
         wanted.split("client_port=").nth(1).and_then(|p| p.split(['-', ';']).next()?.parse::<u16>().ok())
     else {
+        let source = if street.fault == Fault::WrongSource { ";ssrc=DEADBEEF" } else { "" };
         let headers =
-            "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1;timeout=60\r\n".to_owned();
+            format!("Transport: RTP/AVP/TCP;unicast;interleaved=0-1{source}\r\nSession: 1;timeout=60\r\n");
         return Ok((street.fault != Fault::UdpOnly).then_some((Carrier::Interleaved, headers)));
     };
     let (rtp, rtcp, own) = two_in_a_row().await?;
