@@ -176,12 +176,16 @@ impl Eye {
 
     /// A key frame in a borrowed decoder, which gives the picture at once and keeps nothing.
     fn alone(&mut self, unit: &AccessUnit) -> Result<(), CameraError> {
-        let mut decoder = match self.lent.lend(&unit.format) {
-            Some(decoder) => decoder,
-            None => self.driver.decoder(&self.source, &unit.format)?,
-        };
-        decoder.decode(unit, &mut self.frames)?;
-        decoder.drain(&mut self.frames)?;
+        if let Some(mut lent) = self.lent.lend(&unit.format) {
+            if by_itself(&mut *lent, unit, &mut self.frames).is_ok() {
+                self.lent.give_back(&unit.format, lent);
+                return Ok(());
+            }
+            // Another camera may have spoilt it, and its errors name the camera that it was made for.
+            self.frames.clear();
+        }
+        let mut decoder = self.driver.decoder(&self.source, &unit.format)?;
+        by_itself(&mut *decoder, unit, &mut self.frames)?;
         self.lent.give_back(&unit.format, decoder);
         Ok(())
     }
@@ -209,6 +213,15 @@ impl Eye {
             None => Ok(()),
         }
     }
+}
+
+fn by_itself(
+    decoder: &mut dyn PictureDecoder,
+    unit: &AccessUnit,
+    out: &mut Vec<Frame>,
+) -> Result<(), CameraError> {
+    decoder.decode(unit, out)?;
+    decoder.drain(out)
 }
 
 fn is_moving(track: &Track, at: UtcMillis) -> bool {
