@@ -3,6 +3,7 @@
 mod file;
 mod interface;
 mod misread;
+mod parts;
 mod pipeline;
 mod queue;
 mod rtsp;

@@ -20,7 +20,8 @@ use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::misread::Mark;
-use super::unit::Coding;
+use super::parts::{Part, Parts};
+use super::unit::{Coding, nal_codec};
 use crate::address;
 use crate::frame_time::{self, Came, FrameTime};
 use crate::problem::Named;
@@ -132,6 +133,7 @@ async fn play(
         runtime: Handle::current(),
         stream,
         named: named.clone(),
+        parts: Parts::new(nal_codec(codec)),
         coding: Coding::new(codec, (0, 0), Vec::new()),
         time: FrameTime::default(),
         clock: Arc::clone(clock),
@@ -141,6 +143,7 @@ async fn play(
         useless: 0,
         misread: 0,
         mark: mark.clone(),
+        gap: false,
         is_lost: false,
         number: 0,
         held: None,
@@ -188,6 +191,7 @@ struct RtspUnits {
     runtime: Handle,
     stream: usize,
     named: Named,
+    parts: Parts,
     coding: Coding,
     time: FrameTime,
     clock: Arc<dyn Clock>,
@@ -201,6 +205,8 @@ struct RtspUnits {
     /// Packets since the last key frame that `retina` could not read.
     misread: u32,
     mark: Mark,
+    /// Something is missing since the last part of a picture.
+    gap: bool,
     /// Something was lost and has not been told yet.
     is_lost: bool,
     number: u64,
@@ -222,25 +228,42 @@ impl RtspUnits {
         }
     }
 
-    /// `None` for a unit without a picture.
-    fn unit(&mut self, frame: VideoFrame) -> Result<Option<NextUnit>, CameraError> {
-        if frame.has_new_parameters() {
+    /// `None` when no picture is whole by it.
+    fn frame(&mut self, frame: VideoFrame) -> Result<Option<NextUnit>, CameraError> {
+        let is_lost = std::mem::take(&mut self.gap) || frame.loss() > 0;
+        let (is_news, waits) = (frame.has_new_parameters(), self.parts.joins());
+        if is_news && !waits {
             self.learn();
         }
-        self.is_lost |= frame.loss() > 0;
         let stamp = frame.timestamp();
         let ticks = frame_time::micros(stamp.elapsed(), stamp.clock_rate().get());
-        let coded = self.coding.with_lengths(frame.into_data(), UnitKind::Key);
+        let came = Came { now: self.clock.now(), elapsed: self.clock.elapsed() };
+        let joined = self.parts.part(Part { ticks, data: frame.into_data(), came }, is_lost);
+        self.is_lost |= joined.is_lost;
+        let next = match joined.picture {
+            Some(picture) => self.unit(picture)?,
+            None => None,
+        };
+        if is_news && waits {
+            // They are of the picture that waits now.
+            self.learn();
+        }
+        Ok(next)
+    }
+
+    /// `None` for a unit without a picture.
+    fn unit(&mut self, part: Part) -> Result<Option<NextUnit>, CameraError> {
+        let coded = self.coding.with_lengths(part.data, UnitKind::Key);
         if coded.bytes == 0 {
             // Delimiters and filler that come by themselves take nothing away from the pictures around them.
             return self.in_vain("units without a picture").map(|()| None);
         }
-        self.heard = self.clock.elapsed();
+        self.heard = part.came.elapsed;
         self.useless = 0;
         if coded.kind == UnitKind::Key {
             (self.keyed, self.misread) = (self.heard, 0);
         }
-        let taken = self.time.unit(ticks, Came { now: self.clock.now(), elapsed: self.heard });
+        let taken = self.time.unit(part.ticks, part.came);
         self.number += 1;
         if self.is_lost {
             self.number += 1;
@@ -265,7 +288,7 @@ impl RtspUnits {
         // Only errors about packets name the stream that they came by.
         if err.to_string().contains("\nstream: ") && !text.contains("receiving UDP") {
             self.misread = self.misread.saturating_add(1);
-            self.is_lost = true;
+            self.gap = true;
             return self.in_vain(&text);
         }
         Err(self.named.stream(&format!("the stream broke: {text}")))
@@ -322,7 +345,7 @@ impl UnitStream for RtspUnits {
             tokio::select! {
                 biased;
                 item = demuxed.next() => match item {
-                    Some(Ok(CodecItem::VideoFrame(frame))) => if let Some(next) = self.unit(frame)? {
+                    Some(Ok(CodecItem::VideoFrame(frame))) => if let Some(next) = self.frame(frame)? {
                         return Ok(next);
                     },
                     Some(Ok(CodecItem::Rtcp(packet))) => self.report(&packet),
