@@ -81,22 +81,37 @@ fn delimiters_by_themselves_are_neither_pictures_nor_losses() {
     check_flows("delimiters");
 }
 
-#[test]
-fn a_camera_that_names_another_source_than_it_sends_is_read_the_second_time() {
-    let Some((_camera, url)) = faulty("wrong-source", &[]) else { return };
+/// What the first stream ends with; then `ms` of the next one come without an error.
+fn second_time(fault: &str, ms: i64) -> Option<String> {
+    let (_camera, url) = faulty(fault, &[])?;
     let (cameras, source) = (cameras(), CameraSource { url, ..CameraSource::default() });
-    wait(async {
+    Some(wait(async {
         let mut stream = UnitDriver::open(&cameras, &source).await.unwrap();
         let err = loop {
             if let Err(err) = stream.next().await {
-                break err;
+                break err.to_string();
             }
         };
-        assert!(err.to_string().contains("something else than it said"), "{err}");
         drop(stream);
         let mut stream = UnitDriver::open(&cameras, &source).await.unwrap();
-        assert_eq!(unit(&mut *stream).await.format.size, (640, 272));
-    });
+        let first = unit(&mut *stream).await;
+        assert_eq!(first.format.size, (640, 272));
+        while unit(&mut *stream).await.pts.0 - first.pts.0 < ms {}
+        err
+    }))
+}
+
+#[test]
+fn a_camera_that_names_another_source_than_it_sends_is_read_the_second_time() {
+    let Some(err) = second_time("wrong-source", 1_000) else { return };
+    assert!(err.contains("something else than it said"), "{err}");
+}
+
+/// For longer than the first time.
+#[test]
+fn a_camera_that_answers_nothing_while_it_plays_is_read_on_the_second_time() {
+    let Some(err) = second_time("mute", 8_000) else { return };
+    assert!(err.contains("respond to keepalive"), "{err}");
 }
 
 /// What follows a loss is told, is not guessed, and the next key frame makes it whole again.

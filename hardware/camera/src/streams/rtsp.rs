@@ -291,7 +291,18 @@ impl RtspUnits {
             self.gap = true;
             return self.in_vain(&text);
         }
+        // Pictures come until then: it is what stands between their packets that is not understood, or a question in between
+        // that is not answered. rtspsrc cares for neither.
+        if text.contains("respond to keepalive") || text.starts_with("RTSP framing error") {
+            self.misreads(&text);
+        }
         Err(self.named.stream(&format!("the stream broke: {text}")))
+    }
+
+    fn misreads(&self, what: &str) {
+        if self.mark.set() {
+            tracing::warn!(camera = %self.named.camera, "it is read by rtspsrc from now on: {what}");
+        }
     }
 
     /// What cannot be used costs its picture; much of it in a row, or all key frames, cost the session.
@@ -302,8 +313,8 @@ impl RtspUnits {
         if self.useless <= USELESS_MAX && !is_keyless {
             return Ok(());
         }
-        if self.misread > 0 && (self.number == 0 || is_keyless) && self.mark.set() {
-            tracing::warn!(camera = %self.named.camera, "it is read by rtspsrc from now on: {what}");
+        if self.misread > 0 && (self.number == 0 || is_keyless) {
+            self.misreads(what);
         }
         Err(self.named.stream(&match is_keyless {
             true => format!("its key frames cannot be read: {what}"),
