@@ -20,8 +20,8 @@ const TOO_LATE: Us = 10 * SECOND;
 /// After so many leaps, or pictures in a row with one timestamp, timestamps are not looked at any more.
 const LEAPS_MAX: u32 = 3;
 const SAME_MAX: u32 = 3;
-/// So long after the last leap it is forgotten, and timestamps are looked at again: many cameras leap when their clock is set.
-/// Twice as long each time that it was in vain.
+/// So long after the last of them they are forgotten, and timestamps are looked at again: many cameras leap when their clock
+/// is set. Twice as long each time that it was in vain.
 const CALM: Us = 600 * SECOND;
 const DOUBLED_MAX: u32 = 8;
 /// The shortest way of a picture is looked for in two spans of this length, since clocks drift apart.
@@ -43,11 +43,11 @@ pub struct FrameTime {
     /// Ticks of the stream minus its presentation time.
     base: Us,
     leaps: u32,
-    /// When the last leap came.
-    leapt: Us,
-    /// How often there were too many leaps.
-    given_up: u32,
     same: u32,
+    /// When the last leap came, or the last of too many with one timestamp.
+    wrong: Us,
+    /// How often timestamps were given up.
+    given_up: u32,
     ways: Ways,
     /// The camera's time of day minus its ticks.
     camera: Option<Us>,
@@ -171,11 +171,12 @@ impl FrameTime {
             return 0;
         };
         let gone = came - last.came;
-        if self.leaps > 0 && came - self.leapt > CALM << self.given_up.min(DOUBLED_MAX) {
-            if self.leaps >= LEAPS_MAX {
+        let calm = CALM << self.given_up.saturating_sub(1).min(DOUBLED_MAX);
+        if (self.leaps > 0 || !self.trusts_ticks()) && came - self.wrong > calm {
+            if !self.trusts_ticks() {
                 self.begin_anew(ticks, last, gone);
             }
-            self.leaps = 0;
+            (self.leaps, self.same) = (0, 0);
         }
         if !self.trusts_ticks() {
             return last.pts + gone.max(1000);
@@ -183,6 +184,9 @@ impl FrameTime {
         let step = ticks - last.ticks;
         if step == 0 {
             self.same += 1;
+            if self.same == SAME_MAX {
+                (self.wrong, self.given_up) = (came, self.given_up + 1);
+            }
             return last.pts + 1000;
         }
         self.same = 0;
@@ -199,7 +203,7 @@ impl FrameTime {
 
     fn leap(&mut self, ticks: Us, last: Last, gone: Us) {
         self.leaps += 1;
-        self.leapt = last.came + gone;
+        self.wrong = last.came + gone;
         self.given_up += u32::from(self.leaps == LEAPS_MAX);
         self.begin_anew(ticks, last, gone);
     }
@@ -318,6 +322,23 @@ mod tests {
             assert!(taken.uncertainty <= DurationMs(1_001), "{taken:?}");
             if second % 3_600 > 600 {
                 assert!(taken.uncertainty <= DurationMs(200), "{taken:?} at {second} s");
+            }
+        }
+    }
+
+    #[test]
+    fn a_clock_that_stood_still_for_a_moment_is_believed_again() {
+        let mut time = FrameTime::default();
+        for second in 0..2_000_i64 {
+            let ticks = if (100..110).contains(&second) { 100 } else { second } * SECOND;
+            time.report(ticks, (DAY + second * 1000 - 120) * 1000);
+            let elapsed = Duration::from_secs(second as u64);
+            let taken = time.unit(ticks, Came { now: UtcMillis(DAY + second * 1000), elapsed });
+            let sure = taken.uncertainty <= DurationMs(200);
+            match second {
+                ..100 | 710.. => assert!(sure, "{taken:?} at {second} s"),
+                105..700 => assert!(!sure, "{taken:?} at {second} s"),
+                _ => {}
             }
         }
     }
