@@ -81,6 +81,13 @@ fn delimiters_by_themselves_are_neither_pictures_nor_losses() {
     check_flows("delimiters");
 }
 
+#[test]
+fn a_camera_that_sends_elsewhere_is_followed() {
+    let Some((_camera, url)) = faulty("moved", &[]) else { return };
+    let (units, _) = run(&url, Transport::Tcp, 500);
+    assert_eq!(units[0].format.size, (640, 272));
+}
+
 /// What the first stream ends with; then `ms` of the next one come without an error.
 fn second_time(fault: &str, ms: i64) -> Option<String> {
     let (_camera, url) = faulty(fault, &[])?;

@@ -42,7 +42,8 @@ pub enum Opened {
     Playing(Box<dyn UnitStream>),
     /// The camera is there, but speaks what only rtspsrc reads: another codec, or multicast alone.
     NotForUs,
-    /// The camera agreed, in words that are not understood here: a description or a header against the standards.
+    /// The camera agreed, in words that are not understood here: a description or a header against the standards, or another
+    /// address.
     NotUnderstood,
 }
 
@@ -105,7 +106,7 @@ async fn play(
 ) -> Result<Opened, Refused> {
     let refused = |err: retina::Error| match err.status_code() {
         Some(UNSUPPORTED_TRANSPORT) => Refused::Transport,
-        Some(200..=299) => {
+        Some(200..=399) => {
             tracing::debug!(camera = %named.camera, "left to rtspsrc: {}", sentence(&err));
             Refused::NotUnderstood
         }

@@ -35,6 +35,8 @@ pub enum Fault {
     SdpOnly,
     /// Before each picture comes an access unit delimiter with a mark of its own, as if it were a picture.
     Delimiters,
+    /// Who asks for it is sent to another path.
+    Moved,
     /// While it plays it answers nothing, though it wants to hear from its client every 4 s.
     Mute,
     /// Its answer to SETUP names another source than its packets do.

@@ -41,6 +41,12 @@ pub async fn run(client: TcpStream, street: &Street) -> io::Result<()> {
     loop {
         let request = read(&mut from, &mut text).await?;
         let answer = match request.method() {
+            "DESCRIBE" if street.fault == Fault::Moved && !request.uri().ends_with("/moved") => {
+                let (sequence, path) = (request.header("CSeq"), request.uri().trim_end_matches('/'));
+                format!(
+                    "RTSP/1.0 302 Moved Temporarily\r\nCSeq: {sequence}\r\nLocation: {path}/moved\r\n\r\n"
+                )
+            }
             "DESCRIBE" => answer(&request, "", &description(street, begun)),
             "SETUP" => match setup(&request, street, peer).await? {
                 Some((chosen, headers)) => {
