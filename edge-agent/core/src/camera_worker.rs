@@ -298,6 +298,7 @@ impl CameraWorker {
 
     /// A lane is done with some units.
     fn worked(&mut self, (eye, seen): (Eye, Seen)) {
+        self.reporter.facts.blank(eye.is_blank());
         self.eye = Some(eye);
         self.reporter.facts.decoded(seen.decoded, seen.shed);
         seen.looks.into_iter().for_each(|look| self.looked(look));

@@ -94,6 +94,61 @@ async fn a_stream_without_key_frames_says_so_and_its_time_is_not_counted_as_watc
     assert!((9.0..=10.1).contains(&watched), "{watched} s: {:#?}", ran.told);
 }
 
+/// The pictures of its units before this one come out damaged, and its decoders leave them out.
+struct Damaged {
+    camera: Arc<ScriptedCamera>,
+    before: u64,
+}
+
+struct Leaving {
+    decoder: Box<dyn PictureDecoder>,
+    before: u64,
+}
+
+#[async_trait]
+impl UnitDriver for Damaged {
+    async fn open(&self, source: &CameraSource) -> Result<Box<dyn UnitStream>, CameraError> {
+        self.camera.open(source).await
+    }
+
+    fn decoder(
+        &self,
+        source: &CameraSource,
+        format: &Arc<StreamFormat>,
+    ) -> Result<Box<dyn PictureDecoder>, CameraError> {
+        Ok(Box::new(Leaving { decoder: self.camera.decoder(source, format)?, before: self.before }))
+    }
+}
+
+impl PictureDecoder for Leaving {
+    fn decode(&mut self, unit: &AccessUnit, out: &mut Vec<Frame>) -> Result<(), CameraError> {
+        let (before, is_left) = (out.len(), unit.number < self.before);
+        self.decoder.decode(unit, out)?;
+        out.truncate(if is_left { before } else { out.len() });
+        Ok(())
+    }
+
+    fn drain(&mut self, out: &mut Vec<Frame>) -> Result<(), CameraError> {
+        self.decoder.drain(out)
+    }
+}
+
+#[tokio::test]
+async fn a_stream_whose_pictures_all_come_out_damaged_says_so() {
+    for (rung, since) in [(Rung::Full, 10.0..20.0), (Rung::KeyFrames, 2.0..3.0)] {
+        let driver = |camera| -> Arc<dyn UnitDriver> { Arc::new(Damaged { camera, before: 200 }) };
+        let steps: Vec<Step> = (0..30).flat_map(|_| group(100, 10)).collect();
+        let nobody = Arc::new(ScriptedDetector::new(Vec::new()));
+        let ran = run_through(driver, Crossings::Each, Some(rung), vec![Ok(steps)], nobody, 0).await;
+        let told = without_stats(&ran.told);
+        let (at, what) = told[2].split_once(' ').unwrap();
+        assert!(what.starts_with("Up its pictures come out damaged"), "{rung:?}: {told:#?}");
+        assert!(since.contains(&at.parse::<f64>().unwrap()), "{rung:?}: {told:#?}");
+        let (at, what) = told[3].split_once(' ').unwrap();
+        assert!(what == "Up" && (20.0..21.0).contains(&at.parse::<f64>().unwrap()), "{rung:?}: {told:#?}");
+    }
+}
+
 /// Its decoders take one key frame; from then on they fail, and speak of another camera.
 struct Spoiling(Arc<ScriptedCamera>);
 
