@@ -128,7 +128,6 @@ impl CameraWorker {
             let began = self.doors.clock.elapsed();
             let over = self.session(stop).await;
             self.climb.end(self.doors.clock.elapsed());
-            self.reporter.facts.blind(false, self.doors.clock.elapsed());
             self.work_off(stop).await;
             match over {
                 Over::Stopped => break,
@@ -138,6 +137,7 @@ impl CameraWorker {
                     }
                 }
             }
+            self.reporter.facts.blind(false, self.doors.clock.elapsed());
             chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let ran = self.doors.clock.elapsed().saturating_sub(began);
             // Cameras that went together do not come back in step, whatever the pause.

@@ -126,9 +126,10 @@ impl Eye {
             self.pass.clear();
             seen.trouble = Some(format!("its pictures cannot be decoded: {err}"));
         }
-        self.without = match closes || !self.frames.is_empty() {
-            true => 0,
-            false => self.without.saturating_add(if alone || glance { BLANK_ALONE } else { 1 }),
+        self.without = match (self.frames.is_empty(), closes) {
+            (false, _) => 0,
+            (true, true) => self.without,
+            (true, false) => self.without.saturating_add(if alone || glance { BLANK_ALONE } else { 1 }),
         };
         let mut frames = std::mem::take(&mut self.frames);
         for frame in frames.drain(..) {

@@ -94,6 +94,17 @@ async fn a_stream_without_key_frames_says_so_and_its_time_is_not_counted_as_watc
     assert!((9.0..=10.1).contains(&watched), "{watched} s: {:#?}", ran.told);
 }
 
+#[tokio::test]
+async fn what_is_wrong_with_a_stream_is_not_taken_back_when_it_ends() {
+    let steps = vec![Step::Delta(DurationMs(100)); 400];
+    let ran = run(vec![Ok(steps.clone()), Ok(steps)], Vec::new(), 0).await;
+    let begin = |t: &&str| t.split(' ').skip(1).take(3).collect::<Vec<_>>().join(" ");
+    let told: Vec<String> = without_stats(&ran.told).iter().map(begin).collect();
+    let once = ["Up", "Up no key", "Down rtsp://u:***@cam/x: the"];
+    let gone = "Down rtsp://u:***@cam/x: cannot";
+    assert_eq!(told, [&["Connecting"][..], &once, &once, &[gone]].concat());
+}
+
 /// The pictures of its units before this one come out damaged, and its decoders leave them out.
 struct Damaged {
     camera: Arc<ScriptedCamera>,
