@@ -102,7 +102,7 @@ async fn what_is_wrong_with_a_stream_is_not_taken_back_when_it_ends() {
     let told: Vec<String> = without_stats(&ran.told).iter().map(begin).collect();
     let once = ["Up", "Up no key", "Down rtsp://u:***@cam/x: the"];
     let gone = "Down rtsp://u:***@cam/x: cannot";
-    assert_eq!(told, [&["Connecting"][..], &once, &once, &[gone]].concat());
+    assert_eq!(told, [&["Connecting"][..], &once[..], &once[..], &[gone][..]].concat());
 }
 
 /// The pictures of its units before this one come out damaged, and its decoders leave them out.
