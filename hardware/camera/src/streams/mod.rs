@@ -52,7 +52,11 @@ impl Cameras {
         let mark = self.misread.mark(&source.url);
         if mark.is_set() {
             let opened = rtspsrc::open(source, false, &self.clock).await;
-            if opened.is_err() {
+            // Neither of the two can read it, or it is another camera by now. One that is off stays what it is.
+            if let Err(
+                CameraError::NotFound { .. } | CameraError::Undecodable { .. } | CameraError::Stream { .. },
+            ) = &opened
+            {
                 mark.clear();
             }
             return opened;
