@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use edge_agent_core::board::Board;
 use edge_agent_core::camera_worker::eye::Decoders;
 use edge_agent_core::camera_worker::{CameraTask, CameraWorker, Crossings, Doors};
@@ -12,9 +13,10 @@ use edge_agent_core::keep::{KeepEvents, KeepStills, KeepTracks};
 use edge_agent_core::lanes::Lanes;
 use hardware_camera::Cameras;
 use hardware_infer::BoxColours;
-use hardware_ports::camera::{CameraSource, Picture};
+use hardware_ports::camera::{CameraError, CameraSource, Picture};
 use hardware_ports::infer::{Detector, InferError, Priority};
 use hardware_ports::sink::NotKept;
+use hardware_ports::units::{PictureDecoder, StreamFormat, UnitDriver, UnitStream};
 use hardware_ports::{Clock, SystemClock};
 use models_domain::archive::TrackRecord;
 use models_domain::event::{Link, LinkState};
@@ -23,7 +25,7 @@ use models_domain::scene::Scene;
 use models_domain::{CameraId, Detection, EventBody, EventId, Seq, UtcMillis};
 use tokio_util::sync::CancellationToken;
 
-use crate::cameras::{LONG, camera};
+use crate::cameras::{LONG, camera, camera_again};
 
 /// What the worker told, and when by the same clock as the worker's.
 #[derive(Default)]
@@ -63,18 +65,49 @@ impl Detector for Counting {
     }
 }
 
+/// Counts how often the camera is tried.
+struct Tries {
+    cameras: Cameras,
+    opens: AtomicU64,
+}
+
+#[async_trait]
+impl UnitDriver for Tries {
+    async fn open(&self, source: &CameraSource) -> Result<Box<dyn UnitStream>, CameraError> {
+        self.opens.fetch_add(1, Ordering::Relaxed);
+        self.cameras.open(source).await
+    }
+
+    fn decoder(
+        &self,
+        source: &CameraSource,
+        format: &Arc<StreamFormat>,
+    ) -> Result<Box<dyn PictureDecoder>, CameraError> {
+        self.cameras.decoder(source, format)
+    }
+}
+
 struct Street {
     told: Arc<Told>,
     pictures: Arc<Counting>,
     board: Arc<Board>,
+    tries: Arc<Tries>,
+}
+
+impl Street {
+    fn ups(&self) -> usize {
+        self.told.states.lock().unwrap().iter().filter(|(_, state)| state.link == Link::Up).count()
+    }
 }
 
 /// A worker on `url` until `enough`.
 fn work(url: &str, rung: Rung, enough: impl Fn(&Street) -> bool) -> Street {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let street = Street { told: Arc::default(), pictures: Arc::default(), board: Arc::default() };
+    let tries = Tries { cameras: Cameras::new(clock.clone(), &[]).unwrap(), opens: AtomicU64::new(0) };
+    let tries = Arc::new(tries);
+    let street = Street { told: Arc::default(), pictures: Arc::default(), board: Arc::default(), tries };
     let doors = Doors {
-        driver: Arc::new(Cameras::new(clock.clone(), &[]).unwrap()),
+        driver: street.tries.clone(),
         detector: street.pictures.clone(),
         meter: None,
         lanes: Lanes::new(2, clock.clone()),
@@ -122,8 +155,7 @@ fn id() -> CameraId {
 #[test]
 fn a_camera_that_comes_back_is_worked_again_and_each_gap_has_its_reason() {
     let Some((_camera, url)) = camera(&["--restart-every", "3s"]) else { return };
-    let ups = |told: &Told| told.states.lock().unwrap().iter().filter(|(_, s)| s.link == Link::Up).count();
-    let street = work(&url, Rung::Full, |street| ups(&street.told) >= 3);
+    let street = work(&url, Rung::Full, |street| street.ups() >= 3);
     let states = street.told.states.lock().unwrap();
     let without_reason = states.iter().filter(|(_, s)| s.link == Link::Down && s.reason.is_empty()).count();
     assert_eq!(without_reason, 0, "{states:#?}");
@@ -140,6 +172,30 @@ fn a_camera_that_comes_back_is_worked_again_and_each_gap_has_its_reason() {
             Link::Connecting => {}
         }
     }
+}
+
+/// It stays away until the pauses between two tries grow no more, as they would not in an hour either.
+#[test]
+fn after_a_long_time_too_a_camera_is_worked_again_within_ten_seconds_of_its_return() {
+    const TRIES: u64 = 8;
+    let Some((first, url)) = camera(&[]) else { return };
+    let (camera, returned) = (Mutex::new(Some(first)), Mutex::new(None));
+    let street = work(&url, Rung::Full, |street| {
+        let mut returned = returned.lock().unwrap();
+        if street.ups() > 0 && returned.is_none() {
+            // Killed where it is dropped, once.
+            drop(camera.lock().unwrap().take());
+        }
+        if returned.is_none() && street.tries.opens.load(Ordering::Relaxed) >= TRIES {
+            *camera.lock().unwrap() = camera_again(&url).map(|(again, _)| again);
+            *returned = Some(SystemClock::new().now());
+        }
+        returned.is_some() && street.ups() > 1
+    });
+    let states = street.told.states.lock().unwrap();
+    let up = states.iter().rfind(|(_, state)| state.link == Link::Up).unwrap().0;
+    let after = up.since(returned.lock().unwrap().unwrap()).0;
+    assert!(after < 10_000, "{after} ms: {states:#?}");
 }
 
 #[test]

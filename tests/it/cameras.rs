@@ -32,8 +32,18 @@ pub fn camera(options: &[&str]) -> Option<(Running, String)> {
 
 /// The same that plays this clip.
 pub fn camera_of(clip: &Path, options: &[&str]) -> Option<(Running, String)> {
+    start(clip, "0", options)
+}
+
+/// The camera of this address, switched on again.
+pub fn camera_again(url: &str) -> Option<(Running, String)> {
+    let port = url.trim_end_matches("/x").rsplit(':').next().unwrap();
+    start(&bikes()?, port, &[])
+}
+
+fn start(clip: &Path, port: &str, options: &[&str]) -> Option<(Running, String)> {
     let mut command = Command::new(program("camera-simulator"));
-    command.arg("--clip").arg(clip).args(["--port", "0", "--path", "/x"]).args(options);
+    command.arg("--clip").arg(clip).args(["--port", port, "--path", "/x"]).args(options);
     let mut running = Running::start(&mut command);
     let line: serde_json::Value = serde_json::from_str(&running.line(LONG)).unwrap();
     assert_eq!(line["camera"], "x");

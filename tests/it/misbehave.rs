@@ -1,14 +1,14 @@
 //! Cameras that misbehave: each ends in an error that says why, or in units that go on.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-use hardware_ports::camera::{CameraError, Transport};
-use hardware_ports::units::{AccessUnit, Codec, NextUnit};
+use hardware_ports::camera::{CameraError, CameraSource, Transport};
+use hardware_ports::units::{AccessUnit, Codec, NextUnit, UnitDriver};
 use hardware_ports::{Clock, SystemClock};
 use models_domain::ladder::UnitKind;
 use ngatu_tests::programs::Running;
 
 use crate::cameras::{bikes, camera};
-use crate::streams::{decoded, open, unit, wait};
+use crate::streams::{cameras, decoded, open, unit, wait};
 
 fn faulty(fault: &str, more: &[&str]) -> Option<(Running, String)> {
     camera(&[&["--fault", fault][..], more].concat())
@@ -74,6 +74,51 @@ fn parameter_sets_may_be_told_beside_the_stream_alone() {
         assert_eq!(units[0].format.size, (640, 272));
         assert_eq!(decoded(&units).len(), units.len(), "{codec}");
     }
+}
+
+#[test]
+fn delimiters_by_themselves_are_neither_pictures_nor_losses() {
+    check_flows("delimiters");
+}
+
+#[test]
+fn a_camera_that_sends_elsewhere_is_followed() {
+    let Some((_camera, url)) = faulty("moved", &[]) else { return };
+    let (units, _) = run(&url, Transport::Tcp, 500);
+    assert_eq!(units[0].format.size, (640, 272));
+}
+
+/// What the first stream ends with; then `ms` of the next one come without an error.
+fn second_time(fault: &str, ms: i64) -> Option<String> {
+    let (_camera, url) = faulty(fault, &[])?;
+    let (cameras, source) = (cameras(), CameraSource { url, ..CameraSource::default() });
+    Some(wait(async {
+        let mut stream = UnitDriver::open(&cameras, &source).await.unwrap();
+        let err = loop {
+            if let Err(err) = stream.next().await {
+                break err.to_string();
+            }
+        };
+        drop(stream);
+        let mut stream = UnitDriver::open(&cameras, &source).await.unwrap();
+        let first = unit(&mut *stream).await;
+        assert_eq!(first.format.size, (640, 272));
+        while unit(&mut *stream).await.pts.0 - first.pts.0 < ms {}
+        err
+    }))
+}
+
+#[test]
+fn a_camera_that_names_another_source_than_it_sends_is_read_the_second_time() {
+    let Some(err) = second_time("wrong-source", 1_000) else { return };
+    assert!(err.contains("something else than it said"), "{err}");
+}
+
+/// For longer than the first time.
+#[test]
+fn a_camera_that_answers_nothing_while_it_plays_is_read_on_the_second_time() {
+    let Some(err) = second_time("mute", 8_000) else { return };
+    assert!(err.contains("respond to keepalive"), "{err}");
 }
 
 /// What follows a loss is told, is not guessed, and the next key frame makes it whole again.

@@ -50,7 +50,8 @@ use crate::witness::Witness;
 const TICK: Duration = Duration::from_secs(1);
 /// A stream that sends no picture for this long is taken as broken.
 const SILENT: Duration = Duration::from_secs(10);
-/// A camera that is back must be found within 10 s, opening it included.
+/// A camera that is back must be found within 10 s, opening it included: tries begin so far apart at most, or right after
+/// one another with a pause of up to a second where they take longer, as to a camera that is off.
 const PAUSE_MAX: Duration = Duration::from_secs(4);
 /// Pictures whose time is farther off than this have no time of day: a clip counts from 0.
 const CLOCK_OFF: DurationMs = DurationMs(86_400_000);
@@ -136,11 +137,14 @@ impl CameraWorker {
                     }
                 }
             }
+            self.reporter.facts.blind(false, self.doors.clock.elapsed());
             chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let ran = self.doors.clock.elapsed().saturating_sub(began);
             // Cameras that went together do not come back in step, whatever the pause.
             let most = PAUSE_MAX.mul_f64(1.0 - ((chance >> 40) % 256) as f64 / 1024.0);
-            self.pause(backoff.next(ran, chance >> 32).min(most), stop).await;
+            let apart = backoff.next(ran, chance >> 32).min(most);
+            let least = Backoff::default().next(Duration::ZERO, chance >> 32);
+            self.pause(apart.saturating_sub(ran).max(least), stop).await;
         }
         for (at, body) in self.eye.iter_mut().flat_map(Eye::finish) {
             self.reporter.found(at, body, None);
@@ -235,13 +239,15 @@ impl CameraWorker {
         }
         let least = self.ladder.unit(&unit.facts);
         let rung = self.claim.rung(least, now);
-        // While others have its turn nobody looks: to say that there was no traffic would be a lie.
-        if rung >= least {
-            self.reporter.minutes.watched(unit.facts.at);
-        }
         let glanced = self.glances.unit(&unit.facts, rung, now).then(|| unit.clone());
         let facts = unit.facts;
         self.climb.unit(unit, rung, now);
+        let is_blind = self.climb.is_blind();
+        self.reporter.facts.blind(is_blind, now);
+        // While others have its turn, or nothing can be decoded, nobody looks: to say that there was no traffic would be a lie.
+        if rung >= least && !is_blind {
+            self.reporter.minutes.watched(facts.at);
+        }
         if rung < least {
             self.reporter.facts.dropped(self.claim.rested(&facts, least));
             self.climb.leave_behind();
@@ -292,6 +298,7 @@ impl CameraWorker {
 
     /// A lane is done with some units.
     fn worked(&mut self, (eye, seen): (Eye, Seen)) {
+        self.reporter.facts.blank(eye.is_blank());
         self.eye = Some(eye);
         self.reporter.facts.decoded(seen.decoded, seen.shed);
         seen.looks.into_iter().for_each(|look| self.looked(look));

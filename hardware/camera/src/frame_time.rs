@@ -20,6 +20,10 @@ const TOO_LATE: Us = 10 * SECOND;
 /// After so many leaps, or pictures in a row with one timestamp, timestamps are not looked at any more.
 const LEAPS_MAX: u32 = 3;
 const SAME_MAX: u32 = 3;
+/// So long after the last of them they are forgotten, and timestamps are looked at again: many cameras leap when their clock
+/// is set. Twice as long each time that it was in vain.
+const CALM: Us = 600 * SECOND;
+const DOUBLED_MAX: u32 = 8;
 /// The shortest way of a picture is looked for in two spans of this length, since clocks drift apart.
 const SPAN: Us = 60 * SECOND;
 /// A camera's clock is believed when it is no more than this before or after the arrival of its pictures.
@@ -40,6 +44,10 @@ pub struct FrameTime {
     base: Us,
     leaps: u32,
     same: u32,
+    /// When the last leap came, or the last of too many with one timestamp.
+    wrong: Us,
+    /// How often timestamps were given up.
+    given_up: u32,
     ways: Ways,
     /// The camera's time of day minus its ticks.
     camera: Option<Us>,
@@ -163,12 +171,22 @@ impl FrameTime {
             return 0;
         };
         let gone = came - last.came;
+        let calm = CALM << self.given_up.saturating_sub(1).min(DOUBLED_MAX);
+        if (self.leaps > 0 || !self.trusts_ticks()) && came - self.wrong > calm {
+            if !self.trusts_ticks() {
+                self.begin_anew(ticks, last, gone);
+            }
+            (self.leaps, self.same) = (0, 0);
+        }
         if !self.trusts_ticks() {
             return last.pts + gone.max(1000);
         }
         let step = ticks - last.ticks;
         if step == 0 {
             self.same += 1;
+            if self.same == SAME_MAX {
+                (self.wrong, self.given_up) = (came, self.given_up + 1);
+            }
             return last.pts + 1000;
         }
         self.same = 0;
@@ -183,9 +201,15 @@ impl FrameTime {
         pts
     }
 
-    /// From here on these ticks follow the unit before by as much time as went by.
     fn leap(&mut self, ticks: Us, last: Last, gone: Us) {
         self.leaps += 1;
+        self.wrong = last.came + gone;
+        self.given_up += u32::from(self.leaps == LEAPS_MAX);
+        self.begin_anew(ticks, last, gone);
+    }
+
+    /// From here on these ticks follow the unit before by as much time as went by.
+    fn begin_anew(&mut self, ticks: Us, last: Last, gone: Us) {
         self.base = ticks - (last.pts + gone.max(1000));
         self.camera = None;
         self.ways = Ways::default();
@@ -282,6 +306,56 @@ mod tests {
             let (out, unit) = (out.last().unwrap(), units.last().unwrap());
             assert!((out.1 - unit.1).abs() < 1_000, "{which}: {out:?} at the end, {unit:?}");
         }
+    }
+
+    /// Ten hours, and a clock that is set at the end of each.
+    #[test]
+    fn a_clock_that_is_set_now_and_then_is_believed_again() {
+        let (mut time, mut last) = (FrameTime::default(), None);
+        for second in 0..36_000_i64 {
+            let ticks = (second + second / 3_600 * 3_600) * SECOND;
+            time.report(ticks, (DAY + second * 1000 - 120) * 1000);
+            let elapsed = Duration::from_secs(second as u64);
+            let taken = time.unit(ticks, Came { now: UtcMillis(DAY + second * 1000), elapsed });
+            assert!(last.is_none_or(|last| taken.at > last), "{taken:?} after {last:?}");
+            last = Some(taken.at);
+            assert!(taken.uncertainty <= DurationMs(1_001), "{taken:?}");
+            if second % 3_600 > 600 {
+                assert!(taken.uncertainty <= DurationMs(200), "{taken:?} at {second} s");
+            }
+        }
+    }
+
+    #[test]
+    fn a_clock_that_stood_still_for_a_moment_is_believed_again() {
+        let mut time = FrameTime::default();
+        for second in 0..2_000_i64 {
+            let ticks = if (100..110).contains(&second) { 100 } else { second } * SECOND;
+            time.report(ticks, (DAY + second * 1000 - 120) * 1000);
+            let elapsed = Duration::from_secs(second as u64);
+            let taken = time.unit(ticks, Came { now: UtcMillis(DAY + second * 1000), elapsed });
+            let sure = taken.uncertainty <= DurationMs(200);
+            match second {
+                ..100 | 710.. => assert!(sure, "{taken:?} at {second} s"),
+                105..700 => assert!(!sure, "{taken:?} at {second} s"),
+                _ => {}
+            }
+        }
+    }
+
+    /// A clock that is always wrong is tried again ever more seldom.
+    #[test]
+    fn a_clock_that_never_was_right_is_hardly_looked_at() {
+        let mut time = FrameTime::default();
+        let mut leaps = 0;
+        for second in 0..86_400_i64 {
+            let before = time.leaps;
+            let elapsed = Duration::from_secs(second as u64);
+            let ticks = second * second * 20 * SECOND;
+            time.unit(ticks, Came { now: UtcMillis(DAY + second * 1000), elapsed });
+            leaps += u32::from(time.leaps > before);
+        }
+        assert!((6..=30).contains(&leaps), "{leaps} leaps in a day");
     }
 
     #[test]

@@ -64,6 +64,11 @@ impl ScriptedCamera {
         Self { clock, opens: Mutex::new(opens.into()), decoded: Arc::default() }
     }
 
+    /// The clock that moves with the script.
+    pub fn clock(&self) -> &FakeClock {
+        &self.clock
+    }
+
     /// How many scripted openings are still to come.
     pub fn left(&self) -> usize {
         held(&self.opens).len()

@@ -119,6 +119,11 @@ impl Climb {
         }
     }
 
+    /// Whether nothing can be decoded before the next key frame.
+    pub fn is_blind(&self) -> bool {
+        self.blind
+    }
+
     /// Packets are missing: what follows cannot be decoded before the next key frame.
     pub fn lost(&mut self) {
         self.blind = true;

@@ -21,6 +21,11 @@ const SEEN_LATELY: DurationMs = DurationMs(1_000);
 /// Pictures that a decoder may hold back, at most; H.264 and H.265 allow 16.
 const HELD_BACK: usize = 64;
 
+/// After so many units in a row without a picture it is blank: more than decoders hold back. A key frame by itself must give
+/// its picture, and counts as many.
+const BLANK: u32 = 128;
+const BLANK_ALONE: u32 = 43;
+
 /// Decoders and analysis of one camera.
 pub struct Eye {
     driver: Arc<dyn UnitDriver>,
@@ -35,6 +40,8 @@ pub struct Eye {
     /// Presentation times of pictures on their way through the decoder that are not to be looked at.
     pass: VecDeque<DurationMs>,
     frames: Vec<Frame>,
+    /// Units in a row that gave no picture.
+    without: u32,
 }
 
 struct Open {
@@ -79,12 +86,17 @@ impl Eye {
         pace: Option<AnalyzePace>,
     ) -> Self {
         let (own, pass, frames, gate) = (None, VecDeque::new(), Vec::new(), Gate::new());
-        Self { driver, source, lent, own, analysis, pace, gate, pass, frames }
+        Self { driver, source, lent, own, analysis, pace, gate, pass, frames, without: 0 }
     }
 
     /// Which of the pictures are analysed from now on; all before the first call.
     pub fn careful(&mut self, care: Care) {
         self.gate.careful(care);
+    }
+
+    /// Whether units are decoded and no picture comes of them: decoders leave damaged ones out without a word.
+    pub fn is_blank(&self) -> bool {
+        self.without >= BLANK
     }
 
     /// Width, height of the scene: what the tracks' boxes are pixels of.
@@ -96,6 +108,7 @@ impl Eye {
     pub fn work(&mut self, work: Work, share: f64, seen: &mut Seen) {
         let glance = matches!(work, Work::Glance(_));
         let alone = matches!(work, Work::Alone(_));
+        let closes = matches!(work, Work::Close);
         let decoded = match work {
             Work::Alone(unit) | Work::Glance(unit) => self.alone(&unit),
             Work::Look(unit) => self.decode(&unit),
@@ -113,6 +126,11 @@ impl Eye {
             self.pass.clear();
             seen.trouble = Some(format!("its pictures cannot be decoded: {err}"));
         }
+        self.without = match (self.frames.is_empty(), closes) {
+            (false, _) => 0,
+            (true, true) => self.without,
+            (true, false) => self.without.saturating_add(if alone || glance { BLANK_ALONE } else { 1 }),
+        };
         let mut frames = std::mem::take(&mut self.frames);
         for frame in frames.drain(..) {
             seen.decoded += 1;
@@ -176,12 +194,16 @@ impl Eye {
 
     /// A key frame in a borrowed decoder, which gives the picture at once and keeps nothing.
     fn alone(&mut self, unit: &AccessUnit) -> Result<(), CameraError> {
-        let mut decoder = match self.lent.lend(&unit.format) {
-            Some(decoder) => decoder,
-            None => self.driver.decoder(&self.source, &unit.format)?,
-        };
-        decoder.decode(unit, &mut self.frames)?;
-        decoder.drain(&mut self.frames)?;
+        if let Some(mut lent) = self.lent.lend(&unit.format) {
+            if by_itself(&mut *lent, unit, &mut self.frames).is_ok() {
+                self.lent.give_back(&unit.format, lent);
+                return Ok(());
+            }
+            // Another camera may have spoilt it, and its errors name the camera that it was made for.
+            self.frames.clear();
+        }
+        let mut decoder = self.driver.decoder(&self.source, &unit.format)?;
+        by_itself(&mut *decoder, unit, &mut self.frames)?;
         self.lent.give_back(&unit.format, decoder);
         Ok(())
     }
@@ -209,6 +231,15 @@ impl Eye {
             None => Ok(()),
         }
     }
+}
+
+fn by_itself(
+    decoder: &mut dyn PictureDecoder,
+    unit: &AccessUnit,
+    out: &mut Vec<Frame>,
+) -> Result<(), CameraError> {
+    decoder.decode(unit, out)?;
+    decoder.drain(out)
 }
 
 fn is_moving(track: &Track, at: UtcMillis) -> bool {

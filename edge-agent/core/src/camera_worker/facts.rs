@@ -19,6 +19,12 @@ const WAITING_MAX: usize = 1_000;
 /// Pictures kept with waiting events: they are large.
 const PICTURES_MAX: usize = 20;
 
+/// A stream that cannot be decoded for so long, because no key frame comes, is said to be so.
+const BLIND_AFTER: Duration = Duration::from_secs(30);
+const BLIND: &str = "no key frame comes, so nothing of its pictures can be seen; set a key frame (I-frame) every 2 s in the camera";
+const BLANK: &str =
+    "its pictures come out damaged and are left out; check its network and its stream settings";
+
 /// And the picture that goes with it.
 type Fact = (UtcMillis, EventBody, Option<Picture>);
 
@@ -30,6 +36,11 @@ pub struct Facts {
     trouble: String,
     /// Why the outbox refused the oldest.
     refused: Option<String>,
+    /// Since when its units cannot be decoded, and whether that is long.
+    blind_since: Option<Duration>,
+    is_blind: bool,
+    /// Units are decoded, and nothing comes of them.
+    is_blank: bool,
     told: Option<LinkState>,
     stats: CameraStats,
     stats_since: Duration,
@@ -44,6 +55,9 @@ impl Facts {
             retry_at: None,
             trouble: String::new(),
             refused: None,
+            blind_since: None,
+            is_blind: false,
+            is_blank: false,
             told: None,
             stats: CameraStats::default(),
             stats_since: now,
@@ -118,9 +132,25 @@ impl Facts {
         self.trouble = why;
     }
 
-    /// What is wrong now although pictures come; empty when all is well.
+    /// A unit came, or the stream is over: whether nothing can be decoded before the next key frame.
+    pub fn blind(&mut self, is_blind: bool, now: Duration) {
+        self.blind_since = is_blind.then(|| self.blind_since.unwrap_or(now));
+        self.is_blind = self.blind_since.is_some_and(|since| now.saturating_sub(since) >= BLIND_AFTER);
+    }
+
+    /// Whether units are decoded and no picture comes of them.
+    pub fn blank(&mut self, is_blank: bool) {
+        self.is_blank = is_blank;
+    }
+
+    /// What is wrong now although units come; empty when all is well.
     pub fn what_is_wrong(&self) -> String {
-        self.refused.clone().unwrap_or_else(|| self.trouble.clone())
+        let seen = || match (self.is_blind, self.is_blank && self.trouble.is_empty()) {
+            (true, _) => BLIND.to_owned(),
+            (false, true) => BLANK.to_owned(),
+            (false, false) => self.trouble.clone(),
+        };
+        self.refused.clone().unwrap_or_else(seen)
     }
 
     /// Whether this was not told yet; it counts as told from now on.

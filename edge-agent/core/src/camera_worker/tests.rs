@@ -19,6 +19,7 @@ use models_domain::scene::Scene;
 
 use super::eye::Decoders;
 mod identities;
+mod misbehave;
 
 use super::*;
 use crate::board::Board;

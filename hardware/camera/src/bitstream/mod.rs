@@ -17,6 +17,24 @@ pub enum NalCodec {
     H265,
 }
 
+impl NalCodec {
+    /// Whether the first slice among these is not the first of its picture (H.264 §7.4.3, first_mb_in_slice above 0; H.265
+    /// §7.4.7.1, first_slice_segment_in_pic_flag): they go on with a picture, or its begin is missing.
+    pub fn goes_on<'a>(self, mut nals: impl Iterator<Item = &'a [u8]>) -> bool {
+        nals.find_map(|nal| self.begins_picture(nal)) == Some(false)
+    }
+
+    /// `None` for what is no slice. Of both codecs the first bit behind the header tells.
+    fn begins_picture(self, nal: &[u8]) -> Option<bool> {
+        let (is_slice, header_bytes) = match self {
+            NalCodec::H264 => ([h264::SLICE, h264::IDR].contains(&(nal.first()? & 31)), 1),
+            NalCodec::H265 => (h265::SLICES.contains(&h265::nal_type(nal)?), 2),
+        };
+        let first = nal.get(header_bytes).filter(|_| is_slice)?;
+        Some(first & 0x80 != 0)
+    }
+}
+
 /// One access unit, looked at.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Looked {

@@ -2,6 +2,8 @@
 
 mod file;
 mod interface;
+mod misread;
+mod parts;
 mod pipeline;
 mod queue;
 mod rtsp;
@@ -20,12 +22,15 @@ use crate::decode::{DecoderKind, Preference};
 use crate::decoder::UnitDecoder;
 use crate::problem::Named;
 
+use misread::Misread;
+
 pub use file::clip_length;
 
 /// Opens every kind of camera address that this house reads, and decodes what comes.
 pub struct Cameras {
     clock: Arc<dyn Clock>,
     prefer: Preference,
+    misread: Arc<Misread>,
 }
 
 impl Cameras {
@@ -39,7 +44,28 @@ impl Cameras {
             camera: "GStreamer".to_owned(),
             why: format!("cannot be started: {err}; install the Debian package gstreamer1.0-plugins-base"),
         })?;
-        Ok(Self { clock, prefer: Preference::new(prefer) })
+        Ok(Self { clock, prefer: Preference::new(prefer), misread: Arc::default() })
+    }
+
+    /// By `retina` where it can be.
+    async fn rtsp(&self, source: &CameraSource) -> Result<Box<dyn UnitStream>, CameraError> {
+        let mark = self.misread.mark(&source.url);
+        if mark.is_set() {
+            let opened = rtspsrc::open(source, false, &self.clock).await;
+            // Neither of the two can read it, or it is another camera by now. One that is off stays what it is.
+            if let Err(
+                CameraError::NotFound { .. } | CameraError::Undecodable { .. } | CameraError::Stream { .. },
+            ) = &opened
+            {
+                mark.clear();
+            }
+            return opened;
+        }
+        match rtsp::open(source, &self.clock, &mark).await? {
+            rtsp::Opened::Playing(units) => Ok(units),
+            rtsp::Opened::NotForUs => rtspsrc::open(source, true, &self.clock).await,
+            rtsp::Opened::NotUnderstood => rtspsrc::open(source, false, &self.clock).await,
+        }
     }
 }
 
@@ -54,10 +80,7 @@ impl UnitDriver for Cameras {
             "rtsp" if source.transport == Transport::Multicast => {
                 rtspsrc::open(source, false, &self.clock).await
             }
-            "rtsp" => match rtsp::open(source, &self.clock).await? {
-                rtsp::Opened::Playing(units) => Ok(units),
-                rtsp::Opened::NotForUs => rtspsrc::open(source, true, &self.clock).await,
-            },
+            "rtsp" => self.rtsp(source).await,
             _ => Err(Named::new(source, Vec::new()).not_found(&format!(
                 "{scheme}:// is not read; known are file, rtsp, rtsps, and the path of a file"
             ))),

@@ -19,7 +19,9 @@ use retina::codec::{CodecItem, FrameFormat, ParametersRef, VideoFrame, VideoPara
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep, timeout};
 
-use super::unit::Coding;
+use super::misread::Mark;
+use super::parts::{Part, Parts};
+use super::unit::{Coding, nal_codec};
 use crate::address;
 use crate::frame_time::{self, Came, FrameTime};
 use crate::problem::Named;
@@ -28,6 +30,8 @@ use crate::problem::Named;
 const CONNECT: Duration = Duration::from_secs(10);
 /// A stream that sends no whole picture for this long is broken.
 const SILENT: Duration = Duration::from_secs(10);
+/// A stream of which something cannot be read, and whose key frames never come, is left to rtspsrc after this long.
+const KEYLESS: Duration = Duration::from_secs(30);
 /// So many packets in a row that cannot be used: the camera sends something else than it said.
 const USELESS_MAX: u32 = 50;
 /// Status by which a camera refuses a transport (RFC 2326 §11.3.14).
@@ -38,11 +42,14 @@ pub enum Opened {
     Playing(Box<dyn UnitStream>),
     /// The camera is there, but speaks what only rtspsrc reads: another codec, or multicast alone.
     NotForUs,
+    /// The camera agreed, in words that are not understood here: a description or a header against the standards, or another
+    /// address.
+    NotUnderstood,
 }
 
 /// # Errors
 /// [`CameraError`] naming the camera without its password.
-pub async fn open(source: &CameraSource, clock: &Arc<dyn Clock>) -> Result<Opened, CameraError> {
+pub async fn open(source: &CameraSource, clock: &Arc<dyn Clock>, mark: &Mark) -> Result<Opened, CameraError> {
     let address = address::parse(&source.url);
     let named = Named::new(source, address.secrets());
     let Ok(url) = url::Url::parse(&address.url) else {
@@ -57,8 +64,9 @@ pub async fn open(source: &CameraSource, clock: &Arc<dyn Clock>) -> Result<Opene
     let attempts = async {
         for carrier in carriers {
             let (url, creds) = (url.clone(), creds.clone());
-            match play(&named, url, creds, carrier, clock).await {
+            match play(&named, url, creds, carrier, clock, mark).await {
                 Err(Refused::Transport) => {}
+                Err(Refused::NotUnderstood) => return Ok(Opened::NotUnderstood),
                 Err(Refused::For(err)) => return Err(err),
                 Ok(opened) => return Ok(opened),
             }
@@ -83,6 +91,8 @@ fn udp() -> Carrier {
 enum Refused {
     /// It wants another transport.
     Transport,
+    /// It does not refuse, by its status.
+    NotUnderstood,
     For(CameraError),
 }
 
@@ -92,9 +102,14 @@ async fn play(
     creds: Option<Credentials>,
     carrier: Carrier,
     clock: &Arc<dyn Clock>,
+    mark: &Mark,
 ) -> Result<Opened, Refused> {
     let refused = |err: retina::Error| match err.status_code() {
         Some(UNSUPPORTED_TRANSPORT) => Refused::Transport,
+        Some(200..=399) => {
+            tracing::debug!(camera = %named.camera, "left to rtspsrc: {}", sentence(&err));
+            Refused::NotUnderstood
+        }
         Some(_) | None => Refused::For(before_playing(named, &err)),
     };
     let options = SessionOptions::default().creds(creds).user_agent("Nga-Tu".to_owned());
@@ -119,12 +134,17 @@ async fn play(
         runtime: Handle::current(),
         stream,
         named: named.clone(),
+        parts: Parts::new(nal_codec(codec)),
         coding: Coding::new(codec, (0, 0), Vec::new()),
         time: FrameTime::default(),
         clock: Arc::clone(clock),
         silence: Box::pin(sleep(SILENT)),
         heard: clock.elapsed(),
+        keyed: clock.elapsed(),
         useless: 0,
+        misread: 0,
+        mark: mark.clone(),
+        gap: false,
         is_lost: false,
         number: 0,
         held: None,
@@ -172,13 +192,22 @@ struct RtspUnits {
     runtime: Handle,
     stream: usize,
     named: Named,
+    parts: Parts,
     coding: Coding,
     time: FrameTime,
     clock: Arc<dyn Clock>,
     /// Rings when it is time to look how long nothing came.
     silence: Pin<Box<Sleep>>,
     heard: Duration,
+    /// When the last key frame came, or the stream began.
+    keyed: Duration,
+    /// Packets and units in a row that could not be used.
     useless: u32,
+    /// Packets since the last key frame that `retina` could not read.
+    misread: u32,
+    mark: Mark,
+    /// Something is missing since the last part of a picture.
+    gap: bool,
     /// Something was lost and has not been told yet.
     is_lost: bool,
     number: u64,
@@ -200,21 +229,42 @@ impl RtspUnits {
         }
     }
 
-    /// `None` for a unit without a picture.
-    fn unit(&mut self, frame: VideoFrame) -> Result<Option<NextUnit>, CameraError> {
-        if frame.has_new_parameters() {
+    /// `None` when no picture is whole by it.
+    fn frame(&mut self, frame: VideoFrame) -> Result<Option<NextUnit>, CameraError> {
+        let is_lost = std::mem::take(&mut self.gap) || frame.loss() > 0;
+        let (is_news, waits) = (frame.has_new_parameters(), self.parts.joins());
+        if is_news && !waits {
             self.learn();
         }
-        self.is_lost |= frame.loss() > 0;
         let stamp = frame.timestamp();
         let ticks = frame_time::micros(stamp.elapsed(), stamp.clock_rate().get());
-        let coded = self.coding.with_lengths(frame.into_data(), UnitKind::Key);
-        if coded.bytes == 0 {
-            return self.useless("units without a picture").map(|()| None);
+        let came = Came { now: self.clock.now(), elapsed: self.clock.elapsed() };
+        let joined = self.parts.part(Part { ticks, data: frame.into_data(), came }, is_lost);
+        self.is_lost |= joined.is_lost;
+        let next = match joined.picture {
+            Some(picture) => self.unit(picture)?,
+            None => None,
+        };
+        if is_news && waits {
+            // They are of the picture that waits now.
+            self.learn();
         }
-        self.heard = self.clock.elapsed();
+        Ok(next)
+    }
+
+    /// `None` for a unit without a picture.
+    fn unit(&mut self, part: Part) -> Result<Option<NextUnit>, CameraError> {
+        let coded = self.coding.with_lengths(part.data, UnitKind::Key);
+        if coded.bytes == 0 {
+            // Delimiters and filler that come by themselves take nothing away from the pictures around them.
+            return self.in_vain("units without a picture").map(|()| None);
+        }
+        self.heard = part.came.elapsed;
         self.useless = 0;
-        let taken = self.time.unit(ticks, Came { now: self.clock.now(), elapsed: self.heard });
+        if coded.kind == UnitKind::Key {
+            (self.keyed, self.misread) = (self.heard, 0);
+        }
+        let taken = self.time.unit(part.ticks, part.came);
         self.number += 1;
         if self.is_lost {
             self.number += 1;
@@ -238,20 +288,39 @@ impl RtspUnits {
         let text = sentence(err);
         // Only errors about packets name the stream that they came by.
         if err.to_string().contains("\nstream: ") && !text.contains("receiving UDP") {
-            return self.useless(&text);
+            self.misread = self.misread.saturating_add(1);
+            self.gap = true;
+            return self.in_vain(&text);
+        }
+        // Pictures come until then: it is what stands between their packets that is not understood, or a question in between
+        // that is not answered. rtspsrc cares for neither.
+        if text.contains("respond to keepalive") || text.starts_with("RTSP framing error") {
+            self.misreads(&text);
         }
         Err(self.named.stream(&format!("the stream broke: {text}")))
     }
 
-    /// What cannot be used costs its picture; much of it in a row costs the session.
-    fn useless(&mut self, what: &str) -> Result<(), CameraError> {
-        self.useless += 1;
-        self.is_lost = true;
+    fn misreads(&self, what: &str) {
+        if self.mark.set() {
+            tracing::warn!(camera = %self.named.camera, "it is read by rtspsrc from now on: {what}");
+        }
+    }
+
+    /// What cannot be used costs its picture; much of it in a row, or all key frames, cost the session.
+    fn in_vain(&mut self, what: &str) -> Result<(), CameraError> {
+        self.useless = self.useless.saturating_add(1);
         tracing::debug!(camera = %self.named.camera, "left out: {what}");
-        if self.useless <= USELESS_MAX {
+        let is_keyless = self.misread > 0 && self.clock.elapsed().saturating_sub(self.keyed) >= KEYLESS;
+        if self.useless <= USELESS_MAX && !is_keyless {
             return Ok(());
         }
-        Err(self.named.stream(&format!("it sends something else than it said, or began anew: {what}")))
+        if self.misread > 0 && (self.number == 0 || is_keyless) {
+            self.misreads(what);
+        }
+        Err(self.named.stream(&match is_keyless {
+            true => format!("its key frames cannot be read: {what}"),
+            false => format!("it sends something else than it said, or began anew: {what}"),
+        }))
     }
 
     fn report(&mut self, packet: &retina::rtcp::ReceivedCompoundPacket) {
@@ -288,7 +357,7 @@ impl UnitStream for RtspUnits {
             tokio::select! {
                 biased;
                 item = demuxed.next() => match item {
-                    Some(Ok(CodecItem::VideoFrame(frame))) => if let Some(next) = self.unit(frame)? {
+                    Some(Ok(CodecItem::VideoFrame(frame))) => if let Some(next) = self.frame(frame)? {
                         return Ok(next);
                     },
                     Some(Ok(CodecItem::Rtcp(packet))) => self.report(&packet),

@@ -95,7 +95,7 @@ fn format(codec: Codec, before: (u32, u32), inspector: &Inspector) -> Arc<Stream
 }
 
 /// Codecs whose NAL units are read.
-fn nal_codec(codec: Codec) -> Option<NalCodec> {
+pub fn nal_codec(codec: Codec) -> Option<NalCodec> {
     match codec {
         Codec::H264 => Some(NalCodec::H264),
         Codec::H265 => Some(NalCodec::H265),

@@ -66,7 +66,8 @@ struct Open {
 }
 
 impl Tally {
-    /// The stream was there at `at`: call it for every access unit or picture, whatever is done with it.
+    /// The stream was there at `at` and could be looked at: call it for every access unit or picture of which that is so,
+    /// whatever is done with it.
     pub fn watched(&mut self, at: UtcMillis) {
         self.news = true;
         if let Some(since) = self.watched.replace(at) {

@@ -33,6 +33,14 @@ pub enum Fault {
     Silent,
     /// Parameter sets only in the session description.
     SdpOnly,
+    /// Before each picture comes an access unit delimiter with a mark of its own, as if it were a picture.
+    Delimiters,
+    /// Who asks for it is sent to another path.
+    Moved,
+    /// While it plays it answers nothing, though it wants to hear from its client every 4 s.
+    Mute,
+    /// Its answer to SETUP names another source than its packets do.
+    WrongSource,
     /// Every 50th packet is missing.
     Loses,
     /// Takes UDP alone.
@@ -57,8 +65,8 @@ pub struct Street {
 
 impl Street {
     pub fn new(fault: Fault, clip: (&Clip, Codec), other: Option<(&Clip, Codec)>) -> Self {
-        let in_band = fault != Fault::SdpOnly;
-        let pack = |(clip, codec): (&Clip, Codec)| pack(clip, codec, in_band);
+        let (in_band, delimited) = (fault != Fault::SdpOnly, fault == Fault::Delimiters);
+        let pack = |(clip, codec): (&Clip, Codec)| pack(clip, codec, in_band, delimited);
         Self { fault, clip: pack(clip), other: other.map(pack), plays: AtomicUsize::new(0) }
     }
 }

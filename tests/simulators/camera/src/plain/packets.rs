@@ -23,6 +23,8 @@ pub struct Packed {
 pub struct PackedUnit {
     pub at_ms: u64,
     payloads: Vec<Vec<u8>>,
+    /// The first payload bears a mark too.
+    marks_first: bool,
 }
 
 /// What of a packet's header changes from packet to packet.
@@ -34,8 +36,9 @@ pub struct Place {
     pub source: u32,
 }
 
-/// Packs a clip; without its parameter sets when these are to be told beside the stream alone.
-pub fn pack(clip: &Clip, codec: Codec, in_band: bool) -> Packed {
+/// Packs a clip; without its parameter sets when these are to be told beside the stream alone, and with marked delimiters
+/// when it is to be `delimited`.
+pub fn pack(clip: &Clip, codec: Codec, in_band: bool, delimited: bool) -> Packed {
     let mut sets: Vec<Vec<u8>> = Vec::new();
     let mut units = Vec::new();
     for unit in clip.units.iter() {
@@ -46,9 +49,11 @@ pub fn pack(clip: &Clip, codec: Codec, in_band: bool) -> Packed {
                 sets.push(nal.to_vec());
             }
         }
-        let sent: Vec<&[u8]> = nals.into_iter().filter(|nal| in_band || !codec.is_set(nal)).collect();
-        let payloads = sent.into_iter().flat_map(|nal| payloads(nal, codec)).collect();
-        units.push(PackedUnit { at_ms: unit.at.mseconds(), payloads });
+        let sent = nals.into_iter().filter(|nal| in_band || !codec.is_set(nal));
+        let sent = sent.filter(|nal| !delimited || !codec.is_delimiter(nal));
+        let delimiter = delimited.then(|| codec.delimiter()).into_iter();
+        let payloads = delimiter.chain(sent.flat_map(|nal| payloads(nal, codec))).collect();
+        units.push(PackedUnit { at_ms: unit.at.mseconds(), payloads, marks_first: delimited });
     }
     Packed { codec, units, length_ms: clip.length.mseconds(), sets }
 }
@@ -71,14 +76,30 @@ impl Codec {
             Codec::Mjpeg => false,
         }
     }
+
+    fn is_delimiter(self, nal: &[u8]) -> bool {
+        match self {
+            Codec::H264 => self.kind(nal) == 9,
+            Codec::H265 => self.kind(nal) == 35,
+            Codec::Mjpeg => false,
+        }
+    }
+
+    /// An access unit delimiter before a picture of any kind.
+    fn delimiter(self) -> Vec<u8> {
+        match self {
+            Codec::H264 | Codec::Mjpeg => vec![9, 0xf0],
+            Codec::H265 => vec![35 << 1, 1, 0x50],
+        }
+    }
 }
 
 impl PackedUnit {
-    /// The whole unit as RTP packets, the first at `place`; the last bears the mark.
+    /// The whole unit as RTP packets, the first at `place`; the last bears the mark, and a delimiter where it is to.
     pub fn packets(&self, place: Place) -> impl Iterator<Item = Vec<u8>> {
         let last = self.payloads.len().saturating_sub(1);
         self.payloads.iter().enumerate().map(move |(n, payload)| {
-            let mark = if n == last { 0x80 } else { 0 };
+            let mark = if n == last || (n == 0 && self.marks_first) { 0x80 } else { 0 };
             let sequence = place.sequence.wrapping_add(n as u16);
             let mut packet = Vec::with_capacity(12 + payload.len());
             packet.extend([0x80, mark | 96]);

@@ -41,6 +41,12 @@ pub async fn run(client: TcpStream, street: &Street) -> io::Result<()> {
     loop {
         let request = read(&mut from, &mut text).await?;
         let answer = match request.method() {
+            "DESCRIBE" if street.fault == Fault::Moved && !request.uri().ends_with("/moved") => {
+                let (sequence, path) = (request.header("CSeq"), request.uri().trim_end_matches('/'));
+                format!(
+                    "RTSP/1.0 302 Moved Temporarily\r\nCSeq: {sequence}\r\nLocation: {path}/moved\r\n\r\n"
+                )
+            }
             "DESCRIBE" => answer(&request, "", &description(street, begun)),
             "SETUP" => match setup(&request, street, peer).await? {
                 Some((chosen, headers)) => {
@@ -65,7 +71,9 @@ pub async fn run(client: TcpStream, street: &Street) -> io::Result<()> {
         loop {
             let request = read(&mut from, &mut text).await?;
             let ends = request.method() == "TEARDOWN";
-            if answers.send(answer(&request, "Session: 1\r\n", "")).await.is_err() || ends {
+            let answers_it = street.fault != Fault::Mute || ends;
+            let gone = answers_it && answers.send(answer(&request, "Session: 1\r\n", "")).await.is_err();
+            if gone || ends {
                 return io::Result::Ok(());
             }
         }
@@ -169,8 +177,11 @@ async fn setup(
     let Some(port) =
         wanted.split("client_port=").nth(1).and_then(|p| p.split(['-', ';']).next()?.parse::<u16>().ok())
     else {
-        let headers =
-            "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1;timeout=60\r\n".to_owned();
+        let source = if street.fault == Fault::WrongSource { ";ssrc=DEADBEEF" } else { "" };
+        let timeout_s = if street.fault == Fault::Mute { 4 } else { 60 };
+        let headers = format!(
+            "Transport: RTP/AVP/TCP;unicast;interleaved=0-1{source}\r\nSession: 1;timeout={timeout_s}\r\n"
+        );
         return Ok((street.fault != Fault::UdpOnly).then_some((Carrier::Interleaved, headers)));
     };
     let (rtp, rtcp, own) = two_in_a_row().await?;
