@@ -6,11 +6,12 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Parser;
 use serde_json::{Value, json};
+use tokio::time::Interval;
 
 use crate::started::{Started, free_port};
 use crate::{Bench, programs};
@@ -73,8 +74,11 @@ async fn measure(args: &Args, minutes: usize) -> anyhow::Result<Value> {
     let text = started.gateway("pole", &hall)? + &sections(&args.model, &urls)?;
     started.agent("agent", program("edge-agent")?, &text)?;
     let mut read: Vec<[f64; 2]> = Vec::new();
+    let goes = cameras.last().context("no camera")?;
+    let mut ticks = tokio::time::interval(GOES.div_f64(args.clock));
+    ticks.tick().await;
     for minute in 1..=minutes {
-        a_minute(&mut started, cameras.last().context("no camera")?).await?;
+        a_minute(&mut started, goes, &mut ticks).await?;
         started.alive()?;
         let used = started.used()?;
         let of = |name: &str| used.iter().find(|(known, _)| *known == name).map(|(_, used)| *used);
@@ -96,13 +100,11 @@ async fn measure(args: &Args, minutes: usize) -> anyhow::Result<Value> {
 }
 
 /// A minute of the programs' clocks, in which the camera goes away twice.
-async fn a_minute(started: &mut Started, goes: &Camera) -> anyhow::Result<()> {
-    let begun = Instant::now();
-    let pause = |of: Duration| tokio::time::sleep(of.div_f64(goes.clock));
-    for half in 1..=2 {
-        tokio::time::sleep_until((begun + (GOES * half - AWAY).div_f64(goes.clock)).into()).await;
+async fn a_minute(started: &mut Started, goes: &Camera, ticks: &mut Interval) -> anyhow::Result<()> {
+    for _ in 0..2 {
+        ticks.tick().await;
         started.end(&goes.name)?;
-        pause(AWAY).await;
+        tokio::time::sleep(AWAY.div_f64(goes.clock)).await;
         started.camera(&goes.name, goes.command()?)?;
     }
     Ok(())
