@@ -12,11 +12,12 @@ const SHARE: f32 = 0.35;
 /// Seconds of moving vehicles that a size remembers ...
 const MEMORY_S: f32 = 120.0;
 /// ... and below which it tells nothing.
-const ENOUGH_S: f32 = 8.0;
+const ENOUGH_S: f32 = 5.0;
 
 /// Mean scores by the size of the box. Of people and two-wheelers nothing is kept: a street has faint ones that are real.
 #[derive(Debug, Clone, Default)]
 pub struct Looks {
+    /// By half octaves of the box's size.
     levels: BTreeMap<i16, Mean>,
 }
 
@@ -46,9 +47,9 @@ impl Looks {
     }
 }
 
-/// Power of two of the box's size.
+/// Half octaves of the box's size.
 fn level(bbox: &BBox, class: Class) -> Option<i16> {
-    let level = size_of(bbox).log2().round();
+    let level = (2.0 * size_of(bbox).log2()).round();
     let heavy = class.is_vehicle() && !class.is_two_wheeler();
     (heavy && level.is_finite() && level.abs() < 100.0).then_some(level as i16)
 }
@@ -64,11 +65,11 @@ mod tests {
     #[test]
     fn what_is_seen_far_worse_than_others_of_its_size_is_faint() {
         let mut looks = Looks::default();
-        for _ in 0..40 {
+        for _ in 0..30 {
             looks.learn(&car(50.0), Class::Car, 0.6, DurationMs(150));
         }
-        assert!(!looks.is_faint(&car(50.0), Class::Car, 0.1), "six seconds tell nothing");
-        for _ in 0..40 {
+        assert!(!looks.is_faint(&car(50.0), Class::Car, 0.1), "four and a half seconds tell nothing");
+        for _ in 0..30 {
             looks.learn(&car(50.0), Class::Car, 0.6, DurationMs(150));
         }
         assert!(looks.is_faint(&car(50.0), Class::Truck, 0.2));
