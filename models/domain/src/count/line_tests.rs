@@ -126,6 +126,7 @@ fn one_that_stood_for_long_crosses_when_it_moves_off() {
     for (ms, x) in [(599_000, 90.0), (600_000, 130.0)] {
         rider.trail.push(UtcMillis(ms), &BBox::new(x - 20.0, 60.0, 40.0, 40.0));
     }
+    counter.step(UtcMillis(0), &[], &mut out);
     counter.step(UtcMillis(600_000), &[rider], &mut out);
     assert_eq!(
         out.iter().map(|(at, c)| (at.0, c.direction)).collect::<Vec<_>>(),

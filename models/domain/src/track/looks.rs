@@ -28,7 +28,7 @@ struct Mean {
 }
 
 impl Looks {
-    /// Takes note of a vehicle that moves and was seen with the score `usual` for `time`.
+    /// Takes note of a moving vehicle that was seen clearly once: of late with the score `usual`, and now for `time`.
     pub fn learn(&mut self, bbox: &BBox, class: Class, usual: f32, time: DurationMs) {
         let Some(level) = level(bbox, class) else { return };
         let seconds = time.seconds() as f32;

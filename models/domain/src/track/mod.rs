@@ -199,7 +199,7 @@ impl Tracker {
         for life in self.lives.iter().filter(|l| l.is_confirmed() && l.unseen.0 == 0 && l.is_well_known()) {
             let (bbox, class) = (life.motion.bbox(), life.class());
             self.flow.learn(&bbox, class, life.motion.velocity());
-            if !life.is_standing() {
+            if !life.is_standing() && !life.is_weak(&self.settings) {
                 self.looks.learn(&bbox, class, life.usual, step.min(NOTED));
             }
         }
