@@ -4,12 +4,13 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use clap::Parser;
+use hardware_ports::{Clock, SystemClock};
 use serde_json::{Value, json};
 use tokio::time::Interval;
 
@@ -64,21 +65,21 @@ fn run(words: Vec<OsString>) -> anyhow::Result<Value> {
 async fn measure(args: &Args, minutes: usize) -> anyhow::Result<Value> {
     let folder = tempfile::tempdir().context("making a folder")?;
     let mut started = Started::new(folder.path());
-    let program = |name: &str| anyhow::Ok(faster(&programs::beside(name)?, args.clock));
-    let hall = started.hall(program("control-center")?)?;
+    let pace = Pace::new(args.clock)?;
+    let hall = started.hall(pace.program("control-center")?)?;
     let cameras = street(args)?;
     for camera in &cameras {
-        started.camera(&camera.name, camera.command()?)?;
+        started.camera(&camera.name, camera.command(&pace)?)?;
     }
     let urls: Vec<String> = cameras.iter().map(Camera::url).collect();
     let text = started.gateway("pole", &hall)? + &sections(&args.model, &urls)?;
-    started.agent("agent", program("edge-agent")?, &text)?;
+    started.agent("agent", pace.program("edge-agent")?, &text)?;
     let mut read: Vec<[f64; 2]> = Vec::new();
     let goes = cameras.last().context("no camera")?;
-    let mut ticks = tokio::time::interval(GOES.div_f64(args.clock));
+    let mut ticks = tokio::time::interval(pace.in_world(GOES));
     ticks.tick().await;
     for minute in 1..=minutes {
-        a_minute(&mut started, goes, &mut ticks).await?;
+        a_minute(&mut started, goes, &pace, &mut ticks).await?;
         started.alive()?;
         let used = started.used()?;
         let of = |name: &str| used.iter().find(|(known, _)| *known == name).map(|(_, used)| *used);
@@ -100,24 +101,57 @@ async fn measure(args: &Args, minutes: usize) -> anyhow::Result<Value> {
 }
 
 /// A minute of the programs' clocks, in which the camera goes away twice.
-async fn a_minute(started: &mut Started, goes: &Camera, ticks: &mut Interval) -> anyhow::Result<()> {
+async fn a_minute(
+    started: &mut Started,
+    goes: &Camera,
+    pace: &Pace,
+    ticks: &mut Interval,
+) -> anyhow::Result<()> {
     for _ in 0..2 {
         ticks.tick().await;
         started.end(&goes.name)?;
-        tokio::time::sleep(AWAY.div_f64(goes.clock)).await;
-        started.camera(&goes.name, goes.command()?)?;
+        tokio::time::sleep(pace.in_world(AWAY)).await;
+        started.camera(&goes.name, goes.command(pace)?)?;
     }
     Ok(())
 }
 
-/// The program, with its clocks running `clock` times as fast.
-fn faster(program: &Path, clock: f64) -> Command {
-    if clock == 1.0 {
-        return Command::new(program);
+/// The one clock of all programs: from the begin of this program on it runs `rate` times as fast as the world's.
+struct Pace {
+    rate: f64,
+    world: SystemClock,
+    begun: Duration,
+}
+
+impl Pace {
+    fn new(rate: f64) -> anyhow::Result<Self> {
+        let library = faketime();
+        if rate != 1.0 && !library.is_file() {
+            bail!("{} is not there: --clock needs Debian's package faketime", library.display());
+        }
+        let world = SystemClock::new();
+        Ok(Self { rate, begun: world.elapsed(), world })
     }
-    let mut command = Command::new("faketime");
-    command.args(["-f", &format!("+0 x{clock}")]).arg(program);
-    command
+
+    /// A program of ours under that clock. The library itself, not the command of that name: it runs the program as a child, which goes
+    /// on when the command is ended.
+    fn program(&self, name: &str) -> anyhow::Result<Command> {
+        let mut command = Command::new(programs::beside(name)?);
+        if self.rate != 1.0 {
+            let ahead = (self.world.elapsed() - self.begun).as_secs_f64() * (self.rate - 1.0);
+            command.env("LD_PRELOAD", faketime()).env("FAKETIME", format!("+{ahead:.3} x{}", self.rate));
+        }
+        Ok(command)
+    }
+
+    /// How long that takes in the world.
+    fn in_world(&self, time: Duration) -> Duration {
+        time.div_f64(self.rate)
+    }
+}
+
+fn faketime() -> PathBuf {
+    format!("/usr/lib/{}-linux-gnu/faketime/libfaketimeMT.so.1", std::env::consts::ARCH).into()
 }
 
 /// A simulated camera, a program of its own that can be ended and comes back at the same address.
@@ -126,7 +160,6 @@ struct Camera {
     clip: PathBuf,
     codec: &'static str,
     port: u16,
-    clock: f64,
 }
 
 impl Camera {
@@ -134,8 +167,8 @@ impl Camera {
         format!("rtsp://127.0.0.1:{}/{}", self.port, self.name)
     }
 
-    fn command(&self) -> anyhow::Result<Command> {
-        let mut command = faster(&programs::beside("camera-simulator")?, self.clock);
+    fn command(&self, pace: &Pace) -> anyhow::Result<Command> {
+        let mut command = pace.program("camera-simulator")?;
         command.arg("--clip").arg(&self.clip).args(["--codec", self.codec, "--path", &self.name]);
         // The plain server's own clock paces it; the other one is paced by GStreamer, whose waits no other clock hastens.
         command.args(["--fault", "none", "--port", &self.port.to_string()]);
@@ -152,7 +185,6 @@ fn street(args: &Args) -> anyhow::Result<Vec<Camera>> {
             clip: clips[n % clips.len()].canonicalize().context("a clip")?,
             codec: if n == 2 { "h265" } else { "h264" },
             port: free_port()?.port(),
-            clock: args.clock,
         })
     };
     (0..CAMERAS).map(camera).collect()

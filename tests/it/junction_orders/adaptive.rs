@@ -80,8 +80,10 @@ const WAY: &str = "[[emergency_route]]\nid = \"way\"\nname = \"A – B\"\n\
 fn start_street(dir: &Path, rsmp: &str) -> Running {
     let shift_s: i64 = "HN+A".bytes().map(i64::from).sum::<i64>() * 7;
     let at_s = SystemClock::new().now().0 / 1_000 + shift_s;
-    let every_s = (300..86_000).find(|every| at_s / every % 2 == 0 && at_s % every <= 4).unwrap();
-    fs::write(dir.join("street.toml"), STREET.replace("EVERY", &format!("{every_s}.0"))).unwrap();
+    // An even number of turns, of ten minutes or hardly more, was over a second ago.
+    let turns = at_s / 1_200 * 2;
+    let every_s = (at_s - 1) as f64 / turns as f64;
+    fs::write(dir.join("street.toml"), STREET.replace("EVERY", &every_s.to_string())).unwrap();
     let mut command = Command::new(program("signal-simulator"));
     let mut street =
         Running::start(command.args(["--config", "street.toml", "--connect", rsmp]).current_dir(dir));
