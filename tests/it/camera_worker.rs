@@ -187,15 +187,21 @@ fn after_a_long_time_too_a_camera_is_worked_again_within_ten_seconds_of_its_retu
             drop(camera.lock().unwrap().take());
         }
         if returned.is_none() && street.tries.opens.load(Ordering::Relaxed) >= TRIES {
-            *camera.lock().unwrap() = camera_again(&url).map(|(again, _)| again);
-            *returned = Some(SystemClock::new().now());
+            // Another program may have its port for a moment: it comes back as soon as it can.
+            if let Some((again, _)) = camera_again(&url) {
+                *camera.lock().unwrap() = Some(again);
+                *returned = Some(SystemClock::new().now());
+            }
         }
-        returned.is_some() && street.ups() > 1
+        returned.is_some_and(|back| {
+            let states = street.told.states.lock().unwrap();
+            states.iter().any(|(at, state)| state.link == Link::Up && *at >= back)
+        })
     });
     let states = street.told.states.lock().unwrap();
     let up = states.iter().rfind(|(_, state)| state.link == Link::Up).unwrap().0;
     let after = up.since(returned.lock().unwrap().unwrap()).0;
-    assert!(after < 10_000, "{after} ms: {states:#?}");
+    assert!((0..10_000).contains(&after), "{after} ms: {states:#?}");
 }
 
 #[test]

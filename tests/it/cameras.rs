@@ -35,9 +35,10 @@ pub fn camera_of(clip: &Path, options: &[&str]) -> Option<(Running, String)> {
     start(clip, "0", options)
 }
 
-/// The camera of this address, switched on again.
+/// The camera of this address, switched on again; `None` while somebody else has its port.
 pub fn camera_again(url: &str) -> Option<(Running, String)> {
     let port = url.trim_end_matches("/x").rsplit(':').next().unwrap();
+    std::net::TcpListener::bind(format!("127.0.0.1:{port}")).ok()?;
     start(&bikes()?, port, &[])
 }
 

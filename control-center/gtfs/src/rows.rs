@@ -314,7 +314,11 @@ impl Rows {
                 return Err(row.problem(Kind::UnknownReference, "trip_id", format!("no usable trip {id}")));
             };
             let (more, all) = (frequency(row)?, &mut self.trips[*trip].frequencies);
-            if all.iter().any(|f| f.start_s == more.start_s) {
+            if let Some(same) = all.iter_mut().find(|f| f.start_s == more.start_s) {
+                // Of two that say the same, one longer than the other, the longer holds.
+                if (same.headway_s, same.exact) == (more.headway_s, more.exact) {
+                    same.end_s = same.end_s.max(more.end_s);
+                }
                 let text = format!("trip {id} is repeated from there on already");
                 return Err(row.problem(Kind::Duplicate, "start_time", text));
             }

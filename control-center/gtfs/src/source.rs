@@ -1,6 +1,6 @@
 //! The files of a feed: out of a zip in memory or on disk, or out of a folder.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
@@ -102,15 +102,22 @@ impl Source {
 
 /// Where in a zip the feed lies. A zip of a folder has all of it in there; files of two feeds must not be read as one.
 fn folder<'a>(names: impl Iterator<Item = &'a str>, path: &str) -> Result<String, SourceError> {
-    let mut folders = BTreeSet::new();
+    let mut files_by_folder: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for name in names.map(slashed) {
         let file = name.rsplit('/').next().unwrap_or_default();
         if OF_A_FEED.contains(&file) {
-            folders.insert(name[..name.len() - file.len()].to_owned());
+            let folder = name[..name.len() - file.len()].to_owned();
+            files_by_folder.entry(folder).or_default().insert(file.to_owned());
         }
     }
+    let is_whole = |files: &BTreeSet<String>| files.len() == OF_A_FEED.len();
+    if files_by_folder.values().any(is_whole) {
+        files_by_folder.retain(|_, files| is_whole(files));
+    }
+    let folders: Vec<String> = files_by_folder.into_keys().collect();
     match folders.first() {
-        Some(first) if first.is_empty() || folders.len() == 1 => Ok(first.clone()),
+        // What lies in a folder of a feed is an old one of it.
+        Some(first) if folders.iter().all(|folder| folder.starts_with(first.as_str())) => Ok(first.clone()),
         None => Ok(String::new()),
         Some(_) => {
             let folders = folders.into_iter().take(5).collect::<Vec<_>>().join(", ");

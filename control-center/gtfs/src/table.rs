@@ -161,7 +161,8 @@ impl Raw<'_> {
         let values = csv::StringRecord::from_byte_record(self.values.clone())
             .map_err(|e| format!("{}; save the file as UTF-8", e.utf8_error()))
             .map_err(|text| Problem::row(Kind::BadRow, file, line, "", text))?;
-        if values.len() > columns.len() {
+        // Spreadsheets write commas at the ends of rows.
+        if values.iter().skip(columns.len()).any(|value| !value.is_empty()) {
             let text = format!("{} values for {} columns", values.len(), columns.len());
             return Err(Problem::row(Kind::BadRow, file, line, "", text));
         }

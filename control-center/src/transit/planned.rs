@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use control_center_gtfs::feeds::{Feeds, Version};
+use control_center_gtfs::report::Weight;
 use control_center_gtfs::{Source, Zone, read};
 use control_center_store::{Span, TimetableRow};
 use models_domain::transit::pace::Habit;
@@ -62,6 +63,8 @@ impl Planned {
                             "the timetable {name} was imported before what is marked refused was looked for; mend that and import \
                              it again: {report}"
                         );
+                    } else if report.count(Weight::LeftOut) > 0 {
+                        tracing::warn!("of the timetable {name} something is left out: {report}");
                     }
                     planned.zone_by_feed.insert(row.feed.clone(), feed.zone.clone());
                     let version = Version { takes_effect: row.takes_effect, feed: Arc::new(feed) };

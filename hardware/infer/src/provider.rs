@@ -87,8 +87,10 @@ impl Provider {
         match made {
             Ok(made) => Ok((made, self)),
             Err(why) => {
+                // Where the processor cannot run it either, the model is at fault and not the card.
+                let made = make(&[])?;
                 tracing::warn!("model {model} runs on the processor: {self} cannot be used: {why}");
-                Ok((make(&[])?, Self::Cpu))
+                Ok((made, Self::Cpu))
             }
         }
     }

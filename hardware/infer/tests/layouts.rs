@@ -173,7 +173,7 @@ fn yolov8_of(batch: u64, bias: &[f32]) -> (Manifest, Vec<u8>) {
 /// `nothing`: whether there is a number for it.
 fn guesses(layout: &str, nothing: bool) -> (Manifest, Vec<u8>) {
     let mut graph = begun();
-    let (mut whiteness, mut bias) = (car(20.0, 0.0), car(-10.0, -10.0));
+    let (mut whiteness, mut bias) = (car(19.0, 0.0), car(-10.0, -10.0));
     if nothing {
         whiteness.push(0.0);
         bias.push(0.0);

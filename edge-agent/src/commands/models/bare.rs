@@ -72,6 +72,11 @@ pub(super) fn bare(file: &Path, places: &Places) -> anyhow::Result<()> {
                 fitting += 1;
                 writeln!(out, "\nlayout {} fits. A manifest for it:\n", layout.name)?;
                 writeln!(out, "{}", text(file, &model, &intake, layout, &tensors))?;
+                let of = |name: &String| floats.iter().position(|f| f == name).map(|i| answers[i].tensor());
+                let read: Vec<Tensor<'_>> = tensors.iter().filter_map(of).collect();
+                for doubt in layouts::doubts(&manifest, &read) {
+                    writeln!(out, "but {doubt}")?;
+                }
             }
             Err(why) => refusals.push(format!("\n  {}: {}; {why}", layout.name, layout.reads)),
         }
@@ -87,7 +92,8 @@ pub(super) fn bare(file: &Path, places: &Places) -> anyhow::Result<()> {
 /// The first input that pictures can go into: its name, and width and height where they are fixed.
 fn picture_input(inputs: &[Port]) -> Option<(String, Option<u32>, Option<u32>)> {
     inputs.iter().find_map(|port| match port.shape[..] {
-        [_, Some(3), height, width] if port.float => {
+        // Some exporters leave the number of colours open, too.
+        [_, Some(3) | None, height, width] if port.float => {
             let side = |n: Option<u64>| n.and_then(|n| u32::try_from(n).ok());
             Some((port.name.clone(), side(width), side(height)))
         }
@@ -142,14 +148,20 @@ fn text(file: &Path, model: &Inspected, intake: &Intake, layout: &Layout, tensor
     let Intake { tensor, width, height } = intake;
     let named = model.names.iter().filter_map(|(number, name)| Some((*number, names::class(name)?)));
     let mut classes: Vec<(usize, Class)> = named.collect();
-    let by = if classes.is_empty() {
-        "COCO's numbers: put your network's own here."
-    } else {
-        "By the names in the model."
+    let by = match (classes.is_empty(), model.names.is_empty()) {
+        (false, _) => "By the names in the model.".to_owned(),
+        (true, true) => {
+            classes = COCO.to_vec();
+            "COCO's numbers: put your network's own here.".to_owned()
+        }
+        (true, false) => {
+            let has: Vec<_> = model.names.iter().map(|(number, name)| format!("{number} {name:?}")).collect();
+            let has = has.join(", ");
+            format!(
+                "None of the model's names is one of ours; write those that are as NUMBER = \"car\". It has {has}"
+            )
+        }
     };
-    if classes.is_empty() {
-        classes = COCO.to_vec();
-    }
     let classes: Vec<String> = classes.iter().map(|(id, class)| format!("{id} = \"{class}\"\n")).collect();
     format!(
         "name = {stem:?}\nfile = {name:?}\nsha256 = {:?}\nlicence = \"write here whose it is and on what terms\"\n\n# How networks \

@@ -223,8 +223,8 @@ pub(super) fn more_inputs(input: &str, inputs: &[Port]) -> Option<String> {
     let others: Vec<_> = inputs.iter().filter(|p| p.name != input).map(|p| p.name.as_str()).collect();
     (!others.is_empty()).then(|| {
         format!(
-            "the model needs more inputs than one: {}; export it without its own post-processing, so that it takes pictures and \
-             gives boxes and scores as they are",
+            "the model needs more inputs than one: {}; export it without its own post-processing (orig_target_sizes, im_shape, \
+             scale_factor) and without a mask (pixel_mask), so that it takes pictures and gives boxes and scores as they are",
             others.join(", ")
         )
     })
@@ -241,4 +241,28 @@ pub(super) fn ports(ports: &[Port]) -> String {
 fn shape(shape: &[Option<u64>]) -> String {
     let sides: Vec<_> = shape.iter().map(|n| n.map_or("any".to_owned(), |n| n.to_string())).collect();
     format!("[{}]", sides.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use models_vision::manifest::DEFAULT;
+
+    use super::*;
+
+    #[test]
+    fn class_numbers_are_held_against_the_models_names() {
+        let mut manifest = Manifest::shipped(DEFAULT).unwrap();
+        manifest.classes = vec![(0, Class::Person), (2, Class::Car), (9, Class::Bus)];
+        let said = |names: &[(usize, &str)]| {
+            let names: Vec<_> = names.iter().map(|(number, name)| (*number, (*name).to_owned())).collect();
+            let mut problems = Vec::new();
+            of_classes(&manifest, &names, &mut problems);
+            problems
+        };
+        assert_eq!(said(&[]), Vec::<String>::new());
+        assert_eq!(said(&[(0, "person"), (2, "van"), (9, "bus")]), Vec::<String>::new());
+        let told = said(&[(0, "person"), (2, "bus")]);
+        assert!(told.len() == 2 && told[0].contains("says it is bus"), "{told:?}");
+        assert!(told[1].contains("no such number"), "{told:?}");
+    }
 }

@@ -50,7 +50,7 @@ impl Cameras {
     /// By `retina` where it can be.
     async fn rtsp(&self, source: &CameraSource) -> Result<Box<dyn UnitStream>, CameraError> {
         let mark = self.misread.mark(&source.url);
-        if mark.is_set() {
+        if mark.is_set(self.clock.elapsed()) {
             let opened = rtspsrc::open(source, false, &self.clock).await;
             // Neither of the two can read it, or it is another camera by now. One that is off stays what it is.
             if let Err(

@@ -34,6 +34,8 @@ const SILENT: Duration = Duration::from_secs(10);
 const KEYLESS: Duration = Duration::from_secs(30);
 /// So many packets in a row that cannot be used: the camera sends something else than it said.
 const USELESS_MAX: u32 = 50;
+/// So many packets that cannot be read, and no key frame since the first of them for [`KEYLESS`]: its key frames are the matter.
+const MISREAD_MIN: u32 = 3;
 /// Status by which a camera refuses a transport (RFC 2326 §11.3.14).
 const UNSUPPORTED_TRANSPORT: u16 = 461;
 
@@ -143,6 +145,7 @@ async fn play(
         keyed: clock.elapsed(),
         useless: 0,
         misread: 0,
+        misread_from: clock.elapsed(),
         mark: mark.clone(),
         gap: false,
         is_lost: false,
@@ -205,6 +208,8 @@ struct RtspUnits {
     useless: u32,
     /// Packets since the last key frame that `retina` could not read.
     misread: u32,
+    /// When the first of them came.
+    misread_from: Duration,
     mark: Mark,
     /// Something is missing since the last part of a picture.
     gap: bool,
@@ -288,20 +293,25 @@ impl RtspUnits {
         let text = sentence(err);
         // Only errors about packets name the stream that they came by.
         if err.to_string().contains("\nstream: ") && !text.contains("receiving UDP") {
+            if self.misread == 0 {
+                self.misread_from = self.clock.elapsed();
+            }
             self.misread = self.misread.saturating_add(1);
             self.gap = true;
             return self.in_vain(&text);
         }
         // Pictures come until then: it is what stands between their packets that is not understood, or a question in between
         // that is not answered. rtspsrc cares for neither.
-        if text.contains("respond to keepalive") || text.starts_with("RTSP framing error") {
+        // A stream that is cut off within a packet was understood.
+        let is_cut = text.contains("Incomplete RTSP message at EOF");
+        if text.contains("respond to keepalive") || (text.starts_with("RTSP framing error") && !is_cut) {
             self.misreads(&text);
         }
         Err(self.named.stream(&format!("the stream broke: {text}")))
     }
 
     fn misreads(&self, what: &str) {
-        if self.mark.set() {
+        if self.mark.set(self.clock.elapsed()) {
             tracing::warn!(camera = %self.named.camera, "it is read by rtspsrc from now on: {what}");
         }
     }
@@ -310,7 +320,9 @@ impl RtspUnits {
     fn in_vain(&mut self, what: &str) -> Result<(), CameraError> {
         self.useless = self.useless.saturating_add(1);
         tracing::debug!(camera = %self.named.camera, "left out: {what}");
-        let is_keyless = self.misread > 0 && self.clock.elapsed().saturating_sub(self.keyed) >= KEYLESS;
+        // One packet that is odd in a long group of pictures is not yet a key frame that cannot be read.
+        let from = self.keyed.max(self.misread_from);
+        let is_keyless = self.misread >= MISREAD_MIN && self.clock.elapsed().saturating_sub(from) >= KEYLESS;
         if self.useless <= USELESS_MAX && !is_keyless {
             return Ok(());
         }

@@ -155,9 +155,12 @@ impl LineCounter {
     fn first_seen(&self, track: &Track) -> Passage {
         let first = Spot { at: track.began, p: reference(&track.began_bbox) };
         // Who stood for long before it was seen to move stood until its trail begins, and crosses after that.
-        let trail = track.trail.steps().first().map(|step| step.at);
-        let stood = trail.filter(|at| at.since(first.at) > STOOD_UNSEEN).unwrap_or(first.at);
         let size = size_of(&track.began_bbox);
+        let stood = track.trail.steps().first().filter(|step| {
+            step.at.since(first.at) > STOOD_UNSEEN
+                && apart(step.foot, track.began_bbox.foot()) <= STANDS_WITHIN * size
+        });
+        let stood = stood.map_or(first.at, |step| step.at);
         Passage {
             first,
             last: Spot { at: stood, ..first },

@@ -23,7 +23,8 @@ const SPREAD_MIN_INTRA: f32 = 0.001;
 const FAR: f32 = 3.0;
 const FAR_SECONDS: usize = 4;
 /// The same of seconds that nobody looked at, and only far below: a lamp that takes the noise away, another bit rate. What moves
-/// adds bytes, so nothing hides in fewer of them; until the floor has followed, it would.
+/// adds bytes, so nothing hides in fewer of them; until the floor has followed, it would. It takes twice as many each time: between two
+/// levels that take turns it must not follow to and fro.
 const SUNK_SECONDS: usize = SECONDS_MIN;
 
 /// How sure it is that nothing moved in a second.
@@ -43,6 +44,8 @@ pub(super) struct Floor {
     spread: [f32; SPANS],
     /// The newest seconds in a row that were far off, on one side.
     far: Vec<[Cost; SPANS]>,
+    /// So many of them that nobody looked at let it follow downwards.
+    sunk: usize,
 }
 
 impl Default for Floor {
@@ -53,6 +56,7 @@ impl Default for Floor {
             median: [0.0; SPANS],
             spread: [SPREAD_MIN; SPANS],
             far: Vec::new(),
+            sunk: SUNK_SECONDS,
         }
     }
 }
@@ -80,7 +84,7 @@ impl Floor {
         let before = self.far.last().map_or(off, |last| self.off(last, 0));
         let (tells, enough) = match quiet {
             Quiet::Seen => (true, FAR_SECONDS),
-            Quiet::Unseen => (off < 0.0 && !intra, SUNK_SECONDS),
+            Quiet::Unseen => (off < 0.0 && !intra, self.sunk),
         };
         if off.abs() <= FAR || off * before <= 0.0 || !tells {
             self.far.clear();
@@ -91,6 +95,9 @@ impl Floor {
         if is_news {
             // The light went on, the gain went up: what was before says nothing any more.
             self.seconds = self.far.drain(..).collect();
+            if quiet == Quiet::Unseen {
+                self.sunk = (2 * self.sunk).min(SECONDS / 2);
+            }
         } else {
             if self.seconds.len() >= SECONDS {
                 self.seconds.pop_front();

@@ -53,7 +53,7 @@ fn a_minute() -> i64 {
 /// One that is told of has left when it is this many tolerances away.
 const GONE: f64 = 3.0;
 /// A parked vehicle in a quiet street is not looked at until something moves again: until then it is where it was.
-const BLIND: DurationMs = DurationMs(3_600_000);
+const BLIND: DurationMs = DurationMs(600_000);
 
 fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
     let params: Params = read(params)?;

@@ -26,10 +26,9 @@ struct Params {
 }
 
 /// A stay is over after this long outside or out of sight: a shaking box at the edge does not come in twice. One that is
-/// lost is looked for within its own size, and as much more for each second since. Where nothing moves nobody looks: who
-/// stands there all night comes in once.
-const MEMORY: Memory =
-    Memory { away: DurationMs(2_000), near: 1.0, walks: 1.0, blind: DurationMs(3_600_000) };
+/// lost is looked for within its own size, and as much more for each second since. Where nothing moves nobody looks, but
+/// for audits: who stands there all night comes in once.
+const MEMORY: Memory = Memory { away: DurationMs(2_000), near: 1.0, walks: 1.0, blind: DurationMs(600_000) };
 
 pub const KIND: Kind = Kind {
     name: "intrusion",

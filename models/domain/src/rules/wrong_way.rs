@@ -48,6 +48,8 @@ fn fifty() -> f64 {
 const RULE: &str = "wrong_way";
 /// So many pictures must each show it farther against: a track that jumps to who comes behind goes against only once.
 const PICTURES: u32 = 3;
+/// ... by this share of the way that is asked for: a box that shakes comes no farther.
+const FARTHER: f64 = 0.15;
 /// One that was told of and lost goes on as a new track that begins within this time ...
 const LOST_FOR: DurationMs = DurationMs(3_000);
 /// ... within this many sizes of the box of where it went on to ...
@@ -125,7 +127,7 @@ struct Way {
     /// Where it began to go against the allowed direction.
     from: Point,
     since: UtcMillis,
-    /// How far it has gone against since then, in pixels, and in how many pictures farther than before.
+    /// How far it has gone against since then, in pixels, when it last was farther than before, and in how many pictures it was.
     against: f64,
     pictures: u32,
     told: bool,
@@ -164,13 +166,13 @@ impl Rule for InZone {
             (way.seen, way.bbox, way.velocity) = (at, track.bbox, track.velocity);
             let gone = (here.x - way.from.x, here.y - way.from.y);
             let against = -(gone.0 * self.allowed.0 + gone.1 * self.allowed.1);
+            let wanted = self.travelled * size_of(&track.bbox);
             if against < 0.0 {
-                (way.from, way.since, way.pictures) = (here, at, 0);
-            } else if against > way.against {
-                way.pictures += 1;
+                (way.from, way.since, way.pictures, way.against) = (here, at, 0, 0.0);
+            } else if against >= way.against + FARTHER * wanted {
+                (way.pictures, way.against) = (way.pictures + 1, against);
             }
-            way.against = against.max(0.0);
-            let far = against >= self.travelled * size_of(&track.bbox) && way.pictures >= PICTURES;
+            let far = against >= wanted && way.pictures >= PICTURES;
             let aside = (distance(here, way.from).powi(2) - against.powi(2)).max(0.0).sqrt();
             if !way.told && far && aside <= self.spread * against {
                 way.told = true;

@@ -171,8 +171,8 @@ impl Life {
     }
 
     /// Of late it was seen far worse than others of its size here.
-    pub fn compare(&mut self, looks: &Looks) {
-        self.faint = looks.is_faint(&self.motion.bbox(), self.class(), self.usual);
+    pub fn compare(&mut self, at: UtcMillis, looks: &Looks) {
+        self.faint = looks.is_faint(at, &self.motion.bbox(), self.class(), self.usual);
     }
 
     /// Seen often and long enough, and either clearly or while it went steadily on: what a network takes for a road user by

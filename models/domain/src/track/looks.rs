@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::motion::size_of;
 use crate::detection::{BBox, Class};
-use crate::units::DurationMs;
+use crate::units::{DurationMs, UtcMillis};
 
 /// Below this share of what is usual a vehicle is hardly seen.
 const SHARE: f32 = 0.35;
@@ -13,6 +13,8 @@ const SHARE: f32 = 0.35;
 const MEMORY_S: f32 = 120.0;
 /// ... and below which it tells nothing.
 const ENOUGH_S: f32 = 5.0;
+/// What was learned longer ago tells nothing: light and weather change.
+const FRESH: DurationMs = DurationMs(300_000);
 
 /// Mean scores by the size of the box. Of people and two-wheelers nothing is kept: a street has faint ones that are real.
 #[derive(Debug, Clone, Default)]
@@ -21,29 +23,42 @@ pub struct Looks {
     levels: BTreeMap<i16, Mean>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Mean {
     seconds: f32,
     score: f32,
+    /// When it was last learned.
+    at: UtcMillis,
 }
 
 impl Looks {
     /// Takes note of a moving vehicle that was seen clearly once: of late with the score `usual`, and now for `time`.
-    pub fn learn(&mut self, bbox: &BBox, class: Class, usual: f32, time: DurationMs) {
+    pub fn learn(&mut self, at: UtcMillis, bbox: &BBox, class: Class, usual: f32, time: DurationMs) {
         let Some(level) = level(bbox, class) else { return };
         let seconds = time.seconds() as f32;
         if seconds <= 0.0 {
             return;
         }
-        let mean = self.levels.entry(level).or_default();
+        let new = Mean { seconds: 0.0, score: 0.0, at };
+        let mean = self.levels.entry(level).or_insert(new);
+        if !mean.is_fresh(at) {
+            *mean = new;
+        }
+        mean.at = at;
         mean.seconds = (mean.seconds + seconds).min(MEMORY_S);
         mean.score += (seconds / mean.seconds).min(1.0) * (usual - mean.score);
     }
 
     /// Whether one of this size with the score `usual` is seen far worse than others.
-    pub fn is_faint(&self, bbox: &BBox, class: Class, usual: f32) -> bool {
+    pub fn is_faint(&self, at: UtcMillis, bbox: &BBox, class: Class, usual: f32) -> bool {
         let mean = level(bbox, class).and_then(|level| self.levels.get(&level));
-        mean.is_some_and(|mean| mean.seconds >= ENOUGH_S && usual < SHARE * mean.score)
+        mean.is_some_and(|mean| mean.is_fresh(at) && mean.seconds >= ENOUGH_S && usual < SHARE * mean.score)
+    }
+}
+
+impl Mean {
+    fn is_fresh(&self, at: UtcMillis) -> bool {
+        at.since(self.at).0.abs() <= FRESH.0
     }
 }
 
@@ -62,24 +77,31 @@ mod tests {
         BBox::new(10.0, 10.0, size, size)
     }
 
+    /// Cars of that size that are seen with this score, for so long from `at_s` on.
+    fn drive(looks: &mut Looks, at_s: i64, score: f32, for_s: i64) {
+        for ms in (0..for_s * 1_000).step_by(100) {
+            looks.learn(UtcMillis(at_s * 1_000 + ms), &car(50.0), Class::Car, score, DurationMs(100));
+        }
+    }
+
     #[test]
     fn what_is_seen_far_worse_than_others_of_its_size_is_faint() {
         let mut looks = Looks::default();
-        for _ in 0..30 {
-            looks.learn(&car(50.0), Class::Car, 0.6, DurationMs(150));
-        }
-        assert!(!looks.is_faint(&car(50.0), Class::Car, 0.1), "four and a half seconds tell nothing");
-        for _ in 0..30 {
-            looks.learn(&car(50.0), Class::Car, 0.6, DurationMs(150));
-        }
-        assert!(looks.is_faint(&car(50.0), Class::Truck, 0.2));
-        assert!(!looks.is_faint(&car(50.0), Class::Car, 0.22));
-        assert!(!looks.is_faint(&car(15.0), Class::Car, 0.1), "of smaller ones nothing is known");
-        assert!(!looks.is_faint(&car(50.0), Class::Motorcycle, 0.1));
-        // By night all are seen worse.
-        for _ in 0..1_600 {
-            looks.learn(&car(50.0), Class::Car, 0.3, DurationMs(150));
-        }
-        assert!(!looks.is_faint(&car(50.0), Class::Car, 0.12));
+        let faint = |looks: &Looks, at_s: i64, size: f64, class: Class, score: f32| {
+            looks.is_faint(UtcMillis(at_s * 1_000), &car(size), class, score)
+        };
+        drive(&mut looks, 0, 0.6, 4);
+        assert!(!faint(&looks, 4, 50.0, Class::Car, 0.1), "four seconds tell nothing");
+        drive(&mut looks, 4, 0.6, 4);
+        assert!(faint(&looks, 8, 50.0, Class::Truck, 0.2));
+        assert!(!faint(&looks, 8, 50.0, Class::Car, 0.22));
+        assert!(!faint(&looks, 8, 15.0, Class::Car, 0.1), "of smaller ones nothing is known");
+        assert!(!faint(&looks, 8, 50.0, Class::Motorcycle, 0.1));
+        // In the rain all are seen so badly that nobody tells how vehicles are seen.
+        assert!(faint(&looks, 300, 50.0, Class::Car, 0.2));
+        assert!(!faint(&looks, 310, 50.0, Class::Car, 0.2));
+        // By night all are seen worse, and what the day said is over.
+        drive(&mut looks, 400, 0.3, 8);
+        assert!(!faint(&looks, 408, 50.0, Class::Car, 0.12) && faint(&looks, 408, 50.0, Class::Car, 0.1));
     }
 }

@@ -200,7 +200,7 @@ impl Tracker {
             let (bbox, class) = (life.motion.bbox(), life.class());
             self.flow.learn(&bbox, class, life.motion.velocity());
             if !life.is_standing() && !life.is_weak(&self.settings) {
-                self.looks.learn(&bbox, class, life.usual, step.min(NOTED));
+                self.looks.learn(at, &bbox, class, life.usual, step.min(NOTED));
             }
         }
         self.begin(at, free.iter().flatten().map(|s| &s.detection));
@@ -208,7 +208,7 @@ impl Tracker {
             self.lives.iter_mut().for_each(Life::witness);
         }
         self.drop_doubles();
-        self.lives.iter_mut().for_each(|life| life.compare(&self.looks));
+        self.lives.iter_mut().for_each(|life| life.compare(at, &self.looks));
         self.tracks.clear();
         self.tracks.extend(self.lives.iter().filter(|l| l.is_confirmed()).map(Life::track));
         &self.tracks

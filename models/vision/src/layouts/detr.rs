@@ -37,6 +37,13 @@ fn doubt(manifest: &Manifest, tensors: &[Tensor<'_>]) -> Option<String> {
     if logits.data.chunks_exact(row).all(is_sure) {
         return guesses::scores_already(manifest, "softmax");
     }
+    if !guesses::is_last_nothing(logits) {
+        let name = manifest.tensors.first()?;
+        return Some(format!(
+            "tensor {name:?}: its last number, which layout detr takes for nothing, is seldom the highest for a grey picture: is it \
+             layout rtdetr?"
+        ));
+    }
     guesses::doubt(manifest, tensors)
 }
 

@@ -47,6 +47,14 @@ pub fn add(
     }
 }
 
+/// Whether the last number is the highest of most guesses, as the one for "nothing" is where nobody is.
+pub fn is_last_nothing(logits: &Tensor<'_>) -> bool {
+    let Some((count, row)) = logits.plane() else { return false };
+    let is_nothing =
+        |row: &&[f32]| row.split_last().is_some_and(|(last, rest)| rest.iter().all(|v| v <= last));
+    logits.data.chunks_exact(row.max(1)).filter(is_nothing).count() * 2 > count
+}
+
 /// Boxes as shares of the input do not reach far beyond it.
 const SHARE_MAX: f32 = 2.0;
 

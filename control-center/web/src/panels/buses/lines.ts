@@ -112,7 +112,8 @@ export class Lines implements View {
         this.#problem.hidden = true;
         this.#diagram.show(line, fresh);
         // A page is left open over night: today is another day then. Whoever is writing one is not interrupted.
-        if (this.#day === "" && document.activeElement !== this.#date) this.#date.value = line.day;
+        const writes = document.hasFocus() && document.activeElement === this.#date;
+        if (this.#day === "" && !writes) this.#date.value = line.day;
         this.#drawLadder(now.buses.filter((b) => (b.direction ?? null) === direction));
         const told = routes.find((r) => r.feed === feed && r.route === route);
         this.#drawAccuracy(t("buses.accuracy"), told?.predictions ?? [], told?.toldArrivals);

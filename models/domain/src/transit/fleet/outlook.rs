@@ -89,14 +89,16 @@ impl Fleet {
             }
             let known = Known::Bus(doing);
             let mut arrivals = predict(plan, run, known, now, &self.pace, |t| habit(&plan.feed, t));
-            if is_astray(bus, doing) {
+            // It ends where it would, however little is told of the stops before.
+            let last = arrivals.last().map(|last| (last.due, last.at));
+            if matches!(bus.work, Work::Running(_)) && is_astray(bus, doing) {
                 // It drives on beside its line. Where it should have been by now it is not about to come.
                 arrivals.retain(|a| a.at > now);
             }
             taken.insert(doing.key());
-            if let (Some(last), Some(next)) = (arrivals.last(), plan.next_of_block(run)) {
+            if let (Some((due, at)), Some(next)) = (last, plan.next_of_block(run)) {
                 let departs = plan.timetable.departs(&plan.runs[next], 0);
-                let late = carried_over(last.due, last.at.since(last.due), departs);
+                let late = carried_over(due, at.since(due), departs);
                 late_by_run.insert((plan.feed.clone(), plan.key(next)), (bus.id.clone(), doing.at, late));
             }
             let (vehicle, at) = (Some(bus.id.clone()), Some(doing.at));
