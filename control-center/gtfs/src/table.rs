@@ -161,8 +161,7 @@ impl Raw<'_> {
         let values = csv::StringRecord::from_byte_record(self.values.clone())
             .map_err(|e| format!("{}; save the file as UTF-8", e.utf8_error()))
             .map_err(|text| Problem::row(Kind::BadRow, file, line, "", text))?;
-        // Spreadsheets write commas at the ends of rows.
-        if values.iter().skip(columns.len()).any(|value| !value.is_empty()) {
+        if values.len() > columns.len() {
             let text = format!("{} values for {} columns", values.len(), columns.len());
             return Err(Problem::row(Kind::BadRow, file, line, "", text));
         }
