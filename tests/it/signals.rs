@@ -202,7 +202,9 @@ fn gaps(groups: &[(UtcMillis, String, bool)]) -> Vec<String> {
     let mut in_order: Vec<(UtcMillis, &str)> =
         groups.iter().map(|(at, text, _)| (*at, text.as_str())).collect();
     in_order.sort_by_key(|(at, _)| *at);
-    let states: Vec<&str> = in_order.iter().map(|(_, text)| *text).collect();
+    let mut states: Vec<&str> = in_order.iter().map(|(_, text)| *text).collect();
+    // What is shown when a site dials again is told again.
+    states.dedup();
     let cycles = states.iter().enumerate().filter(|(_, text)| **text == "1B");
     let start = cycles.map(|(index, _)| index).nth(1).expect("two whole cycles");
     let gap = |(index, (got, want)): (usize, (&&str, &&str))| {
