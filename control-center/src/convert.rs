@@ -23,6 +23,7 @@ pub fn gateway(gateway: &Gateway) -> v1::GatewayNow {
         last_heard_ms: gateway.last_heard.0,
         waiting_events: gateway.waiting,
         claims: gateway.claims.clone(),
+        keeps_nothing: gateway.keeps_nothing,
     }
 }
 

@@ -81,7 +81,7 @@ impl Pole {
             cameras: vec![camera],
             junctions: vec![junction],
             waiting_events: 2,
-            keeps_nothing: false,
+            keeps_nothing: true,
         };
         self.put("state", &state).await;
     }
@@ -206,15 +206,20 @@ async fn viewers_see_the_city_change() {
     let mut updates = city.watch_city(with(&token, v1::WatchCityRequest {})).await.unwrap().into_inner();
     pole.tell_state().await;
     let (mut camera, mut alive, mut vehicle, mut groups, mut listed) = (false, false, false, false, false);
+    let mut full = false;
     let mut sent = false;
     let seen = async {
-        while !(camera && alive && vehicle && groups && listed) {
+        while !(camera && alive && full && vehicle && groups && listed) {
             match updates.message().await.unwrap().unwrap().update.unwrap() {
                 Update::Snapshot(now) => {
                     camera |= now.cameras.iter().any(|c| c.info.as_ref().unwrap().camera == "c-1");
                     alive |= now.gateways.iter().any(|g| g.alive);
+                    full |= now.gateways.iter().any(|g| g.keeps_nothing);
                 }
-                Update::Gateway(now) => alive |= now.alive,
+                Update::Gateway(now) => {
+                    alive |= now.alive;
+                    full |= now.keeps_nothing;
+                }
                 Update::Vehicle(now) => vehicle |= now.fix.unwrap().vehicle == "bus-1",
                 Update::Junction(now) => groups |= now.info.unwrap().groups == "e13",
                 Update::Event(now) => listed |= now.event.unwrap().seq == 4,

@@ -22,6 +22,8 @@ export interface Gateway {
   alive: boolean;
   lastHeardMs: number;
   waiting: number;
+  /** Its disk or its spool is full: nothing that it sees is kept until there is room. */
+  keepsNothing: boolean;
   /** Cameras and junctions that it tells though another gateway has them. */
   claims: readonly string[];
 }
@@ -170,6 +172,11 @@ export class City {
     return this.gateways.get(thing.gateway)?.alive === false ? "unknown" : thing.state;
   }
 
+  /** Gateways that are there and keep nothing. A silent one may have room again: it is shown as silent. */
+  keepingNothing(): Gateway[] {
+    return [...this.gateways.values()].filter((g) => g.alive && g.keepsNothing);
+  }
+
   placeOf(event: StoredEvent): string {
     if (event.bus) return event.bus.vehicle || event.bus.stopName;
     const body = event.event?.body;
@@ -212,6 +219,7 @@ export class City {
       alive: now.alive,
       lastHeardMs: Number(now.lastHeardMs),
       waiting: Number(now.waitingEvents),
+      keepsNothing: now.keepsNothing,
       claims: now.claims,
     });
     for (const what of ["gateways", "cameras", "junctions"] as const) this.#pending.add(what);

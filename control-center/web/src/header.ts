@@ -1,9 +1,10 @@
-// The line on top: how the page stands to the hall, the city in figures, the time, the language, the way out. And the banner
-// that says plainly when what is on the screen is no longer live.
+// The line on top: how the page stands to the hall, the city in figures, the time, the language, the way out. And the
+// banners that say plainly when what is on the screen is no longer live, and when something is not kept.
 import { goToSignIn, session, signedOut } from "./api";
 import { isStale } from "./city";
 import { el, icon, setText } from "./dom";
 import { dateOf, integer, timeOf } from "./format";
+import { fullInWords } from "./gateways";
 import { t, type Key } from "./i18n";
 import iconUrl from "./icon.svg";
 import { languageSwitch } from "./language";
@@ -17,7 +18,9 @@ export class Header {
   readonly root = el("header", { class: "head" });
   readonly banner = el("div", { class: "banner", role: "alert", hidden: true });
   readonly problem = el("div", { class: "banner problem", role: "alert", hidden: true });
+  readonly full = el("div", { class: "banner full", role: "alert", hidden: true });
   #problemText = el("span");
+  #fullText = el("span");
   #pill = el("span", { class: "pill", role: "status" });
   #clock = el("time", { class: "clock", title: t("clock.hanoi") });
   #date = el("span", { class: "date" });
@@ -49,6 +52,7 @@ export class Header {
     const retry = el("button", { type: "button" }, t("link.retry"));
     retry.addEventListener("click", () => link.retry());
     this.problem.append(icon(WARNING), this.#problemText);
+    this.full.append(icon(WARNING), this.#fullText);
     this.banner.append(icon(WARNING), this.#bannerText, this.#countdown, retry);
   }
 
@@ -74,6 +78,9 @@ export class Header {
 
     this.problem.hidden = city.problem === "";
     setText(this.#problemText, city.problem && t("hall.problem", { problem: city.problem }));
+    const full = fullInWords(city.keepingNothing());
+    this.full.hidden = full === "";
+    setText(this.#fullText, full);
     this.#renderLink();
   }
 

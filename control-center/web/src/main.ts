@@ -56,7 +56,7 @@ const page: Page = {
 
 const frame = new Frame(panels, page, (id, visible) => mounted.get(id)?.shown?.(visible));
 const header = new Header(page, link);
-document.body.append(header.root, header.banner, header.problem, frame.root);
+document.body.append(header.root, header.banner, header.problem, header.full, frame.root);
 
 link.onSignedOut = () => {
   stop.abort();

@@ -199,6 +199,19 @@ test("a lost hall is said at once, nothing looks live, and the page comes back b
   await expect.poll(() => text(p, ".rows li:first-child .what")).toBe("Xâm nhập vùng cấm");
 });
 
+test("a gateway that keeps nothing is said on top and at whatever hangs on it, until there is room", async () => {
+  const p = await open(WIDE);
+  const tell = (keepsNothing: boolean) => hall.send({ case: "gateway", value: { gateway: "tram-1", alive: true, lastHeardMs: BigInt(Date.now()), keepsNothing } });
+  await p.click("[data-camera=cua-nam] .open");
+  tell(true);
+  await p.waitForSelector(".banner.full:not([hidden])");
+  expect(await text(p, ".banner.full")).toContain("Không lưu được những gì trạm tram-1 ghi nhận. Hãy dọn đĩa của trạm");
+  await expect.poll(() => text(p, ".panel-details dl")).toContain("✕ không lưu được gì: hãy dọn đĩa của trạm tram-1");
+  tell(false);
+  await p.waitForSelector(".banner.full", { state: "hidden" });
+  expect(await text(p, ".panel-details dl")).not.toContain("không lưu được gì");
+});
+
 test("the language is switched in the corner and remembered", async () => {
   const p = await open();
   await p.click(".language button:text-is('EN')");

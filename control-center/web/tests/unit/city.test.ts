@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { City, isStale } from "../../src/city";
 import { CityUpdateSchema } from "../../src/gen/ngatu/v1/api_pb";
 import { Link } from "../../src/gen/ngatu/v1/event_pb";
+import { fullInWords } from "../../src/gateways";
 
 const NOW = 1_700_000_000_000;
 
@@ -36,6 +37,20 @@ test("what a silent gateway said last is not known", () => {
   expect(city.stateOf(c1)).toBe("up");
   apply(city, { case: "gateway", value: gateway(false) });
   expect(city.stateOf(c1)).toBe("unknown");
+});
+
+test("a gateway that keeps nothing is named with what to do, while it is there and has no room", () => {
+  const city = new City();
+  const said = () => fullInWords(city.keepingNothing());
+  const full = (id: string, keepsNothing: boolean, alive = true) => ({ case: "gateway" as const, value: { gateway: id, alive, keepsNothing } });
+  apply(city, { case: "snapshot", value: { gateways: [gateway(true), { gateway: "g2", alive: true, keepsNothing: true }] } });
+  expect(said()).toMatch(/^Không lưu được những gì trạm g2 ghi nhận\. Hãy dọn đĩa của trạm/);
+  apply(city, full("g1", true));
+  expect(said()).toContain("trạm g1, g2 ghi nhận");
+  apply(city, full("g2", true, false), full("g1", false));
+  expect(said()).toBe("");
+  apply(city, ...Array.from({ length: 7 }, (_, i) => full(`pole-${i}`, true)));
+  expect(said()).toContain("pole-0, pole-1, pole-2, pole-3, pole-4 (+2)");
 });
 
 test("the stage is known where the controller tells it", () => {

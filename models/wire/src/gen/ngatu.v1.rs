@@ -5938,6 +5938,9 @@ pub struct GatewayNow {
     /// Cameras and junctions that it tells though another gateway has them: what it tells of them is not believed.
     #[prost(string, repeated, tag = "5")]
     pub claims: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Nothing more is kept there until there is room: its disk or its spool is full.
+    #[prost(bool, tag = "6")]
+    pub keeps_nothing: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CameraNow {

@@ -141,6 +141,7 @@ class Details implements Mounted {
     const facts: Fact[] = [["field.gateway", id]];
     if (!gateway) return facts;
     if (!gateway.alive) facts.push(["field.heard", momentOf(gateway.lastHeardMs, this.page.now())]);
+    if (gateway.alive && gateway.keepsNothing) facts.push(["field.keeping", el("span", { class: "sign down" }, `✕ ${t("gateway.keeps-nothing", { gateway: id })}`)]);
     if (gateway.waiting > 0) facts.push(["field.waiting", integer(gateway.waiting)]);
     const others = [...this.page.city.gateways.values()].filter((g) => thing !== undefined && g.claims.includes(thing));
     if (others.length > 0) facts.push(["field.claimed", el("span", { class: "sign down" }, `✕ ${others.map((g) => g.id).join(", ")}`)]);
