@@ -84,7 +84,8 @@ pub struct Pole {
 
 impl Pole {
     /// # Errors
-    /// When the data folder cannot be used: without it no event is safe, so nothing runs.
+    /// When the data folder cannot be used: without it no event is safe, so nothing runs. Where trackers' folders find no room, and none
+    /// of cameras is missing, it opens all the same.
     pub fn open(config: &Config) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let dir = &config.gateway.data_dir;

@@ -8,6 +8,8 @@ use hardware_ports::orders::OrderShelf;
 use hardware_ports::sink::NotKept;
 use models_domain::order::Given;
 
+use crate::spool::is_full;
+
 pub struct FileShelf {
     dir: PathBuf,
 }
@@ -16,7 +18,7 @@ const SUFFIX: &str = ".json";
 
 impl FileShelf {
     /// The folder, and what earlier starts left in it, in the order in which it was given. A file that cannot be read is left
-    /// where it is, and told of.
+    /// where it is, and told of. Where there is no room for the folder, no order is kept until there is.
     ///
     /// # Errors
     /// [`NotKept`] when the folder cannot be used.
@@ -27,7 +29,10 @@ impl FileShelf {
                 dir.display()
             ))
         };
-        std::fs::create_dir_all(dir).map_err(refused)?;
+        let shelf = Self { dir: dir.to_owned() };
+        if !is_made(std::fs::create_dir_all(dir), dir).map_err(refused)? {
+            return Ok((shelf, Vec::new()));
+        }
         let mut left = Vec::new();
         for entry in std::fs::read_dir(dir).map_err(refused)? {
             let path = entry.map_err(refused)?.path();
@@ -41,7 +46,6 @@ impl FileShelf {
             }
         }
         left.sort_by_key(|(written, given)| (*written, given.id));
-        let shelf = Self { dir: dir.to_owned() };
         Ok((shelf, left.into_iter().map(|(_, given)| given).collect()))
     }
 
@@ -50,12 +54,29 @@ impl FileShelf {
     }
 
     fn write(&self, given: &Given) -> std::io::Result<()> {
+        // There may have been no room for it at the start.
+        std::fs::create_dir_all(&self.dir)?;
         let (path, fresh) = (self.path(given.id), self.dir.join(format!("{}.new", given.id)));
         let mut file = File::create(&fresh)?;
         file.write_all(&serde_json::to_vec(given)?)?;
         file.sync_data()?;
         std::fs::rename(&fresh, &path)?;
         File::open(&self.dir)?.sync_all()
+    }
+}
+
+/// Whether the folder is there; not where only room is missing.
+fn is_made(made: std::io::Result<()>, dir: &Path) -> std::io::Result<bool> {
+    match made {
+        Ok(()) => Ok(true),
+        Err(err) if is_full(&err) => {
+            tracing::warn!(
+                "creating {}: {err}; no order for a device is kept until there is room: free space on this disk",
+                dir.display()
+            );
+            Ok(false)
+        }
+        Err(err) => Err(err),
     }
 }
 
@@ -107,5 +128,32 @@ mod tests {
         std::fs::write(dir.path().join("6.json"), "{").unwrap();
         let (_, left) = FileShelf::open(dir.path()).unwrap();
         assert_eq!(left, [given(7, Progress::Sent { at: UtcMillis(3), times: 1 })]);
+    }
+
+    #[test]
+    fn without_room_for_the_folder_orders_are_refused_until_there_is() {
+        let made =
+            |kind: std::io::ErrorKind| is_made(Err(kind.into()), Path::new("/data")).map_err(|e| e.kind());
+        assert_eq!(made(std::io::ErrorKind::StorageFull), Ok(false));
+        let denied = std::io::ErrorKind::PermissionDenied;
+        assert_eq!(made(denied), Err(denied));
+
+        let dir = tempfile::tempdir().unwrap();
+        let above = dir.path().join("data");
+        // A file in its place: the folder cannot be made.
+        std::fs::write(&above, "").unwrap();
+        let shelf = FileShelf { dir: above.join("tracker-orders") };
+        let given = Given {
+            id: 7,
+            vehicle: VehicleId::new("bus-1").unwrap(),
+            order: Order::Locate,
+            expires: UtcMillis(9),
+            progress: Progress::Waiting,
+        };
+        let refused = shelf.keep(&given).unwrap_err().to_string();
+        assert!(refused.contains("data/tracker-orders") && refused.contains("free space"), "{refused}");
+        std::fs::remove_file(&above).unwrap();
+        shelf.keep(&given).unwrap();
+        assert_eq!(FileShelf::open(&above.join("tracker-orders")).unwrap().1, [given]);
     }
 }

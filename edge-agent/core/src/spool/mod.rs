@@ -19,6 +19,7 @@ use models_domain::UtcMillis;
 
 use crate::outbox::Run;
 pub use recover::Recovered;
+pub(crate) use recover::is_full;
 
 #[derive(Debug, Clone)]
 pub struct SpoolSettings {
@@ -70,8 +71,6 @@ pub enum Read {
 
 pub struct Spool {
     settings: SpoolSettings,
-    /// Held while this process lives.
-    _lock: File,
     boot: recover::Boot,
     next_seq: u64,
     /// Closed segments, oldest first.
@@ -123,26 +122,34 @@ pub fn sync(dirty: Vec<Arc<File>>, what: &str) {
 
 impl Spool {
     /// Takes the folder for this process and reads what earlier ones left. Its boot will be more than `floor`. Where there is no room to
-    /// note that, it says so, and [`Spool::append`] refuses until there is.
+    /// note that, or for the folder, it says so, and [`Spool::append`] refuses until there is.
     ///
     /// # Errors
     /// [`SpoolError`] naming the path when the folder cannot be used, or is in use.
     pub fn open(
+        settings: SpoolSettings,
+        floor: u64,
+        now: UtcMillis,
+    ) -> Result<(Self, Recovered), SpoolError> {
+        let lock = recover::lock(&settings.dir)?;
+        Self::behind(lock, settings, floor, now)
+    }
+
+    fn behind(
+        lock: Option<File>,
         mut settings: SpoolSettings,
         floor: u64,
         now: UtcMillis,
     ) -> Result<(Self, Recovered), SpoolError> {
         // Only closed segments can be forgotten: a spool that is one segment would stay full for ever.
         settings.segment_bytes = settings.segment_bytes.min((settings.max_bytes / 4).max(1));
-        let lock = recover::lock(&settings.dir)?;
         let (segments, recovered) = recover::segments(&settings.dir)?;
         let newest = segments.iter().map(|s| s.boot).max().unwrap_or(0);
-        let boot = recover::Boot::next(&settings.dir, newest.max(floor), now)?;
+        let boot = recover::Boot::next(&settings.dir, lock, newest.max(floor), now)?;
         let spool = Self {
             bytes: segments.iter().map(|s| s.bytes).sum(),
             closed: segments.into(),
             settings,
-            _lock: lock,
             boot,
             next_seq: 1,
             active: None,

@@ -27,7 +27,26 @@ pub struct Recovered {
     pub damaged_files: usize,
 }
 
-pub fn lock(dir: &Path) -> Result<File, SpoolError> {
+/// `None` where there is no room to make it; nothing may be written to the folder before [`Boot::note`] has it.
+pub fn lock(dir: &Path) -> Result<Option<File>, SpoolError> {
+    unless_full(locked(dir))
+}
+
+fn unless_full(locked: Result<File, SpoolError>) -> Result<Option<File>, SpoolError> {
+    match locked {
+        Ok(file) => Ok(Some(file)),
+        Err(SpoolError::Io { operation, path, source }) if is_full(&source) => {
+            tracing::warn!(
+                "{operation} {}: {source}; nothing is kept there until there is room: free space on this disk",
+                path.display()
+            );
+            Ok(None)
+        }
+        Err(err) => Err(err),
+    }
+}
+
+fn locked(dir: &Path) -> Result<File, SpoolError> {
     std::fs::create_dir_all(dir).map_err(SpoolError::io("creating", dir))?;
     let path = dir.join(LOCK);
     let file = File::create(&path).map_err(SpoolError::io("creating", &path))?;
@@ -56,6 +75,8 @@ pub struct Boot {
     /// Whether it is on disk. Before that no event may bear it: the next start might take it again, and the hall would take that one's
     /// events for repeats.
     noted: bool,
+    /// Of the folder, held while this process lives.
+    lock: Option<File>,
 }
 
 impl Boot {
@@ -63,9 +84,17 @@ impl Boot {
     ///
     /// # Errors
     /// [`SpoolError`] when the disk does not answer. Where only room is missing, [`Boot::note`] tries again.
-    pub fn next(dir: &Path, newest_segment: u64, now: UtcMillis) -> Result<Self, SpoolError> {
+    pub fn next(
+        dir: &Path,
+        lock: Option<File>,
+        newest_segment: u64,
+        now: UtcMillis,
+    ) -> Result<Self, SpoolError> {
         let newest = last_boot(dir)?.max(newest_segment);
         let number = u64::try_from(now.0).unwrap_or(0).max(newest.saturating_add(1));
+        if lock.is_none() {
+            return Ok(Self { number, noted: false, lock });
+        }
         let path = dir.join(BOOT);
         let noted = match write_boot(dir, number) {
             Ok(()) => true,
@@ -78,7 +107,7 @@ impl Boot {
             }
             Err(err) => return Err(SpoolError::io("writing", &path)(err)),
         };
-        Ok(Self { number, noted })
+        Ok(Self { number, noted, lock })
     }
 
     pub fn is_noted(&self) -> bool {
@@ -88,16 +117,32 @@ impl Boot {
     /// To be called before anything is numbered.
     ///
     /// # Errors
-    /// [`NotKept`] while there is no room.
+    /// [`NotKept`] while there is no room, or when another process has the folder.
     pub fn note(&mut self, dir: &Path) -> Result<(), NotKept> {
         if self.noted {
             return Ok(());
+        }
+        if self.lock.is_none() {
+            self.lock = Some(self.locked_late(dir).map_err(not_kept)?);
         }
         let path = dir.join(BOOT);
         write_boot(dir, self.number).map_err(|err| refused("writing", &path, &err))?;
         self.noted = true;
         tracing::info!("{}: there is room again", path.display());
         Ok(())
+    }
+
+    /// Who came first may have numbered events with this start's number.
+    fn locked_late(&self, dir: &Path) -> Result<File, SpoolError> {
+        let lock = locked(dir)?;
+        if last_boot(dir)? < self.number { Ok(lock) } else { Err(SpoolError::InUse(dir.to_owned())) }
+    }
+}
+
+fn not_kept(err: SpoolError) -> NotKept {
+    match err {
+        SpoolError::Io { operation, path, source } => refused(operation, &path, &source),
+        in_use @ SpoolError::InUse(_) => NotKept(in_use.to_string()),
     }
 }
 
@@ -110,7 +155,8 @@ fn write_boot(dir: &Path, number: u64) -> std::io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-fn is_full(err: &std::io::Error) -> bool {
+/// Whether only room is missing.
+pub fn is_full(err: &std::io::Error) -> bool {
     matches!(err.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
@@ -140,6 +186,10 @@ fn read_confirmed(dir: &Path) -> Option<(u64, u64)> {
 
 /// Every segment that still holds something to send, oldest first.
 pub fn segments(dir: &Path) -> Result<(Vec<Segment>, Recovered), SpoolError> {
+    // There was no room for it.
+    if !dir.exists() {
+        return Ok((Vec::new(), Recovered::default()));
+    }
     let mut names = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(SpoolError::io("listing", dir))? {
         let entry = entry.map_err(SpoolError::io("listing", dir))?;
@@ -186,5 +236,19 @@ fn report(path: &Path, scanned: &Scan, recovered: &mut Recovered) {
             path.display(),
             scanned.torn
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_want_of_room_is_waited_for() {
+        let lock =
+            |kind: ErrorKind| unless_full(Err(SpoolError::io("creating", Path::new("/data"))(kind.into())));
+        assert!(lock(ErrorKind::StorageFull).unwrap().is_none());
+        assert!(lock(ErrorKind::QuotaExceeded).unwrap().is_none());
+        assert!(lock(ErrorKind::PermissionDenied).unwrap_err().to_string().contains("/data"));
     }
 }

@@ -160,6 +160,34 @@ fn without_room_for_the_number_of_the_start_what_is_there_is_read_and_nothing_is
 }
 
 #[test]
+fn without_room_for_its_folder_nothing_is_kept_until_there_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let (above, of_late) = (dir.path().join("spool"), dir.path().join("spool/late"));
+    // A link to nowhere in its place: the folder cannot be made.
+    std::os::unix::fs::symlink(dir.path().join("nowhere"), &above).unwrap();
+    let unlocked = || Spool::behind(None, settings(&of_late), 7_000, NOW).unwrap();
+    let (mut spool, recovered) = unlocked();
+    let (mut other, _) = unlocked();
+    assert_eq!((spool.boot(), spool.is_numbered(), recovered), (7_001, false, Recovered::default()));
+    spool.number();
+    let refused = spool.append(vec![payload(1)]).unwrap_err().to_string();
+    assert!(refused.contains("creating") && refused.contains("spool/late"), "{refused}");
+    assert!(refused.contains("free space") && !spool.is_numbered(), "{refused}");
+    std::fs::remove_file(&above).unwrap();
+    fill(&mut spool, 2);
+    let mine = Run { boot: 7_001, first: 1, last: 2 };
+    assert_eq!((spool.is_numbered(), read_all(&mut spool, &[mine]).len()), (true, 2));
+
+    // A second agent that waited for room too writes nothing, even when the first has ended: their events have the same numbers.
+    let mut refused = || other.append(vec![payload(1)]).unwrap_err().to_string();
+    assert!(refused().contains("in use"));
+    drop(spool);
+    assert!(refused().contains("in use"));
+    drop(other);
+    assert_eq!(open(&of_late).1.runs, [mine]);
+}
+
+#[test]
 fn numbers_that_may_be_on_disk_are_not_given_again() {
     let dir = tempfile::tempdir().unwrap();
     let (mut spool, _) = open(dir.path());
