@@ -40,6 +40,8 @@ struct Lanes {
 struct Inner {
     spool: Spool,
     outbox: Outbox,
+    /// The last event was not kept: as a rule the disk is full.
+    refused: bool,
 }
 
 impl EventKeeper {
@@ -101,7 +103,9 @@ impl EventKeeper {
     /// Whether nothing more is kept until there is room, as far as is known without writing.
     pub fn keeps_nothing(&self) -> bool {
         let lanes = self.held();
-        lanes.live.spool.is_full(EVENT_BYTES) || !lanes.iter().all(|lane| lane.spool.is_numbered())
+        lanes.live.refused
+            || lanes.live.spool.is_full(EVENT_BYTES)
+            || !lanes.iter().all(|lane| lane.spool.is_numbered())
     }
 
     /// The next encoded `EventBatch` to publish; `None` when there is nothing to send now. Reads the disk: a
@@ -220,7 +224,7 @@ impl Inner {
         if outbox.waiting() > 0 {
             tracing::info!(events = outbox.waiting(), "earlier starts left events to send");
         }
-        Ok(Self { spool, outbox })
+        Ok(Self { spool, outbox, refused: false })
     }
 
     fn knows(&self, boot: u64) -> bool {
@@ -288,7 +292,9 @@ impl Inner {
         let encoded = facts.into_iter().zip(next..).map(|((at, body), seq)| {
             to_wire(&Event { id: EventId { boot, seq: Seq(seq) }, at, body }).encode_to_vec()
         });
-        let first = self.spool.append(encoded.collect())?;
+        let appended = self.spool.append(encoded.collect());
+        self.refused = appended.is_err();
+        let first = appended?;
         (first..self.spool.next_seq()).for_each(|seq| self.outbox.push(boot, seq));
         Ok(first)
     }

@@ -96,6 +96,22 @@ fn that_nothing_is_kept_is_over_once_there_is_room_though_nobody_has_anything_to
 }
 
 #[test]
+fn that_a_write_was_refused_is_said_until_one_succeeds() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(FakeClock::at(UtcMillis(100)));
+    let keeper = keeper(dir.path(), &clock);
+    // A folder in the place of its first file.
+    let place = dir.path().join(format!("{:020}-{:020}.seg", 100, 1));
+    std::fs::create_dir(&place).unwrap();
+    let body = EventBody::CameraStats { camera: camera(), stats: CameraStats::default() };
+    keeper.keep(UtcMillis(5), body).unwrap_err();
+    assert!(keeper.keeps_nothing());
+    std::fs::remove_dir(&place).unwrap();
+    keep(&keeper, 1);
+    assert!(!keeper.keeps_nothing());
+}
+
+#[test]
 fn messages_are_bounded_in_bytes() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(FakeClock::at(UtcMillis(100)));
