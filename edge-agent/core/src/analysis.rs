@@ -140,6 +140,11 @@ impl Analysis {
         Ok(self.watch.glance(frame.at, &meter.thumb(&frame.picture)?, events))
     }
 
+    /// Between these moments nobody watched the stream. Told before the next picture.
+    pub fn unwatched(&mut self, from: UtcMillis, until: UtcMillis) {
+        self.watch.unwatched(from, until);
+    }
+
     /// The stream is over: decides what was still open.
     pub fn finish(&mut self) -> Vec<(UtcMillis, EventBody)> {
         let mut events = Vec::new();

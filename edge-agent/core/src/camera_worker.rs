@@ -16,6 +16,7 @@ pub mod pace;
 mod real_time;
 mod reporter;
 mod task;
+mod unwatched;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ use self::real_time::InRealTime;
 pub use self::reporter::Crossings;
 use self::reporter::Reporter;
 pub use self::task::{CameraTask, Doors};
+use self::unwatched::Unwatched;
 use crate::analysis::Analysis;
 use crate::board;
 use crate::red_lights::{Eyes, RedLights};
@@ -73,6 +75,7 @@ pub struct CameraWorker {
     ticked: Duration,
     claim: Claim,
     glances: Glances,
+    unwatched: Unwatched,
     /// What must be added to the stream's times so that they are times of day.
     day: DurationMs,
     /// Waits for that long.
@@ -108,6 +111,7 @@ impl CameraWorker {
             rate: Rate::default(),
             ticked: now,
             glances,
+            unwatched: Unwatched::default(),
             claim: Claim::new(doors.lanes.seat(task.priority, task.analyze_fps), task.analyze_fps),
             day: DurationMs(0),
             sleep: Box::new(|pause| Box::pin(tokio::time::sleep(pause))),
@@ -129,6 +133,7 @@ impl CameraWorker {
             let over = self.session(stop).await;
             self.climb.end(self.doors.clock.elapsed());
             self.work_off(stop).await;
+            self.unwatched.gone();
             match over {
                 Over::Stopped => break,
                 Over::Broken(why) => {
@@ -245,9 +250,11 @@ impl CameraWorker {
         let is_blind = self.climb.is_blind();
         self.reporter.facts.blind(is_blind, now);
         // While others have its turn, or nothing can be decoded, nobody looks: to say that there was no traffic would be a lie.
-        if rung >= least && !is_blind {
+        let watched = rung >= least && !is_blind;
+        if watched {
             self.reporter.minutes.watched(facts.at);
         }
+        self.unwatched.unit(facts.at, watched);
         if rung < least {
             self.reporter.facts.dropped(self.claim.rested(&facts, least));
             self.climb.leave_behind();
@@ -267,6 +274,7 @@ impl CameraWorker {
         }
         let Some(mut eye) = self.eye.take() else { return };
         eye.careful(self.ladder.care());
+        self.unwatched.take().into_iter().for_each(|(from, until)| eye.unwatched(from, until));
         let now = self.doors.clock.elapsed();
         let mut works = Vec::with_capacity(IN_A_TURN);
         let mut since = None;

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use gst_video::{VideoColorRange, VideoFormat, VideoFrame, VideoFrameExt, VideoInfo, video_frame::Readable};
-use hardware_ports::camera::{Levels, Picture, PixelFormat, Plane, Planes};
+use gst_video::{
+    VideoColorMatrix, VideoColorRange, VideoFormat, VideoFrame, VideoFrameExt, VideoInfo,
+    video_frame::Readable,
+};
+use hardware_ports::camera::{Levels, Matrix, Picture, PixelFormat, Plane, Planes};
 
 /// What the sink asks the decoder for. `videoconvert` before it makes these of anything else (10 bit, 4:2:2 …).
 pub const FORMATS: [(VideoFormat, PixelFormat); 2] =
@@ -42,6 +45,15 @@ impl Planes for Mapped {
             Levels::Limited
         }
     }
+
+    fn matrix(&self) -> Matrix {
+        // Where the stream says nothing, GStreamer has decided by the picture's size.
+        if self.0.info().colorimetry().matrix() == VideoColorMatrix::Bt709 {
+            Matrix::Bt709
+        } else {
+            Matrix::Bt601
+        }
+    }
 }
 
 #[cfg(test)]
@@ -49,6 +61,27 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
     use super::*;
+
+    #[test]
+    fn the_matrix_is_told_or_follows_from_the_size() {
+        gst::init().unwrap();
+        for (colorimetry, size, want) in [
+            (Some("bt709"), (64, 48), Matrix::Bt709),
+            (Some("bt601"), (1920, 1080), Matrix::Bt601),
+            (None, (640, 480), Matrix::Bt601),
+            (None, (1920, 1080), Matrix::Bt709),
+        ] {
+            let mut caps = gst::Caps::builder("video/x-raw").field("format", "I420");
+            caps = caps
+                .field("width", size.0)
+                .field("height", size.1)
+                .field("framerate", gst::Fraction::new(25, 1));
+            let caps = colorimetry.iter().fold(caps, |caps, text| caps.field("colorimetry", *text)).build();
+            let info = VideoInfo::from_caps(&caps).unwrap();
+            let buffer = gst::Buffer::with_size(info.size()).unwrap();
+            assert_eq!(picture(buffer, &info).unwrap().planes.matrix(), want, "{colorimetry:?} {size:?}");
+        }
+    }
 
     #[test]
     fn full_range_is_told() {

@@ -13,7 +13,8 @@ use opencv::core::{Mat, Vec3b};
 use opencv::imgproc;
 use opencv::prelude::MatTraitConstManual;
 
-use crate::pixels::{Conversion, check};
+use crate::conversion::Conversion;
+use crate::pixels::check;
 
 /// Pixels a side of the grid over the box, and over the whole picture.
 const GRID: usize = 20;
@@ -101,7 +102,7 @@ fn rgb_at(picture: &Picture, x: usize, y: usize) -> [f32; 3] {
         let plane = picture.planes.plane(plane);
         plane.data.get(row * plane.stride + at).copied().unwrap_or(0)
     };
-    let by = Conversion::of(picture.planes.levels());
+    let by = Conversion::of(picture);
     let rgb = match picture.format {
         PixelFormat::Rgb => [0, 1, 2].map(|c| f32::from(byte(0, x * 3 + c, y))),
         PixelFormat::I420 => by.rgb(byte(0, x, y), byte(1, x / 2, y / 2), byte(2, x / 2, y / 2)),

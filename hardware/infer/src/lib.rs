@@ -1,11 +1,12 @@
 //! The inference door: ONNX Runtime for the network, OpenCV for the pixels around it.
 //!
 //! Suggested reading order: `detector` (all cameras, on a processor) and `shared` (on an accelerator), then what they are made
-//! of: `network`, `provider`, `runtime`, `model_file`, `inspect`, `turns`, `tensor`, `pixels`; then pictures for people:
+//! of: `network`, `provider`, `runtime`, `model_file`, `inspect`, `turns`, `tensor`, `pixels`, `conversion`; then pictures for people:
 //! `rgb`, `jpeg`, `draw`; what road users look like: `colour`; and small pictures for the watch over a camera's health:
 //! `meter`.
 
 pub mod colour;
+mod conversion;
 pub mod detector;
 pub mod draw;
 pub mod inspect;

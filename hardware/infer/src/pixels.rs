@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
-use hardware_ports::camera::{Levels, Picture, PixelFormat};
+use hardware_ports::camera::{Picture, PixelFormat};
 use hardware_ports::infer::InferError;
 use models_vision::letterbox::{Region, SIDES};
 use opencv::core::{Mat, MatTraitConst, Rect, Size, Vec2b, Vec3b};
 use opencv::imgproc;
 use opencv::prelude::MatTraitConstManual;
+
+use crate::conversion::Conversion;
 
 /// Rows wider than this are no picture.
 const MAX_STRIDE: usize = 1 << 20;
@@ -30,9 +32,9 @@ struct Rows<'a> {
 pub struct Resized {
     luma: Mat,
     chroma: [Mat; 2],
-    /// Which picture it came from, for reading it back.
+    /// Of the picture it came from, for reading it back.
     format: Option<PixelFormat>,
-    levels: Levels,
+    conversion: Conversion,
 }
 
 /// One row of a resized picture.
@@ -157,13 +159,13 @@ impl Resized {
                 .map_err(|err| InferError::Picture(format!("resizing {picture:?}: {err}")))?;
         }
         self.format = Some(picture.format);
-        self.levels = picture.planes.levels();
+        self.conversion = Conversion::of(picture);
         Ok(())
     }
 
     /// How the rows of a picture that is not RGB become that.
     pub fn conversion(&self) -> Conversion {
-        Conversion::of(self.levels)
+        self.conversion
     }
 
     /// Calls `each` with the number and pixels of every row, from the top.
@@ -209,59 +211,6 @@ fn pixels(mat: &Mat, row: usize, rows: usize) -> Result<&[u8], InferError> {
             Err(InferError::Picture(format!("{} bytes where {row} x {rows} should be", bytes.len())))
         }
         Err(err) => Err(InferError::Picture(err.to_string())),
-    }
-}
-
-/// How luma and chroma become red, green and blue, 0..=255 before rounding and cutting: BT.601, which is near enough to BT.709 for
-/// who looks at shapes.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Conversion {
-    black: f32,
-    gain: f32,
-    red_by_v: f32,
-    green_by_u: f32,
-    green_by_v: f32,
-    blue_by_u: f32,
-}
-
-impl Conversion {
-    pub fn of(levels: Levels) -> Self {
-        match levels {
-            Levels::Limited => Self {
-                black: 16.0,
-                gain: 255.0 / 219.0,
-                red_by_v: 1.596_027,
-                green_by_u: -0.391_762,
-                green_by_v: -0.812_968,
-                blue_by_u: 2.017_232,
-            },
-            Levels::Full => Self {
-                black: 0.0,
-                gain: 1.0,
-                red_by_v: 1.402,
-                green_by_u: -0.344_136,
-                green_by_v: -0.714_136,
-                blue_by_u: 1.772,
-            },
-        }
-    }
-
-    #[inline(always)]
-    pub fn rgb(self, y: u8, u: u8, v: u8) -> [f32; 3] {
-        self.tint(u, v).map(|tint| self.light(y) + tint)
-    }
-
-    /// What all three colours of a pixel have in common.
-    #[inline(always)]
-    pub fn light(self, y: u8) -> f32 {
-        (f32::from(y) - self.black) * self.gain
-    }
-
-    /// What red, green and blue have beyond that.
-    #[inline(always)]
-    pub fn tint(self, u: u8, v: u8) -> [f32; 3] {
-        let (u, v) = (f32::from(u) - 128.0, f32::from(v) - 128.0);
-        [self.red_by_v * v, self.green_by_u * u + self.green_by_v * v, self.blue_by_u * u]
     }
 }
 
@@ -366,23 +315,5 @@ mod tests {
             let outside = Region { x, width, ..region };
             assert!(resized.load(&picture, &outside, (6, 4)).is_err(), "{outside:?}");
         }
-    }
-
-    #[test]
-    fn colours_are_those_of_bt601() {
-        let near = |levels: Levels, yuv: [u8; 3], want: [f32; 3]| {
-            let found = Conversion::of(levels).rgb(yuv[0], yuv[1], yuv[2]);
-            assert!(found.iter().zip(want).all(|(a, b)| (a - b).abs() < 2.0), "{yuv:?}: {found:?}");
-        };
-        near(Levels::Limited, [16, 128, 128], [0.0, 0.0, 0.0]);
-        near(Levels::Limited, [235, 128, 128], [255.0, 255.0, 255.0]);
-        near(Levels::Limited, [81, 90, 240], [255.0, 0.0, 0.0]);
-        near(Levels::Limited, [145, 54, 34], [0.0, 255.0, 0.0]);
-        near(Levels::Limited, [41, 240, 110], [0.0, 0.0, 255.0]);
-        near(Levels::Full, [0, 128, 128], [0.0, 0.0, 0.0]);
-        near(Levels::Full, [255, 128, 128], [255.0, 255.0, 255.0]);
-        near(Levels::Full, [76, 85, 255], [255.0, 0.0, 0.0]);
-        near(Levels::Full, [150, 44, 21], [0.0, 255.0, 0.0]);
-        near(Levels::Full, [29, 255, 107], [0.0, 0.0, 255.0]);
     }
 }

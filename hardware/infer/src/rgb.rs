@@ -4,7 +4,8 @@ use hardware_ports::camera::Picture;
 use hardware_ports::infer::InferError;
 use models_vision::letterbox::SIDES;
 
-use crate::pixels::{Conversion, Resized, Row, check, whole};
+use crate::conversion::Conversion;
+use crate::pixels::{Resized, Row, check, whole};
 
 /// Rows of red, green, blue without padding.
 #[derive(Debug, Clone, PartialEq, Eq)]

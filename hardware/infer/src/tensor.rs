@@ -6,7 +6,8 @@ use models_vision::Letterbox;
 use models_vision::letterbox::Region;
 use models_vision::manifest::{Channels, Input};
 
-use crate::pixels::{Conversion, Resized, Row, check};
+use crate::conversion::Conversion;
+use crate::pixels::{Resized, Row, check};
 
 /// Memory for pictures on their way into the network; used again and again.
 #[derive(Default)]

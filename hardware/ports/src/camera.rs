@@ -23,6 +23,11 @@ pub trait Planes: Send + Sync {
     fn levels(&self) -> Levels {
         Levels::Limited
     }
+
+    /// How luma was made of red, green and blue.
+    fn matrix(&self) -> Matrix {
+        Matrix::Bt601
+    }
 }
 
 /// From which luma to which a picture reaches; RGB is always full.
@@ -33,6 +38,16 @@ pub enum Levels {
     Limited,
     /// 0 to 255, as JPEG has it, and many cameras whose stream says so (H.264 annex E, `video_full_range_flag`).
     Full,
+}
+
+/// Shares of red, green and blue in luma (ITU-T H.273 table 4); RGB has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Matrix {
+    /// Of small pictures that say nothing else.
+    #[default]
+    Bt601,
+    /// Of large ones (720 rows and more).
+    Bt709,
 }
 
 /// Layout of a picture's planes.

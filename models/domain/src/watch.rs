@@ -81,6 +81,11 @@ impl Watch {
         self.health.is_unsure()
     }
 
+    /// Between these moments nobody watched the stream. Told before the next picture.
+    pub fn unwatched(&mut self, from: UtcMillis, until: UtcMillis) {
+        self.rules.iter_mut().for_each(|rule| rule.unwatched(from, until));
+    }
+
     /// The same as [`Watch::step`] for tracks that come from elsewhere.
     pub fn step_tracks(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<(UtcMillis, EventBody)>) {
         self.last = at;

@@ -104,6 +104,11 @@ impl Eye {
         self.analysis.size()
     }
 
+    /// Between these moments nobody watched the stream. Told before the work that comes after.
+    pub fn unwatched(&mut self, from: UtcMillis, until: UtcMillis) {
+        self.analysis.unwatched(from, until);
+    }
+
     /// Does one piece of work. `share`: this part of the pictures whose turn it is are analysed, the others shed.
     pub fn work(&mut self, work: Work, share: f64, seen: &mut Seen) {
         let glance = matches!(work, Work::Glance(_));

@@ -154,7 +154,9 @@ async fn run_through(
         tracks: Mutex::default(),
     });
     let board = Arc::new(Board::default());
-    let scene = "size = [640, 360]\n[[line]]\nid = \"n\"\na = [320, 360]\nb = [320, 0]\n";
+    let scene = "size = [640, 360]\n[[line]]\nid = \"n\"\na = [320, 360]\nb = [320, 0]\n\
+        [[zone]]\nid = \"yard\"\npolygon = [[0, 0], [640, 0], [640, 90], [0, 90]]\n\
+        [[rule]]\nkind = \"intrusion\"\nzone = \"yard\"\n";
     let task = CameraTask {
         id: CameraId::new("c").unwrap(),
         source: CameraSource { url: "rtsp://u:secret@cam/x".to_owned(), ..CameraSource::default() },

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use super::common::{distance, duration, read, stands_in, within, zone};
-use super::stays::{Memory, Stay, Stays, away};
+use super::stays::{Memory, QUIET, Stay, Stays, away};
 use super::{Kind, Rule, RuleEvent};
 use crate::detection::Class;
 use crate::event::Phase;
@@ -52,13 +52,11 @@ fn a_minute() -> i64 {
 
 /// One that is told of has left when it is this many tolerances away.
 const GONE: f64 = 3.0;
-/// A parked vehicle in a quiet street is not looked at until something moves again: until then it is where it was.
-const BLIND: DurationMs = DurationMs(600_000);
 
 fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
     let params: Params = read(params)?;
     let hidden = away("hidden_ms", params.hidden_ms)?;
-    let memory = Memory { away: hidden, near: 0.5, walks: 0.0, blind: BLIND };
+    let memory = Memory { away: hidden, near: 0.5, walks: 0.0, quiet: QUIET };
     Ok(Box::new(IllegalParking {
         zone: zone(scene, &params.zone)?,
         stand: duration("for_ms", params.for_ms)?,
@@ -98,6 +96,10 @@ impl Rule for IllegalParking {
                 out.push(RuleEvent { zone, ..RuleEvent::new(RULE, Phase::Begun, stay.since).about(track) });
             }
         }
+    }
+
+    fn unwatched(&mut self, from: UtcMillis, until: UtcMillis) {
+        self.stays.unwatched(from, until);
     }
 }
 

@@ -5,7 +5,7 @@
 use serde::Deserialize;
 
 use super::common::{duration, read, stands_in, zone};
-use super::stays::{Memory, Stays};
+use super::stays::{Memory, QUIET, Stays};
 use super::{Kind, Rule, RuleEvent};
 use crate::detection::Class;
 use crate::event::Phase;
@@ -28,7 +28,7 @@ struct Params {
 /// A stay is over after this long outside or out of sight: a shaking box at the edge does not come in twice. One that is
 /// lost is looked for within its own size, and as much more for each second since. Where nothing moves nobody looks, but
 /// for audits: who stands there all night comes in once.
-const MEMORY: Memory = Memory { away: DurationMs(2_000), near: 1.0, walks: 1.0, blind: DurationMs(600_000) };
+const MEMORY: Memory = Memory { away: DurationMs(2_000), near: 1.0, walks: 1.0, quiet: QUIET };
 
 pub const KIND: Kind = Kind {
     name: "intrusion",
@@ -72,5 +72,9 @@ impl Rule for Intrusion {
                 });
             }
         }
+    }
+
+    fn unwatched(&mut self, from: UtcMillis, until: UtcMillis) {
+        self.stays.unwatched(from, until);
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::common::{classes, duration, read, stands_in, zone};
-use super::stays::{Memory, Stays, away};
+use super::stays::{Memory, QUIET, Stays, away};
 use super::{Kind, Rule, RuleEvent};
 use crate::detection::Class;
 use crate::event::Phase;
@@ -40,14 +40,11 @@ fn ten_seconds() -> i64 {
     10_000
 }
 
-/// Who stands still for minutes is not looked at until something moves again.
-const BLIND: DurationMs = DurationMs(600_000);
-
 fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
     let params: Params = read(params)?;
     // Whoever is lost for a second is looked for within an arm's length, and a step more for each second.
     let away = away("away_ms", params.away_ms)?;
-    let memory = Memory { away, near: 0.7, walks: 0.5, blind: BLIND };
+    let memory = Memory { away, near: 0.7, walks: 0.5, quiet: QUIET };
     Ok(Box::new(Loitering {
         zone: zone(scene, &params.zone)?,
         stay: duration("for_ms", params.for_ms)?,
@@ -77,5 +74,9 @@ impl Rule for Loitering {
                 out.push(RuleEvent { zone, ..RuleEvent::new(RULE, Phase::Moment, stay.since).about(track) });
             }
         }
+    }
+
+    fn unwatched(&mut self, from: UtcMillis, until: UtcMillis) {
+        self.stays.unwatched(from, until);
     }
 }

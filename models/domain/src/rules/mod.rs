@@ -47,6 +47,12 @@ pub trait Rule: Send {
         let _ = (at, thumb, tracks, out);
     }
 
+    /// Between these moments nobody watched the stream: who is in the next picture may have come and gone meanwhile. Told
+    /// before that picture. Any other span without pictures is one in which nothing moved.
+    fn unwatched(&mut self, from: UtcMillis, until: UtcMillis) {
+        let _ = (from, until);
+    }
+
     /// Nothing more will come: tells the figures of the minute under way. What has begun is not over for that.
     fn finish(&mut self, out: &mut Vec<RuleEvent>) {
         let _ = out;

@@ -54,7 +54,7 @@ fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
         travelled: within("travelled", params.travelled, 0.2..=100.0)?,
         within: duration("within_ms", params.within_ms)?,
         classes: classes(params.classes, &[Class::Motorcycle])?,
-        stays: Stays::new(Memory { away: AWAY, near: 0.7, walks: 2.0, blind: DurationMs(0) }),
+        stays: Stays::new(Memory { away: AWAY, near: 0.7, walks: 2.0, quiet: DurationMs(0) }),
     }))
 }
 

@@ -63,7 +63,7 @@ fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
         except: except?,
         stay: duration("for_ms", params.for_ms)?,
         walk_max: within("walk_max", params.walk_max, 0.1..=20.0)?,
-        stays: Stays::new(Memory { away: AWAY, near: 0.7, walks: 0.5, blind: DurationMs(0) }),
+        stays: Stays::new(Memory { away: AWAY, near: 0.7, walks: 0.5, quiet: DurationMs(0) }),
         rode_by_track: BTreeMap::new(),
     }))
 }

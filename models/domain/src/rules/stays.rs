@@ -17,9 +17,9 @@ pub struct Memory {
     pub near: f64,
     /// ... and this much more for each second since.
     pub walks: f64,
-    /// A span without pictures up to this long counts as a glimpse: while nothing is decoded nobody looks, and who had moved
-    /// would have been seen to. A longer one counts in full, as all do where this is 0.
-    pub blind: DurationMs,
+    /// A quiet span without pictures up to this long counts as a glimpse: of a watched stream nothing is decoded while nothing
+    /// moves. A longer one counts in full, as all do where this is 0, and as does what nobody watched ([`Stays::unwatched`]).
+    pub quiet: DurationMs,
 }
 
 /// One road user's stay.
@@ -69,14 +69,20 @@ pub struct Stays {
     lost: Vec<Stay>,
     /// Time of the last picture.
     last: Option<UtcMillis>,
+    /// Spans after it that nobody watched, from when until when.
+    unwatched: Vec<(UtcMillis, UtcMillis)>,
 }
 
 /// Most lost stays remembered: the newest.
 const LOST_MAX: usize = 200;
 /// Pictures no farther apart than this come regularly: key frames do.
 const REGULAR: DurationMs = DurationMs(2_500);
-/// As much of a span without pictures counts as time away.
+/// As much of a quiet span counts as time away.
 const GLIMPSE: DurationMs = DurationMs(400);
+/// A street in which nothing moves is looked at by chance every few minutes: so long without is hardly that.
+pub const QUIET: DurationMs = DurationMs(3_600_000);
+/// Spans that nobody watched remembered, at most, from one picture to the next: the newest.
+const UNWATCHED_MAX: usize = 100;
 
 /// How long one may be away, from the scene file. Shorter than from one key frame to the next, nobody would stay.
 pub fn away(key: &str, ms: i64) -> Result<DurationMs, String> {
@@ -93,14 +99,44 @@ pub fn away(key: &str, ms: i64) -> Result<DurationMs, String> {
 
 impl Stays {
     pub fn new(memory: Memory) -> Self {
-        Self { memory, by_track: BTreeMap::new(), unseen: Vec::new(), lost: Vec::new(), last: None }
+        Self {
+            memory,
+            by_track: BTreeMap::new(),
+            unseen: Vec::new(),
+            lost: Vec::new(),
+            last: None,
+            unwatched: Vec::new(),
+        }
+    }
+
+    /// Between these moments nobody watched the stream, so that the next picture cannot tell who stayed. Told before that
+    /// picture.
+    pub fn unwatched(&mut self, from: UtcMillis, until: UtcMillis) {
+        if self.unwatched.len() == UNWATCHED_MAX {
+            self.unwatched.remove(0);
+        }
+        self.unwatched.push((from, until));
+    }
+
+    /// How much of the time since the last picture counts as time away.
+    fn passes(&mut self, at: UtcMillis) -> DurationMs {
+        let Some(last) = self.last.replace(at) else { return DurationMs(0) };
+        let span = at.since(last).max(DurationMs(0));
+        let within =
+            |(from, until): &(UtcMillis, UtcMillis)| (*until).min(at).since((*from).max(last)).0.max(0);
+        let unwatched = DurationMs(self.unwatched.iter().map(within).sum::<i64>().min(span.0));
+        self.unwatched.retain(|(_, until)| *until > at);
+        let quiet = span - unwatched;
+        match span > REGULAR && quiet <= self.memory.quiet {
+            true => unwatched + quiet.min(GLIMPSE),
+            false => span,
+        }
     }
 
     /// Call once a picture, before [`Stays::inside`]; gives back the stays that are over.
     pub fn begin(&mut self, at: UtcMillis, tracks: &[Track]) -> Vec<Stay> {
         self.unseen = tracks.iter().filter(|t| !t.is_seen(at)).map(|t| t.id).collect();
-        let span = self.last.replace(at).map_or(DurationMs(0), |last| at.since(last)).max(DurationMs(0));
-        let counts = if span > REGULAR && span <= self.memory.blind { GLIMPSE } else { span };
+        let counts = self.passes(at);
         self.by_track.values_mut().chain(&mut self.lost).for_each(|stay| stay.away = stay.away + counts);
         let away = self.memory.away;
         let is_over = |s: &Stay| s.away > away || at < s.inside;
@@ -153,7 +189,7 @@ impl Stays {
     fn lost_near(&mut self, track: &Track) -> Option<Stay> {
         let size = size_of(&track.began_bbox);
         let far = |s: &Stay| distance(s.bbox.foot(), track.began_bbox.foot()) / size;
-        // In a span without pictures nobody went far.
+        // In a quiet span nobody went far.
         let gone = |s: &Stay| track.began.since(s.inside).min(s.away).seconds().max(0.0);
         let reach = |s: &Stay| self.memory.near + self.memory.walks * gone(s);
         let alike = |s: &Stay| (0.4..=2.5).contains(&(size_of(&s.bbox) / size));
@@ -169,5 +205,66 @@ impl Stays {
             (_, Some((i, _))) => Some(self.lost.swap_remove(i)),
             (_, None) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detection::Class;
+    use crate::track::Trail;
+
+    const MEMORY: Memory = Memory { away: DurationMs(5_000), near: 0.5, walks: 0.0, quiet: QUIET };
+
+    fn seconds(s: i64) -> UtcMillis {
+        UtcMillis(s * 1_000)
+    }
+
+    /// Whether a stay goes on from second 0 to the picture of second `until`, with these spans unwatched.
+    #[track_caller]
+    fn check(until: i64, unwatched: &[(i64, i64)], goes_on: bool) {
+        let mut stays = Stays::new(MEMORY);
+        let bbox = BBox::new(0.0, 0.0, 40.0, 40.0);
+        let track = Track {
+            id: TrackId(1),
+            class: Class::Car,
+            bbox,
+            velocity: (0.0, 0.0),
+            trail: Trail::default(),
+            score: 0.9,
+            began: seconds(0),
+            began_bbox: bbox,
+            seen: seconds(0),
+            witnessed: true,
+            faint: false,
+        };
+        stays.begin(seconds(0), &[]);
+        stays.inside(seconds(0), &track);
+        for (from, until) in unwatched {
+            stays.unwatched(seconds(*from), seconds(*until));
+        }
+        assert_eq!(
+            stays.begin(seconds(until), &[]).is_empty(),
+            goes_on,
+            "{until} s, unwatched {unwatched:?}"
+        );
+        assert!(stays.unwatched.iter().all(|(_, end)| *end > seconds(until)));
+    }
+
+    #[test]
+    fn a_quiet_span_is_a_glimpse_and_what_nobody_watched_is_not() {
+        check(1_800, &[], true);
+        check(1_800, &[(300, 304)], true);
+        check(1_800, &[(300, 306)], false);
+        check(1_800, &[(300, 303), (600, 603)], false);
+        check(1_800, &[(1_900, 2_000)], true);
+        check(7_200, &[], false);
+    }
+
+    /// Pictures come every two seconds: what is seen then counts as it is.
+    #[test]
+    fn a_gap_among_pictures_counts_as_long_as_it_was() {
+        check(4, &[(1, 4)], true);
+        check(6, &[(-10, 6)], false);
     }
 }

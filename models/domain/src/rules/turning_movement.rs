@@ -249,7 +249,9 @@ impl TurningMovement {
                     found.extend(crossings.iter().map(|(when, c)| (i, c.track, *when)));
                 }
                 Shape::Zone(zone) => {
-                    let there = tracks.iter().filter(|t| !still && t.is_seen(at) && stands_in(Some(zone), t));
+                    let tracks: &[Track] = if still { &[] } else { tracks };
+                    let there =
+                        tracks.iter().filter(|t| !t.faint && t.is_seen(at) && stands_in(Some(zone), t));
                     found.extend(there.map(|t| (i, t.id, at)));
                 }
             }

@@ -54,7 +54,7 @@ pub struct Track {
     /// and left objects do not ask.
     pub witnessed: bool,
     /// A vehicle that of late was seen far worse than others of its size here: as a rule a piece of one, or what it leaves behind. It
-    /// crosses no line.
+    /// crosses no line and comes through no gate of a junction.
     pub faint: bool,
 }
 

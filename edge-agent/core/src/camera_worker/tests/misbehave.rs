@@ -81,6 +81,21 @@ async fn a_camera_is_found_within_ten_seconds_of_its_return() {
     }
 }
 
+/// Of who stands in a yard when the camera comes back after a minute nobody knows whether it stayed.
+#[tokio::test]
+async fn who_is_there_after_an_outage_came_in_anew() {
+    for (away_s, want) in [(4, 1), (60, 2)] {
+        let back = Duration::from_secs(3 + away_s);
+        let driver = |camera| -> Arc<dyn UnitDriver> { Arc::new(Switched { camera, back }) };
+        let there = Detection { class: Class::Person, bbox: BBox::new(6.0, 0.5, 2.0, 3.0), score: 0.8 };
+        let detector = Arc::new(ScriptedDetector::new(vec![Ok(vec![there]); 60]));
+        let opens = vec![Ok(pictures(30)), Ok(pictures(30))];
+        let ran = run_through(driver, Crossings::Each, Some(Rung::Full), opens, detector, 0).await;
+        let came = ran.told.iter().filter(|t| t.ends_with(" rule")).count();
+        assert_eq!(came, want, "{away_s} s away: {:#?}", ran.told);
+    }
+}
+
 /// A stream that nothing can be seen of is not a street without traffic.
 #[tokio::test]
 async fn a_stream_without_key_frames_says_so_and_its_time_is_not_counted_as_watched() {
