@@ -3,6 +3,7 @@
 
 mod access;
 mod blind;
+mod bus_days;
 mod buses;
 mod closed;
 mod findings;

@@ -263,7 +263,7 @@ pub fn text(body: &[u8]) -> String {
 }
 
 /// The body of an answer, whether it came in chunks (RFC 9112 §7.1) or whole.
-fn unchunked(body: &[u8]) -> Vec<u8> {
+pub fn unchunked(body: &[u8]) -> Vec<u8> {
     let mut rest = body;
     let mut whole = Vec::new();
     loop {

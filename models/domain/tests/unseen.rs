@@ -292,6 +292,42 @@ fn passengers_are_told_of_the_next_run_of_a_late_bus() {
     assert!(!told.iter().any(|o| o.plan.key(o.run).trip.as_str() == "back-0"), "it should be over");
 }
 
+#[test]
+fn a_bus_that_drives_on_beside_its_line_past_the_end_of_its_run_is_late_on_the_next() {
+    let plans = city();
+    let habit = |_: &FeedId, _| Habit { day: DayKind::Workday, hour: 8 };
+    let moment = |s: i32| DAY + DurationMs(i64::from(begins_s(3, false) + s) * 1_000);
+    // A kilometre before the end of its way out it leaves its line, and goes north from there.
+    let way = drive(3, 0, false).into_iter().filter(|(at, _)| *at <= moment(1_020));
+    let mut reports: Vec<Observed> = way.map(|(_, o)| o).collect();
+    let there = reports.last().unwrap().clone();
+    let beside = |s: i64| {
+        let (at, place) = (there.seen.at + DurationMs(s * 1_000), there.seen.position);
+        let position = LatLon::new(place.lat.0 + PACE * s as f64 * METER, place.lon.0);
+        let seen = Seen { at, position, course: Some(Degrees(0.0)), ..there.seen.clone() };
+        Observed { seen, ..there.clone() }
+    };
+    reports.extend((15..1_200).step_by(15).map(beside));
+    // It was to be at its end a minute after the first of these, and to set out on its way back at the second.
+    for (now_s, has_ended) in [(1_170, false), (1_500, true), (2_000, true)] {
+        let now = moment(now_s);
+        let heard: Vec<Observed> = reports.iter().filter(|o| o.seen.at <= now).cloned().collect();
+        let (mut fleet, bus) = (Fleet::default(), "bus-3".parse().unwrap());
+        fleet.absorb(&plans, &bus, &heard, habit);
+        let told = fleet.outlook(&plans, now, now + DurationMs(5_400_000), habit);
+        let of = |trip: &str| told.iter().find(|o| o.plan.key(o.run).trip.as_str() == trip).unwrap();
+        assert_eq!(of("out-3").arrivals.is_empty(), has_ended, "{now_s}: {:?}", of("out-3").arrivals);
+        let next = of("back-3");
+        assert_eq!((&next.vehicle, next.seen), (&Some(bus), Some(there.seen.at)), "{now_s}");
+        assert_eq!(next.arrivals.len(), 13, "{now_s}: it has not set out: {:?}", next.arrivals);
+        let is_told = next.arrivals.iter().all(|a| (a.at > a.due) == has_ended);
+        assert!(is_told, "{now_s}: late at all stops, or at none: {:?}", next.arrivals);
+        // It turns round first.
+        let sets_out_s = next.arrivals[0].at.since(now).0 / 1_000;
+        assert!(sets_out_s >= 119, "{now_s}: in {sets_out_s} s");
+    }
+}
+
 /// Who is told to do a run of the third block so long after its start, and from which call on; `None`: passengers are told nothing
 /// of it. The bus reports so many seconds later than it does in [`drive`], and until a moment after the start.
 fn told_of_the_third(until_s: i32, now_s: i32, later_s: i64) -> Option<(Option<Source>, usize)> {
