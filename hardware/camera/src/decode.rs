@@ -176,7 +176,7 @@ mod tests {
     fn a_kind_that_never_worked_is_given_up_and_one_that_did_only_for_the_stream_it_failed_on() {
         let [nvdec, va, soft] = [DecoderKind::Nvdec, DecoderKind::Va, DecoderKind::Software];
         let all = Preference::new(&[nvdec, va]);
-        let (mut first, mut second) = (all.clone(), all.clone());
+        let (mut first, second) = (all.clone(), all.clone());
         assert_eq!(all.kinds(), [nvdec, va, soft]);
         first.failed(nvdec, &"no such device");
         assert_eq!((first.kinds(), second.kinds()), (vec![va, soft], vec![va, soft]));
