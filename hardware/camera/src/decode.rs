@@ -53,19 +53,11 @@ impl FromStr for DecoderKind {
     }
 }
 
-/// The kinds that may be tried, in this order. Shared by all streams of the program: a kind that fails before it gave a
-/// picture is not tried again until the program starts anew.
+/// The kinds that may be tried, in this order. Shared by all streams of the program: a kind that has failed once is not
+/// tried again until the program starts anew.
 #[derive(Clone)]
 pub struct Preference {
-    shared: Arc<Mutex<Shared>>,
-    /// Not on this stream.
-    except: Vec<DecoderKind>,
-}
-
-struct Shared {
-    left: Vec<DecoderKind>,
-    /// They have given pictures.
-    proven: Vec<DecoderKind>,
+    left: Arc<Mutex<Vec<DecoderKind>>>,
 }
 
 impl Preference {
@@ -75,18 +67,12 @@ impl Preference {
         if !left.contains(&DecoderKind::Software) {
             left.push(DecoderKind::Software);
         }
-        let shared = Shared { left, proven: Vec::new() };
-        Self { shared: Arc::new(Mutex::new(shared)), except: Vec::new() }
-    }
-
-    /// What may be tried on this stream, best first.
-    fn kinds(&self) -> Vec<DecoderKind> {
-        self.held().left.iter().filter(|kind| !self.except.contains(kind)).copied().collect()
+        Self { left: Arc::new(Mutex::new(left)) }
     }
 
     /// The decoder for `caps` of the kind that comes first, of the highest rank in its kind.
     pub fn choose(&self, caps: &gst::Caps) -> Option<(DecoderKind, gst::ElementFactory)> {
-        let kinds = self.kinds();
+        let kinds = self.held().clone();
         let class = gst::ElementFactoryType::DECODER | gst::ElementFactoryType::MEDIA_VIDEO;
         // Plug-ins for hardware have no rank in some versions, lest somebody use them unasked; here they are asked for.
         let found = gst::ElementFactory::factories_with_type(class, gst::Rank::NONE).into_iter();
@@ -106,35 +92,19 @@ impl Preference {
         best.map(|(_, kind, factory)| (kind, factory))
     }
 
-    /// A decoder of this kind gave a picture: what fails from now on is the stream, or there are too many of them.
-    pub fn works(&self, kind: DecoderKind) {
-        let proven = &mut self.held().proven;
-        if !proven.contains(&kind) {
-            proven.push(kind);
-        }
-    }
-
-    /// What is left for this stream when `kind`, not software, has failed on it. One that never gave a picture is given up for all
-    /// streams, and said to be in one line, once.
-    pub fn failed(&mut self, kind: DecoderKind, why: &dyn std::fmt::Display) {
-        self.except.push(kind);
-        let mut shared = self.held();
-        if shared.proven.contains(&kind) {
-            return tracing::info!(
-                "decoding one stream by {} failed, others go on by it: {why}",
-                kind.name()
-            );
-        }
-        let before = shared.left.len();
-        shared.left.retain(|k| *k != kind);
-        if shared.left.len() < before {
-            let next: Vec<&str> = shared.left.iter().map(|kind| kind.name()).collect();
+    /// Not again; says so in one line, once. Software is never given up.
+    pub fn give_up(&self, kind: DecoderKind, why: &dyn std::fmt::Display) {
+        let mut left = self.held();
+        let before = left.len();
+        left.retain(|k| *k != kind || *k == DecoderKind::Software);
+        if left.len() < before {
+            let next: Vec<&str> = left.iter().map(|kind| kind.name()).collect();
             tracing::warn!("decoding by {} failed; {} from now on: {why}", kind.name(), next.join(", "));
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> MutexGuard<'_, Vec<DecoderKind>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -165,26 +135,5 @@ fn set(element: &gst::Element, property: &str, value: impl Into<gst::glib::Value
     let value = value.into();
     if element.find_property(property).is_some_and(|p| p.value_type() == value.type_()) {
         element.set_property(property, value);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_kind_that_never_worked_is_given_up_and_one_that_did_only_for_the_stream_it_failed_on() {
-        let [nvdec, va, soft] = [DecoderKind::Nvdec, DecoderKind::Va, DecoderKind::Software];
-        let all = Preference::new(&[nvdec, va]);
-        let (mut first, second) = (all.clone(), all.clone());
-        assert_eq!(all.kinds(), [nvdec, va, soft]);
-        first.failed(nvdec, &"no such device");
-        assert_eq!((first.kinds(), second.kinds()), (vec![va, soft], vec![va, soft]));
-        second.works(va);
-        first.failed(va, &"a damaged picture");
-        assert_eq!(
-            (first.kinds(), second.kinds(), all.kinds()),
-            (vec![soft], vec![va, soft], vec![va, soft])
-        );
     }
 }

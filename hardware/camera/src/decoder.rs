@@ -46,8 +46,8 @@ impl UnitDecoder {
     /// [`CameraError::Undecodable`] naming what must be installed.
     pub fn new(named: Named, format: &StreamFormat, prefer: &Preference) -> Result<Self, CameraError> {
         let caps = caps_of(format).map_err(|why| named.undecodable(&why))?;
-        let (codec, mut prefer) = (format.codec, prefer.clone());
-        let chain = start(&named, &caps, &mut prefer)?;
+        let (codec, prefer) = (format.codec, prefer.clone());
+        let chain = start(&named, &caps, &prefer)?;
         Ok(Self { named, codec, caps, chain, prefer, next: None, waiting: VecDeque::new(), last: None })
     }
 
@@ -57,8 +57,8 @@ impl UnitDecoder {
             if self.chain.kind == DecoderKind::Software {
                 return Err(err);
             }
-            self.prefer.failed(self.chain.kind, &err);
-            self.chain = start(&self.named, &self.caps, &mut self.prefer)?;
+            self.prefer.give_up(self.chain.kind, &err);
+            self.chain = start(&self.named, &self.caps, &self.prefer)?;
             if unit.facts.kind == UnitKind::Delta {
                 self.next = None;
                 return Ok(());
@@ -71,9 +71,6 @@ impl UnitDecoder {
     fn collect(&mut self, out: &mut Vec<Frame>) -> Result<(), CameraError> {
         for (shifted, picture) in self.chain.take() {
             let picture = picture.map_err(|why| self.named.undecodable(&why))?;
-            if self.last.is_none() {
-                self.prefer.works(self.chain.kind);
-            }
             let Some(of) = self.unit_of(shifted) else { continue };
             if of.pts.0 >= 0 {
                 out.push(Frame { at: of.at, pts: of.pts, picture });
@@ -146,12 +143,12 @@ impl PictureDecoder for UnitDecoder {
 }
 
 /// The first chain that starts, in the order of preference.
-fn start(named: &Named, caps: &gst::Caps, prefer: &mut Preference) -> Result<Chain, CameraError> {
+fn start(named: &Named, caps: &gst::Caps, prefer: &Preference) -> Result<Chain, CameraError> {
     loop {
         match Chain::new(caps, prefer) {
             Ok(chain) => return Ok(chain),
             Err(NoChain { text, kind: DecoderKind::Software }) => return Err(named.undecodable(&text)),
-            Err(NoChain { text, kind }) => prefer.failed(kind, &named.undecodable(&text)),
+            Err(NoChain { text, kind }) => prefer.give_up(kind, &named.undecodable(&text)),
         }
     }
 }
