@@ -216,7 +216,8 @@ impl Page {
         let help = "Events that the gateway keeps because the hall has not stored them yet";
         self.gauge("gateway_waiting_events", help, waiting);
         let full = all().map(|(of, g)| (of, f64::from(u8::from(g.keeps_nothing))));
-        let help = "1 while the gateway keeps nothing more until there is room: its disk was full when it started, or its spool is";
+        let help =
+            "1 while the gateway keeps nothing more until there is room: its disk or its spool is full";
         self.gauge("gateway_keeps_nothing", help, full);
     }
 

@@ -95,9 +95,13 @@ impl EventKeeper {
         self.held().iter().all(|lane| lane.spool.is_numbered())
     }
 
-    /// Tries again to bring that number to disk where there was no room for it. Blocking.
+    /// Tries again to bring that number to disk where there was no room for it, or for what came later. Blocking.
     pub fn number(&self) {
-        self.held().iter_mut().for_each(|lane| lane.spool.number());
+        for lane in self.held().iter_mut() {
+            if lane.refused || !lane.spool.is_numbered() {
+                lane.refused &= !lane.spool.number();
+            }
+        }
     }
 
     /// Whether nothing more is kept until there is room, as far as is known without writing.

@@ -109,6 +109,18 @@ fn that_a_write_was_refused_is_said_until_one_succeeds() {
     std::fs::remove_dir(&place).unwrap();
     keep(&keeper, 1);
     assert!(!keeper.keeps_nothing());
+
+    // Nor for ever where nobody has anything to keep: what was refused may have been too much, or there is room again.
+    let long = LinkState { link: Link::Down, reason: "x".repeat(2 << 20) };
+    keeper.keep(UtcMillis(5), EventBody::CameraState { camera: camera(), state: long }).unwrap_err();
+    assert!(keeper.keeps_nothing());
+    let fresh = dir.path().join("boot.new");
+    std::os::unix::fs::symlink("/dev/full", &fresh).unwrap();
+    keeper.number();
+    assert!(keeper.keeps_nothing(), "still no room");
+    std::fs::remove_file(&fresh).unwrap();
+    keeper.number();
+    assert!(!keeper.keeps_nothing());
 }
 
 #[test]

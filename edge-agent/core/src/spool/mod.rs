@@ -178,11 +178,10 @@ impl Spool {
         self.boot.is_noted()
     }
 
-    /// Tries again to bring that number to disk where there was no room for it.
-    pub fn number(&mut self) {
-        if let Err(err) = self.boot.note(&self.settings.dir) {
-            tracing::debug!("{err}");
-        }
+    /// Tries to bring that number to disk, again too, and says whether there was room for it.
+    pub fn number(&mut self) -> bool {
+        let written = self.boot.write(&self.settings.dir);
+        written.inspect_err(|err| tracing::debug!("{err}")).is_ok()
     }
 
     /// The seq that the next [`Spool::append`] gives.

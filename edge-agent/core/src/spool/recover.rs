@@ -119,11 +119,16 @@ impl Boot {
     /// # Errors
     /// [`NotKept`] while there is no room, or when another process has the folder.
     pub fn note(&mut self, dir: &Path) -> Result<(), NotKept> {
-        if self.noted {
-            return Ok(());
-        }
+        if self.noted { Ok(()) } else { self.write(dir) }
+    }
+
+    /// The same though it may be on disk.
+    ///
+    /// # Errors
+    /// As [`Boot::note`].
+    pub fn write(&mut self, dir: &Path) -> Result<(), NotKept> {
         if self.lock.is_none() {
-            self.lock = Some(self.locked_late(dir).map_err(not_kept)?);
+            self.lock = Some(self.locked_late(dir)?);
         }
         let path = dir.join(BOOT);
         write_boot(dir, self.number).map_err(|err| refused("writing", &path, &err))?;
@@ -133,9 +138,15 @@ impl Boot {
     }
 
     /// Who came first may have numbered events with this start's number.
-    fn locked_late(&self, dir: &Path) -> Result<File, SpoolError> {
-        let lock = locked(dir)?;
-        if last_boot(dir)? < self.number { Ok(lock) } else { Err(SpoolError::InUse(dir.to_owned())) }
+    fn locked_late(&self, dir: &Path) -> Result<File, NotKept> {
+        let lock = locked(dir).map_err(not_kept)?;
+        if last_boot(dir).map_err(not_kept)? < self.number {
+            return Ok(lock);
+        }
+        let dir = dir.display();
+        Err(NotKept(format!(
+            "{dir} was used by another edge-agent while this one found no room: start this one again"
+        )))
     }
 }
 

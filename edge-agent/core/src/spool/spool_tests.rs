@@ -182,7 +182,7 @@ fn without_room_for_its_folder_nothing_is_kept_until_there_is() {
     let mut refused = || other.append(vec![payload(1)]).unwrap_err().to_string();
     assert!(refused().contains("in use"));
     drop(spool);
-    assert!(refused().contains("in use"));
+    assert!(refused().contains("start this one again"));
     drop(other);
     assert_eq!(open(&of_late).1.runs, [mine]);
 }
