@@ -249,8 +249,8 @@ impl CameraWorker {
         self.climb.unit(unit, rung, now);
         let is_blind = self.climb.is_blind();
         self.reporter.facts.blind(is_blind, now);
-        // While others have its turn, or nothing can be decoded, nobody looks: to say that there was no traffic would be a lie.
-        let watched = rung >= least && !is_blind;
+        // While others have its turn, or nothing can be decoded or judged, nobody looks: to say that there was no traffic would be a lie.
+        let watched = rung >= least && !is_blind && self.reporter.facts.sees();
         if watched {
             self.reporter.minutes.watched(facts.at);
         }

@@ -143,6 +143,11 @@ impl Facts {
         self.is_blank = is_blank;
     }
 
+    /// Whether its pictures are seen, as far as the work that is done tells.
+    pub fn sees(&self) -> bool {
+        !self.is_full() && !self.is_blank && self.trouble.is_empty()
+    }
+
     /// What is wrong now although units come; empty when all is well.
     pub fn what_is_wrong(&self) -> String {
         let seen = || match (self.is_blind, self.is_blank && self.trouble.is_empty()) {

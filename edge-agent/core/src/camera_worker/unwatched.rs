@@ -4,6 +4,8 @@ use models_domain::{DurationMs, UtcMillis};
 
 /// A gap up to this long is no reason to doubt who stayed: the next key frame shows who is there.
 const FORGIVEN: DurationMs = DurationMs(10_000);
+/// Gaps kept until the next work takes them: the newest.
+const GAPS_MAX: usize = 100;
 
 /// Told of each unit, it finds the gaps.
 #[derive(Default)]
@@ -20,6 +22,9 @@ impl Unwatched {
     pub fn unit(&mut self, at: UtcMillis, watched: bool) {
         if watched {
             let since = self.since.take().filter(|since| at.since(*since) > FORGIVEN);
+            if since.is_some() && self.over.len() == GAPS_MAX {
+                self.over.remove(0);
+            }
             self.over.extend(since.map(|since| (since, at)));
         } else {
             self.since = self.since.or(self.last).or(Some(at));
