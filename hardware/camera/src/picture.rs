@@ -48,10 +48,10 @@ impl Planes for Mapped {
 
     fn matrix(&self) -> Matrix {
         // Where the stream says nothing, GStreamer has decided by the picture's size.
-        if self.0.info().colorimetry().matrix() == VideoColorMatrix::Bt709 {
-            Matrix::Bt709
-        } else {
-            Matrix::Bt601
+        match self.0.info().colorimetry().matrix() {
+            // BT.2020 and SMPTE 240M are much nearer to BT.709 than to the other.
+            VideoColorMatrix::Bt709 | VideoColorMatrix::Bt2020 | VideoColorMatrix::Smpte240m => Matrix::Bt709,
+            _ => Matrix::Bt601,
         }
     }
 }
@@ -70,6 +70,7 @@ mod tests {
             (Some("bt601"), (1920, 1080), Matrix::Bt601),
             (None, (640, 480), Matrix::Bt601),
             (None, (1920, 1080), Matrix::Bt709),
+            (None, (3840, 2160), Matrix::Bt709),
         ] {
             let mut caps = gst::Caps::builder("video/x-raw").field("format", "I420");
             caps = caps

@@ -46,7 +46,7 @@ pub enum Matrix {
     /// Of small pictures that say nothing else.
     #[default]
     Bt601,
-    /// Of large ones (720 rows and more).
+    /// Of larger ones (more than 576 rows).
     Bt709,
 }
 
