@@ -70,3 +70,27 @@ test("a wait is never shorter than 0.7 s nor longer than 20 s", () => {
     }
   }
 });
+
+test("whoever asks for a try does not wait for it", async () => {
+  const stop = new AbortController();
+  let tries = 0;
+  const world: World = {
+    async *watch(): AsyncGenerator<CityUpdate> {
+      if (++tries === 3) stop.abort();
+      throw new Error("refused");
+    },
+    figures: () => Promise.resolve(create(GetFiguresResponseSchema)),
+    pulse: () => Promise.resolve(),
+    signedOut: () => false,
+    now: () => 1,
+    // No wait ends by itself.
+    wait: (_, signal) => new Promise((done) => signal.addEventListener("abort", () => done())),
+    random: () => 0.5,
+  };
+  const link = new HallLink(new City(), world);
+  link.onChange = () => {
+    if (link.state.is === "lost" && link.state.retryAtMs > 0) setTimeout(() => link.retry(), 0);
+  };
+  await link.run(stop.signal);
+  expect(tries).toBe(3);
+});

@@ -310,3 +310,46 @@ impl TurningMovement {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::track::Trail;
+
+    /// Movements counted of a car that drives from one zone to the other.
+    fn counted(faint: bool) -> usize {
+        let zone = |id: &str, from: u32, to: u32| {
+            format!(
+                "[[zone]]\nid = \"{id}\"\npolygon = [[{from}, 0], [{to}, 0], [{to}, 360], [{from}, 360]]\n"
+            )
+        };
+        let text = format!("size = [640, 360]\n{}{}", zone("west", 0, 100), zone("east", 540, 640));
+        let params: toml::Table = "gates = [\"west\", \"east\"]".parse().unwrap();
+        let mut rule = make(&Scene::parse(&text).unwrap(), params).unwrap();
+        let place = |i: i64| BBox::new(20.0 + 10.0 * i as f64, 160.0, 40.0, 40.0);
+        let mut out = Vec::new();
+        for i in 0..=56_i64 {
+            let track = Track {
+                id: TrackId(1),
+                class: Class::Car,
+                bbox: place(i),
+                velocity: (100.0, 0.0),
+                trail: Trail::default(),
+                score: 0.5,
+                began: UtcMillis(0),
+                began_bbox: place(0),
+                seen: UtcMillis(i * 100),
+                witnessed: true,
+                faint,
+            };
+            rule.step(UtcMillis(i * 100), &[track], &mut out);
+        }
+        rule.finish(&mut out);
+        out.iter().filter(|event| event.way.is_some()).count()
+    }
+
+    #[test]
+    fn what_is_faint_comes_through_no_zone() {
+        assert_eq!((counted(false), counted(true)), (1, 0));
+    }
+}
