@@ -48,11 +48,9 @@ impl Planes for Mapped {
 
     fn matrix(&self) -> Matrix {
         // Where the stream says nothing, GStreamer has decided by the picture's size.
-        match self.0.info().colorimetry().matrix() {
-            // BT.2020 and SMPTE 240M are much nearer to BT.709 than to the other.
-            VideoColorMatrix::Bt709 | VideoColorMatrix::Bt2020 | VideoColorMatrix::Smpte240m => Matrix::Bt709,
-            _ => Matrix::Bt601,
-        }
+        // BT.2020 and SMPTE 240M are much nearer to BT.709 than to the other.
+        let near_bt709 = [VideoColorMatrix::Bt709, VideoColorMatrix::Bt2020, VideoColorMatrix::Smpte240m];
+        if near_bt709.contains(&self.0.info().colorimetry().matrix()) { Matrix::Bt709 } else { Matrix::Bt601 }
     }
 }
 
