@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::memory;
 use crate::roll::Roll;
 use crate::wiring::{self, Part, Pole};
 
@@ -65,6 +66,7 @@ async fn service(config: Config) -> anyhow::Result<()> {
         forwarded.iter().for_each(|shelf| shelf.sync());
     });
     let syncing = tokio::spawn(sync_on_and_on(pole.keeper.clone(), shelves, sync_stop.clone()));
+    tokio::spawn(memory::give_back(sync_stop.clone()));
     let uplink = start(vec![wiring::uplink(&config, &pole, &uplink_stop)], &roll, &pole.clock, &uplink_stop);
     let workers = wiring::workers(&config, &pole, &workers_stop);
     let workers = start(workers, &roll, &pole.clock, &workers_stop);
