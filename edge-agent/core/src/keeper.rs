@@ -40,7 +40,7 @@ struct Lanes {
 struct Inner {
     spool: Spool,
     outbox: Outbox,
-    /// The last event was not kept: as a rule the disk is full.
+    /// The disk did not take the last event: as a rule it is full.
     refused: bool,
 }
 
@@ -297,7 +297,8 @@ impl Inner {
             to_wire(&Event { id: EventId { boot, seq: Seq(seq) }, at, body }).encode_to_vec()
         });
         let appended = self.spool.append(encoded.collect());
-        self.refused = appended.is_err();
+        // Where its bound is reached the disk has nothing to do with it.
+        self.refused = appended.is_err() && !self.spool.is_full(EVENT_BYTES);
         let first = appended?;
         (first..self.spool.next_seq()).for_each(|seq| self.outbox.push(boot, seq));
         Ok(first)

@@ -93,6 +93,12 @@ fn that_nothing_is_kept_is_over_once_there_is_room_though_nobody_has_anything_to
     let settings = SpoolSettings { max_bytes: 400, ..SpoolSettings::new(dir.path().to_owned()) };
     let small = EventKeeper::open_with_late(settings, Limits::default(), clock.clone()).unwrap();
     assert!(small.keeps_nothing(), "its spool has no room for an event");
+    // Nor does trying again write anything there: the disk is not what is full.
+    let body = EventBody::CameraStats { camera: camera(), stats: CameraStats::default() };
+    while small.keep(UtcMillis(5), body.clone()).is_ok() {}
+    std::fs::remove_file(dir.path().join("boot")).unwrap();
+    small.number();
+    assert!(!dir.path().join("boot").exists() && small.keeps_nothing());
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! `edge-agent run`: starts every part that the configuration switches on, and stops them in order.
 
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use edge_agent_core::keeper::EventKeeper;
+use edge_agent_core::spool::is_full;
 use edge_agent_core::supervise::forever;
 use hardware_ports::Clock;
 use tokio::signal::unix::{SignalKind, signal};
@@ -160,8 +161,6 @@ async fn sync_on_and_on(
 
 /// Whatever folder or file of the gateway finds no room, the same is to be done.
 fn explained(err: anyhow::Error, data_dir: &Path) -> anyhow::Error {
-    let is_full =
-        |err: &std::io::Error| matches!(err.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
     if !err.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(is_full)) {
         return err;
     }
@@ -210,6 +209,8 @@ fn say(line: &str) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind;
+
     use super::*;
 
     #[test]

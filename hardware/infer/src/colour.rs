@@ -42,8 +42,9 @@ impl ColourReader for BoxColours {
         if !tells_colours(picture) {
             return Ok(None);
         }
+        let by = Conversion::of(picture);
         let pixels: Vec<u8> = grid(&part, GRID, GRID)
-            .flat_map(|(x, y)| rgb_at(picture, x, y).map(|v| (v + 0.5) as u8))
+            .flat_map(|(x, y)| rgb_at(picture, by, x, y).map(|v| (v + 0.5) as u8))
             .collect();
         votes(&pixels).map(Some).map_err(|err| InferError::Picture(format!("colours of {picture:?}: {err}")))
     }
@@ -73,9 +74,10 @@ fn shown(bbox: &BBox, class: Class, picture: &Picture) -> Option<BBox> {
 /// Whether the picture as a whole is bright and colourful enough to tell one paint from another.
 fn tells_colours(picture: &Picture) -> bool {
     let whole = BBox::new(0.0, 0.0, f64::from(picture.width), f64::from(picture.height));
+    let by = Conversion::of(picture);
     let (mut light, mut tint, mut n) = (0.0, 0.0, 0.0);
     for (x, y) in grid(&whole, OVERVIEW.0, OVERVIEW.1) {
-        let rgb = rgb_at(picture, x, y);
+        let rgb = rgb_at(picture, by, x, y);
         let (least, most) = (rgb[0].min(rgb[1]).min(rgb[2]), rgb[0].max(rgb[1]).max(rgb[2]));
         light += most;
         tint += most - least;
@@ -96,13 +98,12 @@ fn grid(part: &BBox, columns: usize, rows: usize) -> impl Iterator<Item = (usize
 }
 
 /// Red, green and blue of a pixel, 0..=255. `check` has found the planes long enough for the picture's size.
-fn rgb_at(picture: &Picture, x: usize, y: usize) -> [f32; 3] {
+fn rgb_at(picture: &Picture, by: Conversion, x: usize, y: usize) -> [f32; 3] {
     let (x, y) = (x.min(picture.width as usize - 1), y.min(picture.height as usize - 1));
     let byte = |plane: usize, at: usize, row: usize| {
         let plane = picture.planes.plane(plane);
         plane.data.get(row * plane.stride + at).copied().unwrap_or(0)
     };
-    let by = Conversion::of(picture);
     let rgb = match picture.format {
         PixelFormat::Rgb => [0, 1, 2].map(|c| f32::from(byte(0, x * 3 + c, y))),
         PixelFormat::I420 => by.rgb(byte(0, x, y), byte(1, x / 2, y / 2), byte(2, x / 2, y / 2)),

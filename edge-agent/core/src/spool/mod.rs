@@ -18,8 +18,7 @@ use hardware_ports::sink::NotKept;
 use models_domain::UtcMillis;
 
 use crate::outbox::Run;
-pub use recover::Recovered;
-pub(crate) use recover::is_full;
+pub use recover::{Recovered, is_full};
 
 #[derive(Debug, Clone)]
 pub struct SpoolSettings {

@@ -249,9 +249,8 @@ impl TurningMovement {
                     found.extend(crossings.iter().map(|(when, c)| (i, c.track, *when)));
                 }
                 Shape::Zone(zone) => {
-                    let tracks: &[Track] = if still { &[] } else { tracks };
-                    let there =
-                        tracks.iter().filter(|t| !t.faint && t.is_seen(at) && stands_in(Some(zone), t));
+                    let is_there = |t: &&Track| !t.faint && t.is_seen(at) && stands_in(Some(zone), t);
+                    let there = tracks.iter().filter(|t| !still && is_there(t));
                     found.extend(there.map(|t| (i, t.id, at)));
                 }
             }
