@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hardware_ports::camera::{Frame, Picture};
 use hardware_ports::infer::{Detector, InferError, PictureMeter};
+use models_domain::ladder::Steady;
 use models_domain::scene::Scene;
 use models_domain::track::{Settings, Track};
 use models_domain::watch::Watch;
@@ -29,8 +30,17 @@ pub struct Analysis {
     looked: Option<UtcMillis>,
     witness: Option<Witness>,
     lights: Option<Eyes>,
-    /// What the network saw in the newest picture it was shown, boxes in pixels of the scene.
-    seen: Vec<Detection>,
+    /// What the network saw in the newest pictures it was shown, boxes in pixels of the scene.
+    seen: Steady,
+}
+
+/// A picture held against those before it, by its brightness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compared {
+    /// Something may have moved since the last one that the network saw.
+    pub anew: bool,
+    /// Nothing moves in it, nor did a moment ago: boxes that the network moves about are no crossings.
+    pub still: bool,
 }
 
 /// What one picture told.
@@ -38,7 +48,7 @@ pub struct Analysis {
 pub struct Analysed<'a> {
     /// All confirmed tracks, boxes in pixels of the scene.
     pub tracks: &'a [Track],
-    /// Road users that the network saw.
+    /// Boxes that the network saw, or that still hold.
     pub detections: usize,
     /// What became certain with this picture; its time may be a little earlier than the picture's.
     pub events: Vec<(UtcMillis, EventBody)>,
@@ -57,7 +67,7 @@ impl Analysis {
             looked: None,
             witness: None,
             lights: None,
-            seen: Vec::new(),
+            seen: Steady::default(),
         })
     }
 
@@ -82,28 +92,27 @@ impl Analysis {
         self.size
     }
 
-    /// `still`: nothing moves in it by its brightness, so boxes that the network moves about are no crossings.
-    ///
     /// # Errors
     /// [`InferError`] when the network fails or the picture is not what it says; the analysis can go on with the next.
-    pub fn step(&mut self, frame: &Frame, still: bool) -> Result<Analysed<'_>, InferError> {
+    pub fn step(&mut self, frame: &Frame, compared: Compared) -> Result<Analysed<'_>, InferError> {
         let mut seen = self.detector.detect(&frame.picture)?;
         to_scene(&mut seen, &frame.picture, self.size);
-        self.seen = seen;
-        self.judge(frame, still)
+        self.seen.look(seen.clone(), compared.anew);
+        self.judge(frame, &seen, compared.still)
     }
 
-    /// The same for a picture in which nothing moves: what the network saw in the one before is still there.
+    /// The same for a picture in which nothing moves: what the network saw in half of its last looks is still there.
     ///
     /// # Errors
     /// As [`Analysis::step`].
     pub fn still(&mut self, frame: &Frame) -> Result<Analysed<'_>, InferError> {
-        self.judge(frame, true)
+        let there = self.seen.there().to_vec();
+        self.judge(frame, &there, true)
     }
 
-    fn judge(&mut self, frame: &Frame, still: bool) -> Result<Analysed<'_>, InferError> {
+    fn judge(&mut self, frame: &Frame, seen: &[Detection], still: bool) -> Result<Analysed<'_>, InferError> {
         let mut events = Vec::new();
-        self.watch.step(frame.at, &self.seen, still, &mut events);
+        self.watch.step(frame.at, seen, still, &mut events);
         if let Some(witness) = &mut self.witness {
             witness.picture(frame, self.watch.tracks(), &events);
         }
@@ -111,7 +120,7 @@ impl Analysis {
             lights.picture(frame, self.watch.tracks());
         }
         self.look(frame, &mut events)?;
-        Ok(Analysed { tracks: self.watch.tracks(), detections: self.seen.len(), events })
+        Ok(Analysed { tracks: self.watch.tracks(), detections: seen.len(), events })
     }
 
     fn look(&mut self, frame: &Frame, events: &mut Vec<(UtcMillis, EventBody)>) -> Result<(), InferError> {
@@ -166,5 +175,50 @@ fn to_scene(seen: &mut [Detection], picture: &Picture, size: (u32, u32)) {
     for detection in seen {
         let b = detection.bbox;
         detection.bbox = BBox::new(b.x * x, b.y * y, b.w * x, b.h * y);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use models_domain::Class;
+
+    use super::*;
+
+    /// Sees a car at each of these places, picture by picture.
+    struct Scripted(Mutex<std::vec::IntoIter<Vec<f64>>>);
+
+    impl Detector for Scripted {
+        fn detect(&self, _: &Picture) -> Result<Vec<Detection>, InferError> {
+            let places = self.0.lock().unwrap().next().unwrap();
+            let car = |x| Detection { class: Class::Car, bbox: BBox::new(x, 50.0, 40.0, 30.0), score: 0.8 };
+            Ok(places.into_iter().map(car).collect())
+        }
+    }
+
+    #[test]
+    fn what_comes_and_goes_in_a_street_where_nothing_moves_is_judged_by_most_looks() {
+        // The first car is left out once; the second is seen but in the last look.
+        let sees = vec![vec![10.0], vec![10.0], vec![10.0], vec![10.0], vec![200.0]];
+        let looks = sees.len();
+        let detector = Arc::new(Scripted(Mutex::new(sees.into_iter())));
+        let scene = Scene::empty((320, 240));
+        let mut analysis = Analysis::new("c".parse().unwrap(), &scene, detector).unwrap();
+        let frame = |n: usize| {
+            let at = n as i64 * 167;
+            let picture = Picture::from_rgb(320, 240, vec![0; 320 * 240 * 3]);
+            Frame { at: UtcMillis(at), pts: DurationMs(at), picture }
+        };
+        for n in 0..looks {
+            let told = analysis.step(&frame(n), Compared { anew: n == 0, still: n > 0 }).unwrap();
+            assert_eq!(told.detections, 1, "what is seen now counts now");
+        }
+        for n in looks..4 * looks {
+            let told = analysis.still(&frame(n)).unwrap();
+            let places: Vec<f64> = told.tracks.iter().map(|t| t.bbox.x.round()).collect();
+            assert_eq!((told.detections, places), (1, vec![10.0]), "picture {n}");
+            assert!(told.tracks[0].is_seen(UtcMillis(n as i64 * 167)), "picture {n}");
+        }
     }
 }

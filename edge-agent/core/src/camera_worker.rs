@@ -308,7 +308,7 @@ impl CameraWorker {
     fn worked(&mut self, (eye, seen): (Eye, Seen)) {
         self.reporter.facts.blank(eye.is_blank());
         self.eye = Some(eye);
-        self.reporter.facts.decoded(seen.decoded, seen.shed);
+        self.reporter.facts.decoded(seen.decoded, seen.shed, seen.unseen);
         seen.looks.into_iter().for_each(|look| self.looked(look));
         for (at, body, picture) in seen.glanced {
             self.reporter.found(at, body, Some(picture));

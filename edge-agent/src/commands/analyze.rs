@@ -212,7 +212,7 @@ impl Job {
             if let Some(ladder) = &mut self.ladder {
                 seen.moved.into_iter().for_each(|at| ladder.moves(at));
             }
-            if let Some(why) = seen.trouble {
+            if let Some(why) = seen.unseen.or(seen.trouble) {
                 return Err(anyhow!(why));
             }
         }

@@ -63,7 +63,9 @@ pub struct Seen {
     pub unsure: bool,
     /// Pictures in which something moves by their brightness.
     pub moved: Vec<UtcMillis>,
-    /// Why a picture could not be decoded or analysed.
+    /// Why pictures could not be decoded or glanced at, and none was since.
+    pub unseen: Option<String>,
+    /// Why a picture could not be analysed.
     pub trouble: Option<String>,
 }
 
@@ -71,7 +73,7 @@ pub struct Seen {
 pub struct Look {
     pub frame: Frame,
     pub tracks: Vec<Track>,
-    /// Road users that the network saw; `None`: it did not go through the network.
+    /// Boxes that the network saw; `None`: it did not go through the network.
     pub detections: Option<usize>,
     pub events: Vec<(UtcMillis, EventBody)>,
     pub shown: Shown,
@@ -126,10 +128,14 @@ impl Eye {
             }
             Work::Close => self.close(),
         };
-        if let Err(err) = decoded {
-            self.own = None;
-            self.pass.clear();
-            seen.trouble = Some(format!("its pictures cannot be decoded: {err}"));
+        match decoded {
+            Ok(()) if self.frames.is_empty() => {}
+            Ok(()) => seen.unseen = None,
+            Err(err) => {
+                self.own = None;
+                self.pass.clear();
+                seen.unseen = Some(format!("its pictures cannot be decoded: {err}"));
+            }
         }
         self.without = match (self.frames.is_empty(), closes) {
             (false, _) => 0,
@@ -159,7 +165,7 @@ impl Eye {
         let mut events = Vec::new();
         match self.analysis.glance(frame, &mut events) {
             Ok(unsure) => seen.unsure |= unsure,
-            Err(err) => seen.trouble = Some(format!("its pictures cannot be looked at: {err}")),
+            Err(err) => seen.unseen = Some(format!("its pictures cannot be looked at: {err}")),
         }
         seen.glanced.extend(events.into_iter().map(|(at, body)| (at, body, frame.picture.clone())));
     }
@@ -178,7 +184,7 @@ impl Eye {
         let (judged, still) = match pass {
             Pass::Old | Pass::Later => return,
             Pass::Still => (self.analysis.still(&frame), true),
-            Pass::Analyse { still } => (self.analysis.step(&frame, still), still),
+            Pass::Analyse(compared) => (self.analysis.step(&frame, compared), compared.still),
         };
         match judged {
             Ok(judged) => {

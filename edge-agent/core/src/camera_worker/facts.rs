@@ -32,7 +32,9 @@ type Fact = (UtcMillis, EventBody, Option<Picture>);
 pub struct Facts {
     waiting: VecDeque<Fact>,
     retry_at: Option<Duration>,
-    /// Why the last picture could not be analysed; for people, as is `refused`.
+    /// Why the last pictures could not be decoded or glanced at; for people, as the next two.
+    unseen: String,
+    /// Why the last picture could not be analysed.
     trouble: String,
     /// Why the outbox refused the oldest.
     refused: Option<String>,
@@ -53,6 +55,7 @@ impl Facts {
         Self {
             waiting: VecDeque::new(),
             retry_at: None,
+            unseen: String::new(),
             trouble: String::new(),
             refused: None,
             blind_since: None,
@@ -103,8 +106,11 @@ impl Facts {
         self.waiting.len() >= WAITING_MAX
     }
 
-    /// Pictures decoded, and the ones of them left out because of the load.
-    pub fn decoded(&mut self, pictures: u64, shed: u64) {
+    /// Pictures decoded, the ones of them left out because of the load, and why the last could not be decoded or glanced at.
+    pub fn decoded(&mut self, pictures: u64, shed: u64, unseen: Option<String>) {
+        if pictures > 0 || unseen.is_some() {
+            self.unseen = unseen.unwrap_or_default();
+        }
         self.stats.frames += pictures;
         self.dropped(shed);
     }
@@ -145,15 +151,16 @@ impl Facts {
 
     /// Whether its pictures are seen, as far as the work that is done tells.
     pub fn sees(&self) -> bool {
-        !self.is_full() && !self.is_blank && self.trouble.is_empty()
+        !self.is_full() && !self.is_blank && self.unseen.is_empty() && self.trouble.is_empty()
     }
 
     /// What is wrong now although units come; empty when all is well.
     pub fn what_is_wrong(&self) -> String {
-        let seen = || match (self.is_blind, self.is_blank && self.trouble.is_empty()) {
+        let trouble = if self.unseen.is_empty() { &self.trouble } else { &self.unseen };
+        let seen = || match (self.is_blind, self.is_blank && trouble.is_empty()) {
             (true, _) => BLIND.to_owned(),
             (false, true) => BLANK.to_owned(),
-            (false, false) => self.trouble.clone(),
+            (false, false) => trouble.clone(),
         };
         self.refused.clone().unwrap_or_else(seen)
     }
@@ -200,6 +207,20 @@ mod tests {
     use models_domain::event::Link;
 
     use super::*;
+
+    #[test]
+    fn a_damaged_picture_is_trouble_until_the_next_is_decoded_and_one_not_analysed_until_the_next_is() {
+        let mut facts = Facts::new(Duration::ZERO);
+        facts.decoded(0, 0, Some("damaged".to_owned()));
+        facts.not_analysed("no network".to_owned());
+        facts.decoded(0, 0, None);
+        assert_eq!((facts.sees(), facts.what_is_wrong()), (false, "damaged".to_owned()));
+        // As a glance does: it asks no network.
+        facts.decoded(1, 0, None);
+        assert_eq!((facts.sees(), facts.what_is_wrong()), (false, "no network".to_owned()));
+        facts.judged(Some(0));
+        assert_eq!((facts.sees(), facts.what_is_wrong()), (true, String::new()));
+    }
 
     #[test]
     fn a_camera_that_comes_and_goes_on_a_full_disk_takes_no_memory() {

@@ -4,6 +4,8 @@ use hardware_ports::camera::{Frame, Picture, PixelFormat};
 use models_domain::ladder::{Calm, Care, Grid, Stillness};
 use models_domain::{DurationMs, UtcMillis};
 
+use crate::analysis::Compared;
+
 /// Cells along a picture's width. The network looks at pictures of 640 pixels: 8 of those a cell.
 const COLUMNS: usize = 80;
 /// Of each cell about so many pixels are read along each side.
@@ -25,8 +27,8 @@ const BREAK: DurationMs = DurationMs(5_000);
 pub enum Pass {
     /// It is older than what was judged already.
     Old,
-    /// Through the network. `still`: it could be left out.
-    Analyse { still: bool },
+    /// Through the network.
+    Analyse(Compared),
     /// Nothing moves in it.
     Still,
     /// Something moves in it, but those before it come first.
@@ -42,12 +44,15 @@ pub struct Gate {
     analysed: Option<UtcMillis>,
     moved: Option<UtcMillis>,
     showed: Option<UtcMillis>,
+    /// Since the network last looked, something moved or may have.
+    changed: bool,
 }
 
 impl Gate {
     pub fn new() -> Self {
         let (judged, analysed, moved, showed) = (None, None, None, None);
-        Self { care: Care::Every, still: Stillness::default(), judged, analysed, moved, showed }
+        let (care, still) = (Care::Every, Stillness::default());
+        Self { care, still, judged, analysed, moved, showed, changed: true }
     }
 
     pub fn careful(&mut self, care: Care) {
@@ -70,6 +75,7 @@ impl Gate {
         // What was seen to move is remembered a little longer than its motion is.
         let seen = within(self.showed, HOLD.0 + GHOST.0) && within(self.moved, HOLD.0);
         let still = told == Some(false) && !seen && !within(self.moved, HOLD_UNSEEN.0);
+        self.changed |= told != Some(false);
         let is_new = within(self.analysed, RENEW.0);
         match self.care {
             Care::Every | Care::Judged => self.analyse(frame.at, still),
@@ -85,6 +91,7 @@ impl Gate {
 
     /// What came of a picture that went through the network: how many road users move, and how many events.
     pub fn showed(&mut self, at: UtcMillis, still: bool, moving: usize, events: usize) {
+        self.changed = false;
         if moving > 0 && !still {
             self.showed = Some(at);
         }
@@ -98,7 +105,7 @@ impl Gate {
 
     fn analyse(&mut self, at: UtcMillis, still: bool) -> Pass {
         (self.judged, self.analysed) = (Some(at), Some(at));
-        Pass::Analyse { still }
+        Pass::Analyse(Compared { anew: self.changed, still })
     }
 }
 
@@ -152,7 +159,8 @@ mod tests {
     fn told(gate: &mut Gate, at: i64, car: Option<usize>, alone: bool) -> String {
         let mut moves = false;
         let pass = gate.picture(&frame(at, car), alone, &mut moves);
-        format!("{pass:?}{}", if moves { " moves" } else { "" })
+        let pass = format!("{pass:?}").replace("Compared { ", "").replace(" })", ")");
+        format!("{pass}{}", if moves { " moves" } else { "" })
     }
 
     #[test]
@@ -160,19 +168,19 @@ mod tests {
         let mut gate = Gate::new();
         gate.careful(Care::Moving);
         // Nothing to hold it against.
-        assert_eq!(told(&mut gate, 0, None, false), "Analyse { still: false }");
+        assert_eq!(told(&mut gate, 0, None, false), "Analyse(anew: true, still: false)");
         assert_eq!(told(&mut gate, 100, None, false), "Still");
-        assert_eq!(told(&mut gate, 1_000, Some(10), false), "Analyse { still: false } moves");
-        assert_eq!(told(&mut gate, 1_100, Some(20), false), "Analyse { still: false } moves");
+        assert_eq!(told(&mut gate, 1_000, Some(10), false), "Analyse(anew: true, still: false) moves");
+        assert_eq!(told(&mut gate, 1_100, Some(20), false), "Analyse(anew: true, still: false) moves");
         // The car stands; a second ago it did not yet.
-        assert_eq!(told(&mut gate, 2_000, Some(20), false), "Analyse { still: false } moves");
+        assert_eq!(told(&mut gate, 2_000, Some(20), false), "Analyse(anew: true, still: false) moves");
         gate.showed(UtcMillis(2_000), false, 1, 0);
-        assert_eq!(told(&mut gate, 2_900, Some(20), false), "Analyse { still: false }");
+        assert_eq!(told(&mut gate, 2_900, Some(20), false), "Analyse(anew: false, still: false)");
         assert_eq!(told(&mut gate, 3_100, Some(20), false), "Still");
         gate.careful(Care::Judged);
-        assert_eq!(told(&mut gate, 4_200, Some(20), false), "Analyse { still: true }");
+        assert_eq!(told(&mut gate, 4_200, Some(20), false), "Analyse(anew: false, still: true)");
         gate.careful(Care::Every);
-        assert_eq!(told(&mut gate, 4_300, Some(20), false), "Analyse { still: true }");
+        assert_eq!(told(&mut gate, 4_300, Some(20), false), "Analyse(anew: false, still: true)");
     }
 
     #[test]
@@ -182,10 +190,10 @@ mod tests {
         for at in [0, 100] {
             told(&mut gate, at, None, false);
         }
-        assert_eq!(told(&mut gate, 1_000, Some(10), false), "Analyse { still: false } moves");
+        assert_eq!(told(&mut gate, 1_000, Some(10), false), "Analyse(anew: true, still: false) moves");
         gate.showed(UtcMillis(1_000), false, 0, 0);
         told(&mut gate, 1_100, None, false);
-        assert_eq!(told(&mut gate, 1_400, None, false), "Analyse { still: false }");
+        assert_eq!(told(&mut gate, 1_400, None, false), "Analyse(anew: false, still: false)");
         assert_eq!(told(&mut gate, 1_600, None, false), "Still");
     }
 
@@ -197,8 +205,8 @@ mod tests {
         assert_eq!(told(&mut gate, 2_000, None, true), "Still");
         assert_eq!(told(&mut gate, 4_000, Some(30), true), "Later moves");
         assert_eq!(told(&mut gate, 1_900, None, false), "Old");
-        assert_eq!(told(&mut gate, 3_000, Some(10), false), "Analyse { still: false } moves");
-        assert_eq!(told(&mut gate, 4_000, Some(30), false), "Analyse { still: false } moves");
+        assert_eq!(told(&mut gate, 3_000, Some(10), false), "Analyse(anew: true, still: false) moves");
+        assert_eq!(told(&mut gate, 4_000, Some(30), false), "Analyse(anew: true, still: false) moves");
     }
 
     #[test]
@@ -209,9 +217,9 @@ mod tests {
         told(&mut gate, 60_100, None, false);
         assert_eq!(told(&mut gate, 58_000, None, false), "Old");
         // Twelve seconds back; then a car comes.
-        assert_eq!(told(&mut gate, 48_000, None, false), "Analyse { still: false }");
+        assert_eq!(told(&mut gate, 48_000, None, false), "Analyse(anew: true, still: false)");
         assert_eq!(told(&mut gate, 48_100, None, false), "Still");
-        assert_eq!(told(&mut gate, 49_000, Some(10), false), "Analyse { still: false } moves");
+        assert_eq!(told(&mut gate, 49_000, Some(10), false), "Analyse(anew: true, still: false) moves");
     }
 
     #[test]

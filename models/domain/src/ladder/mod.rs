@@ -3,14 +3,16 @@
 //! Pure: it is told of every access unit (its size and kind, nothing decoded) and of what was seen in the pictures that
 //! were decoded, and says on which rung the camera stands. It climbs when the stream stirs (`stir.rs`, above its `floor.rs`)
 //! or a key frame shows other brightness than the one before (`still.rs`), and comes down when nothing that moves is seen any
-//! more. Of what is decoded, only pictures in which something moves go through the network ([`Care`]). Chance decodes and
-//! analyses some quiet spans in full (`audit.rs`); what they find is the estimate of what is missed (`miss.rs`).
+//! more. Of what is decoded, only pictures in which something moves go through the network ([`Care`]); who stands in the others
+//! is known from before (`steady.rs`). Chance decodes and analyses some quiet spans in full (`audit.rs`); what they find is the
+//! estimate of what is missed (`miss.rs`).
 
 mod audit;
 mod chance;
 mod climb;
 mod floor;
 mod miss;
+mod steady;
 mod still;
 mod stir;
 #[cfg(test)]
@@ -18,6 +20,7 @@ mod tests;
 
 pub use self::climb::{LOOK_BACK, Ladder};
 pub use self::miss::{CONFIDENCE, MissEstimate, Tally};
+pub use self::steady::Steady;
 pub use self::still::{Calm, Grid, Stillness};
 
 use crate::scene::Scene;
