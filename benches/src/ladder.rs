@@ -31,7 +31,7 @@ pub const BENCH: Bench = Bench {
 };
 
 /// Prints {"cpu_ratio","crossings_recall","events_recall","estimated_miss","true_miss","idle_streams_per_core"} over all
-/// streams, and the same of each under "streams". A share of the crossings and events is missed; the estimate is the
+/// streams, "events_by_kind", and the same of each under "streams". A share of the crossings and events is missed; the estimate is the
 /// agent's own, from its audits, with the ends of its interval. "ceiling": the recall of a second run that decodes
 /// everything too, of pictures taken half a period later.
 #[derive(Parser)]
@@ -44,6 +44,10 @@ struct Args {
     /// Length of each stream; a fifth of it is busy.
     #[arg(long, value_name = "MINUTES", default_value_t = 20.0, value_parser = minutes)]
     minutes: f64,
+    /// In each busy spell of 30 s everybody stands for so long, as before a red light: there are stops to be told of then, and
+    /// less to be analysed.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0, value_parser = seconds)]
+    stands: f64,
     /// Only these kinds of stream.
     #[arg(long, value_name = "NAME,NAME", value_delimiter = ',', value_parser = flavour::named)]
     flavours: Vec<&'static Flavour>,
@@ -65,6 +69,13 @@ fn minutes(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(minutes) if (2.0..=600.0).contains(&minutes) => Ok(minutes),
         Ok(_) | Err(_) => Err("2 to 600: the ladder must learn the stream first".to_owned()),
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.0..=20.0).contains(&seconds) => Ok(seconds),
+        Ok(_) | Err(_) => Err("0 to 20: in the rest of the spell all must come and go".to_owned()),
     }
 }
 
@@ -137,7 +148,7 @@ impl Street {
         work: &Path,
     ) -> anyhow::Result<Self> {
         let clip = clip::read(clip, flavour.fps, taken)?;
-        let mix = Mix::new(&clip, args.minutes * 60.0);
+        let mix = Mix::new(&clip, args.minutes * 60.0, args.stands);
         let name = format!("{}-{}{}", flavour.name, clip.name, taken.name());
         let (stream, scene) = (work.join(format!("{name}.mkv")), work.join(format!("{name}.toml")));
         flavour.encode(&clip, &mix, &stream)?;
@@ -182,14 +193,22 @@ fn summary(child: Child) -> anyhow::Result<Value> {
     serde_json::from_str(last).with_context(|| format!("a program printed {last}"))
 }
 
-/// The clip's lines, and a rule over the whole picture.
+/// The clip's lines, and rules that tell of what happens in its street, which is all but the far third of the picture: who
+/// stands before the red light, who comes towards the camera, as if only the other way were allowed, who comes in at all, and
+/// who walks.
 fn scene_of(clip: &Clip) -> String {
     let (w, h) = (clip.width, clip.height);
-    format!(
-        "size = [{w}, {h}]\n{}[[zone]]\nid = \"all\"\npolygon = [[0, 0], [{w}, 0], [{w}, {h}], [0, {h}]]\n\
-         [[rule]]\nkind = \"stopped_vehicle\"\nzone = \"all\"\nfor_ms = 5000\n",
-        clip.lines
-    )
+    let far = h / 3;
+    let rule = |kind: &str, keys: &str| format!("[[rule]]\nkind = \"{kind}\"\nzone = \"street\"\n{keys}\n");
+    [
+        format!("size = [{w}, {h}]\n{}", clip.lines),
+        format!("[[zone]]\nid = \"street\"\npolygon = [[0, {far}], [{w}, {far}], [{w}, {h}], [0, {h}]]\n"),
+        rule("stopped_vehicle", "for_ms = 5000"),
+        rule("wrong_way", "direction = [0, -1]"),
+        rule("intrusion", "for_ms = 1000"),
+        rule("pedestrian_on_carriageway", ""),
+    ]
+    .concat()
 }
 
 /// Watched streams per core, as this program's own `idle` measures them.
@@ -217,6 +236,7 @@ mod tests {
         };
         assert!(refused(&["--minutes", "0"]).contains("2 to 600"));
         assert!(refused(&["--flavours", "h266"]).contains("h264-vbr"));
+        assert!(refused(&["--stands", "30"]).contains("0 to 20"));
         assert_eq!(refused(&["--flavours", "h264-vbr,h265-cbr-night", "--minutes", "5"]), "");
     }
 }

@@ -26,6 +26,8 @@ pub struct Clip {
     /// Lines as TOML tables of a scene of this size.
     pub lines: String,
     pub quiet: Quiet,
+    /// Of the sensor: standard deviation of luma.
+    pub noise: f64,
 }
 
 /// When the pictures were taken.
@@ -49,8 +51,8 @@ impl Taken {
 pub enum Quiet {
     /// Stretches of the clip itself, as picture numbers; played to and fro.
     Real(Vec<(usize, usize)>),
-    /// The clip is never quiet: its median picture, and the noise of its sensor (standard deviation of luma).
-    Made { picture: Vec<u8>, noise: f64 },
+    /// The clip is never quiet: its median picture.
+    Made(Vec<u8>),
 }
 
 #[derive(Deserialize)]
@@ -106,10 +108,11 @@ pub fn read(path: &Path, fps: usize, taken: Taken) -> anyhow::Result<Clip> {
     let (width, height) = scaled(path)?;
     let pictures = decode(path, width, height, fps, taken)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let mut clip =
-        Clip { name, width, height, fps, pictures, lines: String::new(), quiet: Quiet::Real(Vec::new()) };
+    let quiet = Quiet::Real(Vec::new());
+    let mut clip = Clip { name, width, height, fps, pictures, lines: String::new(), quiet, noise: 0.0 };
     let missing = trim(&mut clip);
     ensure!(clip.len() >= 2 * fps, "{}: shorter than two seconds", path.display());
+    clip.noise = noise(&clip);
     clip.lines = lines(truth.as_ref(), width, height);
     let quiet = truth.as_ref().map_or_else(Vec::new, |t| stretches(t, &clip, missing));
     clip.quiet = if quiet.is_empty() { empty_street(&clip) } else { Quiet::Real(quiet) };
@@ -220,7 +223,7 @@ fn gst(path: &Path, rest: &str) -> Command {
     command
 }
 
-/// The median of pictures from the whole clip, and its sensor's noise: the median difference of neighbouring pictures.
+/// The median of pictures from the whole clip.
 fn empty_street(clip: &Clip) -> Quiet {
     let (count, last) = (EMPTY_FROM.min(clip.len()), clip.len() - 1);
     let chosen: Vec<&[u8]> = (0..count).map(|i| clip.picture(i * last / (count - 1).max(1))).collect();
@@ -233,10 +236,10 @@ fn empty_street(clip: &Clip) -> Quiet {
             *values.select_nth_unstable(count / 2).1
         })
         .collect();
-    Quiet::Made { picture, noise: noise(clip) }
+    Quiet::Made(picture)
 }
 
-/// Where the picture stands still: the stillest tenth of its blocks, each through the whole clip. Elsewhere pictures differ
+/// Its sensor's noise, where the picture stands still: the stillest tenth of its blocks, each through the whole clip. Elsewhere pictures differ
 /// because something moves, and a street is not noisier for being empty.
 fn noise(clip: &Clip) -> f64 {
     let mut blocks = Vec::new();

@@ -1,4 +1,5 @@
-//! The city mix: mostly a quiet street, busy for four minutes in twenty, and the weather of a camera laid over it.
+//! The city mix: mostly a quiet street, busy for four minutes in twenty, and the weather of a camera laid over it. Where it is
+//! wished for, all traffic stands in the middle of each busy spell, as before a red light: one picture, with a sensor's noise.
 
 use super::clip::{Clip, Quiet};
 
@@ -27,26 +28,32 @@ pub struct Mix<'a> {
     plan: Vec<Shot>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shot {
     Picture(usize),
+    /// The same again and again: who is in it stands. It has a sensor's noise, as any picture.
+    Standing(usize),
     Empty,
 }
 
 impl<'a> Mix<'a> {
-    /// `seconds` of the clip's street; it begins quiet.
-    pub fn new(clip: &'a Clip, seconds: f64) -> Self {
+    /// `seconds` of the clip's street; it begins quiet. In each busy spell everybody stands for `stands` seconds.
+    pub fn new(clip: &'a Clip, seconds: f64, stands: f64) -> Self {
         let mut plan = Vec::new();
         let frames = |s: f64| (s * clip.fps as f64).round() as usize;
         let total = frames(seconds);
         // A short mix has shorter spells of the same share.
         let scale = (seconds / (BUSY_S + QUIET_S)).min(1.0);
         let (busy, quiet) = (frames(BUSY_S * scale), frames(QUIET_S * scale));
+        let moves = busy.saturating_sub(frames(stands));
         let (mut next, mut turn) = (0, 0);
         while plan.len() < total {
             // The busy spell stands in the middle of its quiet.
             fill_quiet(clip, quiet / 2, turn, &mut plan);
-            for _ in 0..busy {
+            for number in 0..moves {
+                if number == moves / 2 {
+                    plan.extend(std::iter::repeat_n(Shot::Standing(next % clip.len()), busy - moves));
+                }
                 plan.push(Shot::Picture(next % clip.len()));
                 next += 1;
             }
@@ -74,9 +81,13 @@ impl<'a> Mix<'a> {
                     picture.copy_from_slice(self.clip.picture(*at));
                     0.0
                 }
-                (Shot::Empty, Quiet::Made { picture: empty, noise }) => {
+                (Shot::Standing(at), _) => {
+                    picture.copy_from_slice(self.clip.picture(*at));
+                    self.clip.noise
+                }
+                (Shot::Empty, Quiet::Made(empty)) => {
                     picture.copy_from_slice(empty);
-                    *noise
+                    self.clip.noise
                 }
                 (Shot::Empty, Quiet::Real(_)) => 0.0,
             };
@@ -98,7 +109,7 @@ impl<'a> Mix<'a> {
 /// Quiet footage to and fro, so that no cut is seen.
 fn fill_quiet(clip: &Clip, count: usize, turn: usize, plan: &mut Vec<Shot>) {
     match &clip.quiet {
-        Quiet::Made { .. } => plan.extend(std::iter::repeat_n(Shot::Empty, count)),
+        Quiet::Made(_) => plan.extend(std::iter::repeat_n(Shot::Empty, count)),
         Quiet::Real(stretches) => {
             let (from, to) = stretches[turn % stretches.len()];
             let last = (to - from - 1).max(1);
@@ -188,5 +199,31 @@ fn clock(luma: &mut [u8], width: usize, second: usize) {
                 *pixel = if dot { 235 } else { 16 };
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fifth_is_busy_and_part_of_it_stands_where_that_is_wished_for() {
+        let quiet = Quiet::Made(vec![0; 24]);
+        let (name, lines) = ("c".to_owned(), String::new());
+        let clip =
+            Clip { name, width: 4, height: 4, fps: 2, pictures: vec![0; 24 * 100], lines, quiet, noise: 1.0 };
+        let count = |stands| {
+            let plan = Mix::new(&clip, 300.0, stands).plan;
+            let of = |is: fn(&Shot) -> bool| plan.iter().filter(|shot| is(shot)).count();
+            let standing = of(|shot| matches!(shot, Shot::Standing(_)));
+            (of(|shot| *shot == Shot::Empty), of(|shot| matches!(shot, Shot::Picture(_))), standing)
+        };
+        assert_eq!(count(0.0), (480, 120, 0));
+        assert_eq!(count(8.0), (480, 88, 32));
+        // In the middle of its spell, and it goes on from there.
+        let plan = Mix::new(&clip, 150.0, 8.0).plan;
+        assert_eq!(plan[119..121], [Shot::Empty, Shot::Picture(0)]);
+        assert_eq!(plan[141..143], [Shot::Picture(21), Shot::Standing(22)]);
+        assert_eq!(plan[157..159], [Shot::Standing(22), Shot::Picture(22)]);
     }
 }

@@ -1,5 +1,6 @@
 //! What the ladder found of what decoding everything found, at what cost, and whether its own estimate was right.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::Context;
@@ -7,10 +8,10 @@ use models_domain::ladder::Tally;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Both runs see one crossing at about the same time; their trackers began at different pictures.
-const SAME_CROSSING_S: f64 = 1.5;
-/// A rule's event needs its time to become certain, in key frames a little longer.
-const SAME_EVENT_S: f64 = 6.0;
+/// Both runs see a crossing, or somebody come in, at about the same time; their trackers began at different pictures.
+const SAME_MOMENT_S: f64 = 1.5;
+/// A stop needs its time to become certain, in key frames a little longer.
+const SAME_STOP_S: f64 = 6.0;
 
 /// One run's result.
 pub struct Found {
@@ -40,9 +41,11 @@ pub struct Score {
     ladder_cpu_s: f64,
     crossings: Matched,
     events: Matched,
+    events_by_kind: BTreeMap<String, Matched>,
     /// The same of another run that decoded everything.
     crossings_again: Matched,
     events_again: Matched,
+    events_by_kind_again: BTreeMap<String, Matched>,
     tally: Tally,
     watch: f64,
     key_frames: f64,
@@ -82,6 +85,10 @@ impl Found {
         Tally::deserialize(told).context("the tally that edge-agent analyze printed")
     }
 
+    fn of_kind(&self, kind: &str) -> Vec<&Row> {
+        self.rows(false).into_iter().filter(|r| r.kind == kind).collect()
+    }
+
     fn rows(&self, crossings: bool) -> Vec<&Row> {
         let mut rows: Vec<&Row> = self.rows.iter().filter(|r| r.line.is_some() == crossings).collect();
         rows.sort_by(|a, b| a.t_s.total_cmp(&b.t_s));
@@ -103,8 +110,10 @@ impl Score {
             ladder_cpu_s: ladder.number("/cpu_s")?,
             crossings: matched(&full.rows(true), &ladder.rows(true)),
             events: matched(&full.rows(false), &ladder.rows(false)),
+            events_by_kind: by_kind(full, ladder),
             crossings_again: of_again(true),
             events_again: of_again(false),
+            events_by_kind_again: again.map_or_else(BTreeMap::new, |again| by_kind(full, again)),
             tally: ladder.tally()?,
             watch: ladder.number("/rungs/watch").unwrap_or(0.0),
             key_frames: ladder.number("/rungs/key_frames").unwrap_or(0.0),
@@ -117,6 +126,8 @@ impl Score {
         self.ladder_cpu_s += other.ladder_cpu_s;
         self.crossings.add(other.crossings);
         self.events.add(other.events);
+        add(&mut self.events_by_kind, &other.events_by_kind);
+        add(&mut self.events_by_kind_again, &other.events_by_kind_again);
         self.crossings_again.add(other.crossings_again);
         self.events_again.add(other.events_again);
         self.tally.add(&other.tally);
@@ -149,9 +160,11 @@ impl Score {
             "ceiling": {
                 "crossings_recall": self.crossings_again.recall().map(rounded),
                 "events_recall": self.events_again.recall().map(rounded),
+                "events_by_kind": told(&self.events_by_kind_again),
             },
             "crossings": self.crossings.json(),
             "events": self.events.json(),
+            "events_by_kind": told(&self.events_by_kind),
             "full_cpu_s": rounded(self.full_cpu_s),
             "ladder_cpu_s": rounded(self.ladder_cpu_s),
         })
@@ -179,6 +192,26 @@ impl Matched {
     }
 }
 
+fn by_kind(full: &Found, other: &Found) -> BTreeMap<String, Matched> {
+    let kinds = [full, other].into_iter().flat_map(|found| found.rows(false)).map(|row| row.kind.clone());
+    let kinds: BTreeSet<String> = kinds.collect();
+    let of_kind = |kind: String| {
+        let both = matched(&full.of_kind(&kind), &other.of_kind(&kind));
+        (kind, both)
+    };
+    kinds.into_iter().map(of_kind).collect()
+}
+
+fn add(sums: &mut BTreeMap<String, Matched>, others: &BTreeMap<String, Matched>) {
+    for (kind, other) in others {
+        sums.entry(kind.clone()).or_default().add(*other);
+    }
+}
+
+fn told(by_kind: &BTreeMap<String, Matched>) -> Value {
+    by_kind.iter().map(|(kind, of_kind)| (kind.clone(), of_kind.json())).collect()
+}
+
 /// Pairs what is the same, the nearest in time first.
 fn matched(full: &[&Row], ladder: &[&Row]) -> Matched {
     let mut pairs: Vec<(f64, usize, usize)> = Vec::new();
@@ -203,7 +236,7 @@ fn matched(full: &[&Row], ladder: &[&Row]) -> Matched {
 }
 
 fn is_same(a: &Row, b: &Row, apart_s: f64) -> bool {
-    let within = if a.line.is_some() { SAME_CROSSING_S } else { SAME_EVENT_S };
+    let within = if a.kind == "stopped_vehicle" { SAME_STOP_S } else { SAME_MOMENT_S };
     let place = match (a.bbox, b.bbox) {
         (Some(a), Some(b)) => overlaps(a, b),
         (None, _) | (_, None) => true,
@@ -250,5 +283,9 @@ mod tests {
         };
         assert_eq!(matched(&[&at(0.0)], &[&at(5.0)]).both, 1);
         assert_eq!(matched(&[&at(0.0)], &[&at(50.0)]).both, 0);
+        let stays = |t: f64| row(&format!(r#"{{"kind":"stopped_vehicle","t_s":{t},"zone":"z"}}"#));
+        let comes = |t: f64| row(&format!(r#"{{"kind":"intrusion","t_s":{t},"zone":"z"}}"#));
+        assert_eq!(matched(&[&stays(1.0)], &[&stays(6.0)]).both, 1);
+        assert_eq!(matched(&[&comes(1.0)], &[&comes(6.0)]).both, 0, "that is the next one");
     }
 }
