@@ -194,7 +194,7 @@ fn summary(child: Child) -> anyhow::Result<Value> {
 }
 
 /// The clip's lines, and rules that tell of what happens in its street, which is all but the far third of the picture: who
-/// stands before the red light, who comes towards the camera, as if only the other way were allowed, who comes in at all, and
+/// stands (before the red light, with `--stands`), who comes towards the camera, as if only the other way were allowed, who comes in at all, and
 /// who walks.
 fn scene_of(clip: &Clip) -> String {
     let (w, h) = (clip.width, clip.height);

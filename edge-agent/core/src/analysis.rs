@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_and_goes_in_a_street_where_nothing_moves_is_judged_by_most_looks() {
+    fn what_comes_and_goes_in_a_street_where_nothing_moves_is_judged_by_several_looks() {
         // The first car is left out once; the second is seen but in the last look.
         let sees = vec![vec![10.0], vec![10.0], vec![10.0], vec![10.0], vec![200.0]];
         let looks = sees.len();

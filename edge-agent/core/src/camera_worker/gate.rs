@@ -210,6 +210,24 @@ mod tests {
     }
 
     #[test]
+    fn a_look_after_motion_that_nobody_looked_at_begins_anew() {
+        let mut gate = Gate::new();
+        gate.careful(Care::Moving);
+        told(&mut gate, 0, None, true);
+        gate.showed(UtcMillis(0), false, 0, 0);
+        assert_eq!(told(&mut gate, 2_000, None, true), "Still");
+        assert_eq!(told(&mut gate, 4_000, Some(30), true), "Later moves");
+        let key_frames = |gate: &mut Gate, from: i64| -> Vec<String> {
+            (0..8).map(|n| told(gate, from + 2_000 * n, Some(30), true)).collect()
+        };
+        assert_eq!(key_frames(&mut gate, 4_000)[1..], ["Still"; 7]);
+        assert_eq!(told(&mut gate, 20_000, Some(30), true), "Analyse(anew: true, still: true)");
+        gate.showed(UtcMillis(20_000), true, 0, 0);
+        assert_eq!(key_frames(&mut gate, 22_000), ["Still"; 8]);
+        assert_eq!(told(&mut gate, 40_000, Some(30), true), "Analyse(anew: false, still: true)");
+    }
+
+    #[test]
     fn a_clock_that_is_set_back_leaves_no_picture_unseen() {
         let mut gate = Gate::new();
         gate.careful(Care::Moving);
