@@ -31,9 +31,9 @@ pub const BENCH: Bench = Bench {
 };
 
 /// Prints {"cpu_ratio","crossings_recall","events_recall","estimated_miss","true_miss","idle_streams_per_core"} over all
-/// streams, "events_by_kind", and the same of each under "streams". A share of the crossings and events is missed; the estimate is the
-/// agent's own, from its audits, with the ends of its interval. "ceiling": the recall of a second run that decodes
-/// everything too, of pictures taken half a period later.
+/// streams, "events_by_kind", and the same of each under "streams". A share of the crossings and events is missed; the
+/// estimate is the agent's own, from its audits, with the ends of its interval. "ceiling": the recall of a second run that
+/// decodes everything too, of pictures taken half a period later.
 #[derive(Parser)]
 #[command(name = "ladder")]
 struct Args {
@@ -194,8 +194,8 @@ fn summary(child: Child) -> anyhow::Result<Value> {
 }
 
 /// The clip's lines, and rules that tell of what happens in its street, which is all but the far third of the picture: who
-/// stands (before the red light, with `--stands`), who comes towards the camera, as if only the other way were allowed, who comes in at all, and
-/// who walks.
+/// stands (before the red light, with `--stands`), who comes towards the camera, as if only the other way were allowed, who
+/// comes in at all, and who walks.
 fn scene_of(clip: &Clip) -> String {
     let (w, h) = (clip.width, clip.height);
     let far = h / 3;

@@ -239,8 +239,8 @@ fn empty_street(clip: &Clip) -> Quiet {
     Quiet::Made(picture)
 }
 
-/// Its sensor's noise, where the picture stands still: the stillest tenth of its blocks, each through the whole clip. Elsewhere pictures differ
-/// because something moves, and a street is not noisier for being empty.
+/// Its sensor's noise, where the picture stands still: the stillest tenth of its blocks, each through the whole clip.
+/// Elsewhere pictures differ because something moves, and a street is not noisier for being empty.
 fn noise(clip: &Clip) -> f64 {
     let mut blocks = Vec::new();
     for top in (0..clip.height / BLOCK * BLOCK).step_by(BLOCK) {

@@ -39,17 +39,20 @@ struct Row {
 pub struct Score {
     full_cpu_s: f64,
     ladder_cpu_s: f64,
-    crossings: Matched,
-    events: Matched,
-    events_by_kind: BTreeMap<String, Matched>,
+    ladder: Shared,
     /// The same of another run that decoded everything.
-    crossings_again: Matched,
-    events_again: Matched,
-    events_by_kind_again: BTreeMap<String, Matched>,
+    again: Shared,
     tally: Tally,
     watch: f64,
     key_frames: f64,
     full: f64,
+}
+
+/// What a run shares with the one that decoded everything.
+#[derive(Debug, Clone, Default)]
+struct Shared {
+    crossings: Matched,
+    events_by_kind: BTreeMap<String, Matched>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -102,18 +105,11 @@ impl Score {
     /// # Errors
     /// When a figure is missing in what the agent printed.
     pub fn new(full: &Found, ladder: &Found, again: Option<&Found>) -> anyhow::Result<Self> {
-        let of_again = |crossings| {
-            again.map_or(Matched::default(), |a| matched(&full.rows(crossings), &a.rows(crossings)))
-        };
         Ok(Self {
             full_cpu_s: full.number("/cpu_s")?,
             ladder_cpu_s: ladder.number("/cpu_s")?,
-            crossings: matched(&full.rows(true), &ladder.rows(true)),
-            events: matched(&full.rows(false), &ladder.rows(false)),
-            events_by_kind: by_kind(full, ladder),
-            crossings_again: of_again(true),
-            events_again: of_again(false),
-            events_by_kind_again: again.map_or_else(BTreeMap::new, |again| by_kind(full, again)),
+            ladder: Shared::new(full, ladder),
+            again: again.map_or_else(Shared::default, |again| Shared::new(full, again)),
             tally: ladder.tally()?,
             watch: ladder.number("/rungs/watch").unwrap_or(0.0),
             key_frames: ladder.number("/rungs/key_frames").unwrap_or(0.0),
@@ -124,12 +120,8 @@ impl Score {
     pub fn add(&mut self, other: &Self) {
         self.full_cpu_s += other.full_cpu_s;
         self.ladder_cpu_s += other.ladder_cpu_s;
-        self.crossings.add(other.crossings);
-        self.events.add(other.events);
-        add(&mut self.events_by_kind, &other.events_by_kind);
-        add(&mut self.events_by_kind_again, &other.events_by_kind_again);
-        self.crossings_again.add(other.crossings_again);
-        self.events_again.add(other.events_again);
+        self.ladder.add(&other.ladder);
+        self.again.add(&other.again);
         self.tally.add(&other.tally);
         self.watch += other.watch;
         self.key_frames += other.key_frames;
@@ -138,14 +130,14 @@ impl Score {
 
     pub fn json(&self) -> Value {
         let units = (self.watch + self.key_frames + self.full).max(1.0);
-        let (lost, all) =
-            (self.crossings.lost() + self.events.lost(), self.crossings.full + self.events.full);
+        let (crossings, events) = (self.ladder.crossings, self.ladder.events());
+        let (lost, all) = (crossings.lost() + events.lost(), crossings.full + events.full);
         let estimate = self.tally.estimate();
         let true_miss = lost as f64 / all.max(1) as f64;
         json!({
             "cpu_ratio": rounded(self.ladder_cpu_s / self.full_cpu_s.max(1e-9)),
-            "crossings_recall": self.crossings.recall().map(rounded),
-            "events_recall": self.events.recall().map(rounded),
+            "crossings_recall": crossings.recall().map(rounded),
+            "events_recall": events.recall().map(rounded),
             "estimated_miss": estimate.map(|e| json!({
                 "share": rounded(e.share), "low": rounded(e.low), "high": rounded(e.high),
                 "found": e.found, "audited_s": rounded(e.audited.seconds()),
@@ -158,16 +150,47 @@ impl Score {
                 "full": rounded(self.full / units),
             },
             "ceiling": {
-                "crossings_recall": self.crossings_again.recall().map(rounded),
-                "events_recall": self.events_again.recall().map(rounded),
-                "events_by_kind": told(&self.events_by_kind_again),
+                "crossings_recall": self.again.crossings.recall().map(rounded),
+                "events_recall": self.again.events().recall().map(rounded),
+                "events_by_kind": self.again.by_kind(),
             },
-            "crossings": self.crossings.json(),
-            "events": self.events.json(),
-            "events_by_kind": told(&self.events_by_kind),
+            "crossings": crossings.json(),
+            "events": events.json(),
+            "events_by_kind": self.ladder.by_kind(),
             "full_cpu_s": rounded(self.full_cpu_s),
             "ladder_cpu_s": rounded(self.ladder_cpu_s),
         })
+    }
+}
+
+impl Shared {
+    fn new(full: &Found, other: &Found) -> Self {
+        let kinds = [full, other].into_iter().flat_map(|found| found.rows(false)).map(|row| row.kind.clone());
+        let kinds: BTreeSet<String> = kinds.collect();
+        let of_kind = |kind: String| {
+            let both = matched(&full.of_kind(&kind), &other.of_kind(&kind));
+            (kind, both)
+        };
+        let crossings = matched(&full.rows(true), &other.rows(true));
+        Self { crossings, events_by_kind: kinds.into_iter().map(of_kind).collect() }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.crossings.add(other.crossings);
+        for (kind, of_kind) in &other.events_by_kind {
+            self.events_by_kind.entry(kind.clone()).or_default().add(*of_kind);
+        }
+    }
+
+    /// Of all kinds.
+    fn events(&self) -> Matched {
+        let mut all = Matched::default();
+        self.events_by_kind.values().for_each(|of_kind| all.add(*of_kind));
+        all
+    }
+
+    fn by_kind(&self) -> Value {
+        self.events_by_kind.iter().map(|(kind, of_kind)| (kind.clone(), of_kind.json())).collect()
     }
 }
 
@@ -190,26 +213,6 @@ impl Matched {
     fn json(&self) -> Value {
         json!({ "full": self.full, "both": self.both, "ladder_only": self.ladder_only })
     }
-}
-
-fn by_kind(full: &Found, other: &Found) -> BTreeMap<String, Matched> {
-    let kinds = [full, other].into_iter().flat_map(|found| found.rows(false)).map(|row| row.kind.clone());
-    let kinds: BTreeSet<String> = kinds.collect();
-    let of_kind = |kind: String| {
-        let both = matched(&full.of_kind(&kind), &other.of_kind(&kind));
-        (kind, both)
-    };
-    kinds.into_iter().map(of_kind).collect()
-}
-
-fn add(sums: &mut BTreeMap<String, Matched>, others: &BTreeMap<String, Matched>) {
-    for (kind, other) in others {
-        sums.entry(kind.clone()).or_default().add(*other);
-    }
-}
-
-fn told(by_kind: &BTreeMap<String, Matched>) -> Value {
-    by_kind.iter().map(|(kind, of_kind)| (kind.clone(), of_kind.json())).collect()
 }
 
 /// Pairs what is the same, the nearest in time first.

@@ -97,8 +97,8 @@ impl Analysis {
     pub fn step(&mut self, frame: &Frame, compared: Compared) -> Result<Analysed<'_>, InferError> {
         let mut seen = self.detector.detect(&frame.picture)?;
         to_scene(&mut seen, &frame.picture, self.size);
-        self.seen.look(seen.clone(), compared.anew);
-        self.judge(frame, &seen, compared.still)
+        self.seen.look(seen, compared.anew);
+        self.judge(frame, |looks| looks.newest(), compared.still)
     }
 
     /// The same for a picture in which nothing moves: what the network saw in half of its last looks is still there.
@@ -106,12 +106,19 @@ impl Analysis {
     /// # Errors
     /// As [`Analysis::step`].
     pub fn still(&mut self, frame: &Frame) -> Result<Analysed<'_>, InferError> {
-        let there = self.seen.there().to_vec();
-        self.judge(frame, &there, true)
+        self.judge(frame, Steady::there, true)
     }
 
-    fn judge(&mut self, frame: &Frame, seen: &[Detection], still: bool) -> Result<Analysed<'_>, InferError> {
+    /// `of`: what of the looks is there in this picture.
+    fn judge(
+        &mut self,
+        frame: &Frame,
+        of: fn(&mut Steady) -> &[Detection],
+        still: bool,
+    ) -> Result<Analysed<'_>, InferError> {
         let mut events = Vec::new();
+        let seen = of(&mut self.seen);
+        let detections = seen.len();
         self.watch.step(frame.at, seen, still, &mut events);
         if let Some(witness) = &mut self.witness {
             witness.picture(frame, self.watch.tracks(), &events);
@@ -120,7 +127,7 @@ impl Analysis {
             lights.picture(frame, self.watch.tracks());
         }
         self.look(frame, &mut events)?;
-        Ok(Analysed { tracks: self.watch.tracks(), detections: seen.len(), events })
+        Ok(Analysed { tracks: self.watch.tracks(), detections, events })
     }
 
     fn look(&mut self, frame: &Frame, events: &mut Vec<(UtcMillis, EventBody)>) -> Result<(), InferError> {

@@ -18,8 +18,10 @@ const SAME: f64 = 0.5;
 /// Feed it every look.
 #[derive(Debug, Default)]
 pub struct Steady {
+    /// The newest first.
     looks: VecDeque<Vec<Detection>>,
-    there: Vec<Detection>,
+    /// Judged of these looks; `None`: not yet, and where every picture is shown to the network never.
+    there: Option<Vec<Detection>>,
 }
 
 /// A road user in some of the looks.
@@ -34,46 +36,52 @@ struct Seen {
 }
 
 impl Steady {
-    /// What the network saw in one picture; `anew`: something may have moved since the look before, so that who was seen then may be gone.
+    /// What the network saw in one picture. `anew`: something may have moved since the look before, so that who was seen then
+    /// may be gone.
     pub fn look(&mut self, detections: Vec<Detection>, anew: bool) {
         if anew {
             self.looks.clear();
         }
         self.looks.truncate(LOOKS - 1);
         self.looks.push_front(detections);
-        self.there = self.judged();
+        self.there = None;
+    }
+
+    /// What the newest look saw.
+    pub fn newest(&self) -> &[Detection] {
+        self.looks.front().map_or(&[], Vec::as_slice)
     }
 
     /// Who stands there: boxes as they were seen last, with the mean of their scores.
-    pub fn there(&self) -> &[Detection] {
-        &self.there
+    pub fn there(&mut self) -> &[Detection] {
+        self.there.get_or_insert_with(|| judged(&self.looks))
     }
+}
 
-    fn judged(&self) -> Vec<Detection> {
-        let mut all: Vec<Seen> = Vec::new();
-        for (look, detections) in self.looks.iter().enumerate() {
-            for detection in detections {
-                let bbox = detection.bbox;
-                let apart = |seen: &Seen| {
-                    let (then, now) = (seen.before.center(), bbox.center());
-                    (then.x - now.x).hypot(then.y - now.y) / size_of(&bbox)
-                };
-                let known = all.iter_mut().filter(|seen| seen.look < look && apart(seen) <= SAME);
-                match known.min_by(|a, b| apart(a).total_cmp(&apart(b))) {
-                    Some(seen) => {
-                        (seen.before, seen.look) = (detection.bbox, look);
-                        (seen.score, seen.times) = (seen.score + detection.score, seen.times + 1);
-                    }
-                    None => {
-                        let Detection { bbox: before, score, .. } = *detection;
-                        all.push(Seen { newest: *detection, before, score, times: 1, look });
-                    }
+fn judged(looks: &VecDeque<Vec<Detection>>) -> Vec<Detection> {
+    let mut all: Vec<Seen> = Vec::new();
+    for (look, detections) in looks.iter().enumerate() {
+        for detection in detections {
+            let bbox = detection.bbox;
+            let apart = |seen: &Seen| {
+                let (then, now) = (seen.before.center(), bbox.center());
+                (then.x - now.x).hypot(then.y - now.y) / size_of(&bbox)
+            };
+            let known = all.iter_mut().filter(|seen| seen.look < look && apart(seen) <= SAME);
+            match known.min_by(|a, b| apart(a).total_cmp(&apart(b))) {
+                Some(seen) => {
+                    (seen.before, seen.look) = (detection.bbox, look);
+                    (seen.score, seen.times) = (seen.score + detection.score, seen.times + 1);
+                }
+                None => {
+                    let Detection { bbox: before, score, .. } = *detection;
+                    all.push(Seen { newest: *detection, before, score, times: 1, look });
                 }
             }
         }
-        let there = all.into_iter().filter(|seen| 2 * seen.times >= self.looks.len());
-        there.map(|seen| Detection { score: seen.score / seen.times as f32, ..seen.newest }).collect()
     }
+    let there = all.into_iter().filter(|seen| 2 * seen.times >= looks.len());
+    there.map(|seen| Detection { score: seen.score / seen.times as f32, ..seen.newest }).collect()
 }
 
 #[cfg(test)]
