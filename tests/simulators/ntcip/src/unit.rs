@@ -41,7 +41,7 @@ pub struct Unit {
 impl Unit {
     pub fn new(config: config::Unit, now_ms: i64) -> Self {
         let backup_s = config.backup_s.into();
-        Self {
+        let mut unit = Self {
             config,
             plan: Plan::default(),
             lamps: Lamps::default(),
@@ -63,7 +63,10 @@ impl Unit {
             counts: [(0, 0); 8],
             sequence: 0,
             block: crate::blocks::AT_FIRST.to_vec(),
-        }
+        };
+        // It may be asked before its first tick: its lamps are lit by then.
+        unit.lamps = unit.plan.lamps(&unit.config, &unit.greens());
+        unit
     }
 
     /// The lamps, when they have changed.
