@@ -139,6 +139,7 @@ impl Known {
             seen: past.last.0,
             witnessed: true,
             faint: false,
+            clear: true,
         }
     }
 }

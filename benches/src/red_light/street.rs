@@ -221,5 +221,6 @@ fn track(at: UtcMillis, foot: f64) -> Track {
         seen: at,
         witnessed: true,
         faint: false,
+        clear: true,
     }
 }

@@ -130,6 +130,7 @@ impl Street {
                 seen: at(ms),
                 witnessed: true,
                 faint: false,
+                clear: true,
             };
             self.eyes.picture(&frame, &[track]);
         }

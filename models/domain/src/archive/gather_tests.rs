@@ -48,6 +48,7 @@ fn track(id: u64, began: i64, seen: i64, x: f64) -> Track {
         seen: UtcMillis(seen),
         witnessed: true,
         faint: false,
+        clear: true,
     }
 }
 

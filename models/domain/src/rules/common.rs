@@ -56,6 +56,12 @@ pub fn stands_in(zone: Option<&Zone>, track: &Track) -> bool {
     zone.is_none_or(|zone| inside(&zone.polygon, track.bbox.foot()))
 }
 
+/// Whether somebody is told of the road user: vehicles must have been seen clearly once. People and two-wheelers need not, a street
+/// has faint ones that are real.
+pub fn is_clear(track: &Track) -> bool {
+    track.clear || !track.class.is_vehicle() || track.class.is_two_wheeler()
+}
+
 pub fn distance(a: Point, b: Point) -> f64 {
     (a.x - b.x).hypot(a.y - b.y)
 }

@@ -1,6 +1,7 @@
 //! `intrusion`: a road user of certain classes is in a zone where it must not be, told once per stay.
 //!
-//! A stay goes on when the tracker loses who stays and finds it again as somebody new.
+//! A stay goes on when the tracker loses who stays and finds it again as somebody new. What is only ever seen as if it might be a car
+//! is no intruder yet: it is told of once it is seen clearly.
 
 use serde::Deserialize;
 
@@ -33,7 +34,7 @@ const MEMORY: Memory = Memory { away: DurationMs(2_000), near: 1.0, walks: 1.0, 
 pub const KIND: Kind = Kind {
     name: "intrusion",
     about: "a road user is where it must not be, once a stay. \
-            zone; classes (all); for_ms (0): how long it must be there",
+            zone; classes (all); for_ms (0): how long it must be there; a car, bus or truck must be seen clearly once",
     make,
 };
 
@@ -63,7 +64,7 @@ impl Rule for Intrusion {
                 continue;
             }
             let stay = self.stays.inside(at, track);
-            if stay.is_new() && at.since(stay.since) >= self.stay {
+            if stay.is_new() && stay.clear && at.since(stay.since) >= self.stay {
                 stay.told = true;
                 let zone = Some(self.zone.id.clone());
                 out.push(RuleEvent {

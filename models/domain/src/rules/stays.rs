@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::common::{distance, duration};
+use super::common::{distance, duration, is_clear};
 use crate::detection::BBox;
 use crate::ids::TrackId;
 use crate::track::{Track, size_of};
@@ -34,6 +34,8 @@ pub struct Stay {
     pub told: bool,
     /// Of somebody who was seen to come ([`Track::witnessed`]).
     pub witnessed: bool,
+    /// Of somebody who was seen well enough to be told of ([`is_clear`]).
+    pub clear: bool,
     /// Time since it was last seen inside, as it counts.
     away: DurationMs,
 }
@@ -48,6 +50,7 @@ impl Stay {
             bbox,
             told: false,
             witnessed: track.witnessed,
+            clear: is_clear(track),
             away: DurationMs(0),
         }
     }
@@ -172,6 +175,7 @@ impl Stays {
         let stay = self.by_track.entry(track.id).or_insert_with(new);
         (stay.inside, stay.bbox, stay.away) = (at, track.bbox, DurationMs(0));
         stay.witnessed |= track.witnessed;
+        stay.clear |= is_clear(track);
         stay
     }
 
@@ -237,6 +241,7 @@ mod tests {
             seen: seconds(0),
             witnessed: true,
             faint: false,
+            clear: true,
         };
         stays.begin(seconds(0), &[]);
         stays.inside(seconds(0), &track);

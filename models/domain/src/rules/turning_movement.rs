@@ -340,6 +340,7 @@ mod tests {
                 seen: UtcMillis(i * 100),
                 witnessed: true,
                 faint,
+                clear: true,
             };
             rule.step(UtcMillis(i * 100), &[track], &mut out);
         }

@@ -244,7 +244,7 @@ impl Life {
         if rider { best(&two_wheelers).unwrap_or(most) } else { most }
     }
 
-    pub fn track(&self) -> Track {
+    pub fn track(&self, settings: &Settings) -> Track {
         Track {
             id: self.id,
             class: self.class(),
@@ -257,6 +257,7 @@ impl Life {
             seen: self.seen,
             witnessed: self.witnessed,
             faint: self.faint,
+            clear: !self.is_weak(settings),
         }
     }
 }

@@ -56,6 +56,9 @@ pub struct Track {
     /// A vehicle that of late was seen far worse than others of its size here: as a rule a piece of one, or what it leaves behind. It
     /// crosses no line and comes through no gate of a junction.
     pub faint: bool,
+    /// Some box that fed it was seen clearly ([`Settings::sure`]). A vehicle that never was is as a rule a sign, a branch or a piece of
+    /// another, which stands and is dragged along by who drives past.
+    pub clear: bool,
 }
 
 impl Track {
@@ -210,7 +213,7 @@ impl Tracker {
         self.drop_doubles();
         self.lives.iter_mut().for_each(|life| life.compare(at, &self.looks));
         self.tracks.clear();
-        self.tracks.extend(self.lives.iter().filter(|l| l.is_confirmed()).map(Life::track));
+        self.tracks.extend(self.lives.iter().filter(|l| l.is_confirmed()).map(|l| l.track(&self.settings)));
         &self.tracks
     }
 

@@ -247,6 +247,7 @@ mod tests {
             seen: at,
             witnessed: true,
             faint: false,
+            clear: true,
         }
     }
 
