@@ -1,7 +1,8 @@
 //! Streets as data: `scenarios/<name>/{scene.toml,in.jsonl,want.txt}`, run through tracker, counters and rules.
 //!
 //! A line of `in.jsonl` is one picture: `{"at_ms", "detections": [{"class", "bbox", "score"}]}`, or with ready
-//! `"tracks": [{"id", "class", "bbox"}]`, one that the tracker carries on with `"unseen": true`; a made-up `"look"` besides is
+//! `"tracks": [{"id", "class", "bbox"}]`, one that the tracker carries on with `"unseen": true` and one never seen well with
+//! `"clear": false`; a made-up `"look"` besides is
 //! what the camera shows, small and grey. With `NGATU_BLESS=1` a run writes `want.txt` anew: read what it wrote.
 
 mod painted;
@@ -45,6 +46,13 @@ struct Known {
     bbox: [f64; 4],
     #[serde(default)]
     unseen: bool,
+    /// Whether the network was ever sure of it.
+    #[serde(default = "yes")]
+    clear: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[test]
@@ -139,7 +147,7 @@ impl Known {
             seen: past.last.0,
             witnessed: true,
             faint: false,
-            clear: true,
+            clear: self.clear,
         }
     }
 }

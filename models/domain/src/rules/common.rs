@@ -7,7 +7,7 @@ use crate::geo::{Point, inside};
 use crate::ids::{LineId, ZoneId};
 use crate::scene::{Line, Scene, Zone};
 use crate::track::Track;
-use crate::units::DurationMs;
+use crate::units::{DurationMs, UtcMillis};
 
 /// A rule's own keys; the error names the key that is unknown, missing or of the wrong kind.
 pub fn read<T: DeserializeOwned>(params: toml::Table) -> Result<T, String> {
@@ -56,10 +56,30 @@ pub fn stands_in(zone: Option<&Zone>, track: &Track) -> bool {
     zone.is_none_or(|zone| inside(&zone.polygon, track.bbox.foot()))
 }
 
-/// Whether somebody is told of the road user: vehicles must have been seen clearly once. People and two-wheelers need not, a street
-/// has faint ones that are real.
-pub fn is_clear(track: &Track) -> bool {
-    track.clear || !track.class.is_vehicle() || track.class.is_two_wheeler()
+/// Whether a road user, followed over several tracks, is sure enough to be told of: a car, bus or truck must have been seen
+/// clearly once. People and two-wheelers need not, a street has faint ones that are real.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Trust {
+    clear: bool,
+    /// It is taken for one of those who need not, for now.
+    exempt: bool,
+}
+
+impl Trust {
+    /// Of somebody who is there since `since`: from when on that counts, should this track be the first that is sure enough.
+    /// What was there before it may have been a sign or a branch, and this one somebody else who came before it.
+    pub fn learn(&mut self, track: &Track, since: &mut UtcMillis) {
+        let before = self.is_enough();
+        self.clear |= track.clear;
+        self.exempt = !track.class.is_vehicle() || track.class.is_two_wheeler();
+        if self.is_enough() && !before {
+            *since = track.began.max(*since);
+        }
+    }
+
+    pub fn is_enough(self) -> bool {
+        self.clear || self.exempt
+    }
 }
 
 pub fn distance(a: Point, b: Point) -> f64 {

@@ -1,7 +1,7 @@
 //! `intrusion`: a road user of certain classes is in a zone where it must not be, told once per stay.
 //!
-//! A stay goes on when the tracker loses who stays and finds it again as somebody new. What is only ever seen as if it might be a car
-//! is no intruder yet: it is told of once it is seen clearly.
+//! A stay goes on when the tracker loses who stays and finds it again as somebody new. What the network only ever
+//! half takes for a car is no intruder yet (`Trust`).
 
 use serde::Deserialize;
 
@@ -33,8 +33,8 @@ const MEMORY: Memory = Memory { away: DurationMs(2_000), near: 1.0, walks: 1.0, 
 
 pub const KIND: Kind = Kind {
     name: "intrusion",
-    about: "a road user is where it must not be, once a stay. \
-            zone; classes (all); for_ms (0): how long it must be there; a car, bus or truck must be seen clearly once",
+    about: "a road user is where it must not be, once a stay; a car, bus or truck once the network was sure of it \
+            (score 0.4). zone; classes (all); for_ms (0): how long it must be there",
     make,
 };
 
@@ -64,7 +64,8 @@ impl Rule for Intrusion {
                 continue;
             }
             let stay = self.stays.inside(at, track);
-            if stay.is_new() && stay.clear && at.since(stay.since) >= self.stay {
+            stay.trust.learn(track, &mut stay.since);
+            if stay.is_new() && stay.trust.is_enough() && at.since(stay.since) >= self.stay {
                 stay.told = true;
                 let zone = Some(self.zone.id.clone());
                 out.push(RuleEvent {

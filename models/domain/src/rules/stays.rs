@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::common::{distance, duration, is_clear};
+use super::common::{Trust, distance, duration};
 use crate::detection::BBox;
 use crate::ids::TrackId;
 use crate::track::{Track, size_of};
@@ -34,8 +34,8 @@ pub struct Stay {
     pub told: bool,
     /// Of somebody who was seen to come ([`Track::witnessed`]).
     pub witnessed: bool,
-    /// Of somebody who was seen well enough to be told of ([`is_clear`]).
-    pub clear: bool,
+    /// For rules that ask for it; they tell it of each track.
+    pub trust: Trust,
     /// Time since it was last seen inside, as it counts.
     away: DurationMs,
 }
@@ -50,12 +50,12 @@ impl Stay {
             bbox,
             told: false,
             witnessed: track.witnessed,
-            clear: is_clear(track),
+            trust: Trust::default(),
             away: DurationMs(0),
         }
     }
 
-    /// It can be told of, and was not yet.
+    /// It was seen to come, and was not told of yet.
     pub fn is_new(&self) -> bool {
         self.witnessed && !self.told
     }
@@ -175,7 +175,6 @@ impl Stays {
         let stay = self.by_track.entry(track.id).or_insert_with(new);
         (stay.inside, stay.bbox, stay.away) = (at, track.bbox, DurationMs(0));
         stay.witnessed |= track.witnessed;
-        stay.clear |= is_clear(track);
         stay
     }
 

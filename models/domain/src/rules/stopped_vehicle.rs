@@ -3,7 +3,7 @@
 //! Told of is who was seen to come, or is large and seen well: a few pixels that the network takes for a car now and then did not
 //! stop, nor did what it first takes for one in a picture in which nothing moves. Masts, branches and signs far away are found again
 //! and again, and the track of who drives by jumps to them: who is small must come from farther, and is told of once a place for as long
-//! as that is remembered. And it must be seen for most of the time that it stands, and clearly once.
+//! as that is remembered. And it must be seen for most of the time that it stands, and clearly once, which [`Trust`] holds.
 //!
 //! Without a ground plane "stays" is measured in sizes of its box. A stop goes on under a new track when the old one was
 //! lost on the same place: a parked car that the network sees now and then is one stop, not one each time.
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::common::{distance, duration, is_clear, read, stands_in, within, zone};
+use super::common::{Trust, distance, duration, read, stands_in, within, zone};
 use super::{Kind, Rule, RuleEvent};
 use crate::detection::BBox;
 use crate::event::Phase;
@@ -64,7 +64,7 @@ const SAME_PLACE: f64 = 0.4;
 
 pub const KIND: Kind = Kind {
     name: "stopped_vehicle",
-    about: "a vehicle stands, once a stop. zone (everywhere); for_ms (10000): how long; \
+    about: "a vehicle stands, once a stop; a car, bus or truck once the network was sure of it (score 0.4). zone (everywhere); for_ms (10000): how long; \
             tolerance (0.25): how far its middle may stray, in sizes of its box",
     make,
 };
@@ -103,8 +103,7 @@ struct Stop {
     told: bool,
     /// It was seen to come, or was once seen well.
     is_sure: bool,
-    /// It was once seen clearly.
-    is_clear: bool,
+    trust: Trust,
     bbox: BBox,
     /// When it was told of; later its track may be drawn away by a passer-by.
     told_bbox: BBox,
@@ -131,10 +130,10 @@ impl Rule for StoppedVehicle {
             let was_told = stop.told.then(|| stop.clone());
             stop.follow(at, track, self.tolerance);
             stop.is_sure |= is_sure(track, self.small);
-            stop.is_clear |= is_clear(track);
+            stop.trust.learn(track, &mut stop.since);
             // Its track may have gone over to a passer-by: what then begins anew on the place was told of.
             self.places.extend(was_told.filter(|_| !stop.told));
-            let is_known = stop.is_sure && stop.is_clear && stop.is_steady();
+            let is_known = stop.is_sure && stop.trust.is_enough() && stop.is_steady();
             if !stop.told && is_known && at.since(stop.since) >= self.stand {
                 (stop.told, stop.told_bbox) = (true, stop.bbox);
                 if !self.small_was_told(&stop) {
@@ -179,7 +178,7 @@ impl Stop {
             since: at,
             told: false,
             is_sure: false,
-            is_clear: false,
+            trust: Trust::default(),
             bbox: *bbox,
             told_bbox: *bbox,
             seen: at,
@@ -200,7 +199,7 @@ impl Stop {
         let away = distance(track.bbox.center(), self.place) / size_of(&track.bbox);
         let still = if self.told { GONE * tolerance } else { tolerance };
         if away > still {
-            *self = Stop { is_sure: self.is_sure, is_clear: self.is_clear, ..Stop::new(at, &track.bbox) };
+            *self = Stop { is_sure: self.is_sure, trust: self.trust, ..Stop::new(at, &track.bbox) };
         }
         self.bbox = track.bbox;
         self.seen = at;

@@ -56,8 +56,8 @@ pub struct Track {
     /// A vehicle that of late was seen far worse than others of its size here: as a rule a piece of one, or what it leaves behind. It
     /// crosses no line and comes through no gate of a junction.
     pub faint: bool,
-    /// Some box that fed it was seen clearly ([`Settings::sure`]). A vehicle that never was is as a rule a sign, a branch or a piece of
-    /// another, which stands and is dragged along by who drives past.
+    /// Some box that fed it had the score [`Settings::sure`]. A vehicle that never had is as a rule a sign, a branch or a piece of
+    /// another: it stands, and is dragged along by who drives past.
     pub clear: bool,
 }
 
