@@ -3,7 +3,8 @@
 //! A street that is busy for four minutes in twenty is built from real clips and encoded as cameras do, one kind of stream
 //! after the other, each of the next clip, until all kinds and all clips had their turn. The agent analyses each twice, in
 //! full and with the ladder, both at the same time, so that what else the machine does weighs on both. A third run, in full
-//! too, is of the same street taken half a picture later: as far as it agrees with the first, so far can recall reach.
+//! too, is of the same street taken half a picture later; a fourth, in full, of the very same stream, begins anew before each
+//! busy spell. As far as these agree with the first, so far can recall reach.
 
 mod clip;
 mod flavour;
@@ -21,7 +22,7 @@ use serde_json::Value;
 use self::clip::{Clip, Taken};
 use self::flavour::Flavour;
 use self::mix::Mix;
-use self::score::{Found, Score};
+use self::score::{Ceiling, Found, Score};
 use crate::{Bench, programs};
 
 pub const BENCH: Bench = Bench {
@@ -33,7 +34,8 @@ pub const BENCH: Bench = Bench {
 /// Prints {"cpu_ratio","crossings_recall","events_recall","estimated_miss","true_miss","idle_streams_per_core"} over all
 /// streams, "events_by_kind", and the same of each under "streams". A share of the crossings and events is missed; the
 /// estimate is the agent's own, from its audits, with the ends of its interval. "ceiling": the recall of a second run that
-/// decodes everything too, of pictures taken half a period later.
+/// decodes everything too, of pictures taken half a period later. "begun_anew": of one on the same pictures, which begins
+/// before each busy spell; what it does not share differs by nothing but what its tracker saw before.
 #[derive(Parser)]
 #[command(name = "ladder")]
 struct Args {
@@ -51,7 +53,7 @@ struct Args {
     /// Only these kinds of stream.
     #[arg(long, value_name = "NAME,NAME", value_delimiter = ',', value_parser = flavour::named)]
     flavours: Vec<&'static Flavour>,
-    /// Do not measure how far two runs that decode everything agree: it doubles the time.
+    /// Do not measure how far runs that decode everything agree: it doubles the time.
     #[arg(long)]
     no_ceiling: bool,
     /// Leave streams, scenes and events there.
@@ -126,11 +128,13 @@ fn measure(args: &Args, flavour: &Flavour, clip: &Path, work: &Path) -> anyhow::
     let again = match args.no_ceiling {
         true => None,
         false => {
-            let street = Street::encode(args, flavour, clip, Taken::HalfAPictureLater, work)?;
-            Some(street.analyze(args, "again", &[])?.found()?)
+            let later = Street::encode(args, flavour, clip, Taken::HalfAPictureLater, work)?;
+            let again = later.analyze(args, "again", &[])?;
+            let anew = street.begun_anew(args)?;
+            Some((again.found()?, anew))
         }
     };
-    Score::new(&full, &ladder, again.as_ref())
+    Score::new(&full, &ladder, again.as_ref().map(|(again, anew)| Ceiling { again, anew: anew.as_slice() }))
 }
 
 /// A stream and its scene.
@@ -154,6 +158,17 @@ impl Street {
         flavour.encode(&clip, &mix, &stream)?;
         std::fs::write(&scene, scene_of(&clip)).with_context(|| format!("writing {}", scene.display()))?;
         Ok(Self { stream, scene })
+    }
+
+    /// What is told when all is decoded, and each spell is a run of its own.
+    fn begun_anew(&self, args: &Args) -> anyhow::Result<Vec<(mix::Spell, Found)>> {
+        let mut all = Vec::new();
+        for (number, spell) in mix::spells(args.minutes * 60.0).into_iter().enumerate() {
+            let (from, until) = (spell.from_s.to_string(), spell.until_s.to_string());
+            let extra = ["--from", from.as_str(), "--until", until.as_str()];
+            all.push((spell, self.analyze(args, &format!("anew{number}"), &extra)?.found()?));
+        }
+        Ok(all)
     }
 
     /// Starts the agent on it.

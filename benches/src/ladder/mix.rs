@@ -9,6 +9,22 @@ const QUIET_S: f64 = 120.0;
 /// Entries of the table that noise is drawn from.
 const NOISE: usize = 1 << 20;
 
+/// A busy spell with the quiet on both sides of it, in seconds of the stream.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spell {
+    pub from_s: f64,
+    pub until_s: f64,
+}
+
+/// The spells of a stream of so many seconds; a short one has shorter spells of the same share.
+pub fn spells(seconds: f64) -> Vec<Spell> {
+    let length = (BUSY_S + QUIET_S).min(seconds);
+    let count = (seconds / length).ceil() as usize;
+    let spell =
+        |n: usize| Spell { from_s: n as f64 * length, until_s: ((n + 1) as f64 * length).min(seconds) };
+    (0..count).map(spell).collect()
+}
+
 /// What a camera does to what it sees.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Weather {
@@ -205,6 +221,14 @@ fn clock(luma: &mut [u8], width: usize, second: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_spell_is_whole() {
+        let spell = |from_s, until_s| Spell { from_s, until_s };
+        assert_eq!(spells(300.0), [spell(0.0, 150.0), spell(150.0, 300.0)]);
+        assert_eq!(spells(120.0), [spell(0.0, 120.0)], "as short as its stream");
+        assert_eq!(spells(170.0), [spell(0.0, 150.0), spell(150.0, 170.0)]);
+    }
 
     #[test]
     fn a_fifth_is_busy_and_part_of_it_stands_where_that_is_wished_for() {

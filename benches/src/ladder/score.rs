@@ -8,10 +8,15 @@ use models_domain::ladder::Tally;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::mix::Spell;
+
 /// Both runs see a crossing, or somebody come in, at about the same time; their trackers began at different pictures.
 const SAME_MOMENT_S: f64 = 1.5;
 /// A stop needs its time to become certain, in key frames a little longer.
 const SAME_STOP_S: f64 = 6.0;
+
+/// Who begins anew must have seen so much of a spell before it is held against who saw all that was before.
+const SETTLED_S: f64 = 15.0;
 
 /// One run's result.
 pub struct Found {
@@ -40,12 +45,19 @@ pub struct Score {
     full_cpu_s: f64,
     ladder_cpu_s: f64,
     ladder: Shared,
-    /// The same of another run that decoded everything.
+    /// The same of another run that decoded everything, and of one that began anew in each spell.
     again: Shared,
+    anew: Shared,
     tally: Tally,
     watch: f64,
     key_frames: f64,
     full: f64,
+}
+
+/// Runs that decoded everything besides.
+pub struct Ceiling<'a> {
+    pub again: &'a Found,
+    pub anew: &'a [(Spell, Found)],
 }
 
 /// What a run shares with the one that decoded everything.
@@ -92,6 +104,12 @@ impl Found {
         self.rows(false).into_iter().filter(|r| r.kind == kind).collect()
     }
 
+    /// What it told in a spell, but for its beginning.
+    fn within(&self, spell: Spell) -> Self {
+        let told = |row: &&Row| (spell.from_s + SETTLED_S..spell.until_s).contains(&row.t_s);
+        Self { summary: Value::Null, rows: self.rows.iter().filter(told).cloned().collect() }
+    }
+
     fn rows(&self, crossings: bool) -> Vec<&Row> {
         let mut rows: Vec<&Row> = self.rows.iter().filter(|r| r.line.is_some() == crossings).collect();
         rows.sort_by(|a, b| a.t_s.total_cmp(&b.t_s));
@@ -100,16 +118,21 @@ impl Found {
 }
 
 impl Score {
-    /// `again`: another run that decoded everything.
+    /// `ceiling`: other runs that decoded everything.
     ///
     /// # Errors
     /// When a figure is missing in what the agent printed.
-    pub fn new(full: &Found, ladder: &Found, again: Option<&Found>) -> anyhow::Result<Self> {
+    pub fn new(full: &Found, ladder: &Found, ceiling: Option<Ceiling<'_>>) -> anyhow::Result<Self> {
+        let mut anew = Shared::default();
+        for (spell, found) in ceiling.iter().flat_map(|ceiling| ceiling.anew) {
+            anew.add(&Shared::new(&full.within(*spell), &found.within(*spell)));
+        }
         Ok(Self {
             full_cpu_s: full.number("/cpu_s")?,
             ladder_cpu_s: ladder.number("/cpu_s")?,
             ladder: Shared::new(full, ladder),
-            again: again.map_or_else(Shared::default, |again| Shared::new(full, again)),
+            again: ceiling.map_or_else(Shared::default, |ceiling| Shared::new(full, ceiling.again)),
+            anew,
             tally: ladder.tally()?,
             watch: ladder.number("/rungs/watch").unwrap_or(0.0),
             key_frames: ladder.number("/rungs/key_frames").unwrap_or(0.0),
@@ -122,6 +145,7 @@ impl Score {
         self.ladder_cpu_s += other.ladder_cpu_s;
         self.ladder.add(&other.ladder);
         self.again.add(&other.again);
+        self.anew.add(&other.anew);
         self.tally.add(&other.tally);
         self.watch += other.watch;
         self.key_frames += other.key_frames;
@@ -149,11 +173,8 @@ impl Score {
                 "key_frames": rounded(self.key_frames / units),
                 "full": rounded(self.full / units),
             },
-            "ceiling": {
-                "crossings_recall": self.again.crossings.recall().map(rounded),
-                "events_recall": self.again.events().recall().map(rounded),
-                "events_by_kind": self.again.by_kind(),
-            },
+            "ceiling": self.again.json(),
+            "begun_anew": self.anew.json(),
             "crossings": crossings.json(),
             "events": events.json(),
             "events_by_kind": self.ladder.by_kind(),
@@ -187,6 +208,16 @@ impl Shared {
         let mut all = Matched::default();
         self.events_by_kind.values().for_each(|of_kind| all.add(*of_kind));
         all
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "crossings_recall": self.crossings.recall().map(rounded),
+            "events_recall": self.events().recall().map(rounded),
+            "crossings": self.crossings.json(),
+            "events": self.events().json(),
+            "events_by_kind": self.by_kind(),
+        })
     }
 
     fn by_kind(&self) -> Value {
@@ -277,6 +308,24 @@ mod tests {
         assert_eq!((got.full, got.both, got.ladder_only), (3, 2, 1));
         let other = row(r#"{"kind":"line_crossing","t_s":1.0,"line":"a","direction":"to_right"}"#);
         assert_eq!(matched(&[&full[0]], &[&other]).both, 0);
+    }
+
+    #[test]
+    fn who_begins_anew_is_judged_once_it_has_settled() {
+        let row = |t: f64| row(&format!(r#"{{"kind":"intrusion","t_s":{t},"zone":"z"}}"#));
+        let found = |times: &[f64]| Found {
+            summary: json!({ "cpu_s": 1.0, "tally": Tally::default() }),
+            rows: times.iter().map(|t| row(*t)).collect(),
+        };
+        let spell = |from_s, until_s| Spell { from_s, until_s };
+        let full = found(&[10.0, 40.0, 70.0, 110.0, 140.0, 190.0]);
+        let anew =
+            [(spell(0.0, 100.0), found(&[40.0, 70.0])), (spell(100.0, 200.0), found(&[110.0, 140.0, 160.0]))];
+        let ceiling = Ceiling { again: &found(&[]), anew: &anew };
+        let told = Score::new(&full, &full, Some(ceiling)).unwrap().json();
+        assert_eq!(told["begun_anew"]["events"], json!({ "full": 4, "both": 3, "ladder_only": 1 }));
+        assert_eq!(told["begun_anew"]["events_recall"], 0.75);
+        assert_eq!(told["ceiling"]["events_recall"], 0.0);
     }
 
     #[test]

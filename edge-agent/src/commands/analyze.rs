@@ -2,6 +2,7 @@
 
 mod annotated;
 mod report;
+mod span;
 mod units;
 
 use std::io::IsTerminal;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 use edge_agent_core::analysis::Analysis;
 use edge_agent_core::camera_worker::climb::Climb;
 use edge_agent_core::camera_worker::eye::{Decoders, Eye, Look, Seen};
@@ -28,6 +29,7 @@ use models_domain::{health, rules};
 
 use self::annotated::Annotated;
 use self::report::Report;
+use self::span::{Place, Span};
 use self::units::Units;
 use crate::{models, usage};
 
@@ -116,12 +118,23 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = fps)]
     analyze_fps: Option<f64>,
 
+    /// Begin there, at the first key frame; with the clip when left out.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    from: Option<f64>,
+
+    /// End there; with the clip when left out.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    until: Option<f64>,
+
     /// Threads for the network.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     threads: u8,
 }
 
 pub fn run(args: Args) -> anyhow::Result<()> {
+    if let (Some(from), Some(until)) = (args.from, args.until) {
+        ensure!(from < until, "--until {until} must be later than --from {from}");
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let scene = read_scene(&args.scene)?;
     let detector = models::open_for_tracking(args.model.as_deref(), usize::from(args.threads))?;
@@ -138,7 +151,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let pace = args.analyze_fps.map(AnalyzePace::new);
     let eye = Eye::new(Arc::clone(&driver), source.clone(), decoders, analysis, pace);
     let ladder = args.ladder.then(|| Ladder::new(usual_rung(&scene), LADDER_SEED));
-    let mut job = Job { clock, ladder, climb: Climb::new(), eye, report, annotated, bar, stop };
+    let span = Span::new(args.from, args.until);
+    let mut job = Job { clock, span, ladder, climb: Climb::new(), eye, report, annotated, bar, stop };
     let units = Units::open(driver, source.clone())?;
     job.read(units, &source)?;
     job.finish()
@@ -146,6 +160,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 
 struct Job {
     clock: Arc<dyn Clock>,
+    span: Span,
     /// `None`: everything is decoded.
     ladder: Option<Ladder>,
     climb: Climb,
@@ -162,7 +177,15 @@ impl Job {
         let mut heard = self.clock.elapsed();
         while !self.stop.load(Ordering::Relaxed) {
             match units.next(WAIT) {
-                Some(Ok(NextUnit::Unit(unit))) => self.take(unit),
+                Some(Ok(NextUnit::Unit(mut unit))) => {
+                    // Events carry the clip's own times, so the analysis runs on them.
+                    unit.facts.at = UtcMillis(unit.pts.0);
+                    match self.span.place(&unit.facts) {
+                        Place::Before => {}
+                        Place::Within => self.take(unit),
+                        Place::After => break,
+                    }
+                }
                 Some(Ok(NextUnit::Lost)) => self.climb.lost(),
                 Some(Ok(NextUnit::End)) => break,
                 // What was read so far is a result all the same.
@@ -187,9 +210,7 @@ impl Job {
         self.work()
     }
 
-    fn take(&mut self, mut unit: AccessUnit) {
-        // Events carry the clip's own times, so the analysis runs on them.
-        unit.facts.at = UtcMillis(unit.pts.0);
+    fn take(&mut self, unit: AccessUnit) {
         self.bar.set_position(u64::try_from(unit.pts.0).unwrap_or(0));
         let rung = self.ladder.as_mut().map_or(Rung::Full, |ladder| ladder.unit(&unit.facts));
         self.report.unit(rung);
@@ -246,6 +267,15 @@ impl Job {
 fn fps(text: &str) -> Result<f64, String> {
     let fps: f64 = text.parse().map_err(|_| format!("{text:?} is not a number"))?;
     if (0.1..=60.0).contains(&fps) { Ok(fps) } else { Err(format!("{fps} is not within 0.1 to 60")) }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("{text:?} is not a number"))?;
+    if (0.0..=1e9).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err(format!("{seconds} is not within 0 to 1e9"))
+    }
 }
 
 fn read_scene(path: &Path) -> anyhow::Result<Scene> {
