@@ -53,7 +53,7 @@ struct Args {
     /// Only these kinds of stream.
     #[arg(long, value_name = "NAME,NAME", value_delimiter = ',', value_parser = flavour::named)]
     flavours: Vec<&'static Flavour>,
-    /// Do not measure how far runs that decode everything agree: it doubles the time.
+    /// Do not measure how far runs that decode everything agree: it takes three times as long.
     #[arg(long)]
     no_ceiling: bool,
     /// Leave streams, scenes and events there.

@@ -16,7 +16,7 @@ const SAME_MOMENT_S: f64 = 1.5;
 const SAME_STOP_S: f64 = 6.0;
 
 /// Who begins anew must have seen so much of a spell before it is held against who saw all that was before.
-const SETTLED_S: f64 = 15.0;
+const SETTLED_S: f64 = 30.0;
 
 /// One run's result.
 pub struct Found {
@@ -320,7 +320,7 @@ mod tests {
         let spell = |from_s, until_s| Spell { from_s, until_s };
         let full = found(&[10.0, 40.0, 70.0, 110.0, 140.0, 190.0]);
         let anew =
-            [(spell(0.0, 100.0), found(&[40.0, 70.0])), (spell(100.0, 200.0), found(&[110.0, 140.0, 160.0]))];
+            [(spell(0.0, 100.0), found(&[40.0, 70.0])), (spell(100.0, 200.0), found(&[120.0, 140.0, 160.0]))];
         let ceiling = Ceiling { again: &found(&[]), anew: &anew };
         let told = Score::new(&full, &full, Some(ceiling)).unwrap().json();
         assert_eq!(told["begun_anew"]["events"], json!({ "full": 4, "both": 3, "ladder_only": 1 }));

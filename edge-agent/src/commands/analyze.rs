@@ -181,9 +181,9 @@ impl Job {
                     // Events carry the clip's own times, so the analysis runs on them.
                     unit.facts.at = UtcMillis(unit.pts.0);
                     match self.span.place(&unit.facts) {
-                        Place::Before => {}
+                        Place::Outside => {}
                         Place::Within => self.take(unit),
-                        Place::After => break,
+                        Place::Over => break,
                     }
                 }
                 Some(Ok(NextUnit::Lost)) => self.climb.lost(),

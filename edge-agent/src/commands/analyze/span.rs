@@ -14,9 +14,10 @@ pub struct Span {
 /// What is to be done with a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    Before,
+    Outside,
     Within,
-    After,
+    /// Nor does anything after it belong to the span.
+    Over,
 }
 
 impl Span {
@@ -34,9 +35,10 @@ impl Span {
     pub fn place(&mut self, facts: &UnitFacts) -> Place {
         self.begun |= facts.at >= self.from && facts.kind == UnitKind::Key;
         match (self.begun, facts.at < self.until) {
-            (_, false) => Place::After,
-            (false, true) => Place::Before,
             (true, true) => Place::Within,
+            // B pictures that are shown earlier may follow any other.
+            (_, false) if facts.kind == UnitKind::Key => Place::Over,
+            (false, true) | (_, false) => Place::Outside,
         }
     }
 }
@@ -45,7 +47,7 @@ impl Span {
 mod tests {
     use super::*;
 
-    /// Times of the units that are taken of one each 100 ms, a key frame each second; and of the first that is too late.
+    /// Times of the units that are taken of one each 100 ms, a key frame each second; and of the first from which on none is.
     fn taken(from_s: Option<f64>, until_s: Option<f64>) -> (Vec<i64>, Option<i64>) {
         let mut span = Span::new(from_s, until_s);
         let places = (0..50_i64).map(|n| {
@@ -54,7 +56,7 @@ mod tests {
         });
         let places: Vec<_> = places.collect();
         let within = places.iter().filter(|(_, place)| *place == Place::Within).map(|(at, _)| *at);
-        (within.collect(), places.iter().find(|(_, place)| *place == Place::After).map(|(at, _)| *at))
+        (within.collect(), places.iter().find(|(_, place)| *place == Place::Over).map(|(at, _)| *at))
     }
 
     #[test]
@@ -63,6 +65,6 @@ mod tests {
         assert_eq!(taken(None, None), (all.clone(), None));
         assert_eq!(taken(Some(1.5), Some(3.0)), (all[20..30].to_vec(), Some(3_000)));
         assert_eq!(taken(Some(2.0), None), (all[20..].to_vec(), None));
-        assert_eq!(taken(None, Some(0.3)), (all[..3].to_vec(), Some(300)));
+        assert_eq!(taken(None, Some(0.3)), (all[..3].to_vec(), Some(1_000)));
     }
 }

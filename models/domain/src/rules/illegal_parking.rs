@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use super::common::{distance, duration, read, stands_in, within, zone};
-use super::stays::{Memory, QUIET, Stay, Stays, away};
+use super::stays::{Hidden, Memory, QUIET, Stay, Stays, away};
 use super::{Kind, Rule, RuleEvent};
 use crate::detection::Class;
 use crate::event::Phase;
@@ -56,7 +56,7 @@ const GONE: f64 = 3.0;
 fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
     let params: Params = read(params)?;
     let hidden = away("hidden_ms", params.hidden_ms)?;
-    let memory = Memory { away: hidden, near: 0.5, walks: 0.0, quiet: QUIET };
+    let memory = Memory { away: hidden, near: 0.5, walks: 0.0, quiet: QUIET, hidden: Hidden::Counts };
     Ok(Box::new(IllegalParking {
         zone: zone(scene, &params.zone)?,
         stand: duration("for_ms", params.for_ms)?,

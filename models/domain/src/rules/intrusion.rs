@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use super::common::{duration, read, stands_in, zone};
-use super::stays::{Memory, QUIET, Stays};
+use super::stays::{Hidden, Memory, QUIET, REGULAR, Stays};
 use super::{Kind, Rule, RuleEvent};
 use crate::detection::Class;
 use crate::event::Phase;
@@ -26,10 +26,10 @@ struct Params {
     for_ms: i64,
 }
 
-/// A stay is over after this long outside or out of sight: a shaking box at the edge does not come in twice. One that is
-/// lost is looked for within its own size, and as much more for each second since. Where nothing moves nobody looks, but
-/// for audits: who stands there all night comes in once.
-const MEMORY: Memory = Memory { away: DurationMs(2_000), near: 1.0, walks: 1.0, quiet: QUIET };
+/// A stay is over after this long outside or lost: a shaking box at the edge does not come in twice, nor does a parked car that
+/// the tracker follows and the network sees now and then. One that is lost is looked for within its own size, and as much
+/// more for each second since. Where nothing moves nobody looks, but for audits: who stands there all night comes in once.
+const MEMORY: Memory = Memory { away: REGULAR, near: 1.0, walks: 1.0, quiet: QUIET, hidden: Hidden::IsThere };
 
 pub const KIND: Kind = Kind {
     name: "intrusion",

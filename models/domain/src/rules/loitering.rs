@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::common::{classes, duration, read, stands_in, zone};
-use super::stays::{Memory, QUIET, Stays, away};
+use super::stays::{Hidden, Memory, QUIET, Stays, away};
 use super::{Kind, Rule, RuleEvent};
 use crate::detection::Class;
 use crate::event::Phase;
@@ -44,7 +44,7 @@ fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
     let params: Params = read(params)?;
     // Whoever is lost for a second is looked for within an arm's length, and a step more for each second.
     let away = away("away_ms", params.away_ms)?;
-    let memory = Memory { away, near: 0.7, walks: 0.5, quiet: QUIET };
+    let memory = Memory { away, near: 0.7, walks: 0.5, quiet: QUIET, hidden: Hidden::Counts };
     Ok(Box::new(Loitering {
         zone: zone(scene, &params.zone)?,
         stay: duration("for_ms", params.for_ms)?,

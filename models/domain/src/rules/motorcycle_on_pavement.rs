@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::common::{classes, distance, duration, read, stands_in, within, zone};
-use super::stays::{Memory, Stays};
+use super::stays::{Hidden, Memory, Stays};
 use super::{Kind, Rule, RuleEvent};
 use crate::detection::{BBox, Class};
 use crate::event::Phase;
@@ -54,7 +54,13 @@ fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
         travelled: within("travelled", params.travelled, 0.2..=100.0)?,
         within: duration("within_ms", params.within_ms)?,
         classes: classes(params.classes, &[Class::Motorcycle])?,
-        stays: Stays::new(Memory { away: AWAY, near: 0.7, walks: 2.0, quiet: DurationMs(0) }),
+        stays: Stays::new(Memory {
+            away: AWAY,
+            near: 0.7,
+            walks: 2.0,
+            quiet: DurationMs(0),
+            hidden: Hidden::Counts,
+        }),
     }))
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::common::{duration, read, stands_in, within, zone};
-use super::stays::{Memory, Stays};
+use super::stays::{Hidden, Memory, Stays};
 use super::{Kind, Rule, RuleEvent};
 use crate::detection::{BBox, Class};
 use crate::event::Phase;
@@ -63,7 +63,13 @@ fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
         except: except?,
         stay: duration("for_ms", params.for_ms)?,
         walk_max: within("walk_max", params.walk_max, 0.1..=20.0)?,
-        stays: Stays::new(Memory { away: AWAY, near: 0.7, walks: 0.5, quiet: DurationMs(0) }),
+        stays: Stays::new(Memory {
+            away: AWAY,
+            near: 0.7,
+            walks: 0.5,
+            quiet: DurationMs(0),
+            hidden: Hidden::Counts,
+        }),
         rode_by_track: BTreeMap::new(),
     }))
 }

@@ -11,7 +11,7 @@ use crate::units::{DurationMs, UtcMillis};
 /// How a stay survives what the tracker loses.
 #[derive(Debug, Clone, Copy)]
 pub struct Memory {
-    /// A stay goes on when the road user is outside, or unseen, for no longer than this.
+    /// A stay goes on when the road user is outside, or unseen, for no longer than this; but see `hidden`.
     pub away: DurationMs,
     /// A new track is the lost one when it begins within this many sizes of the box ...
     pub near: f64,
@@ -20,7 +20,20 @@ pub struct Memory {
     /// A quiet span without pictures up to this long counts as a glimpse: of a watched stream nothing is decoded while nothing
     /// moves. A longer one counts in full, as all do where this is 0, and as does what nobody watched ([`Stays::unwatched`]).
     pub quiet: DurationMs,
+    pub hidden: Hidden,
 }
+
+/// What becomes of a stay while its road user is out of sight and the tracker still follows it: ten seconds who stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hidden {
+    /// It may have left.
+    Counts,
+    /// Who was told of and is then seen again where it was had not left.
+    IsThere,
+}
+
+/// From this overlap on who was hidden for long is back where it was.
+const SAME_PLACE: f64 = 0.5;
 
 /// One road user's stay.
 #[derive(Debug, Clone)]
@@ -36,8 +49,9 @@ pub struct Stay {
     pub witnessed: bool,
     /// For rules that ask for it; they tell it of each track.
     pub trust: Trust,
-    /// Time since it was last seen inside, as it counts.
+    /// Time since it was last seen inside, as it counts; and that for which it was out of sight and followed.
     away: DurationMs,
+    hidden: DurationMs,
 }
 
 impl Stay {
@@ -52,7 +66,13 @@ impl Stay {
             witnessed: track.witnessed,
             trust: Trust::default(),
             away: DurationMs(0),
+            hidden: DurationMs(0),
         }
+    }
+
+    /// Nobody follows it any more.
+    fn end_hiding(&mut self) {
+        self.away = self.away + std::mem::replace(&mut self.hidden, DurationMs(0));
     }
 
     /// It was seen to come, and was not told of yet.
@@ -79,7 +99,7 @@ pub struct Stays {
 /// Most lost stays remembered: the newest.
 const LOST_MAX: usize = 200;
 /// Pictures no farther apart than this come regularly: key frames do.
-const REGULAR: DurationMs = DurationMs(2_500);
+pub const REGULAR: DurationMs = DurationMs(2_500);
 /// As much of a quiet span counts as time away.
 const GLIMPSE: DurationMs = DurationMs(400);
 /// A street in which nothing moves is looked at by chance every few minutes: so long without is hardly that.
@@ -121,32 +141,41 @@ impl Stays {
         self.unwatched.push((from, until));
     }
 
-    /// How much of the time since the last picture counts as time away.
-    fn passes(&mut self, at: UtcMillis) -> DurationMs {
-        let Some(last) = self.last.replace(at) else { return DurationMs(0) };
+    /// How much of the time since the last picture counts as time away, and how much of it nobody watched.
+    fn passes(&mut self, at: UtcMillis) -> (DurationMs, DurationMs) {
+        let Some(last) = self.last.replace(at) else { return (DurationMs(0), DurationMs(0)) };
         let span = at.since(last).max(DurationMs(0));
         let within =
             |(from, until): &(UtcMillis, UtcMillis)| (*until).min(at).since((*from).max(last)).0.max(0);
         let unwatched = DurationMs(self.unwatched.iter().map(within).sum::<i64>().min(span.0));
         self.unwatched.retain(|(_, until)| *until > at);
         let quiet = span - unwatched;
-        match span > REGULAR && quiet <= self.memory.quiet {
+        let counts = match span > REGULAR && quiet <= self.memory.quiet {
             true => unwatched + quiet.min(GLIMPSE),
             false => span,
-        }
+        };
+        (counts, unwatched)
     }
 
     /// Call once a picture, before [`Stays::inside`]; gives back the stays that are over.
     pub fn begin(&mut self, at: UtcMillis, tracks: &[Track]) -> Vec<Stay> {
         self.unseen = tracks.iter().filter(|t| !t.is_seen(at)).map(|t| t.id).collect();
-        let counts = self.passes(at);
-        self.by_track.values_mut().chain(&mut self.lost).for_each(|stay| stay.away = stay.away + counts);
+        let (counts, unwatched) = self.passes(at);
+        for (id, stay) in &mut self.by_track {
+            let is_hidden = self.memory.hidden == Hidden::IsThere && stay.told && self.unseen.contains(id);
+            let hidden = if is_hidden { counts - unwatched } else { DurationMs(0) };
+            (stay.hidden, stay.away) = (stay.hidden + hidden, stay.away + (counts - hidden));
+        }
+        self.lost.iter_mut().for_each(|stay| stay.away = stay.away + counts);
         let away = self.memory.away;
         let is_over = |s: &Stay| s.away > away || at < s.inside;
         let gone = |id: &TrackId| tracks.iter().all(|t| t.id != *id);
         let mut over: Vec<Stay> = Vec::new();
         let mut kept = BTreeMap::new();
-        for (id, stay) in std::mem::take(&mut self.by_track) {
+        for (id, mut stay) in std::mem::take(&mut self.by_track) {
+            if gone(&id) {
+                stay.end_hiding();
+            }
             if is_over(&stay) {
                 over.push(stay);
             } else if gone(&id) {
@@ -167,13 +196,20 @@ impl Stays {
 
     /// The road user is seen inside: its stay.
     pub fn inside(&mut self, at: UtcMillis, track: &Track) -> &mut Stay {
+        let away = self.memory.away;
+        let elsewhere = |s: &Stay| s.hidden > away && s.bbox.iou(&track.bbox) < SAME_PLACE;
+        if self.by_track.get(&track.id).is_some_and(elsewhere) {
+            // The tracker may have taken somebody else for it.
+            self.by_track.remove(&track.id);
+        }
         let taken_over = match self.by_track.contains_key(&track.id) {
             true => None,
             false => self.lost_near(track),
         };
         let new = || taken_over.unwrap_or_else(|| Stay::new(at, track));
         let stay = self.by_track.entry(track.id).or_insert_with(new);
-        (stay.inside, stay.bbox, stay.away) = (at, track.bbox, DurationMs(0));
+        (stay.inside, stay.bbox) = (at, track.bbox);
+        (stay.away, stay.hidden) = (DurationMs(0), DurationMs(0));
         stay.witnessed |= track.witnessed;
         stay
     }
@@ -193,10 +229,12 @@ impl Stays {
         let size = size_of(&track.began_bbox);
         let far = |s: &Stay| distance(s.bbox.foot(), track.began_bbox.foot()) / size;
         // In a quiet span nobody went far.
-        let gone = |s: &Stay| track.began.since(s.inside).min(s.away).seconds().max(0.0);
+        let gone = |s: &Stay| track.began.since(s.inside).min(s.away + s.hidden).seconds().max(0.0);
         let reach = |s: &Stay| self.memory.near + self.memory.walks * gone(s);
         let alike = |s: &Stay| (0.4..=2.5).contains(&(size_of(&s.bbox) / size));
-        let same = |s: &Stay| s.inside <= track.began && alike(s) && far(s) <= reach(s);
+        // Who comes later where somebody else is hidden is somebody else.
+        let late = |s: &Stay| s.away + s.hidden > self.memory.away;
+        let same = |s: &Stay| s.inside <= track.began && alike(s) && far(s) <= reach(s) && !late(s);
         let unseen = self.unseen.iter().filter_map(|id| Some((*id, self.by_track.get(id)?)));
         let unseen = unseen.filter(|(_, s)| same(s)).min_by(|a, b| far(a.1).total_cmp(&far(b.1)));
         let lost = self.lost.iter().enumerate().filter(|(_, s)| same(s));
@@ -217,18 +255,17 @@ mod tests {
     use crate::detection::Class;
     use crate::track::Trail;
 
-    const MEMORY: Memory = Memory { away: DurationMs(5_000), near: 0.5, walks: 0.0, quiet: QUIET };
+    const MEMORY: Memory =
+        Memory { away: DurationMs(5_000), near: 0.5, walks: 0.0, quiet: QUIET, hidden: Hidden::Counts };
 
     fn seconds(s: i64) -> UtcMillis {
         UtcMillis(s * 1_000)
     }
 
-    /// Whether a stay goes on from second 0 to the picture of second `until`, with these spans unwatched.
-    #[track_caller]
-    fn check(until: i64, unwatched: &[(i64, i64)], goes_on: bool) {
-        let mut stays = Stays::new(MEMORY);
+    /// A car, last seen at `seen`.
+    fn car(seen: UtcMillis) -> Track {
         let bbox = BBox::new(0.0, 0.0, 40.0, 40.0);
-        let track = Track {
+        Track {
             id: TrackId(1),
             class: Class::Car,
             bbox,
@@ -237,13 +274,19 @@ mod tests {
             score: 0.9,
             began: seconds(0),
             began_bbox: bbox,
-            seen: seconds(0),
+            seen,
             witnessed: true,
             faint: false,
             clear: true,
-        };
+        }
+    }
+
+    /// Whether a stay goes on from second 0 to the picture of second `until`, with these spans unwatched.
+    #[track_caller]
+    fn check(until: i64, unwatched: &[(i64, i64)], goes_on: bool) {
+        let mut stays = Stays::new(MEMORY);
         stays.begin(seconds(0), &[]);
-        stays.inside(seconds(0), &track);
+        stays.inside(seconds(0), &car(seconds(0)));
         for (from, until) in unwatched {
             stays.unwatched(seconds(*from), seconds(*until));
         }
@@ -253,6 +296,30 @@ mod tests {
             "{until} s, unwatched {unwatched:?}"
         );
         assert!(stays.unwatched.iter().all(|(_, end)| *end > seconds(until)));
+    }
+
+    /// In how many seconds, of pictures of one each, the stay of a car is over that was told of, is followed and out of sight
+    /// until then, or is seen outside; 30 when it goes on.
+    fn lasts(hidden: Hidden, outside: bool, unwatched: Option<(i64, i64)>) -> i64 {
+        let mut stays = Stays::new(Memory { hidden, ..MEMORY });
+        stays.begin(seconds(0), &[car(seconds(0))]);
+        stays.inside(seconds(0), &car(seconds(0))).told = true;
+        if let Some((from, until)) = unwatched {
+            stays.unwatched(seconds(from), seconds(until));
+        }
+        let mut pictures =
+            (1..30).filter(|s| unwatched.is_none_or(|(from, until)| !(from..until).contains(s)));
+        let seen = |s: i64| seconds(if outside { s } else { 0 });
+        pictures.find(|s| !stays.begin(seconds(*s), &[car(seen(*s))]).is_empty()).unwrap_or(30)
+    }
+
+    #[test]
+    fn who_was_told_of_has_not_left_before_it_is_seen_outside_or_nobody_watched() {
+        assert_eq!(lasts(Hidden::Counts, false, None), 6);
+        assert_eq!(lasts(Hidden::IsThere, false, None), 30);
+        assert_eq!(lasts(Hidden::IsThere, true, None), 6);
+        assert_eq!(lasts(Hidden::IsThere, false, Some((10, 14))), 30);
+        assert_eq!(lasts(Hidden::IsThere, false, Some((10, 18))), 18);
     }
 
     #[test]

@@ -130,7 +130,11 @@ impl Rule for StoppedVehicle {
             let was_told = stop.told.then(|| stop.clone());
             stop.follow(at, track, self.tolerance);
             stop.is_sure |= is_sure(track, self.small);
+            let since = stop.since;
             stop.trust.learn(track, &mut stop.since);
+            if stop.since != since {
+                (stop.pictures, stop.hits) = (1, 1);
+            }
             // Its track may have gone over to a passer-by: what then begins anew on the place was told of.
             self.places.extend(was_told.filter(|_| !stop.told));
             let is_known = stop.is_sure && stop.trust.is_enough() && stop.is_steady();
