@@ -2,8 +2,8 @@
 //!
 //! A line of `in.jsonl` is one picture: `{"at_ms", "detections": [{"class", "bbox", "score"}]}`, or with ready
 //! `"tracks": [{"id", "class", "bbox"}]`, one that the tracker carries on with `"unseen": true` and one never seen well with
-//! `"clear": false`; a made-up `"look"` besides is
-//! what the camera shows, small and grey. With `NGATU_BLESS=1` a run writes `want.txt` anew: read what it wrote.
+//! `"clear": false`; a made-up `"look"` besides is what the camera shows, small and grey. With `NGATU_BLESS=1` a run writes
+//! `want.txt` anew: read what it wrote.
 
 mod painted;
 
