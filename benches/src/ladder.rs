@@ -182,19 +182,30 @@ impl Street {
         }
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().with_context(|| format!("starting {}", agent.display()))?;
-        Ok(Run { child, events })
+        Ok(Run { child: Some(child), events })
     }
 }
 
-/// The agent at work.
+/// The agent at work; it ends when this is dropped.
 struct Run {
-    child: Child,
+    child: Option<Child>,
     events: PathBuf,
 }
 
 impl Run {
-    fn found(self) -> anyhow::Result<Found> {
-        Found::read(summary(self.child)?, &self.events)
+    fn found(mut self) -> anyhow::Result<Found> {
+        let child = self.child.take().context("a run has one result")?;
+        Found::read(summary(child)?, &self.events)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // Who has ended already cannot be ended.
+            drop(child.kill());
+            drop(child.wait());
+        }
     }
 }
 

@@ -14,6 +14,8 @@ use super::mix::Spell;
 const SAME_MOMENT_S: f64 = 1.5;
 /// A stop needs its time to become certain, in key frames a little longer.
 const SAME_STOP_S: f64 = 6.0;
+/// Who is told of later has gone on meanwhile: so many of its own lengths a second, as a car at 30 km/h.
+const PACE: f64 = 2.0;
 
 /// Who begins anew must have seen so much of a spell before it is held against who saw all that was before.
 const SETTLED_S: f64 = 30.0;
@@ -270,9 +272,9 @@ fn matched(full: &[&Row], ladder: &[&Row]) -> Matched {
 }
 
 fn is_same(a: &Row, b: &Row, apart_s: f64) -> bool {
-    let within = if a.kind == "stopped_vehicle" { SAME_STOP_S } else { SAME_MOMENT_S };
+    let (within, pace) = if a.kind == "stopped_vehicle" { (SAME_STOP_S, 0.0) } else { (SAME_MOMENT_S, PACE) };
     let place = match (a.bbox, b.bbox) {
-        (Some(a), Some(b)) => overlaps(a, b),
+        (Some(a), Some(b)) => apart_px(a, b) <= pace * apart_s * length(a).max(length(b)),
         (None, _) | (_, None) => true,
     };
     (&a.kind, &a.line, &a.direction, &a.zone) == (&b.kind, &b.line, &b.direction, &b.zone)
@@ -280,10 +282,15 @@ fn is_same(a: &Row, b: &Row, apart_s: f64) -> bool {
         && place
 }
 
-/// `[x, y, w, h]`.
-fn overlaps(a: [f64; 4], b: [f64; 4]) -> bool {
-    let along = |i: usize| (a[i] + a[i + 2]).min(b[i] + b[i + 2]) - a[i].max(b[i]);
-    along(0) > 0.0 && along(1) > 0.0
+/// Pixels between two boxes `[x, y, w, h]` along the axis on which they are farther apart; 0 when they touch.
+fn apart_px(a: [f64; 4], b: [f64; 4]) -> f64 {
+    let between = |i: usize| a[i].max(b[i]) - (a[i] + a[i + 2]).min(b[i] + b[i + 2]);
+    between(0).max(between(1)).max(0.0)
+}
+
+/// The longer side of a box.
+fn length(bbox: [f64; 4]) -> f64 {
+    bbox[2].max(bbox[3])
 }
 
 fn rounded(value: f64) -> f64 {
@@ -339,5 +346,11 @@ mod tests {
         let comes = |t: f64| row(&format!(r#"{{"kind":"intrusion","t_s":{t},"zone":"z"}}"#));
         assert_eq!(matched(&[&stays(1.0)], &[&stays(6.0)]).both, 1);
         assert_eq!(matched(&[&comes(1.0)], &[&comes(6.0)]).both, 0, "that is the next one");
+        let drives = |t: f64, x: f64| {
+            row(&format!(r#"{{"kind":"intrusion","t_s":{t},"zone":"z","bbox":[{x},0,20,10]}}"#))
+        };
+        assert_eq!(matched(&[&drives(1.0, 0.0)], &[&drives(2.0, 50.0)]).both, 1, "it has gone on");
+        assert_eq!(matched(&[&drives(1.0, 0.0)], &[&drives(2.0, 70.0)]).both, 0, "not so fast");
+        assert_eq!(matched(&[&drives(1.0, 0.0)], &[&drives(1.1, 50.0)]).both, 0, "nor so soon");
     }
 }
