@@ -97,7 +97,7 @@ fn cameras_that_share_it_get_their_own_answers() {
 
 #[test]
 fn a_batch_sees_what_each_sees_alone() {
-    for name in ["nanodet-g-640x384", "nanodet-g-640x384-int8"] {
+    for name in ["nanodet-g-640x384", "nanodet-g-640x384-int8", "nanodet-g-512x288-int8"] {
         let manifest = Manifest::shipped(name).unwrap();
         let file = Places::first_file(name, &Places::of_this_process().models(&manifest.file)).unwrap();
         let wish = Some(Wish { min_score: 0.05, riders: Riders::Apart });

@@ -15,6 +15,8 @@ pub use parts::{Channels, Fit, Input, Measured, Quantized, Registry, Source, Thr
 pub const SHIPPED: &[(&str, &str)] = &[
     ("nanodet-g-640x384", include_str!("../../../manifests/nanodet-g-640x384.toml")),
     ("nanodet-g-640x384-int8", include_str!("../../../manifests/nanodet-g-640x384-int8.toml")),
+    ("nanodet-g-512x288", include_str!("../../../manifests/nanodet-g-512x288.toml")),
+    ("nanodet-g-512x288-int8", include_str!("../../../manifests/nanodet-g-512x288-int8.toml")),
     ("centernet-mobilenetv3-640x384", include_str!("../../../manifests/centernet-mobilenetv3-640x384.toml")),
 ];
 
