@@ -238,3 +238,27 @@ fn what_is_seen_far_worse_than_vehicles_of_its_size_is_faint() {
     assert!(faint.values().any(|(ghost, _)| *ghost) && faint.values().any(|(ghost, _)| !*ghost));
     assert!(faint.values().all(|(ghost, faint)| ghost == faint), "{faint:?}");
 }
+
+/// A car that drives by, seen six times a second with these scores: whether its track is clear at the end.
+fn is_clear(scores: &[f32]) -> bool {
+    let mut tracker = Tracker::new(Settings::default());
+    let mut clear = None;
+    for (n, score) in scores.iter().enumerate() {
+        let bbox = BBox::new(20.0 * n as f64, 200.0, 60.0, 40.0);
+        let seen = Detection { class: Class::Car, bbox, score: *score };
+        clear = tracker.step(UtcMillis(167 * n as i64), &[seen]).first().map(|track| track.clear);
+    }
+    clear.expect("nobody is followed")
+}
+
+#[test]
+fn one_sure_box_makes_a_track_clear_for_good() {
+    let sure = Settings::default().sure;
+    let mut scores = [sure - 0.01; 12];
+    assert!(!is_clear(&scores), "never seen clearly");
+    scores[11] = sure;
+    assert!(is_clear(&scores), "at the very score");
+    scores = [0.2; 12];
+    scores[0] = 0.6;
+    assert!(is_clear(&scores), "bad boxes take nothing back");
+}

@@ -215,3 +215,20 @@ impl Unit {
         self.clock_off_ms = (seconds - zone) * 1_000 - now_ms;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn a_unit_that_was_never_ticked_has_its_lamps_lit() {
+        let text = "[[unit]]\nlisten = \"127.0.0.1:0\"\ncommunity = \"c\"\nyellow_s = 3\nall_red_s = 2\nped_clear_s = 6\n\
+                    stages = [{ green_s = 20, phases = [2] }, { green_s = 15, phases = [4] }]\nbackup_s = 3\n";
+        let config: Config = toml::from_str(text).unwrap();
+        let mut unit = Unit::new(config.units.into_iter().next().unwrap(), 0);
+        let (green, red) = (1 << 1, 1 << 3);
+        assert_eq!((unit.lamps.greens, unit.lamps.reds & (green | red)), (green, red));
+        assert_eq!(unit.tick(100), None, "and its first tick changes none");
+    }
+}
