@@ -123,8 +123,7 @@ fn clips(folder: Option<&Path>) -> anyhow::Result<Vec<PathBuf>> {
 fn measure(args: &Args, flavour: &Flavour, clip: &Path, work: &Path) -> anyhow::Result<Score> {
     let street = Street::encode(args, flavour, clip, Taken::OnTime, work)?;
     let (full, ladder) = (street.analyze(args, "full", &[])?, street.analyze(args, "ladder", &["--ladder"])?);
-    let (full, ladder) = (full.found(), ladder.found());
-    let (full, ladder) = (full?, ladder?);
+    let (full, ladder) = (full.found()?, ladder.found()?);
     let again = match args.no_ceiling {
         true => None,
         false => {
