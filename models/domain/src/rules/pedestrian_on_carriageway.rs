@@ -1,14 +1,15 @@
 //! `pedestrian_on_carriageway`: somebody walks or stands where vehicles drive, told once a stay.
 //!
 //! A rider whose two-wheeler the network did not see looks like a person: whoever is faster than one can walk, or stands on
-//! a two-wheeler's box, is taken as one.
+//! a two-wheeler's box, is taken as one. Who stands there and is out of sight for a while, or is looked at every 20 s since nothing
+//! moves, is still on the same stay: so is a post that the network takes for somebody now and then.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 use super::common::{duration, read, stands_in, within, zone};
-use super::stays::{Hidden, Memory, Stays};
+use super::stays::{Hidden, Memory, QUIET, Stays};
 use super::{Kind, Rule, RuleEvent};
 use crate::detection::{BBox, Class};
 use crate::event::Phase;
@@ -67,8 +68,8 @@ fn make(scene: &Scene, params: toml::Table) -> Result<Box<dyn Rule>, String> {
             away: AWAY,
             near: 0.7,
             walks: 0.5,
-            quiet: DurationMs(0),
-            hidden: Hidden::Counts,
+            quiet: QUIET,
+            hidden: Hidden::IsThere,
         }),
         rode_by_track: BTreeMap::new(),
     }))
@@ -109,6 +110,10 @@ impl Rule for PedestrianOnCarriageway {
                 out.push(RuleEvent { zone, ..RuleEvent::new(RULE, Phase::Moment, stay.since).about(track) });
             }
         }
+    }
+
+    fn unwatched(&mut self, from: UtcMillis, until: UtcMillis) {
+        self.stays.unwatched(from, until);
     }
 }
 
