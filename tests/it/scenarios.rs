@@ -2,8 +2,8 @@
 //!
 //! A line of `in.jsonl` is one picture: `{"at_ms", "detections": [{"class", "bbox", "score"}]}`, or with ready
 //! `"tracks": [{"id", "class", "bbox"}]`, one that the tracker carries on with `"unseen": true` and one never seen well with
-//! `"clear": false`; a made-up `"look"` besides is what the camera shows, small and grey. With `NGATU_BLESS=1` a run writes
-//! `want.txt` anew: read what it wrote.
+//! `"clear": false`; a made-up `"look"` besides is what the camera shows, small and grey, and `"unwatched": [from, until]` tells
+//! before it in which span nobody watched the stream. With `NGATU_BLESS=1` a run writes `want.txt` anew: read what it wrote.
 
 mod painted;
 
@@ -28,6 +28,8 @@ struct Picture {
     #[serde(default)]
     tracks: Vec<Known>,
     look: Option<painted::Look>,
+    /// From when until when before this picture, in ms.
+    unwatched: Option<[i64; 2]>,
 }
 
 #[derive(Deserialize)]
@@ -85,6 +87,9 @@ fn run(path: &Path) -> Result<String> {
     for (i, line) in std::fs::read_to_string(path.join("in.jsonl"))?.lines().enumerate() {
         let picture: Picture = serde_json::from_str(line).with_context(|| format!("line {}", i + 1))?;
         let at = UtcMillis(picture.at_ms);
+        if let Some([from, until]) = picture.unwatched {
+            watch.unwatched(UtcMillis(from), UtcMillis(until));
+        }
         if picture.tracks.is_empty() {
             let seen: Vec<Detection> = picture.detections.iter().map(Seen::detection).collect();
             watch.step(at, &seen, false, &mut out);

@@ -1,8 +1,8 @@
 //! `pedestrian_on_carriageway`: somebody walks or stands where vehicles drive, told once a stay.
 //!
 //! A rider whose two-wheeler the network did not see looks like a person: whoever is faster than one can walk, or stands on
-//! a two-wheeler's box, is taken as one. Who stands there and is out of sight for a while, or is looked at every 20 s since nothing
-//! moves, is still on the same stay: so is a post that the network takes for somebody now and then.
+//! a two-wheeler's box, is taken as one. Who was told of, stands there and is out of sight for a while is still on the same stay,
+//! as is who stands where nothing moves and is looked at now and then: so is a post that the network takes for somebody.
 
 use std::collections::BTreeMap;
 
@@ -48,7 +48,7 @@ fn two() -> f64 {
 }
 
 /// A stay goes on after this long out of sight, and one that was told also outside: who walks along the kerb, now with one
-/// foot on the road, is not on it for long.
+/// foot on the road, is not on it for long. Of who was told of, what it is hidden for does not count ([`Hidden::IsThere`]).
 const AWAY: DurationMs = DurationMs(3_000);
 /// This part of a person inside a two-wheeler's box is its rider.
 const RIDING: f64 = 0.35;

@@ -17,8 +17,9 @@ pub struct Memory {
     pub near: f64,
     /// ... and this much more for each second since.
     pub walks: f64,
-    /// A quiet span without pictures up to this long counts as a glimpse: of a watched stream nothing is decoded while nothing
-    /// moves. A longer one counts in full, as all do where this is 0, and as does what nobody watched ([`Stays::unwatched`]).
+    /// A quiet span without pictures up to this long counts as a glimpse for who stood when last seen: of a watched stream nothing
+    /// is decoded while nothing moves. A longer one counts in full, as all do where this is 0, as does what nobody watched
+    /// ([`Stays::unwatched`]), and as all do for who was on the move: where nothing moves it has left.
     pub quiet: DurationMs,
     pub hidden: Hidden,
 }
@@ -35,6 +36,9 @@ pub enum Hidden {
 /// From this overlap on who was hidden for long is back where it was.
 const SAME_PLACE: f64 = 0.5;
 
+/// From this speed on, in its own sizes a second, a road user is on the move.
+const MOVES: f64 = 0.25;
+
 /// One road user's stay.
 #[derive(Debug, Clone)]
 pub struct Stay {
@@ -49,6 +53,8 @@ pub struct Stay {
     pub witnessed: bool,
     /// For rules that ask for it; they tell it of each track.
     pub trust: Trust,
+    /// On the move when it was last seen inside.
+    moves: bool,
     /// Time since it was last seen inside, as it counts; and that for which it was out of sight and followed.
     away: DurationMs,
     hidden: DurationMs,
@@ -65,6 +71,7 @@ impl Stay {
             told: false,
             witnessed: track.witnessed,
             trust: Trust::default(),
+            moves: moves(track),
             away: DurationMs(0),
             hidden: DurationMs(0),
         }
@@ -78,6 +85,26 @@ impl Stay {
     /// It was seen to come, and was not told of yet.
     pub fn is_new(&self) -> bool {
         self.witnessed && !self.told
+    }
+}
+
+fn moves(track: &Track) -> bool {
+    let (vx, vy) = track.velocity;
+    vx.hypot(vy) >= MOVES * size_of(&track.bbox)
+}
+
+/// The time from one picture to the next.
+#[derive(Debug, Clone, Copy)]
+struct Passed {
+    span: DurationMs,
+    /// As much of it counts as time away of who stands.
+    standing: DurationMs,
+    unwatched: DurationMs,
+}
+
+impl Passed {
+    fn of(self, stay: &Stay) -> DurationMs {
+        if stay.moves { self.span } else { self.standing }
     }
 }
 
@@ -141,32 +168,32 @@ impl Stays {
         self.unwatched.push((from, until));
     }
 
-    /// How much of the time since the last picture counts as time away, and how much of it nobody watched.
-    fn passes(&mut self, at: UtcMillis) -> (DurationMs, DurationMs) {
-        let Some(last) = self.last.replace(at) else { return (DurationMs(0), DurationMs(0)) };
+    fn passes(&mut self, at: UtcMillis) -> Passed {
+        let last = self.last.replace(at).unwrap_or(at);
         let span = at.since(last).max(DurationMs(0));
         let within =
             |(from, until): &(UtcMillis, UtcMillis)| (*until).min(at).since((*from).max(last)).0.max(0);
         let unwatched = DurationMs(self.unwatched.iter().map(within).sum::<i64>().min(span.0));
         self.unwatched.retain(|(_, until)| *until > at);
         let quiet = span - unwatched;
-        let counts = match span > REGULAR && quiet <= self.memory.quiet {
+        let standing = match span > REGULAR && quiet <= self.memory.quiet {
             true => unwatched + quiet.min(GLIMPSE),
             false => span,
         };
-        (counts, unwatched)
+        Passed { span, standing, unwatched }
     }
 
     /// Call once a picture, before [`Stays::inside`]; gives back the stays that are over.
     pub fn begin(&mut self, at: UtcMillis, tracks: &[Track]) -> Vec<Stay> {
         self.unseen = tracks.iter().filter(|t| !t.is_seen(at)).map(|t| t.id).collect();
-        let (counts, unwatched) = self.passes(at);
+        let passed = self.passes(at);
         for (id, stay) in &mut self.by_track {
             let is_hidden = self.memory.hidden == Hidden::IsThere && stay.told && self.unseen.contains(id);
-            let hidden = if is_hidden { counts - unwatched } else { DurationMs(0) };
+            let counts = passed.of(stay);
+            let hidden = if is_hidden { counts - passed.unwatched } else { DurationMs(0) };
             (stay.hidden, stay.away) = (stay.hidden + hidden, stay.away + (counts - hidden));
         }
-        self.lost.iter_mut().for_each(|stay| stay.away = stay.away + counts);
+        self.lost.iter_mut().for_each(|stay| stay.away = stay.away + passed.of(stay));
         let away = self.memory.away;
         let is_over = |s: &Stay| s.away > away || at < s.inside;
         let gone = |id: &TrackId| tracks.iter().all(|t| t.id != *id);
@@ -208,7 +235,7 @@ impl Stays {
         };
         let new = || taken_over.unwrap_or_else(|| Stay::new(at, track));
         let stay = self.by_track.entry(track.id).or_insert_with(new);
-        (stay.inside, stay.bbox) = (at, track.bbox);
+        (stay.inside, stay.bbox, stay.moves) = (at, track.bbox, moves(track));
         (stay.away, stay.hidden) = (DurationMs(0), DurationMs(0));
         stay.witnessed |= track.witnessed;
         stay
@@ -330,6 +357,18 @@ mod tests {
         check(1_800, &[(300, 303), (600, 603)], false);
         check(1_800, &[(1_900, 2_000)], true);
         check(7_200, &[], false);
+    }
+
+    /// Who walked when it was last seen has left when nothing moves afterwards; whoever is there then is somebody new.
+    #[test]
+    fn who_was_on_the_move_does_not_stay_through_a_quiet_span() {
+        for (speed, ends) in [(9.0, false), (11.0, true)] {
+            let mut stays = Stays::new(MEMORY);
+            stays.begin(seconds(0), &[]);
+            stays.inside(seconds(0), &Track { velocity: (0.0, speed), ..car(seconds(0)) });
+            assert!(stays.begin(seconds(2), &[]).is_empty(), "{speed}: not yet away for long");
+            assert_eq!(stays.begin(seconds(60), &[]).len(), usize::from(ends), "{speed} pixels a second");
+        }
     }
 
     /// Pictures come every two seconds: what is seen then counts as it is.
