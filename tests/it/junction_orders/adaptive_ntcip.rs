@@ -29,11 +29,11 @@ backup_s = 6
 vehicle_every_s = [1, 20]
 "#;
 
-/// The second green is too short for calling the next stage sooner.
+/// The second green is too short for calling the next stage sooner, and its shortest leaves no time in which it could be held.
 const STEERED: &str = "[[advice]]\njunction = \"a\"\nwarm_up_s = 120\n\
     [advice.steer]\nstretch_max_s = 8\nahead_s = 4\nexits = \"unknown\"\n\
     [[advice.stage]]\ngroups = [1]\ngreen_s = 9\ngreen_min_s = 5\ngreen_max_s = 50\n\
-    [[advice.stage]]\ngroups = [2]\ngreen_s = 7\ngreen_min_s = 5\ngreen_max_s = 50\n\
+    [[advice.stage]]\ngroups = [2]\ngreen_s = 7\ngreen_min_s = 6\ngreen_max_s = 50\n\
     [[advice.approach]]\nname = \"Phố đông\"\ngroups = [1]\nlanes = 2\ndetectors = [1]\n\
     [[advice.approach]]\nname = \"Phố vắng\"\ngroups = [2]\nlanes = 1\ndetectors = [2]\n";
 

@@ -1,6 +1,7 @@
 //! What is to be ordered now, and when what stands has to end.
 
 use super::control::{Green, Steer};
+use super::see::is_early;
 use super::{Back, Call, Kind, Look, Silence, Why, room};
 use crate::signal::group_set::GroupSet;
 use crate::signal::order::ORDERS_WINDOW;
@@ -112,9 +113,7 @@ impl Steer {
             return Err(Why::PlanUnknown);
         };
         let left = (green.since + *plans).since(at);
-        // Before its shortest green is over the control has not said anything.
-        let early = at.since(green.since) < stage.green_min;
-        if early || !(LATE..=self.bounds.ahead).contains(&left) {
+        if is_early(at, look, green) || !(LATE..=self.bounds.ahead).contains(&left) {
             return Err(Why::Content);
         }
         if !stage.greens.and(&look.full).is_empty() {

@@ -45,7 +45,9 @@ impl Steer {
         if let Some(green) = self.green.as_mut().filter(|_| !begun) {
             green.spent = true;
         }
-        let wanted = look.told.ok().map(|now| (now.stage, now.wants));
+        // Before its shortest green is over the control has not said anything.
+        let decided = !self.green.is_some_and(|green| is_early(at, look, green));
+        let wanted = look.told.ok().filter(|_| decided).map(|now| (now.stage, now.wants));
         self.steady = if wanted == self.wanted { self.steady.saturating_add(1) } else { 1 };
         self.wanted = wanted;
     }
@@ -75,4 +77,9 @@ impl Steer {
         self.rests = self.rounds >= self.bounds.rounds;
         self.round_ordered = false;
     }
+}
+
+/// The shortest green that the control keeps to is not over.
+pub(super) fn is_early(at: UtcMillis, look: &Look<'_>, green: Green) -> bool {
+    look.plan.stages.get(green.stage).is_some_and(|stage| at.since(green.since) < stage.green_min)
 }

@@ -37,6 +37,19 @@ fn a_green_is_held_before_it_ends_and_given_back_when_that_is_enough() {
 }
 
 #[test]
+fn what_is_wanted_before_the_shortest_green_is_over_was_not_decided() {
+    let mut world = World::new(&[30, 12], bounds());
+    world.against.silent = Some("test");
+    world.until_stage(1, 0);
+    world.against.silent = None;
+    // Its shortest green ends with the sixth second: two looks from then on.
+    world.until_stage(1, 6);
+    assert_eq!(world.steer.why(), &Why::Content);
+    let call = world.until_call(1);
+    assert!(matches!(call, Call::Green { kind: Kind::Hold, stage: 1, .. }), "{call:?}");
+}
+
+#[test]
 fn the_next_stage_is_called_sooner_and_no_other() {
     let mut world = World::new(&[30, 20, 20], bounds());
     world.wants = 2;
