@@ -339,7 +339,23 @@ def abandoned_object():
         (30, shows(), []), *comes(320, 440, False), (60, shows(440), one(440)), *comes(440, 320, False), (40, shows(), [])])
 
 
-MADE = [speed_in_two_places, illegal_parking_over_the_edge, turning_carried, illegal_parking_unwatched, pedestrian_along_the_kerb, motorcycles_parked_in_a_row,
+def where_nothing_has_come():
+    # After a minute the network takes a house's corner for a car and a lamp for a person, for half a minute: nobody came. Then a car
+    # drives up and stops, and drives off.
+    def seen(kind, x, y, w, h):
+        return {"class": kind, "bbox": [x, y, w, h], "score": 0.6}
+
+    corner, lamp = seen("car", 140, 150, 64, 40), seen("person", 392, 28, 28, 60)
+
+    def drives(x):
+        return 1, {"things": [[x // 4, 38, 16, 10, 40]]}, [corner, seen("car", x, 152, 64, 40)]
+
+    write_looks("where_nothing_has_come", [
+        (60, {}, []), (30, {}, [corner, lamp]), *map(drives, range(560, 400, -24)), *map(drives, [400] * 15),
+        *map(drives, range(400, 600, 24)), (20, {}, [corner, lamp])])
+
+
+MADE = [where_nothing_has_come, speed_in_two_places, illegal_parking_over_the_edge, turning_carried, illegal_parking_unwatched, pedestrian_along_the_kerb, motorcycles_parked_in_a_row,
         wrong_way_broken, queue_beside_a_bus, level_of_service_interrupted, stopped_vehicle_now_and_then, intrusion_new_identities, turning_movement, turning_hidden,
         zone_occupancy, illegal_parking, illegal_parking_at_night, loitering, loitering_two_people,
         pedestrian_on_carriageway, motorcycle_on_pavement, motorcycle_on_pavement_at_night, queue,

@@ -90,16 +90,21 @@ fn run(path: &Path) -> Result<String> {
         if let Some([from, until]) = picture.unwatched {
             watch.unwatched(UtcMillis(from), UtcMillis(until));
         }
-        if picture.tracks.is_empty() {
+        let asks = if picture.tracks.is_empty() {
             let seen: Vec<Detection> = picture.detections.iter().map(Seen::detection).collect();
-            watch.step(at, &seen, false, &mut out);
+            watch.follow(at, &seen, false)
         } else {
             let tracks: Vec<Track> =
                 picture.tracks.iter().map(|known| known.track(at, &mut past_by_id)).collect();
-            watch.step_tracks(at, &tracks, &mut out);
+            watch.follow_tracks(at, &tracks)
+        };
+        let thumb = picture.look.map(|look| look.thumb(i));
+        if let Some(thumb) = thumb.as_ref().filter(|_| asks) {
+            watch.place(at, thumb);
         }
-        if let Some(look) = picture.look {
-            watch.look(at, &look.thumb(i), &mut out);
+        watch.judge(at, false, &mut out);
+        if let Some(thumb) = &thumb {
+            watch.look(at, thumb, &mut out);
         }
     }
     watch.finish(&mut out);
@@ -153,6 +158,7 @@ impl Known {
             witnessed: true,
             faint: false,
             clear: self.clear,
+            as_before: false,
         }
     }
 }

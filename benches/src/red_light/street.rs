@@ -222,5 +222,6 @@ fn track(at: UtcMillis, foot: f64) -> Track {
         witnessed: true,
         faint: false,
         clear: true,
+        as_before: false,
     }
 }

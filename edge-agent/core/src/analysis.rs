@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hardware_ports::camera::{Frame, Picture};
 use hardware_ports::infer::{Detector, InferError, PictureMeter};
+use models_domain::health::Thumb;
 use models_domain::ladder::Steady;
 use models_domain::scene::Scene;
 use models_domain::track::{Settings, Track};
@@ -119,25 +120,38 @@ impl Analysis {
         let mut events = Vec::new();
         let seen = of(&mut self.seen);
         let detections = seen.len();
-        self.watch.step(frame.at, seen, still, &mut events);
+        let asks = self.watch.follow(frame.at, seen, still);
+        let meter = self.meter.as_ref().filter(|_| asks);
+        let thumb = meter.map(|meter| meter.thumb(&frame.picture)).transpose();
+        if let Ok(Some(thumb)) = &thumb {
+            self.watch.place(frame.at, thumb);
+        }
+        self.watch.judge(frame.at, still, &mut events);
         if let Some(witness) = &mut self.witness {
             witness.picture(frame, self.watch.tracks(), &events);
         }
         if let Some(lights) = &mut self.lights {
             lights.picture(frame, self.watch.tracks());
         }
-        self.look(frame, &mut events)?;
+        self.look(frame, thumb?, &mut events)?;
         Ok(Analysed { tracks: self.watch.tracks(), detections, events })
     }
 
-    fn look(&mut self, frame: &Frame, events: &mut Vec<(UtcMillis, EventBody)>) -> Result<(), InferError> {
+    /// `thumb`: of the picture, where it was made already.
+    fn look(
+        &mut self,
+        frame: &Frame,
+        thumb: Option<Thumb>,
+        events: &mut Vec<(UtcMillis, EventBody)>,
+    ) -> Result<(), InferError> {
         let Some(meter) = &self.meter else { return Ok(()) };
         let soon = |looked: UtcMillis| (DurationMs(0)..LOOK_EVERY).contains(&frame.at.since(looked));
         if self.looked.is_some_and(soon) {
             return Ok(());
         }
         self.looked = Some(frame.at);
-        self.watch.look(frame.at, &meter.thumb(&frame.picture)?, events);
+        let thumb = thumb.map_or_else(|| meter.thumb(&frame.picture), Ok)?;
+        self.watch.look(frame.at, &thumb, events);
         Ok(())
     }
 

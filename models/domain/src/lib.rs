@@ -19,6 +19,7 @@ pub mod order;
 pub mod pcu;
 pub mod rules;
 pub mod scene;
+pub mod scenery;
 pub mod signal;
 pub mod track;
 pub mod transit;

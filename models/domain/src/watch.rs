@@ -7,6 +7,7 @@ use crate::health::{PictureHealth, Thumb};
 use crate::ids::CameraId;
 use crate::rules::{self, Rule};
 use crate::scene::Scene;
+use crate::scenery::Scenery;
 use crate::track::{Settings, Track, Tracker};
 use crate::units::UtcMillis;
 
@@ -14,6 +15,9 @@ use crate::units::UtcMillis;
 pub struct Watch {
     camera: CameraId,
     tracker: Tracker,
+    /// As of the last step, with what the picture says of them.
+    tracks: Vec<Track>,
+    scenery: Scenery,
     counters: Vec<LineCounter>,
     rules: Vec<Box<dyn Rule>>,
     health: PictureHealth,
@@ -35,7 +39,8 @@ impl Watch {
         let counters = scene.lines.iter().cloned().map(LineCounter::new).collect();
         let area = f64::from(scene.size.0) * f64::from(scene.size.1);
         let (tracker, health) = (Tracker::new(settings), PictureHealth::new(scene.health.clone()));
-        Ok(Self { camera, tracker, counters, rules, health, settings, last: UtcMillis(0), area })
+        let (tracks, scenery, last) = (Vec::new(), Scenery::new(scene.size), UtcMillis(0));
+        Ok(Self { camera, tracker, tracks, scenery, counters, rules, health, settings, last, area })
     }
 
     /// Follows `detections`, boxes in pixels of the scene, and returns all confirmed tracks. Appends what became certain
@@ -50,6 +55,13 @@ impl Watch {
         still: bool,
         out: &mut Vec<(UtcMillis, EventBody)>,
     ) -> &[Track] {
+        self.follow(at, detections, still);
+        self.judge(at, still, out);
+        &self.tracks
+    }
+
+    /// The first half of [`Watch::step`]. True when a look at this picture, by [`Watch::place`], would tell whether somebody has come.
+    pub fn follow(&mut self, at: UtcMillis, detections: &[Detection], still: bool) -> bool {
         let plausible =
             |d: &&Detection| d.score >= self.settings.sure || d.bbox.area() <= DOUBTFUL_AREA * self.area;
         let detections: Vec<Detection> = detections.iter().filter(plausible).copied().collect();
@@ -58,16 +70,28 @@ impl Watch {
             false => self.tracker.step(at, &detections),
             true => self.tracker.step_still(at, &detections),
         };
-        judge(&self.camera, &mut self.counters, &mut self.rules, (at, still), tracks, out);
-        tracks
+        self.tracks.clear();
+        self.tracks.extend_from_slice(tracks);
+        self.scenery.step(at, &mut self.tracks)
+    }
+
+    /// Holds the tracks against what the picture looked like before they came.
+    pub fn place(&mut self, at: UtcMillis, thumb: &Thumb) {
+        self.scenery.look(at, thumb, &mut self.tracks);
+    }
+
+    /// The second half of [`Watch::step`]: what becomes certain by the tracks.
+    pub fn judge(&mut self, at: UtcMillis, still: bool, out: &mut Vec<(UtcMillis, EventBody)>) {
+        judge(&self.camera, &mut self.counters, &mut self.rules, (at, still), &self.tracks, out);
     }
 
     /// Looks at the picture itself, about once a second, after the step with the same `at`.
     pub fn look(&mut self, at: UtcMillis, thumb: &Thumb, out: &mut Vec<(UtcMillis, EventBody)>) {
         let mut found = Vec::new();
         self.health.look(at, thumb, &mut found);
+        self.scenery.look(at, thumb, &mut self.tracks);
         for rule in &mut self.rules {
-            rule.look(at, thumb, self.tracker.tracks(), &mut found);
+            rule.look(at, thumb, &self.tracks, &mut found);
         }
         tell(&self.camera, at, found, out);
     }
@@ -77,6 +101,7 @@ impl Watch {
     pub fn glance(&mut self, at: UtcMillis, thumb: &Thumb, out: &mut Vec<(UtcMillis, EventBody)>) -> bool {
         let mut found = Vec::new();
         self.health.look(at, thumb, &mut found);
+        self.scenery.keep(at, thumb);
         tell(&self.camera, at, found, out);
         self.health.is_unsure()
     }
@@ -86,15 +111,17 @@ impl Watch {
         self.rules.iter_mut().for_each(|rule| rule.unwatched(from, until));
     }
 
-    /// The same as [`Watch::step`] for tracks that come from elsewhere.
-    pub fn step_tracks(&mut self, at: UtcMillis, tracks: &[Track], out: &mut Vec<(UtcMillis, EventBody)>) {
+    /// The same as [`Watch::follow`] for tracks that come from elsewhere.
+    pub fn follow_tracks(&mut self, at: UtcMillis, tracks: &[Track]) -> bool {
         self.last = at;
-        judge(&self.camera, &mut self.counters, &mut self.rules, (at, false), tracks, out);
+        self.tracks.clear();
+        self.tracks.extend_from_slice(tracks);
+        self.scenery.step(at, &mut self.tracks)
     }
 
-    /// All confirmed tracks as of the last [`Watch::step`].
+    /// All confirmed tracks as of the last step.
     pub fn tracks(&self) -> &[Track] {
-        self.tracker.tracks()
+        &self.tracks
     }
 
     /// Nothing more will come: decides what is still open.

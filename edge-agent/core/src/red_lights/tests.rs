@@ -131,6 +131,7 @@ impl Street {
                 witnessed: true,
                 faint: false,
                 clear: true,
+                as_before: false,
             };
             self.eyes.picture(&frame, &[track]);
         }

@@ -49,6 +49,7 @@ fn track(id: u64, began: i64, seen: i64, x: f64) -> Track {
         witnessed: true,
         faint: false,
         clear: true,
+        as_before: false,
     }
 }
 

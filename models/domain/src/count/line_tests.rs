@@ -30,6 +30,7 @@ fn car(id: u64, began: (i64, f64), at: i64, x: f64, y: f64, vx: f64) -> Track {
         witnessed: true,
         faint: false,
         clear: true,
+        as_before: false,
     }
 }
 

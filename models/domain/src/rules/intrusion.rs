@@ -1,7 +1,7 @@
 //! `intrusion`: a road user of certain classes is in a zone where it must not be, told once per stay.
 //!
 //! A stay goes on when the tracker loses who stays and finds it again as somebody new. What the network only ever
-//! half takes for a car is no intruder yet (`Trust`).
+//! half takes for a car is no intruder yet (`Trust`), nor is who is where the picture looks as it did before (`Track::as_before`).
 
 use serde::Deserialize;
 
@@ -65,7 +65,8 @@ impl Rule for Intrusion {
             }
             let stay = self.stays.inside(at, track);
             stay.trust.learn(track, &mut stay.since);
-            if stay.is_new() && stay.trust.is_enough() && at.since(stay.since) >= self.stay {
+            let begun = stay.has_begun(at);
+            if stay.is_new() && begun && stay.trust.is_enough() && at.since(stay.since) >= self.stay {
                 stay.told = true;
                 let zone = Some(self.zone.id.clone());
                 out.push(RuleEvent {

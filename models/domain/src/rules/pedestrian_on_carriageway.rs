@@ -3,6 +3,7 @@
 //! A rider whose two-wheeler the network did not see looks like a person: whoever is faster than one can walk, or stands on
 //! a two-wheeler's box, is taken as one. Who was told of, stands there and is out of sight for a while is still on the same stay,
 //! as is who stands where nothing moves and is looked at now and then: so is a post that the network takes for somebody.
+//! Who is where the picture looks as it did before has not come ([`Track::as_before`]).
 
 use std::collections::BTreeMap;
 
@@ -104,7 +105,8 @@ impl Rule for PedestrianOnCarriageway {
                 continue;
             }
             let stay = self.stays.inside(at, track);
-            if stay.is_new() && at.since(stay.since) >= self.stay {
+            let begun = stay.has_begun(at);
+            if stay.is_new() && begun && at.since(stay.since) >= self.stay {
                 stay.told = true;
                 let zone = Some(self.zone.id.clone());
                 out.push(RuleEvent { zone, ..RuleEvent::new(RULE, Phase::Moment, stay.since).about(track) });

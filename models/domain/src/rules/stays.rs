@@ -36,9 +36,6 @@ pub enum Hidden {
 /// From this overlap on who was hidden for long is back where it was.
 const SAME_PLACE: f64 = 0.5;
 
-/// From this speed on, in its own sizes a second, a road user is on the move.
-const MOVES: f64 = 0.25;
-
 /// One road user's stay.
 #[derive(Debug, Clone)]
 pub struct Stay {
@@ -53,6 +50,10 @@ pub struct Stay {
     pub witnessed: bool,
     /// For rules that ask for it; they tell it of each track.
     pub trust: Trust,
+    /// Of its track: [`Track::as_before`].
+    as_before: bool,
+    /// A track before that one had come: by now the picture may have grown used to it.
+    came: bool,
     /// On the move when it was last seen inside.
     moves: bool,
     /// Time since it was last seen inside, as it counts; and that for which it was out of sight and followed.
@@ -71,7 +72,9 @@ impl Stay {
             told: false,
             witnessed: track.witnessed,
             trust: Trust::default(),
-            moves: moves(track),
+            as_before: track.as_before,
+            came: false,
+            moves: track.is_on_the_move(),
             away: DurationMs(0),
             hidden: DurationMs(0),
         }
@@ -82,15 +85,23 @@ impl Stay {
         self.away = self.away + std::mem::replace(&mut self.hidden, DurationMs(0));
     }
 
+    fn can_have_come(&self) -> bool {
+        self.came || !self.as_before
+    }
+
+    /// Whether by the picture somebody can have come; until then nobody's stay has begun. For rules that tell of who comes.
+    pub fn has_begun(&mut self, at: UtcMillis) -> bool {
+        let begun = self.can_have_come();
+        if !begun && !self.told {
+            self.since = at;
+        }
+        begun
+    }
+
     /// It was seen to come, and was not told of yet.
     pub fn is_new(&self) -> bool {
         self.witnessed && !self.told
     }
-}
-
-fn moves(track: &Track) -> bool {
-    let (vx, vy) = track.velocity;
-    vx.hypot(vy) >= MOVES * size_of(&track.bbox)
 }
 
 /// The time from one picture to the next.
@@ -233,9 +244,11 @@ impl Stays {
             true => None,
             false => self.lost_near(track),
         };
-        let new = || taken_over.unwrap_or_else(|| Stay::new(at, track));
+        let goes_on = |stay: Stay| Stay { came: stay.can_have_come(), ..stay };
+        let new = || taken_over.map_or_else(|| Stay::new(at, track), goes_on);
         let stay = self.by_track.entry(track.id).or_insert_with(new);
-        (stay.inside, stay.bbox, stay.moves) = (at, track.bbox, moves(track));
+        (stay.inside, stay.bbox, stay.moves) = (at, track.bbox, track.is_on_the_move());
+        stay.as_before = track.as_before;
         (stay.away, stay.hidden) = (DurationMs(0), DurationMs(0));
         stay.witnessed |= track.witnessed;
         stay
@@ -277,104 +290,5 @@ impl Stays {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::detection::Class;
-    use crate::track::Trail;
-
-    const MEMORY: Memory =
-        Memory { away: DurationMs(5_000), near: 0.5, walks: 0.0, quiet: QUIET, hidden: Hidden::Counts };
-
-    fn seconds(s: i64) -> UtcMillis {
-        UtcMillis(s * 1_000)
-    }
-
-    /// A car, last seen at `seen`.
-    fn car(seen: UtcMillis) -> Track {
-        let bbox = BBox::new(0.0, 0.0, 40.0, 40.0);
-        Track {
-            id: TrackId(1),
-            class: Class::Car,
-            bbox,
-            velocity: (0.0, 0.0),
-            trail: Trail::default(),
-            score: 0.9,
-            began: seconds(0),
-            began_bbox: bbox,
-            seen,
-            witnessed: true,
-            faint: false,
-            clear: true,
-        }
-    }
-
-    /// Whether a stay goes on from second 0 to the picture of second `until`, with these spans unwatched.
-    #[track_caller]
-    fn check(until: i64, unwatched: &[(i64, i64)], goes_on: bool) {
-        let mut stays = Stays::new(MEMORY);
-        stays.begin(seconds(0), &[]);
-        stays.inside(seconds(0), &car(seconds(0)));
-        for (from, until) in unwatched {
-            stays.unwatched(seconds(*from), seconds(*until));
-        }
-        assert_eq!(
-            stays.begin(seconds(until), &[]).is_empty(),
-            goes_on,
-            "{until} s, unwatched {unwatched:?}"
-        );
-        assert!(stays.unwatched.iter().all(|(_, end)| *end > seconds(until)));
-    }
-
-    /// In how many seconds, of pictures of one each, the stay of a car is over that was told of, is followed and out of sight
-    /// until then, or is seen outside; 30 when it goes on.
-    fn lasts(hidden: Hidden, outside: bool, unwatched: Option<(i64, i64)>) -> i64 {
-        let mut stays = Stays::new(Memory { hidden, ..MEMORY });
-        stays.begin(seconds(0), &[car(seconds(0))]);
-        stays.inside(seconds(0), &car(seconds(0))).told = true;
-        if let Some((from, until)) = unwatched {
-            stays.unwatched(seconds(from), seconds(until));
-        }
-        let mut pictures =
-            (1..30).filter(|s| unwatched.is_none_or(|(from, until)| !(from..until).contains(s)));
-        let seen = |s: i64| seconds(if outside { s } else { 0 });
-        pictures.find(|s| !stays.begin(seconds(*s), &[car(seen(*s))]).is_empty()).unwrap_or(30)
-    }
-
-    #[test]
-    fn who_was_told_of_has_not_left_before_it_is_seen_outside_or_nobody_watched() {
-        assert_eq!(lasts(Hidden::Counts, false, None), 6);
-        assert_eq!(lasts(Hidden::IsThere, false, None), 30);
-        assert_eq!(lasts(Hidden::IsThere, true, None), 6);
-        assert_eq!(lasts(Hidden::IsThere, false, Some((10, 14))), 30);
-        assert_eq!(lasts(Hidden::IsThere, false, Some((10, 18))), 18);
-    }
-
-    #[test]
-    fn a_quiet_span_is_a_glimpse_and_what_nobody_watched_is_not() {
-        check(1_800, &[], true);
-        check(1_800, &[(300, 304)], true);
-        check(1_800, &[(300, 306)], false);
-        check(1_800, &[(300, 303), (600, 603)], false);
-        check(1_800, &[(1_900, 2_000)], true);
-        check(7_200, &[], false);
-    }
-
-    /// Who walked when it was last seen has left when nothing moves afterwards; whoever is there then is somebody new.
-    #[test]
-    fn who_was_on_the_move_does_not_stay_through_a_quiet_span() {
-        for (speed, ends) in [(9.0, false), (11.0, true)] {
-            let mut stays = Stays::new(MEMORY);
-            stays.begin(seconds(0), &[]);
-            stays.inside(seconds(0), &Track { velocity: (0.0, speed), ..car(seconds(0)) });
-            assert!(stays.begin(seconds(2), &[]).is_empty(), "{speed}: not yet away for long");
-            assert_eq!(stays.begin(seconds(60), &[]).len(), usize::from(ends), "{speed} pixels a second");
-        }
-    }
-
-    /// Pictures come every two seconds: what is seen then counts as it is.
-    #[test]
-    fn a_gap_among_pictures_counts_as_long_as_it_was() {
-        check(4, &[(1, 4)], true);
-        check(6, &[(-10, 6)], false);
-    }
-}
+#[path = "stays_tests.rs"]
+mod tests;

@@ -2,8 +2,9 @@
 //!
 //! Told of is who was seen to come, or is large and seen well: a few pixels that the network takes for a car now and then did not
 //! stop, nor did what it first takes for one in a picture in which nothing moves. Masts, branches and signs far away are found again
-//! and again, and the track of who drives by jumps to them: who is small must come from farther, and is told of once a place for as long
-//! as that is remembered. And it must be seen for most of the time that it stands, and clearly once, which [`Trust`] holds.
+//! and again, and the track of who drives by jumps to them: who is small must come from farther, and is told of once a place for
+//! as long as that is remembered. And it must be seen for most of the time that it stands, and clearly once, which [`Trust`] holds,
+//! and where it stands the picture must not look as it did before ([`Track::as_before`]).
 //!
 //! Without a ground plane "stays" is measured in sizes of its box. A stop goes on under a new track when the old one was
 //! lost on the same place: a parked car that the network sees now and then is one stop, not one each time.
@@ -103,6 +104,10 @@ struct Stop {
     told: bool,
     /// It was seen to come, or was once seen well.
     is_sure: bool,
+    /// Of its track: [`Track::as_before`].
+    as_before: bool,
+    /// A track before that one had come: by now the picture may have grown used to it.
+    came: bool,
     trust: Trust,
     bbox: BBox,
     /// When it was told of; later its track may be drawn away by a passer-by.
@@ -130,14 +135,18 @@ impl Rule for StoppedVehicle {
             let was_told = stop.told.then(|| stop.clone());
             stop.follow(at, track, self.tolerance);
             stop.is_sure |= is_sure(track, self.small);
+            stop.as_before = track.as_before;
             let since = stop.since;
+            if !stop.told && !stop.can_have_come() {
+                stop.since = at;
+            }
             stop.trust.learn(track, &mut stop.since);
             if stop.since != since {
                 (stop.pictures, stop.hits) = (1, 1);
             }
             // Its track may have gone over to a passer-by: what then begins anew on the place was told of.
             self.places.extend(was_told.filter(|_| !stop.told));
-            let is_known = stop.is_sure && stop.trust.is_enough() && stop.is_steady();
+            let is_known = stop.is_sure && stop.can_have_come() && stop.trust.is_enough() && stop.is_steady();
             if !stop.told && is_known && at.since(stop.since) >= self.stand {
                 (stop.told, stop.told_bbox) = (true, stop.bbox);
                 if !self.small_was_told(&stop) {
@@ -171,7 +180,8 @@ impl StoppedVehicle {
     fn taken_over(&mut self, track: &Track) -> Option<Stop> {
         let same = |p: &Stop| p.seen <= track.began && p.bbox.iou(&track.began_bbox) >= SAME_PLACE;
         let i = self.places.iter().position(same)?;
-        Some(self.places.swap_remove(i))
+        let stop = self.places.swap_remove(i);
+        Some(Stop { came: stop.can_have_come(), ..stop })
     }
 }
 
@@ -182,6 +192,8 @@ impl Stop {
             since: at,
             told: false,
             is_sure: false,
+            as_before: false,
+            came: false,
             trust: Trust::default(),
             bbox: *bbox,
             told_bbox: *bbox,
@@ -189,6 +201,10 @@ impl Stop {
             pictures: 1,
             hits: 0,
         }
+    }
+
+    fn can_have_come(&self) -> bool {
+        self.came || !self.as_before
     }
 
     fn is_steady(&self) -> bool {
@@ -203,7 +219,12 @@ impl Stop {
         let away = distance(track.bbox.center(), self.place) / size_of(&track.bbox);
         let still = if self.told { GONE * tolerance } else { tolerance };
         if away > still {
-            *self = Stop { is_sure: self.is_sure, trust: self.trust, ..Stop::new(at, &track.bbox) };
+            *self = Stop {
+                is_sure: self.is_sure,
+                came: self.came,
+                trust: self.trust,
+                ..Stop::new(at, &track.bbox)
+            };
         }
         self.bbox = track.bbox;
         self.seen = at;

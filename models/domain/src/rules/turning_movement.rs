@@ -341,6 +341,7 @@ mod tests {
                 witnessed: true,
                 faint,
                 clear: true,
+                as_before: false,
             };
             rule.step(UtcMillis(i * 100), &[track], &mut out);
         }

@@ -258,6 +258,7 @@ impl Life {
             witnessed: self.witnessed,
             faint: self.faint,
             clear: !self.is_weak(settings),
+            as_before: false,
         }
     }
 }

@@ -59,9 +59,20 @@ pub struct Track {
     /// Some box that fed it had the score [`Settings::sure`]. A vehicle that never had is as a rule a sign, a branch or a piece of
     /// another: it stands, and is dragged along by who drives past.
     pub clear: bool,
+    /// Where it is the picture looks as it did before it came ([`crate::scenery`]): a post, a branch, or a vehicle that stood there all
+    /// the time. The tracker itself does not ask.
+    pub as_before: bool,
 }
 
+const ON_THE_MOVE: f64 = 0.25;
+
 impl Track {
+    /// From a quarter of its own size a second on.
+    pub fn is_on_the_move(&self) -> bool {
+        let (vx, vy) = self.velocity;
+        vx.hypot(vy) >= ON_THE_MOVE * size_of(&self.bbox)
+    }
+
     /// Whether a detection of the step at `at` fed it; otherwise it is coasting on its prediction.
     pub fn is_seen(&self, at: UtcMillis) -> bool {
         self.seen == at

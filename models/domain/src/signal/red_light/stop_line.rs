@@ -248,6 +248,7 @@ mod tests {
             witnessed: true,
             faint: false,
             clear: true,
+            as_before: false,
         }
     }
 
