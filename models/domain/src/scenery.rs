@@ -9,6 +9,7 @@
 //! tell of who stays for long (`loitering`, `illegal_parking`) do not.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::detection::BBox;
@@ -38,6 +39,9 @@ const PASSES: DurationMs = DurationMs(2_000);
 /// ... and whatever is still there after this has come, though its track was there before.
 const REPLACED: DurationMs = DurationMs(10_000);
 
+/// So long ago that no look counts.
+const NEVER: UtcMillis = UtcMillis(0);
+
 /// What one camera's picture looked like, and where its tracks were at a look.
 #[derive(Debug, Clone)]
 pub struct Scenery {
@@ -46,6 +50,8 @@ pub struct Scenery {
     kept: VecDeque<(UtcMillis, Vec<u8>)>,
     /// The median of those, by pixel; `None` while they are too few.
     usual: Option<Arc<Vec<u8>>>,
+    /// Since when there is one: whom the first one shows may have come just before.
+    usual_since: UtcMillis,
     stands: BTreeMap<TrackId, Stand>,
     looked: Option<UtcMillis>,
 }
@@ -58,6 +64,8 @@ struct Stand {
     /// What the picture looked like by then.
     before: Arc<Vec<u8>>,
     as_before: bool,
+    /// At the last look on this place.
+    alike: bool,
     doubt: Option<Doubt>,
 }
 
@@ -86,8 +94,10 @@ impl Stand {
     /// The next look at its track; `off`: it is on another place than before; `alike`: where it is the picture looks as before.
     fn next(self, at: UtcMillis, bbox: &BBox, off: bool, alike: bool) -> Self {
         let was = self.as_before;
-        let stand = if off { Self { place: *bbox, ..self } } else { self };
-        if alike && at.since(stand.looked) <= SETTLES {
+        // Once may be chance: who was seen to come is believed until the second time.
+        let twice = alike && self.alike && !off;
+        let stand = Self { place: if off { *bbox } else { self.place }, alike, ..self };
+        if (was && alike) || (twice && at.since(stand.looked) <= SETTLES) {
             return Self { as_before: true, doubt: None, ..stand };
         }
         if !was || alike {
@@ -103,12 +113,20 @@ impl Scenery {
     /// `size`: width, height of the scene in pixels.
     pub fn new(size: (u32, u32)) -> Self {
         let scale = (f64::from(size.0) / SIZE.0 as f64, f64::from(size.1) / SIZE.1 as f64);
-        Self { scale, kept: VecDeque::new(), usual: None, stands: BTreeMap::new(), looked: None }
+        Self {
+            scale,
+            kept: VecDeque::new(),
+            usual: None,
+            usual_since: UtcMillis(0),
+            stands: BTreeMap::new(),
+            looked: None,
+        }
     }
 
     /// Says of each track what is known of it; true when a look at this picture would tell more.
     pub fn step(&mut self, at: UtcMillis, tracks: &mut [Track]) -> bool {
-        self.stands.retain(|id, stand| stand.looked <= at && tracks.iter().any(|t| t.id == *id));
+        let is_past = |stand: &Stand| stand.looked <= at && stand.doubt.is_none_or(|doubt| doubt.since <= at);
+        self.stands.retain(|id, stand| is_past(stand) && tracks.iter().any(|t| t.id == *id));
         let mut asks = false;
         for track in tracks {
             let stand = self.stands.get(&track.id);
@@ -126,19 +144,22 @@ impl Scenery {
             return;
         }
         for track in tracks.iter_mut().filter(|t| t.is_seen(at)) {
+            let Some(usual) = &self.usual else { continue };
             let bbox = track.bbox;
             let old = self.stands.remove(&track.id);
             let off = old.as_ref().is_some_and(|old| !old.is_at(&bbox));
             let stand = match old {
+                // Light changes over the day; who came stays held against what it looked like then.
+                Some(old) if !off && old.as_before && old.alike => Stand { before: usual.clone(), ..old },
                 Some(old) if !off || (!old.as_before && old.place.overlaps(&bbox)) => old,
-                // Who has left a place is held against what the picture looks like by now.
-                old => {
-                    let Some(before) = self.usual.clone() else { continue };
-                    let (as_before, doubt) = old.map_or((false, None), |old| (old.as_before, old.doubt));
-                    Stand { place: bbox, looked: at, before, as_before, doubt }
+                Some(old) => Stand { place: bbox, looked: at, before: usual.clone(), alike: false, ..old },
+                None => {
+                    let looked = if track.began < self.usual_since { NEVER } else { at };
+                    let before = usual.clone();
+                    Stand { place: bbox, looked, before, as_before: false, alike: true, doubt: None }
                 }
             };
-            let alike = self.is_alike(thumb, &stand.before, &bbox);
+            let alike = is_alike(self.pixels(&bbox), thumb, &stand.before);
             let stand = stand.next(at, &bbox, off, alike);
             track.as_before = stand.as_before;
             self.stands.insert(track.id, stand);
@@ -151,6 +172,7 @@ impl Scenery {
         if self.kept.back().is_some_and(|(last, _)| at < *last) {
             // The clock was set back.
             self.kept.clear();
+            self.usual = None;
         }
         let soon = self.kept.back().is_some_and(|(last, _)| at.since(*last) < KEPT_EVERY);
         if soon || !thumb.is_sound() {
@@ -160,7 +182,12 @@ impl Scenery {
             self.kept.pop_front();
         }
         self.kept.push_back((at, thumb.luma.clone()));
-        self.usual = (self.kept.len() >= ENOUGH).then(|| Arc::new(self.median()));
+        if self.kept.len() >= ENOUGH {
+            if self.usual.is_none() {
+                self.usual_since = at;
+            }
+            self.usual = Some(Arc::new(self.median()));
+        }
     }
 
     /// Of the pictures kept, by pixel.
@@ -176,7 +203,7 @@ impl Scenery {
     }
 
     /// Columns and rows of the small picture that a box covers; `None` when they are too few.
-    fn pixels(&self, bbox: &BBox) -> Option<(std::ops::Range<usize>, std::ops::Range<usize>)> {
+    fn pixels(&self, bbox: &BBox) -> Option<(Range<usize>, Range<usize>)> {
         let span = |from: f64, len: f64, scale: f64, most: usize| {
             let (from, until) = ((from / scale).floor(), ((from + len) / scale).ceil());
             from.clamp(0.0, most as f64) as usize..until.clamp(0.0, most as f64) as usize
@@ -185,14 +212,15 @@ impl Scenery {
         let rows = span(bbox.y, bbox.h, self.scale.1, SIZE.1);
         (columns.len() >= SIDE_MIN && rows.len() >= SIDE_MIN).then_some((columns, rows))
     }
+}
 
-    fn is_alike(&self, thumb: &Thumb, before: &[u8], bbox: &BBox) -> bool {
-        let Some((columns, rows)) = self.pixels(bbox) else { return false };
-        let places = rows.flat_map(|row| columns.clone().map(move |column| row * SIZE.0 + column));
-        let levels = |i: usize| Some((f64::from(*thumb.luma.get(i)?), f64::from(*before.get(i)?)));
-        let (now, before): (Vec<f64>, Vec<f64>) = places.filter_map(levels).unzip();
-        correlation(&now, &before).is_some_and(|alike| alike >= ALIKE)
-    }
+/// The columns and rows that a box covers, in the picture and in what it looked like before.
+fn is_alike(covered: Option<(Range<usize>, Range<usize>)>, thumb: &Thumb, before: &[u8]) -> bool {
+    let Some((columns, rows)) = covered else { return false };
+    let places = rows.flat_map(|row| columns.clone().map(move |column| row * SIZE.0 + column));
+    let levels = |i: usize| Some((f64::from(*thumb.luma.get(i)?), f64::from(*before.get(i)?)));
+    let (now, before): (Vec<f64>, Vec<f64>) = places.filter_map(levels).unzip();
+    correlation(&now, &before).is_some_and(|alike| alike >= ALIKE)
 }
 
 /// -1..=1; `None` where one of them is flat.
@@ -207,152 +235,5 @@ fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::detection::Class;
-    use crate::health::Texture;
-    use crate::track::Trail;
-
-    /// Scene and small picture are alike here: a pixel is a pixel.
-    const SCENE: (u32, u32) = (160, 90);
-    const PLACE: BBox = BBox::new(40.0, 30.0, 20.0, 14.0);
-
-    fn seconds(s: i64) -> UtcMillis {
-        UtcMillis(s * 1_000)
-    }
-
-    /// A street of stones, as bright as `light` says, with things of these levels on it.
-    fn street(light: f64, things: &[(BBox, u8)]) -> Thumb {
-        let level = |i: usize| {
-            let (x, y) = (i % SIZE.0, i / SIZE.0);
-            let on = |(b, _): &&(BBox, u8)| {
-                (b.x..b.x + b.w).contains(&(x as f64)) && (b.y..b.y + b.h).contains(&(y as f64))
-            };
-            let stone = 40.0 + ((x / 3 * 7 + y / 2 * 5) % 11) as f64 * 12.0;
-            let sheet = ((x * 3 + y * 5) % 7 * 8) as u8;
-            things.iter().find(on).map_or((light * stone) as u8, |(_, level)| *level + sheet)
-        };
-        let cells = vec![Texture::default(); crate::health::CELLS.0 * crate::health::CELLS.1];
-        Thumb { luma: (0..SIZE.0 * SIZE.1).map(level).collect(), cells }
-    }
-
-    fn car(id: u64, at: UtcMillis, bbox: BBox, speed: f64) -> Track {
-        Track {
-            id: TrackId(id),
-            class: Class::Car,
-            bbox,
-            velocity: (speed, 0.0),
-            trail: Trail::default(),
-            score: 0.5,
-            began: at,
-            began_bbox: bbox,
-            seen: at,
-            witnessed: true,
-            faint: false,
-            clear: true,
-            as_before: false,
-        }
-    }
-
-    /// One picture with a look: whose place looks as before.
-    fn see(scenery: &mut Scenery, s: i64, thumb: &Thumb, tracks: &mut [Track]) -> Vec<bool> {
-        tracks.iter_mut().for_each(|track| track.seen = seconds(s));
-        scenery.step(seconds(s), tracks);
-        scenery.look(seconds(s), thumb, tracks);
-        tracks.iter().map(|track| track.as_before).collect()
-    }
-
-    /// Of whom an empty street was seen for a minute.
-    fn known() -> Scenery {
-        let mut scenery = Scenery::new(SCENE);
-        (0..=60).for_each(|s| scenery.keep(seconds(s), &street(1.0, &[])));
-        scenery
-    }
-
-    /// Of whom only the dark was seen.
-    fn flat() -> Scenery {
-        let mut scenery = Scenery::new(SCENE);
-        (0..=60).for_each(|s| scenery.keep(seconds(s), &street(0.02, &[])));
-        scenery
-    }
-
-    #[test]
-    fn who_is_where_all_looks_as_before_has_not_come() {
-        let mut scenery = known();
-        let thing = [(PLACE, 90)];
-        let mut tracks = [car(1, seconds(61), PLACE, 0.0)];
-        assert!(scenery.step(seconds(61), &mut tracks), "nobody looked yet");
-        assert_eq!(see(&mut scenery, 61, &street(0.7, &[]), &mut tracks), [true], "darker, and the same");
-        assert!(!scenery.step(seconds(62), &mut tracks), "all is known");
-        let mut came = [car(2, seconds(62), PLACE, 0.0)];
-        assert_eq!(see(&mut scenery, 62, &street(1.0, &thing), &mut came), [false]);
-        // It stays who came when the picture has grown used to it ...
-        for s in 63..200 {
-            assert_eq!(see(&mut scenery, s, &street(1.0, &thing), &mut came), [false], "{s}");
-        }
-        // ... and who is found there then has stood there.
-        let mut new = [car(3, seconds(200), PLACE, 0.0)];
-        assert_eq!(see(&mut scenery, 200, &street(1.0, &thing), &mut new), [true]);
-    }
-
-    #[test]
-    fn who_drives_by_before_a_parked_car_makes_nobody_come() {
-        let mut scenery = known();
-        let passes = [(BBox::new(30.0, 28.0, 24.0, 16.0), 200)];
-        let mut first = [car(1, seconds(61), PLACE, 0.0)];
-        assert_eq!(see(&mut scenery, 61, &street(1.0, &passes), &mut first), [false]);
-        assert_eq!(see(&mut scenery, 62, &street(1.0, &[]), &mut first), [true], "it is past");
-        // What is known to have been there: one look at which it looks otherwise tells nothing, wherever its box goes.
-        let mut moved = [car(1, seconds(63), BBox::new(30.0, 28.0, 24.0, 16.0), 30.0)];
-        assert_eq!(see(&mut scenery, 63, &street(1.0, &passes), &mut moved), [true]);
-        // Two seconds of that do.
-        let on = [(BBox::new(60.0, 28.0, 24.0, 16.0), 200)];
-        let mut gone = [car(1, seconds(64), BBox::new(60.0, 28.0, 24.0, 16.0), 30.0)];
-        assert_eq!(see(&mut scenery, 64, &street(1.0, &on), &mut gone), [true]);
-        assert_eq!(see(&mut scenery, 65, &street(1.0, &on), &mut gone), [false]);
-    }
-
-    #[test]
-    fn who_has_come_has_though_its_box_is_narrow_for_a_while_when_the_picture_is_used_to_it() {
-        let mut scenery = known();
-        let lorry = BBox::new(40.0, 30.0, 48.0, 24.0);
-        let half = BBox::new(40.0, 30.0, 20.0, 24.0);
-        for s in 61..200 {
-            let place = if s % 45 == 0 { half } else { lorry };
-            let mut tracks = [car(1, seconds(61), place, 0.0)];
-            assert_eq!(see(&mut scenery, s, &street(1.0, &[(lorry, 90)]), &mut tracks), [false], "{s}");
-        }
-    }
-
-    #[test]
-    fn who_stops_where_a_parked_car_was_under_its_name_has_come_after_a_while() {
-        let mut scenery = known();
-        let told: Vec<bool> = (61..90)
-            .map(|s| {
-                let thing = [(PLACE, 90)];
-                let things = if s < 70 { &thing[..0] } else { &thing };
-                see(&mut scenery, s, &street(1.0, things), &mut [car(1, seconds(61), PLACE, 0.0)])[0]
-            })
-            .collect();
-        assert_eq!(told.iter().position(|as_before| !as_before), Some(19), "{told:?}");
-    }
-
-    #[test]
-    fn where_nobody_can_tell_everybody_can_have_come() {
-        let mut young = Scenery::new(SCENE);
-        (0..30).for_each(|s| young.keep(seconds(s), &street(1.0, &[])));
-        let cases = [
-            (young, PLACE, street(1.0, &[])),
-            (known(), BBox::new(40.0, 30.0, 2.0, 14.0), street(1.0, &[])),
-            (known(), BBox::new(-90.0, 30.0, 20.0, 14.0), street(1.0, &[])),
-            (flat(), PLACE, street(0.02, &[])),
-        ];
-        for (mut scenery, place, thumb) in cases {
-            let mut tracks = [car(1, seconds(61), place, 0.0)];
-            assert_eq!(see(&mut scenery, 61, &thumb, &mut tracks), [false], "{place:?}");
-        }
-        let mut back = known();
-        back.keep(seconds(5), &street(1.0, &[]));
-        assert_eq!(back.kept.len(), 1, "the clock was set back");
-    }
-}
+#[path = "scenery_tests.rs"]
+mod tests;
