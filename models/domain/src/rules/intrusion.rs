@@ -34,7 +34,8 @@ const MEMORY: Memory = Memory { away: REGULAR, near: 1.0, walks: 1.0, quiet: QUI
 pub const KIND: Kind = Kind {
     name: "intrusion",
     about: "a road user is where it must not be, once a stay; a car, bus or truck once the network was sure of it \
-            (score 0.4). zone; classes (all); for_ms (0): how long it must be there",
+            (score 0.4), and not where the picture looks as it did before. zone; \
+            classes (all); for_ms (0): how long it must be there",
     make,
 };
 

@@ -23,8 +23,8 @@ const RULE: &str = "pedestrian_on_carriageway";
 
 pub const KIND: Kind = Kind {
     name: RULE,
-    about: "somebody on foot where vehicles drive, once a stay. zone; except (none): zones within it where walking is \
-            right, such as crossings; for_ms (1500); walk_max (2.0): faster is no walking, in heights of the box a second",
+    about: "somebody on foot where vehicles drive, once a stay, and not where the picture looks as it did before. zone; except (none): \
+            zones within it where walking is right, such as crossings; for_ms (1500); walk_max (2.0): faster is no walking, in heights of the box a second",
     make,
 };
 

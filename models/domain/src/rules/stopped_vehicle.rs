@@ -65,7 +65,8 @@ const SAME_PLACE: f64 = 0.4;
 
 pub const KIND: Kind = Kind {
     name: "stopped_vehicle",
-    about: "a vehicle stands, once a stop; a car, bus or truck once the network was sure of it (score 0.4). \
+    about: "a vehicle stands, once a stop; a car, bus or truck once the network was sure of it (score 0.4), \
+            and not where the picture looks as it did before. \
             zone (everywhere); for_ms (10000): how long; tolerance (0.25): how far its middle may stray, in sizes of its box",
     make,
 };
